@@ -1,0 +1,1 @@
+"""How Lowtide is run: on one machine without containers, with compose, on a cluster."""

@@ -1,0 +1,112 @@
+"""Connections to PostgreSQL: SQLAlchemy's asyncio engine on asyncpg, with bounds on everything."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from shared.errors import Unavailable
+
+if TYPE_CHECKING:
+    from asyncpg import Connection as Driver
+else:
+    Driver = object
+
+STATEMENT_TIMEOUT_MS = 30_000
+LOCK_TIMEOUT_MS = 10_000
+IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000
+"""A process that hangs inside a transaction must not hold its locks for ever."""
+
+
+def create_engine(url: str, *, pool: int = 8, application: str = "lowtide") -> AsyncEngine:
+    """Return an engine for `postgresql://user:password@host:port/database`."""
+    return create_async_engine(
+        url.replace("postgresql://", "postgresql+asyncpg://", 1),
+        pool_size=pool,
+        max_overflow=0,
+        pool_timeout=5,
+        pool_pre_ping=False,
+        connect_args={
+            "timeout": 5,
+            "server_settings": {
+                "application_name": application,
+                "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+                "lock_timeout": str(LOCK_TIMEOUT_MS),
+                "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
+                "timezone": "UTC",
+                "jit": "off",
+            },
+        },
+    )
+
+
+async def driver(connection: AsyncConnection) -> Driver:
+    """Return asyncpg's own connection beneath one of SQLAlchemy's, for COPY and arrays.
+
+    Use it inside a transaction that SQLAlchemy has begun *and* used: it begins lazily.
+    """
+    raw = await connection.get_raw_connection()
+    found: Any = raw.driver_connection
+    return found
+
+
+_RETRY_STATES = {"40001", "40P01", "55P03"}
+"""serialization_failure, deadlock_detected, lock_not_available: nothing was done, try again."""
+
+_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    ConnectionError,
+    OSError,
+    TimeoutError,
+)
+
+
+def causes(error: BaseException) -> list[BaseException]:
+    """Return an error with all that it was raised from, outermost first."""
+    chain: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in chain:
+        chain.append(current)
+        current = getattr(current, "orig", None) or current.__cause__ or current.__context__
+    return chain
+
+
+def is_retryable(error: BaseException) -> bool:
+    """Return whether the transaction was rolled back for a reason that a repeat may not meet."""
+    return any(getattr(cause, "sqlstate", None) in _RETRY_STATES for cause in causes(error))
+
+
+def is_away(error: BaseException) -> bool:
+    """Return whether the database could not be reached or hung up; the outcome may be unknown."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    if isinstance(error, PoolTimeout):
+        return True
+    return any(
+        isinstance(cause, _AWAY)
+        or getattr(cause, "sqlstate", None) in {"57P01", "57P02", "57P03", "53300"}
+        for cause in causes(error)
+    )
+
+
+DATABASE_ERRORS = (DBAPIError, OperationalError, InterfaceError, PoolTimeout, OSError)
+
+
+T = TypeVar("T")
+
+
+async def asking(question: Callable[[], Awaitable[T]]) -> T:
+    """Run a query for a caller; a database that is away becomes `Unavailable` (503)."""
+    try:
+        return await question()
+    except DATABASE_ERRORS as error:
+        if is_away(error):
+            raise Unavailable("the database") from error
+        raise

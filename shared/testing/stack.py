@@ -1,0 +1,234 @@
+"""A real broker and a real database server for tests and benchmarks, and fresh ground on them.
+
+Each test works in a database of its own (copied from a template that has every migration) and
+on topics with a prefix of its own. `python -m shared.testing.stack` keeps servers running for
+many short test runs: start the tests with `LOWTIDE_TEST_STACK=test-shared`.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import asyncpg
+import psutil
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from deploy.local.child import ProcessRecord, end_recorded
+from deploy.local.credentials import Credentials
+from deploy.local.instance import REPOSITORY, Instance, home
+from deploy.local.kafka import Broker
+from deploy.local.ports import LOOPBACK, pick_free
+from deploy.local.postgres import DatabaseServer
+from deploy.local.server import wait_until_ready
+from shared.database import migrations, provision
+from shared.kafka.admin import create_topics, delete_topics
+
+SHARED = "test-shared"
+OWNER = "owner"
+START_LIMIT_S = 90
+STALE_GRACE_S = 2
+
+
+class StackSettings(BaseSettings):
+    """Environment of a test run."""
+
+    model_config = SettingsConfigDict(env_prefix="LOWTIDE_", extra="ignore")
+
+    test_stack: str | None = None
+    """The instance of servers that already run (see the module), instead of own ones."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Where the servers are; the passwords are worth nothing beyond them."""
+
+    bootstrap: str
+    database_port: int
+    administrator_password: str
+    service_passwords: dict[str, str]
+
+    def administrator_url(self, database: str = "postgres") -> str:
+        """Return a superuser's `postgresql://` URL of a database."""
+        return self._url("postgres", self.administrator_password, database)
+
+    def service_url(self, service: str, database: str) -> str:
+        """Return the URL of a database with a service's own user."""
+        return self._url(service, self.service_passwords[service], database)
+
+    def _url(self, user: str, password: str, database: str) -> str:
+        return f"postgresql://{user}:{password}@{LOOPBACK}:{self.database_port}/{database}"
+
+
+@dataclass(frozen=True)
+class Database:
+    """One test's database, migrated and empty."""
+
+    stack: Stack
+    name: str
+
+    @property
+    def administrator_url(self) -> str:
+        """A superuser's URL, for looking into every schema."""
+        return self.stack.administrator_url(self.name)
+
+    def url(self, service: str) -> str:
+        """Return the URL with a service's own user, as its settings take it."""
+        return self.stack.service_url(service, self.name)
+
+
+@contextmanager
+def running_stack() -> Iterator[Stack]:
+    """Run a broker and a database server on free ports; all is deleted at the end.
+
+    With `LOWTIDE_TEST_STACK` set, yield that running stack and leave it running.
+    """
+    shared = StackSettings().test_stack
+    if shared is not None:
+        yield _read(Instance.named(shared))
+        return
+    delete_stale()
+    with _servers(Instance.named(f"test-{os.getpid()}")) as stack:
+        yield stack
+
+
+@contextmanager
+def _servers(instance: Instance) -> Iterator[Stack]:
+    instance.create()
+    ProcessRecord.write(OWNER, os.getpid(), instance.run_folder)
+    credentials = Credentials.of(instance.run_folder, provision.SERVICES)
+    database_port, broker_port, controller_port = pick_free(3)
+    database = DatabaseServer(instance, database_port, credentials.administrator_password)
+    broker = Broker(instance, broker_port, controller_port)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(_start, (database, broker)))
+        wait_until_ready((database, broker), limit_s=START_LIMIT_S)
+        stack = Stack(
+            broker.bootstrap,
+            database_port,
+            credentials.administrator_password,
+            credentials.service_passwords,
+        )
+        (instance.run_folder / "stack.json").write_text(json.dumps(asdict(stack)))
+        yield stack
+    finally:
+        broker.child.kill()
+        # Asked, not killed: a killed one leaves its System V memory segment behind.
+        database.child.stop()
+        instance.delete()
+
+
+def _start(server: Broker | DatabaseServer) -> None:
+    server.prepare()
+    server.child.start()
+
+
+def _read(instance: Instance) -> Stack:
+    path = instance.run_folder / "stack.json"
+    if not path.exists():
+        raise FileNotFoundError(
+            f"LOWTIDE_TEST_STACK={instance.name} does not run: "
+            f"start it with `python -m {__spec__.name if __spec__ else __name__}`"
+        )
+    return Stack(**json.loads(path.read_text(encoding="utf-8")))
+
+
+def delete_stale() -> None:
+    """End and delete the servers of test runs that were killed."""
+    for folder in (home() / "instances").glob("test-*"):
+        instance = Instance.named(folder.name)
+        owners = [
+            record for record in ProcessRecord.read_all(instance.run_folder) if record.name == OWNER
+        ]
+        if owners:
+            alive = any(owner.process() for owner in owners)
+        else:  # a run that is just making its folder has no record yet
+            number = folder.name.removeprefix("test-")
+            alive = number.isdecimal() and psutil.pid_exists(int(number))
+        if not alive:
+            end_recorded(instance.processes_folder, grace_s=STALE_GRACE_S)
+            instance.delete()
+
+
+async def migrated_template(stack: Stack) -> str:
+    """Return the name of a database with every service's schema, made unless it is there.
+
+    The name carries a digest of the migrations, so a long-running stack never serves old ones.
+    """
+    name = f"template_{_migrations_digest()}"
+    administrator = await asyncpg.connect(stack.administrator_url())
+    try:
+        if not await administrator.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
+            draft = f"draft_{secrets.token_hex(6)}"
+            await administrator.execute(f"CREATE DATABASE {draft}")
+            await provision.provision(stack.administrator_url(draft), stack.service_passwords)
+            for service in provision.SERVICES:
+                if migrations.has_migrations(service):
+                    await migrations.upgrade(stack.service_url(service, draft), service)
+            try:
+                await administrator.execute(f"ALTER DATABASE {draft} RENAME TO {name}")
+            except asyncpg.DuplicateDatabaseError:  # a run beside us was quicker
+                await administrator.execute(f"DROP DATABASE {draft}")
+    finally:
+        await administrator.close()
+    return name
+
+
+def _migrations_digest() -> str:
+    digest = hashlib.sha256()
+    files = sorted((REPOSITORY / "services").glob("*/store/migrations/**/*.py"))
+    for path in [*files, Path(str(provision.__file__))]:
+        digest.update(path.relative_to(REPOSITORY).as_posix().encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@asynccontextmanager
+async def fresh_database(stack: Stack, template: str) -> AsyncIterator[Database]:
+    """Yield a copy of the template; it is dropped at the end, open connections or not."""
+    name = f"fresh_{secrets.token_hex(6)}"
+    await _administer(stack, f"CREATE DATABASE {name} TEMPLATE {template}")
+    try:
+        yield Database(stack, name)
+    finally:
+        await _administer(stack, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def _administer(stack: Stack, statement: str) -> None:
+    connection = await asyncpg.connect(stack.administrator_url())
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def fresh_topics(stack: Stack) -> AsyncIterator[str]:
+    """Yield a topic prefix under which every declared topic exists; they go at the end."""
+    prefix = f"t{secrets.token_hex(4)}."
+    await create_topics(stack.bootstrap, prefix)
+    try:
+        yield prefix
+    finally:
+        await delete_topics(stack.bootstrap, prefix)
+
+
+def main() -> None:
+    """Run servers for many test runs until Ctrl-C."""
+    delete_stale()
+    with _servers(Instance.named(SHARED)):
+        sys.stdout.write(f"export LOWTIDE_TEST_STACK={SHARED}  # Ctrl-C ends the servers\n")
+        sys.stdout.flush()
+        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+
+
+if __name__ == "__main__":
+    main()

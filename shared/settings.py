@@ -40,5 +40,9 @@ class Settings(BaseSettings):
     console_url: str = "http://127.0.0.1:8100"
     """What links in messages point to."""
 
+    instance: str | None = None
+    """This process among its like (`0`, `1`, …): a restart takes its partitions back at once
+    instead of waiting for the group to give it up."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "plain"] = "json"

@@ -1,8 +1,9 @@
 """The frame of every HTTP role: probes, metrics, problem documents, limits, one log line each."""
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from http import HTTPStatus
 
 import structlog
@@ -11,6 +12,7 @@ from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from typing_extensions import override
 
 from shared.http.auth import Verifier
 from shared.http.problems import Problem, install
@@ -157,8 +159,8 @@ class _RequestLog:
                 )
 
 
-async def serve(app: ASGIApp, host: str, port: int) -> None:
-    """Answer HTTP until SIGTERM or SIGINT; requests under way are finished first."""
+async def serve(app: ASGIApp, host: str, port: int, *, stop: asyncio.Event) -> None:
+    """Answer HTTP until told to stop; requests under way are finished first."""
     config = uvicorn.Config(
         app,
         host=host,
@@ -168,4 +170,18 @@ async def serve(app: ASGIApp, host: str, port: int) -> None:
         server_header=False,
         timeout_graceful_shutdown=5,
     )
-    await uvicorn.Server(config).serve()
+    server = _Server(config)
+    async with asyncio.TaskGroup() as group:
+        serving = group.create_task(server.serve())
+        await stop.wait()
+        server.should_exit = True
+        await serving
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the role: one place decides when a process ends."""
+
+    @override
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

@@ -1,0 +1,220 @@
+"""Where each consumer stands, in the same database as its work: epoch, offset, what is published.
+
+Moved in the transaction that does the work, so work and position cannot differ; the broker's own
+committed offsets are informational.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+CREATE_TABLE = """
+CREATE TABLE consumer_position (
+    topic        text    NOT NULL,
+    partition    integer NOT NULL,
+    partitions   integer NOT NULL,
+    epoch        bigint  NOT NULL,
+    next_offset  bigint  NOT NULL,
+    batch        bigint  NOT NULL DEFAULT 0,
+    published    bigint  NOT NULL DEFAULT 0,
+    record_time  bigint,
+    record_hash  bigint,
+    malformed    bigint[] NOT NULL DEFAULT '{}',
+    stopped      text,
+    owner        text    NOT NULL,
+    moved_at     timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (topic, partition)
+) WITH (fillfactor = 20)
+"""
+"""Moved several times a second: free space in its pages keeps each move a HOT update."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A partition's row.
+
+    `batch` numbers the transactions that touched the partition, `published` the last whose
+    messages the broker has acknowledged. `record_time` (ms) and `record_hash` are of the record
+    at `next_offset` − 1: a topic that was deleted and made anew is noticed by them.
+    `malformed` holds the offsets of malformed records within the window of the limit.
+    """
+
+    topic: str
+    partition: int
+    partitions: int
+    epoch: int
+    next_offset: int
+    batch: int
+    published: int
+    record_time: int | None
+    record_hash: int | None
+    malformed: tuple[int, ...]
+    stopped: str | None
+
+
+class Move(NamedTuple):
+    """A partition's step within one transaction."""
+
+    partition: int
+    epoch: int
+    first_offset: int
+    next_offset: int
+    published: int
+    record_time: int
+    record_hash: int
+
+
+_COLUMNS = """topic, partition, partitions, epoch, next_offset, batch, published,
+              record_time, record_hash, malformed, stopped"""
+
+_CLAIM = text(f"""
+INSERT INTO consumer_position AS p (topic, partition, partitions, epoch, next_offset, owner)
+VALUES (:topic, :partition, :partitions, 1, :next_offset, :owner)
+ON CONFLICT (topic, partition)
+DO UPDATE SET epoch = p.epoch + 1, owner = excluded.owner, moved_at = now()
+RETURNING {_COLUMNS}
+""")  # noqa: S608 - the columns are ours
+
+_READ = text(f"SELECT {_COLUMNS} FROM consumer_position WHERE topic = :topic ORDER BY partition")  # noqa: S608 - the columns are ours
+
+_MOVE = text("""
+UPDATE consumer_position AS p
+SET next_offset = m.next_offset, batch = p.batch + 1, published = m.published,
+    record_time = m.record_time, record_hash = m.record_hash, moved_at = now()
+FROM unnest(CAST(:partition AS int[]), CAST(:epoch AS bigint[]), CAST(:first AS bigint[]),
+            CAST(:next AS bigint[]), CAST(:published AS bigint[]),
+            CAST(:record_time AS bigint[]), CAST(:record_hash AS bigint[]))
+     AS m (partition, epoch, first_offset, next_offset, published, record_time, record_hash)
+WHERE p.topic = :topic AND p.partition = m.partition AND p.epoch = m.epoch
+  AND p.next_offset <= m.first_offset AND p.stopped IS NULL
+RETURNING p.partition, p.batch
+""")
+
+_OWNED = text("""
+SELECT count(*)
+FROM consumer_position AS p
+JOIN unnest(CAST(:partition AS int[]), CAST(:epoch AS bigint[])) AS m (partition, epoch)
+  ON p.partition = m.partition AND p.epoch = m.epoch
+WHERE p.topic = :topic
+""")
+
+_PUBLISHED = text("""
+UPDATE consumer_position AS p
+SET published = m.published
+FROM unnest(CAST(:partition AS int[]), CAST(:epoch AS bigint[]), CAST(:published AS bigint[]))
+     AS m (partition, epoch, published)
+WHERE p.topic = :topic AND p.partition = m.partition AND p.epoch = m.epoch
+""")
+
+_MALFORMED = text("""
+UPDATE consumer_position SET malformed = CAST(:malformed AS bigint[])
+WHERE topic = :topic AND partition = :partition
+""")
+
+_STOP = text("""
+UPDATE consumer_position SET stopped = :reason
+WHERE topic = :topic AND partition = :partition AND epoch = :epoch
+""")
+
+_RESUME = text("""
+UPDATE consumer_position SET stopped = NULL, malformed = '{}'
+WHERE topic = :topic AND stopped IS NOT NULL
+  AND (CAST(:partition AS int) IS NULL OR partition = :partition)
+RETURNING partition
+""")
+
+
+async def claim(
+    connection: AsyncConnection,
+    topic: str,
+    partition: int,
+    *,
+    partitions: int,
+    first_offset: int,
+    owner: str,
+) -> Position:
+    """Become the owner of a partition: everyone before is fenced off from here on.
+
+    A partition never seen starts at `first_offset`.
+    """
+    result = await connection.execute(
+        _CLAIM,
+        {
+            "topic": topic,
+            "partition": partition,
+            "partitions": partitions,
+            "next_offset": first_offset,
+            "owner": owner,
+        },
+    )
+    return _position(result.mappings().one())
+
+
+async def read(connection: AsyncConnection, topic: str) -> list[Position]:
+    """Return the positions of a topic's partitions that were ever claimed, by partition."""
+    rows = await connection.execute(_READ, {"topic": topic})
+    return [_position(row) for row in rows.mappings()]
+
+
+def _position(row: RowMapping) -> Position:
+    return Position(**{**row, "malformed": tuple(row["malformed"])})
+
+
+async def move(connection: AsyncConnection, topic: str, moves: Sequence[Move]) -> dict[int, int]:
+    """Step partitions on, fenced; returns the number of this transaction's batch by partition.
+
+    Fewer partitions come back than were given when another owner has claimed one, one is
+    stopped, or one is already past the offset: the caller must roll back.
+    """
+    columns = list(zip(*moves, strict=True))
+    names = ("partition", "epoch", "first", "next", "published", "record_time", "record_hash")
+    parameters = {name: list(column) for name, column in zip(names, columns, strict=True)}
+    rows = await connection.execute(_MOVE, {"topic": topic, **parameters})
+    return {row.partition: row.batch for row in rows}
+
+
+async def owned(connection: AsyncConnection, topic: str, epochs: dict[int, int]) -> bool:
+    """Return whether all partitions still are at the given epochs."""
+    parameters = {"partition": list(epochs), "epoch": list(epochs.values())}
+    count = await connection.scalar(_OWNED, {"topic": topic, **parameters})
+    return bool(count == len(epochs))
+
+
+async def set_published(
+    connection: AsyncConnection, topic: str, published: Sequence[tuple[int, int, int]]
+) -> None:
+    """Record (partition, epoch, batch) of what the broker has acknowledged."""
+    partitions, epochs, batches = (list(column) for column in zip(*published, strict=True))
+    await connection.execute(
+        _PUBLISHED,
+        {"topic": topic, "partition": partitions, "epoch": epochs, "published": batches},
+    )
+
+
+async def set_malformed(
+    connection: AsyncConnection, topic: str, partition: int, offsets: Sequence[int]
+) -> None:
+    """Remember where malformed records were, for the limit."""
+    await connection.execute(
+        _MALFORMED, {"topic": topic, "partition": partition, "malformed": list(offsets)}
+    )
+
+
+async def stop(
+    connection: AsyncConnection, topic: str, partition: int, epoch: int, reason: str
+) -> None:
+    """Halt a partition until `resume`."""
+    await connection.execute(
+        _STOP, {"topic": topic, "partition": partition, "epoch": epoch, "reason": reason}
+    )
+
+
+async def resume(
+    connection: AsyncConnection, topic: str, partition: int | None = None
+) -> list[int]:
+    """Let halted partitions go on (all of a topic, or one); returns which."""
+    rows = await connection.execute(_RESUME, {"topic": topic, "partition": partition})
+    return sorted(row.partition for row in rows)

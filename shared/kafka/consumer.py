@@ -1,0 +1,354 @@
+"""The fenced, transactional, batched consumer that every service with state uses.
+
+Partitions of the group's assignment are shared among W workers, each with a database connection.
+A worker claims a partition's row in the service's own database (epoch + 1), seeks to the offset
+stored there, and works batch by batch: one transaction checks the epoch and moves the offsets
+together with the work, then the results are published. Two owners at once are harmless: the
+transaction of the older one fails, and the process ends.
+"""
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Callable, Collection, Sequence
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from typing_extensions import override
+
+from shared.clock import Clock, WallClock
+from shared.database.positions import Position
+from shared.errors import LowtideError, Stopped
+from shared.events.topics import TOPICS
+from shared.kafka.handler import Handler
+from shared.kafka.messages import Record
+from shared.kafka.producer import Producer
+from shared.kafka.worker import Worker, record_hash
+from shared.observability.logs import get_logger
+from shared.observability.metrics import LAG_RECORDS
+from shared.settings import Settings
+
+MAX_RECORDS = 6_000
+"""A batch at the most: the bigger the backlog the bigger the batch, never waiting for more."""
+
+POLL_MS = 100
+WATCH_SECONDS = 2.0
+STALL_SECONDS = 30.0
+"""No progress for so long although records wait, broker and database answer: the client has gone
+silent (seen after broker restarts); the process ends and is started anew."""
+
+RELEASE_SECONDS = 20.0
+_SESSION_MS = 10_000
+_REBALANCE_MS = 60_000
+
+_log = get_logger("kafka.consumer")
+
+
+class Stalled(LowtideError):  # noqa: N818 - a state, not a mistake
+    """The consumer makes no progress although there is work."""
+
+
+class PartitionConsumer:
+    """Consumes one topic for one service.
+
+    `handler` makes a worker's handler; it is called once per worker.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        service: str,
+        topic: str,
+        engine: AsyncEngine,
+        producer: Producer,
+        handler: Callable[[], Handler],
+        workers: int = 2,
+        max_records: int = MAX_RECORDS,
+        clock: Clock | None = None,
+    ) -> None:
+        self._settings = settings
+        self._topic = topic
+        self._name = settings.topic_prefix + topic
+        self._contiguous = TOPICS[topic].cleanup == "delete"
+        self._max_records = max_records
+        self._group_id = f"{settings.topic_prefix}lowtide.{service}.{topic}"
+        owner = f"{socket.gethostname()}:{os.getpid()}"
+        self._workers = [
+            Worker(
+                service=service,
+                topic=topic,
+                owner=owner,
+                engine=engine,
+                producer=producer,
+                handler=handler(),
+                clock=clock or WallClock(),
+            )
+            for _ in range(workers)
+        ]
+        self._wanted: tuple[int, ...] = ()
+        self._generation = 0
+        self._settled = [0] * workers
+        self._changed = asyncio.Condition()
+        self._consumer: AIOKafkaConsumer | None = None
+        self._broker_seen_at = float("-inf")
+        self._progress_at = 0.0
+        self._offsets: dict[int, int] = {}
+        self._lag: int | None = None
+        self._unverified: dict[int, Position] = {}
+
+    async def check(self) -> str | None:
+        """Return why this consumer is not at work, or None; for readiness."""
+        for worker in self._workers:
+            if worker.trouble is not None:
+                return worker.trouble
+        if time.monotonic() - self._broker_seen_at > 5 * WATCH_SECONDS:
+            return "the broker cannot be reached"
+        if self._generation == 0 or min(self._settled) < self._generation:
+            return "partitions are being taken over"
+        return None
+
+    @property
+    def assignment(self) -> frozenset[int]:
+        """The partitions assigned to this process."""
+        return frozenset(self._wanted)
+
+    @property
+    def lag(self) -> int | None:
+        """Records not yet committed, when last looked; None until known."""
+        return self._lag
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume until told to stop.
+
+        Raises Fenced, Stopped or Stalled when the process should end.
+        """
+        consumer = await self._start()
+        self._consumer = consumer
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._run_worker(index, group))
+                    for index in range(len(self._workers))
+                ]
+                tasks.append(group.create_task(self._watch()))
+                await stop.wait()
+                for task in tasks:
+                    task.cancel()
+        except* LowtideError as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            await asyncio.shield(_stop(consumer))
+
+    async def _start(self) -> AIOKafkaConsumer:
+        while True:
+            consumer = AIOKafkaConsumer(
+                bootstrap_servers=self._settings.kafka,
+                group_id=self._group_id,
+                group_instance_id=self._settings.instance,
+                enable_auto_commit=False,
+                # Where to start is decided by the claim; until it seeks, what comes is dropped.
+                auto_offset_reset="earliest",
+                session_timeout_ms=_SESSION_MS,
+                rebalance_timeout_ms=_REBALANCE_MS,
+                max_partition_fetch_bytes=2 * 1024 * 1024,
+                fetch_max_wait_ms=POLL_MS,
+                metadata_max_age_ms=30_000,
+                retry_backoff_ms=100,
+            )
+            try:
+                await consumer.start()
+                consumer.subscribe([self._name], listener=_Listener(self))
+            except (KafkaError, OSError) as error:
+                _log.warning("broker not reached yet", reason=repr(error))
+                await _stop(consumer)
+                await asyncio.sleep(1)
+            else:
+                return consumer
+
+    async def _assigned(self, partitions: Collection[int]) -> None:
+        async with self._changed:
+            self._wanted = tuple(sorted(partitions))
+            self._generation += 1
+            self._changed.notify_all()
+
+    async def _revoked(self) -> None:
+        """Wait until no worker holds anything, so that the next owner finds all published."""
+        await self._assigned(())
+        generation = self._generation
+        try:
+            async with asyncio.timeout(RELEASE_SECONDS), self._changed:
+                await self._changed.wait_for(lambda: min(self._settled) >= generation)
+        except TimeoutError:
+            # The epoch protects the next owner; ours will be fenced when it goes on.
+            _log.warning("partitions not released in time", topic=self._topic)
+
+    async def _run_worker(self, index: int, group: asyncio.TaskGroup) -> None:
+        worker = self._workers[index]
+        try:
+            while True:
+                if self._settled[index] < self._generation:
+                    await self._rearrange(index, group)
+                elif not worker.owned:
+                    async with self._changed:
+                        await self._changed.wait_for(
+                            lambda: self._settled[index] < self._generation
+                        )
+                else:
+                    await self._poll(worker, group)
+        finally:
+            await asyncio.shield(worker.close())
+
+    async def _rearrange(self, index: int, group: asyncio.TaskGroup) -> None:
+        worker = self._workers[index]
+        generation, wanted = self._generation, self._wanted[index :: len(self._workers)]
+        await worker.release(list(worker.owned))
+        if wanted:
+            await self._claim(worker, group, wanted)
+        async with self._changed:
+            self._settled[index] = generation
+            self._progress_at = time.monotonic()
+            self._changed.notify_all()
+
+    async def _claim(self, worker: Worker, group: asyncio.TaskGroup, wanted: Sequence[int]) -> None:
+        consumer = self._client
+        tps = {partition: TopicPartition(self._name, partition) for partition in wanted}
+        beginnings, ends = await self._bounds(list(tps.values()))
+        count = len(consumer.partitions_for_topic(self._name) or ())
+        claimed = await worker.claim(
+            group, [(partition, beginnings[tps[partition]]) for partition in wanted], count
+        )
+        for position in claimed:
+            tp = tps[position.partition]
+            if position.next_offset > ends[tp]:
+                raise Stopped(
+                    f"{self._name} partition {tp.partition} ends at {ends[tp]} but was read up to "
+                    f"{position.next_offset}: the topic was made anew"
+                )
+            self._offsets[tp.partition] = position.next_offset
+            start = position.next_offset
+            if position.record_hash is not None and beginnings[tp] < start:
+                # Read the last record once more, to see that it is the one we knew.
+                start -= 1
+                self._unverified[tp.partition] = position
+            elif self._contiguous and beginnings[tp] > start:
+                raise Stopped(
+                    f"{self._name} partition {tp.partition} begins at {beginnings[tp]} but was "
+                    f"read up to {start}: retention has deleted records that were never applied"
+                )
+            try:
+                consumer.seek(tp, start)
+            except IllegalStateError:
+                return  # taken away again meanwhile: the next rearrangement is due
+
+    async def _bounds(
+        self, tps: list[TopicPartition]
+    ) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
+        while True:
+            try:
+                return await self._client.beginning_offsets(tps), await self._client.end_offsets(
+                    tps
+                )
+            except KafkaError as error:
+                _log.warning("broker not reached for a claim", reason=repr(error))
+                await asyncio.sleep(1)
+
+    async def _poll(self, worker: Worker, group: asyncio.TaskGroup) -> None:
+        tps = [TopicPartition(self._name, partition) for partition in worker.owned]
+        try:
+            fetched = await self._client.getmany(
+                *tps, timeout_ms=POLL_MS, max_records=self._max_records
+            )
+        except IllegalStateError:
+            await asyncio.sleep(POLL_MS / 1000)  # a rebalance is under way
+            return
+        except KafkaError as error:
+            _log.warning("fetch failed", topic=self._topic, reason=repr(error))
+            await asyncio.sleep(POLL_MS / 1000)
+            return
+        records: list[Record] = []
+        for tp, some in fetched.items():
+            records += self._verified(tp.partition, some)
+        if not records:
+            await worker.note_published()
+            return
+        await worker.work(group, records)
+        for partition, owned in worker.owned.items():
+            self._offsets[partition] = owned.next_offset
+        self._progress_at = time.monotonic()
+
+    def _verified(self, partition: int, records: list[Record]) -> list[Record]:
+        """Drop what came before the seek; stop when the log is not the one we were reading."""
+        expected = self._offsets.get(partition)
+        if expected is None or not records:
+            return []
+        known = self._unverified.get(partition)
+        if known is not None:
+            for record in records:
+                if record.offset == known.next_offset - 1:
+                    if record_hash(record) != known.record_hash:
+                        raise Stopped(
+                            f"{self._name} partition {partition}: the record at {record.offset} "
+                            "is not the one that was read: the topic was made anew"
+                        )
+                    del self._unverified[partition]
+                    break
+        fresh = [record for record in records if record.offset >= expected]
+        if fresh and self._contiguous and fresh[0].offset > expected:
+            raise Stopped(
+                f"{self._name} partition {partition}: records {expected} to "
+                f"{fresh[0].offset - 1} are gone"
+            )
+        return fresh
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            consumer, offsets = self._client, dict(self._offsets)
+            tps = [TopicPartition(self._name, partition) for partition in self._wanted]
+            try:
+                async with asyncio.timeout(WATCH_SECONDS * 2):
+                    ends = await consumer.end_offsets(tps) if tps else {}
+            except (KafkaError, TimeoutError):
+                continue
+            self._broker_seen_at = time.monotonic()
+            lag = {tp.partition: end - offsets.get(tp.partition, 0) for tp, end in ends.items()}
+            for partition, records in lag.items():
+                LAG_RECORDS.labels(self._topic, str(partition)).set(records)
+            self._lag = sum(lag.values())
+            waiting = any(worker.trouble is not None for worker in self._workers)
+            if self._lag == 0 or waiting:
+                self._progress_at = time.monotonic()
+            elif time.monotonic() - self._progress_at > STALL_SECONDS:
+                raise Stalled(f"{self._topic}: no progress for {STALL_SECONDS:.0f} s, lag {lag}")
+
+    @property
+    def _client(self) -> AIOKafkaConsumer:
+        if self._consumer is None:
+            raise RuntimeError("the consumer is not running")
+        return self._consumer
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # the library ships no types
+    """Hands the group's decisions over; the workers act on them."""
+
+    def __init__(self, consumer: PartitionConsumer) -> None:
+        self._consumer = consumer
+
+    @override
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        await self._consumer._revoked()  # noqa: SLF001 - its other half
+
+    @override
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        await self._consumer._assigned({tp.partition for tp in assigned})  # noqa: SLF001 - its other half
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    try:
+        async with asyncio.timeout(10):
+            await consumer.stop()
+    except (KafkaError, OSError, TimeoutError) as error:
+        _log.warning("consumer did not stop cleanly", reason=repr(error))

@@ -1,0 +1,79 @@
+"""What a service supplies to the partition consumer, and what it is given."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.events.dead_letters import DeadReason
+from shared.kafka.messages import Outgoing, Record
+
+
+class Claim(NamedTuple):
+    """A partition just taken over: its last batch, and the last one known to be published."""
+
+    partition: int
+    batch: int
+    published: int
+
+
+class Dead(NamedTuple):
+    """A record of the batch that goes to the dead topic."""
+
+    record: Record
+    reason: DeadReason
+    detail: str
+    first: str | None
+
+
+@dataclass(slots=True)
+class Batch:
+    """Records to be worked on in one transaction, in order within each partition.
+
+    `numbers` gives this transaction's batch number by partition; it grows without gaps.
+    """
+
+    records: list[Record]
+    numbers: dict[int, int]
+    dead_letters: list[Dead] = field(default_factory=list)
+
+    def dead(
+        self, record: Record, reason: DeadReason, detail: str, *, first: str | None = None
+    ) -> None:
+        """Put a record aside: it reaches the dead topic before this batch commits.
+
+        `detail` says in words what is wrong; `first` is the content an identity already has.
+        """
+        self.dead_letters.append(Dead(record, reason, detail, first))
+
+
+class Handler(Protocol):
+    """One worker's hands. Each worker has its own, so nothing in it is shared.
+
+    All methods are called by the worker alone, one after the other. A rebalance calls `release`
+    for what was taken away, after the batch under way is committed and published, and `claim`
+    for what came.
+    """
+
+    async def claim(
+        self, connection: AsyncConnection, claims: Sequence[Claim]
+    ) -> Sequence[Outgoing]:
+        """Rebuild memory for partitions just taken over, inside the transaction that took them.
+
+        Returns what may not have been published before the crash or move: it goes out before
+        the first batch.
+        """
+
+    async def handle(self, connection: AsyncConnection, batch: Batch) -> Sequence[Outgoing]:
+        """Do the batch's work inside the transaction that has moved the positions.
+
+        May run again for the same records after a deadlock or a lost connection, so memory
+        changes stay staged until `committed`. Returns what to publish after the commit.
+        """
+
+    def committed(self, batch: Batch) -> None:
+        """Take staged memory for real: the transaction is durable."""
+
+    def release(self, partitions: Collection[int]) -> None:
+        """Forget partitions that belong to somebody else now."""

@@ -1,0 +1,106 @@
+"""A plain reader of whole topics, without group, position or state: for caches and live pages."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Literal
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from shared.kafka.messages import Record
+from shared.observability.logs import get_logger
+
+_log = get_logger("kafka.tail")
+
+
+class TailReader:
+    """Reads every partition of some topics, from the beginning or from now on.
+
+    `caught_up` is set once everything that was there at the start has been yielded.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        prefix: str,
+        topics: Sequence[str],
+        *,
+        start: Literal["beginning", "end"] = "end",
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._names = [prefix + topic for topic in topics]
+        self._start = start
+        self._positions: dict[TopicPartition, int] = {}
+        self._goals: dict[TopicPartition, int] | None = None
+        self.caught_up = asyncio.Event()
+
+    async def records(self) -> AsyncIterator[Sequence[Record]]:
+        """Yield records in lists as they arrive, for ever; a broker that is away is waited for.
+
+        After a break it goes on where it was, so nothing is skipped.
+        """
+        while True:
+            consumer = AIOKafkaConsumer(
+                bootstrap_servers=self._bootstrap,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                metadata_max_age_ms=30_000,
+            )
+            try:
+                await consumer.start()
+                await self._seek(consumer)
+                async for some in self._read(consumer):
+                    yield some
+            except (KafkaError, OSError) as error:
+                _log.warning("reading is interrupted", reason=repr(error))
+                await asyncio.sleep(1)
+            finally:
+                await consumer.stop()
+
+    async def _seek(self, consumer: AIOKafkaConsumer) -> None:
+        tps = [
+            TopicPartition(name, partition)
+            for name in self._names
+            for partition in sorted(await _partitions(consumer, name))
+        ]
+        consumer.assign(tps)
+        ends = await consumer.end_offsets(tps)
+        if self._goals is None:
+            begin = ends if self._start == "end" else await consumer.beginning_offsets(tps)
+            self._goals = dict(ends)
+            self._positions = dict(begin)
+        for tp in tps:
+            consumer.seek(tp, self._positions.setdefault(tp, 0))
+        self._compare()
+
+    async def _read(self, consumer: AIOKafkaConsumer) -> AsyncIterator[Sequence[Record]]:
+        while True:
+            fetched = await consumer.getmany(timeout_ms=200)
+            records: list[Record] = []
+            for tp, some in fetched.items():
+                records += some
+                self._positions[tp] = some[-1].offset + 1
+            if records:
+                yield records
+            if not self.caught_up.is_set():
+                for tp in self._positions:
+                    # Compaction may have removed the very last records before the goal.
+                    self._positions[tp] = max(self._positions[tp], await consumer.position(tp))
+                self._compare()
+
+    def _compare(self) -> None:
+        goals = self._goals or {}
+        if all(self._positions.get(tp, 0) >= goal for tp, goal in goals.items()):
+            self.caught_up.set()
+
+
+async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
+    await consumer._client.force_metadata_update()  # noqa: SLF001 - assign() alone learns nothing
+    consumer._client.add_topic(topic)  # noqa: SLF001
+    for _ in range(50):
+        found: set[int] | None = consumer.partitions_for_topic(topic)
+        if found:
+            return found
+        await consumer._client.force_metadata_update()  # noqa: SLF001
+        await asyncio.sleep(0.1)
+    raise KafkaError(f"topic {topic} does not exist")

@@ -1,0 +1,448 @@
+"""One worker of the partition consumer: a database connection, some partitions, one loop."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from shared.clock import Clock
+from shared.database import positions
+from shared.database.engine import DATABASE_ERRORS, is_away, is_retryable
+from shared.database.positions import Move, Position
+from shared.errors import Fenced, Stopped, Unavailable
+from shared.events.dead_letters import dead_topic
+from shared.kafka.dead import LIMIT, WINDOW, dead_letter, within_window
+from shared.kafka.handler import Batch, Claim, Handler
+from shared.kafka.messages import Outgoing, Record
+from shared.kafka.producer import Producer
+from shared.observability.logs import get_logger
+from shared.observability.metrics import (
+    BATCH_RECORDS,
+    BATCH_SECONDS,
+    CLAIMS_TOTAL,
+    DEAD_LETTERS_TOTAL,
+    RECORDS_TOTAL,
+)
+
+FENCE_SECONDS = 4.0
+"""Nothing is sent on a proof of ownership older than this: an owner that was paused between
+commit and publish must not overwrite what its successor has published since."""
+
+_TOO_MANY = f"more than {LIMIT} malformed records among the last {WINDOW:,}"
+_RETRIES = 5
+_BACKOFF_SECONDS = (0.05, 0.2, 0.5, 1.0)
+
+_log = get_logger("kafka.worker")
+
+
+@dataclass(slots=True)
+class Owned:
+    """What a worker knows of a partition it owns."""
+
+    epoch: int
+    next_offset: int
+    batch: int
+    published: int
+    stored_published: int
+    malformed: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """The records of one batch from one partition."""
+
+    partition: int
+    first: Record
+    last: Record
+
+
+@dataclass(slots=True)
+class _Burial:
+    """What a batch's dead letters did to the limit."""
+
+    malformed: dict[int, tuple[int, ...]]
+    halted: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Committed:
+    batch: Batch
+    steps: list[_Step]
+    outgoing: Sequence[Outgoing]
+    burial: _Burial | None
+
+
+class _LimitReached(Exception):  # noqa: N818 - never leaves this module
+    def __init__(self, partition: int, offset: int) -> None:
+        super().__init__(partition, offset)
+        self.partition = partition
+        self.offset = offset
+
+
+class Worker:
+    """Claims partitions, works batches in fenced transactions, publishes what they yield."""
+
+    def __init__(
+        self,
+        *,
+        service: str,
+        topic: str,
+        owner: str,
+        engine: AsyncEngine,
+        producer: Producer,
+        handler: Handler,
+        clock: Clock,
+    ) -> None:
+        self._service = service
+        self._topic = topic
+        self._owner = owner
+        self._engine = engine
+        self._producer = producer
+        self._handler = handler
+        self._clock = clock
+        self._connection: AsyncConnection | None = None
+        self._fenced_at = 0.0
+        self._publication: asyncio.Task[None] | None = None
+        self.owned: dict[int, Owned] = {}
+        self.trouble: str | None = None
+        """What it waits for, in words; None while all is well."""
+
+    async def close(self) -> None:
+        """Publish what is left, then give the connection back."""
+        await self.settle()
+        await self._disconnect()
+
+    async def claim(
+        self, group: asyncio.TaskGroup, partitions: Sequence[tuple[int, int]], count: int
+    ) -> list[Position]:
+        """Take over (partition, first offset) pairs of a topic with `count` partitions.
+
+        Waits for the database as long as it takes. Raises Stopped for a topic whose number of
+        partitions is not the stored one, or a partition that waits for `resume`.
+        """
+        taken = None
+        while taken is None:
+            try:
+                taken = await self._take(partitions, count)
+            except DATABASE_ERRORS as error:
+                await self._recover(error)
+        claimed, outgoing = taken
+        self.trouble = None
+        for each in claimed:
+            self.owned[each.partition] = Owned(
+                epoch=each.epoch,
+                next_offset=each.next_offset,
+                batch=each.batch,
+                published=each.published,
+                stored_published=each.published,
+                malformed=each.malformed,
+            )
+        CLAIMS_TOTAL.labels(self._topic).inc(len(claimed))
+        await self.settle()
+        self._publish(group, outgoing, {each.partition: each.batch for each in claimed})
+        return claimed
+
+    async def _take(
+        self, partitions: Sequence[tuple[int, int]], count: int
+    ) -> tuple[list[Position], Sequence[Outgoing]]:
+        connection = await self._connect()
+        async with connection.begin():
+            fenced_at = time.monotonic()
+            claimed = [
+                await positions.claim(
+                    connection,
+                    self._topic,
+                    partition,
+                    partitions=count,
+                    first_offset=first_offset,
+                    owner=self._owner,
+                )
+                for partition, first_offset in partitions
+            ]
+            _check(claimed, count)
+            claims = [Claim(each.partition, each.batch, each.published) for each in claimed]
+            outgoing = await self._handler.claim(connection, claims)
+        self._fenced_at = fenced_at
+        return claimed, outgoing
+
+    async def release(self, partitions: Sequence[int]) -> None:
+        """Let go of partitions; what they had yielded is published first."""
+        await self.settle()
+        for partition in partitions:
+            self.owned.pop(partition, None)
+        self._handler.release(partitions)
+
+    async def work(self, group: asyncio.TaskGroup, records: list[Record]) -> None:
+        """Bring one batch to its commit and start its publication.
+
+        Returns as soon as it is durable: the publication overlaps with the next batch and is
+        awaited before the next one starts.
+        """
+        started = time.perf_counter()
+        records = [each for each in records if self._is_next(each)]
+        if not records:
+            return
+        done = await self._commit(records)
+        batch = done.batch
+        for step in done.steps:
+            owned = self.owned[step.partition]
+            owned.next_offset = step.last.offset + 1
+            owned.batch = batch.numbers[step.partition]
+        self._handler.committed(batch)
+        BATCH_SECONDS.labels(self._topic).observe(time.perf_counter() - started)
+        BATCH_RECORDS.labels(self._topic).observe(len(batch.records))
+        RECORDS_TOTAL.labels(self._topic).inc(len(batch.records))
+        await self.settle()
+        self._publish(group, done.outgoing, dict(batch.numbers))
+        if done.burial is not None:
+            await self._after_burial(batch, done.burial)
+
+    async def _after_burial(self, batch: Batch, burial: _Burial) -> None:
+        for dead in batch.dead_letters:
+            DEAD_LETTERS_TOTAL.labels(self._topic, dead.reason.value).inc()
+        for partition, malformed in burial.malformed.items():
+            self.owned[partition].malformed = malformed
+        if burial.halted is not None:
+            await self.settle()
+            raise Stopped(
+                f"{self._topic} partition {burial.halted} is halted: {_TOO_MANY}. Mend what writes "
+                f"them, then run: python -m services.{self._service} resume"
+            )
+
+    async def settle(self) -> None:
+        """Wait until everything committed is published."""
+        if self._publication is not None:
+            await self._publication
+            self._publication = None
+
+    async def note_published(self) -> None:
+        """Store how far publishing has come, when no batch has done so on its way."""
+        if self._publication is not None and not self._publication.done():
+            return
+        behind = [
+            (partition, owned.epoch, owned.published)
+            for partition, owned in self.owned.items()
+            if owned.published > owned.stored_published
+        ]
+        if not behind:
+            return
+        try:
+            connection = await self._connect()
+            async with connection.begin():
+                await positions.set_published(connection, self._topic, behind)
+        except DATABASE_ERRORS as error:
+            await self._recover(error)
+            return
+        for partition, _, published in behind:
+            self.owned[partition].stored_published = published
+
+    def _is_next(self, record: Record) -> bool:
+        owned = self.owned.get(record.partition)
+        return owned is not None and record.offset >= owned.next_offset
+
+    async def _commit(self, records: list[Record]) -> _Committed:
+        attempt = 0
+        while True:
+            steps = _steps(records)
+            batch = Batch(records, {})
+            try:
+                connection = await self._connect()
+                if attempt:
+                    await self._refuse_repeat(connection, steps)
+                async with connection.begin():
+                    await self._move(connection, batch, steps)
+                    fenced_at = time.monotonic()
+                    outgoing = await self._handler.handle(connection, batch)
+                    burial = await self._bury(connection, batch) if batch.dead_letters else None
+            except DATABASE_ERRORS as error:
+                attempt += 1
+                await self._recover(error, attempt)
+            except Unavailable as error:
+                self.trouble = str(error)
+                await asyncio.sleep(_BACKOFF_SECONDS[-1])
+            except _LimitReached as limit:
+                # Commit up to the record that filled the limit, so that `resume` goes on after it.
+                records = [
+                    each
+                    for each in records
+                    if each.partition != limit.partition or each.offset <= limit.offset
+                ]
+            else:
+                self.trouble = None
+                self._fenced_at = fenced_at
+                return _Committed(batch, steps, outgoing, burial)
+
+    async def _move(self, connection: AsyncConnection, batch: Batch, steps: list[_Step]) -> None:
+        moves = [self._step_to_move(step) for step in steps]
+        batch.numbers.update(await positions.move(connection, self._topic, moves))
+        if len(batch.numbers) < len(moves):
+            lost = sorted({step.partition for step in steps} - batch.numbers.keys())
+            raise Fenced(f"{self._topic} partitions {lost} belong to another owner or are stopped")
+        for move in moves:
+            self.owned[move.partition].stored_published = move.published
+
+    def _step_to_move(self, step: _Step) -> Move:
+        owned = self.owned[step.partition]
+        return Move(
+            partition=step.partition,
+            epoch=owned.epoch,
+            first_offset=step.first.offset,
+            next_offset=step.last.offset + 1,
+            published=owned.published,
+            record_time=step.last.timestamp,
+            record_hash=record_hash(step.last),
+        )
+
+    async def _refuse_repeat(self, connection: AsyncConnection, steps: list[_Step]) -> None:
+        """End when the transaction whose answer was lost had been committed after all.
+
+        What it had to publish was lost with the answer; the next claim finds it again.
+        """
+        stored = {each.partition: each for each in await positions.read(connection, self._topic)}
+        await connection.rollback()
+        if any(
+            stored[step.partition].next_offset > self.owned[step.partition].next_offset
+            for step in steps
+        ):
+            raise Fenced(f"{self._topic}: a commit of unknown outcome had succeeded; claim anew")
+
+    async def _bury(self, connection: AsyncConnection, batch: Batch) -> _Burial:
+        """Bring the batch's dead letters to the broker and count them against the limit.
+
+        Raises _LimitReached when records follow the one that fills the limit.
+        """
+        malformed: dict[int, list[int]] = {}
+        for dead in batch.dead_letters:
+            if dead.reason.malformed:
+                malformed.setdefault(dead.record.partition, []).append(dead.record.offset)
+        burial = _Burial({}, None)
+        last = {step.partition: step.last.offset for step in _steps(batch.records)}
+        for partition, offsets in malformed.items():
+            counted = list(self.owned[partition].malformed)
+            for offset in sorted(offsets):
+                counted = within_window([*counted, offset], offset + 1)
+                if len(counted) > LIMIT:
+                    if offset < last[partition]:
+                        raise _LimitReached(partition, offset)
+                    burial.halted = partition
+            burial.malformed[partition] = tuple(counted)
+            await positions.set_malformed(connection, self._topic, partition, counted)
+        letters = [
+            dead_letter(
+                dead.record,
+                self._topic,
+                dead.reason,
+                dead.detail,
+                consumer=self._service,
+                clock=self._clock,
+                first=dead.first,
+            )
+            for dead in batch.dead_letters
+        ]
+        await self._producer.send(dead_topic(self._topic), letters)
+        if burial.halted is not None:
+            epoch = self.owned[burial.halted].epoch
+            await positions.stop(connection, self._topic, burial.halted, epoch, _TOO_MANY)
+        return burial
+
+    def _publish(
+        self, group: asyncio.TaskGroup, outgoing: Sequence[Outgoing], numbers: dict[int, int]
+    ) -> None:
+        if any(each.messages for each in outgoing):
+            self._publication = group.create_task(self._deliver(outgoing, numbers))
+        else:
+            self._note(numbers)
+
+    async def _deliver(self, outgoing: Sequence[Outgoing], numbers: dict[int, int]) -> None:
+        attempt = 0
+        for each in outgoing:
+            while True:
+                await self._prove_ownership(numbers)
+                try:
+                    await self._producer.send(each.topic, each.messages)
+                    break
+                except Unavailable as error:
+                    self.trouble = str(error)
+                    await asyncio.sleep(_BACKOFF_SECONDS[min(attempt, len(_BACKOFF_SECONDS) - 1)])
+                    attempt += 1
+        if attempt:
+            self.trouble = None
+        self._note(numbers)
+
+    async def _prove_ownership(self, numbers: dict[int, int]) -> None:
+        if time.monotonic() - self._fenced_at < FENCE_SECONDS:
+            return
+        epochs = {partition: self.owned[partition].epoch for partition in numbers}
+        while True:
+            asked_at = time.monotonic()
+            try:
+                async with self._engine.connect() as connection:
+                    if not await positions.owned(connection, self._topic, epochs):
+                        raise Fenced(f"{self._topic}: partitions moved before publishing")
+            except DATABASE_ERRORS as error:
+                if not is_away(error):
+                    raise
+                await asyncio.sleep(_BACKOFF_SECONDS[-1])
+            else:
+                self._fenced_at = asked_at
+                return
+
+    def _note(self, numbers: dict[int, int]) -> None:
+        for partition, number in numbers.items():
+            if (owned := self.owned.get(partition)) is not None:
+                owned.published = number
+
+    async def _connect(self) -> AsyncConnection:
+        if self._connection is None:
+            self._connection = await self._engine.connect()
+        return self._connection
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        try:
+            if connection.in_transaction():
+                await connection.rollback()
+            await connection.close()
+        except DATABASE_ERRORS:
+            await connection.invalidate()
+
+    async def _recover(self, error: BaseException, attempt: int = 1) -> None:
+        """Wait before a repeat, or raise what no repeat can mend."""
+        await self._disconnect()
+        if is_away(error):
+            self.trouble = "the database cannot be reached"
+        elif not is_retryable(error) or attempt > _RETRIES:
+            raise error
+        _log.warning("transaction will be repeated", topic=self._topic, reason=repr(error)[:300])
+        await asyncio.sleep(_BACKOFF_SECONDS[min(attempt, len(_BACKOFF_SECONDS)) - 1])
+
+
+def record_hash(record: Record) -> int:
+    """Return 63 bits that tell a record from another one at the same offset."""
+    digest = blake2b(record.value or b"", digest_size=8).digest()
+    return int.from_bytes(digest) >> 1
+
+
+def _steps(records: list[Record]) -> list[_Step]:
+    first: dict[int, Record] = {}
+    last: dict[int, Record] = {}
+    for record in records:
+        first.setdefault(record.partition, record)
+        last[record.partition] = record
+    return [_Step(partition, first[partition], last[partition]) for partition in sorted(first)]
+
+
+def _check(claimed: Sequence[Position], count: int) -> None:
+    for each in claimed:
+        if each.partitions != count:
+            raise Stopped(
+                f"{each.topic} has {count} partitions, stored are {each.partitions}: a topic's "
+                "partitions are for life"
+            )
+        if each.stopped is not None:
+            raise Stopped(f"{each.topic} partition {each.partition} is halted: {each.stopped}")

@@ -1,0 +1,63 @@
+"""The frame of every process: logs, loop, signals, probes, and an exit code that tells."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+
+import uvloop
+
+from shared.errors import LowtideError
+from shared.http.app import Check, create_app, serve
+from shared.observability.logs import configure_logs, get_logger
+from shared.settings import Settings
+
+_log = get_logger("role")
+
+Main = Callable[[asyncio.Event], Awaitable[None]]
+"""A role's work: runs until the event is set, or raises."""
+
+
+def run_role(service: str, role: str, settings: Settings, main: Main) -> None:
+    """Run a role until SIGTERM or SIGINT, then exit; exit code 1 when it ended by itself.
+
+    A supervisor is expected to start it anew: ending is how a process that was fenced, stalled
+    or confused gets back to a known state.
+    """
+    configure_logs(service, role, level=settings.log_level, form=settings.log_format)
+    try:
+        uvloop.run(_run(main))
+    except* LowtideError as errors:
+        for error in _leaves(errors):
+            _log.error("ended", reason=str(error), kind=type(error).__name__)
+        sys.exit(1)
+    except* Exception:  # noqa: BLE001 - the last line of defence: log it, then end
+        _log.exception("ended by an unexpected error")
+        sys.exit(1)
+
+
+async def _run(main: Main) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await main(stop)
+
+
+async def with_probes(
+    settings: Settings, title: str, checks: dict[str, Check], main: Main, stop: asyncio.Event
+) -> None:
+    """Run a role without an API beside its probes and metrics, on the settings' host and port."""
+    app = create_app(title, checks=checks)
+    async with asyncio.TaskGroup() as group:
+        probes = group.create_task(serve(app, settings.host, settings.port, stop=stop))
+        await main(stop)
+        stop.set()
+        await probes
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found

@@ -9,6 +9,8 @@ import contextlib
 import json
 import signal
 import subprocess
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +22,8 @@ import psutil
 START_TOLERANCE_S = 1.0
 
 LOG_LIMIT_BYTES = 64 * 1024 * 1024
+KILL_LIMIT_S = 10
+POLL_S = 0.01
 
 
 @dataclass(frozen=True)
@@ -44,16 +48,24 @@ class ProcessRecord:
     name: str
     pid: int
     started_after_boot_s: float
+    stop_signal: signal.Signals
     path: Path = field(compare=False)
 
     @classmethod
-    def write(cls, name: str, pid: int, records: Path) -> "ProcessRecord":
-        """Record a living process in the folder `records`."""
+    def write(
+        cls, name: str, pid: int, folder: Path, stop_signal: signal.Signals = signal.SIGTERM
+    ) -> "ProcessRecord":
+        """Record a living process in `folder`; raises psutil.NoSuchProcess when it has ended."""
         started = _started_after_boot_s(psutil.Process(pid))
-        record = cls(name, pid, started, records / f"{name}.json")
-        content = {"name": name, "pid": pid, "started_after_boot_s": started}
-        record.path.write_text(json.dumps(content), encoding="utf-8")
-        return record
+        path = folder / f"{name}.json"
+        content = {
+            "name": name,
+            "pid": pid,
+            "started_after_boot_s": started,
+            "stop_signal": stop_signal.value,
+        }
+        path.write_text(json.dumps(content), encoding="utf-8")
+        return cls(name, pid, started, stop_signal, path)
 
     @classmethod
     def read_all(cls, folder: Path) -> list["ProcessRecord"]:
@@ -62,8 +74,14 @@ class ProcessRecord:
         for path in sorted(folder.glob("*.json")):
             with contextlib.suppress(ValueError, KeyError, TypeError):
                 content = json.loads(path.read_text(encoding="utf-8"))
-                started = float(content["started_after_boot_s"])
-                records.append(cls(str(content["name"]), int(content["pid"]), started, path))
+                record = cls(
+                    str(content["name"]),
+                    int(content["pid"]),
+                    float(content["started_after_boot_s"]),
+                    signal.Signals(content["stop_signal"]),
+                    path,
+                )
+                records.append(record)
         return records
 
     def process(self) -> psutil.Process | None:
@@ -72,11 +90,9 @@ class ProcessRecord:
             process = psutil.Process(self.pid)
             if abs(_started_after_boot_s(process) - self.started_after_boot_s) > START_TOLERANCE_S:
                 return None
-            if process.status() == psutil.STATUS_ZOMBIE:
-                return None
         except psutil.NoSuchProcess:
             return None
-        return process
+        return process if _is_alive(process) else None
 
     def forget(self) -> None:
         """Delete the record's file."""
@@ -91,6 +107,8 @@ class Child:
         self._records = records
         self._process: subprocess.Popen[bytes] | None = None
         self._record: ProcessRecord | None = None
+        # Nobody starts it anew while its last descendants are still being killed.
+        self._changing = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -114,12 +132,20 @@ class Child:
 
     def start(self) -> None:
         """Start it in a session of its own, so that a terminal's Ctrl-C reaches only us."""
-        if self.alive:
-            raise RuntimeError(f"{self.name} is already running as {self.pid}")
+        with self._changing:
+            if self.alive:
+                raise RuntimeError(f"{self.name} is already running as {self.pid}")
+            self._process = self._spawn()
+            with contextlib.suppress(psutil.NoSuchProcess):  # whoever waits sees the exit code
+                self._record = ProcessRecord.write(
+                    self.name, self._process.pid, self._records, self.command.stop_signal
+                )
+
+    def _spawn(self) -> "subprocess.Popen[bytes]":
         command = self.command
         bound_log(command.log)
         with command.log.open("ab") as log:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 list(command.argv),
                 cwd=command.folder,
                 env=dict(command.environment),
@@ -131,20 +157,10 @@ class Child:
                 group=command.group,
                 extra_groups=None if command.user is None else [],
             )
-        try:
-            self._record = ProcessRecord.write(self.name, self._process.pid, self._records)
-        except psutil.NoSuchProcess:
-            self._record = None  # it ended at once; whoever waits for it sees the exit code
 
     def stop(self) -> None:
         """Ask it to end; kill it with all its descendants when it has not after its grace."""
-        if self._process is not None and self.alive:
-            self._process.send_signal(self.command.stop_signal)
-            try:
-                self._process.wait(self.command.stop_grace_s)
-            except subprocess.TimeoutExpired:
-                self.kill()
-        self._forget()
+        stop_together([self])
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal, for instance SIGSTOP and SIGCONT in fault tests."""
@@ -153,15 +169,13 @@ class Child:
 
     def kill(self) -> None:
         """End it and its descendants with SIGKILL and reap it; harmless when it has ended."""
-        if self._process is not None and self.alive:
-            kill_tree(psutil.Process(self._process.pid))
-            self._process.wait(10)
-        self._forget()
-
-    def _forget(self) -> None:
-        if self._record is not None:
-            self._record.forget()
-            self._record = None
+        with self._changing:
+            if self._process is not None and self.alive:
+                kill_tree([psutil.Process(self._process.pid)])
+                self._process.wait(KILL_LIMIT_S)
+            if self._record is not None:
+                self._record.forget()
+                self._record = None
 
     def log_tail(self, lines: int = 15) -> str:
         """Return the last lines of its log, for messages about a failed start."""
@@ -172,36 +186,75 @@ class Child:
         return "\n".join(content.splitlines()[-lines:])
 
 
-def end_recorded(records: Path, *, grace_s: float) -> list[str]:
-    """End every living process recorded in the folder `records` and return their names.
+def stop_together(children: Sequence[Child]) -> list[str]:
+    """End children side by side, each within its grace; return the names of those killed."""
+    began = time.monotonic()
+    for child in children:
+        child.signal(child.command.stop_signal)
+    waiting = list(children)
+    killed: list[str] = []
+    while waiting:
+        for child in list(waiting):
+            late = time.monotonic() - began > child.command.stop_grace_s
+            if child.alive and not late:
+                continue
+            if child.alive:
+                killed.append(child.name)
+            child.kill()  # or only forgets it, when it has ended
+            waiting.remove(child)
+        time.sleep(POLL_S)
+    return killed
 
-    For processes whose parent is not us (an earlier run that was killed): each is asked with
-    SIGTERM and killed with its descendants when it has not ended after `grace_s`.
+
+def end_recorded(folder: Path, *, grace_s: float) -> list[str]:
+    """End every living process recorded in `folder` and return their names.
+
+    For processes whose parent is not us (of an earlier run that was killed): each is asked, and
+    killed with its descendants when it has not ended after `grace_s`.
     """
-    ended: list[str] = []
-    for record in ProcessRecord.read_all(records):
-        process = record.process()
-        if process is not None:
-            ended.append(record.name)
-            descendants = process.children(recursive=True)
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.terminate()
-            _, left = psutil.wait_procs([process], timeout=grace_s)
-            for survivor in [*left, *descendants]:
-                kill_tree(survivor)
+    records = ProcessRecord.read_all(folder)
+    found = [(record, process) for record in records if (process := record.process()) is not None]
+    descendants = [child for _, process in found for child in _descendants(process)]
+    for record, process in found:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(record.stop_signal)
+    _, left = psutil.wait_procs([process for _, process in found], timeout=grace_s)
+    kill_tree([*left, *descendants])
+    for record in records:
         record.forget()
-    return ended
+    return [record.name for record, _ in found]
 
 
-def kill_tree(process: psutil.Process) -> None:
-    """SIGKILL a process, then the descendants it had (PostgreSQL's have sessions of their own)."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        descendants = process.children(recursive=True)
-        process.kill()
-        for descendant in descendants:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                descendant.kill()
-        psutil.wait_procs(descendants, timeout=5)
+def kill_tree(processes: list[psutil.Process]) -> None:
+    """SIGKILL processes and the descendants they have, and wait until all have ended.
+
+    Descendants are killed one by one: PostgreSQL's have sessions of their own. Each is
+    recognised by its start time too, never by its number alone.
+    """
+    doomed = [*processes, *(child for process in processes for child in _descendants(process))]
+    for process in doomed:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    began = time.monotonic()
+    while any(_is_alive(process) for process in doomed):
+        if time.monotonic() - began > KILL_LIMIT_S:
+            raise TimeoutError(f"still alive after SIGKILL: {doomed}")
+        time.sleep(POLL_S)
+
+
+def _descendants(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    # A zombie has ended: its parent (for an orphan, the first process) reaps it when it likes.
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def bound_log(path: Path) -> None:

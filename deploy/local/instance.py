@@ -10,6 +10,9 @@ from pathlib import Path
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+TEST_PREFIX = "test-"
+"""In front of the names of instances that belong to a test run, which cleans up itself."""
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 

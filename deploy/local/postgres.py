@@ -64,9 +64,12 @@ class DatabaseServer:
         self._account = server_account(BINARIES / "postgres", self._data)
         self.child = Child(self._command(instance), instance.processes_folder)
 
-    def url(self, database: str = "postgres") -> str:
-        """Return a superuser's URL of a database: `postgresql://…`."""
-        return f"postgresql://{SUPERUSER}:{self._password}@{LOOPBACK}:{self.port}/{database}"
+    def url(
+        self, database: str = "postgres", user: str = SUPERUSER, password: str | None = None
+    ) -> str:
+        """Return the `postgresql://` URL of a database, a superuser's unless another is named."""
+        secret = self._password if password is None else password
+        return f"postgresql://{user}:{secret}@{LOOPBACK}:{self.port}/{database}"
 
     def prepare(self) -> None:
         """Initialise the data directory unless it is there; nothing half made remains."""

@@ -23,7 +23,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deploy.local.child import ProcessRecord, end_recorded
 from deploy.local.credentials import Credentials
-from deploy.local.instance import REPOSITORY, Instance, home
+from deploy.local.instance import REPOSITORY, TEST_PREFIX, Instance, home
 from deploy.local.kafka import Broker
 from deploy.local.ports import LOOPBACK, pick_free
 from deploy.local.postgres import DatabaseServer
@@ -31,7 +31,7 @@ from deploy.local.server import wait_until_ready
 from shared.database import migrations, provision
 from shared.kafka.admin import create_topics, delete_topics
 
-SHARED = "test-shared"
+SHARED = f"{TEST_PREFIX}shared"
 OWNER = "owner"
 START_LIMIT_S = 90
 STALE_GRACE_S = 2
@@ -95,7 +95,7 @@ def running_stack() -> Iterator[Stack]:
         yield _read(Instance.named(shared))
         return
     delete_stale()
-    with _servers(Instance.named(f"test-{os.getpid()}")) as stack:
+    with _servers(Instance.named(f"{TEST_PREFIX}{os.getpid()}")) as stack:
         yield stack
 
 
@@ -143,7 +143,7 @@ def _read(instance: Instance) -> Stack:
 
 def delete_stale() -> None:
     """End and delete the servers of test runs that were killed."""
-    for folder in (home() / "instances").glob("test-*"):
+    for folder in (home() / "instances").glob(f"{TEST_PREFIX}*"):
         instance = Instance.named(folder.name)
         owners = [
             record for record in ProcessRecord.read_all(instance.run_folder) if record.name == OWNER
@@ -151,7 +151,7 @@ def delete_stale() -> None:
         if owners:
             alive = any(owner.process() for owner in owners)
         else:  # a run that is just making its folder has no record yet
-            number = folder.name.removeprefix("test-")
+            number = folder.name.removeprefix(TEST_PREFIX)
             alive = number.isdecimal() and psutil.pid_exists(int(number))
         if not alive:
             end_recorded(instance.processes_folder, grace_s=STALE_GRACE_S)
@@ -227,7 +227,10 @@ def main() -> None:
     with _servers(Instance.named(SHARED)):
         sys.stdout.write(f"export LOWTIDE_TEST_STACK={SHARED}  # Ctrl-C ends the servers\n")
         sys.stdout.flush()
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        ends = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+        # Blocked only now: the servers would inherit it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+        signal.sigwait(ends)
 
 
 if __name__ == "__main__":

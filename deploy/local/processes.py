@@ -1,0 +1,90 @@
+"""Every process beside broker and database, in the order of the way a change takes.
+
+`make run` uses the fixed ports; every other instance picks free ones.
+"""
+
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+
+from shared.http.auth import Scope
+
+
+@dataclass(frozen=True)
+class Process:
+    """One command of the stack: `python -m <module> <arguments>`.
+
+    It reads its settings from the environment (`shared.settings`) and answers `/readyz` on
+    `port`; without `probed` it is ready as soon as it lives. `scopes` are those of the token it
+    calls services with, `further_ports` maps names of variables to more ports that it listens on.
+    """
+
+    name: str
+    module: str
+    arguments: tuple[str, ...]
+    port: int
+    database_user: str | None = None
+    scopes: tuple[Scope, ...] = ()
+    probed: bool = True
+    further_ports: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def exists(self) -> bool:
+        """Whether its module can be found."""
+        try:
+            return find_spec(f"{self.module}.__main__") is not None
+        except ModuleNotFoundError:
+            return False
+
+
+def _role(service: str, role: str, port: int, *scopes: Scope) -> Process:
+    return Process(
+        name=f"{service}-{role}",
+        module=f"services.{service}",
+        arguments=(role,),
+        port=port,
+        database_user=service,
+        scopes=scopes,
+    )
+
+
+ROLES = (
+    _role("ingest", "serve", 8101),
+    _role("ingest", "consume", 8116),
+    _role("ledger", "consume", 8111),
+    _role("ledger", "serve", 8102),
+    _role("alerting", "consume", 8112),
+    _role("alerting", "serve", 8103),
+    _role("alerting", "tick", 8113),
+    _role("notifier", "consume", 8114),
+    _role("notifier", "serve", 8104),
+    _role("notifier", "send", 8115),
+    Process(
+        name="console-serve",
+        module="services.console",
+        arguments=("serve",),
+        port=8100,
+        scopes=tuple(Scope),
+    ),
+)
+"""Every service role."""
+
+STAND_IN = Process(
+    name="standin",
+    module="deploy.local.standin",
+    arguments=(),
+    port=8190,
+    further_ports={"LOWTIDE_SMTP_PORT": 8191, "LOWTIDE_MAILBOX_PORT": 8192},
+)
+"""A WeCom and a mailbox for the demonstration."""
+
+DEMONSTRATION = Process(
+    name="demonstration",
+    module="deploy.local.demonstration",
+    arguments=(),
+    port=0,
+    scopes=tuple(Scope),
+    probed=False,
+)
+"""The simulated shops; started when everything else is ready."""
+
+BROKER_PORT, CONTROLLER_PORT, DATABASE_PORT = 19092, 19093, 15432

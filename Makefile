@@ -1,0 +1,109 @@
+# Lowtide. `make help` lists what there is. Needs Python >= 3.11 and nothing else: every target
+# sets itself up, and everything it writes lands in .lowtide/.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+export LOWTIDE_HOME ?= $(CURDIR)/.lowtide
+CACHE := $(LOWTIDE_HOME)/cache
+VENV := $(LOWTIDE_HOME)/venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.synchronised
+
+export UV_CACHE_DIR ?= $(CACHE)/uv
+export UV_PYTHON_DOWNLOADS := never
+export PYTHONPYCACHEPREFIX ?= $(CACHE)/pycache
+
+## run: start broker, database, all services and a demonstration; prints the console's address
+.PHONY: run
+run: $(READY)
+	@$(BIN)/python -m deploy.local run
+
+## down: end everything that runs; the data stays
+.PHONY: down
+down:
+	@if test -e $(READY); then $(BIN)/python -m deploy.local down; \
+	else echo 'Nothing was running.'; fi
+
+## clean: end everything and delete the data
+.PHONY: clean
+clean:
+	@if test -e $(READY); then $(BIN)/python -m deploy.local clean; \
+	else echo 'There is no data.'; fi
+
+## test: run every test; browser tests need a Chromium, the last line says when they were skipped
+.PHONY: test
+test: $(READY)
+	@$(BIN)/python -m pytest
+
+## check: format, lint, types, import rules, dependencies
+.PHONY: check
+check: $(READY)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --cache-dir $(CACHE)/import-linter
+	@$(BIN)/deptry .
+
+## replay: post a real year through the public interface; FILE=... [SPEED=...] [KILL=seed]
+.PHONY: replay
+replay: $(READY)
+	@test -n '$(FILE)' || { \
+		echo 'Which file? make replay FILE=path.parquet [SPEED=...] [KILL=seed]' >&2; exit 2; }
+	@$(BIN)/python -m deploy.local.replays '$(FILE)' \
+		$(if $(SPEED),--speed '$(SPEED)') $(if $(KILL),--kill '$(KILL)')
+
+## bench: every benchmark; the last line of each is one JSON object
+.PHONY: bench
+bench: bench-ledger bench-latency
+
+## bench-ledger: stock changes per second, beside the bare database's
+.PHONY: bench-ledger
+## bench-latency: from a sale to its commit and to the request at a destination
+.PHONY: bench-latency
+bench-ledger bench-latency: bench-%: $(READY)
+	@$(BIN)/python -m tests.bench.$*
+
+## faults: kill, pause and cut processes and connections; nothing may be lost
+.PHONY: faults
+faults: $(READY)
+	@$(BIN)/python -m pytest tests/faults
+
+## audit: look for known vulnerabilities among the locked dependencies (needs the network)
+.PHONY: audit
+audit: $(READY)
+	@UV_TOOL_DIR=$(CACHE)/uv-tools $(BIN)/uv tool run pip-audit \
+		--requirement requirements.lock --require-hashes --disable-pip
+
+## lock: resolve the dependencies of pyproject.toml anew
+.PHONY: lock
+lock: $(READY)
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header \
+		--group local --group dev --output-file requirements.lock pyproject.toml
+
+## help: list the targets
+.PHONY: help
+help:
+	@sed -n 's/^## \([^:]*\): \(.*\)/make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
+		awk -F'|' '{printf "  %-20s %s\n", $$1, $$2}'
+
+# The environment: made once, brought up to date when a lock changes. uv comes first, with its
+# own hashes, because it checks and installs the rest in seconds.
+$(READY): requirements.lock deploy/local/uv.lock
+	@command -v '$(PYTHON)' >/dev/null || { \
+		echo 'Lowtide needs Python 3.11 or newer; name it: make PYTHON=...' >&2; exit 1; }
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Lowtide needs Python 3.11 or newer, this is $$('$(PYTHON)' -V);" \
+			'name another: make PYTHON=...' >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
+		rm -rf $(VENV) && '$(PYTHON)' -m venv $(VENV); } || { \
+		rm -rf $(VENV); \
+		echo 'This Python cannot make virtual environments: install its venv module' \
+			'(Debian, Ubuntu: apt-get install python3-venv).' >&2; exit 1; }
+	@echo 'Installing the locked dependencies into $(VENV) ...'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--cache-dir $(CACHE)/pip --requirement deploy/local/uv.lock
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
+	@touch $@

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import uvloop
 
@@ -45,7 +45,7 @@ async def _run(main: Main) -> None:
 
 
 async def with_probes(
-    settings: Settings, title: str, checks: dict[str, Check], main: Main, stop: asyncio.Event
+    settings: Settings, title: str, checks: Mapping[str, Check], main: Main, stop: asyncio.Event
 ) -> None:
     """Run a role without an API beside its probes and metrics, on the settings' host and port."""
     app = create_app(title, checks=checks)

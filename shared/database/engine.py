@@ -1,7 +1,7 @@
 """Connections to PostgreSQL: SQLAlchemy's asyncio engine on asyncpg, with bounds on everything."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeAlias, TypeVar
 
 import asyncpg
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -10,10 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from shared.errors import Unavailable
 
-if TYPE_CHECKING:
-    from asyncpg import Connection as Driver
-else:
-    Driver = object
+Driver: TypeAlias = asyncpg.Connection
+"""asyncpg's own connection."""
 
 STATEMENT_TIMEOUT_MS = 30_000
 LOCK_TIMEOUT_MS = 10_000
@@ -49,7 +47,7 @@ async def driver(connection: AsyncConnection) -> Driver:
     Use it inside a transaction that SQLAlchemy has begun *and* used: it begins lazily.
     """
     raw = await connection.get_raw_connection()
-    found: Any = raw.driver_connection
+    found: Driver = raw.driver_connection
     return found
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from http import HTTPStatus
 
@@ -34,7 +34,7 @@ def create_app(
     title: str,
     *,
     verifier: Verifier | None = None,
-    checks: dict[str, Check] | None = None,
+    checks: Mapping[str, Check] | None = None,
     lifespan: Lifespan | None = None,
 ) -> FastAPI:
     """Return an application with everything that is the same for all services.
@@ -57,7 +57,7 @@ def create_app(
     return app
 
 
-def _add_probes(app: FastAPI, checks: dict[str, Check]) -> None:
+def _add_probes(app: FastAPI, checks: Mapping[str, Check]) -> None:
     @app.get("/healthz", include_in_schema=False)
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}

@@ -31,11 +31,13 @@ class Dead(NamedTuple):
 class Batch:
     """Records to be worked on in one transaction, in order within each partition.
 
-    `numbers` gives this transaction's batch number by partition; it grows without gaps.
+    By partition: `numbers` is this transaction's batch number, which grows without gaps;
+    `published` the last one whose messages the broker has acknowledged.
     """
 
     records: list[Record]
-    numbers: dict[int, int]
+    numbers: dict[int, int] = field(default_factory=dict)
+    published: dict[int, int] = field(default_factory=dict)
     dead_letters: list[Dead] = field(default_factory=list)
 
     def dead(

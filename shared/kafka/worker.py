@@ -191,6 +191,7 @@ class Worker:
             owned = self.owned[step.partition]
             owned.next_offset = step.last.offset + 1
             owned.batch = batch.numbers[step.partition]
+            owned.stored_published = batch.published[step.partition]
         self._handler.committed(batch)
         BATCH_SECONDS.labels(self._topic).observe(time.perf_counter() - started)
         BATCH_RECORDS.labels(self._topic).observe(len(batch.records))
@@ -247,7 +248,7 @@ class Worker:
         attempt = 0
         while True:
             steps = _steps(records)
-            batch = Batch(records, {})
+            batch = Batch(records)
             try:
                 connection = await self._connect()
                 if attempt:
@@ -282,7 +283,7 @@ class Worker:
             lost = sorted({step.partition for step in steps} - batch.numbers.keys())
             raise Fenced(f"{self._topic} partitions {lost} belong to another owner or are stopped")
         for move in moves:
-            self.owned[move.partition].stored_published = move.published
+            batch.published[move.partition] = move.published
 
     def _step_to_move(self, step: _Step) -> Move:
         owned = self.owned[step.partition]

@@ -47,5 +47,5 @@ def configure_logs(
 
 def get_logger(name: str) -> FilteringBoundLogger:
     """Return a logger whose lines carry where they come from."""
-    logger: FilteringBoundLogger = structlog.get_logger(logger=name)
+    logger: FilteringBoundLogger = structlog.get_logger(part=name)
     return logger

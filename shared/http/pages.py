@@ -1,0 +1,49 @@
+"""Cursor pagination: a page of items and an opaque cursor to the next one."""
+
+import base64
+import json
+from http import HTTPStatus
+from typing import Annotated, Generic, TypeVar
+
+from fastapi import Query
+from pydantic import BaseModel
+
+from shared.http.problems import Problem
+
+MAX_LIMIT = 500
+Item = TypeVar("Item")
+
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Items a page at the most")]
+Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before")]
+
+
+class Page(BaseModel, Generic[Item]):
+    """Some items; `next_cursor` is null on the last page."""
+
+    items: list[Item]
+    next_cursor: str | None = None
+
+
+def encode_cursor(*position: str | int) -> str:
+    """Return a cursor that stands for a position in an order."""
+    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, *kinds: type) -> tuple[str | int, ...]:
+    """Return the position a cursor stands for. Raises Problem 422 for one that is not ours."""
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        position = json.loads(base64.urlsafe_b64decode(padded.encode()))
+    except ValueError:
+        position = None
+    if (
+        not isinstance(position, list)
+        or len(position) != len(kinds)
+        or not all(isinstance(part, kind) for part, kind in zip(position, kinds, strict=True))
+    ):
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "bad_cursor",
+            "The cursor is not one of ours; start again without it.",
+        )
+    return tuple(position)

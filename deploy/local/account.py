@@ -22,16 +22,23 @@ class AccountError(RuntimeError):
 
 @dataclass(frozen=True)
 class Account:
-    """How to start a process: as `user` and `group` (None: as ourselves), behind `prefix`."""
+    """Who owns the server's files (None: we do), and how its programs are started.
 
-    user: int | None = None
-    group: int | None = None
+    Either the caller starts them as `start_as`, or the `prefix` command changes the user.
+    """
+
+    owner: tuple[int, int] | None = None
     prefix: tuple[str, ...] = ()
+
+    @property
+    def start_as(self) -> tuple[int, int] | None:
+        """The user and group to start a program as; None: as ourselves."""
+        return None if self.prefix else self.owner
 
     def own(self, path: Path) -> None:
         """Give it a file or folder."""
-        if self.user is not None and self.group is not None:
-            os.chown(path, self.user, self.group)
+        if self.owner is not None:
+            os.chown(path, *self.owner)
 
 
 def server_account(*needed: Path) -> Account:
@@ -49,7 +56,7 @@ def server_account(*needed: Path) -> Account:
             "start this as an ordinary user"
         ) from None
     if all(_others_may_enter(parent) for path in needed for parent in path.resolve().parents):
-        return Account(entry.pw_uid, entry.pw_gid)
+        return Account((entry.pw_uid, entry.pw_gid))
     prefix = _with_passage(entry.pw_uid, entry.pw_gid)
     if prefix is None:
         closed = next(
@@ -62,8 +69,7 @@ def server_account(*needed: Path) -> Account:
             f"PostgreSQL does not run as root, and `{NOBODY}` cannot enter {closed}: start this "
             f"as an ordinary user, run `chmod o+x {closed}`, or set LOWTIDE_HOME to an open folder"
         )
-    # The capability belongs to the process, so setpriv itself changes the user.
-    return Account(None, None, prefix) if prefix else Account(entry.pw_uid, entry.pw_gid)
+    return Account((entry.pw_uid, entry.pw_gid), prefix)
 
 
 def _others_may_enter(folder: Path) -> bool:
@@ -79,6 +85,8 @@ def _with_passage(user: int, group: int) -> tuple[str, ...] | None:
         f"--reuid={user}",
         f"--regid={group}",
         "--clear-groups",
+        # Else access(2), by which initdb looks for its fellows, would disregard the capability.
+        "--securebits=+no_setuid_fixup",
         "--inh-caps=+dac_override",
         "--ambient-caps=+dac_override",
     )

@@ -28,7 +28,10 @@ POLL_S = 0.01
 
 @dataclass(frozen=True)
 class Command:
-    """What to start: `environment` is complete (nothing is inherited)."""
+    """What to start: `environment` is complete (nothing is inherited).
+
+    `start_as` are the user and group to run it as, instead of our own.
+    """
 
     name: str
     argv: Sequence[str]
@@ -37,8 +40,7 @@ class Command:
     environment: Mapping[str, str]
     stop_signal: signal.Signals = signal.SIGTERM
     stop_grace_s: float = 10
-    user: int | None = None
-    group: int | None = None
+    start_as: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,7 @@ class Child:
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
         command = self.command
+        user, group = command.start_as or (None, None)
         bound_log(command.log)
         with command.log.open("ab") as log:
             return subprocess.Popen(
@@ -153,9 +156,9 @@ class Child:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                user=command.user,
-                group=command.group,
-                extra_groups=None if command.user is None else [],
+                user=user,
+                group=group,
+                extra_groups=None if user is None else [],
             )
 
     def stop(self) -> None:

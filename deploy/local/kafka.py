@@ -127,6 +127,8 @@ class Broker:
             "-XX:+UseSerialGC",
             # Its statistics file would lie in the system's temporary folder.
             "-XX:-UsePerfData",
+            # Kafka still unmaps its buffers the old way; Java 25 would warn at each start.
+            "--sun-misc-unsafe-memory-access=allow",
             f"-Djava.io.tmpdir={self._folder}",
             f"-Dlog4j2.configurationFile={LOG_CONFIGURATION}",
             "-cp",

@@ -12,7 +12,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from deploy.local.account import Account, server_account
+from deploy.local.account import server_account
 from deploy.local.child import Child, Command
 from deploy.local.instance import Instance
 from deploy.local.ports import LOOPBACK
@@ -97,6 +97,7 @@ class DatabaseServer:
         return False
 
     def _initialise(self, folder: Path, password_file: Path) -> None:
+        user, group = self._account.start_as or (None, None)
         done = subprocess.run(
             [
                 *self._account.prefix,
@@ -113,9 +114,9 @@ class DatabaseServer:
             ],
             cwd=folder,
             env=_ENVIRONMENT,
-            user=self._account.user,
-            group=self._account.group,
-            extra_groups=_no_groups(self._account),
+            user=user,
+            group=group,
+            extra_groups=None if user is None else [],
             capture_output=True,
             text=True,
             check=False,
@@ -138,13 +139,8 @@ class DatabaseServer:
             environment=_ENVIRONMENT,
             stop_signal=signal.SIGINT,  # "fast": ends sessions; SIGTERM would wait for them
             stop_grace_s=STOP_GRACE_S,
-            user=self._account.user,
-            group=self._account.group,
+            start_as=self._account.start_as,
         )
 
 
 _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
-
-
-def _no_groups(account: Account) -> list[int] | None:
-    return None if account.user is None else []

@@ -101,6 +101,18 @@ JOIN unnest(CAST(:partition AS int[]), CAST(:epoch AS bigint[])) AS m (partition
 WHERE p.topic = :topic
 """)
 
+_HOLD = text("""
+SELECT count(*)
+FROM (
+    SELECT 1
+    FROM consumer_position AS p
+    JOIN unnest(CAST(:partition AS int[]), CAST(:epoch AS bigint[])) AS m (partition, epoch)
+      ON p.partition = m.partition AND p.epoch = m.epoch
+    WHERE p.topic = :topic
+    FOR SHARE OF p
+) AS held
+""")
+
 _PUBLISHED = text("""
 UPDATE consumer_position AS p
 SET published = m.published
@@ -180,6 +192,16 @@ async def owned(connection: AsyncConnection, topic: str, epochs: dict[int, int])
     """Return whether all partitions still are at the given epochs."""
     parameters = {"partition": list(epochs), "epoch": list(epochs.values())}
     count = await connection.scalar(_OWNED, {"topic": topic, **parameters})
+    return bool(count == len(epochs))
+
+
+async def hold(connection: AsyncConnection, topic: str, epochs: dict[int, int]) -> bool:
+    """Return whether all partitions still are at the given epochs, and let none go before commit.
+
+    For work that moves no position: whoever claims a partition waits for this transaction.
+    """
+    parameters = {"partition": list(epochs), "epoch": list(epochs.values())}
+    count = await connection.scalar(_HOLD, {"topic": topic, **parameters})
     return bool(count == len(epochs))
 
 

@@ -12,6 +12,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
@@ -198,6 +199,8 @@ class PartitionConsumer:
                         )
                 else:
                     await self._poll(worker, group)
+                    if worker.timed is not None:
+                        await worker.turn(worker.timed, self._drained(worker))
         finally:
             await asyncio.shield(worker.close())
 
@@ -278,6 +281,17 @@ class PartitionConsumer:
         for partition, owned in worker.owned.items():
             self._offsets[partition] = owned.next_offset
         self._progress_at = time.monotonic()
+
+    def _drained(self, worker: Worker) -> dict[int, datetime]:
+        drained = {}
+        for partition, owned in worker.owned.items():
+            tp = TopicPartition(self._name, partition)
+            if tp not in self._client.assignment():
+                continue  # a rebalance is under way
+            end, asked_ms = self._client.highwater(tp), self._client.last_poll_timestamp(tp)
+            if end is not None and owned.next_offset >= end:
+                drained[partition] = datetime.fromtimestamp(asked_ms / 1000, UTC)
+        return drained
 
     def _verified(self, partition: int, records: list[Record]) -> list[Record]:
         """Drop what came before the seek; stop when the log is not the one we were reading."""

@@ -1,8 +1,9 @@
 """What a service supplies to the partition consumer, and what it is given."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from datetime import datetime
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -79,3 +80,24 @@ class Handler(Protocol):
 
     def release(self, partitions: Collection[int]) -> None:
         """Forget partitions that belong to somebody else now."""
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """What a handler offers besides, when time alone can give it work.
+
+    Called by the same worker between batches, so never beside `handle`.
+    """
+
+    def due(self, drained: Mapping[int, datetime]) -> bool:
+        """Return whether there is something to do; asked several times a second.
+
+        `drained` has the worker's partitions that are worked up to their end, each with the
+        instant at which the broker last said where that is.
+        """
+
+    async def turn(self, connection: AsyncConnection, drained: Mapping[int, datetime]) -> None:
+        """Do it, inside a transaction that has proved that the partitions are still ours."""
+
+    def turned(self) -> None:
+        """Take staged memory for real: the transaction is durable."""

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import blake2b
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -15,7 +16,7 @@ from shared.database.positions import Move, Position
 from shared.errors import Fenced, Stopped, Unavailable
 from shared.events.dead_letters import dead_topic
 from shared.kafka.dead import LIMIT, WINDOW, dead_letter, within_window
-from shared.kafka.handler import Batch, Claim, Handler
+from shared.kafka.handler import Batch, Claim, Handler, Timed
 from shared.kafka.messages import Outgoing, Record
 from shared.kafka.producer import Producer
 from shared.observability.logs import get_logger
@@ -102,6 +103,8 @@ class Worker:
         self._engine = engine
         self._producer = producer
         self._handler = handler
+        self.timed = handler if isinstance(handler, Timed) else None
+        """The handler, when time alone can give it work."""
         self._clock = clock
         self._connection: AsyncConnection | None = None
         self._fenced_at = 0.0
@@ -212,6 +215,30 @@ class Worker:
                 f"{self._topic} partition {burial.halted} is halted: {_TOO_MANY}. Mend what writes "
                 f"them, then run: python -m services.{self._service} resume"
             )
+
+    async def turn(self, timed: Timed, drained: Mapping[int, datetime]) -> None:
+        """Give the handler a transaction of its own, if time has given it something to do.
+
+        Raises Fenced when another owner has claimed a partition, or the outcome is unknown.
+        """
+        if not timed.due(drained):
+            return
+        committing = False
+        try:
+            connection = await self._connect()
+            async with connection.begin():
+                epochs = {partition: owned.epoch for partition, owned in self.owned.items()}
+                if not await positions.hold(connection, self._topic, epochs):
+                    raise Fenced(f"{self._topic}: partitions belong to another owner")
+                await timed.turn(connection, drained)
+                committing = True
+        except DATABASE_ERRORS as error:
+            await self._recover(error)
+            if committing:
+                raise Fenced(f"{self._topic}: a commit of unknown outcome; claim anew") from error
+        else:
+            self.trouble = None
+            timed.turned()
 
     async def settle(self) -> None:
         """Wait until everything committed is published."""

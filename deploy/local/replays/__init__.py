@@ -1,0 +1,1 @@
+"""Replays of recorded years through the public HTTP interface, with an independent recount."""

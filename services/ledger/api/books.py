@@ -1,0 +1,137 @@
+"""What the API asks the ledger's tables, with a database that may be away."""
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+
+from fastapi import Request
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.ledger.store import levels, statement
+from services.ledger.store.levels import LevelRow
+from services.ledger.store.statement import RepeatRow, StatementRow
+from shared.database import positions
+from shared.database.engine import asking
+from shared.errors import Unavailable
+from shared.events.stock_changes import TOPIC
+from shared.kafka.lag import Lag, LagReader
+
+_LAG_SECONDS = 0.5
+"""How long a look at the broker is good for: every answer carries it."""
+
+
+class Books:
+    """Reads for the API; each method is one short transaction, raising Unavailable (503)."""
+
+    def __init__(self, engine: AsyncEngine, lag: LagReader) -> None:
+        self._engine = engine
+        self._lag_reader = lag
+        self._lag: Lag | None = None
+        self._looked_at = float("-inf")
+
+    async def page(
+        self,
+        *,
+        sku: str | None,
+        warehouse: str | None,
+        containing: str | None,
+        after: tuple[str, str],
+        limit: int,
+    ) -> list[LevelRow]:
+        """Return a page of levels."""
+
+        async def question() -> list[LevelRow]:
+            async with self._engine.connect() as connection:
+                return await levels.page(
+                    connection,
+                    sku=sku,
+                    warehouse=warehouse,
+                    containing=containing,
+                    after=after,
+                    limit=limit,
+                )
+
+        return await asking(question)
+
+    async def of_skus(
+        self, skus: Sequence[str], warehouses: Sequence[str] | None
+    ) -> list[LevelRow]:
+        """Return the levels of some SKUs."""
+
+        async def question() -> list[LevelRow]:
+            async with self._engine.connect() as connection:
+                return await levels.of_skus(connection, skus, warehouses)
+
+        return await asking(question)
+
+    async def statement(
+        self,
+        level: int,
+        *,
+        start: datetime | None,
+        end: datetime | None,
+        before: int | None,
+        limit: int,
+    ) -> tuple[list[StatementRow], list[RepeatRow]]:
+        """Return a page of a level's statement with the repeats of its movements."""
+
+        async def question() -> tuple[list[StatementRow], list[RepeatRow]]:
+            async with self._engine.connect() as connection:
+                rows = await statement.page(
+                    connection, level, start=start, end=end, before=before, limit=limit
+                )
+                instants = sorted({row.occurred_at for row in rows})
+                return rows, await statement.repeats(connection, level, instants)
+
+        return await asking(question)
+
+    async def tallies(self) -> tuple[dict[str, int], int]:
+        """Return what was done so far by name, and the number of levels."""
+
+        async def question() -> tuple[dict[str, int], int]:
+            async with self._engine.connect() as connection:
+                return await levels.tallies(connection), await levels.number_of_levels(connection)
+
+        return await asking(question)
+
+    async def lag(self) -> Lag | None:
+        """Return how far behind the ledger is; None while the broker cannot say."""
+        now = time.monotonic()
+        if now - self._looked_at >= _LAG_SECONDS:
+
+            async def question() -> list[positions.Position]:
+                async with self._engine.connect() as connection:
+                    return await positions.read(connection, TOPIC)
+
+            stored = await asking(question)
+            try:
+                self._lag = await self._lag_reader.read(stored)
+            except Unavailable:
+                self._lag = None
+            self._looked_at = now
+        return self._lag
+
+    async def behind_seconds(self) -> float | None:
+        """Return the age of the oldest change not applied yet; 0 when there is none."""
+        lag = await self.lag()
+        return None if lag is None else lag.seconds
+
+    async def check(self) -> str | None:
+        """Return why the tables cannot be asked, or None."""
+
+        async def question() -> None:
+            async with self._engine.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+
+        try:
+            await asking(question)
+        except Unavailable:
+            return "the database cannot be reached"
+        return None
+
+
+async def books(request: Request) -> Books:
+    """Return the application's books, as a dependency."""
+    found: Books = request.app.state.books
+    return found

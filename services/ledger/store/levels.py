@@ -1,0 +1,105 @@
+"""Read levels and what was done so far, for the API."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+@dataclass(frozen=True, slots=True)
+class LevelRow:
+    """A level as it is stored; quantities in base units."""
+
+    id: int
+    sku: str
+    warehouse: str
+    version: int
+    on_hand: int
+    reserved: int
+    unavailable: int
+    incoming: int
+    sold_total: int
+    returned_total: int
+    received_total: int
+    counted_at: datetime | None
+    last_change_at: datetime
+
+
+_COLUMNS = """id, sku, warehouse, version, on_hand, reserved, unavailable, incoming,
+              sold_total, returned_total, received_total, counted_at, last_change_at"""
+
+# A level that only ever met refused changes has no time yet, and is nobody's business.
+_PAGE = text(f"""
+SELECT {_COLUMNS} FROM level
+WHERE last_change_at IS NOT NULL
+  AND (CAST(:sku AS text) IS NULL OR sku = :sku)
+  AND (CAST(:warehouse AS text) IS NULL OR warehouse = :warehouse)
+  AND (CAST(:pattern AS text) IS NULL OR sku ILIKE :pattern)
+  AND (sku, warehouse) > (:after_sku, :after_warehouse)
+ORDER BY sku, warehouse
+LIMIT :limit
+""")  # noqa: S608 - the columns are ours
+
+_QUERY = text(f"""
+SELECT {_COLUMNS} FROM level
+WHERE last_change_at IS NOT NULL AND sku = ANY(CAST(:skus AS text[]))
+  AND (CAST(:warehouses AS text[]) IS NULL OR warehouse = ANY(CAST(:warehouses AS text[])))
+ORDER BY sku, warehouse
+""")  # noqa: S608 - the columns are ours
+
+
+async def page(
+    connection: AsyncConnection,
+    *,
+    sku: str | None = None,
+    warehouse: str | None = None,
+    containing: str | None = None,
+    after: tuple[str, str] = ("", ""),
+    limit: int,
+) -> list[LevelRow]:
+    """Return up to `limit` levels after a (sku, warehouse), in that order."""
+    pattern = None
+    if containing:
+        escaped = containing.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        pattern = f"%{escaped}%"
+    rows = await connection.execute(
+        _PAGE,
+        {
+            "sku": sku,
+            "warehouse": warehouse,
+            "pattern": pattern,
+            "after_sku": after[0],
+            "after_warehouse": after[1],
+            "limit": limit,
+        },
+    )
+    return [LevelRow(**row) for row in rows.mappings()]
+
+
+async def of_skus(
+    connection: AsyncConnection, skus: Sequence[str], warehouses: Sequence[str] | None
+) -> list[LevelRow]:
+    """Return the levels of some SKUs, in all or some warehouses."""
+    rows = await connection.execute(
+        _QUERY,
+        {"skus": list(skus), "warehouses": None if warehouses is None else list(warehouses)},
+    )
+    return [LevelRow(**row) for row in rows.mappings()]
+
+
+async def tallies(connection: AsyncConnection) -> dict[str, int]:
+    """Return what was done so far by name: movements, repeats, rejected.<reason>."""
+    rows = await connection.execute(
+        text("SELECT name, sum(total)::bigint AS total FROM tally GROUP BY name ORDER BY name")
+    )
+    return {row.name: row.total for row in rows}
+
+
+async def number_of_levels(connection: AsyncConnection) -> int:
+    """Return how many levels there are."""
+    count = await connection.scalar(
+        text("SELECT count(*) FROM level WHERE last_change_at IS NOT NULL")
+    )
+    return int(count or 0)

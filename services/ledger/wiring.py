@@ -1,0 +1,87 @@
+"""The ledger's concrete parts, put together; the only place that names them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from services.ledger.api import levels, summary
+from services.ledger.api.books import Books
+from services.ledger.pipeline import StockChanges
+from services.ledger.settings import LedgerSettings
+from shared.clock import Clock, WallClock
+from shared.database.engine import create_engine
+from shared.events.stock_changes import TOPIC
+from shared.events.topics import STOCK_CHANGES
+from shared.http.app import create_app, serve
+from shared.http.auth import Keys, Verifier
+from shared.kafka.consumer import PartitionConsumer
+from shared.kafka.lag import LagReader
+from shared.kafka.producer import Producer
+from shared.roles import with_probes
+
+
+async def consume(
+    settings: LedgerSettings, stop: asyncio.Event, clock: Clock | None = None
+) -> None:
+    """Apply stock changes until told to stop."""
+    clock = clock or WallClock()
+    engine = create_engine(
+        settings.database_url.get_secret_value(),
+        pool=2 * settings.ledger_workers,
+        application="ledger consume",
+    )
+    try:
+        async with Producer(settings.kafka, settings.topic_prefix, name="ledger") as producer:
+            consumer = PartitionConsumer(
+                settings=settings,
+                service="ledger",
+                topic=TOPIC,
+                engine=engine,
+                producer=producer,
+                handler=lambda: StockChanges(clock, STOCK_CHANGES.partitions),
+                workers=settings.ledger_workers,
+                clock=clock,
+            )
+            checks = {"consumer": consumer.check, "broker": producer.check}
+            await with_probes(settings, "ledger consume", checks, consumer.run, stop)
+    finally:
+        await engine.dispose()
+
+
+def application(settings: LedgerSettings, clock: Clock | None = None) -> FastAPI:
+    """Return the API; it connects when it starts."""
+    engine = create_engine(
+        settings.database_url.get_secret_value(),
+        pool=settings.database_pool,
+        application="ledger serve",
+    )
+    lag = LagReader(settings.kafka, settings.topic_prefix, TOPIC)
+    books = Books(engine, lag)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await lag.close()
+            await engine.dispose()
+
+    app = create_app(
+        "ledger",
+        verifier=Verifier(
+            Keys(file=settings.jwks_file, url=settings.jwks_url), clock or WallClock()
+        ),
+        checks={"database": books.check},
+        lifespan=lifespan,
+    )
+    app.state.books = books
+    app.include_router(levels.router)
+    app.include_router(summary.router)
+    return app
+
+
+async def answer(settings: LedgerSettings, stop: asyncio.Event) -> None:
+    """Answer HTTP until told to stop."""
+    await serve(application(settings), settings.host, settings.port, stop=stop)

@@ -1,3 +1,71 @@
-"""Fixtures that every test may ask for."""
+"""Fixtures that every test may ask for, and where a test run leaves its files."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import configuration
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from deploy.local.instance import home
 
 pytest_plugins = ["shared.testing.fixtures"]
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_skipped = pytest.StashKey[int]()
+
+
+class BrowserSettings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="LOWTIDE_", extra="ignore")
+
+    chromium: Path | None = None
+    """A browser under another name than those that are looked for."""
+    require_browser: bool = False
+    """Fail instead of skipping the browser tests when there is none."""
+
+
+def find_chromium() -> Path | None:
+    settings = BrowserSettings()
+    if settings.chromium is not None:
+        return settings.chromium
+    found = (shutil.which(name) for name in CHROMIUM_NAMES)
+    return next((Path(path) for path in found if path is not None), None)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """Return the browser's executable, for Playwright's `executable_path`."""
+    found = find_chromium()
+    if found is None:
+        pytest.fail("no Chromium was found; tests that need one carry the mark `browser`")
+    return found
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_skipped] = 0
+    temporary = home() / "cache" / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
+    # What tests and hypothesis write belongs into the ignored folder like everything else.
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(temporary))  # noqa: TID251 - pytest's own
+    configuration.set_hypothesis_home_dir(home() / "cache" / "hypothesis")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    browser_tests = [item for item in items if item.get_closest_marker("browser") is not None]
+    if not browser_tests or find_chromium() is not None:
+        return
+    if BrowserSettings().require_browser:
+        raise pytest.UsageError("LOWTIDE_REQUIRE_BROWSER is set, but no Chromium was found")
+    for item in browser_tests:
+        item.add_marker(pytest.mark.skip(reason="no Chromium was found"))
+    config.stash[_skipped] = len(browser_tests)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    skipped = config.stash.get(_skipped, 0)
+    if skipped:
+        print(  # noqa: T201 - the last line of a test run is for whoever started it
+            f"{skipped} browser tests were skipped: no Chromium was found "
+            "(Debian, Ubuntu: apt-get install chromium fonts-noto-cjk)"
+        )

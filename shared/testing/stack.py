@@ -169,17 +169,24 @@ async def migrated_template(stack: Stack) -> str:
         if not await administrator.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
             draft = f"draft_{secrets.token_hex(6)}"
             await administrator.execute(f"CREATE DATABASE {draft}")
-            await provision.provision(stack.administrator_url(draft), stack.service_passwords)
-            for service in provision.SERVICES:
-                if migrations.has_migrations(service):
-                    await migrations.upgrade(stack.service_url(service, draft), service)
             try:
+                await _migrate(stack, draft)
                 await administrator.execute(f"ALTER DATABASE {draft} RENAME TO {name}")
             except asyncpg.DuplicateDatabaseError:  # a run beside us was quicker
                 await administrator.execute(f"DROP DATABASE {draft}")
+            except BaseException:
+                await administrator.execute(f"DROP DATABASE {draft} WITH (FORCE)")
+                raise
     finally:
         await administrator.close()
     return name
+
+
+async def _migrate(stack: Stack, database: str) -> None:
+    await provision.provision(stack.administrator_url(database), stack.service_passwords)
+    for service in provision.SERVICES:
+        if migrations.has_migrations(service):
+            await migrations.upgrade(stack.service_url(service, database), service)
 
 
 def _migrations_digest() -> str:

@@ -1,0 +1,17 @@
+"""The HTTP interface of ingest."""
+
+from fastapi import FastAPI
+
+from services.ingest.api import channels, events, mappings, quarantine, skus, warehouses
+from services.ingest.api.parts import Parts
+from shared.http.app import Check, create_app
+from shared.http.auth import Verifier
+
+
+def build(parts: Parts, *, verifier: Verifier, checks: dict[str, Check]) -> FastAPI:
+    """Return the application."""
+    app = create_app("ingest", verifier=verifier, checks=checks)
+    app.state.parts = parts
+    for part in (events, channels, mappings, warehouses, skus, quarantine):
+        app.include_router(part.routes)
+    return app

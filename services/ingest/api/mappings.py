@@ -1,0 +1,105 @@
+"""`/v1/channels/{id}/mappings`: what a channel's codes mean."""
+
+from collections.abc import Sequence
+from typing import Self
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from services.ingest.api.changes import check_size, error, refused, replay_waiting
+from services.ingest.api.paging import DEFAULT_LIMIT, Cursor, Limit, page, position_of
+from services.ingest.api.parts import MAY_CONFIGURE, MAY_READ, Given
+from services.ingest.domain.codes import Action, Kind, Mapping
+from services.ingest.store import configuration
+from shared.events.base import Code
+from shared.http.problems import not_found
+
+routes = APIRouter(tags=["channels"])
+
+
+class MappingBody(BaseModel):
+    """What a channel's spelling means: a target, or an action alone."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Kind
+    external: Code
+    target: Code | None = None
+    action: Action = Action.MAP
+
+    @model_validator(mode="after")
+    def _target_fits_action(self) -> Self:
+        if (self.action is Action.MAP) != (self.target is not None):
+            raise ValueError("send a target, or the action ignore or remove without one")
+        return self
+
+
+class MappingsBody(BaseModel):
+    """Mappings to create, change or remove; those not named stay as they are."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    items: list[MappingBody]
+
+
+@routes.put("/v1/channels/{channel}/mappings", dependencies=[MAY_CONFIGURE])
+async def put_mappings(parts: Given, channel: Code, body: MappingsBody) -> dict[str, int]:
+    """Create, change or remove up to 1,000 mappings, and replay what waited for them.
+
+    A mapping counts after the codes of SKUs and warehouses themselves and before aliases. All or
+    nothing; sending the same again changes nothing.
+    """
+    check_size(body.items)
+    mappings = [
+        Mapping(channel, each.kind, each.external, each.action, each.target) for each in body.items
+    ]
+    errors = _repeated(mappings)
+    if errors:
+        raise refused(errors)
+    put = await parts.database.write(
+        configuration.put_mappings, channel, mappings, parts.clock.now()
+    )
+    if not put.channel_exists:
+        raise not_found(f"channel {channel}")
+    if put.missing:
+        raise refused(_missing(mappings, put.missing))
+    done = await replay_waiting(parts, {each.external for each in mappings})
+    return {"mapped": len(mappings), "replayed": done.replayed, "ignored": done.ignored}
+
+
+@routes.get("/v1/channels/{channel}/mappings", dependencies=[MAY_READ])
+async def get_mappings(
+    parts: Given, channel: Code, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+) -> dict[str, object]:
+    """List a channel's mappings by kind and spelling."""
+    kind, external = position_of(cursor, parts=2)
+    rows = await parts.database.read(configuration.mappings_of, channel, (kind, external), limit)
+    if rows is None:
+        raise not_found(f"channel {channel}")
+    return page(rows, limit, "kind", "external")
+
+
+def _repeated(mappings: Sequence[Mapping]) -> list[dict[str, object]]:
+    seen: set[tuple[Kind, str]] = set()
+    errors: list[dict[str, object]] = []
+    for index, each in enumerate(mappings):
+        if (each.kind, each.external) in seen:
+            message = f"{each.external} is in this request twice; send it once"
+            errors.append(error(index, "external", "repeated", message))
+        seen.add((each.kind, each.external))
+    return errors
+
+
+def _missing(
+    mappings: Sequence[Mapping], missing: frozenset[tuple[Kind, str]]
+) -> list[dict[str, object]]:
+    return [
+        error(
+            index,
+            "target",
+            f"unknown_{each.kind.value}",
+            f"there is no {each.kind.value} {each.target}; create it first",
+        )
+        for index, each in enumerate(mappings)
+        if each.target is not None and (each.kind, each.target) in missing
+    ]

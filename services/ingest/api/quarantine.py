@@ -1,0 +1,130 @@
+"""`/v1/quarantine`: what could not be mapped or applied, and its second chance."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Self
+
+import msgspec
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from services.ingest.api.paging import DEFAULT_LIMIT, Cursor, Limit, page, position_of
+from services.ingest.api.parts import MAY_CONFIGURE, MAY_READ, Given
+from services.ingest.domain.quarantine import Reason, State
+from services.ingest.domain.suggestion import Suggestion, Suggestions
+from services.ingest.store import quarantine
+from services.ingest.store.database import Row
+from services.ingest.store.known_codes import KnownCodes
+from services.ingest.store.quarantine import Filter
+from shared.events.base import Code
+
+routes = APIRouter(tags=["quarantine"])
+
+
+class ReplayBody(BaseModel):
+    """Which entries to replay; several conditions must all hold."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ids: Annotated[tuple[int, ...] | None, Field(max_length=1_000)] = None
+    code: Code | None = None
+    channel: Code | None = None
+    reason: Reason | None = None
+
+    @model_validator(mode="after")
+    def _says_which(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("say which entries: ids, code, channel or reason")
+        return self
+
+
+@routes.get("/v1/quarantine", dependencies=[MAY_READ])
+async def get_quarantine(
+    parts: Given,
+    reason: Reason | None = None,
+    channel: Code | None = None,
+    code: Code | None = None,
+    state: State = State.WAITING,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> dict[str, object]:
+    """List entries in order of arrival, with a guess at what an unknown code may mean."""
+    (position,) = position_of(cursor)
+    after = int(position) if position.isdecimal() else 0
+    matching = Filter(state=state, reason=reason, channel=channel, code=code)
+    rows = await parts.database.read(quarantine.entries, matching, after, limit)
+    # Comparing codes letter by letter takes some 10 ms each: not on the event loop.
+    guesses = await asyncio.to_thread(_guesses, rows, parts.known)
+    return page([_public(row, guesses) for row in rows], limit, "id")
+
+
+@routes.post("/v1/quarantine/replay", dependencies=[MAY_CONFIGURE])
+async def post_replay(parts: Given, body: ReplayBody) -> dict[str, int]:
+    """Send waiting entries again whose codes are known by now; repeating it is harmless."""
+    done = await parts.replay.run(
+        Filter(ids=body.ids, code=body.code, channel=body.channel, reason=body.reason)
+    )
+    return {
+        "replayed": done.replayed,
+        "ignored": done.ignored,
+        "still_quarantined": done.still_quarantined,
+    }
+
+
+_Guesses = Mapping[tuple[str, str], Suggestion | None]
+_KINDS = ("sku", "warehouse")
+
+
+def _guesses(rows: Sequence[Row], known: KnownCodes) -> _Guesses:
+    wanted = {(kind, code) for row in rows for kind, code in _unknown(row).items()}
+    if not wanted:
+        return {}
+    codes = known.codes()
+    among = {
+        "sku": Suggestions(tuple(codes.all_skus())),
+        "warehouse": Suggestions(tuple(codes.all_warehouses())),
+    }
+    return {(kind, code): among[kind].of(code) for kind, code in wanted}
+
+
+def _unknown(row: Row) -> dict[str, str]:
+    codes = {kind: _text(row, f"unknown_{kind}") for kind in _KINDS}
+    return {kind: code for kind, code in codes.items() if code is not None}
+
+
+def _text(row: Row, column: str) -> str | None:
+    value = row[column]
+    return None if value is None else str(value)
+
+
+def _public(row: Row, guesses: _Guesses) -> dict[str, object]:
+    source = None
+    if row["source_topic"] is not None:
+        source = {name: row[f"source_{name}"] for name in ("topic", "partition", "offset")}
+    plain = (
+        *("id", "reason", "state", "channel", "event_id", "line", "sku", "warehouse", "detail"),
+        *("occurred_at", "received_at", "recorded_at", "replayed_at"),
+    )
+    return {
+        **{name: row[name] for name in plain},
+        "payload": _json_or_text(_text(row, "payload")),
+        "first_payload": _json_or_text(_text(row, "first_payload")),
+        "source": source,
+        "suggestion": {
+            kind: _guess(guesses.get((kind, code))) for kind, code in _unknown(row).items()
+        },
+    }
+
+
+def _guess(found: Suggestion | None) -> dict[str, str] | None:
+    return None if found is None else {"code": found.code, "by": found.by}
+
+
+def _json_or_text(payload: str | None) -> object:
+    if payload is None:
+        return None
+    try:
+        # As strict as what is answered: no NaN, no half characters.
+        return msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return payload

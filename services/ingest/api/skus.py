@@ -1,0 +1,85 @@
+"""`/v1/skus`: the catalogue of what is stocked, upserted in bulk."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict
+
+from services.ingest.api.changes import check_size, error, refused, replay_waiting
+from services.ingest.api.paging import DEFAULT_LIMIT, Cursor, Limit, page, position_of
+from services.ingest.api.parts import MAY_CONFIGURE, MAY_READ, Given
+from services.ingest.domain.catalogue import Conflict, SkuItem, repeated
+from services.ingest.store import catalogue
+from services.ingest.store.database import Row
+from shared.events.base import Code
+from shared.http.problems import Problem, not_found
+
+routes = APIRouter(tags=["catalogue"])
+
+
+class SkusBody(BaseModel):
+    """SKUs to create or change; those not named stay as they are."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    items: list[SkuItem]
+
+
+@routes.post("/v1/skus", dependencies=[MAY_CONFIGURE])
+async def post_skus(parts: Given, body: SkusBody) -> dict[str, int]:
+    """Create or change up to 1,000 SKUs, and replay what waited for them.
+
+    All or nothing. Fields left out stay as they are; sending the same again changes nothing.
+    """
+    check_size(body.items)
+    conflicts = repeated(item.sku for item in body.items)
+    if conflicts:
+        raise _refused(conflicts)
+    done = await parts.database.write(catalogue.upsert, body.items, parts.clock.now())
+    if done.conflicts:
+        raise _refused(done.conflicts)
+    replayed = 0
+    if done.created or done.updated:
+        parts.publisher.wake()
+        spellings = {spelling for item in body.items for spelling in item.spellings}
+        waited = await replay_waiting(parts, spellings | {item.sku for item in body.items})
+        replayed = waited.replayed
+    return {
+        "created": done.created,
+        "updated": done.updated,
+        "unchanged": done.unchanged,
+        "replayed": replayed,
+    }
+
+
+@routes.get("/v1/skus", dependencies=[MAY_READ])
+async def get_skus(
+    parts: Given,
+    q: Annotated[str | None, Query(max_length=128, pattern=r"^[^\x00]*$")] = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> dict[str, object]:
+    """List SKUs by code; `q` looks into codes, names, aliases and barcodes."""
+    (after,) = position_of(cursor)
+    rows = await parts.database.read(catalogue.search, q, after, limit)
+    return page([_public(row) for row in rows], limit, "sku")
+
+
+@routes.get("/v1/skus/{sku:path}", dependencies=[MAY_READ])
+async def get_sku(parts: Given, sku: Code) -> dict[str, object]:
+    """Return one SKU."""
+    row = await parts.database.read(catalogue.find, sku)
+    if row is None:
+        raise not_found(f"SKU {sku}")
+    return _public(row)
+
+
+def _public(row: Row) -> dict[str, object]:
+    """Return a SKU as it is answered: money as decimal text, which no reader rounds."""
+    money = {name: None if row[name] is None else str(row[name]) for name in ("cost", "price")}
+    return {**row, **money}
+
+
+def _refused(conflicts: Sequence[Conflict]) -> Problem:
+    return refused([error(each.index, each.field, each.code, each.message) for each in conflicts])

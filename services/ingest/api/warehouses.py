@@ -1,0 +1,56 @@
+"""`/v1/warehouses`: where stock lies, each with the time zone its days are counted in."""
+
+from functools import cache
+from typing import Annotated
+from zoneinfo import available_timezones
+
+from fastapi import APIRouter
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from services.ingest.api.changes import replay_waiting
+from services.ingest.api.paging import DEFAULT_LIMIT, Cursor, Limit, page, position_of
+from services.ingest.api.parts import MAY_CONFIGURE, MAY_READ, Given
+from services.ingest.domain.catalogue import Label
+from services.ingest.store import configuration
+from shared.events.base import Code
+
+routes = APIRouter(tags=["warehouses"])
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _iana(zone: str) -> str:
+    if zone not in _zones():
+        raise ValueError(f"{zone!r} is no IANA time zone; send one such as Asia/Shanghai")
+    return zone
+
+
+class WarehouseBody(BaseModel):
+    """A warehouse as it is put."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Label
+    zone: Annotated[str, AfterValidator(_iana)]
+
+
+@routes.put("/v1/warehouses/{warehouse}", dependencies=[MAY_CONFIGURE])
+async def put_warehouse(parts: Given, warehouse: Code, body: WarehouseBody) -> dict[str, object]:
+    """Create or change a warehouse, and replay what waited for it."""
+    row = await parts.database.write(
+        configuration.put_warehouse, warehouse, body.name, body.zone, parts.clock.now()
+    )
+    done = await replay_waiting(parts, {warehouse})
+    return {**row, "replayed": done.replayed}
+
+
+@routes.get("/v1/warehouses", dependencies=[MAY_READ])
+async def get_warehouses(
+    parts: Given, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+) -> dict[str, object]:
+    """List warehouses by id."""
+    (after,) = position_of(cursor)
+    return page(await parts.database.read(configuration.warehouses, after, limit), limit, "id")

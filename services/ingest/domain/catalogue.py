@@ -1,0 +1,116 @@
+"""Master data of a SKU, and what may not be said about two of them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from shared.events.base import Code
+from shared.events.catalog_items import LifeCycle
+
+_TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+Text = Annotated[str, StringConstraints(max_length=512, pattern=_TEXT)]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=_TEXT)]
+Money = Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=6)]
+
+
+class SkuItem(BaseModel):
+    """A SKU with its other spellings. In an upsert, fields left out stay as they are.
+
+    `aliases` and `barcodes` resolve to the SKU exactly as they are written here, letter case
+    included; `unit` is the base unit that quantities count. Money is per base unit.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sku: Code
+    name: Text | None = None
+    category: Label | None = None
+    brand: Label | None = None
+    unit: Label = "piece"
+    life_cycle: LifeCycle = LifeCycle.ACTIVE
+    cost: Money | None = None
+    price: Money | None = None
+    barcodes: Annotated[tuple[Code, ...], Field(max_length=100)] = ()
+    aliases: Annotated[tuple[Code, ...], Field(max_length=100)] = ()
+    tags: Annotated[tuple[Label, ...], Field(max_length=100)] = ()
+    attributes: Annotated[dict[Label, Text], Field(max_length=100)] = Field(default_factory=dict)
+
+    def changed_by(self, change: "SkuItem") -> "SkuItem":
+        """Return the item with the fields that a change names, tidied."""
+        given = {name: getattr(change, name) for name in change.model_fields_set}
+        return self.model_copy(update=given).tidied()
+
+    def tidied(self) -> "SkuItem":
+        """Return the item with spellings and tags once each, its own code not among them."""
+        known = {self.sku}
+        tidy: dict[str, tuple[str, ...]] = {}
+        for name in ("barcodes", "aliases"):
+            own = dict.fromkeys(getattr(self, name))
+            tidy[name] = tuple(each for each in own if each not in known)
+            known.update(tidy[name])
+        return self.model_copy(update={**tidy, "tags": tuple(dict.fromkeys(self.tags))})
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """All codes that lead to this SKU beside its own."""
+        return self.barcodes + self.aliases
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A code that would mean two SKUs; `index` counts within the request."""
+
+    index: int
+    field: str
+    code: str
+    message: str
+
+
+def repeated(skus: Iterable[str]) -> list[Conflict]:
+    """Return a conflict for each SKU that a request names again."""
+    seen: set[str] = set()
+    conflicts = []
+    for index, sku in enumerate(skus):
+        if sku in seen:
+            conflicts.append(
+                Conflict(index, "sku", "repeated", f"{sku} is in this request twice; send it once")
+            )
+        seen.add(sku)
+    return conflicts
+
+
+def conflicts(
+    items: Sequence[SkuItem], skus: frozenset[str], owners: Mapping[str, str]
+) -> list[Conflict]:
+    """Return where items would make a code mean two SKUs.
+
+    `items` are as they would be stored, `skus` all codes of SKUs that collide with one of their
+    spellings (or are in the request), `owners` who has their codes and spellings as a spelling
+    now, the request's own SKUs left out.
+    """
+    found = []
+    claimed: dict[str, str] = {}
+    for index, item in enumerate(items):
+        if item.sku in owners:
+            found.append(
+                Conflict(
+                    index,
+                    "sku",
+                    "is_spelling",
+                    f"{item.sku} is another spelling of {owners[item.sku]}; remove it there first",
+                )
+            )
+        for field in ("barcodes", "aliases"):
+            for spelling in getattr(item, field):
+                owner = claimed.get(spelling) or owners.get(spelling)
+                if spelling in skus:
+                    message = f"{spelling} is a SKU itself; leave it out"
+                    found.append(Conflict(index, field, "is_sku", message))
+                elif owner is not None:
+                    message = f"{spelling} already leads to {owner}; remove it there first"
+                    found.append(Conflict(index, field, "taken", message))
+                claimed[spelling] = item.sku
+    return found

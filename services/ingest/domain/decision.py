@@ -1,0 +1,129 @@
+"""What is to become of each event of a request: accepted, ignored, quarantined or rejected."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Generic, Protocol, TypeVar
+
+from services.ingest.domain.codes import IGNORED, Codes
+from services.ingest.domain.mistakes import (
+    EXPECTED,
+    Mistake,
+    Rejected,
+    missing_channel,
+    unknown_channel,
+)
+from shared.errors import LowtideError
+from shared.events.stock_changes import ChangeType, sign_problem
+
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(9999, 1, 1, tzinfo=UTC)
+"""Times a database and every zone can hold. Whether a time is plausible the ledger judges."""
+
+
+class Submitted(Protocol):
+    """What a decision needs to know of an event."""
+
+    @property
+    def channel(self) -> str | None: ...  # noqa: D102
+    @property
+    def type(self) -> ChangeType: ...  # noqa: D102
+    @property
+    def sku(self) -> str: ...  # noqa: D102
+    @property
+    def warehouse(self) -> str: ...  # noqa: D102
+    @property
+    def quantity(self) -> int: ...  # noqa: D102
+    @property
+    def occurred_at(self) -> datetime: ...  # noqa: D102
+
+
+E = TypeVar("E", bound=Submitted)
+
+
+class ForeignChannel(LowtideError):  # noqa: N818 - a state of the request, answered with 403
+    """An event names another channel than the token's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown(Generic[E]):
+    """An event with a code that nobody knows; the code is None where it is known."""
+
+    event: E
+    channel: str
+    sku: str | None
+    warehouse: str | None
+
+
+@dataclass(slots=True)
+class Decision(Generic[E]):
+    """The events of a request by what becomes of them, each list in the request's order.
+
+    `accepted` holds (event, channel, sku, warehouse) with the codes as they are in the catalogue.
+    """
+
+    accepted: list[tuple[E, str, str, str]] = field(default_factory=list)
+    unknown: list[Unknown[E]] = field(default_factory=list)
+    ignored: int = 0
+    rejected: list[Rejected] = field(default_factory=list)
+    misses: bool = False
+    """Whether something was not known that a fresher catalogue may know."""
+
+
+def decide(events: Sequence[E | None], codes: Codes, own_channel: str | None = None) -> Decision[E]:
+    """Decide about events (None: already rejected) by the codes known now.
+
+    `own_channel` is the channel of the token: implied where an event names none. Ignored codes
+    win over everything but an unreadable event: what is no stock change need not be a valid one.
+    Raises ForeignChannel for an event of another channel than the token's.
+    """
+    decision: Decision[E] = Decision()
+    for index, event in enumerate(events):
+        if event is None:
+            continue
+        channel = event.channel or own_channel
+        if channel is None:
+            decision.rejected.append(Rejected(index, [missing_channel()]))
+            continue
+        if own_channel is not None and channel != own_channel:
+            raise ForeignChannel(f"this token writes as {own_channel}, not as {channel}")
+        if channel not in codes.channels:
+            decision.misses = True
+            decision.rejected.append(Rejected(index, [unknown_channel(channel)]))
+            continue
+        sku = codes.sku(channel, event.sku)
+        warehouse = codes.warehouse(channel, event.warehouse)
+        if sku is IGNORED or warehouse is IGNORED:
+            decision.ignored += 1
+            continue
+        mistake = _mistake(event)
+        if mistake is not None:
+            decision.rejected.append(Rejected(index, [mistake]))
+        elif sku is None or warehouse is None:
+            decision.misses = True
+            decision.unknown.append(
+                Unknown(
+                    event,
+                    channel,
+                    event.sku if sku is None else None,
+                    event.warehouse if warehouse is None else None,
+                )
+            )
+        else:
+            decision.accepted.append((event, channel, sku, warehouse))
+    return decision
+
+
+def _mistake(event: Submitted) -> Mistake | None:
+    # A positive quantity fits every type: the common case costs one comparison.
+    if event.quantity < 1:
+        problem = sign_problem(event.type, event.quantity)
+        if problem is not None:
+            return Mistake("quantity", "wrong_sign", problem)
+    if not EARLIEST <= event.occurred_at < LATEST:
+        return Mistake(
+            "occurred_at",
+            "out_of_range",
+            f"occurred_at lies outside 1970 to 9998; send {EXPECTED['occurred_at']}",
+        )
+    return None

@@ -1,0 +1,233 @@
+"""The service on one screen: what happens to a request with events, and to what waited.
+
+body → parse → decide → (ask for fresher codes) → quarantine what is unknown → publish → answer
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from services.ingest.domain.codes import IGNORED
+from services.ingest.domain.decision import Decision, decide
+from services.ingest.domain.mistakes import Rejected
+from services.ingest.domain.quarantine import Entry, Reason, State, resolve, unknown_code
+from services.ingest.inbound.events import Parsed, SubmittedEvent, parse
+from services.ingest.outbound import stock_changes
+from services.ingest.outbound.stock_changes import ChangeRecord, StockChanges
+from services.ingest.store import quarantine
+from services.ingest.store.database import FAILURES, Connection, Database
+from services.ingest.store.known_codes import KnownCodes
+from shared.clock import Clock
+from shared.observability.metrics import EVENTS_TOTAL
+from shared.observability.tracing import continued
+
+REPLAY_BATCH = 1_000
+CATCH_UP_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a request's events, each counted once."""
+
+    accepted: int
+    quarantined: int
+    ignored: int
+    rejected: list[Rejected]
+
+
+class Intake:
+    """Takes events: everything it has counted as taken is durable."""
+
+    def __init__(
+        self, known: KnownCodes, database: Database, changes: StockChanges, clock: Clock
+    ) -> None:
+        self._known = known
+        self._database = database
+        self._changes = changes
+        self._clock = clock
+
+    async def take(
+        self, body: bytes, *, lines: bool, own_channel: str | None, traceparent: str
+    ) -> Taken:
+        """Take the events of a body; returns once all are with the broker or in quarantine.
+
+        Raises Problem for what is no batch of events, ForeignChannel, and Unavailable when the
+        broker is away, or the database and it has to be asked. After Unavailable some events may
+        have been taken; sending the same request again is harmless.
+        """
+        received_at = self._clock.now()
+        parsed = parse(body, lines=lines)
+        decision = await self._decide(parsed, own_channel)
+        await self._quarantine(decision, received_at)
+        await self._publish(decision, received_at, traceparent)
+        return _taken(parsed, decision)
+
+    async def _decide(self, parsed: Parsed, own_channel: str | None) -> Decision[SubmittedEvent]:
+        decision = decide(parsed.events, self._known.codes(), own_channel)
+        # Before anything is called unknown, the database is asked: another process may know more.
+        if decision.misses and await self._known.refresh():
+            decision = decide(parsed.events, self._known.codes(), own_channel)
+        return decision
+
+    async def _quarantine(self, decision: Decision[SubmittedEvent], received_at: datetime) -> None:
+        if not decision.unknown:
+            return
+        waiting: list[Entry] = []
+        for each in decision.unknown:
+            change = _record(
+                each.event, each.channel, each.event.sku, each.event.warehouse, received_at
+            )
+            payload = stock_changes.encode(change).decode()
+            waiting.append(unknown_code(change, payload, each.sku, each.warehouse))
+        await self._database.write(quarantine.put, waiting, received_at)
+
+    async def _publish(
+        self, decision: Decision[SubmittedEvent], received_at: datetime, traceparent: str
+    ) -> None:
+        changes = [
+            _record(event, channel, sku, warehouse, received_at)
+            for event, channel, sku, warehouse in decision.accepted
+        ]
+        if changes:
+            await self._changes.publish(changes, traceparent)
+
+
+def _record(
+    event: SubmittedEvent, channel: str, sku: str, warehouse: str, received_at: datetime
+) -> ChangeRecord:
+    occurred_at = event.occurred_at
+    if occurred_at.tzinfo is not UTC:
+        occurred_at = occurred_at.astimezone(UTC)
+    return ChangeRecord(
+        v=1,
+        id=event.id,
+        line=event.line,
+        channel=channel,
+        type=event.type,
+        sku=sku,
+        warehouse=warehouse,
+        quantity=event.quantity,
+        occurred_at=occurred_at,
+        received_at=received_at,
+        reason=event.reason,
+        reference=event.reference,
+        actor=event.actor,
+    )
+
+
+def _taken(parsed: Parsed, decision: Decision[SubmittedEvent]) -> Taken:
+    taken = Taken(
+        accepted=len(decision.accepted),
+        quarantined=len(decision.unknown),
+        ignored=decision.ignored,
+        rejected=sorted([*parsed.rejected, *decision.rejected], key=lambda each: each.index),
+    )
+    for outcome, count in (
+        ("accepted", taken.accepted),
+        ("quarantined", taken.quarantined),
+        ("ignored", taken.ignored),
+        ("rejected", len(taken.rejected)),
+    ):
+        EVENTS_TOTAL.labels(outcome).inc(count)
+    return taken
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What became of the entries a replay was about."""
+
+    replayed: int
+    ignored: int
+    still_quarantined: int
+
+
+class Replay:
+    """Gives what waits in quarantine its second chance."""
+
+    def __init__(
+        self, known: KnownCodes, database: Database, changes: StockChanges, clock: Clock
+    ) -> None:
+        self._known = known
+        self._database = database
+        self._changes = changes
+        self._clock = clock
+
+    async def run(self, matching: quarantine.Filter) -> Replayed:
+        """Send waiting entries that resolve by now, in order of arrival.
+
+        Each goes out as it first came, identity and times included, so that a crash between the
+        broker's answer and the commit makes a repeat that the ledger recognises. Raises
+        Unavailable when broker or database are away; what was sent by then is settled.
+        """
+        await self._known.refresh()
+        replayed = ignored = left = after = 0
+        while True:
+            step = await self._database.write(self._step, matching, after)
+            if step is None:
+                return Replayed(replayed, ignored, left)
+            after = step.after
+            replayed += step.outcome.replayed
+            ignored += step.outcome.ignored
+            left += step.outcome.still_quarantined
+
+    async def catch_up(self) -> None:
+        """Replay what a crash or an absent broker left behind after its code became known."""
+        while True:
+            try:
+                for reason in (Reason.UNKNOWN_SKU, Reason.UNKNOWN_WAREHOUSE):
+                    await self.run(quarantine.Filter(reason=reason))
+            except FAILURES:
+                await asyncio.sleep(CATCH_UP_SECONDS)
+            else:
+                return
+
+    async def _step(
+        self, connection: Connection, matching: quarantine.Filter, after: int
+    ) -> "_Step | None":
+        now = self._clock.now()
+        codes = self._known.codes()
+        taken = await quarantine.take(connection, matching, after, REPLAY_BATCH)
+        if not taken:
+            return None
+        sent: dict[int, ChangeRecord] = {}
+        ignored: list[int] = []
+        for entry in taken:
+            if not entry.reason.replayable:
+                continue
+            change = stock_changes.decode(entry.payload)
+            meaning = resolve(entry.reason, change, codes, now)
+            if meaning is IGNORED:
+                ignored.append(entry.id)
+            elif meaning is not None:
+                sku, warehouse = meaning
+                sent[entry.id] = _resolved(change, sku, warehouse)
+        if sent:
+            await self._changes.publish(list(sent.values()), continued(None))
+        await quarantine.settle(connection, sent.keys(), State.REPLAYED, now)
+        await quarantine.settle(connection, ignored, State.IGNORED, now)
+        left = len(taken) - len(sent) - len(ignored)
+        return _Step(taken[-1].id, Replayed(len(sent), len(ignored), left))
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    after: int
+    outcome: Replayed
+
+
+def _resolved(change: ChangeRecord, sku: str, warehouse: str) -> ChangeRecord:
+    return ChangeRecord(
+        v=1,
+        id=change.id,
+        line=change.line,
+        channel=change.channel,
+        type=change.type,
+        sku=sku,
+        warehouse=warehouse,
+        quantity=change.quantity,
+        occurred_at=change.occurred_at,
+        received_at=change.received_at,
+        reason=change.reason,
+        reference=change.reference,
+        actor=change.actor,
+    )

@@ -1,0 +1,177 @@
+"""SKUs: bulk upsert in a handful of statements, search, and what is not yet published."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.ingest.domain.catalogue import Conflict, SkuItem, conflicts
+from services.ingest.store.configuration import next_version
+from services.ingest.store.database import Row, row_of, rows_of
+from shared.events.catalog_items import CatalogItem
+
+_FIELDS = """name, category, brand, unit, life_cycle, cost, price, barcodes, aliases, tags,
+             attributes"""
+
+_STORED = text(f"SELECT sku, {_FIELDS} FROM sku WHERE sku = ANY (CAST(:skus AS text[]))")  # noqa: S608 - the columns are ours
+_OWNERS = text("""
+SELECT spelling, sku FROM sku_spelling
+WHERE spelling = ANY (CAST(:codes AS text[])) AND sku <> ALL (CAST(:skus AS text[]))
+""")
+_COLLIDING = text("SELECT sku FROM sku WHERE sku = ANY (CAST(:spellings AS text[]))")
+_UPSERT = text(f"""
+INSERT INTO sku (sku, {_FIELDS}, version, changed_in, created_at, updated_at)
+SELECT sku, {_FIELDS}, 1, :version, :now, :now
+FROM jsonb_to_recordset(CAST(:items AS jsonb)) AS item (
+    sku text, name text, category text, brand text, unit text, life_cycle text,
+    cost numeric, price numeric, barcodes text[], aliases text[], tags text[], attributes jsonb)
+ON CONFLICT (sku) DO UPDATE
+SET name = excluded.name, category = excluded.category, brand = excluded.brand,
+    unit = excluded.unit, life_cycle = excluded.life_cycle, cost = excluded.cost,
+    price = excluded.price, barcodes = excluded.barcodes, aliases = excluded.aliases,
+    tags = excluded.tags, attributes = excluded.attributes, version = sku.version + 1,
+    changed_in = excluded.changed_in, updated_at = excluded.updated_at
+""")  # noqa: S608 - the columns are ours
+_FORGET_SPELLINGS = text("DELETE FROM sku_spelling WHERE sku = ANY (CAST(:skus AS text[]))")
+_ADD_SPELLINGS = text("""
+INSERT INTO sku_spelling (spelling, sku)
+SELECT * FROM unnest(CAST(:spellings AS text[]), CAST(:skus AS text[]))
+""")
+_PUBLIC = f"sku, {_FIELDS}, version, created_at, updated_at"
+_ONE = text(f"SELECT {_PUBLIC} FROM sku WHERE sku = :sku")  # noqa: S608 - the columns are ours
+_PAGE = text(f"SELECT {_PUBLIC} FROM sku WHERE sku > :after ORDER BY sku LIMIT :limit")  # noqa: S608 - the columns are ours
+_SEARCH = text(f"""
+SELECT {_PUBLIC} FROM sku
+WHERE sku > :after
+  AND (sku ILIKE :pattern OR name ILIKE :pattern
+       OR sku IN (SELECT sku FROM sku_spelling WHERE spelling ILIKE :pattern))
+ORDER BY sku LIMIT :limit
+""")  # noqa: S608 - the columns are ours
+
+# One publisher at a time: an older version must never follow a newer one into the topic.
+_PUBLISHING_TURN = text("SELECT pg_try_advisory_xact_lock(hashtext('ingest.catalog.items'))")
+_UNPUBLISHED = text(f"""
+SELECT sku, {_FIELDS}, version, updated_at FROM sku
+WHERE published_version < version ORDER BY sku LIMIT :limit
+""")  # noqa: S608 - the columns are ours
+_PUBLISHED = text("""
+UPDATE sku SET published_version = done.version
+FROM unnest(CAST(:skus AS text[]), CAST(:versions AS bigint[])) AS done (sku, version)
+WHERE sku.sku = done.sku
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Upserted:
+    """What an upsert did. With conflicts, nothing was done."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    conflicts: tuple[Conflict, ...] = ()
+
+
+async def upsert(connection: AsyncConnection, items: Sequence[SkuItem], now: datetime) -> Upserted:
+    """Create or change SKUs, each named once; what stays the same is not written."""
+    version = await next_version(connection)
+    skus = [item.sku for item in items]
+    stored = {
+        row["sku"]: _stored(row)
+        for row in (await connection.execute(_STORED, {"skus": skus})).mappings()
+    }
+    merged = [
+        stored[item.sku].changed_by(item) if item.sku in stored else item.tidied() for item in items
+    ]
+    found = await _conflicts(connection, merged, skus)
+    if found:
+        return Upserted(conflicts=tuple(found))
+    changed = [item for item in merged if stored.get(item.sku) != item]
+    if changed:
+        await _write(connection, changed, version, now)
+        await _respell(connection, changed, stored)
+    updated = sum(item.sku in stored for item in changed)
+    return Upserted(len(changed) - updated, updated, len(items) - len(changed))
+
+
+def _stored(row: RowMapping) -> SkuItem:
+    lists = {name: tuple(row[name]) for name in ("barcodes", "aliases", "tags")}
+    return SkuItem.model_validate({**row, **lists})
+
+
+async def _conflicts(
+    connection: AsyncConnection, merged: Sequence[SkuItem], skus: list[str]
+) -> list[Conflict]:
+    spellings = [spelling for item in merged for spelling in item.spellings]
+    owners = await connection.execute(_OWNERS, {"codes": spellings + skus, "skus": skus})
+    colliding = await connection.execute(_COLLIDING, {"spellings": spellings})
+    return conflicts(
+        merged,
+        frozenset(row.sku for row in colliding) | frozenset(skus),
+        {row.spelling: row.sku for row in owners},
+    )
+
+
+async def _write(
+    connection: AsyncConnection, items: Sequence[SkuItem], version: int, now: datetime
+) -> None:
+    documents = json.dumps([item.model_dump(mode="json") for item in items])
+    await connection.execute(_UPSERT, {"items": documents, "version": version, "now": now})
+
+
+async def _respell(
+    connection: AsyncConnection, items: Sequence[SkuItem], stored: dict[str, SkuItem]
+) -> None:
+    respelled = [
+        item
+        for item in items
+        if item.spellings != (stored[item.sku].spellings if item.sku in stored else ())
+    ]
+    if not respelled:
+        return
+    await connection.execute(_FORGET_SPELLINGS, {"skus": [item.sku for item in respelled]})
+    pairs = [(spelling, item.sku) for item in respelled for spelling in item.spellings]
+    values = {"spellings": [pair[0] for pair in pairs], "skus": [pair[1] for pair in pairs]}
+    await connection.execute(_ADD_SPELLINGS, values)
+
+
+async def find(connection: AsyncConnection, sku: str) -> Row | None:
+    """Return a SKU's master data."""
+    found = (await connection.execute(_ONE, {"sku": sku})).mappings().one_or_none()
+    return None if found is None else row_of(found)
+
+
+async def search(
+    connection: AsyncConnection, words: str | None, after: str, limit: int
+) -> list[Row]:
+    """Return SKUs by code, those after one; with words, where code, name or spelling has them."""
+    values: dict[str, object] = {"after": after, "limit": limit}
+    if words:
+        escaped = words.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+        found = await connection.execute(_SEARCH, {**values, "pattern": f"%{escaped}%"})
+    else:
+        found = await connection.execute(_PAGE, values)
+    return rows_of(found.mappings())
+
+
+async def unpublished(connection: AsyncConnection, limit: int) -> list[CatalogItem]:
+    """Return items that catalog.items does not have in their newest version.
+
+    Empty as well while another process is publishing; the turn ends with the transaction.
+    """
+    if not (await connection.execute(_PUBLISHING_TURN)).scalar_one():
+        return []
+    rows = await connection.execute(_UNPUBLISHED, {"limit": limit})
+    names = CatalogItem.model_fields.keys()
+    return [
+        CatalogItem.model_validate({name: row[name] for name in names & row.keys()})
+        for row in rows.mappings()
+    ]
+
+
+async def note_published(connection: AsyncConnection, items: Sequence[CatalogItem]) -> None:
+    """Remember that the broker has items in these versions."""
+    values = {"skus": [each.sku for each in items], "versions": [each.version for each in items]}
+    await connection.execute(_PUBLISHED, values)

@@ -1,0 +1,152 @@
+"""Channels, warehouses and mappings: small lists that people keep."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.ingest.domain.codes import Kind, Mapping
+from services.ingest.store.database import Row, row_of, rows_of
+
+_NEXT_VERSION = text("UPDATE catalogue_version SET version = version + 1 RETURNING version")
+
+_PUT_CHANNEL = text("""
+INSERT INTO channel (channel, name, kind, changed_in, created_at, updated_at)
+VALUES (:id, :name, :kind, :version, :now, :now)
+ON CONFLICT (channel) DO UPDATE
+SET name = excluded.name, kind = excluded.kind, changed_in = excluded.changed_in,
+    updated_at = excluded.updated_at
+RETURNING channel AS id, name, kind, created_at, updated_at
+""")
+_CHANNELS = text("""
+SELECT channel AS id, name, kind, created_at, updated_at FROM channel
+WHERE channel > :after ORDER BY channel LIMIT :limit
+""")
+_PUT_WAREHOUSE = text("""
+INSERT INTO warehouse (warehouse, name, zone, changed_in, created_at, updated_at)
+VALUES (:id, :name, :zone, :version, :now, :now)
+ON CONFLICT (warehouse) DO UPDATE
+SET name = excluded.name, zone = excluded.zone, changed_in = excluded.changed_in,
+    updated_at = excluded.updated_at
+RETURNING warehouse AS id, name, zone, created_at, updated_at
+""")
+_WAREHOUSES = text("""
+SELECT warehouse AS id, name, zone, created_at, updated_at FROM warehouse
+WHERE warehouse > :after ORDER BY warehouse LIMIT :limit
+""")
+_PUT_MAPPINGS = text("""
+INSERT INTO mapping (channel, kind, external, action, target, changed_in, updated_at)
+SELECT :channel, given.*, :version, :now
+FROM unnest(CAST(:kinds AS text[]), CAST(:externals AS text[]), CAST(:actions AS text[]),
+            CAST(:targets AS text[])) AS given
+ON CONFLICT (channel, kind, external) DO UPDATE
+SET action = excluded.action, target = excluded.target, changed_in = excluded.changed_in,
+    updated_at = excluded.updated_at
+""")
+_MAPPINGS = text("""
+SELECT kind, external, action, target, updated_at FROM mapping
+WHERE channel = :channel AND action <> 'remove' AND (kind, external) > (:kind, :external)
+ORDER BY kind, external LIMIT :limit
+""")
+_CHANNEL_EXISTS = text("SELECT EXISTS (SELECT FROM channel WHERE channel = :channel)")
+_KNOWN_SKUS = text("SELECT sku FROM sku WHERE sku = ANY (CAST(:codes AS text[]))")
+_KNOWN_WAREHOUSES = text(
+    "SELECT warehouse FROM warehouse WHERE warehouse = ANY (CAST(:codes AS text[]))"
+)
+
+
+async def next_version(connection: AsyncConnection) -> int:
+    """Take the next number of the catalogue; writers take turns from here to their commit."""
+    version: int = (await connection.execute(_NEXT_VERSION)).scalar_one()
+    return version
+
+
+async def put_channel(
+    connection: AsyncConnection, channel: str, name: str, kind: str, now: datetime
+) -> Row:
+    """Create or change a channel; returns it."""
+    version = await next_version(connection)
+    values = {"id": channel, "name": name, "kind": kind, "version": version, "now": now}
+    return row_of((await connection.execute(_PUT_CHANNEL, values)).mappings().one())
+
+
+async def channels(connection: AsyncConnection, after: str, limit: int) -> list[Row]:
+    """Return channels by id."""
+    values = {"after": after, "limit": limit}
+    return rows_of((await connection.execute(_CHANNELS, values)).mappings())
+
+
+async def put_warehouse(
+    connection: AsyncConnection, warehouse: str, name: str, zone: str, now: datetime
+) -> Row:
+    """Create or change a warehouse; returns it."""
+    version = await next_version(connection)
+    values = {"id": warehouse, "name": name, "zone": zone, "version": version, "now": now}
+    return row_of((await connection.execute(_PUT_WAREHOUSE, values)).mappings().one())
+
+
+async def warehouses(connection: AsyncConnection, after: str, limit: int) -> list[Row]:
+    """Return warehouses by id."""
+    values = {"after": after, "limit": limit}
+    return rows_of((await connection.execute(_WAREHOUSES, values)).mappings())
+
+
+@dataclass(frozen=True, slots=True)
+class PutMappings:
+    """What came of putting mappings: nothing is written without channel or targets."""
+
+    channel_exists: bool
+    missing: frozenset[tuple[Kind, str]] = frozenset()
+
+
+async def put_mappings(
+    connection: AsyncConnection, channel: str, mappings: Sequence[Mapping], now: datetime
+) -> PutMappings:
+    """Create or change mappings of one channel; no spelling may appear twice."""
+    version = await next_version(connection)
+    if not await _channel_exists(connection, channel):
+        return PutMappings(channel_exists=False)
+    missing = await _missing_targets(connection, mappings)
+    if not missing:
+        values = {
+            "channel": channel,
+            "version": version,
+            "now": now,
+            "kinds": [each.kind.value for each in mappings],
+            "externals": [each.external for each in mappings],
+            "actions": [each.action.value for each in mappings],
+            "targets": [each.target for each in mappings],
+        }
+        await connection.execute(_PUT_MAPPINGS, values)
+    return PutMappings(channel_exists=True, missing=missing)
+
+
+async def _channel_exists(connection: AsyncConnection, channel: str) -> bool:
+    exists: bool = (await connection.execute(_CHANNEL_EXISTS, {"channel": channel})).scalar_one()
+    return exists
+
+
+async def _missing_targets(
+    connection: AsyncConnection, mappings: Sequence[Mapping]
+) -> frozenset[tuple[Kind, str]]:
+    wanted = {(each.kind, each.target) for each in mappings if each.target is not None}
+    known: set[tuple[Kind, str]] = set()
+    for kind, question in ((Kind.SKU, _KNOWN_SKUS), (Kind.WAREHOUSE, _KNOWN_WAREHOUSES)):
+        codes = [target for each, target in wanted if each is kind]
+        if codes:
+            found = await connection.execute(question, {"codes": codes})
+            known.update((kind, row[0]) for row in found)
+    return frozenset(wanted - known)
+
+
+async def mappings_of(
+    connection: AsyncConnection, channel: str, after: tuple[str, str], limit: int
+) -> list[Row] | None:
+    """Return a channel's mappings by (kind, external) after a pair; None: no such channel."""
+    if not await _channel_exists(connection, channel):
+        return None
+    kind, external = after
+    values = {"channel": channel, "kind": kind, "external": external, "limit": limit}
+    return rows_of((await connection.execute(_MAPPINGS, values)).mappings())

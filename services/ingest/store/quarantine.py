@@ -1,0 +1,147 @@
+"""The quarantine: durable before anything is answered, in order of arrival."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.ingest.domain.quarantine import Entry, Reason, State
+from services.ingest.store.database import Row, rows_of
+
+# A repeat changes nothing, but what was dropped as ignored waits again: its mapping is gone.
+_PUT = text("""
+INSERT INTO quarantine (
+    reason, state, detail, payload, channel, event_id, line, sku, warehouse, unknown_sku,
+    unknown_warehouse, first_payload, identity, source_topic, source_partition, source_offset,
+    occurred_at, received_at, recorded_at)
+SELECT reason, 'waiting', detail, payload, channel, event_id, line, sku, warehouse, unknown_sku,
+    unknown_warehouse, first_payload, identity, source_topic, source_partition, source_offset,
+    occurred_at, received_at, :now
+FROM unnest(
+    CAST(:reason AS text[]), CAST(:detail AS text[]), CAST(:payload AS text[]),
+    CAST(:channel AS text[]), CAST(:event_id AS text[]), CAST(:line AS text[]),
+    CAST(:sku AS text[]), CAST(:warehouse AS text[]), CAST(:unknown_sku AS text[]),
+    CAST(:unknown_warehouse AS text[]), CAST(:first_payload AS text[]),
+    CAST(:identity AS bytea[]), CAST(:source_topic AS text[]),
+    CAST(:source_partition AS int[]), CAST(:source_offset AS bigint[]),
+    CAST(:occurred_at AS timestamptz[]), CAST(:received_at AS timestamptz[]))
+  WITH ORDINALITY AS entry (
+    reason, detail, payload, channel, event_id, line, sku, warehouse, unknown_sku,
+    unknown_warehouse, first_payload, identity, source_topic, source_partition, source_offset,
+    occurred_at, received_at, ordinality)
+ORDER BY ordinality
+ON CONFLICT DO NOTHING
+""")
+_WAIT_AGAIN = text("""
+UPDATE quarantine SET state = 'waiting', replayed_at = NULL
+WHERE identity = ANY (CAST(:identity AS bytea[])) AND state = 'ignored'
+""")
+
+_MATCHES = """
+    (CAST(:state AS text) IS NULL OR state = :state)
+AND (CAST(:reason AS text) IS NULL OR reason = :reason)
+AND (CAST(:channel AS text) IS NULL OR channel = :channel)
+AND (CAST(:code AS text) IS NULL OR :code IN (unknown_sku, unknown_warehouse, sku, warehouse))
+AND (CAST(:ids AS bigint[]) IS NULL OR id = ANY (CAST(:ids AS bigint[])))
+AND (CAST(:spellings AS text[]) IS NULL
+     OR unknown_sku = ANY (CAST(:spellings AS text[]))
+     OR unknown_warehouse = ANY (CAST(:spellings AS text[])))
+"""
+_LIST = text(f"""
+SELECT id, reason, state, channel, event_id, line, sku, warehouse, unknown_sku,
+       unknown_warehouse, detail, payload, first_payload, source_topic, source_partition,
+       source_offset, occurred_at, received_at, recorded_at, replayed_at
+FROM quarantine WHERE id > :after AND {_MATCHES} ORDER BY id LIMIT :limit
+""")  # noqa: S608 - the conditions are ours
+# Locked in order of arrival: a second replay of the same entries waits, then finds them done.
+_TAKE = text(f"""
+SELECT id, reason, payload FROM quarantine
+WHERE id > :after AND {_MATCHES} ORDER BY id LIMIT :limit FOR UPDATE
+""")  # noqa: S608 - the conditions are ours
+_SETTLE = text("""
+UPDATE quarantine SET state = :state, replayed_at = :now
+WHERE id = ANY (CAST(:ids AS bigint[]))
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which entries are meant; None stands for any.
+
+    `code` is a SKU or warehouse as it was sent; `spellings` are codes of which one is unknown
+    to the entry.
+    """
+
+    state: State | None = State.WAITING
+    reason: Reason | None = None
+    channel: str | None = None
+    code: str | None = None
+    ids: tuple[int, ...] | None = None
+    spellings: tuple[str, ...] | None = None
+
+    def values(self) -> dict[str, object]:
+        """Return the filter as the queries' parameters."""
+        return {
+            "state": self.state,
+            "reason": self.reason,
+            "channel": self.channel,
+            "code": self.code,
+            "ids": None if self.ids is None else list(self.ids),
+            "spellings": None if self.spellings is None else list(self.spellings),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An entry taken for a replay."""
+
+    id: int
+    reason: Reason
+    payload: str
+
+
+async def put(connection: AsyncConnection, entries: Sequence[Entry], now: datetime) -> None:
+    """Store entries in their order; those that are there already stay as they are."""
+    if not entries:
+        return
+    plain = (
+        *("detail", "payload", "channel", "event_id", "line", "sku", "warehouse"),
+        *("unknown_sku", "unknown_warehouse", "first_payload", "identity"),
+        *("occurred_at", "received_at"),
+    )
+    values: dict[str, object] = {
+        name: [getattr(entry, name) for entry in entries] for name in plain
+    }
+    values["reason"] = [entry.reason.value for entry in entries]
+    values["source_topic"] = [each.source and each.source.topic for each in entries]
+    values["source_partition"] = [each.source and each.source.partition for each in entries]
+    values["source_offset"] = [each.source and each.source.offset for each in entries]
+    await connection.execute(_PUT, {**values, "now": now})
+    await connection.execute(_WAIT_AGAIN, {"identity": values["identity"]})
+
+
+async def entries(
+    connection: AsyncConnection, matching: Filter, after: int, limit: int
+) -> list[Row]:
+    """Return entries in order of arrival, those after an id."""
+    values = {**matching.values(), "after": after, "limit": limit}
+    return rows_of((await connection.execute(_LIST, values)).mappings())
+
+
+async def take(
+    connection: AsyncConnection, matching: Filter, after: int, limit: int
+) -> list[Waiting]:
+    """Lock entries in order of arrival until the transaction ends."""
+    values = {**matching.values(), "after": after, "limit": limit}
+    rows = await connection.execute(_TAKE, values)
+    return [Waiting(row.id, Reason(row.reason), row.payload) for row in rows]
+
+
+async def settle(
+    connection: AsyncConnection, ids: Collection[int], state: State, now: datetime
+) -> None:
+    """Note what became of entries."""
+    if ids:
+        await connection.execute(_SETTLE, {"ids": list(ids), "state": state.value, "now": now})

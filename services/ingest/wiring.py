@@ -1,0 +1,113 @@
+"""Build ingest's roles from concrete parts; the only place that names them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+
+from services.ingest.api.app import build
+from services.ingest.api.parts import Parts
+from services.ingest.inbound.stock_changes_dead import TOPIC, DeadChanges
+from services.ingest.outbound.catalog_items import CatalogItems
+from services.ingest.outbound.stock_changes import StockChanges
+from services.ingest.pipeline import Intake, Replay
+from services.ingest.settings import IngestSettings
+from services.ingest.store.database import Database
+from services.ingest.store.known_codes import KnownCodes
+from services.ingest.store.unpublished import Publisher
+from shared.clock import Clock, WallClock
+from shared.database.engine import create_engine
+from shared.http.app import serve as serve_http
+from shared.http.auth import Keys, Verifier
+from shared.kafka.consumer import PartitionConsumer
+from shared.kafka.producer import Producer
+from shared.roles import with_probes
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The `serve` role at work."""
+
+    app: FastAPI
+    parts: Parts
+
+
+@asynccontextmanager
+async def serving(settings: IngestSettings, clock: Clock) -> AsyncIterator[Serving]:
+    """Yield the application with all that runs beside its requests.
+
+    Broker and database may be away at any time, the start included.
+    """
+    engine = create_engine(
+        settings.database_url.get_secret_value(),
+        pool=settings.database_pool,
+        application="ingest serve",
+    )
+    producer = Producer(
+        settings.kafka,
+        settings.topic_prefix,
+        name="ingest",
+        timeout_seconds=settings.send_seconds,
+    )
+    try:
+        async with producer:
+            database = Database(engine)
+            known = KnownCodes(database)
+            changes = StockChanges(producer)
+            parts = Parts(
+                database=database,
+                clock=clock,
+                known=known,
+                intake=Intake(known, database, changes, clock),
+                replay=Replay(known, database, changes, clock),
+                publisher=Publisher(database, CatalogItems(producer).publish),
+            )
+            app = build(
+                parts,
+                verifier=Verifier(Keys(file=settings.jwks_file, url=settings.jwks_url), clock),
+                checks={"broker": producer.check, "database": known.check},
+            )
+            async with asyncio.TaskGroup() as group:
+                background = [
+                    group.create_task(known.follow()),
+                    group.create_task(parts.publisher.run()),
+                    group.create_task(parts.replay.catch_up()),
+                ]
+                yield Serving(app, parts)
+                for task in background:
+                    task.cancel()
+    finally:
+        await engine.dispose()
+
+
+async def serve(settings: IngestSettings, stop: asyncio.Event) -> None:
+    """Answer HTTP until told to stop."""
+    async with serving(settings, WallClock()) as at_work:
+        await serve_http(at_work.app, settings.host, settings.port, stop=stop)
+
+
+async def consume(settings: IngestSettings, stop: asyncio.Event) -> None:
+    """Bring dead letters of the ledger into quarantine until told to stop."""
+    clock = WallClock()
+    engine = create_engine(
+        settings.database_url.get_secret_value(), pool=3, application="ingest consume"
+    )
+    producer = Producer(settings.kafka, settings.topic_prefix, name="ingest-consume")
+    try:
+        async with producer:
+            consumer = PartitionConsumer(
+                settings=settings,
+                service="ingest",
+                topic=TOPIC,
+                engine=engine,
+                producer=producer,
+                handler=lambda: DeadChanges(clock),
+                workers=1,
+                clock=clock,
+            )
+            checks = {"consumer": consumer.check}
+            await with_probes(settings, "ingest consume", checks, consumer.run, stop)
+    finally:
+        await engine.dispose()

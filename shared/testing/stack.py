@@ -5,12 +5,14 @@ on topics with a prefix of its own. `python -m shared.testing.stack` keeps serve
 many short test runs: start the tests with `LOWTIDE_TEST_STACK=test-shared`.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import secrets
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -18,13 +20,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import asyncpg
-import psutil
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from deploy.local.child import ProcessRecord, end_recorded
 from deploy.local.credentials import Credentials
 from deploy.local.instance import REPOSITORY, TEST_PREFIX, Instance, home
 from deploy.local.kafka import Broker
+from deploy.local.ownership import AlreadyRunningError, owned
 from deploy.local.ports import LOOPBACK, pick_free
 from deploy.local.postgres import DatabaseServer
 from deploy.local.server import wait_until_ready
@@ -32,9 +33,8 @@ from shared.database import migrations, provision
 from shared.kafka.admin import create_topics, delete_topics
 
 SHARED = f"{TEST_PREFIX}shared"
-OWNER = "owner"
 START_LIMIT_S = 90
-STALE_GRACE_S = 2
+STALE_AFTER_S = 10
 
 
 class StackSettings(BaseSettings):
@@ -101,29 +101,28 @@ def running_stack() -> Iterator[Stack]:
 
 @contextmanager
 def _servers(instance: Instance) -> Iterator[Stack]:
-    instance.create()
-    ProcessRecord.write(OWNER, os.getpid(), instance.run_folder)
-    credentials = Credentials.of(instance.run_folder, provision.SERVICES)
-    database_port, broker_port, controller_port = pick_free(3)
-    database = DatabaseServer(instance, database_port, credentials.administrator_password)
-    broker = Broker(instance, broker_port, controller_port)
-    try:
-        with ThreadPoolExecutor(2) as pool:
-            list(pool.map(_start, (database, broker)))
-        wait_until_ready((database, broker), limit_s=START_LIMIT_S)
-        stack = Stack(
-            broker.bootstrap,
-            database_port,
-            credentials.administrator_password,
-            credentials.service_passwords,
-        )
-        (instance.run_folder / "stack.json").write_text(json.dumps(asdict(stack)))
-        yield stack
-    finally:
-        broker.child.kill()
-        # Asked, not killed: a killed one leaves its System V memory segment behind.
-        database.child.stop()
-        instance.delete()
+    with owned(instance):
+        credentials = Credentials.of(instance.run_folder, provision.SERVICES)
+        database_port, broker_port, controller_port = pick_free(3)
+        database = DatabaseServer(instance, database_port, credentials.administrator_password)
+        broker = Broker(instance, broker_port, controller_port)
+        try:
+            with ThreadPoolExecutor(2) as pool:
+                list(pool.map(_start, (database, broker)))
+            wait_until_ready((database, broker), limit_s=START_LIMIT_S)
+            stack = Stack(
+                broker.bootstrap,
+                database_port,
+                credentials.administrator_password,
+                credentials.service_passwords,
+            )
+            (instance.run_folder / "stack.json").write_text(json.dumps(asdict(stack)))
+            yield stack
+        finally:
+            broker.child.kill()
+            # Asked, not killed: a killed one leaves its System V memory segment behind.
+            database.child.stop()
+            instance.delete()
 
 
 def _start(server: Broker | DatabaseServer) -> None:
@@ -142,20 +141,13 @@ def _read(instance: Instance) -> Stack:
 
 
 def delete_stale() -> None:
-    """End and delete the servers of test runs that were killed."""
+    """End and delete the stacks of test runs that were killed."""
     for folder in (home() / "instances").glob(f"{TEST_PREFIX}*"):
-        instance = Instance.named(folder.name)
-        owners = [
-            record for record in ProcessRecord.read_all(instance.run_folder) if record.name == OWNER
-        ]
-        if owners:
-            alive = any(owner.process() for owner in owners)
-        else:  # a run that is just making its folder has no record yet
-            number = folder.name.removeprefix(TEST_PREFIX)
-            alive = number.isdecimal() and psutil.pid_exists(int(number))
-        if not alive:
-            end_recorded(instance.processes_folder, grace_s=STALE_GRACE_S)
-            instance.delete()
+        # One that is just being made has no owner yet.
+        if time.time() - folder.stat().st_mtime > STALE_AFTER_S:
+            instance = Instance.named(folder.name)
+            with contextlib.suppress(AlreadyRunningError), owned(instance):
+                instance.delete()
 
 
 async def migrated_template(stack: Stack) -> str:

@@ -36,6 +36,7 @@ class Topic:
 
 # 24 divides evenly over 2, 3, 4, 6, 8 and 12 workers, and is for life: keys would move otherwise.
 PARTITIONS = 24
+DEAD_PARTITIONS = 1
 
 
 def _dead(source: Topic, *readers: str) -> Topic:
@@ -44,7 +45,8 @@ def _dead(source: Topic, *readers: str) -> Topic:
         producer=source.consumers[0],
         consumers=readers,
         key=source.key,
-        partitions=source.partitions,
+        # Few by nature, and read for people: order matters only within a source's partition.
+        partitions=DEAD_PARTITIONS,
         cleanup="delete",
         retention_ms=90 * _DAY_MS,
     )

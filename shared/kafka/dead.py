@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from shared.clock import Clock
 from shared.events.dead_letters import DeadLetter, DeadReason
+from shared.events.topics import DEAD_PARTITIONS
 from shared.kafka.messages import Message, Record
 
 LIMIT = 100
@@ -30,7 +31,7 @@ def dead_letter(
     clock: Clock,
     first: str | None = None,
 ) -> Message:
-    """Return the message for the dead topic, to the partition the record came from."""
+    """Return the message for the dead topic; records of one partition stay in order there."""
     raw = record.value or b""
     cut = raw[:_TEXT_BYTES]
     try:
@@ -51,4 +52,5 @@ def dead_letter(
         consumer=consumer,
         recorded_at=clock.now(),
     )
-    return Message(record.partition, record.key, letter.encode(), tuple(record.headers))
+    partition = record.partition % DEAD_PARTITIONS
+    return Message(partition, record.key, letter.encode(), tuple(record.headers))

@@ -151,10 +151,10 @@ async def _send_partition(
     else:
         batch = client.create_batch()
         for _, key, value, headers in messages:
-            if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+            if batch.append(timestamp=None, key=key, value=value, headers=list(headers)) is None:
                 acknowledged.append(await client.send_batch(batch, topic, partition=partition))
                 batch = client.create_batch()
-                batch.append(timestamp=None, key=key, value=value, headers=headers)
+                batch.append(timestamp=None, key=key, value=value, headers=list(headers))
         batch.close()
         acknowledged.append(await client.send_batch(batch, topic, partition=partition))
     for future in acknowledged:

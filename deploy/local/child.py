@@ -221,8 +221,9 @@ def end_recorded(folder: Path, *, grace_s: float) -> list[str]:
     for record, process in found:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.send_signal(record.stop_signal)
-    _, left = psutil.wait_procs([process for _, process in found], timeout=grace_s)
-    kill_tree([*left, *descendants])
+    processes = [process for _, process in found]
+    _wait_until_ended(processes, limit_s=grace_s)
+    kill_tree([*processes, *descendants])
     for record in records:
         record.forget()
     return [record.name for record, _ in found]
@@ -238,11 +239,17 @@ def kill_tree(processes: list[psutil.Process]) -> None:
     for process in doomed:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
+    if not _wait_until_ended(doomed, limit_s=KILL_LIMIT_S):
+        raise TimeoutError(f"still alive after SIGKILL: {doomed}")
+
+
+def _wait_until_ended(processes: list[psutil.Process], *, limit_s: float) -> bool:
     began = time.monotonic()
-    while any(_is_alive(process) for process in doomed):
-        if time.monotonic() - began > KILL_LIMIT_S:
-            raise TimeoutError(f"still alive after SIGKILL: {doomed}")
+    while any(_is_alive(process) for process in processes):
+        if time.monotonic() - began > limit_s:
+            return False
         time.sleep(POLL_S)
+    return True
 
 
 def _descendants(process: psutil.Process) -> list[psutil.Process]:

@@ -78,4 +78,4 @@ async def post_events(
         "ignored": taken.ignored,
         "rejected": rejected,
     }
-    return JSONResponse(answer, HTTPStatus.ACCEPTED)
+    return JSONResponse(answer, HTTPStatus.ACCEPTED.value)

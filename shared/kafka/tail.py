@@ -1,7 +1,7 @@
 """A plain reader of whole topics, without group, position or state: for caches and live pages."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Literal
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -34,7 +34,7 @@ class TailReader:
         self._goals: dict[TopicPartition, int] | None = None
         self.caught_up = asyncio.Event()
 
-    async def records(self) -> AsyncIterator[Sequence[Record]]:
+    async def records(self) -> AsyncGenerator[Sequence[Record], None]:
         """Yield records in lists as they arrive, for ever; a broker that is away is waited for.
 
         After a break it goes on where it was, so nothing is skipped.

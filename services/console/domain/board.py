@@ -1,0 +1,77 @@
+"""What the Now page shows, put together once for all viewers."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)  # slots and Generic do not go together in Python 3.11
+class Section(Generic[T]):
+    """One service's part: what it said last, and whether it answers at the moment.
+
+    Neither a value nor `away` means that it has not been asked yet.
+    """
+
+    value: T | None = None
+    away: bool = False
+
+    def without_answer(self) -> "Section[T]":
+        """Return the section after a question that got no answer."""
+        return Section(self.value, away=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a stage is behind what has happened."""
+
+    behind_seconds: float
+    waiting: int
+
+    @property
+    def is_current(self) -> bool:
+        """Whether a person would call it up to date."""
+        # A batch under way shows as a few records for a moment; below this nobody can tell.
+        return self.behind_seconds < 2 and self.waiting < 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Changes recorded: per second now, the same over the last minutes, and in all."""
+
+    per_second: float | None
+    history: tuple[float, ...]
+    total: int
+    levels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """An open episode as a line of a list; names are for people."""
+
+    id: str
+    number: int
+    level: str
+    state: str
+    sku: str
+    sku_name: str
+    warehouse: str
+    warehouse_name: str
+    rule_names: dict[str, str]
+    available: int | None
+    opened_at: datetime
+    acknowledged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A moment of the whole."""
+
+    flow: Section[Flow] = field(default_factory=Section[Flow])
+    open_by_level: Section[dict[str, int]] = field(default_factory=Section[dict[str, int]])
+    newest: Section[tuple[Episode, ...]] = field(default_factory=Section[tuple[Episode, ...]])
+    out_of_stock: Section[tuple[Episode, ...]] = field(default_factory=Section[tuple[Episode, ...]])
+    ledger: Section[Progress] = field(default_factory=Section[Progress])
+    alerting: Section[Progress] = field(default_factory=Section[Progress])
+    notifier: Section[Progress] = field(default_factory=Section[Progress])

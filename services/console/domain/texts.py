@@ -1,0 +1,273 @@
+"""Every text that a person reads, in both languages side by side.
+
+A value in braces is filled in; numbers come with thousands separated.
+"""
+
+from typing import NamedTuple
+
+from services.console.domain.language import Language
+
+
+class Text(NamedTuple):
+    """One text in all languages."""
+
+    zh: str
+    en: str
+
+
+CATALOGUE: dict[str, Text] = {
+    # Everywhere
+    "brand": Text("Lowtide 低潮", "Lowtide"),
+    "tagline": Text("货架空之前，先知道", "Know before the shelf is empty"),
+    "skip": Text("跳到正文", "Skip to content"),
+    "navigation": Text("主导航", "Main navigation"),
+    "now": Text("看板", "Now"),
+    "stock": Text("库存", "Stock"),
+    "inbox": Text("收件箱", "Inbox"),
+    "language.switch": Text("EN", "中文"),
+    "language.switch.label": Text("Switch to English", "切换到中文"),
+    "theme.switch.label": Text("切换深色与浅色", "Switch between dark and light"),
+    "sign_out": Text("退出", "Sign out"),
+    "reload": Text("重新加载", "Reload"),
+    "loading": Text("正在加载…", "Loading…"),
+    "away": Text("暂时联系不上{service}", "{service} cannot be reached at the moment"),
+    "away.stale": Text(
+        "暂时联系不上{service}，显示的是之前的内容",
+        "{service} cannot be reached at the moment; this is what it said before",
+    ),
+    "away.hint": Text("会自动重试，不用刷新。", "It is tried again by itself; no need to reload."),
+    "service.ingest": Text("商品目录", "The catalogue"),
+    "service.ledger": Text("库存账", "The stock ledger"),
+    "service.alerting": Text("预警", "Alerting"),
+    "service.notifier": Text("通知", "The notifier"),
+    "service.standin": Text("演示收件箱", "The demonstration's inbox"),
+    "units": Text("{n} 件", "{n} units"),
+    "units.one": Text("{n} 件", "{n} unit"),
+    "days": Text("{n} 天", "{n} days"),
+    "days.one": Text("{n} 天", "{n} day"),
+    "units_a_day": Text("{n} 件/天", "{n} units a day"),
+    "seconds": Text("{n} 秒", "{n} s"),
+    "none": Text("—", "—"),
+    "not_found": Text("没有这个页面", "There is no such page"),
+    "not_found.hint": Text(
+        "链接可能写错了，或者内容已经不在。", "The link may be mistyped, or what it led to is gone."
+    ),
+    "to_now": Text("回到看板", "Back to Now"),
+    # Words of the field
+    "on_hand": Text("在手", "On hand"),
+    "reserved": Text("已预留", "Reserved"),
+    "unavailable": Text("不可用", "Unavailable"),
+    "incoming": Text("在途", "Incoming"),
+    "available": Text("可售", "Available"),
+    "warehouse": Text("仓库", "Warehouse"),
+    "product": Text("商品", "Product"),
+    "channel": Text("渠道", "Channel"),
+    "last_change": Text("最近变动", "Last change"),
+    "counted": Text("上次盘点", "Last count"),
+    "never": Text("从未", "Never"),
+    "sold_total": Text("累计售出", "Sold in all"),
+    "returned_total": Text("累计退回", "Returned in all"),
+    "received_total": Text("累计入库", "Received in all"),
+    "level.watch": Text("关注", "Watch"),
+    "level.urgent": Text("紧急", "Urgent"),
+    "level.out": Text("断货", "Out of stock"),
+    "level.fine": Text("正常", "In stock"),
+    # Now
+    "now.title": Text("看板", "Now"),
+    "now.lead": Text("哪些商品要断货、有多急，一眼看清。", "What is running out, and how badly."),
+    "now.flow": Text("每秒变动", "Changes a second"),
+    "now.flow.total": Text("共记录 {n} 笔 · {levels} 个库存项", "{n} recorded · {levels} levels"),
+    "now.filter": Text("只看{level}", "Show only {level}"),
+    "now.alerts": Text("未结预警", "Open alerts"),
+    "now.alerts.newest": Text("最新在前", "Newest first"),
+    "now.alerts.more": Text("还有 {n} 条未显示", "{n} more not shown"),
+    "now.alerts.none": Text("没有未结预警", "No open alerts"),
+    "now.alerts.none.hint": Text(
+        "库存都在安全线以上。新的预警会自己出现在这里。",
+        "Everything is above its limit. New alerts appear here by themselves.",
+    ),
+    "now.alerts.none_of_level": Text("没有“{level}”的预警", "No alerts of level “{level}”"),
+    "now.all": Text("全部", "All"),
+    "now.out": Text("正在缺货", "Out of stock now"),
+    "now.out.none": Text("没有缺货", "Nothing is out of stock"),
+    "now.out.none.hint": Text("每个货架上都还有货。", "There is something on every shelf."),
+    "now.current": Text("数据有多新", "How current this is"),
+    "now.current.yes": Text("实时", "Up to date"),
+    "now.current.behind": Text(
+        "落后 {seconds}，{n} 条在处理", "{seconds} behind, {n} being worked on"
+    ),
+    "now.current.waiting": Text("{n} 条在处理", "{n} being worked on"),
+    "now.current.ledger": Text("记账", "Recording changes"),
+    "now.current.alerting": Text("判断预警", "Checking for alerts"),
+    "now.current.notifier": Text("发送通知", "Sending notices"),
+    "left": Text("剩 {units}", "{units} left"),
+    "acknowledged": Text("已接单", "Acknowledged"),
+    "recovering": Text("恢复中", "Recovering"),
+    # Stock
+    "stock.title": Text("库存", "Stock"),
+    "stock.lead": Text(
+        "每个商品在每个仓库的数量，随时更新。",
+        "How much there is of everything, everywhere, as it changes.",
+    ),
+    "stock.search": Text("搜索商品名、编码或条码", "Search by name, SKU or barcode"),
+    "stock.warehouse.all": Text("全部仓库", "All warehouses"),
+    "stock.none": Text("没有找到", "Nothing found"),
+    "stock.none.hint": Text(
+        "换个词试试，或者选“全部仓库”。", "Try another word, or all warehouses."
+    ),
+    "stock.empty": Text("还没有库存", "No stock yet"),
+    "stock.empty.hint": Text(
+        "第一笔销售、入库或盘点到达后，就会出现在这里。",
+        "The first sale, receipt or count puts it here.",
+    ),
+    "stock.no_names": Text(
+        "商品目录暂时联系不上：只能按编码搜索，名称不显示。",
+        "The catalogue cannot be reached: search by SKU only, names are not shown.",
+    ),
+    "stock.previous": Text("上一页", "Previous"),
+    "stock.next": Text("下一页", "Next"),
+    "stock.page": Text("第 {n} 页", "Page {n}"),
+    "stock.unrecorded": Text("尚无记录", "Nothing recorded yet"),
+    # Level
+    "level.title": Text("{name} · {warehouse}", "{name} · {warehouse}"),
+    "level.unknown": Text("这里还没有任何记录", "Nothing has been recorded here yet"),
+    "level.unknown.hint": Text(
+        "{warehouse}还没有过 {sku} 的销售、入库或盘点。",
+        "{sku} has never been sold, received or counted in {warehouse}.",
+    ),
+    "level.live": Text("实时更新", "Live"),
+    "level.alerts": Text("未结预警", "Open alerts"),
+    "statement": Text("流水", "Statement"),
+    "statement.lead": Text(
+        "从新到旧，每一笔都带结存。", "Newest first, with the balance after each."
+    ),
+    "statement.none": Text("还没有流水", "No movements yet"),
+    "statement.more": Text("更早的流水", "Earlier movements"),
+    "statement.when": Text("发生时间", "When"),
+    "statement.what": Text("类型", "What"),
+    "statement.change": Text("变动", "Change"),
+    "statement.balance": Text("结存", "Balance"),
+    "statement.reference": Text("单据", "Reference"),
+    "statement.marks": Text("备注", "Notes"),
+    "statement.late": Text("迟到", "Late"),
+    "statement.late.hint": Text("晚于后面的流水才送达", "Arrived after later movements"),
+    "statement.repeat": Text("重复 {n} 次", "Repeated {n}×"),
+    "statement.repeat.hint": Text("同一笔又送来，只记一次", "Sent again; counted once"),
+    "statement.masked": Text("已含于盘点", "Contained in a count"),
+    "statement.masked.hint": Text(
+        "发生在盘点之前，盘点数里已经有它", "Happened before a count, which already contains it"
+    ),
+    "type.sale": Text("销售", "Sale"),
+    "type.return": Text("退货", "Return"),
+    "type.receipt": Text("入库", "Receipt"),
+    "type.adjustment": Text("调整", "Adjustment"),
+    "type.count": Text("盘点", "Count"),
+    # Alert
+    "alert.title": Text("预警 {number}", "Alert {number}"),
+    "alert.none": Text("没有这条预警", "There is no such alert"),
+    "alert.none.hint": Text("链接可能写错了。", "The link may be mistyped."),
+    "alert.state.open": Text("未结", "Open"),
+    "alert.state.recovering": Text("恢复中", "Recovering"),
+    "alert.state.resolved": Text("已解除", "Resolved"),
+    "alert.opened": Text("开始于", "Since"),
+    "alert.resolved": Text("解除于", "Resolved"),
+    "alert.rule": Text("规则", "Rule"),
+    "alert.threshold": Text("触发线", "Limit"),
+    "alert.daily_sales": Text("近 28 天日均", "Mean of 28 days"),
+    "alert.days_of_cover": Text("可售天数", "Days of cover"),
+    "alert.facts": Text("当时的数字", "The numbers"),
+    "alert.history": Text("经过", "What happened"),
+    "alert.acknowledge": Text("接单", "Acknowledge"),
+    "alert.acknowledge.hint": Text("告诉大家你在处理。", "Tells everybody that you are on it."),
+    "alert.acknowledged_by": Text("{who} 已接单", "Acknowledged by {who}"),
+    "alert.acknowledging": Text("正在接单…", "Acknowledging…"),
+    "alert.acknowledge.failed": Text("没有接成：{reason}", "It did not work: {reason}"),
+    "alert.to_level": Text("看库存与流水", "See stock and statement"),
+    "alert.event.opened": Text("开始预警：{level}", "Opened: {level}"),
+    "alert.event.level_changed": Text("由{previous}变为{level}", "From {previous} to {level}"),
+    "alert.event.acknowledged": Text("已接单", "Acknowledged"),
+    "alert.event.resolved": Text("已解除", "Resolved"),
+    # Inbox of the demonstration
+    "inbox.title": Text("演示收件箱", "Demonstration inbox"),
+    "inbox.lead": Text(
+        "演示用的企业微信群和邮箱收到的消息；接上真的之后，它们会发到你的手机上。",
+        "What the demonstration's WeCom group and mailbox received; real ones reach your phone.",
+    ),
+    "inbox.wecom": Text("企业微信群", "WeCom group"),
+    "inbox.mail": Text("邮箱", "Mailbox"),
+    "inbox.none": Text("还没有消息", "No messages yet"),
+    "inbox.none.hint": Text(
+        "第一条预警会在一分钟内到达。", "The first alert arrives within a minute."
+    ),
+    "inbox.to": Text("收件人", "To"),
+    # Signing in
+    "sign_in.title": Text("需要登录", "Please sign in"),
+    "sign_in.how": Text(
+        "打开启动 Lowtide 的终端，点开里面的一次性登录链接。",
+        "Open the one-time sign-in link in the terminal that started Lowtide.",
+    ),
+    "sign_in.again": Text(
+        "链接用过了或过期了？在那台机器上再取一个：",
+        "Used or expired? Get another on that machine:",
+    ),
+    "sign_in.refused": Text(
+        "这个链接已经用过、过期，或者不是这里的。",
+        "This link was used before, has expired, or is not from here.",
+    ),
+    "sign_in.ended": Text(
+        "登录已到期，请重新登录。", "Your session has ended; please sign in again."
+    ),
+}
+
+
+class Words:
+    """Looks texts up in one language."""
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+        self._index = 0 if language is Language.CHINESE else 1
+
+    def __call__(self, key: str, **values: object) -> str:
+        """Return a text with its values filled in; raises KeyError for an unknown key."""
+        text = CATALOGUE[key][self._index]
+        return text.format(**values) if values else text
+
+    def units(self, quantity: int | None) -> str:
+        """Return a quantity with its unit, or a dash."""
+        if quantity is None:
+            return self("none")
+        return self("units.one" if abs(quantity) == 1 else "units", n=number(quantity))
+
+    def limit(self, kind: str, value: float | None) -> str:
+        """Return a rule's limit: days for days of cover, units for the others."""
+        if value is None:
+            return self("none")
+        return self.days(value) if kind == "days_of_cover" else self.units(round(value))
+
+    def days(self, days: float | None) -> str:
+        """Return a span of days with one decimal, or a dash."""
+        if days is None:
+            return self("none")
+        return self("days.one" if days == 1 else "days", n=f"{days:,.1f}".removesuffix(".0"))
+
+    def units_a_day(self, mean: float | None) -> str:
+        """Return a mean of units a day with one decimal, or a dash."""
+        return self("none") if mean is None else self("units_a_day", n=f"{mean:,.1f}")
+
+    def seconds(self, seconds: float) -> str:
+        """Return a span of seconds."""
+        return self("seconds", n=number(round(seconds)))
+
+    def named(self, names: dict[str, str]) -> str:
+        """Return the name in this language, or any that there is."""
+        return names.get(self.language) or next(iter(names.values()), self("none"))
+
+
+def number(value: float) -> str:
+    """Return a whole number with thousands separated and a real minus sign."""
+    return f"{value:,}".replace("-", "−")
+
+
+def signed(value: int) -> str:
+    """Return a change with its sign."""
+    return f"+{value:,}" if value > 0 else number(value)

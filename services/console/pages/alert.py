@@ -1,0 +1,111 @@
+"""An episode: what messages link to. Facts, what happened, and the button that says "I'm on it"."""
+
+import asyncio
+from uuid import UUID
+
+from fastapi import Request
+from nicegui import ui
+
+from services.console.domain.feed import of_episode
+from services.console.pages.context import Context
+from services.console.pages.frame import RECONNECT_SECONDS, Frame
+from services.console.pages.live_panel import LivePanel
+from services.console.pages.not_found import show_not_found
+from services.console.upstream.answers import Alert
+from services.console.upstream.directory import Names
+from services.console.upstream.service import Refused
+from shared.errors import Unavailable
+
+_TRY_AGAIN_SECONDS = 3.0
+
+
+def register(context: Context) -> None:
+    """Serve the page at `/alerts/{id}`."""
+
+    @ui.page("/alerts/{alert_id}", reconnect_timeout=RECONNECT_SECONDS)
+    def alert(request: Request, alert_id: str) -> None:
+        frame = Frame(context, request, "now")
+        try:
+            known = UUID(alert_id)
+        except ValueError:
+            show_not_found(frame)
+            return
+        AlertPage(frame, known).follow()
+
+
+class AlertPage:
+    """One viewer's look at an episode."""
+
+    def __init__(self, frame: Frame, alert_id: UUID) -> None:
+        self._frame = frame
+        self._id = alert_id
+        self._alert: Alert | None = None
+        self._asked = False
+        self._acting = False
+        self._failure = ""
+        self._names = Names()
+        self._wanted = asyncio.Event()
+        self._wanted.set()
+        self._subscription = frame.context.live.feed.subscribe()
+        self._subscription.watch([of_episode(str(alert_id))])
+        ui.context.client.on_delete(self._subscription.close)
+        with frame.main:
+            self._panel = LivePanel(self._html(away=False))
+        self._panel.on_act(self._act)
+
+    def follow(self) -> None:
+        """Ask, and ask again whenever the episode changed while the page is open."""
+        self._frame.keep(self._answer(), "alert: answers")
+        self._frame.keep(self._hear_changes(), "alert: changes")
+
+    async def _hear_changes(self) -> None:
+        async for _ in self._subscription.changes():
+            self._wanted.set()
+
+    async def _answer(self) -> None:
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            if not await self._ask():
+                await asyncio.sleep(_TRY_AGAIN_SECONDS)
+                self._wanted.set()
+
+    async def _ask(self) -> bool:
+        self._names = await self._frame.context.directory.names()
+        try:
+            self._alert = await self._frame.context.alerting.alert(self._id)
+        except (Unavailable, Refused):
+            self._asked = True
+            self._panel.show(self._html(away=True))
+            return False
+        self._asked = True
+        if self._alert is not None:
+            self._frame.retitle(f"#{self._alert.number} {self._alert.sku_name or self._alert.sku}")
+        self._panel.show(self._html(away=False))
+        return True
+
+    async def _act(self, act: str) -> None:
+        if act != "acknowledge" or self._acting or not self._frame.may_act():
+            return
+        self._acting, self._failure = True, ""
+        self._panel.show(self._html(away=False))
+        try:
+            await self._frame.context.alerting.acknowledge(self._id)
+        except Refused as error:
+            self._failure = error.detail
+        except Unavailable:
+            words = self._frame.words
+            self._failure = words("away", service=words("service.alerting"))
+        self._acting = False
+        await self._ask()
+
+    def _html(self, *, away: bool) -> str:
+        return self._frame.html(
+            "alert.html",
+            alert=self._alert,
+            asked=self._asked,
+            away=away,
+            acting=self._acting,
+            failure=self._failure,
+            names=self._names,
+        )

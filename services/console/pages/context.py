@@ -1,0 +1,27 @@
+"""What every page needs from the process it runs in."""
+
+from dataclasses import dataclass
+
+from services.console.pipeline import Live
+from services.console.upstream.alerting import Alerting
+from services.console.upstream.directory import Directory
+from services.console.upstream.ingest import Ingest
+from services.console.upstream.ledger import Ledger
+from services.console.upstream.standin import StandIn
+from shared.clock import Clock
+
+
+@dataclass(frozen=True)
+class Context:
+    """The services that are asked, what is live, and the time."""
+
+    live: Live
+    ingest: Ingest
+    ledger: Ledger
+    alerting: Alerting
+    directory: Directory
+    standin: StandIn | None
+    """Only beside the demonstration."""
+    clock: Clock
+    assets: str
+    """Changes whenever a stylesheet or script does, so that browsers may keep them for ever."""

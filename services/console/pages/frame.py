@@ -1,0 +1,83 @@
+"""What is around every page: header, language, theme, and the page's own work while it is open."""
+
+from collections.abc import Coroutine
+from typing import cast
+
+from fastapi import Request
+from nicegui import background_tasks, ui
+
+from services.console.domain.language import Language, preferred
+from services.console.domain.sign_in import Session
+from services.console.domain.texts import Words
+from services.console.pages import render
+from services.console.pages.context import Context
+from services.console.pages.live_panel import LivePanel
+
+LANGUAGE_COOKIE = "lowtide_language"
+
+# What the page waits for is rarely more than a batch away; a dropped connection is tried longer,
+# so that a laptop's nap does not reload the page.
+RECONNECT_SECONDS = 10.0
+
+
+class Frame:
+    """One open page of one viewer: the head of it, and what keeps it current."""
+
+    def __init__(self, context: Context, request: Request, current: str, title: str = "") -> None:
+        self.context = context
+        self.language = language_of(request)
+        self.words = Words(self.language)
+        self._client = ui.context.client
+        self._session = cast("Session", request.state.session)
+        ui.page_title(f"{title or self.words(current)} · {self.words('brand')}")
+        ui.add_head_html(_head(self.language, context.assets))
+        LivePanel(self.html("header.html", current=current, places=self._places()), tag="header")
+        # The library's own page element is the `main` landmark around all of this.
+        self.main = ui.element("div").props("id=main tabindex=-1").classes("page")
+        context.live.presence.enter()
+        self._client.on_delete(context.live.presence.leave)
+        self._end_with_session()
+
+    def html(self, template: str, **values: object) -> str:
+        """Return a template in the viewer's language."""
+        return render.html(self.language, template, **values)
+
+    def retitle(self, title: str) -> None:
+        """Name the page by what turned out to be on it."""
+        with self._client:
+            ui.page_title(f"{title} · {self.words('brand')}")
+
+    def keep(self, work: Coroutine[None, None, None], name: str) -> None:
+        """Run a page's work until it ends or the page is closed."""
+        task = background_tasks.create(work, name=name)
+        self._client.on_delete(lambda: task.cancel() and None)
+
+    def may_act(self) -> bool:
+        """Return whether the viewer is still signed in; sends them to sign in when not."""
+        if self._session.is_alive(self.context.clock.now()):
+            return True
+        with self._client:
+            ui.navigate.to("/sign-in")
+        return False
+
+    def _end_with_session(self) -> None:
+        left = (self._session.ends_at - self.context.clock.now()).total_seconds()
+        ui.timer(max(left, 0.0), lambda: ui.navigate.to("/sign-in"), once=True)
+
+    def _places(self) -> list[tuple[str, str]]:
+        places = [("now", "/"), ("stock", "/stock")]
+        return [*places, ("inbox", "/inbox")] if self.context.standin else places
+
+
+def language_of(request: Request) -> Language:
+    """Return the viewer's language: their choice, else their browser's."""
+    return preferred(request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language"))
+
+
+def _head(language: Language, assets: str) -> str:
+    return (
+        f"<script>document.documentElement.lang={language.value!r}</script>"
+        f'<script src="/static/console.js?{assets}"></script>'
+        f'<link rel="stylesheet" href="/static/console.css?{assets}">'
+        '<meta name="referrer" content="same-origin">'
+    )

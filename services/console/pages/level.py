@@ -1,0 +1,196 @@
+"""A level: its quantities as they change, its open alerts, and its statement."""
+
+import asyncio
+from urllib.parse import unquote
+
+from fastapi import Request
+from nicegui import ui
+
+from services.console.domain.feed import of_episodes, of_level
+from services.console.domain.texts import CATALOGUE
+from services.console.pages.context import Context
+from services.console.pages.frame import RECONNECT_SECONDS, Frame
+from services.console.pages.live_panel import LivePanel
+from services.console.pages.not_found import show_not_found
+from services.console.upstream.answers import Level, Sku, StatementLine
+from services.console.upstream.directory import Names
+from services.console.upstream.overview import episode
+from services.console.upstream.service import Refused
+from shared.errors import Unavailable
+from shared.events.stock_levels import StockLevel
+
+# A service that was away is asked again this often while somebody waits for it.
+_TRY_AGAIN_SECONDS = 3.0
+_TYPES = {key.removeprefix("type.") for key in CATALOGUE if key.startswith("type.")}
+
+
+def register(context: Context) -> None:
+    """Serve the page at `/stock/{sku}/{warehouse}`; both may contain an escaped slash."""
+
+    @ui.page("/stock/{_rest:path}", reconnect_timeout=RECONNECT_SECONDS)
+    def level(request: Request) -> None:
+        frame = Frame(context, request, "stock")
+        # The router's own path is already unescaped: a slash inside a SKU would be lost.
+        raw: bytes = request.scope["raw_path"]
+        parts = [unquote(part) for part in raw.decode("ascii").split("?")[0].split("/")]
+        if len(parts) != 4 or not all(parts[2:]):
+            show_not_found(frame)
+            return
+        LevelPage(frame, parts[2], parts[3]).follow()
+
+
+class LevelPage:
+    """One viewer's look at a level."""
+
+    def __init__(self, frame: Frame, sku: str, warehouse: str) -> None:
+        self._frame = frame
+        self._sku = sku
+        self._warehouse = warehouse
+        self._level: Level | None = None
+        self._level_asked = False
+        self._lines: list[StatementLine] | None = None
+        self._cursor: str | None = None
+        self._extended = False
+        self._names = Names()
+        self._wanted = asyncio.Event()
+        self._wanted.set()
+        self._subscription = frame.context.live.feed.subscribe()
+        self._subscription.watch([of_level(sku, warehouse), of_episodes(sku, warehouse)])
+        ui.context.client.on_delete(self._subscription.close)
+        with frame.main:
+            self._head = LivePanel(self._head_html(None), classes="title")
+            self._quantities = LivePanel(
+                self._quantities_html(away=False), tag="section", classes="panel"
+            )
+            self._alerts = LivePanel("")
+            self._statement = LivePanel(
+                self._statement_html(away=False), tag="section", classes="panel"
+            )
+        self._statement.on_act(self._extend)
+
+    def follow(self) -> None:
+        """Ask for everything, then show changes while the page is open."""
+        self._frame.keep(self._name(), "level: name")
+        self._frame.keep(self._answer(), "level: answers")
+        self._frame.keep(self._show_changes(), "level: changes")
+
+    async def _name(self) -> None:
+        self._names = await self._frame.context.directory.names()
+        try:
+            sku = await self._frame.context.ingest.sku(self._sku)
+        except (Unavailable, Refused):
+            sku = None
+        self._head.show(self._head_html(sku))
+        label = (sku and sku.name) or self._sku
+        self._frame.retitle(f"{label} · {self._names.warehouse(self._warehouse)}")
+
+    async def _answer(self) -> None:
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            answered = await self._ask_level()
+            answered = await self._ask_statement() and answered
+            await self._ask_alerts()
+            if not answered:
+                await asyncio.sleep(_TRY_AGAIN_SECONDS)
+                self._wanted.set()
+
+    async def _show_changes(self) -> None:
+        async for levels in self._subscription.changes():
+            for level in levels or ():
+                self._take(level)
+            self._wanted.set()
+
+    def _take(self, level: StockLevel) -> None:
+        """Show the quantities at once; the statement follows when the ledger has answered."""
+        if self._level is None or self._level.version < level.version:
+            self._level = Level.model_validate(level.model_dump())
+            self._quantities.show(self._quantities_html(away=False))
+
+    async def _ask_level(self) -> bool:
+        try:
+            level = await self._frame.context.ledger.level(self._sku, self._warehouse)
+        except (Unavailable, Refused):
+            self._quantities.show(self._quantities_html(away=True))
+            return False
+        self._level_asked = True
+        # While the question was under way, something newer may have come the other way.
+        if level is not None and (self._level is None or self._level.version <= level.version):
+            self._level = level
+        self._quantities.show(self._quantities_html(away=False))
+        return True
+
+    async def _ask_statement(self) -> bool:
+        try:
+            page = await self._frame.context.ledger.statement(self._sku, self._warehouse)
+        except (Unavailable, Refused):
+            self._statement.show(self._statement_html(away=True))
+            return False
+        if self._extended:
+            known = {(line.channel, line.id, line.line) for line in page.items}
+            older = [
+                line
+                for line in self._lines or ()
+                if (line.channel, line.id, line.line) not in known
+            ]
+            self._lines = [*page.items, *older]
+        else:
+            self._lines, self._cursor = page.items, page.next_cursor
+        self._statement.show(self._statement_html(away=False))
+        return True
+
+    async def _extend(self, _: str) -> None:
+        if self._cursor is None:
+            return
+        try:
+            page = await self._frame.context.ledger.statement(
+                self._sku, self._warehouse, self._cursor
+            )
+        except (Unavailable, Refused):
+            self._statement.show(self._statement_html(away=True))
+            return
+        self._extended = True
+        self._lines = [*(self._lines or ()), *page.items]
+        self._cursor = page.next_cursor
+        self._statement.show(self._statement_html(away=False))
+
+    async def _ask_alerts(self) -> None:
+        try:
+            alerts = await self._frame.context.alerting.newest(
+                sku=self._sku, warehouse=self._warehouse
+            )
+        except (Unavailable, Refused):
+            return
+        self._names = await self._frame.context.directory.names()
+        episodes = [episode(alert, self._names) for alert in alerts]
+        self._alerts.show(self._frame.html("level_alerts.html", episodes=episodes))
+
+    def _head_html(self, sku: Sku | None) -> str:
+        return self._frame.html(
+            "level_head.html",
+            sku=self._sku,
+            name=sku and sku.name,
+            brand=sku and sku.brand,
+            category=sku and sku.category,
+            warehouse_name=self._names.warehouse(self._warehouse),
+        )
+
+    def _quantities_html(self, *, away: bool) -> str:
+        return self._frame.html(
+            "level_quantities.html",
+            asked=self._level_asked or self._level is not None or away,
+            level=self._level,
+            away=away,
+            sku=self._sku,
+            warehouse_name=self._names.warehouse(self._warehouse),
+        )
+
+    def _statement_html(self, *, away: bool) -> str:
+        return self._frame.html(
+            "level_statement.html",
+            lines=self._lines,
+            more=self._cursor is not None,
+            names=self._names,
+            types=_TYPES,
+            away=away,
+        )

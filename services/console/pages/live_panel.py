@@ -1,0 +1,47 @@
+"""A part of a page that the server keeps current."""
+
+from collections.abc import Callable, Mapping
+from typing import cast
+
+from nicegui import ui
+from nicegui.events import GenericEventArguments
+
+
+class LivePanel(ui.element, component="live_panel.js"):
+    """Shows HTML, which must come from `render`: nothing is escaped here any more.
+
+    Clicks on elements with `data-act` arrive at `on_act`, inputs with a name at `on_field`.
+    """
+
+    def __init__(self, html: str, *, tag: str = "div", classes: str = "") -> None:
+        super().__init__()
+        self._props["tag"] = tag
+        self._props["html"] = html
+        self._props["revision"] = 0
+        self._patched = False
+        self.classes(classes)
+
+    def show(self, html: str) -> None:
+        """Replace the content; the browser changes only what differs."""
+        if self._patched or self._props["html"] != html:
+            self._patched = False
+            self._props["html"] = html
+            self._props["revision"] += 1
+            self.update()
+
+    def patch(self, parts: Mapping[str, str]) -> None:
+        """Replace single elements, by their id, with these."""
+        self._patched = True
+        _ = self.run_method("patch", dict(parts))  # nobody waits for the browser
+
+    def on_act(self, handler: Callable[[str], object]) -> None:
+        """Call the handler with the `data-act` of what was pressed."""
+        self.on("act", lambda event: handler(cast("str", event.args)))
+
+    def on_field(self, handler: Callable[[str, str], object]) -> None:
+        """Call the handler with name and value whenever an input changes."""
+
+        def pass_on(event: GenericEventArguments) -> object:
+            return handler(str(event.args["name"]), str(event.args["value"]))
+
+        self.on("field", pass_on)

@@ -1,0 +1,88 @@
+"""Now (看板): what is low, what is out, and how current that is."""
+
+from fastapi import Request
+from nicegui import ui
+
+from services.console.domain.board import Board
+from services.console.pages.context import Context
+from services.console.pages.frame import RECONNECT_SECONDS, Frame
+from services.console.pages.live_panel import LivePanel
+from shared.events.stock_alerts import AlertLevel
+
+# A screenful; who wants more filters by level.
+_SHOWN = 20
+
+
+def register(context: Context) -> None:
+    """Serve the page at `/`."""
+
+    @ui.page("/", reconnect_timeout=RECONNECT_SECONDS)
+    def now(request: Request) -> None:
+        page = NowPage(Frame(context, request, "now"))
+        page.frame.keep(page.follow(), "now")
+
+
+class NowPage:
+    """One viewer's board, filtered by the level they picked."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        self._board = frame.context.live.board.value
+        self._chosen = ""
+        words = frame.words
+        with frame.main:
+            LivePanel(
+                frame.html("title.html", title=words("now.title"), lead=words("now.lead")),
+                classes="title",
+            )
+            self._tiles = LivePanel(self._tiles_html())
+            with ui.element("div").classes("columns"):
+                self._alerts = LivePanel(self._alerts_html(), tag="section", classes="panel")
+                with ui.element("div").classes("side"):
+                    self._out = LivePanel(
+                        self._html("now_out.html"), tag="section", classes="panel"
+                    )
+                    self._current = LivePanel(
+                        self._html("now_current.html"), tag="section", classes="panel"
+                    )
+        self._tiles.on_act(self._choose)
+        self._alerts.on_act(self._choose)
+
+    async def follow(self) -> None:
+        """Show every new board."""
+        async for board in self.frame.context.live.board.values():
+            self._show(board)
+
+    def _show(self, board: Board) -> None:
+        self._board = board
+        self._tiles.show(self._tiles_html())
+        self._alerts.show(self._alerts_html())
+        self._out.show(self._html("now_out.html"))
+        self._current.show(self._html("now_current.html"))
+
+    def _choose(self, act: str) -> None:
+        self._chosen = act if act in set(AlertLevel) and act != self._chosen else ""
+        self._show(self._board)
+
+    def _html(self, template: str) -> str:
+        return self.frame.html(template, board=self._board)
+
+    def _tiles_html(self) -> str:
+        return self.frame.html("now_tiles.html", board=self._board, chosen=self._chosen)
+
+    def _alerts_html(self) -> str:
+        open_now = [
+            episode
+            for episode in self._board.newest.value or ()
+            if not self._chosen or episode.level == self._chosen
+        ]
+        counts = self._board.open_by_level.value or {}
+        total = counts.get(self._chosen, 0) if self._chosen else sum(counts.values())
+        shown = open_now[:_SHOWN]
+        return self.frame.html(
+            "now_alerts.html",
+            board=self._board,
+            chosen=self._chosen,
+            shown=shown,
+            more=max(total - len(shown), 0),
+        )

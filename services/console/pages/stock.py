@@ -1,0 +1,132 @@
+"""Stock (库存): find any level by name, SKU or barcode; what is on screen stays current."""
+
+import asyncio
+
+from fastapi import Request
+from nicegui import ui
+
+from services.console.domain.feed import of_level
+from services.console.pages.context import Context
+from services.console.pages.frame import RECONNECT_SECONDS, Frame
+from services.console.pages.live_panel import LivePanel
+from services.console.upstream.answers import Level
+from services.console.upstream.grid import Away, Grid, Question, Rows
+from services.console.upstream.service import Refused
+from shared.errors import Unavailable
+from shared.events.stock_levels import StockLevel
+
+# Typing pauses longer than this are a word; asking for every letter would only flicker.
+_TYPING_SECONDS = 0.2
+
+
+def register(context: Context) -> None:
+    """Serve the page at `/stock`."""
+
+    @ui.page("/stock", reconnect_timeout=RECONNECT_SECONDS)
+    async def stock(request: Request, words: str = "", warehouse: str = "") -> None:
+        frame = Frame(context, request, "stock")
+        warehouses = (await context.directory.names()).warehouses
+        page = StockPage(frame, Question(words[:200], warehouse), warehouses)
+        page.follow()
+
+
+class StockPage:
+    """One viewer's search and the part of its result that they look at."""
+
+    def __init__(self, frame: Frame, question: Question, warehouses: dict[str, str]) -> None:
+        self._frame = frame
+        self._grid = Grid(frame.context.ingest, frame.context.ledger, frame.context.directory)
+        self._question = question
+        self._cursors = [""]
+        """Where each part so far starts; the last is on screen."""
+        self._rows: Rows | None = None
+        self._away: Away = ""
+        self._asked = asyncio.Event()
+        self._asked.set()
+        self._subscription = frame.context.live.feed.subscribe()
+        ui.context.client.on_delete(self._subscription.close)
+        words = frame.words
+        with frame.main:
+            LivePanel(
+                frame.html("title.html", title=words("stock.title"), lead=words("stock.lead")),
+                classes="title",
+            )
+            search = LivePanel(
+                frame.html(
+                    "stock_search.html",
+                    words=question.words,
+                    warehouse=question.warehouse,
+                    warehouses=warehouses,
+                )
+            )
+            self._panel = LivePanel(self._html(), tag="section", classes="panel")
+        search.on_field(self._type)
+        self._panel.on_act(self._turn)
+
+    def follow(self) -> None:
+        """Answer the viewer's questions and show changes while the page is open."""
+        self._frame.keep(self._answer(), "stock: answers")
+        self._frame.keep(self._show_changes(), "stock: changes")
+
+    def _type(self, name: str, value: str) -> None:
+        question = self._question
+        if name == "words":
+            question = Question(value.strip()[:200], question.warehouse)
+        elif name == "warehouse":
+            question = Question(question.words, value)
+        if question != self._question:
+            self._question = question
+            self._cursors = [""]
+            self._asked.set()
+
+    def _turn(self, act: str) -> None:
+        following = self._rows.next_cursor if self._rows else None
+        if act == "next" and following:
+            self._cursors.append(following)
+        elif act == "previous" and len(self._cursors) > 1:
+            self._cursors.pop()
+        self._asked.set()
+
+    async def _answer(self) -> None:
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            await self._ask()
+            await asyncio.sleep(_TYPING_SECONDS)
+
+    async def _ask(self) -> None:
+        question, cursor = self._question, self._cursors[-1]
+        try:
+            rows, self._away = await self._grid.rows(question, cursor)
+        except (Unavailable, Refused):
+            self._away = "ledger"
+            self._panel.show(self._html())
+            return
+        if (question, cursor) != (self._question, self._cursors[-1]):
+            return
+        self._rows = rows
+        self._subscription.watch([of_level(row.sku, row.warehouse) for row in rows.rows])
+        self._panel.show(self._html())
+
+    async def _show_changes(self) -> None:
+        async for levels in self._subscription.changes():
+            if levels is None:
+                self._asked.set()
+            elif self._rows is not None:
+                self._patch(self._rows, levels)
+
+    def _patch(self, rows: Rows, levels: list[StockLevel]) -> None:
+        changed = rows.with_levels([Level.model_validate(level.model_dump()) for level in levels])
+        self._rows = changed.rows
+        self._panel.patch(
+            {row.anchor: self._frame.html("stock_one_row.html", row=row) for row in changed.changed}
+        )
+
+    def _html(self) -> str:
+        return self._frame.html(
+            "stock_grid.html",
+            page=self._rows,
+            away=self._away,
+            searching=bool(self._question.words or self._question.warehouse),
+            number_of_page=len(self._cursors),
+        )

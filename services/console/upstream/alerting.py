@@ -1,0 +1,53 @@
+"""What alerting is asked: episodes, their numbers, and to note that somebody is on it."""
+
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from services.console.upstream.answers import Alert, AlertSummary, Page
+from services.console.upstream.service import Service
+from shared.errors import Unavailable
+from shared.events.stock_alerts import AlertLevel
+
+_ALERT = TypeAdapter(Alert)
+_ALERTS = TypeAdapter(Page[Alert])
+_SUMMARY = TypeAdapter(AlertSummary)
+_ANYTHING = TypeAdapter(object)
+
+
+class Alerting:
+    """Alerting as pages see it."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def newest(
+        self,
+        *,
+        state: str = "open",
+        level: AlertLevel | None = None,
+        sku: str = "",
+        warehouse: str = "",
+        limit: int = 12,
+    ) -> list[Alert]:
+        """Return the newest episodes in a state (open, resolved, all)."""
+        parameters: dict[str, str | int] = {"state": state, "limit": limit}
+        given = {"level": level or "", "sku": sku, "warehouse": warehouse}
+        parameters |= {name: value for name, value in given.items() if value}
+        page = await self._service.get(_ALERTS, "/v1/alerts", parameters)
+        return page.items if page else []
+
+    async def alert(self, alert_id: UUID) -> Alert | None:
+        """Return an episode with its history, or None where there is none."""
+        return await self._service.get(_ALERT, f"/v1/alerts/{alert_id}", {})
+
+    async def acknowledge(self, alert_id: UUID) -> None:
+        """Note that somebody takes care of it. Raises Refused when it may not be."""
+        await self._service.post(_ANYTHING, f"/v1/alerts/{alert_id}/acknowledge", {})
+
+    async def summary(self) -> AlertSummary:
+        """Return how many episodes are open."""
+        summary = await self._service.get(_SUMMARY, "/v1/alerts/summary", {})
+        if summary is None:
+            raise Unavailable("alerting")
+        return summary

@@ -1,0 +1,179 @@
+"""What the other services answer, as far as pages show it. Unknown fields are left alone."""
+
+from datetime import datetime
+from typing import Generic, Literal, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.events.stock_alerts import AlertEvent, AlertLevel
+
+T = TypeVar("T")
+
+
+class Answer(BaseModel):
+    """A part of an answer; a newer service may say more."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Page(Answer, Generic[T]):
+    """A part of a list, and where the next part starts."""
+
+    items: list[T]
+    next_cursor: str | None = None
+
+
+class Level(Answer):
+    """A SKU in a warehouse; units. `version` 0 means the ledger has never heard of it."""
+
+    sku: str
+    warehouse: str
+    on_hand: int
+    reserved: int
+    unavailable: int
+    incoming: int
+    available: int
+    version: int
+    counted_at: datetime | None = None
+    last_change_at: datetime | None = None
+    sold_total: int = 0
+    returned_total: int = 0
+    received_total: int = 0
+
+
+class Repeat(Answer):
+    """The same change, sent once more."""
+
+    received_at: datetime
+
+
+class StatementLine(Answer):
+    """A movement with the balance after it; `change` is its effect on on hand, units."""
+
+    type: str
+    channel: str
+    id: str
+    line: str = "0"
+    quantity: int
+    change: int
+    balance: int
+    occurred_at: datetime
+    received_at: datetime
+    late: bool = False
+    masked: bool = False
+    repeats: list[Repeat] = Field(default_factory=list)
+    reason: str | None = None
+    reference: str | None = None
+
+
+class LedgerSummary(Answer):
+    """How much the ledger has recorded, and how far behind it is."""
+
+    movements: int
+    repeats: int = 0
+    levels: int = 0
+    behind_seconds: float = 0
+    lag_records: int = 0
+
+
+class Sku(Answer):
+    """A SKU's master data."""
+
+    sku: str
+    name: str | None = None
+    category: str | None = None
+    brand: str | None = None
+    barcodes: list[str] = Field(default_factory=list)
+
+
+class Warehouse(Answer):
+    """A warehouse and its IANA time zone."""
+
+    id: str
+    name: str
+    zone: str = "UTC"
+
+
+class Channel(Answer):
+    """Where changes come from."""
+
+    id: str
+    name: str
+
+
+class Rule(Answer):
+    """The rule of an episode; `name` by language tag."""
+
+    id: str
+    kind: str
+    name: dict[str, str] = Field(default_factory=dict)
+
+
+class Facts(Answer):
+    """The numbers of an episode at a revision; units and days."""
+
+    available: int | None = None
+    on_hand: int | None = None
+    threshold: float | None = None
+    daily_sales: float | None = None
+    days_of_cover: float | None = None
+    incoming: int | None = None
+
+
+class Revision(Answer):
+    """A step in an episode's life."""
+
+    revision: int
+    event: AlertEvent
+    level: AlertLevel
+    previous_level: AlertLevel | None = None
+    occurred_at: datetime
+    facts: Facts = Facts()
+    acknowledged_by: str | None = None
+    note: str | None = None
+
+
+class Alert(Answer):
+    """An episode. `history`, oldest first, only where one alert was asked for."""
+
+    id: UUID
+    number: int
+    state: str
+    level: AlertLevel
+    rule: Rule
+    sku: str
+    sku_name: str | None = None
+    warehouse: str
+    opened_at: datetime
+    resolved_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+    facts: Facts = Facts()
+    history: list[Revision] = Field(default_factory=list)
+
+
+class AlertSummary(Answer):
+    """Open episodes by level, and how far behind alerting is."""
+
+    open: dict[AlertLevel, int] = Field(default_factory=dict)
+    behind_seconds: float = 0
+    lag_records: int = 0
+
+
+class DeliverySummary(Answer):
+    """How far behind the notices are."""
+
+    behind_seconds: float = 0
+    lag_records: int = 0
+
+
+class Message(Answer):
+    """A message that the demonstration's stand-ins received."""
+
+    id: str
+    kind: Literal["wecom", "mail"]
+    received_at: datetime
+    to: str = ""
+    subject: str = ""
+    text: str = ""

@@ -1,0 +1,137 @@
+"""Rows of the Stock page: the catalogue finds the SKUs, the ledger says how much there is.
+
+The catalogue knows names, aliases and barcodes, so it is asked first. When it is away, the
+ledger alone still finds by SKU.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+from services.console.upstream.answers import Level, Page, Sku
+from services.console.upstream.directory import Directory, Names
+from services.console.upstream.ingest import Ingest
+from services.console.upstream.ledger import Ledger
+from services.console.upstream.service import Refused
+from shared.errors import Unavailable
+
+# SKUs to a part: with two warehouses that is some 50 rows, a few screens.
+SKUS_A_PART = 25
+LEVELS_A_PART = 50
+
+Away = Literal["", "ingest", "ledger"]
+"""Which service did not answer, if any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a viewer looks for."""
+
+    words: str = ""
+    warehouse: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A SKU in a warehouse; `level` is None where nothing was recorded yet."""
+
+    anchor: str
+    """Its id on the page."""
+    sku: str
+    name: str | None
+    warehouse: str
+    warehouse_name: str
+    level: Level | None
+
+    @property
+    def is_out(self) -> bool:
+        """Whether nothing can be sold."""
+        return self.level is not None and self.level.available <= 0
+
+
+class Changed(NamedTuple):
+    """Rows after changes, and which of them changed."""
+
+    rows: "Rows"
+    changed: list[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A part of the result."""
+
+    rows: tuple[Row, ...]
+    next_cursor: str | None
+
+    def with_levels(self, levels: Sequence[Level]) -> Changed:
+        """Return the rows with newer levels put in; older ones are left out."""
+        newest = {(level.sku, level.warehouse): level for level in levels}
+        rows: list[Row] = []
+        changed: list[Row] = []
+        for row in self.rows:
+            level = newest.get((row.sku, row.warehouse))
+            if level is not None and (row.level is None or row.level.version < level.version):
+                changed.append(replace(row, level=level))
+                rows.append(changed[-1])
+            else:
+                rows.append(row)
+        return Changed(Rows(tuple(rows), self.next_cursor), changed)
+
+
+class Grid:
+    """Answers questions part by part."""
+
+    def __init__(self, ingest: Ingest, ledger: Ledger, directory: Directory) -> None:
+        self._ingest = ingest
+        self._ledger = ledger
+        self._directory = directory
+
+    async def rows(self, question: Question, cursor: str) -> tuple[Rows, Away]:
+        """Return the part that starts at a cursor, and whether the catalogue was away.
+
+        Raises Unavailable when the ledger is away.
+        """
+        names = await self._directory.names()
+        try:
+            found = await self._ingest.skus(words=question.words, cursor=cursor, limit=SKUS_A_PART)
+        except (Unavailable, Refused):
+            return await self._without_catalogue(question, cursor, names), "ingest"
+        levels = await self._ledger.levels_of(
+            [item.sku for item in found.items], question.warehouse
+        )
+        return _joined(question, found, levels, names), ""
+
+    async def _without_catalogue(self, question: Question, cursor: str, names: Names) -> Rows:
+        page = await self._ledger.levels(
+            words=question.words,
+            warehouse=question.warehouse,
+            cursor=cursor,
+            limit=LEVELS_A_PART,
+        )
+        rows = (
+            _row(index, level.sku, None, level.warehouse, names, level)
+            for index, level in enumerate(page.items)
+        )
+        return Rows(tuple(rows), page.next_cursor)
+
+
+def _joined(question: Question, found: Page[Sku], levels: list[Level], names: Names) -> Rows:
+    by_sku: defaultdict[str, list[Level]] = defaultdict(list)
+    for level in levels:
+        by_sku[level.sku].append(level)
+    rows: list[Row] = []
+    for item in found.items:
+        for level in sorted(by_sku[item.sku], key=lambda level: level.warehouse):
+            rows.append(_row(len(rows), item.sku, item.name, level.warehouse, names, level))
+        # A person who searched wants to see that the SKU exists.
+        if not by_sku[item.sku] and question.words:
+            rows.append(_row(len(rows), item.sku, item.name, "", names, None))
+    return Rows(tuple(rows), found.next_cursor)
+
+
+def _row(
+    index: int, sku: str, name: str | None, warehouse: str, names: Names, level: Level | None
+) -> Row:
+    label = names.warehouse(warehouse) if warehouse else ""
+    return Row(f"row-{index}", sku, name, warehouse, label, level)

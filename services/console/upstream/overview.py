@@ -1,0 +1,144 @@
+"""Puts the board together: every service is asked at once, and one that is away only dims its part.
+
+Away is what raises Unavailable or Refused; anything else is a mistake here and is not caught.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from services.console.domain.board import Board, Episode, Flow, Progress, Section
+from services.console.domain.rate import Rate
+from services.console.upstream.alerting import Alerting
+from services.console.upstream.answers import (
+    Alert,
+    AlertSummary,
+    DeliverySummary,
+    LedgerSummary,
+)
+from services.console.upstream.directory import Directory, Names
+from services.console.upstream.ledger import Ledger
+from services.console.upstream.notifier import Notifier
+from services.console.upstream.service import Refused
+from shared.clock import Clock
+from shared.errors import Unavailable
+from shared.events.stock_alerts import AlertLevel
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+_NEWEST = 100
+_OUT_OF_STOCK = 50
+# Two minutes of seconds: what the small curve shows.
+_RATES_KEPT = 120
+
+
+@dataclass(frozen=True)
+class _Answers:
+    ledger: LedgerSummary | None
+    alerting: AlertSummary | None
+    notifier: DeliverySummary | None
+    newest: list[Alert] | None
+    out: list[Alert] | None
+
+
+class Overview:
+    """Asks for everything that the Now page shows."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        alerting: Alerting,
+        notifier: Notifier,
+        directory: Directory,
+        clock: Clock,
+    ) -> None:
+        self._ledger = ledger
+        self._alerting = alerting
+        self._notifier = notifier
+        self._directory = directory
+        self._clock = clock
+        self._rate = Rate(keep=_RATES_KEPT)
+
+    async def board(self, last: Board) -> Board:
+        """Return the board of this moment; parts without an answer stay as in `last`."""
+        async with asyncio.TaskGroup() as group:
+            ledger = group.create_task(_answer(self._ledger.summary()))
+            alerting = group.create_task(_answer(self._alerting.summary()))
+            notifier = group.create_task(_answer(self._notifier.summary()))
+            newest = group.create_task(_answer(self._alerting.newest(limit=_NEWEST)))
+            out = group.create_task(
+                _answer(self._alerting.newest(level=AlertLevel.OUT, limit=_OUT_OF_STOCK))
+            )
+            names = group.create_task(self._directory.names())
+        answers = _Answers(
+            ledger.result(), alerting.result(), notifier.result(), newest.result(), out.result()
+        )
+        return self._board(last, answers, names.result())
+
+    def _board(self, last: Board, answers: _Answers, names: Names) -> Board:
+        return Board(
+            flow=_section(last.flow, _map(answers.ledger, self._flow)),
+            open_by_level=_section(last.open_by_level, _map(answers.alerting, _by_level)),
+            newest=_section(last.newest, _map(answers.newest, partial(_episodes, names=names))),
+            out_of_stock=_section(
+                last.out_of_stock, _map(answers.out, partial(_episodes, names=names))
+            ),
+            ledger=_section(last.ledger, _map(answers.ledger, _progress)),
+            alerting=_section(last.alerting, _map(answers.alerting, _progress)),
+            notifier=_section(last.notifier, _map(answers.notifier, _progress)),
+        )
+
+    def _flow(self, summary: LedgerSummary) -> Flow:
+        total = summary.movements + summary.repeats
+        self._rate.sample(self._clock.now(), total)
+        return Flow(
+            self._rate.per_second, tuple(self._rate.history), summary.movements, summary.levels
+        )
+
+
+async def _answer(question: Awaitable[T]) -> T | None:
+    try:
+        return await question
+    except (Unavailable, Refused):
+        return None
+
+
+def _map(answer: T | None, make: Callable[[T], U]) -> U | None:
+    return None if answer is None else make(answer)
+
+
+def _section(last: Section[T], value: T | None) -> Section[T]:
+    return last.without_answer() if value is None else Section(value)
+
+
+def _progress(summary: LedgerSummary | AlertSummary | DeliverySummary) -> Progress:
+    return Progress(summary.behind_seconds, summary.lag_records)
+
+
+def _by_level(summary: AlertSummary) -> dict[str, int]:
+    return {level.value: summary.open.get(level, 0) for level in AlertLevel}
+
+
+def _episodes(alerts: list[Alert], names: Names) -> tuple[Episode, ...]:
+    return tuple(episode(alert, names) for alert in alerts)
+
+
+def episode(alert: Alert, names: Names) -> Episode:
+    """Return an alert as a line of a list."""
+    return Episode(
+        id=str(alert.id),
+        number=alert.number,
+        level=alert.level,
+        state=alert.state,
+        sku=alert.sku,
+        sku_name=alert.sku_name or alert.sku,
+        warehouse=alert.warehouse,
+        warehouse_name=names.warehouse(alert.warehouse),
+        rule_names=alert.rule.name,
+        available=alert.facts.available,
+        opened_at=alert.opened_at,
+        acknowledged=alert.acknowledged_at is not None,
+    )

@@ -24,7 +24,8 @@ class ChangeType(StrEnum):
     COUNT = "count"
 
 
-Text = Annotated[str, Field(max_length=512)]
+# NUL is the one character that PostgreSQL text cannot hold.
+Text = Annotated[str, Field(max_length=512, pattern=r"^[^\x00]*$")]
 
 
 class StockChange(Event):

@@ -16,7 +16,7 @@ _log = get_logger("kafka.tail")
 class TailReader:
     """Reads every partition of some topics, from the beginning or from now on.
 
-    `caught_up` is set once everything that was there at the start has been yielded.
+    `caught_up` is set with the list that holds the last of what was there at the start.
     """
 
     def __init__(
@@ -80,13 +80,13 @@ class TailReader:
             for tp, some in fetched.items():
                 records += some
                 self._positions[tp] = some[-1].offset + 1
-            if records:
-                yield records
             if not self.caught_up.is_set():
                 for tp in self._positions:
                     # Compaction may have removed the very last records before the goal.
                     self._positions[tp] = max(self._positions[tp], await consumer.position(tp))
                 self._compare()
+            if records:
+                yield records
 
     def _compare(self) -> None:
         goals = self._goals or {}

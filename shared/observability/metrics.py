@@ -31,6 +31,9 @@ PUBLISHED_TOTAL = Counter(
 )
 CLAIMS_TOTAL = Counter("lowtide_partition_claims_total", "Partitions claimed", ("topic",))
 EVENTS_TOTAL = Counter("lowtide_events_total", "Events answered by ingest", ("outcome",))
+EVALUATIONS_TOTAL = Counter(
+    "lowtide_evaluations_total", "Evaluations of a rule by what came of them", ("kind", "reason")
+)
 TRANSITIONS_TOTAL = Counter(
     "lowtide_alert_transitions_total", "Transitions of episodes", ("rule_kind", "event")
 )

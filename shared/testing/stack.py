@@ -28,6 +28,7 @@ from deploy.local.kafka import Broker
 from deploy.local.ownership import AlreadyRunningError, owned
 from deploy.local.ports import LOOPBACK, pick_free
 from deploy.local.postgres import DatabaseServer
+from deploy.local.recording import ensure_broker_is_recorded
 from deploy.local.server import wait_until_ready
 from shared.database import migrations, provision
 from shared.kafka.admin import create_topics, delete_topics
@@ -101,6 +102,7 @@ def running_stack() -> Iterator[Stack]:
 
 @contextmanager
 def _servers(instance: Instance) -> Iterator[Stack]:
+    ensure_broker_is_recorded()
     with owned(instance):
         credentials = Credentials.of(instance.run_folder, provision.SERVICES)
         database_port, broker_port, controller_port = pick_free(3)

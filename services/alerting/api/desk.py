@@ -1,0 +1,68 @@
+"""What the routes are built over: the tables, the clock, and how far `consume` has come."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from fastapi import Request
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from shared.clock import Clock
+from shared.database import positions
+from shared.database.engine import asking
+from shared.errors import Unavailable
+from shared.events.stock_levels import TOPIC
+from shared.kafka.lag import Lag, LagReader
+
+T = TypeVar("T")
+
+Question = Callable[[AsyncConnection], Awaitable[T]]
+
+
+class Desk:
+    """One transaction a question; a database that is away raises Unavailable (503)."""
+
+    def __init__(self, engine: AsyncEngine, clock: Clock, lag: LagReader) -> None:
+        self._engine = engine
+        self._lag = lag
+        self.clock = clock
+
+    async def ask(self, question: Question[T]) -> T:
+        """Return the answer to a question."""
+
+        async def asked() -> T:
+            async with self._engine.connect() as connection:
+                return await question(connection)
+
+        return await asking(asked)
+
+    async def change(self, change: Question[T]) -> T:
+        """Return what a change returns, once it is durable."""
+
+        async def changed() -> T:
+            async with self._engine.begin() as connection:
+                return await change(connection)
+
+        return await asking(changed)
+
+    async def lag(self) -> Lag | None:
+        """Return how far behind `consume` is; None while the broker cannot say."""
+        stored = await self.ask(lambda connection: positions.read(connection, TOPIC))
+        try:
+            return await self._lag.read(stored)
+        except Unavailable:
+            return None
+
+    async def check(self) -> str | None:
+        """Return why the tables cannot be asked, or None."""
+        try:
+            await self.ask(lambda connection: connection.execute(text("SELECT 1")))
+        except Unavailable:
+            return "the database cannot be reached"
+        return None
+
+
+async def desk(request: Request) -> Desk:
+    """Return the application's desk, as a dependency."""
+    found: Desk = request.app.state.desk
+    return found

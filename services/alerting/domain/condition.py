@@ -1,0 +1,37 @@
+"""Where a rule stands with a subject when it is not simply all right."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from shared.events.stock_alerts import AlertLevel
+
+
+class State(StrEnum):
+    """ok (no condition) → pending → open ⇄ recovering → ok."""
+
+    PENDING = "pending"
+    """A limit holds, not yet for long enough."""
+    OPEN = "open"
+    """An episode is open."""
+    RECOVERING = "recovering"
+    """An episode is open and its exit limit is reached, not yet for long enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """The state of one rule on one subject; none is kept where all is well.
+
+    `level` is the episode's (for pending: the one that would be opened). `since` is when the
+    state began; `due_at` when time alone ends it, None for open.
+    """
+
+    state: State
+    level: AlertLevel
+    since: datetime
+    due_at: datetime | None = None
+
+    @property
+    def held(self) -> AlertLevel | None:
+        """The level whose exit limit counts; none before an episode is open."""
+        return None if self.state is State.PENDING else self.level

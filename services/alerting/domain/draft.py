@@ -1,0 +1,204 @@
+"""One transaction's work on a worker's memory: staged here, adopted when it is durable."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from services.alerting.domain import evaluation
+from services.alerting.domain.condition import Condition
+from services.alerting.domain.memory import Known, Territory
+from services.alerting.domain.outcome import Evaluation, Reason, Transition
+from services.alerting.domain.rule import Rule, RuleKind
+from services.alerting.domain.rulebook import RuleBook
+from services.alerting.domain.sales import SalesHistory
+from services.alerting.domain.subject import Item, Level, LevelSubject, Subject
+
+_Judge = Callable[[Rule, Level, SalesHistory, Condition | None, datetime], Iterable[Evaluation]]
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """A transition with all that a notice says of it. `trace` is the context it came from."""
+
+    rule: Rule
+    subject: Subject
+    sku_name: str | None
+    transition: Transition
+    trace: str | None
+
+
+class Staged(NamedTuple):
+    """A subject as it will be known, and where it lives.
+
+    `heard`: a message told of it, so its level changed; `is_new`: for the first time.
+    """
+
+    partition: int
+    known: Known
+    heard: bool
+    is_new: bool
+
+
+class Draft:
+    """Works on a view of the memory without changing it; may be thrown away and made again.
+
+    Afterwards `staged`, `conditions` and `announcements` say what to write.
+    """
+
+    def __init__(
+        self, territories: Mapping[int, Territory], rules: RuleBook, items: Mapping[str, Item]
+    ) -> None:
+        self._territories = territories
+        self._rules = rules
+        self._items = items
+        self.staged: dict[Subject, Staged] = {}
+        self.conditions: dict[tuple[Subject, str], tuple[int, Condition | None]] = {}
+        """Changed conditions with their partition, by subject and rule; None: all is well."""
+        self.announcements: list[Announcement] = []
+        """In the order in which they happened."""
+        self.reasons: Counter[tuple[RuleKind | None, Reason]] = Counter()
+
+    def hear(self, partition: int, level: Level, now: datetime, trace: str | None = None) -> None:
+        """Take in a level message. What was due before it comes first.
+
+        A message that is not newer than what is known is dropped.
+        """
+        subject = LevelSubject(level.sku, level.warehouse)
+        known = self._known(partition, subject)
+        if known is None:
+            sales = SalesHistory.begin(level.last_change_at, level.sold_total)
+            known = Known(level, sales, {})
+        elif level.version <= known.level.version:
+            self.reasons[None, Reason.STALE_VERSION] += 1
+            return
+        else:
+            if known.conditions:
+                known = self._fire(partition, subject, known, now)
+            sales = known.sales.told(level.last_change_at, level.sold_total)
+            known = Known(level, sales, known.conditions)
+        known = self._judge(partition, subject, known, evaluation.hear, now, trace)
+        is_new = subject not in self._territories[partition].subjects
+        self.staged[subject] = Staged(partition, known, heard=True, is_new=is_new)
+
+    def fire(self, partition: int, until: datetime, limit: int) -> None:
+        """Evaluate what is due in a partition by an instant, at most `limit` timers."""
+        for timer in self._territories[partition].due(until)[:limit]:
+            known = self._known(partition, timer.subject)
+            if known is not None:
+                self._restage(
+                    partition, timer.subject, self._fire(partition, timer.subject, known, until)
+                )
+
+    def look(self, partition: int, subjects: Iterable[Subject], now: datetime) -> None:
+        """Evaluate subjects anew, as last heard of: a rule, the catalogue or the day changed."""
+        for subject in subjects:
+            known = self._known(partition, subject)
+            if known is not None:
+                self._restage(
+                    partition, subject, self._judge(partition, subject, known, _look, now, None)
+                )
+
+    def adopt(self) -> None:
+        """Make the draft what is known."""
+        for subject, (partition, known, _, _) in self.staged.items():
+            self._territories[partition].adopt(subject, known)
+
+    def _known(self, partition: int, subject: Subject) -> Known | None:
+        staged = self.staged.get(subject)
+        if staged is not None:
+            return staged.known
+        return self._territories[partition].subjects.get(subject)
+
+    def _restage(self, partition: int, subject: Subject, known: Known) -> None:
+        staged = self.staged.get(subject)
+        if staged is None:
+            self.staged[subject] = Staged(partition, known, heard=False, is_new=False)
+        else:
+            self.staged[subject] = staged._replace(known=known)
+
+    def _judge(
+        self,
+        partition: int,
+        subject: Subject,
+        known: Known,
+        judge: _Judge,
+        now: datetime,
+        trace: str | None,
+    ) -> Known:
+        level, sales, before = known
+        after = dict(before)
+        watching = self._rules.watching(subject, self._items.get(subject.sku))
+        for rule in watching:
+            condition = after.pop(rule.id, None)
+            for step in judge(rule, level, sales, condition, now):
+                condition = self._note(rule, subject, step, trace)
+            if condition is not None:
+                after[rule.id] = condition
+        if before:
+            self._retire(subject, known, after, {rule.id for rule in watching}, now)
+        return self._settle(partition, subject, known, after)
+
+    def _fire(self, partition: int, subject: Subject, known: Known, until: datetime) -> Known:
+        """Evaluate each condition due by an instant, at the moment it was due."""
+        after = dict(known.conditions)
+        watching = self._rules.watching(subject, self._items.get(subject.sku))
+        for rule in watching:
+            condition = after.get(rule.id)
+            if condition is None or condition.due_at is None or condition.due_at > until:
+                continue
+            step = evaluation.evaluate(rule, known.level, known.sales, condition, condition.due_at)
+            changed = self._note(rule, subject, step, None)
+            if changed is None:
+                del after[rule.id]
+            else:
+                after[rule.id] = changed
+        self._retire(subject, known, after, {rule.id for rule in watching}, until)
+        return self._settle(partition, subject, known, after)
+
+    def _retire(
+        self,
+        subject: Subject,
+        known: Known,
+        after: dict[str, Condition],
+        watching: Collection[str],
+        now: datetime,
+    ) -> None:
+        """End the conditions of rules that no longer watch the subject."""
+        for rule_id in after.keys() - watching:
+            rule = self._rules.find(rule_id)
+            if rule is None:
+                continue
+            reason = Reason.OUT_OF_SCOPE if rule.enabled else Reason.RULE_DISABLED
+            step = evaluation.retire(
+                rule, known.level, known.sales, after.pop(rule_id), now, reason
+            )
+            self._note(rule, subject, step, None)
+
+    def _settle(
+        self, partition: int, subject: Subject, known: Known, after: Mapping[str, Condition]
+    ) -> Known:
+        before = known.conditions
+        if before or after:
+            for rule_id in before.keys() | after.keys():
+                condition = after.get(rule_id)
+                if condition != before.get(rule_id):
+                    self.conditions[subject, rule_id] = (partition, condition)
+        return Known(known.level, known.sales, after)
+
+    def _note(
+        self, rule: Rule, subject: Subject, step: Evaluation, trace: str | None
+    ) -> Condition | None:
+        self.reasons[rule.kind, step.reason] += 1
+        if step.transition is not None:
+            item = self._items.get(subject.sku)
+            name = None if item is None else item.name
+            self.announcements.append(Announcement(rule, subject, name, step.transition, trace))
+        return step.condition
+
+
+def _look(
+    rule: Rule, level: Level, sales: SalesHistory, condition: Condition | None, now: datetime
+) -> tuple[Evaluation]:
+    return (evaluation.evaluate(rule, level, sales, condition, now),)

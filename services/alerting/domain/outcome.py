@@ -1,0 +1,64 @@
+"""How an evaluation ends: the condition from now on, what to announce, and always a reason."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from services.alerting.domain.condition import Condition
+from shared.events.stock_alerts import AlertEvent, AlertFacts, AlertLevel
+
+
+class Reason(StrEnum):
+    """Why an evaluation ended as it did."""
+
+    CLEAR = "clear"
+    """No limit holds."""
+    PENDING = "pending"
+    """A limit holds, but not yet for the pending time."""
+    PENDING_ENDED = "pending_ended"
+    """The limit no longer holds; the pending time had not passed."""
+    FIRED = "fired"
+    """A limit holds (for the pending time): an episode opens."""
+    DIPPED = "dipped"
+    """A limit held for a moment between two messages: an episode opens."""
+    FIRING = "firing"
+    """An episode is open already, at this level."""
+    LEVEL_ROSE = "level_rose"
+    """A more severe limit holds now."""
+    LEVEL_FELL = "level_fell"
+    """The exit limit of the present level is reached, that of a milder one is not."""
+    RECOVERING = "recovering"
+    """The exit limit is reached, but not yet for the recovery time."""
+    RECOVERY_BROKEN = "recovery_broken"
+    """The exit limit was left again before the recovery time had passed."""
+    RECOVERED = "recovered"
+    """The exit limit was held for the recovery time: the episode is resolved."""
+    TOO_LITTLE_HISTORY = "too_little_history"
+    """Not evaluated: mean daily sales need seven complete days."""
+    STALE_VERSION = "stale_version"
+    """Not evaluated: a message of this version or a newer one was seen before."""
+    RULE_DISABLED = "rule_disabled"
+    """The rule no longer watches anything: its episode is resolved."""
+    OUT_OF_SCOPE = "out_of_scope"
+    """The rule no longer watches this subject: its episode is resolved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A change of an episode that is announced."""
+
+    event: AlertEvent
+    level: AlertLevel
+    previous_level: AlertLevel | None
+    facts: AlertFacts
+    occurred_at: datetime
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What follows: the condition from now on, what to announce, and why."""
+
+    condition: Condition | None
+    transition: Transition | None
+    reason: Reason

@@ -1,0 +1,43 @@
+"""All rules as of one revision, and which of them watch a subject."""
+
+from collections.abc import Iterable
+
+from services.alerting.domain.rule import Rule, RuleKind
+from services.alerting.domain.subject import Item, Subject
+
+
+class RuleBook:
+    """The rules in force and the disabled ones, at one revision of the configuration.
+
+    Never changed: an edit makes a new book, so a batch sees one set of rules throughout.
+    """
+
+    def __init__(self, revision: int = 0, rules: Iterable[Rule] = ()) -> None:
+        self.revision = revision
+        self._rules = {rule.id: rule for rule in rules}
+        self._enabled = tuple(rule for rule in self._rules.values() if rule.enabled)
+        # Asked once per message, answered from here: the scope of a subject hardly ever changes.
+        self._watching: dict[Subject, tuple[Item | None, tuple[Rule, ...]]] = {}
+
+    @property
+    def asks_catalogue(self) -> bool:
+        """Whether a change of the catalogue can change what is watched."""
+        return any(rule.scope.asks_catalogue for rule in self._enabled)
+
+    @property
+    def asks_day(self) -> bool:
+        """Whether a new day can change an evaluation."""
+        return any(rule.kind is RuleKind.DAYS_OF_COVER for rule in self._enabled)
+
+    def find(self, rule_id: str) -> Rule | None:
+        """Return a rule, enabled or not."""
+        return self._rules.get(rule_id)
+
+    def watching(self, subject: Subject, item: Item | None) -> tuple[Rule, ...]:
+        """Return the enabled rules that have a subject in scope."""
+        known = self._watching.get(subject)
+        if known is not None and known[0] is item:
+            return known[1]
+        rules = tuple(rule for rule in self._enabled if rule.scope.contains(subject, item))
+        self._watching[subject] = (item, rules)
+        return rules

@@ -1,0 +1,58 @@
+"""What a rule watches."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+
+class SubjectKind(StrEnum):
+    """The sorts of subject; a pool or a product joins here, and gets a type of its own below."""
+
+    LEVEL = "level"
+
+
+class LevelSubject(NamedTuple):
+    """One SKU in one warehouse."""
+
+    sku: str
+    warehouse: str
+
+    @property
+    def kind(self) -> SubjectKind:
+        """The sort of subject, as it is stored."""
+        return SubjectKind.LEVEL
+
+
+Subject = LevelSubject
+"""Becomes a union when pools or products are watched."""
+
+
+class Level(Protocol):
+    """A level as the ledger last told it; see `shared.events.stock_levels.StockLevel`."""
+
+    @property
+    def sku(self) -> str: ...  # noqa: D102
+    @property
+    def warehouse(self) -> str: ...  # noqa: D102
+    @property
+    def version(self) -> int: ...  # noqa: D102
+    @property
+    def on_hand(self) -> int: ...  # noqa: D102
+    @property
+    def incoming(self) -> int: ...  # noqa: D102
+    @property
+    def available(self) -> int: ...  # noqa: D102
+    @property
+    def low_water(self) -> int: ...  # noqa: D102
+    @property
+    def last_change_at(self) -> datetime: ...  # noqa: D102
+    @property
+    def sold_total(self) -> int: ...  # noqa: D102
+
+
+class Item(NamedTuple):
+    """What the catalogue says of a SKU, as far as rules and notices ask."""
+
+    name: str | None
+    category: str | None
+    tags: frozenset[str]

@@ -1,0 +1,69 @@
+"""Keep a copy of the catalogue in memory: names for notices, categories and tags for scopes."""
+
+import asyncio
+
+from pydantic import ValidationError
+
+from services.alerting.domain.subject import Item
+from shared.events.catalog_items import TOPIC, CatalogItem
+from shared.kafka.messages import Record
+from shared.kafka.tail import TailReader
+from shared.observability.logs import get_logger
+
+_log = get_logger("alerting.catalogue")
+
+
+class Catalogue:
+    """The newest master data by SKU, as far as alerting asks for it."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, Item] = {}
+        self.revision = 0
+        """Grows when a category or a tag changes: what a rule watches may have changed then."""
+        self._versions: dict[str, int] = {}
+
+    def take(self, record: Record) -> None:
+        """Take in a record; one that cannot be read, or is not newer than known, is passed over.
+
+        A wrong name must not hold up a warning, so nothing is put aside here.
+        """
+        try:
+            item = CatalogItem.model_validate_json(record.value or b"")
+        except ValidationError as error:
+            _log.warning("unreadable item", offset=record.offset, reason=str(error)[:300])
+            return
+        if item.version <= self._versions.get(item.sku, 0):
+            return
+        before = self.items.get(item.sku, _UNKNOWN)
+        new = Item(item.name, item.category, frozenset(item.tags))
+        self._versions[item.sku] = item.version
+        if (before.category, before.tags) != (new.category, new.tags):
+            self.revision += 1
+        if new != before:
+            self.items[item.sku] = new
+
+
+_UNKNOWN = Item(None, None, frozenset())
+
+
+class CatalogueReader:
+    """Reads the topic into a catalogue for as long as the process lives."""
+
+    def __init__(self, bootstrap: str, prefix: str) -> None:
+        self.catalogue = Catalogue()
+        self._tail = TailReader(bootstrap, prefix, [TOPIC], start="beginning")
+
+    @property
+    def caught_up(self) -> asyncio.Event:
+        """Set once everything that was there at the start has been read."""
+        return self._tail.caught_up
+
+    async def run(self) -> None:
+        """Read on and on."""
+        async for records in self._tail.records():
+            for record in records:
+                self.catalogue.take(record)
+
+    async def check(self) -> str | None:
+        """Return why the catalogue is not complete yet, or None; for readiness."""
+        return None if self.caught_up.is_set() else "the catalogue is still being read"

@@ -1,0 +1,149 @@
+"""Alerting on one screen: how level messages become episodes.
+
+    read → drop stale → fire what was due before → sales by day → rules in scope → evaluate
+         → write transitions, conditions and levels → (relay) → stock.alerts
+
+A batch is drafted on a view of the worker's memory, written in one transaction, and adopted when
+that is durable. Between batches the worker's turn does what time or a changed rule asks for.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+from typing_extensions import override
+
+from services.alerting.domain.draft import Draft
+from services.alerting.domain.memory import Territory
+from services.alerting.domain.rulebook import RuleBook
+from services.alerting.domain.sales import day_of
+from services.alerting.domain.timebase import Timebase
+from services.alerting.inbound import stock_levels
+from services.alerting.inbound.catalog_items import Catalogue
+from services.alerting.store import episodes, memory
+from shared.clock import Clock
+from shared.kafka.handler import Batch, Claim, Handler, Timed
+from shared.kafka.messages import Outgoing, Record
+from shared.observability import tracing
+from shared.observability.metrics import EVALUATIONS_TOTAL, TRANSITIONS_TOTAL
+
+TURN_SUBJECTS = 2_000
+"""Evaluated in one turn at the most: some 20 ms, so messages do not wait for a changed rule."""
+
+
+class StockLevels(Handler, Timed):
+    """Evaluates one worker's partitions of `stock.levels`."""
+
+    def __init__(
+        self,
+        *,
+        rules: Callable[[], RuleBook],
+        catalogue: Catalogue,
+        timebase: Timebase,
+        clock: Clock,
+    ) -> None:
+        self._rules = rules
+        self._catalogue = catalogue
+        self._timebase = timebase
+        self._clock = clock
+        self._territories: dict[int, Territory] = {}
+        self._draft: Draft | None = None
+        self._looked: dict[int, int] = {}
+
+    @override
+    async def claim(
+        self, connection: AsyncConnection, claims: Sequence[Claim]
+    ) -> Sequence[Outgoing]:
+        partitions = [claim.partition for claim in claims]
+        self._territories |= await memory.load(connection, partitions)
+        return ()
+
+    @override
+    async def handle(self, connection: AsyncConnection, batch: Batch) -> Sequence[Outgoing]:
+        draft = self._new_draft()
+        for record, level in stock_levels.read(batch):
+            appended_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+            now = self._timebase.of_message(level, appended_at)
+            draft.hear(record.partition, level, now, _trace(record))
+        await self._write(connection, draft)
+        return ()
+
+    @override
+    def committed(self, batch: Batch) -> None:
+        self._adopt()
+
+    @override
+    def release(self, partitions: Collection[int]) -> None:
+        for partition in partitions:
+            self._territories.pop(partition, None)
+
+    @override
+    def due(self, drained: Mapping[int, datetime]) -> bool:
+        rules = self._rules()
+        work = False
+        for partition, until in self._heard_until(drained).items():
+            territory = self._territories[partition]
+            territory.look_through(self._view(rules, until))
+            work = work or bool(territory.unseen) or territory.is_due(until)
+        return work
+
+    @override
+    async def turn(self, connection: AsyncConnection, drained: Mapping[int, datetime]) -> None:
+        draft = self._new_draft()
+        self._looked = {}
+        left = TURN_SUBJECTS
+        for partition, until in self._heard_until(drained).items():
+            territory = self._territories[partition]
+            draft.fire(partition, until, TURN_SUBJECTS)
+            subjects = territory.unseen[-left:] if left else []
+            draft.look(partition, subjects, until)
+            self._looked[partition] = len(subjects)
+            left -= len(subjects)
+        await self._write(connection, draft)
+
+    @override
+    def turned(self) -> None:
+        for partition, count in self._looked.items():
+            unseen = self._territories[partition].unseen
+            del unseen[len(unseen) - count :]
+        self._adopt()
+
+    def _new_draft(self) -> Draft:
+        self._draft = Draft(self._territories, self._rules(), self._catalogue.items)
+        return self._draft
+
+    def _heard_until(self, drained: Mapping[int, datetime]) -> Mapping[int, datetime]:
+        latest = {number: each.latest for number, each in self._territories.items()}
+        return self._timebase.heard_until(latest, drained)
+
+    def _view(self, rules: RuleBook, until: datetime) -> tuple[int, int, int]:
+        """Return what evaluations depend on besides the levels themselves."""
+        return (
+            rules.revision,
+            self._catalogue.revision if rules.asks_catalogue else 0,
+            day_of(until) if rules.asks_day else 0,
+        )
+
+    async def _write(self, connection: AsyncConnection, draft: Draft) -> None:
+        heard = [each for each in draft.staged.values() if each.heard]
+        await memory.save_levels(connection, [each for each in heard if each.is_new], new=True)
+        await memory.save_levels(connection, [each for each in heard if not each.is_new], new=False)
+        await memory.save_conditions(connection, draft.conditions)
+        await episodes.record(connection, draft.announcements, self._clock.now())
+
+    def _adopt(self) -> None:
+        draft, self._draft = self._draft, None
+        if draft is None:
+            return
+        draft.adopt()
+        for (kind, reason), count in draft.reasons.items():
+            EVALUATIONS_TOTAL.labels(kind or "", reason).inc(count)
+        for each in draft.announcements:
+            TRANSITIONS_TOTAL.labels(each.rule.kind, each.transition.event).inc()
+
+
+def _trace(record: Record) -> str | None:
+    for name, value in record.headers:
+        if name == tracing.HEADER:
+            return value.decode("latin-1")
+    return None

@@ -1,0 +1,14 @@
+"""What alerting reads from the environment beyond what all services share."""
+
+from typing import Literal
+
+from shared.settings import Settings
+
+
+class AlertingSettings(Settings):
+    """Settings of alerting's roles."""
+
+    clock: Literal["wall", "event"] = "wall"
+    """Which time evaluations live in; `event` is for replays of history."""
+    alerting_workers: int = 2
+    """Workers of `consume`, each with a database connection."""

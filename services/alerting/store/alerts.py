@@ -1,0 +1,169 @@
+"""Questions about alerts, for people and other systems."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.events.stock_alerts import AlertFacts, AlertLevel, AlertRule
+
+State = Literal["open", "recovering", "resolved"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAlert:
+    """An alert as it stands."""
+
+    id: UUID
+    number: int
+    revision: int
+    state: State
+    level: AlertLevel
+    rule: AlertRule
+    sku: str
+    sku_name: str | None
+    warehouse: str
+    opened_at: datetime
+    resolved_at: datetime | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    facts: AlertFacts
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRevision:
+    """What happened to an alert at one revision, and who did it where it was a person."""
+
+    revision: int
+    event: str
+    level: AlertLevel
+    previous_level: AlertLevel | None
+    reason: str | None
+    facts: AlertFacts
+    occurred_at: datetime
+    recorded_at: datetime
+    actor: str | None
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which alerts to return; None leaves a question open."""
+
+    is_open: bool | None = None
+    level: AlertLevel | None = None
+    rule: str | None = None
+    sku: str | None = None
+    warehouse: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Alerts counted: open ones by present level, all by the level they opened at."""
+
+    open: Mapping[AlertLevel, int]
+    opened: Mapping[AlertLevel, int]
+    resolved: int
+    subjects: int
+    outbox: int
+
+
+_ALERT = """
+SELECT a.id, a.number, a.revision, a.level, a.rule::text AS rule, a.sku, a.sku_name, a.warehouse,
+       a.opened_at, a.resolved_at, a.acknowledged_at, a.acknowledged_by, a.facts::text AS facts,
+       a.labels::text AS labels,
+       CASE WHEN a.resolved_at IS NOT NULL THEN 'resolved'
+            WHEN c.state = 'recovering' THEN 'recovering'
+            ELSE 'open' END AS state
+FROM alert AS a
+LEFT JOIN condition AS c
+  ON a.resolved_at IS NULL AND c.rule_id = a.rule_id AND c.subject_kind = a.subject_kind
+     AND c.sku = a.sku AND c.warehouse = a.warehouse
+"""
+
+_ONE = text(f"{_ALERT} WHERE a.id = :id")
+
+_HISTORY = text("""
+SELECT revision, event, level, previous_level, reason, facts::text AS facts, occurred_at,
+       recorded_at, actor, note
+FROM alert_history
+WHERE alert_id = :id
+ORDER BY revision
+""")
+
+_OPEN = text("SELECT level, count(*) FROM alert WHERE resolved_at IS NULL GROUP BY level")
+
+_OPENED = text("SELECT level, count(*) FROM alert_history WHERE event = 'opened' GROUP BY level")
+
+_SUBJECTS = text("SELECT count(*) FROM (SELECT DISTINCT sku, warehouse FROM alert) AS subject")
+
+_OUTBOX = text("SELECT count(*) FROM outbox")
+
+
+async def page(
+    connection: AsyncConnection, wanted: Filter, before: int | None, limit: int
+) -> list[StoredAlert]:
+    """Return alerts, the newest first, those with a number under `before`."""
+    values: dict[str, object] = {
+        "level": wanted.level,
+        "rule_id": wanted.rule,
+        "sku": wanted.sku,
+        "warehouse": wanted.warehouse,
+    }
+    values = {name: value for name, value in values.items() if value is not None}
+    terms = [f"a.{name} = :{name}" for name in values]
+    if wanted.is_open is not None:
+        terms.append(f"a.resolved_at IS {'' if wanted.is_open else 'NOT'} NULL")
+    if before is not None:
+        terms.append("a.number < :before")
+        values["before"] = before
+    where = f"WHERE {' AND '.join(terms)}" if terms else ""
+    statement = text(f"{_ALERT} {where} ORDER BY a.number DESC LIMIT :limit")
+    rows = await connection.execute(statement, values | {"limit": limit})
+    return [_alert(row) for row in rows.mappings()]
+
+
+async def one(connection: AsyncConnection, alert_id: UUID) -> StoredAlert | None:
+    """Return an alert."""
+    row = (await connection.execute(_ONE, {"id": alert_id})).mappings().one_or_none()
+    return None if row is None else _alert(row)
+
+
+async def history(connection: AsyncConnection, alert_id: UUID) -> Sequence[StoredRevision]:
+    """Return what happened to an alert, the oldest first."""
+    rows = await connection.execute(_HISTORY, {"id": alert_id})
+    return [
+        StoredRevision(**{**row, "facts": AlertFacts.model_validate_json(row["facts"])})
+        for row in rows.mappings()
+    ]
+
+
+async def totals(connection: AsyncConnection) -> Totals:
+    """Return how many alerts there are and were."""
+    still_open = {AlertLevel(row[0]): row[1] for row in await connection.execute(_OPEN)}
+    opened = {AlertLevel(row[0]): row[1] for row in await connection.execute(_OPENED)}
+    return Totals(
+        open=still_open,
+        opened=opened,
+        resolved=sum(opened.values()) - sum(still_open.values()),
+        subjects=(await connection.execute(_SUBJECTS)).scalar_one(),
+        outbox=(await connection.execute(_OUTBOX)).scalar_one(),
+    )
+
+
+def _alert(row: RowMapping) -> StoredAlert:
+    return StoredAlert(
+        **{
+            **row,
+            "level": AlertLevel(row["level"]),
+            "rule": AlertRule.model_validate_json(row["rule"]),
+            "facts": AlertFacts.model_validate_json(row["facts"]),
+            "labels": json.loads(row["labels"]),
+        }
+    )

@@ -1,0 +1,173 @@
+"""What a worker knows, as it survives the worker: levels with their sales, and conditions.
+
+Written in the transaction of the batch that changed it, so a claim finds exactly what was known
+at the stored position: the last version of each level, and every state that is not all right.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.alerting.domain.condition import Condition, State
+from services.alerting.domain.draft import Staged
+from services.alerting.domain.memory import Known, Territory
+from services.alerting.domain.sales import SalesHistory
+from services.alerting.domain.subject import LevelSubject, Subject
+from shared.database.engine import driver
+from shared.events.stock_alerts import AlertLevel
+
+
+class StoredLevel(NamedTuple):
+    """A level as it was kept."""
+
+    sku: str
+    warehouse: str
+    version: int
+    on_hand: int
+    incoming: int
+    available: int
+    low_water: int
+    last_change_at: datetime
+    sold_total: int
+
+
+_LEVELS = text("""
+SELECT partition, sku, warehouse, version, on_hand, incoming, available, low_water,
+       last_change_at, sold_total, day, day_opening, sold
+FROM known_level
+WHERE partition = ANY(:partitions)
+""")
+
+_CONDITIONS = text("""
+SELECT partition, sku, warehouse, rule_id, state, level, since, due_at
+FROM condition
+WHERE partition = ANY(:partitions) AND subject_kind = 'level'
+""")
+
+_COLUMNS = """
+    unnest($1::text[], $2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[],
+           $7::bigint[], $8::bigint[], $9::timestamptz[], $10::bigint[], $11::int[],
+           $12::bigint[], $13::text[])
+        AS n (sku, warehouse, partition, version, on_hand, incoming, available, low_water,
+              last_change_at, sold_total, day, day_opening, sold)
+"""
+
+_UPDATE_LEVELS = f"""
+UPDATE known_level AS k
+SET version = n.version, on_hand = n.on_hand, incoming = n.incoming, available = n.available,
+    low_water = n.low_water, last_change_at = n.last_change_at, sold_total = n.sold_total,
+    day = n.day, day_opening = n.day_opening, sold = n.sold::bigint[]
+FROM {_COLUMNS}
+WHERE k.sku = n.sku AND k.warehouse = n.warehouse
+"""  # noqa: S608 - the columns are ours
+
+_INSERT_LEVELS = f"""
+INSERT INTO known_level (sku, warehouse, partition, version, on_hand, incoming, available,
+                         low_water, last_change_at, sold_total, day, day_opening, sold)
+SELECT n.sku, n.warehouse, n.partition, n.version, n.on_hand, n.incoming, n.available,
+       n.low_water, n.last_change_at, n.sold_total, n.day, n.day_opening, n.sold::bigint[]
+FROM {_COLUMNS}
+"""  # noqa: S608 - the columns are ours
+
+_PUT_CONDITIONS = text("""
+INSERT INTO condition (rule_id, subject_kind, sku, warehouse, partition, state, level, since,
+                       due_at)
+SELECT n.rule_id, 'level', n.sku, n.warehouse, n.partition, n.state, n.level, n.since, n.due_at
+FROM unnest(CAST(:rule_id AS text[]), CAST(:sku AS text[]), CAST(:warehouse AS text[]),
+            CAST(:partition AS int[]), CAST(:state AS text[]), CAST(:level AS text[]),
+            CAST(:since AS timestamptz[]), CAST(:due_at AS timestamptz[]))
+     AS n (rule_id, sku, warehouse, partition, state, level, since, due_at)
+ON CONFLICT (rule_id, subject_kind, sku, warehouse)
+DO UPDATE SET state = excluded.state, level = excluded.level, since = excluded.since,
+              due_at = excluded.due_at
+""")
+
+_END_CONDITIONS = text("""
+DELETE FROM condition AS c
+USING unnest(CAST(:rule_id AS text[]), CAST(:sku AS text[]), CAST(:warehouse AS text[]))
+      AS n (rule_id, sku, warehouse)
+WHERE c.rule_id = n.rule_id AND c.subject_kind = 'level'
+  AND c.sku = n.sku AND c.warehouse = n.warehouse
+""")
+
+
+async def load(connection: AsyncConnection, partitions: Collection[int]) -> dict[int, Territory]:
+    """Return what is known of partitions."""
+    territories = {partition: Territory() for partition in partitions}
+    conditions: dict[Subject, dict[str, Condition]] = {}
+    wanted = {"partitions": list(partitions)}
+    for row in await connection.execute(_CONDITIONS, wanted):
+        subject = LevelSubject(row.sku, row.warehouse)
+        conditions.setdefault(subject, {})[row.rule_id] = Condition(
+            State(row.state), AlertLevel(row.level), row.since, row.due_at
+        )
+    for row in await connection.execute(_LEVELS, wanted):
+        subject = LevelSubject(row.sku, row.warehouse)
+        sales = SalesHistory(row.day, row.sold_total, row.day_opening, tuple(row.sold))
+        level = StoredLevel(*row[1:10])
+        territories[row.partition].adopt(subject, Known(level, sales, conditions.get(subject, {})))
+    return territories
+
+
+async def save_levels(connection: AsyncConnection, staged: Iterable[Staged], *, new: bool) -> None:
+    """Store levels that a message told of, all of them known before or none of them."""
+    rows = [
+        (
+            level.sku,
+            level.warehouse,
+            partition,
+            level.version,
+            level.on_hand,
+            level.incoming,
+            level.available,
+            level.low_water,
+            level.last_change_at,
+            level.sold_total,
+            sales.day,
+            sales.opening,
+            # An array of arrays must be square in PostgreSQL, so each goes as its text.
+            "{" + ",".join(map(str, sales.sold)) + "}",
+        )
+        for partition, (level, sales, _), _, _ in staged
+    ]
+    if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        database = await driver(connection)
+        await database.execute(_INSERT_LEVELS if new else _UPDATE_LEVELS, *columns)
+
+
+async def save_conditions(
+    connection: AsyncConnection,
+    changed: Mapping[tuple[Subject, str], tuple[int, Condition | None]],
+) -> None:
+    """Store changed conditions by subject and rule; None ends one."""
+    put = [
+        (rule_id, subject.sku, subject.warehouse, partition, condition)
+        for (subject, rule_id), (partition, condition) in changed.items()
+        if condition is not None
+    ]
+    if put:
+        values = {
+            "rule_id": [each[0] for each in put],
+            "sku": [each[1] for each in put],
+            "warehouse": [each[2] for each in put],
+            "partition": [each[3] for each in put],
+            "state": [each[4].state.value for each in put],
+            "level": [each[4].level.value for each in put],
+            "since": [each[4].since for each in put],
+            "due_at": [each[4].due_at for each in put],
+        }
+        await connection.execute(_PUT_CONDITIONS, values)
+    ended = [key for key, (_, condition) in changed.items() if condition is None]
+    if ended:
+        await connection.execute(
+            _END_CONDITIONS,
+            {
+                "rule_id": [rule_id for _, rule_id in ended],
+                "sku": [subject.sku for subject, _ in ended],
+                "warehouse": [subject.warehouse for subject, _ in ended],
+            },
+        )

@@ -1,0 +1,151 @@
+"""Alerting's concrete parts, put together; the only place that names them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from services.alerting.api import alerts, rules
+from services.alerting.api.desk import Desk
+from services.alerting.domain.timebase import EventTime, Timebase, WallTime
+from services.alerting.inbound.catalog_items import CatalogueReader
+from services.alerting.outbound.stock_alerts import Relay
+from services.alerting.pipeline import StockLevels
+from services.alerting.settings import AlertingSettings
+from services.alerting.store.outbox import Outbox
+from services.alerting.store.rule_watch import RuleWatch
+from shared.clock import Clock, WallClock
+from shared.database.engine import create_engine
+from shared.events.stock_levels import TOPIC
+from shared.http.app import create_app
+from shared.http.app import serve as serve_http
+from shared.http.auth import Keys, Verifier
+from shared.kafka.consumer import PartitionConsumer
+from shared.kafka.lag import LagReader
+from shared.kafka.producer import Producer
+from shared.roles import with_probes
+
+
+async def consume(
+    settings: AlertingSettings, stop: asyncio.Event, clock: Clock | None = None
+) -> None:
+    """Evaluate level messages until told to stop."""
+    clock = clock or WallClock()
+    engine = create_engine(
+        settings.database_url.get_secret_value(),
+        pool=2 * settings.alerting_workers + 1,
+        application="alerting consume",
+    )
+    timebase: Timebase = EventTime() if settings.clock == "event" else WallTime()
+    watch = RuleWatch(engine)
+    reader = CatalogueReader(settings.kafka, settings.topic_prefix)
+    producer = Producer(settings.kafka, settings.topic_prefix, name="alerting")
+    try:
+        async with producer, asyncio.TaskGroup() as group:
+            consumer = PartitionConsumer(
+                settings=settings,
+                service="alerting",
+                topic=TOPIC,
+                engine=engine,
+                producer=producer,
+                handler=lambda: StockLevels(
+                    rules=lambda: watch.book,
+                    catalogue=reader.catalogue,
+                    timebase=timebase,
+                    clock=clock,
+                ),
+                workers=settings.alerting_workers,
+                clock=clock,
+            )
+
+            async def evaluate(stop: asyncio.Event) -> None:
+                # Without its rules and the catalogue a worker would take scopes for left.
+                await _first(stop, watch.loaded, reader.caught_up)
+                if not stop.is_set():
+                    await consumer.run(stop)
+
+            checks = {
+                "rules": watch.check,
+                "catalogue": reader.check,
+                "consumer": consumer.check,
+                "broker": producer.check,
+            }
+            beside = [group.create_task(watch.run()), group.create_task(reader.run())]
+            await with_probes(settings, "alerting consume", checks, evaluate, stop)
+            for task in beside:
+                task.cancel()
+    finally:
+        await engine.dispose()
+
+
+async def tick(settings: AlertingSettings, stop: asyncio.Event) -> None:
+    """Relay the outbox until told to stop."""
+    engine = create_engine(
+        settings.database_url.get_secret_value(), pool=2, application="alerting tick"
+    )
+    producer = Producer(settings.kafka, settings.topic_prefix, name="alerting-tick")
+    try:
+        async with producer, asyncio.TaskGroup() as group:
+            relay = Relay(Outbox(engine), producer)
+            relaying = group.create_task(relay.run())
+            checks = {"outbox": relay.check, "broker": producer.check}
+
+            async def until_stopped(stop: asyncio.Event) -> None:
+                await stop.wait()
+
+            await with_probes(settings, "alerting tick", checks, until_stopped, stop)
+            relaying.cancel()
+    finally:
+        await engine.dispose()
+
+
+def application(settings: AlertingSettings, clock: Clock | None = None) -> FastAPI:
+    """Return the API; it connects when it is first asked."""
+    clock = clock or WallClock()
+    engine = create_engine(
+        settings.database_url.get_secret_value(),
+        pool=settings.database_pool,
+        application="alerting serve",
+    )
+    lag = LagReader(settings.kafka, settings.topic_prefix, TOPIC)
+    desk = Desk(engine, clock, lag)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await lag.close()
+            await engine.dispose()
+
+    app = create_app(
+        "alerting",
+        verifier=Verifier(Keys(file=settings.jwks_file, url=settings.jwks_url), clock),
+        checks={"database": desk.check},
+        lifespan=lifespan,
+    )
+    app.state.desk = desk
+    app.include_router(alerts.router)
+    app.include_router(rules.router)
+    return app
+
+
+async def serve(settings: AlertingSettings, stop: asyncio.Event) -> None:
+    """Answer HTTP until told to stop."""
+    await serve_http(application(settings), settings.host, settings.port, stop=stop)
+
+
+async def _first(stop: asyncio.Event, *needed: asyncio.Event) -> None:
+    """Wait until all that is needed has come, or the process is told to stop."""
+    async with asyncio.TaskGroup() as group:
+        stopped = group.create_task(stop.wait())
+        ready = group.create_task(_all(needed))
+        await asyncio.wait({stopped, ready}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        ready.cancel()
+
+
+async def _all(events: Iterable[asyncio.Event]) -> None:
+    for event in events:
+        await event.wait()

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 
 from deploy.local.account import AccountError
 from deploy.local.instance import home
-from deploy.local.jars import JarError, class_path
+from deploy.local.jars import JarError
 from deploy.local.logs import LogStream
 from deploy.local.ownership import AlreadyRunningError, bring_down, instances
 from deploy.local.ports import PortTakenError
 from deploy.local.processes import DEMONSTRATION, ROLES, STAND_IN
+from deploy.local.recording import ensure_broker_is_recorded
 from deploy.local.server import StartError
 from deploy.local.stack import LocalStack
 from shared.errors import LowtideError
@@ -52,7 +53,7 @@ def run() -> int:
     """Run the stack on its fixed ports until a signal; return the exit code."""
     began = time.monotonic()
     try:
-        class_path()  # a first download belongs before the clock and the log
+        ensure_broker_is_recorded()
         asyncio.run(_run_until_signal(began))
     except BaseExceptionGroup as group:
         known, unknown = group.split(FORESEEN)

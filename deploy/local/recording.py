@@ -1,0 +1,55 @@
+"""Record the broker's class archive, once (see `java.py` for what it is worth)."""
+
+import fcntl
+import os
+
+from deploy.local.instance import Instance
+from deploy.local.java import archive_path
+from deploy.local.kafka import Broker
+from deploy.local.ports import pick_free
+from deploy.local.server import wait_until_ready
+
+START_LIMIT_S = 120.0
+# Java writes the archive when the broker has ended: 5 s, and much more on a busy machine.
+WRITE_LIMIT_S = 120.0
+
+
+def ensure_broker_is_recorded() -> None:
+    """Download what the broker needs, and record its classes; does nothing when that is done.
+
+    Takes about 20 s; runs that start side by side wait for the first. Raises JarError,
+    StartError.
+    """
+    archive = archive_path()
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with (archive.parent / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not archive.exists():
+            print("Preparing Apache Kafka, once ...", flush=True)
+            _record()
+
+
+def _record() -> None:
+    archive = archive_path()
+    instance = Instance("recording", archive.parent / "recording")
+    instance.delete()
+    instance.create()
+    draft = archive.with_name(f"{archive.name}.{os.getpid()}")
+    port, controller_port = pick_free(2)
+    broker = Broker(
+        instance,
+        port,
+        controller_port,
+        archive_option=f"-XX:AOTCacheOutput={draft}",
+        stop_grace_s=WRITE_LIMIT_S,
+    )
+    try:
+        broker.prepare()
+        broker.child.start()
+        wait_until_ready((broker,), limit_s=START_LIMIT_S)
+    finally:
+        broker.child.stop()
+        instance.delete()
+    # A Java that cannot write one (it says so in its log) leaves the broker as it is: slower.
+    if draft.exists():
+        draft.replace(archive)

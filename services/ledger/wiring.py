@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from services.ledger.api import levels, summary
-from services.ledger.api.books import Books
 from services.ledger.pipeline import StockChanges
 from services.ledger.settings import LedgerSettings
+from services.ledger.store.books import Books
 from shared.clock import Clock, WallClock
 from shared.database.engine import create_engine
 from shared.events.stock_changes import TOPIC

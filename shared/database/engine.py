@@ -10,6 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from shared.errors import Unavailable
 
+Connection: TypeAlias = AsyncConnection
+Engine: TypeAlias = AsyncEngine
+"""What code outside stores names when it passes a connection or engine on."""
+
 Driver: TypeAlias = asyncpg.Connection
 """asyncpg's own connection."""
 

@@ -6,10 +6,11 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
-from services.ledger.api.books import Books, books
+from services.ledger.api.dependencies import FromBooks
 from services.ledger.domain.changes import NAME_OF
 from services.ledger.outbound import stock_levels
 from services.ledger.store import statement as statements
+from services.ledger.store.books import Books
 from services.ledger.store.changes import Level as StoredLevel
 from services.ledger.store.levels import LevelRow
 from shared.http.auth import Scope, require
@@ -19,8 +20,6 @@ from shared.http.problems import not_found
 router = APIRouter(
     prefix="/v1/levels", tags=["levels"], dependencies=[Depends(require(Scope.STOCK_READ))]
 )
-
-FromBooks = Annotated[Books, Depends(books)]
 
 
 class Level(BaseModel):

@@ -1,11 +1,9 @@
 """`/v1/summary`: what the ledger has done so far, for consoles and reports."""
 
-from typing import Annotated
-
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
-from services.ledger.api.books import Books, books
+from services.ledger.api.dependencies import FromBooks
 from shared.http.auth import Scope, require
 
 router = APIRouter(tags=["summary"], dependencies=[Depends(require(Scope.STOCK_READ))])
@@ -25,7 +23,7 @@ class Summary(BaseModel):
 
 
 @router.get("/v1/summary")
-async def summary(ledger: Annotated[Books, Depends(books)]) -> Summary:
+async def summary(ledger: FromBooks) -> Summary:
     """Return totals and how far behind the ledger is."""
     # The lag first: what is counted afterwards includes all that it saw applied.
     lag = await ledger.lag()

@@ -1,10 +1,9 @@
-"""What the API asks the ledger's tables, with a database that may be away."""
+"""What a reader asks the ledger's tables, with a database that may be away."""
 
 import time
 from collections.abc import Sequence
 from datetime import datetime
 
-from fastapi import Request
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -22,7 +21,7 @@ _LAG_SECONDS = 0.5
 
 
 class Books:
-    """Reads for the API; each method is one short transaction, raising Unavailable (503)."""
+    """Reads for others; each method is one short transaction, raising Unavailable (503)."""
 
     def __init__(self, engine: AsyncEngine, lag: LagReader) -> None:
         self._engine = engine
@@ -129,9 +128,3 @@ class Books:
         except Unavailable:
             return "the database cannot be reached"
         return None
-
-
-async def books(request: Request) -> Books:
-    """Return the application's books, as a dependency."""
-    found: Books = request.app.state.books
-    return found

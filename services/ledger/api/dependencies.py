@@ -1,0 +1,16 @@
+"""What routes are given."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from services.ledger.store.books import Books
+
+
+async def _books(request: Request) -> Books:
+    found: Books = request.app.state.books
+    return found
+
+
+FromBooks = Annotated[Books, Depends(_books)]
+"""The application's view of the tables."""

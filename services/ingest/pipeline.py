@@ -74,7 +74,7 @@ class Intake:
             return
         waiting: list[Entry] = []
         for each in decision.unknown:
-            change = _record(
+            change = record_of(
                 each.event, each.channel, each.event.sku, each.event.warehouse, received_at
             )
             payload = stock_changes.encode(change).decode()
@@ -85,16 +85,17 @@ class Intake:
         self, decision: Decision[SubmittedEvent], received_at: datetime, traceparent: str
     ) -> None:
         changes = [
-            _record(event, channel, sku, warehouse, received_at)
+            record_of(event, channel, sku, warehouse, received_at)
             for event, channel, sku, warehouse in decision.accepted
         ]
         if changes:
             await self._changes.publish(changes, traceparent)
 
 
-def _record(
+def record_of(
     event: SubmittedEvent, channel: str, sku: str, warehouse: str, received_at: datetime
 ) -> ChangeRecord:
+    """Return the change that an event says, with these codes."""
     occurred_at = event.occurred_at
     if occurred_at.tzinfo is not UTC:
         occurred_at = occurred_at.astimezone(UTC)

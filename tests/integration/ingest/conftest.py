@@ -27,8 +27,6 @@ def settings(stack: Stack, database: Database, topics: str, key: Path) -> Ingest
 
 
 @pytest_asyncio.fixture
-async def ingest(
-    settings: IngestSettings, database: Database, key: Path
-) -> AsyncIterator[Ingest]:
+async def ingest(settings: IngestSettings, database: Database, key: Path) -> AsyncIterator[Ingest]:
     async with running(settings, database, key) as service:
         yield service

@@ -138,7 +138,7 @@ async def running(
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
     """Wait for a condition; fails when it does not come true in time."""
     async with asyncio.timeout(seconds):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.02)
 
 

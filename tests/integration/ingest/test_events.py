@@ -50,7 +50,9 @@ async def test_lines_are_taken_as_well_as_an_array(ingest: Ingest) -> None:
 
 async def test_some_invalid_events_leave_the_others_accepted(ingest: Ingest) -> None:
     await ingest.set_up()
-    answer = await ingest.post([event(), event(quantity="6"), event(channel="nobody"), event(id="2")])
+    answer = await ingest.post(
+        [event(), event(quantity="6"), event(channel="nobody"), event(id="2")]
+    )
     assert answer["accepted"] == 2
     rejected = answer["rejected"]
     assert isinstance(rejected, list)
@@ -134,9 +136,7 @@ async def test_codes_resolve_by_sku_then_mapping_then_alias(ingest: Ingest) -> N
     ]
     await ingest.ask("PUT", "/v1/channels/shop/mappings", {"items": items})
     codes = ["A", "a", "4006381333931", "x", "B"]
-    answer = await ingest.post(
-        [event(id=code, sku=code, warehouse="WH-1") for code in codes]
-    )
+    answer = await ingest.post([event(id=code, sku=code, warehouse="WH-1") for code in codes])
     assert answer["accepted"] == 5
     found = {each["id"]: (each["sku"], each["warehouse"]) for each in await ingest.published()}
     skus = ["A", "A", "A", "B", "B"]

@@ -1,6 +1,7 @@
 """Lowtide as anybody sees it: its public HTTP interface, asked patiently."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
@@ -92,6 +93,12 @@ class Lowtide:
             cursor = answer["next_cursor"]
             if cursor is None:
                 return
+
+    async def metric(self, process: str, name: str) -> float:
+        """Return the sum of a gauge over all its labels, from a process's `/metrics`."""
+        text = (await self._call("GET", process, "/metrics")).text
+        samples = re.findall(rf"^{re.escape(name)}(?:{{[^}}]*}})? (\S+)$", text, re.MULTILINE)
+        return sum(map(float, samples))
 
     async def _call(
         self,

@@ -12,7 +12,7 @@ DESTINATION = "replay-group"
 
 
 @dataclass(frozen=True)
-class Group:
+class Bot:
     """A WeCom group bot: its key, and where it listens."""
 
     key: str
@@ -20,7 +20,7 @@ class Group:
 
 
 async def set_up(
-    lowtide: Lowtide, declaration: Declaration, catalogue: Catalogue, group: Group
+    lowtide: Lowtide, declaration: Declaration, catalogue: Catalogue, bot: Bot
 ) -> None:
     """Create everything that the events need; a second time it changes nothing."""
     shop = declaration.shop
@@ -39,11 +39,11 @@ async def set_up(
     mappings = f"/v1/channels/{shop.sales_channel}/mappings"
     for ignored in _bulks(catalogue.ignored()):
         await lowtide.put("ingest", mappings, {"items": ignored})
-    await _send_alerts_to(lowtide, group)
+    await _send_alerts_to(lowtide, bot)
     await _declare_rules(lowtide, declaration)
 
 
-async def _send_alerts_to(lowtide: Lowtide, group: Group) -> None:
+async def _send_alerts_to(lowtide: Lowtide, bot: Bot) -> None:
     await lowtide.put(
         "notifier",
         f"/v1/destinations/{DESTINATION}",
@@ -51,7 +51,7 @@ async def _send_alerts_to(lowtide: Lowtide, group: Group) -> None:
             "kind": "wecom_bot",
             "name": "Replay",
             "language": "zh-CN",
-            "wecom_bot": {"key": group.key, "url": group.url},
+            "wecom_bot": {"key": bot.key, "url": bot.url},
         },
     )
     await lowtide.put(

@@ -1,0 +1,68 @@
+from decimal import Decimal
+
+import pytest
+from pydantic import ValidationError
+
+from services.ingest.domain.catalogue import SkuItem, conflicts, repeated
+
+
+def item(sku: str, **fields: object) -> SkuItem:
+    return SkuItem.model_validate({"sku": sku, **fields})
+
+
+def test_fields_left_out_stay_and_named_ones_change() -> None:
+    stored = item("A", name="Lamp", cost="2.50", aliases=["a"], tags=["x"])
+    changed = stored.changed_by(item("A", name="Lantern", tags=[]))
+    assert changed == item("A", name="Lantern", cost="2.50", aliases=["a"], tags=[])
+    assert stored.changed_by(item("A", name=None)).name is None
+
+
+def test_the_same_said_again_is_the_same() -> None:
+    stored = item("A", name="Lamp", cost=Decimal("2.5"), aliases=["a"])
+    assert stored.changed_by(item("A", cost="2.50", aliases=["a", "a", "A"])) == stored
+
+
+def test_a_spelling_counts_once_and_never_for_the_sku_itself() -> None:
+    tidy = item("A", aliases=["a", "A", "a", "77"], barcodes=["77"]).tidied()
+    assert (tidy.barcodes, tidy.aliases) == (("77",), ("a",))
+
+
+def test_a_sku_named_twice_in_a_request_is_named() -> None:
+    assert [(each.index, each.code) for each in repeated(["A", "B", "A"])] == [(2, "repeated")]
+
+
+@pytest.mark.parametrize(
+    ("items", "skus", "owners", "expected"),
+    [
+        ([item("A", aliases=["x"]), item("B", barcodes=["x"])], {"A", "B"}, {}, "taken"),
+        ([item("A", aliases=["x"])], {"A"}, {"x": "Z"}, "taken"),
+        ([item("A", aliases=["B"]), item("B")], {"A", "B"}, {}, "is_sku"),
+        ([item("A")], {"A"}, {"A": "Z"}, "is_spelling"),
+    ],
+)
+def test_a_code_never_means_two_skus(
+    items: list[SkuItem], skus: set[str], owners: dict[str, str], expected: str
+) -> None:
+    (found,) = conflicts(items, frozenset(skus), owners)
+    assert found.code == expected
+    assert ";" in found.message
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"sku": "a|b"},
+        {"sku": ""},
+        {"unit": None},
+        {"cost": -1},
+        {"cost": "NaN"},
+        {"aliases": ["x"] * 101},
+        {"name": "a\x00b"},
+        {"life_cycle": "dead"},
+        {"colour": "red"},
+    ],
+    ids=str,
+)
+def test_master_data_that_nobody_could_use_is_refused(fields: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        SkuItem.model_validate({"sku": "A", **fields})

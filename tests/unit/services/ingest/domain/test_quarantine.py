@@ -1,0 +1,108 @@
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.ingest.domain.codes import (
+    IGNORED,
+    Action,
+    Changes,
+    Codes,
+    Kind,
+    Mapping,
+    SkuSpellings,
+)
+from services.ingest.domain.quarantine import Reason, identity, resolve, unknown_code
+from shared.events.stock_changes import ChangeType
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Change:
+    id: str = "1"
+    line: str = "0"
+    channel: str = "shop"
+    type: ChangeType = ChangeType.SALE
+    sku: str = "a"
+    warehouse: str = "main"
+    quantity: int = 1
+    occurred_at: datetime = NOON
+    received_at: datetime = NOON
+    reason: str | None = None
+    reference: str | None = None
+
+
+@pytest.fixture
+def codes() -> Codes:
+    known = Codes()
+    known.apply(
+        Changes(
+            1,
+            ["shop"],
+            ["main"],
+            [SkuSpellings("A", ("a",))],
+            [Mapping("shop", Kind.SKU, "POST", Action.IGNORE)],
+        )
+    )
+    return known
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"id": "2"},
+        {"line": "1"},
+        {"channel": "till"},
+        {"type": ChangeType.RETURN},
+        {"sku": "b"},
+        {"warehouse": "side"},
+        {"quantity": 2},
+        {"reason": "x"},
+        {"reference": "x"},
+    ],
+    ids=str,
+)
+def test_other_content_is_another_entry(other: dict[str, object]) -> None:
+    assert identity(replace(Change(), **other)) != identity(Change())  # type: ignore[arg-type] # fields by name
+
+
+def test_other_times_are_the_same_entry() -> None:
+    later = NOON + timedelta(hours=1)
+    assert identity(Change(occurred_at=later, received_at=later)) == identity(Change())
+
+
+def test_fields_do_not_run_into_each_other() -> None:
+    assert identity(Change(id="1", line="23")) != identity(Change(id="12", line="3"))
+
+
+def test_an_entry_says_what_is_unknown_and_what_to_do() -> None:
+    both = unknown_code(Change(), "{}", "a", "main")
+    assert both.reason is Reason.UNKNOWN_SKU
+    assert (
+        both.detail
+        == "there is no SKU 'a' and no warehouse 'main'; map, create or ignore it, then replay"
+    )
+    assert unknown_code(Change(), "{}", None, "main").reason is Reason.UNKNOWN_WAREHOUSE
+
+
+@pytest.mark.parametrize("reason", [Reason.UNKNOWN_SKU, Reason.UNKNOWN_WAREHOUSE])
+def test_a_change_goes_on_its_way_once_both_codes_are_known(codes: Codes, reason: Reason) -> None:
+    assert resolve(reason, Change(), codes, NOON) == ("A", "main")
+    assert resolve(reason, Change(sku="b"), codes, NOON) is None
+    assert resolve(reason, Change(warehouse="side"), codes, NOON) is None
+    assert resolve(reason, Change(sku="POST", warehouse="side"), codes, NOON) is IGNORED
+
+
+def test_what_was_early_goes_once_its_time_has_come(codes: Codes) -> None:
+    early = Change(occurred_at=NOON + timedelta(minutes=6))
+    assert resolve(Reason.FROM_THE_FUTURE, early, codes, NOON) is None
+    assert resolve(Reason.FROM_THE_FUTURE, early, codes, NOON + timedelta(minutes=1)) == (
+        "A",
+        "main",
+    )
+
+
+@pytest.mark.parametrize("reason", [Reason.ID_REUSED, Reason.UNDECODABLE, Reason.INVALID])
+def test_what_can_never_be_applied_stays(codes: Codes, reason: Reason) -> None:
+    assert resolve(reason, Change(), codes, NOON) is None

@@ -1,24 +1,25 @@
-"""`python -m deploy.local run | down | clean`: what `make run`, `make down`, `make clean` call."""
+"""`python -m deploy.local run | down | clean | token`, behind the make targets of these names."""
 
 import argparse
 import asyncio
-import secrets
 import signal
 import sys
 import time
 from collections.abc import Iterator
 
 from deploy.local.account import AccountError
-from deploy.local.instance import home
+from deploy.local.addresses import Keyring
+from deploy.local.instance import Instance, home
 from deploy.local.jars import JarError
 from deploy.local.logs import LogStream
 from deploy.local.ownership import AlreadyRunningError, bring_down, instances
 from deploy.local.ports import PortTakenError
-from deploy.local.processes import DEMONSTRATION, ROLES, STAND_IN
+from deploy.local.processes import CONSOLE, DEMONSTRATION, ROLES, STAND_IN
 from deploy.local.recording import ensure_broker_is_recorded
 from deploy.local.server import StartError
 from deploy.local.stack import LocalStack
 from shared.errors import LowtideError
+from shared.http.auth import Scope
 
 RUN = "run"
 FORESEEN = (
@@ -39,9 +40,18 @@ def main() -> None:
     commands.add_parser("run", help="run everything with the demonstration until Ctrl-C")
     commands.add_parser("down", help="end everything that runs; the data stays")
     commands.add_parser("clean", help="end everything and delete the data")
-    command = parser.parse_args().command
+    token = commands.add_parser("token", help="print a bearer token for `run`")
+    token.add_argument("scope", nargs="+", type=Scope, help=", ".join(Scope))
+    token.add_argument("--channel", help="limit it to writing as this channel")
+    arguments = parser.parse_args()
+    command = arguments.command
     if command == "run":
         sys.exit(run())
+    if command == "token":
+        instance = Instance.named(RUN)
+        instance.create()
+        print(Keyring(instance).token("local", tuple(arguments.scope), arguments.channel))
+        return
     down()
     if command == "clean":
         for instance in instances():
@@ -72,7 +82,6 @@ def run() -> int:
 
 async def _run_until_signal(began: float) -> None:
     stream = LogStream(sys.stdout)
-    sign_in_code = secrets.token_urlsafe(18)
     main_task = asyncio.current_task()
     stopping = False
 
@@ -90,7 +99,6 @@ async def _run_until_signal(began: float) -> None:
         RUN,
         processes=[process for process in (STAND_IN, *ROLES) if process.exists],
         afterwards=[process for process in (DEMONSTRATION,) if process.exists],
-        environments={"console-serve": {"LOWTIDE_SIGN_IN_CODE": sign_in_code}},
         fixed_ports=True,
         stream=stream,
         log_format="plain",
@@ -100,7 +108,7 @@ async def _run_until_signal(began: float) -> None:
             following = tasks.create_task(stream.follow())
             async with stack:
                 stream.print_new()
-                _welcome(stack, sign_in_code, time.monotonic() - began)
+                await _welcome(stack, time.monotonic() - began)
                 await asyncio.Event().wait()
             following.cancel()
     except asyncio.CancelledError:
@@ -108,16 +116,20 @@ async def _run_until_signal(began: float) -> None:
             raise
 
 
-def _welcome(stack: LocalStack, sign_in_code: str, seconds: float) -> None:
-    print(f"\nLowtide runs ({seconds:.1f} s). Ctrl-C or `make down` ends it.\n")
-    if "console-serve" in stack.surroundings.ports:
-        print(f"  Console   {stack.url('console')}/sign-in?code={sign_in_code}")
-        print("            (signs you in once; `make run` prints a new link)")
+async def _welcome(stack: LocalStack, seconds: float) -> None:
+    lines = [f"Lowtide runs ({seconds:.1f} s). Ctrl-C or `make down` ends it.", ""]
+    if CONSOLE.name in stack.surroundings.ports:
+        link = await stack.output(CONSOLE.name, "link")
+        lines += [f"  Console   {link}", "            (this link signs one person in, once)"]
     for service in ("ingest", "ledger", "alerting", "notifier"):
         if f"{service}-serve" in stack.surroundings.ports:
-            print(f"  {service:<9} {stack.url(service)}/openapi.json")
-    print(f"  Broker    {stack.servers.bootstrap}")
-    print(f"  Files     {stack.instance.folder}\n", flush=True)
+            lines.append(f"  {service:<9} {stack.url(service)}/openapi.json")
+    lines += [
+        f"  Broker    {stack.servers.bootstrap}",
+        f"  Files     {stack.instance.folder}",
+        "  A token   .lowtide/venv/bin/python -m deploy.local token stock:read",
+    ]
+    print("\n" + "\n".join(lines) + "\n", flush=True)
 
 
 def down() -> None:

@@ -8,9 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
+from deploy.local.credentials import Credentials
 from deploy.local.instance import REPOSITORY, Instance, home
 from deploy.local.ports import LOOPBACK
-from deploy.local.processes import Process
+from deploy.local.processes import STAND_IN, Process
 from shared.clock import WallClock
 from shared.http.auth import Scope
 from shared.http.tokens import ensure_keys, mint
@@ -64,7 +65,7 @@ class Surroundings:
     keyring: Keyring
     database: str
     topic_prefix: str
-    secret_key: str
+    credentials: Credentials
     ports: Mapping[str, int]
     log_format: str
 
@@ -89,7 +90,6 @@ class Surroundings:
             "LOWTIDE_HOST": LOOPBACK,
             "LOWTIDE_PORT": str(self.ports[process.name]),
             "LOWTIDE_JWKS_FILE": str(self.keyring.jwks_file),
-            "LOWTIDE_SECRET_KEY": self.secret_key,
             "LOWTIDE_INSTANCE": "0",
             "LOWTIDE_LOG_FORMAT": self.log_format,
         }
@@ -101,11 +101,15 @@ class Surroundings:
             service, _, role = other.rpartition("-")
             if role == "serve":
                 values[f"LOWTIDE_{service.upper()}_URL"] = f"http://{LOOPBACK}:{port}"
+        if STAND_IN.name in self.ports:
+            values["LOWTIDE_STANDIN_URL"] = f"http://{LOOPBACK}:{self.ports[STAND_IN.name]}"
         for variable in process.further_ports:
             values[variable] = str(self.ports[f"{process.name}:{variable}"])
         if process.database_user is not None:
             url = self.servers.service_url(process.database_user, self.database)
             values["LOWTIDE_DATABASE_URL"] = url
+        for name in process.secrets:
+            values[f"LOWTIDE_{name.upper()}"] = getattr(self.credentials, name)
         if process.scopes:
             values["LOWTIDE_SERVICE_TOKEN"] = self.keyring.token(process.name, process.scopes)
         return values | dict(extra)

@@ -21,6 +21,8 @@ class Credentials:
     """Of each service's database user."""
     secret_key: str
     """The Fernet key for secrets at rest."""
+    console_secret: str
+    """What the console signs links and sessions with."""
 
     @classmethod
     def of(cls, run_folder: Path, services: tuple[str, ...]) -> "Credentials":
@@ -32,6 +34,7 @@ class Credentials:
             known.get("administrator_password") or secrets.token_urlsafe(24),
             {name: passwords.get(name) or secrets.token_urlsafe(24) for name in services},
             known.get("secret_key") or Fernet.generate_key().decode(),
+            known.get("console_secret") or secrets.token_urlsafe(48),
         )
         if asdict(credentials) != known:
             _write_private(path, json.dumps(asdict(credentials), indent=2))

@@ -48,6 +48,7 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "%m %q%u@%d ",
+    "log_checkpoints": "off",
     "jit": "off",
 }
 

@@ -5,6 +5,7 @@
 
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from typing import Literal
 
 from shared.http.auth import Scope
 
@@ -15,7 +16,8 @@ class Process:
 
     It reads its settings from the environment (`shared.settings`) and answers `/readyz` on
     `port`; without `probed` it is ready as soon as it lives. `scopes` are those of the token it
-    calls services with, `further_ports` maps names of variables to more ports that it listens on.
+    calls services with, `secrets` name those of the instance's credentials that it is told, and
+    `further_ports` maps names of variables to more ports that it listens on.
     """
 
     name: str
@@ -24,6 +26,7 @@ class Process:
     port: int
     database_user: str | None = None
     scopes: tuple[Scope, ...] = ()
+    secrets: tuple[Literal["secret_key", "console_secret"], ...] = ()
     probed: bool = True
     further_ports: dict[str, int] = field(default_factory=dict)
 
@@ -44,8 +47,18 @@ def _role(service: str, role: str, port: int, *scopes: Scope) -> Process:
         port=port,
         database_user=service,
         scopes=scopes,
+        secrets=("secret_key",),
     )
 
+
+CONSOLE = Process(
+    name="console-serve",
+    module="services.console",
+    arguments=("serve",),
+    port=8100,
+    scopes=tuple(Scope),
+    secrets=("console_secret",),
+)
 
 ROLES = (
     _role("ingest", "serve", 8101),
@@ -58,13 +71,7 @@ ROLES = (
     _role("notifier", "consume", 8114),
     _role("notifier", "serve", 8104),
     _role("notifier", "send", 8115),
-    Process(
-        name="console-serve",
-        module="services.console",
-        arguments=("serve",),
-        port=8100,
-        scopes=tuple(Scope),
-    ),
+    CONSOLE,
 )
 """Every service role."""
 

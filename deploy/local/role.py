@@ -18,7 +18,7 @@ class Role:
     """One process of the table, started with its environment, ready when `/readyz` says so."""
 
     def __init__(
-        self, process: Process, surroundings: Surroundings, extra: Mapping[str, str]
+        self, process: Process, surroundings: Surroundings, environment: Mapping[str, str]
     ) -> None:
         self._process = process
         self._port = surroundings.ports[process.name]
@@ -30,7 +30,7 @@ class Role:
                 argv=(sys.executable, "-m", process.module, *process.arguments),
                 folder=self._folder,
                 log=instance.logs_folder / f"{process.name}.log",
-                environment=surroundings.environment(process, extra),
+                environment=environment,
                 stop_grace_s=STOP_GRACE_S,
             ),
             instance.processes_folder,

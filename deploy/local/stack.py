@@ -9,13 +9,15 @@ names of their own, on free ports:
 """
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from deploy.local.addresses import Keyring, Servers, Surroundings
+from deploy.local.addresses import Keyring, Servers, Surroundings, work_folder
 from deploy.local.credentials import Credentials
 from deploy.local.instance import Instance
 from deploy.local.kafka import Broker
@@ -40,6 +42,7 @@ from shared.kafka.admin import create_topics
 
 SERVERS_LIMIT_S = 90.0
 PROCESSES_LIMIT_S = 60.0
+COMMAND_LIMIT_S = 30.0
 BROKER, CONTROLLER, DATABASE = "kafka", "kafka:controller", "postgres"
 
 
@@ -99,6 +102,7 @@ class LocalStack:
         self._given_servers = servers
         self._processes = tuple(processes)
         self._afterwards = tuple(afterwards)
+        self._all_processes = (*self._processes, *self._afterwards)
         self._database = database
         self._topic_prefix = topic_prefix
         self._environment = environment or {}
@@ -132,6 +136,24 @@ class LocalStack:
         """Return a bearer token; `channel` limits it to writing as that channel."""
         return self.surroundings.keyring.token("local", scopes, channel)
 
+    async def output(self, name: str, *arguments: str) -> str:
+        """Return what another command of a process's module prints, run in its environment.
+
+        Raises subprocess.CalledProcessError when it fails.
+        """
+        process = next(each for each in self._all_processes if each.name == name)
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", process.module, *arguments],
+            cwd=work_folder(self.instance),
+            env=self._environment_of(process),
+            stdout=subprocess.PIPE,
+            check=True,
+            text=True,
+            timeout=COMMAND_LIMIT_S,
+        )
+        return str(done.stdout).strip()
+
     @property
     def administrator_url(self) -> str:
         """A superuser's URL of this stack's database, for looking into every schema."""
@@ -150,7 +172,7 @@ class LocalStack:
             keyring=Keyring(self.instance),
             database=self._database,
             topic_prefix=self._topic_prefix,
-            secret_key=credentials.secret_key,
+            credentials=credentials,
             ports=ports,
             log_format=self._log_format,
         )
@@ -159,15 +181,14 @@ class LocalStack:
 
     async def _start_processes(self, processes: Sequence[Process]) -> None:
         roles = [
-            Role(
-                process,
-                self.surroundings,
-                {**self._environment, **self._environments.get(process.name, {})},
-            )
-            for process in processes
+            Role(process, self.surroundings, self._environment_of(process)) for process in processes
         ]
         self._follow(roles)
         await self.supervisor.start(roles, limit_s=PROCESSES_LIMIT_S)
+
+    def _environment_of(self, process: Process) -> dict[str, str]:
+        extra = {**self._environment, **self._environments.get(process.name, {})}
+        return self.surroundings.environment(process, extra)
 
     async def _start_servers(
         self, ports: Mapping[str, int], credentials: Credentials
@@ -204,7 +225,7 @@ class LocalStack:
                 DATABASE: DATABASE_PORT,
             }
         )
-        for process in (*self._processes, *self._afterwards):
+        for process in self._all_processes:
             wanted[process.name] = process.port
             for variable, port in process.further_ports.items():
                 wanted[f"{process.name}:{variable}"] = port

@@ -1,0 +1,50 @@
+"""`python -m services.notifier consume | send | serve | migrate | resume`."""
+
+import argparse
+import asyncio
+from functools import partial
+
+from services.notifier import wiring
+from services.notifier.settings import NotifierSettings
+from shared.database import positions
+from shared.database.engine import create_engine
+from shared.database.migrations import upgrade_blocking
+from shared.events.stock_alerts import TOPIC
+from shared.roles import run_role
+
+
+def main() -> None:
+    """Run a role or a command."""
+    parser = argparse.ArgumentParser(prog="python -m services.notifier", description=__doc__)
+    roles = parser.add_subparsers(dest="role", required=True)
+    roles.add_parser("consume", help="turn alerts into deliveries")
+    roles.add_parser("send", help="send deliveries to their destinations")
+    roles.add_parser("serve", help="answer questions about destinations and deliveries over HTTP")
+    roles.add_parser("migrate", help="bring the database schema up to date")
+    resume = roles.add_parser("resume", help="let partitions halted by malformed records go on")
+    resume.add_argument("--partition", type=int, help="only this one")
+    arguments = parser.parse_args()
+    settings = NotifierSettings()
+    if arguments.role == "consume":
+        run_role("notifier", "consume", settings, partial(wiring.consume, settings))
+    elif arguments.role == "send":
+        run_role("notifier", "send", settings, partial(wiring.send, settings))
+    elif arguments.role == "serve":
+        run_role("notifier", "serve", settings, partial(wiring.answer, settings))
+    elif arguments.role == "migrate":
+        upgrade_blocking(settings.database_url.get_secret_value(), "notifier")
+    else:
+        resumed = asyncio.run(_resume(settings, arguments.partition))
+        print(f"resumed partitions: {resumed}" if resumed else "no partition was halted")
+
+
+async def _resume(settings: NotifierSettings, partition: int | None) -> list[int]:
+    engine = create_engine(settings.database_url.get_secret_value(), application="notifier resume")
+    async with engine.begin() as connection:
+        resumed = await positions.resume(connection, TOPIC, partition)
+    await engine.dispose()
+    return resumed
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,239 @@
+"""`/v1/deliveries`: what became of every message, and another try for those that failed."""
+
+import json
+from collections import Counter
+from dataclasses import asdict
+from datetime import datetime
+from email import message_from_bytes, policy
+from http import HTTPStatus
+from typing import Self
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.notifier.api.desk import AtDesk
+from services.notifier.domain.deliveries import Kind, State
+from services.notifier.store import listing
+from services.notifier.store.listing import AttemptRow, DeliveryRow
+from shared.http.auth import Scope, require
+from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.problems import Problem, not_found
+
+router = APIRouter(prefix="/v1/deliveries", tags=["deliveries"])
+
+_READ = [Depends(require(Scope.ALERTS_READ))]
+_WRITE = [Depends(require(Scope.CONFIG_WRITE))]
+
+
+class RecipientsAnswer(BaseModel):
+    """How far an e-mail has come."""
+
+    left: tuple[str, ...] = ()
+    reached: tuple[str, ...] = ()
+    in_doubt: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+
+
+class _Delivery(BaseModel):
+    id: UUID
+    kind: Kind
+    alert_id: UUID | None
+    alert_number: int | None
+    revision: int | None
+    event: str | None
+    level: str | None
+    destination: str | None
+    state: State
+    reason: str | None
+    digest_id: UUID | None
+    duplicate_possible: bool
+    recipients: RecipientsAnswer | None
+    next_at: datetime | None
+    recorded_at: datetime
+    created_at: datetime
+    sent_at: datetime | None
+
+
+class DeliveryAnswer(_Delivery):
+    """A delivery. `kind` is first, change, digest, test or meta; `reason` says why its state is so.
+
+    `digest_id` names the digest it was merged into; `recorded_at` is when its alert was recorded;
+    `attempts` is their number.
+    """
+
+    attempts: int
+
+    @classmethod
+    def of(cls, row: DeliveryRow) -> Self:
+        """Return a stored delivery as it is answered."""
+        return cls.model_validate(row, from_attributes=True)
+
+
+class AttemptAnswer(BaseModel):
+    """An attempt; `rendered` is the text as it was sent (of an e-mail: its plain part)."""
+
+    number: int
+    started_at: datetime
+    finished_at: datetime | None
+    verdict: str | None
+    code: str | None
+    detail: str | None
+    marked: bool
+    rendered: str
+
+    @classmethod
+    def of(cls, row: AttemptRow) -> Self:
+        """Return a stored attempt as it is answered."""
+        return cls(
+            number=row.number,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+            verdict=row.verdict,
+            code=row.code,
+            detail=row.detail,
+            marked=row.marked,
+            rendered=_text(row.rendered),
+        )
+
+
+def _text(rendered: bytes) -> str:
+    if rendered.startswith(b"{"):
+        body = json.loads(rendered)
+        return str(body[body["msgtype"]]["content"])
+    message = message_from_bytes(rendered, policy=policy.default)
+    part = message.get_body(("plain",))
+    return "" if part is None else str(part.get_content()).replace("\r\n", "\n")
+
+
+class DeliveryDetail(_Delivery):
+    """A delivery with all its attempts, oldest first."""
+
+    attempts: list[AttemptAnswer]
+
+    @classmethod
+    def of(cls, row: DeliveryRow, attempts: list[AttemptRow]) -> Self:
+        """Return a stored delivery as it is answered."""
+        told = [AttemptAnswer.of(attempt) for attempt in attempts]
+        return cls.model_validate({**asdict(row), "attempts": told})
+
+
+class Summary(BaseModel):
+    """Deliveries counted by state and by kind.
+
+    `merged` went into digests; `lag_records` are alert messages not yet read, `behind_seconds`
+    how long the oldest of them has waited, both null while the broker cannot say.
+    """
+
+    by_state: dict[State, int]
+    by_kind: dict[Kind, dict[State, int]]
+    sent_first: int
+    sent_digests: int
+    merged: int
+    duplicates_possible: int
+    lag_records: int | None
+    behind_seconds: float | None
+
+
+@router.get("", dependencies=_READ)
+async def list_deliveries(
+    desk: AtDesk,
+    *,
+    state: State | None = None,
+    kind: Kind | None = None,
+    alert_id: UUID | None = None,
+    destination: str | None = None,
+    digest_id: UUID | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Page[DeliveryAnswer]:
+    """Return deliveries, newest first."""
+    before = None if cursor is None else _position(cursor)
+    rows = await desk.asked(
+        lambda connection: listing.page(
+            connection,
+            state=state,
+            kind=kind,
+            alert_id=alert_id,
+            destination=destination,
+            digest_id=digest_id,
+            before=before,
+            limit=limit + 1,
+        )
+    )
+    more = len(rows) > limit
+    items = [DeliveryAnswer.of(row) for row in rows[:limit]]
+    return Page(items=items, next_cursor=encode_cursor(str(items[-1].id)) if more else None)
+
+
+def _position(cursor: str) -> UUID:
+    (position,) = decode_cursor(cursor, str)
+    try:
+        return UUID(str(position))
+    except ValueError:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "bad_cursor",
+            "The cursor is not one of ours; start again without it.",
+        ) from None
+
+
+@router.get("/summary", dependencies=_READ)
+async def summarise(desk: AtDesk) -> Summary:
+    """Return how many deliveries there are, and how far behind the notifier is."""
+    tallies = await desk.asked(listing.tally)
+    lag = await desk.lag()
+    by_state: Counter[State] = Counter()
+    by_kind: dict[Kind, dict[State, int]] = {}
+    for each in tallies:
+        kind, state = Kind(each.kind), State(each.state)
+        by_state[state] += each.amount
+        by_kind.setdefault(kind, {})[state] = each.amount
+    return Summary(
+        by_state=dict(by_state),
+        by_kind=by_kind,
+        sent_first=by_kind.get(Kind.FIRST, {}).get(State.SENT, 0),
+        sent_digests=by_kind.get(Kind.DIGEST, {}).get(State.SENT, 0),
+        merged=by_state[State.MERGED],
+        duplicates_possible=sum(each.duplicates for each in tallies),
+        lag_records=None if lag is None else lag.records,
+        behind_seconds=None if lag is None else lag.seconds,
+    )
+
+
+@router.get("/{id_}", dependencies=_READ)
+async def get_delivery(desk: AtDesk, id_: UUID) -> DeliveryDetail:
+    """Return a delivery with its attempts."""
+
+    async def question(connection: AsyncConnection) -> DeliveryDetail | None:
+        row = await listing.one(connection, id_)
+        if row is None:
+            return None
+        return DeliveryDetail.of(row, await listing.attempts(connection, id_))
+
+    found = await desk.asked(question)
+    if found is None:
+        raise not_found(f"delivery {id_}")
+    return found
+
+
+@router.post("/{id_}/retry", dependencies=_WRITE)
+async def retry(desk: AtDesk, id_: UUID) -> DeliveryAnswer:
+    """Have a dead or failed delivery tried again at once; it is safe to ask twice."""
+
+    async def change(connection: AsyncConnection) -> tuple[DeliveryRow | None, DeliveryRow | None]:
+        return await listing.try_again(connection, id_), await listing.one(connection, id_)
+
+    before, after = await desk.asked(change)
+    if before is None or after is None:
+        raise not_found(f"delivery {id_}")
+    if before.state not in {State.DEAD, State.FAILED, State.WAITING, State.SENDING}:
+        raise Problem(HTTPStatus.CONFLICT, "not_retryable", _why_not(before), state=before.state)
+    return DeliveryAnswer.of(after)
+
+
+def _why_not(row: DeliveryRow) -> str:
+    if row.state == State.MERGED:
+        return f"It went into the digest {row.digest_id}; retry that one."
+    return f"It is {row.state}; only dead and failed deliveries can be tried again."

@@ -1,0 +1,153 @@
+"""E-mail over SMTP: one connection per message, an answer per recipient."""
+
+import asyncio
+import socket
+import ssl
+from dataclasses import replace
+from datetime import timedelta
+from email.utils import parseaddr
+
+from aiosmtplib import (
+    SMTP,
+    SMTPAuthenticationError,
+    SMTPException,
+    SMTPNotSupported,
+    SMTPRecipientRefused,
+    SMTPResponseException,
+)
+
+from services.notifier.domain.deliveries import Recipients
+from services.notifier.domain.destinations import Email
+from services.notifier.domain.outcomes import Outcome, Verdict
+
+_TIMEOUT_SECONDS = 10
+"""For each of the server's answers."""
+_TOTAL_SECONDS = 30
+"""For everything before the content."""
+
+REPEAT_AFTER_HANG = timedelta(seconds=30)
+REPEAT_AFTER_CUT = timedelta(seconds=1)
+
+_AT_ONCE = timedelta()
+
+
+class SmtpTransport:
+    """Sends to one list of recipients through one server."""
+
+    def __init__(self, email: Email, tls: ssl.SSLContext) -> None:
+        self._email = email
+        self._tls = tls
+        # aiosmtplib would ask the resolver for a full name, which may take seconds.
+        self._hostname = socket.gethostname()
+
+    async def send(self, rendered: bytes, recipients: Recipients | None) -> Outcome:
+        """Send one message to the recipients that are left."""
+        progress = recipients or Recipients(left=self._email.to)
+        client = SMTP(
+            hostname=self._email.host,
+            port=self._email.port,
+            timeout=_TIMEOUT_SECONDS,
+            local_hostname=self._hostname,
+            start_tls=self._email.starttls,
+            tls_context=self._tls if self._email.starttls else None,
+        )
+        try:
+            async with asyncio.timeout(_TOTAL_SECONDS):
+                progress, taken = await self._prepare(client, progress)
+            if not taken:
+                return _of_recipients(progress)
+        except SMTPNotSupported as error:
+            return _permanent("unsupported", error.message)
+        except SMTPResponseException as error:
+            return _refused(error)
+        except (SMTPException, OSError) as error:
+            # Nothing of the message has been sent yet.
+            return Outcome(
+                Verdict.TRANSIENT,
+                type(error).__name__,
+                "the server could not be reached or hung up",
+                lane_wait=_AT_ONCE,
+            )
+        else:
+            return await self._hand_over(client, rendered, progress, taken)
+        finally:
+            client.close()
+
+    async def close(self) -> None:
+        """Nothing is kept open."""
+
+    async def _prepare(
+        self, client: SMTP, progress: Recipients
+    ) -> tuple[Recipients, tuple[str, ...]]:
+        await client.connect()
+        if self._email.password is not None:
+            await client.login(self._email.username or "", self._email.password.get_secret_value())
+        await client.mail(parseaddr(self._email.sender)[1])
+        return await _offer(client, progress)
+
+    async def _hand_over(
+        self, client: SMTP, rendered: bytes, progress: Recipients, taken: tuple[str, ...]
+    ) -> Outcome:
+        try:
+            await client.data(rendered)
+        except SMTPResponseException as error:
+            undone = replace(progress, left=progress.left + taken)
+            return replace(_refused(error), recipients=undone)
+        except TimeoutError:
+            return _doubtful("timeout", "no answer in time", progress, taken, REPEAT_AFTER_HANG)
+        except (SMTPException, OSError):
+            return _doubtful(
+                "cut", "the connection ended without an answer", progress, taken, REPEAT_AFTER_CUT
+            )
+        return _of_recipients(replace(progress, reached=progress.reached + taken))
+
+
+async def _offer(client: SMTP, progress: Recipients) -> tuple[Recipients, tuple[str, ...]]:
+    """Name the recipients; returns who is still left or refused for good, and who is taken."""
+    taken: list[str] = []
+    left: list[str] = []
+    refused = list(progress.refused)
+    for address in progress.left:
+        try:
+            await client.rcpt(address)
+        except SMTPRecipientRefused as refusal:
+            if refusal.code >= 500:
+                refused.append(f"{address} ({refusal.code})")
+            else:
+                left.append(address)
+        else:
+            taken.append(address)
+    return replace(progress, left=tuple(left), refused=tuple(refused)), tuple(taken)
+
+
+def _of_recipients(progress: Recipients) -> Outcome:
+    if progress.left:
+        detail = f"put off by the server: {', '.join(progress.left)}"
+        return Outcome(Verdict.TRANSIENT, "4xx", detail, recipients=progress)
+    if progress.reached or progress.in_doubt:
+        return Outcome(Verdict.ACCEPTED, "250", "ok", recipients=progress)
+    detail = f"refused by the server: {', '.join(progress.refused)}"
+    return Outcome(Verdict.PERMANENT, "5xx", detail, recipients=progress)
+
+
+def _refused(error: SMTPResponseException) -> Outcome:
+    # What the server says about a sign-in may repeat what was sent.
+    said = "signing in failed" if isinstance(error, SMTPAuthenticationError) else error.message
+    if error.code >= 500:
+        return _permanent(str(error.code), said)
+    return Outcome(
+        Verdict.TRANSIENT, str(error.code), f"{error.code} {said[:200]}", lane_wait=_AT_ONCE
+    )
+
+
+def _permanent(code: str, said: str) -> Outcome:
+    return Outcome(Verdict.PERMANENT, code, f"{code} {said[:200]}")
+
+
+def _doubtful(
+    code: str, detail: str, progress: Recipients, taken: tuple[str, ...], wait: timedelta
+) -> Outcome:
+    doubtful = replace(progress, in_doubt=progress.in_doubt + taken)
+    return Outcome(
+        Verdict.UNKNOWN, code, detail, retry_after=wait, lane_wait=_AT_ONCE, recipients=doubtful
+    )

@@ -1,0 +1,240 @@
+"""What templates are filled with: plain, shortened texts in one language, in reading order."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from services.notifier.destinations.words import WORDS, Words
+from services.notifier.domain.contents import Digest, DigestLine, FailureNote, TestNote
+from services.notifier.domain.destinations import Language
+from shared.events.stock_alerts import AlertEvent, AlertLevel, StockAlert
+
+DAYS_OF_COVER = "days_of_cover"
+"""The kind of rule whose thresholds are days; all others count units."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A labelled fact, or an episode of a digest with the link to it."""
+
+    label: str
+    text: str
+    url: str = ""
+    level: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A message before its form: `level` names the colour, "" is neutral."""
+
+    title: str
+    level: str
+    lines: Sequence[Line]
+    link: str
+    url: str
+    paragraphs: Sequence[str] = field(default_factory=tuple)
+    more: str = ""
+    footer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Phrasing:
+    """How texts are put: language, zone, and what is done to texts that people have typed.
+
+    `clean` takes the meaning out of whatever the form would read as markup. `longest` is the
+    number of characters kept of a typed text.
+    """
+
+    language: Language
+    timezone: str
+    console_url: str
+    clean: Callable[[str], str]
+    longest: int = 200
+
+    @property
+    def words(self) -> Words:
+        """The phrases of the language."""
+        return WORDS[self.language]
+
+    def typed(self, text: str) -> str:
+        """Return a typed text, shortened and harmless."""
+        short = text if len(text) <= self.longest else text[: self.longest - 1].rstrip() + "…"
+        return self.clean(short)
+
+    def moment(self, instant: datetime) -> str:
+        """Return an instant on the destination's own clock."""
+        local = instant.astimezone(ZoneInfo(self.timezone))
+        return f"{local:%Y-%m-%d %H:%M} ({self.timezone})"
+
+    def duration(self, span: timedelta) -> str:
+        """Return a span in days, hours and minutes."""
+        minutes = max(0, int(span.total_seconds() // 60))
+        return self.words.duration.format(minutes // 1440, minutes // 60 % 24, minutes % 60)
+
+    def alert_url(self, alert: StockAlert) -> str:
+        """Return where the console shows an episode."""
+        return f"{self.console_url}/alerts/{alert.alert_id}"
+
+
+def notice_view(alert: StockAlert, phrasing: Phrasing, *, possible_duplicate: bool) -> View:
+    """Return the view of an alert message."""
+    words = phrasing.words
+    return View(
+        title=_title(alert, phrasing, possible_duplicate=possible_duplicate),
+        level=_colour(alert),
+        lines=[*_where(alert, phrasing), *_how_bad(alert, phrasing), *_since(alert, phrasing)],
+        link=words.details,
+        url=phrasing.alert_url(alert),
+        footer=words.footer,
+    )
+
+
+def _colour(alert: StockAlert) -> str:
+    return "" if alert.event is AlertEvent.RESOLVED else alert.level.value
+
+
+def _title(alert: StockAlert, phrasing: Phrasing, *, possible_duplicate: bool) -> str:
+    words = phrasing.words
+    level = words.levels[alert.level]
+    match alert.event:
+        case AlertEvent.OPENED:
+            head = level
+        case AlertEvent.LEVEL_CHANGED if alert.previous_level is not None:
+            head = f"{words.levels[alert.previous_level]} → {level}"
+        case _:
+            head = words.events[alert.event]
+    mark = words.mark.format(words.possible_duplicate) if possible_duplicate else ""
+    name = phrasing.typed(alert.sku_name or alert.sku)
+    return f"{mark}{words.mark.format(head)}#{alert.number} {name}"
+
+
+def _where(alert: StockAlert, phrasing: Phrasing) -> list[Line]:
+    words = phrasing.words
+    return [
+        Line(words.sku, phrasing.clean(alert.sku)),
+        Line(words.warehouse, phrasing.clean(alert.warehouse)),
+    ]
+
+
+def _how_bad(alert: StockAlert, phrasing: Phrasing) -> list[Line]:
+    words, facts = phrasing.words, alert.facts
+    stock = f"{facts.available:,} ({words.on_hand} {facts.on_hand:,}"
+    stock += f", {words.incoming} {facts.incoming:,})" if facts.incoming else ")"
+    lines = [Line(words.available, stock)]
+    if facts.threshold is not None:
+        unit = f" {words.days}" if alert.rule.kind == DAYS_OF_COVER else ""
+        lines.append(Line(words.threshold, f"{facts.threshold:,g}{unit}"))
+    if facts.days_of_cover is not None:
+        cover = f"{facts.days_of_cover:,.1f} {words.days}"
+        if facts.daily_sales is not None:
+            cover += f" ({words.daily_sales} {facts.daily_sales:,.1f})"
+        lines.append(Line(words.cover, cover))
+    return lines
+
+
+def _since(alert: StockAlert, phrasing: Phrasing) -> list[Line]:
+    words = phrasing.words
+    lines = [Line(words.since, phrasing.moment(alert.opened_at))]
+    if alert.event is AlertEvent.RESOLVED:
+        lines.append(Line(words.lasted, phrasing.duration(alert.occurred_at - alert.opened_at)))
+    lines.append(Line(words.rule, phrasing.typed(_rule_name(alert, phrasing.language))))
+    if alert.acknowledged_by is not None:
+        lines.append(Line(words.acknowledged_by, phrasing.typed(alert.acknowledged_by)))
+    if alert.note:
+        lines.append(Line(words.note, phrasing.typed(alert.note)))
+    if alert.event in {AlertEvent.OPENED, AlertEvent.LEVEL_CHANGED}:
+        lines.append(Line(words.advice, words.advice_by_level[alert.level]))
+    return lines
+
+
+def _rule_name(alert: StockAlert, language: Language) -> str:
+    names = alert.rule.name
+    return names.get(language) or next(iter(names.values()), alert.rule.id)
+
+
+def digest_view(
+    digest: Digest, phrasing: Phrasing, *, shown: int, possible_duplicate: bool
+) -> View:
+    """Return the view of a digest with its first `shown` lines."""
+    words = phrasing.words
+    mark = words.mark.format(words.possible_duplicate) if possible_duplicate else ""
+    worst = next((level for level in _WORST_FIRST if digest.opened.get(level)), None)
+    counts = [
+        f"{words.levels[level]} {digest.opened[level]:,}"
+        for level in _WORST_FIRST
+        if digest.opened.get(level)
+    ]
+    changes = [
+        f"{words.events[event]} {count:,}" for event, count in digest.changes.items() if count
+    ]
+    paragraphs = [words.digest_reason]
+    if counts:
+        opened = words.events[AlertEvent.OPENED]
+        paragraphs.append(f"{opened}{words.colon}{_listed(counts)}")
+    if changes:
+        paragraphs.append(f"{words.changes}{words.colon}{_listed(changes)}")
+    unlisted = digest.episodes - shown
+    return View(
+        title=mark + words.digest.format(f" {digest.total:,} ").replace("  ", " "),
+        level="" if worst is None else worst.value,
+        lines=[_digest_line(line, phrasing) for line in digest.lines[:shown]],
+        link=words.all_alerts,
+        url=f"{phrasing.console_url}/alerts",
+        paragraphs=paragraphs,
+        more=words.more_lines.format(f"{unlisted:,}") if unlisted > 0 else "",
+        footer=words.footer,
+    )
+
+
+_WORST_FIRST = (AlertLevel.OUT, AlertLevel.URGENT, AlertLevel.WATCH)
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " · ".join(parts)
+
+
+def _digest_line(line: DigestLine, phrasing: Phrasing) -> Line:
+    words, alert = phrasing.words, line.alert
+    resolved = alert.event is AlertEvent.RESOLVED
+    label = words.events[AlertEvent.RESOLVED] if resolved else words.levels[alert.level]
+    if line.duplicate_possible:
+        label = f"{words.possible_duplicate} · {label}"
+    name = phrasing.typed(alert.sku_name or alert.sku)
+    warehouse = phrasing.typed(alert.warehouse)
+    text = f"#{alert.number} {name} · {words.available} {alert.facts.available:,} · {warehouse}"
+    return Line(label, text, phrasing.alert_url(alert), _colour(alert))
+
+
+def test_view(note: TestNote, phrasing: Phrasing) -> View:
+    """Return the view of a test message."""
+    words = phrasing.words
+    body = words.test_body.format(
+        phrasing.typed(note.asked_by), phrasing.typed(note.destination_name)
+    )
+    return View(
+        words.test_head, "", (), words.all_alerts, f"{phrasing.console_url}/alerts", (body,)
+    )
+
+
+def failure_view(note: FailureNote, phrasing: Phrasing, *, possible_duplicate: bool) -> View:
+    """Return the view of a note about a destination that refuses messages."""
+    words = phrasing.words
+    mark = words.mark.format(words.possible_duplicate) if possible_duplicate else ""
+    paragraphs = [
+        words.failure_body.format(
+            phrasing.typed(note.destination_name),
+            phrasing.typed(note.destination),
+            phrasing.typed(note.detail),
+        )
+    ]
+    if note.alert_number is not None:
+        paragraphs.append(words.failure_alert.format(note.alert_number))
+    return View(
+        mark + words.failure_head,
+        AlertLevel.URGENT.value,
+        (),
+        words.all_alerts,
+        f"{phrasing.console_url}/alerts",
+        tuple(paragraphs),
+    )

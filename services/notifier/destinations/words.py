@@ -1,0 +1,151 @@
+"""The phrases of messages, one set per language."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.notifier.domain.destinations import Language
+from shared.events.stock_alerts import AlertEvent, AlertLevel
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Everything a template says that is not data; `{}` takes what belongs in between."""
+
+    levels: Mapping[AlertLevel, str]
+    events: Mapping[AlertEvent, str]
+    """For heads and counts; what was opened is called by its level."""
+    mark: str
+    """In front of a number, name or label: brackets, as `{}`."""
+    possible_duplicate: str
+    item: str
+    sku: str
+    warehouse: str
+    available: str
+    on_hand: str
+    incoming: str
+    threshold: str
+    cover: str
+    daily_sales: str
+    days: str
+    since: str
+    lasted: str
+    rule: str
+    acknowledged_by: str
+    note: str
+    advice: str
+    advice_by_level: Mapping[AlertLevel, str]
+    duration: str
+    """Days, hours, minutes."""
+    colon: str
+    details: str
+    all_alerts: str
+    digest: str
+    digest_reason: str
+    changes: str
+    more_lines: str
+    test_head: str
+    test_body: str
+    failure_head: str
+    failure_body: str
+    failure_alert: str
+    footer: str
+
+
+_CHINESE = Words(
+    levels={AlertLevel.WATCH: "关注", AlertLevel.URGENT: "紧急", AlertLevel.OUT: "断货"},
+    events={
+        AlertEvent.OPENED: "新预警",
+        AlertEvent.LEVEL_CHANGED: "级别变化",
+        AlertEvent.ACKNOWLEDGED: "已接单",
+        AlertEvent.RESOLVED: "已恢复",
+    },
+    mark="【{}】",
+    possible_duplicate="可能重复",
+    item="商品",
+    sku="SKU",
+    warehouse="仓库",
+    available="可用库存",
+    on_hand="在手",
+    incoming="在途",
+    threshold="阈值",
+    cover="可售天数",
+    daily_sales="日均销量",
+    days="天",
+    since="开始时间",
+    lasted="持续",
+    rule="规则",
+    acknowledged_by="接单人",
+    note="备注",
+    advice="建议",
+    advice_by_level={
+        AlertLevel.OUT: "立即补货或从其他仓库调拨；到货前停止或下调各渠道的可售数量。",
+        AlertLevel.URGENT: "今天下单，或加急在途的采购单。",
+        AlertLevel.WATCH: "安排补货，并留意销量。",
+    },
+    duration="{} 天 {} 小时 {} 分",
+    colon="：",
+    details="查看详情",
+    all_alerts="查看全部预警",
+    digest="汇总{}条库存消息",
+    digest_reason="消息超过每分钟上限，合并为一条；最严重的在前。",
+    changes="变化",
+    more_lines="……另有 {} 个预警未列出",
+    test_head="测试消息",
+    test_body="{} 测试了通知渠道“{}”。能看到这条消息，说明渠道可用。",
+    failure_head="通知渠道失效",
+    failure_body="渠道“{}”（{}）拒收消息，已停止重试：{}",
+    failure_alert="未送达的预警：#{}",
+    footer="由 Lowtide 自动发送，请勿回复。",
+)
+
+_ENGLISH = Words(
+    levels={AlertLevel.WATCH: "Watch", AlertLevel.URGENT: "Urgent", AlertLevel.OUT: "Out of stock"},
+    events={
+        AlertEvent.OPENED: "New alert",
+        AlertEvent.LEVEL_CHANGED: "Level changed",
+        AlertEvent.ACKNOWLEDGED: "Acknowledged",
+        AlertEvent.RESOLVED: "Resolved",
+    },
+    mark="[{}] ",
+    possible_duplicate="Possible duplicate",
+    item="Item",
+    sku="SKU",
+    warehouse="Warehouse",
+    available="Available",
+    on_hand="on hand",
+    incoming="incoming",
+    threshold="Threshold",
+    cover="Days of cover",
+    daily_sales="sold a day",
+    days="days",
+    since="Since",
+    lasted="Lasted",
+    rule="Rule",
+    acknowledged_by="Acknowledged by",
+    note="Note",
+    advice="What to do",
+    advice_by_level={
+        AlertLevel.OUT: (
+            "Reorder now or transfer from another warehouse; until it arrives, stop selling or "
+            "lower what the channels may sell."
+        ),
+        AlertLevel.URGENT: "Order today, or expedite what is on the way.",
+        AlertLevel.WATCH: "Plan the next order and keep an eye on sales.",
+    },
+    duration="{} d {} h {} min",
+    colon=": ",
+    details="Open in the console",
+    all_alerts="All alerts",
+    digest="Summary of {} stock notices",
+    digest_reason="More than the limit per minute, so merged into one; the worst come first.",
+    changes="Changes",
+    more_lines="… and {} more not listed",
+    test_head="Test message",
+    test_body='{} tested the destination "{}". If you can read this, it works.',
+    failure_head="A destination refuses messages",
+    failure_body='Destination "{}" ({}) refused a message for good: {}',
+    failure_alert="Alert not delivered: #{}",
+    footer="Sent automatically by Lowtide; replies are not read.",
+)
+
+WORDS: Mapping[Language, Words] = {Language.CHINESE: _CHINESE, Language.ENGLISH: _ENGLISH}

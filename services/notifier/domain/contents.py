@@ -1,0 +1,53 @@
+"""What messages say beside alerts: digests, and notes of the notifier's own."""
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.events.stock_alerts import AlertEvent, AlertLevel, StockAlert
+
+DIGEST_LINES = 40
+"""Alerts kept for a digest's lines, the worst first: more than fit into 4,096 bytes."""
+
+
+class DigestLine(BaseModel):
+    """An episode of a digest at the newest of the revisions merged."""
+
+    model_config = ConfigDict(frozen=True)
+
+    alert: StockAlert
+    duplicate_possible: bool = False
+
+
+class Digest(BaseModel):
+    """Many notices in one message.
+
+    `opened` counts first notices by level, `changes` the others by event; `total` is both.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    total: int
+    opened: dict[AlertLevel, int]
+    changes: dict[AlertEvent, int]
+    episodes: int
+    lines: tuple[DigestLine, ...]
+
+
+class TestNote(BaseModel):
+    """A person tries whether a destination can be reached."""
+
+    __test__ = False  # not a test case
+    model_config = ConfigDict(frozen=True)
+
+    destination_name: str
+    asked_by: str
+
+
+class FailureNote(BaseModel):
+    """A destination refused a message for good."""
+
+    model_config = ConfigDict(frozen=True)
+
+    destination: str
+    destination_name: str
+    detail: str
+    alert_number: int | None = None

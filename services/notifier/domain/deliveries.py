@@ -1,0 +1,112 @@
+"""A delivery: one message for one destination, and the states a person asks about.
+
+waiting ─▶ sending ─▶ sent
+   ▲  ╲        │ ╲
+   │   ╲       │  ╲─▶ dead        failed for good; a person may have it tried again
+   │    ╲      ▼   ╲▶ suppressed  not sent on purpose; the reason says why
+   └─── failed (will be tried again)
+waiting, failed ─▶ merged         into a digest, which it names
+waiting, failed ─▶ superseded     a newer revision of the episode tells more
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from shared.events.stock_alerts import AlertEvent, AlertLevel, StockAlert
+
+
+class State(StrEnum):
+    """Where a delivery stands."""
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    DEAD = "dead"
+    MERGED = "merged"
+    SUPPRESSED = "suppressed"
+    SUPERSEDED = "superseded"
+
+
+class Kind(StrEnum):
+    """What a delivery is to its reader."""
+
+    FIRST = "first"
+    """The first that a destination hears of an episode."""
+    CHANGE = "change"
+    DIGEST = "digest"
+    TEST = "test"
+    META = "meta"
+    """About the notifier itself: a destination that no longer takes messages."""
+
+
+class Reason(StrEnum):
+    """Why a delivery is where it is; more words may follow after a colon."""
+
+    NO_ROUTE = "no_route"
+    NEVER_ANNOUNCED = "never_announced"
+    OUTCOME_UNKNOWN = "outcome_unknown"
+    NEWER_REVISION = "newer_revision"
+    GAVE_UP = "gave_up"
+    REFUSED = "refused"
+    UNRENDERABLE = "unrenderable"
+    SOME_RECIPIENTS_REFUSED = "some_recipients_refused"
+
+
+_KIND_RANK = {Kind.TEST: 0, Kind.META: 0, Kind.FIRST: 1, Kind.CHANGE: 2, Kind.DIGEST: 3}
+_LEVEL_RANK = {AlertLevel.OUT: 0, AlertLevel.URGENT: 1, AlertLevel.WATCH: 2}
+
+
+def priority(kind: Kind, level: AlertLevel | None = None) -> int:
+    """Return the place in the queue, lowest first: kind, then how bad it is."""
+    return 10 * _KIND_RANK[kind] + (0 if level is None else _LEVEL_RANK[level])
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """A delivery to be recorded for one revision of an episode.
+
+    `destination` is None when no route wanted the alert.
+    """
+
+    alert: StockAlert
+    destination: str | None
+    kind: Kind
+    state: State
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipients:
+    """How far an e-mail has come, by address; each is in exactly one of these.
+
+    `refused` has the server's answer behind each address.
+    """
+
+    left: tuple[str, ...]
+    reached: tuple[str, ...] = ()
+    in_doubt: tuple[str, ...] = ()
+    """The server may have taken the message for them."""
+    refused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A delivery as its sender takes it up.
+
+    `content` is the message's JSON: a StockAlert, a Digest or a note, by kind. `attempts` counts
+    the present one. `recipients` is None before an e-mail's first attempt and for WeCom.
+    """
+
+    id: UUID
+    kind: Kind
+    alert_id: UUID | None
+    alert_number: int | None
+    event: AlertEvent | None
+    content: str
+    attempts: int
+    duplicate_possible: bool
+    has_first: bool
+    recipients: Recipients | None = None
+    traceparent: str | None = None

@@ -1,0 +1,48 @@
+"""Which destinations an alert is for, by level, labels and rule."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from shared.events.stock_alerts import AlertLevel, StockAlert
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A way to a destination; an empty condition is met by every alert."""
+
+    id: str
+    destination: str
+    levels: frozenset[AlertLevel] = frozenset()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    rules: frozenset[str] = frozenset()
+    enabled: bool = True
+
+    def matches(self, alert: StockAlert) -> bool:
+        """Return whether the alert meets every condition."""
+        return (
+            self.enabled
+            and (not self.levels or alert.level in self.levels)
+            and (not self.rules or alert.rule.id in self.rules)
+            and all(alert.labels.get(name) == value for name, value in self.labels.items())
+        )
+
+
+class RoutingTable:
+    """The routes and enabled destinations at one moment.
+
+    A destination without any route receives everything: a message too many is noticed, one that
+    never came is not. A disabled route counts as a route.
+    """
+
+    def __init__(self, destinations: Sequence[str], routes: Iterable[Route]) -> None:
+        self.destinations = tuple(destinations)
+        enabled = set(destinations)
+        self._routes = [route for route in routes if route.destination in enabled]
+        routed = {route.destination for route in self._routes}
+        self._unrouted = frozenset(enabled - routed)
+
+    def wanted_by(self, alert: StockAlert) -> frozenset[str]:
+        """Return the destinations that want an alert."""
+        return self._unrouted | {
+            route.destination for route in self._routes if route.matches(alert)
+        }

@@ -1,0 +1,81 @@
+"""The notifier on one screen: how an alert becomes messages.
+
+    consume:  read → look up what is known → decide who is told → record → wake the senders
+    send:     take up → render → record the attempt → send → judge → record what became of it
+
+The first line is a batch of this module, in one transaction with the consumer's position. The
+second is a turn of `sending.lane`, one lane per destination, in two transactions around the
+message: what lies between them is an unknown outcome to whoever finds it (`domain.outcomes`).
+How many messages go singly and when the rest is merged is decided in `domain.limits`.
+"""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+from typing_extensions import override
+
+from services.notifier.domain.announcements import Known, deliveries_of
+from services.notifier.domain.deliveries import Kind, NewDelivery, State
+from services.notifier.domain.routes import RoutingTable
+from services.notifier.inbound import stock_alerts
+from services.notifier.inbound.stock_alerts import Incoming
+from services.notifier.store import configuration, intake
+from services.notifier.store.intake import KnownByAlert, Recorded
+from services.notifier.store.wakeups import wake_senders
+from shared.kafka.handler import Batch, Claim, Handler
+from shared.kafka.messages import Outgoing
+
+
+class StockAlerts(Handler):
+    """Works the batches of `stock.alerts`; keeps nothing in memory between them."""
+
+    @override
+    async def claim(
+        self, connection: AsyncConnection, claims: Sequence[Claim]
+    ) -> Sequence[Outgoing]:
+        return ()
+
+    @override
+    async def handle(self, connection: AsyncConnection, batch: Batch) -> Sequence[Outgoing]:
+        incoming = stock_alerts.read(batch)
+        if incoming:
+            table = await configuration.routing_table(connection)
+            known = await intake.known(connection, {each.alert.alert_id for each in incoming})
+            rows = decide(incoming, table, known)
+            await intake.record(connection, rows)
+            new = [row.delivery for row in rows]
+            await intake.supersede_older(connection, new)
+            await wake_senders(connection, _waiting_for(new))
+        return ()
+
+    @override
+    def committed(self, batch: Batch) -> None:
+        """Nothing was staged."""
+
+    @override
+    def release(self, partitions: Collection[int]) -> None:
+        """Nothing is kept."""
+
+
+def decide(
+    incoming: Sequence[Incoming], table: RoutingTable, known: KnownByAlert
+) -> list[Recorded]:
+    """Return the deliveries of a batch; `known` follows what the batch itself decides."""
+    rows: list[Recorded] = []
+    for alert, traceparent in incoming:
+        before = known.setdefault(alert.alert_id, {})
+        for delivery in deliveries_of(alert, table, before):
+            rows.append(Recorded(delivery, traceparent))
+            if delivery.state is not State.SUPERSEDED:
+                former = before.get(delivery.destination)
+                announced = delivery.kind is Kind.FIRST or (former is not None and former.announced)
+                before[delivery.destination] = Known(alert.revision, announced)
+    return rows
+
+
+def _waiting_for(new: Sequence[NewDelivery]) -> set[str]:
+    return {
+        each.destination
+        for each in new
+        if each.destination is not None and each.state is State.WAITING
+    }

@@ -1,0 +1,26 @@
+"""Configuration of the notifier beyond what all services share."""
+
+from pydantic import SecretStr
+
+from shared.errors import LowtideError
+from shared.settings import Settings
+
+
+class NotSet(LowtideError):  # noqa: N818 - a state, not a mistake
+    """A setting without which this role cannot work is missing."""
+
+
+class NotifierSettings(Settings):
+    """Environment variables, prefix `LOWTIDE_`."""
+
+    wecom_url: str = "https://qyapi.weixin.qq.com"
+    """Where group bots are reached unless a destination names another address."""
+
+    def required_secret_key(self) -> SecretStr:
+        """Return the key for secrets at rest. Raises NotSet."""
+        if self.secret_key is None:
+            raise NotSet(
+                "LOWTIDE_SECRET_KEY is not set; make one with: python -c "
+                '"from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
+            )
+        return self.secret_key

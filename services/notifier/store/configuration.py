@@ -1,0 +1,176 @@
+"""Destinations and routes as stored; the secret part of a destination is sealed."""
+
+import json
+from collections.abc import Sequence
+from typing import assert_never
+
+from pydantic import SecretStr
+from sqlalchemy import RowMapping, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.notifier.domain.destinations import (
+    Destination,
+    DestinationKind,
+    Email,
+    Language,
+    WecomBot,
+)
+from services.notifier.domain.routes import Route, RoutingTable
+from services.notifier.store.secrets import Vault
+from services.notifier.store.wakeups import wake_senders
+from shared.database.engine import causes
+from shared.errors import LowtideError
+from shared.events.stock_alerts import AlertLevel
+
+_PUT_DESTINATION = text("""
+INSERT INTO destination (id, kind, name, language, timezone, enabled, settings, secret, lane)
+VALUES (:id, :kind, :name, :language, :timezone, :enabled, CAST(:settings AS jsonb), :secret, :lane)
+ON CONFLICT (id) DO UPDATE
+SET kind = excluded.kind, name = excluded.name, language = excluded.language,
+    timezone = excluded.timezone, enabled = excluded.enabled, settings = excluded.settings,
+    secret = excluded.secret, lane = excluded.lane, version = destination.version + 1,
+    updated_at = now()
+RETURNING version
+""")
+
+_DESTINATIONS = text("SELECT * FROM destination ORDER BY id")
+_DESTINATION = text("SELECT * FROM destination WHERE id = :id")
+_ENABLED = text("SELECT id FROM destination WHERE enabled ORDER BY id")
+
+_PUT_ROUTE = text("""
+INSERT INTO route (id, destination, levels, labels, rules, enabled)
+VALUES (:id, :destination, :levels, CAST(:labels AS jsonb), :rules, :enabled)
+ON CONFLICT (id) DO UPDATE
+SET destination = excluded.destination, levels = excluded.levels, labels = excluded.labels,
+    rules = excluded.rules, enabled = excluded.enabled, updated_at = now()
+RETURNING xmax = 0 AS created
+""")
+
+_FOREIGN_KEY = "23503"
+
+_ROUTES = text("SELECT * FROM route ORDER BY id")
+
+
+class NoDestination(LowtideError):  # noqa: N818 - a state, not a mistake
+    """A route leads to a destination that does not exist."""
+
+
+class LaneTaken(LowtideError):  # noqa: N818 - a state, not a mistake
+    """Another destination has this bot key already: they would share its limit unknowingly."""
+
+
+async def put_destination(
+    connection: AsyncConnection, destination: Destination, vault: Vault
+) -> bool:
+    """Store a destination; returns whether it is new. Raises LaneTaken."""
+    settings, secret = _parts(destination.address)
+    parameters = {
+        "id": destination.id,
+        "kind": destination.kind.value,
+        "name": destination.name,
+        "language": destination.language.value,
+        "timezone": destination.timezone,
+        "enabled": destination.enabled,
+        "settings": json.dumps(settings, ensure_ascii=False),
+        "secret": None if secret is None else vault.seal(secret),
+        "lane": destination.lane,
+    }
+    try:
+        version = await connection.scalar(_PUT_DESTINATION, parameters)
+    except IntegrityError as error:
+        if any("destination_lane" in str(cause) for cause in causes(error)):
+            raise LaneTaken("another destination has this key") from None
+        raise
+    await wake_senders(connection)
+    return bool(version == 1)
+
+
+def _parts(address: WecomBot | Email) -> tuple[dict[str, object], SecretStr | None]:
+    match address:
+        case WecomBot(key=key, url=url):
+            return {"url": url}, key
+        case Email():
+            settings: dict[str, object] = {
+                "to": list(address.to),
+                "sender": address.sender,
+                "host": address.host,
+                "port": address.port,
+                "username": address.username,
+                "starttls": address.starttls,
+            }
+            return settings, address.password
+        case _:
+            assert_never(address)
+
+
+async def destinations(connection: AsyncConnection, vault: Vault) -> list[Destination]:
+    """Return all destinations by id."""
+    rows = await connection.execute(_DESTINATIONS)
+    return [_destination(row, vault) for row in rows.mappings()]
+
+
+async def destination(connection: AsyncConnection, id_: str, vault: Vault) -> Destination | None:
+    """Return one destination with its secret. Raises Unreadable without the key."""
+    row = (await connection.execute(_DESTINATION, {"id": id_})).mappings().one_or_none()
+    return None if row is None else _destination(row, vault)
+
+
+def _destination(row: RowMapping, vault: Vault) -> Destination:
+    settings = row["settings"]
+    secret = None if row["secret"] is None else vault.open(row["secret"])
+    address: WecomBot | Email
+    match DestinationKind(row["kind"]):
+        case DestinationKind.WECOM_BOT:
+            address = WecomBot(key=secret or SecretStr(""), url=settings["url"])
+        case DestinationKind.EMAIL:
+            address = Email(**{**settings, "to": tuple(settings["to"])}, password=secret)
+    return Destination(
+        id=row["id"],
+        name=row["name"],
+        language=Language(row["language"]),
+        timezone=row["timezone"],
+        enabled=row["enabled"],
+        address=address,
+        version=row["version"],
+    )
+
+
+async def put_route(connection: AsyncConnection, route: Route) -> bool:
+    """Store a route; returns whether it is new. Raises NoDestination."""
+    parameters = {
+        "id": route.id,
+        "destination": route.destination,
+        "levels": sorted(route.levels),
+        "labels": json.dumps(dict(route.labels), ensure_ascii=False),
+        "rules": sorted(route.rules),
+        "enabled": route.enabled,
+    }
+    try:
+        return bool(await connection.scalar(_PUT_ROUTE, parameters))
+    except IntegrityError as error:
+        if any(getattr(cause, "sqlstate", None) == _FOREIGN_KEY for cause in causes(error)):
+            raise NoDestination(route.destination) from None
+        raise
+
+
+async def routes(connection: AsyncConnection) -> list[Route]:
+    """Return all routes by id."""
+    rows: Sequence[RowMapping] = (await connection.execute(_ROUTES)).mappings().all()
+    return [
+        Route(
+            id=row["id"],
+            destination=row["destination"],
+            levels=frozenset(AlertLevel(level) for level in row["levels"]),
+            labels=row["labels"],
+            rules=frozenset(row["rules"]),
+            enabled=row["enabled"],
+        )
+        for row in rows
+    ]
+
+
+async def routing_table(connection: AsyncConnection) -> RoutingTable:
+    """Return what decides where alerts go, as of now."""
+    enabled = (await connection.scalars(_ENABLED)).all()
+    return RoutingTable(list(enabled), await routes(connection))

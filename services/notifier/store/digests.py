@@ -1,0 +1,150 @@
+"""Merging: everything that waits for a destination becomes one digest, set by set."""
+
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.notifier.domain.contents import DIGEST_LINES, Digest, DigestLine, FailureNote
+from services.notifier.domain.deliveries import Kind, priority
+from services.notifier.store.wakeups import wake_senders
+from shared.events.stock_alerts import AlertEvent, AlertLevel, StockAlert
+
+_MERGE = text("""
+UPDATE delivery SET state = 'merged', digest_id = :digest, next_at = NULL
+WHERE destination = :destination AND state IN ('waiting', 'failed') AND kind IN ('first', 'change')
+""")
+
+_COUNTS = text("""
+SELECT kind, level, event, count(*) AS amount
+FROM delivery WHERE digest_id = :digest
+GROUP BY kind, level, event
+""")
+
+_EPISODES = text("SELECT count(DISTINCT alert_id) FROM delivery WHERE digest_id = :digest")
+
+# Each episode once, at its newest revision; the worst first, those that are over last.
+_LINES = text("""
+SELECT content, duplicate_possible
+FROM (SELECT DISTINCT ON (alert_id) event, level, alert_number, content,
+             bool_or(duplicate_possible) OVER (PARTITION BY alert_id) AS duplicate_possible
+      FROM delivery WHERE digest_id = :digest
+      ORDER BY alert_id, revision DESC) AS newest
+ORDER BY event = 'resolved',
+         CASE level WHEN 'out' THEN 0 WHEN 'urgent' THEN 1 ELSE 2 END,
+         (CAST(content AS json) -> 'facts' ->> 'available')::bigint,
+         alert_number
+LIMIT :lines
+""")
+
+_CREATE = text("""
+INSERT INTO delivery (id, kind, destination, state, priority, content, has_first, recorded_at)
+SELECT :digest, 'digest', :destination, 'waiting', :priority, :content, :has_first,
+       min(recorded_at)
+FROM delivery WHERE digest_id = :digest
+""")
+
+_OTHER_DESTINATION = text("""
+SELECT d.id
+FROM destination AS d LEFT JOIN lease AS l ON l.destination = d.id
+WHERE d.enabled AND d.id <> :failed
+ORDER BY coalesce(l.failures, 0), d.id
+LIMIT 1
+""")
+
+_NOTE = text("""
+INSERT INTO delivery (kind, destination, state, priority, content, recorded_at, request_key)
+VALUES ('meta', :destination, 'waiting', :priority, :content, :now, :request_key)
+ON CONFLICT (request_key) DO NOTHING
+RETURNING id
+""")
+
+_NOTE_EVERY_SECONDS = 600
+"""One note about a destination and cause in ten minutes: a wrong key fails everything."""
+
+
+_NEW_ID = text("SELECT uuidv7()")
+
+
+class Merged(NamedTuple):
+    """A new digest, and how much went into it."""
+
+    digest: UUID
+    firsts: int
+    changes: int
+
+
+async def merge(connection: AsyncConnection, destination: str) -> Merged | None:
+    """Merge all notices that wait for a destination into a new digest that waits in their place.
+
+    Every merged delivery names the digest. Returns None when nothing waited any more.
+    """
+    digest: UUID = (await connection.execute(_NEW_ID)).scalar_one()
+    result = await connection.execute(_MERGE, {"destination": destination, "digest": digest})
+    if result.rowcount == 0:
+        return None
+    content = await _content(connection, digest)
+    firsts = sum(content.opened.values())
+    await connection.execute(
+        _CREATE,
+        {
+            "digest": digest,
+            "destination": destination,
+            "priority": priority(Kind.DIGEST),
+            "content": content.model_dump_json(),
+            "has_first": firsts > 0,
+        },
+    )
+    return Merged(digest, firsts, content.total - firsts)
+
+
+async def _content(connection: AsyncConnection, digest: UUID) -> Digest:
+    opened: dict[AlertLevel, int] = {}
+    changes: dict[AlertEvent, int] = {}
+    for row in await connection.execute(_COUNTS, {"digest": digest}):
+        if row.kind == Kind.FIRST:
+            level = AlertLevel(row.level)
+            opened[level] = opened.get(level, 0) + row.amount
+        else:
+            event = AlertEvent(row.event)
+            changes[event] = changes.get(event, 0) + row.amount
+    lines = await connection.execute(_LINES, {"digest": digest, "lines": DIGEST_LINES})
+    return Digest(
+        total=sum(opened.values()) + sum(changes.values()),
+        opened=opened,
+        changes=changes,
+        episodes=await connection.scalar(_EPISODES, {"digest": digest}) or 0,
+        lines=tuple(
+            DigestLine(
+                alert=StockAlert.model_validate_json(row.content),
+                duplicate_possible=row.duplicate_possible,
+            )
+            for row in lines
+        ),
+    )
+
+
+async def note_failure(
+    connection: AsyncConnection, note: FailureNote, code: str, now: datetime
+) -> bool:
+    """Tell another destination that one refuses messages; False when there is none or it knows."""
+    other = await connection.scalar(_OTHER_DESTINATION, {"failed": note.destination})
+    if other is None:
+        return False
+    bucket = int(now.timestamp()) // _NOTE_EVERY_SECONDS
+    created = await connection.scalar(
+        _NOTE,
+        {
+            "destination": other,
+            "priority": priority(Kind.META),
+            "content": note.model_dump_json(),
+            "now": now,
+            "request_key": f"meta:{note.destination}:{code}:{bucket}",
+        },
+    )
+    if created is None:
+        return False
+    await wake_senders(connection, [other])
+    return True

@@ -1,0 +1,109 @@
+"""What the consumer writes: one delivery row per revision, destination and episode."""
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.notifier.domain.announcements import Known
+from services.notifier.domain.deliveries import Kind, NewDelivery, Reason, State, priority
+
+_KNOWN = text("""
+SELECT alert_id, destination, max(revision) AS newest, bool_or(kind = 'first') AS announced
+FROM delivery
+WHERE alert_id = ANY(CAST(:alert_ids AS uuid[]))
+GROUP BY alert_id, destination
+""")
+
+_RECORD = text("""
+INSERT INTO delivery (kind, alert_id, alert_number, revision, event, level, destination, state,
+                      reason, priority, content, recorded_at, traceparent)
+SELECT *
+FROM unnest(CAST(:kind AS text[]), CAST(:alert_id AS uuid[]), CAST(:alert_number AS bigint[]),
+            CAST(:revision AS int[]), CAST(:event AS text[]), CAST(:level AS text[]),
+            CAST(:destination AS text[]), CAST(:state AS text[]), CAST(:reason AS text[]),
+            CAST(:priority AS smallint[]), CAST(:content AS text[]),
+            CAST(:recorded_at AS timestamptz[]), CAST(:traceparent AS text[]))
+ON CONFLICT (alert_id, revision, destination) WHERE alert_id IS NOT NULL DO NOTHING
+""")
+
+# A first notice is never dropped for a newer revision: it is what announces the episode.
+_SUPERSEDE = text(f"""
+UPDATE delivery AS d
+SET state = 'superseded', next_at = NULL, reason = '{Reason.NEWER_REVISION}: ' || n.revision
+FROM (SELECT alert_id, destination, max(revision) AS revision
+      FROM unnest(CAST(:alert_id AS uuid[]), CAST(:destination AS text[]),
+                  CAST(:revision AS int[])) AS u (alert_id, destination, revision)
+      GROUP BY alert_id, destination) AS n
+WHERE d.alert_id = n.alert_id AND d.destination = n.destination AND d.revision < n.revision
+  AND d.kind = 'change' AND d.state IN ('waiting', 'failed')
+""")  # noqa: S608 - the reason is ours
+
+
+class Recorded(NamedTuple):
+    """A new delivery and the trace of the message it comes from."""
+
+    delivery: NewDelivery
+    traceparent: str | None
+
+
+KnownByAlert = dict[UUID, dict[str | None, Known]]
+"""What is recorded of episodes, by destination (None: no route)."""
+
+
+async def known(connection: AsyncConnection, alert_ids: Collection[UUID]) -> KnownByAlert:
+    """Return what is recorded of some episodes."""
+    found: KnownByAlert = {}
+    for row in await connection.execute(_KNOWN, {"alert_ids": list(alert_ids)}):
+        found.setdefault(row.alert_id, {})[row.destination] = Known(row.newest, row.announced)
+    return found
+
+
+async def record(connection: AsyncConnection, rows: Sequence[Recorded]) -> None:
+    """Record deliveries; those that exist are left as they are."""
+    if not rows:
+        return
+    # By alert, so that two consumers (or a consumer and a sender) lock in the same order.
+    ordered = sorted(
+        rows, key=lambda row: (row.delivery.alert.alert_id, row.delivery.alert.revision)
+    )
+    alerts = [row.delivery.alert for row in ordered]
+    deliveries = [row.delivery for row in ordered]
+    await connection.execute(
+        _RECORD,
+        {
+            "kind": [each.kind.value for each in deliveries],
+            "alert_id": [alert.alert_id for alert in alerts],
+            "alert_number": [alert.number for alert in alerts],
+            "revision": [alert.revision for alert in alerts],
+            "event": [alert.event.value for alert in alerts],
+            "level": [alert.level.value for alert in alerts],
+            "destination": [each.destination for each in deliveries],
+            "state": [each.state.value for each in deliveries],
+            "reason": [each.reason for each in deliveries],
+            "priority": [priority(each.kind, each.alert.level) for each in deliveries],
+            "content": [alert.model_dump_json() for alert in alerts],
+            "recorded_at": [alert.recorded_at for alert in alerts],
+            "traceparent": [row.traceparent for row in ordered],
+        },
+    )
+
+
+async def supersede_older(connection: AsyncConnection, newer: Sequence[NewDelivery]) -> None:
+    """Withdraw changes that wait while a newer revision for the same destination is there."""
+    changes = [
+        each
+        for each in newer
+        if each.kind is Kind.CHANGE and each.state is State.WAITING and each.alert.revision > 1
+    ]
+    if changes:
+        await connection.execute(
+            _SUPERSEDE,
+            {
+                "alert_id": [each.alert.alert_id for each in changes],
+                "destination": [each.destination for each in changes],
+                "revision": [each.alert.revision for each in changes],
+            },
+        )

@@ -1,0 +1,222 @@
+"""What people ask of deliveries: lists, one with its attempts, sums, another try."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.notifier.domain.contents import TestNote
+from services.notifier.domain.deliveries import Kind, Reason, Recipients, State, priority
+from services.notifier.store.queue import read_recipients
+from services.notifier.store.wakeups import wake_senders
+
+_COLUMNS = """
+d.id, d.kind, d.alert_id, d.alert_number, d.revision, d.event, d.level, d.destination, d.state,
+d.reason, d.digest_id, d.attempts, d.duplicate_possible, d.recipients, d.next_at, d.recorded_at,
+d.created_at, d.sent_at"""
+
+_PAGE = text(f"""
+SELECT {_COLUMNS}
+FROM delivery AS d
+WHERE (CAST(:state AS text) IS NULL OR d.state = :state)
+  AND (CAST(:kind AS text) IS NULL OR d.kind = :kind)
+  AND (CAST(:alert_id AS uuid) IS NULL OR d.alert_id = :alert_id)
+  AND (CAST(:destination AS text) IS NULL OR d.destination = :destination)
+  AND (CAST(:digest_id AS uuid) IS NULL OR d.digest_id = :digest_id)
+  AND (CAST(:before AS uuid) IS NULL OR d.id < :before)
+ORDER BY d.id DESC
+LIMIT :limit
+""")  # noqa: S608 - the columns are ours
+
+_ONE = text(f"SELECT {_COLUMNS} FROM delivery AS d WHERE d.id = :id")  # noqa: S608 - the columns are ours
+
+_ATTEMPTS = text("""
+SELECT number, started_at, finished_at, verdict, code, detail, marked, rendered
+FROM attempt WHERE delivery = :id ORDER BY number
+""")
+
+_TALLY = text("""
+SELECT kind, state, count(*) AS amount,
+       count(*) FILTER (WHERE duplicate_possible) AS duplicates
+FROM delivery GROUP BY kind, state
+""")
+
+_LOCKED = text(f"SELECT {_COLUMNS} FROM delivery AS d WHERE d.id = :id FOR UPDATE")  # noqa: S608 - the columns are ours
+
+_NEWER = text("""
+SELECT max(revision) FROM delivery
+WHERE alert_id = :alert_id AND destination = :destination AND revision > :revision
+  AND state IN ('sent', 'merged')
+""")
+
+_AGAIN = text("""
+UPDATE delivery
+SET state = 'waiting', reason = NULL, next_at = NULL, gives_up_at = NULL,
+    recipients = CAST(:recipients AS jsonb)
+WHERE id = :id
+""")
+
+_SUPERSEDED = text("UPDATE delivery SET state = 'superseded', reason = :reason WHERE id = :id")
+
+_TEST = text("""
+INSERT INTO delivery (kind, destination, state, priority, content, recorded_at, request_key)
+VALUES ('test', :destination, 'waiting', :priority, :content, :now, :request_key)
+ON CONFLICT (request_key) DO UPDATE SET request_key = excluded.request_key
+RETURNING id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """A delivery as a person sees it."""
+
+    id: UUID
+    kind: str
+    alert_id: UUID | None
+    alert_number: int | None
+    revision: int | None
+    event: str | None
+    level: str | None
+    destination: str | None
+    state: str
+    reason: str | None
+    digest_id: UUID | None
+    attempts: int
+    duplicate_possible: bool
+    recipients: dict[str, Sequence[str]] | None
+    next_at: datetime | None
+    recorded_at: datetime
+    created_at: datetime
+    sent_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """An attempt as a person sees it; `rendered` are the bytes that were sent."""
+
+    number: int
+    started_at: datetime
+    finished_at: datetime | None
+    verdict: str | None
+    code: str | None
+    detail: str | None
+    marked: bool
+    rendered: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many deliveries of a kind are in a state."""
+
+    kind: str
+    state: str
+    amount: int
+    duplicates: int
+
+
+async def page(
+    connection: AsyncConnection,
+    *,
+    state: State | None,
+    kind: Kind | None,
+    alert_id: UUID | None,
+    destination: str | None,
+    digest_id: UUID | None,
+    before: UUID | None,
+    limit: int,
+) -> list[DeliveryRow]:
+    """Return deliveries, newest first."""
+    rows = await connection.execute(
+        _PAGE,
+        {
+            "state": state,
+            "kind": kind,
+            "alert_id": alert_id,
+            "destination": destination,
+            "digest_id": digest_id,
+            "before": before,
+            "limit": limit,
+        },
+    )
+    return [DeliveryRow(**row) for row in rows.mappings()]
+
+
+async def one(connection: AsyncConnection, id_: UUID) -> DeliveryRow | None:
+    """Return a delivery."""
+    row = (await connection.execute(_ONE, {"id": id_})).mappings().one_or_none()
+    return None if row is None else DeliveryRow(**row)
+
+
+async def attempts(connection: AsyncConnection, id_: UUID) -> list[AttemptRow]:
+    """Return a delivery's attempts, oldest first."""
+    rows = await connection.execute(_ATTEMPTS, {"id": id_})
+    return [AttemptRow(**row) for row in rows.mappings()]
+
+
+async def tally(connection: AsyncConnection) -> list[Tally]:
+    """Return the number of deliveries by kind and state."""
+    return [Tally(**row) for row in (await connection.execute(_TALLY)).mappings()]
+
+
+async def try_again(connection: AsyncConnection, id_: UUID) -> DeliveryRow | None:
+    """Let a dead or failed delivery be tried at once; one in any other state is left as it is.
+
+    A revision older than one that the destination has heard of becomes superseded instead.
+    Returns the delivery as it was before, None when there is none.
+    """
+    found = (await connection.execute(_LOCKED, {"id": id_})).mappings().one_or_none()
+    if found is None:
+        return None
+    row = DeliveryRow(**found)
+    if row.state not in {State.DEAD, State.FAILED}:
+        return row
+    newer = await connection.scalar(
+        _NEWER,
+        {"alert_id": row.alert_id, "destination": row.destination, "revision": row.revision},
+    )
+    if newer is not None:
+        reason = f"{Reason.NEWER_REVISION}: {newer}"
+        await connection.execute(_SUPERSEDED, {"id": id_, "reason": reason})
+        return row
+    recipients = None if row.recipients is None else _again(read_recipients(row.recipients))
+    stored = None if recipients is None else json.dumps(asdict(recipients))
+    await connection.execute(_AGAIN, {"id": id_, "recipients": stored})
+    if row.destination is not None:
+        await wake_senders(connection, [row.destination])
+    return row
+
+
+def _again(recipients: Recipients) -> Recipients:
+    """Return recipients with everybody left who was not certainly reached."""
+    refused = tuple(entry.rpartition(" ")[0] for entry in recipients.refused)
+    left = recipients.left + recipients.in_doubt + refused
+    return replace(recipients, left=left, in_doubt=(), refused=())
+
+
+async def add_test(
+    connection: AsyncConnection,
+    destination: str,
+    note: TestNote,
+    *,
+    request_key: str | None,
+    now: datetime,
+) -> UUID:
+    """Queue a test message; the same request key gives the same delivery."""
+    id_ = (
+        await connection.execute(
+            _TEST,
+            {
+                "destination": destination,
+                "priority": priority(Kind.TEST),
+                "content": note.model_dump_json(),
+                "now": now,
+                "request_key": None if request_key is None else f"test:{destination}:{request_key}",
+            },
+        )
+    ).scalar_one()
+    await wake_senders(connection, [destination])
+    return UUID(str(id_))

@@ -1,0 +1,253 @@
+"""What waits for a destination, and the attempts to send it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.notifier.domain.deliveries import Delivery, Kind, Recipients
+from services.notifier.domain.limits import MARGIN, WINDOW, Candidate, Window
+from services.notifier.domain.outcomes import Outcome, Settlement
+from shared.events.stock_alerts import AlertEvent
+
+LONGEST_ATTEMPT = timedelta(seconds=60)
+"""More than any transport takes; an attempt counts from its end."""
+
+# A revision waits for the older ones of its episode, so a reader never hears the end first.
+_WAITING = text("""
+SELECT id, kind
+FROM delivery AS d
+WHERE destination = :destination AND state IN ('waiting', 'failed')
+  AND (next_at IS NULL OR next_at <= :now)
+  AND NOT EXISTS (
+      SELECT FROM delivery AS older
+      WHERE older.alert_id = d.alert_id AND older.destination = d.destination
+        AND older.revision < d.revision AND older.state IN ('waiting', 'sending', 'failed'))
+ORDER BY priority, id
+LIMIT :limit
+""")
+
+_NEXT_AT = text("""
+SELECT min(next_at) FROM delivery
+WHERE destination = :destination AND state IN ('waiting', 'failed') AND next_at > :now
+""")
+
+_WINDOW = text("""
+SELECT coalesce(finished_at, started_at) AS instant, kind
+FROM attempt
+WHERE lane = :lane AND started_at > :since
+ORDER BY 1
+""")
+
+_DELIVERY_COLUMNS = """id, kind, alert_id, alert_number, event, content, attempts,
+          duplicate_possible, has_first, recipients, traceparent, gives_up_at, recorded_at"""
+
+_TAKE = text(f"""
+UPDATE delivery
+SET state = 'sending', attempts = attempts + 1, next_at = NULL,
+    gives_up_at = coalesce(gives_up_at, :gives_up_at)
+WHERE id = :id AND state IN ('waiting', 'failed')
+RETURNING {_DELIVERY_COLUMNS}
+""")  # noqa: S608 - the columns are ours
+
+_RENDERED = text("""
+SELECT rendered FROM attempt
+WHERE delivery = :delivery AND marked = :marked
+ORDER BY number DESC LIMIT 1
+""")
+
+_START = text("""
+INSERT INTO attempt (id, delivery, lane, kind, number, marked, rendered, started_at)
+VALUES (:id, :delivery, :lane, :kind, :number, :marked, :rendered, :started_at)
+""")
+
+_FINISH = text("""
+UPDATE attempt SET finished_at = :now, verdict = :verdict, code = :code, detail = :detail
+WHERE id = :id
+""")
+
+_SETTLE = text("""
+UPDATE delivery
+SET state = :state, reason = :reason, next_at = :next_at,
+    duplicate_possible = :duplicate_possible, recipients = CAST(:recipients AS jsonb),
+    sent_at = CASE WHEN :state = 'sent' THEN CAST(:now AS timestamptz) END
+WHERE id = :id AND state = 'sending'
+""")
+
+_INTERRUPTED = text(f"""
+SELECT {_DELIVERY_COLUMNS},
+       (SELECT a.id FROM attempt AS a WHERE a.delivery = d.id ORDER BY a.number DESC LIMIT 1)
+           AS attempt
+FROM delivery AS d
+WHERE destination = :destination AND state = 'sending'
+ORDER BY id
+""")  # noqa: S608 - the columns are ours
+
+_UNDO_ATTEMPT = text("""
+DELETE FROM attempt WHERE id = :attempt AND finished_at IS NULL RETURNING delivery
+""")
+
+_UNDO_TAKE = text("""
+UPDATE delivery SET state = 'waiting', attempts = attempts - 1
+WHERE id = :delivery AND state = 'sending'
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A delivery taken up for an attempt."""
+
+    delivery: Delivery
+    gives_up_at: datetime
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """A delivery found in `sending` without anybody sending it, and its last attempt."""
+
+    taken: Taken
+    attempt: UUID | None
+
+
+async def waiting(
+    connection: AsyncConnection, destination: str, now: datetime, limit: int
+) -> list[Candidate]:
+    """Return what may be sent now, most important first."""
+    rows = await connection.execute(
+        _WAITING, {"destination": destination, "now": now, "limit": limit}
+    )
+    return [Candidate(row.id, Kind(row.kind)) for row in rows]
+
+
+async def next_due(connection: AsyncConnection, destination: str, now: datetime) -> datetime | None:
+    """Return when the next repeat is due; None when there is none."""
+    due: datetime | None = await connection.scalar(
+        _NEXT_AT, {"destination": destination, "now": now}
+    )
+    return due
+
+
+async def window(connection: AsyncConnection, lane: str, limit: int, now: datetime) -> Window:
+    """Return the sliding window as the attempts tell it, whoever made them."""
+    since = now - WINDOW - MARGIN - LONGEST_ATTEMPT
+    rows = (await connection.execute(_WINDOW, {"lane": lane, "since": since})).all()
+    digests = [row.instant for row in rows if row.kind == Kind.DIGEST]
+    return Window(limit, [row.instant for row in rows], digests[-1] if digests else None)
+
+
+async def take(connection: AsyncConnection, id_: UUID, *, gives_up_at: datetime) -> Taken | None:
+    """Put a delivery into `sending`; None when it waits no more."""
+    row = (await connection.execute(_TAKE, {"id": id_, "gives_up_at": gives_up_at})).one_or_none()
+    return None if row is None else _taken(row)
+
+
+def _taken(row: Row[tuple[object, ...]]) -> Taken:
+    recipients = row.recipients
+    return Taken(
+        Delivery(
+            id=row.id,
+            kind=Kind(row.kind),
+            alert_id=row.alert_id,
+            alert_number=row.alert_number,
+            event=None if row.event is None else AlertEvent(row.event),
+            content=row.content,
+            attempts=row.attempts,
+            duplicate_possible=row.duplicate_possible,
+            has_first=row.has_first,
+            recipients=None if recipients is None else read_recipients(recipients),
+            traceparent=row.traceparent,
+        ),
+        row.gives_up_at,
+        row.recorded_at,
+    )
+
+
+def read_recipients(stored: dict[str, Sequence[str]]) -> Recipients:
+    """Return stored recipients as a value."""
+    return Recipients(**{name: tuple(addresses) for name, addresses in stored.items()})
+
+
+async def rendered_before(connection: AsyncConnection, delivery: Delivery) -> bytes | None:
+    """Return the bytes of the last attempt that bore (or did not bear) the mark as now."""
+    rendered: bytes | None = await connection.scalar(
+        _RENDERED, {"delivery": delivery.id, "marked": delivery.duplicate_possible}
+    )
+    return rendered
+
+
+async def start_attempt(
+    connection: AsyncConnection,
+    attempt: UUID,
+    delivery: Delivery,
+    *,
+    lane: str,
+    rendered: bytes,
+    now: datetime,
+) -> None:
+    """Record that an attempt is about to be made, with exactly the bytes that will be sent."""
+    await connection.execute(
+        _START,
+        {
+            "id": attempt,
+            "delivery": delivery.id,
+            "lane": lane,
+            "kind": delivery.kind.value,
+            "number": delivery.attempts,
+            "marked": delivery.duplicate_possible,
+            "rendered": rendered,
+            "started_at": now,
+        },
+    )
+
+
+async def finish_attempt(
+    connection: AsyncConnection, attempt: UUID, outcome: Outcome, now: datetime
+) -> None:
+    """Record what became of an attempt."""
+    await connection.execute(
+        _FINISH,
+        {
+            "id": attempt,
+            "now": now,
+            "verdict": outcome.verdict.value,
+            "code": outcome.code,
+            "detail": outcome.detail,
+        },
+    )
+
+
+async def settle(
+    connection: AsyncConnection, id_: UUID, settlement: Settlement, now: datetime
+) -> None:
+    """Move a delivery from `sending` to where its attempt has brought it."""
+    recipients = settlement.recipients
+    await connection.execute(
+        _SETTLE,
+        {
+            "id": id_,
+            "state": settlement.state.value,
+            "reason": settlement.reason,
+            "next_at": settlement.next_at,
+            "duplicate_possible": settlement.duplicate_possible,
+            "recipients": None if recipients is None else json.dumps(asdict(recipients)),
+            "now": now,
+        },
+    )
+
+
+async def interrupted(connection: AsyncConnection, destination: str) -> list[Interrupted]:
+    """Return what an earlier owner of the lease left in `sending`: unknown outcomes."""
+    rows = await connection.execute(_INTERRUPTED, {"destination": destination})
+    return [Interrupted(_taken(row), row.attempt) for row in rows]
+
+
+async def undo(connection: AsyncConnection, attempt: UUID) -> None:
+    """Take back an attempt that certainly was not made, if its record was committed at all."""
+    delivery = await connection.scalar(_UNDO_ATTEMPT, {"attempt": attempt})
+    if delivery is not None:
+        await connection.execute(_UNDO_TAKE, {"delivery": delivery})

@@ -1,0 +1,32 @@
+"""Secrets at rest: sealed with Fernet under a key that never is in the database."""
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from pydantic import SecretStr
+
+from shared.errors import LowtideError
+
+
+class Unreadable(LowtideError):  # noqa: N818 - a state, not a mistake
+    """A stored secret was sealed under a key that this process does not have."""
+
+
+class Vault:
+    """Seals and opens secrets. `keys` are Fernet keys, comma separated: the first one seals."""
+
+    def __init__(self, keys: SecretStr) -> None:
+        parts = [part.strip() for part in keys.get_secret_value().split(",")]
+        self._fernet = MultiFernet([Fernet(part) for part in parts])
+
+    def seal(self, secret: SecretStr) -> str:
+        """Return a secret in the form that may be stored."""
+        return self._fernet.encrypt(secret.get_secret_value().encode()).decode()
+
+    def open(self, sealed: str) -> SecretStr:
+        """Return a stored secret. Raises Unreadable without the key it was sealed with."""
+        try:
+            return SecretStr(self._fernet.decrypt(sealed.encode()).decode())
+        except InvalidToken:
+            raise Unreadable(
+                "a stored secret cannot be opened: LOWTIDE_SECRET_KEY is not the one it was "
+                "sealed with"
+            ) from None

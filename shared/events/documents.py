@@ -1,0 +1,62 @@
+"""The topics as an AsyncAPI document: `python -m shared.events.documents` prints it."""
+
+import json
+
+from pydantic import TypeAdapter
+
+from shared.events.base import Event
+from shared.events.catalog_items import CatalogItem
+from shared.events.dead_letters import DeadLetter
+from shared.events.stock_alerts import StockAlert
+from shared.events.stock_changes import StockChange
+from shared.events.stock_levels import StockLevel
+from shared.events.topics import CATALOG_ITEMS, STOCK_ALERTS, STOCK_CHANGES, STOCK_LEVELS, TOPICS
+
+MODELS: dict[str, type[Event]] = {
+    STOCK_CHANGES.name: StockChange,
+    STOCK_LEVELS.name: StockLevel,
+    STOCK_ALERTS.name: StockAlert,
+    CATALOG_ITEMS.name: CatalogItem,
+}
+"""What each topic carries; every dead topic carries dead letters."""
+
+
+def model_of(topic: str) -> type[Event]:
+    """Return the model of a topic's messages."""
+    return MODELS.get(topic, DeadLetter)
+
+
+def asyncapi() -> dict[str, object]:
+    """Return the document; the schemas are those that pydantic derives from the models."""
+    channels = {}
+    schemas: dict[str, object] = {}
+    for name, topic in TOPICS.items():
+        model = model_of(name)
+        schemas[model.__name__] = TypeAdapter(model).json_schema(mode="serialization")
+        channels[name] = {
+            "address": name,
+            "description": (model.__doc__ or "").strip(),
+            "messages": {
+                "default": {"payload": {"$ref": f"#/components/schemas/{model.__name__}"}}
+            },
+            "bindings": {
+                "kafka": {
+                    "partitions": topic.partitions,
+                    "topicConfiguration": topic.broker_config(),
+                    "x-key": topic.key,
+                }
+            },
+            "x-producer": topic.producer,
+            "x-consumers": list(topic.consumers),
+        }
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": "Lowtide topics", "version": "1"},
+        "defaultContentType": "application/json",
+        "channels": channels,
+        "components": {"schemas": schemas},
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncapi(), ensure_ascii=False, indent=2))  # noqa: T201 - the command's output

@@ -1,0 +1,64 @@
+"""The documents under docs/api say what the code does.
+
+`LOWTIDE_WRITE_DOCUMENTS=1 make test` (or this file alone) writes them anew.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import pytest
+from fastapi import FastAPI
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.alerting import wiring as alerting
+from services.alerting.settings import AlertingSettings
+from services.ingest.api.app import build as build_ingest
+from services.ingest.api.parts import Parts
+from services.ledger import wiring as ledger
+from services.ledger.settings import LedgerSettings
+from shared.clock import WallClock
+from shared.events.documents import asyncapi
+from shared.http.auth import Keys, Verifier
+
+DOCUMENTS = Path(__file__).resolve().parents[2] / "docs" / "api"
+
+
+class _Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="LOWTIDE_", extra="ignore")
+
+    write_documents: bool = False
+
+
+def _ingest() -> FastAPI:
+    # The routes need their parts only when they are asked.
+    parts = cast("Parts", None)
+    return build_ingest(parts, verifier=Verifier(Keys(), WallClock()), checks={})
+
+
+APPLICATIONS: dict[str, Callable[[], FastAPI]] = {
+    "alerting": lambda: alerting.application(AlertingSettings()),
+    "ingest": _ingest,
+    "ledger": lambda: ledger.application(LedgerSettings()),
+}
+
+
+def compare(name: str, document: object) -> None:
+    path = DOCUMENTS / name
+    text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    if _Settings().write_documents:
+        path.write_text(text, encoding="utf-8")
+    assert path.exists(), f"docs/api/{name} is missing; set LOWTIDE_WRITE_DOCUMENTS=1"
+    assert path.read_text(encoding="utf-8") == text, (
+        f"docs/api/{name} is out of date; write it anew with LOWTIDE_WRITE_DOCUMENTS=1"
+    )
+
+
+def test_the_topics_document_is_current() -> None:
+    compare("topics.asyncapi.json", asyncapi())
+
+
+@pytest.mark.parametrize("service", sorted(APPLICATIONS))
+def test_the_openapi_document_of_a_service_is_current(service: str) -> None:
+    compare(f"{service}.openapi.json", APPLICATIONS[service]().openapi())

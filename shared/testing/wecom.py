@@ -7,7 +7,7 @@ HTTP 200 and an `errcode` as the vendor does. It can be told to misbehave.
 import json
 import re
 from collections import Counter, defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Container
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -104,12 +104,12 @@ class FakeWecom:
 
     def __init__(
         self,
-        keys: Collection[str],
+        keys: Container[str],
         *,
         clock: Clock | None = None,
         told: Callable[[Accepted], None] | None = None,
     ) -> None:
-        self.keys = set(keys)
+        self._keys = keys
         self.accepted: list[Accepted] = []
         self.rejected: Counter[int] = Counter()
         self.answers_lost = 0
@@ -192,7 +192,7 @@ class FakeWecom:
         return Reply.of({"errcode": errcode, "errmsg": errmsg})
 
     def _admit(self, key: str, now: datetime) -> None:
-        if key not in self.keys:
+        if key not in self._keys:
             raise _Refused(UNKNOWN_KEY, "invalid webhook url")
         if now < self._blocked_until.get(key, now):
             raise _Refused(TOO_OFTEN, "api freq out of limit")

@@ -1,0 +1,37 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+
+from services.notifier.settings import NotifierSettings
+from shared.http.tokens import ensure_keys
+from shared.testing.stack import Database, Stack
+from tests.integration.notifier.service import Notifier, running
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    ensure_keys(tmp_path / "key.pem", tmp_path / "jwks.json")
+    return tmp_path / "key.pem"
+
+
+@pytest.fixture
+def settings(stack: Stack, database: Database, key: Path) -> NotifierSettings:
+    return NotifierSettings(
+        kafka=stack.bootstrap,
+        database_url=SecretStr(database.url("notifier")),
+        jwks_file=key.parent / "jwks.json",
+        secret_key=SecretStr(Fernet.generate_key().decode()),
+        console_url="http://console.example",
+    )
+
+
+@pytest_asyncio.fixture
+async def notifier(
+    settings: NotifierSettings, database: Database, key: Path
+) -> AsyncIterator[Notifier]:
+    async with running(settings, database, key) as service:
+        yield service

@@ -1,0 +1,238 @@
+"""The notifier under test: its parts in this process, on a real database, WeCom faked."""
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import asyncpg
+import httpx
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.notifier import wiring
+from services.notifier.destinations.rendering import Renderer
+from services.notifier.destinations.transport import Transport, transport_of
+from services.notifier.domain.destinations import Destination
+from services.notifier.pipeline import StockAlerts
+from services.notifier.sending.lane import Tools
+from services.notifier.sending.sender import Sender
+from services.notifier.settings import NotifierSettings
+from services.notifier.store.secrets import Vault
+from shared.clock import Clock, WallClock
+from shared.database.engine import create_engine
+from shared.events.stock_alerts import StockAlert
+from shared.http.auth import Scope
+from shared.http.tokens import mint
+from shared.kafka.handler import Batch
+from shared.testing.mailbox import Mailbox
+from shared.testing.stack import Database
+from shared.testing.wecom import FakeWecom
+
+KEY = "0f6b2a1c-6a5e-4f43-9f0a-6a0d5d6f7e11"
+OTHER_KEY = "77aa2a1c-6a5e-4f43-9f0a-6a0d5d6f7e22"
+PASSWORD = "tide-Over-9"
+
+Row = dict[str, object]
+
+
+class Record(NamedTuple):
+    """A record as the broker would give it."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass
+class Notifier:
+    """Handles for a test."""
+
+    settings: NotifierSettings
+    database: Database
+    engine: AsyncEngine
+    wecom: FakeWecom
+    wecom_url: str
+    mailbox: Mailbox
+    mailbox_port: int
+    client: httpx.AsyncClient
+    key: Path
+    clock: Clock = field(default_factory=WallClock)
+
+    async def ask(self, method: str, path: str, body: object = None) -> Row:
+        """Ask for something that has to work; returns the answer."""
+        answer = await self.client.request(method, path, json=body)
+        assert answer.is_success, answer.text
+        found: Row = answer.json()
+        return found
+
+    async def bot(self, id_: str = "buyers", key: str = KEY, **fields: object) -> None:
+        """Put a group bot on the fake."""
+        body = {
+            "kind": "wecom_bot",
+            "name": id_,
+            "language": "zh-CN",
+            "wecom_bot": {"key": key, "url": self.wecom_url},
+        }
+        await self.ask("PUT", f"/v1/destinations/{id_}", body | fields)
+
+    async def mail(
+        self, id_: str = "post", to: tuple[str, ...] = ("buyer@example.com",), **fields: object
+    ) -> None:
+        """Put a mail destination on the mailbox."""
+        email = {
+            "to": list(to),
+            "from": "Lowtide <lowtide@example.com>",
+            "host": "127.0.0.1",
+            "port": self.mailbox_port,
+        }
+        body = {"kind": "email", "name": id_, "language": "en", "email": email | fields}
+        await self.ask("PUT", f"/v1/destinations/{id_}", body)
+
+    async def tell(self, *alerts: StockAlert | bytes, handler: StockAlerts | None = None) -> Batch:
+        """Hand alert messages to the consumer's handler, as one batch."""
+        records = [
+            Record(
+                "stock.alerts",
+                0,
+                offset,
+                0,
+                None,
+                each if isinstance(each, bytes) else each.encode(),
+            )
+            for offset, each in enumerate(alerts)
+        ]
+        batch = Batch(list(records), {0: 1})
+        async with self.engine.begin() as connection:
+            await (handler or StockAlerts()).handle(connection, batch)
+        return batch
+
+    @asynccontextmanager
+    async def sending(
+        self,
+        name: str = "one",
+        *,
+        transport: Callable[[Destination, ssl.SSLContext], Transport] = transport_of,
+        clock: Clock | None = None,
+    ) -> AsyncIterator[Sender]:
+        """Run a sender."""
+        engine = create_engine(self.settings.database_url.get_secret_value())
+        tools = Tools(
+            engine=engine,
+            vault=Vault(self.settings.required_secret_key()),
+            renderer=Renderer(self.settings.console_url),
+            tls=TLS,
+            transport_of=transport,
+            clock=clock or self.clock,
+            jitter=lambda: 0.0,
+        )
+        sender = Sender(name, tools)
+        stop = asyncio.Event()
+        try:
+            async with asyncio.TaskGroup() as group:
+                running = group.create_task(sender.run(stop))
+                try:
+                    yield sender
+                finally:
+                    stop.set()
+                    await running
+        finally:
+            await engine.dispose()
+
+    async def rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
+        """Ask the notifier's tables."""
+        connection = await asyncpg.connect(self.database.url("notifier"))
+        try:
+            found: list[asyncpg.Record] = await connection.fetch(query, *arguments)
+            return found
+        finally:
+            await connection.close()
+
+    async def states(self, **of: object) -> list[str]:
+        """Return the states of deliveries in the order they were recorded."""
+        where = " AND ".join(f"{name} = ${place}" for place, name in enumerate(of, 1)) or "true"
+        rows = await self.rows(
+            f"SELECT state FROM delivery WHERE {where} ORDER BY id",  # noqa: S608 - the test's own
+            *of.values(),
+        )
+        return [row["state"] for row in rows]
+
+    async def until_settled(self, seconds: float = 20) -> None:
+        """Wait until nothing waits any more."""
+
+        async def settled() -> bool:
+            open_ = await self.rows(
+                "SELECT 1 FROM delivery WHERE state IN ('waiting', 'sending', 'failed') LIMIT 1"
+            )
+            return not open_
+
+        await until(settled, seconds)
+
+    async def until_states(self, *expected: str, seconds: float = 20, **of: object) -> None:
+        """Wait until the deliveries are in these states, in the order they were recorded."""
+        found: list[str] = []
+
+        async def as_expected() -> bool:
+            found[:] = await self.states(**of)
+            return found == list(expected)
+
+        try:
+            await until(as_expected, seconds)
+        except TimeoutError:
+            raise AssertionError(f"{found} instead of {list(expected)}") from None
+
+
+TLS = ssl.create_default_context()
+
+
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
+    """Wait for a condition; raises TimeoutError."""
+    async with asyncio.timeout(seconds):
+        while not await condition():  # noqa: ASYNC110 - a database's state has no event
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def running(
+    settings: NotifierSettings, database: Database, key: Path
+) -> AsyncIterator[Notifier]:
+    """Yield the API, the fakes and an engine."""
+    wecom = FakeWecom({KEY, OTHER_KEY})
+    mailbox = Mailbox()
+    app = wiring.application(settings)
+    token = mint(
+        key,
+        subject="anna",
+        scopes=[Scope.ALERTS_READ, Scope.CONFIG_WRITE],
+        now=WallClock().now(),
+        lifetime=timedelta(hours=1),
+    )
+    async with AsyncExitStack() as held:
+        wecom_url = await held.enter_async_context(wecom.serving())
+        port = await held.enter_async_context(mailbox.serving())
+        await held.enter_async_context(app.router.lifespan_context(app))
+        client = await held.enter_async_context(
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(app),
+                base_url="http://notifier",
+                headers={"Authorization": f"Bearer {token}"},
+                timeout=30,
+            )
+        )
+        engine = create_engine(settings.database_url.get_secret_value())
+        held.push_async_callback(engine.dispose)
+        yield Notifier(settings, database, engine, wecom, wecom_url, mailbox, port, client, key)
+
+
+def content_of(row: asyncpg.Record) -> Row:
+    """Return a delivery row's content."""
+    found: Row = json.loads(row["content"])
+    return found

@@ -47,8 +47,14 @@ class _Entry:
     trace: str | None
 
 
-_OPEN = text("""
-SELECT a.*
+_STORED = """
+    a.id, a.number, a.revision, a.rule::text AS rule, a.sku, a.warehouse, a.sku_name,
+    a.labels::text AS labels, a.level, a.facts::text AS facts, a.opened_at, a.resolved_at,
+    a.acknowledged_at, a.acknowledged_by
+"""
+
+_OPEN = text(f"""
+SELECT {_STORED}
 FROM alert AS a
 JOIN unnest(CAST(:rule_id AS text[]), CAST(:sku AS text[]), CAST(:warehouse AS text[]))
      AS n (rule_id, sku, warehouse)
@@ -57,9 +63,9 @@ JOIN unnest(CAST(:rule_id AS text[]), CAST(:sku AS text[]), CAST(:warehouse AS t
 WHERE a.resolved_at IS NULL
 ORDER BY a.id
 FOR UPDATE OF a
-""")
+""")  # noqa: S608 - the columns are ours
 
-_ONE = text("SELECT * FROM alert WHERE id = :id FOR UPDATE")
+_ONE = text(f"SELECT {_STORED} FROM alert AS a WHERE a.id = :id FOR UPDATE")  # noqa: S608 - as above
 
 _NUMBERS = text("SELECT nextval('alert_number') FROM generate_series(1, :count)")
 

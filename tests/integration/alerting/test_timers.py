@@ -1,0 +1,111 @@
+"""Pending and recovery times, on the wall clock and on the events' own."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from shared.clock import WallClock
+from shared.events.stock_levels import StockLevel
+from tests.integration.alerting.service import NOON, Alerting, until
+
+pytestmark = pytest.mark.stack
+
+HOUR = timedelta(hours=1)
+
+
+async def test_a_pending_time_passes_on_the_wall_clock_without_another_message(
+    alerting: Alerting,
+) -> None:
+    await alerting.put_rule("low", pending_seconds=1)
+    told_at = WallClock().now()
+    await alerting.tell(alerting.level(12))
+    async with alerting.consuming():
+        await until(lambda: _has(alerting, "open"))
+    (alert,) = await alerting.alerts()
+    # The broker stamps messages with whole milliseconds.
+    assert datetime.fromisoformat(alert["opened_at"]) > told_at + timedelta(milliseconds=998)
+
+
+async def test_a_recovery_time_passes_on_the_wall_clock_without_another_message(
+    alerting: Alerting,
+) -> None:
+    await alerting.put_rule("low", recovery_seconds=1)
+    await alerting.tell(alerting.level(12), alerting.level(50))
+    async with alerting.consuming():
+        await until(lambda: _has(alerting, "recovering"))
+        await until(lambda: _has(alerting, "resolved"))
+
+
+async def test_a_timer_that_ran_out_while_nobody_was_there_fires_after_the_restart(
+    alerting: Alerting,
+) -> None:
+    await alerting.put_rule("low", pending_seconds=3_600)
+    await alerting.tell(alerting.level(12))
+    async with alerting.consuming():
+        await alerting.caught_up()
+    await alerting.rows(
+        "UPDATE condition SET since = since - interval '2 h', due_at = due_at - interval '2 h'"
+    )
+    async with alerting.consuming():
+        await until(lambda: _has(alerting, "open"))
+
+
+async def test_on_event_time_a_pending_time_passes_with_the_events(alerting: Alerting) -> None:
+    await alerting.put_rule("low", pending_seconds=3_600)
+    await alerting.tell(alerting.level(12), *_later(alerting, "B", 59))
+    async with alerting.consuming(clock="event"):
+        await alerting.caught_up()
+        await _turn(alerting)
+        assert await alerting.alerts(rule="low") == []
+        await alerting.tell(*_later(alerting, "B", 61))
+        await until(lambda: _has(alerting, "open"))
+    (alert,) = await alerting.alerts(rule="low")
+    assert datetime.fromisoformat(alert["opened_at"]) == NOON + HOUR
+
+
+async def test_on_event_time_what_is_due_before_a_message_comes_before_it(
+    alerting: Alerting,
+) -> None:
+    """Even when the whole story lies in one batch."""
+    await alerting.put_rule("low", pending_seconds=3_600, recovery_seconds=3_600)
+    story = [(0, 12), (59, 40), (100, 12), (161, 40), (200, 12), (230, 40), (291, 12), (300, 40)]
+    await alerting.tell(
+        *(
+            alerting.level(units, last_change_at=NOON + timedelta(minutes=minute))
+            for minute, units in story
+        )
+    )
+    async with alerting.consuming(clock="event"):
+        await alerting.caught_up()
+    (alert,) = await alerting.alerts()
+    assert datetime.fromisoformat(alert["opened_at"]) == NOON + timedelta(minutes=160)
+    assert datetime.fromisoformat(alert["resolved_at"]) == NOON + timedelta(minutes=290)
+
+
+async def test_on_event_time_a_restart_goes_on_with_the_time_it_had(alerting: Alerting) -> None:
+    await alerting.put_rule("low", pending_seconds=3_600)
+    await alerting.tell(alerting.level(12), *_later(alerting, "B", 30))
+    async with alerting.consuming(clock="event"):
+        await alerting.caught_up()
+    await alerting.tell(*_later(alerting, "B", 61))
+    async with alerting.consuming(clock="event"):
+        await until(lambda: _has(alerting, "open"))
+
+
+def _later(alerting: Alerting, sku: str, minutes: int) -> list[StockLevel]:
+    at = NOON + timedelta(minutes=minutes)
+    return [alerting.level(100, sku=sku, last_change_at=at)]
+
+
+async def _has(alerting: Alerting, state: str) -> bool:
+    return state in [each["state"] for each in await alerting.alerts(rule="low")]
+
+
+async def _turn(alerting: Alerting) -> None:
+    """Wait for the workers' next turn, in which timers go first: a new rule asks for it."""
+    await alerting.put_rule("probe", levels=[{"level": "out", "enter": 1_000}])
+
+    async def probed() -> bool:
+        return len(await alerting.alerts(rule="probe")) == 2
+
+    await until(probed)

@@ -77,11 +77,12 @@ async def _state(lowtide: Lowtide) -> dict[str, object]:
     return {
         "ledger lag": ledger["lag_records"],
         "alerting lag": alerting["lag_records"],
+        "outbox lag": alerting["outbox"],
         "notifier lag": notifier["lag_records"],
         "quarantine lag": await lowtide.metric("ingest-consume", "lowtide_lag_records"),
         "movements": ledger["movements"],
         "repeats": ledger["repeats"],
-        "alerts": {key: alerting[key] for key in ("open", "opened", "episodes")},
+        "alerts": {key: alerting[key] for key in ("open", "opened", "resolved")},
     }
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -20,6 +21,7 @@ DELIVERY_TIMEOUT_MS = 4_500
 """Under 5 s: a paused owner's queue is empty before anyone else may publish for its partition."""
 
 _STOP_SECONDS = 15
+_CHECK_SECONDS = 2
 _BACKOFF_SECONDS = (0.1, 0.3, 1.0)
 # Fewer records than this for a partition share a batch with other callers' (`send`); more are
 # a batch of their own, which costs the client a sixth of the time per record.
@@ -91,8 +93,14 @@ class Producer:
         PUBLISHED_TOTAL.labels(topic).inc(len(messages))
 
     async def check(self) -> str | None:
-        """Return why nothing can be sent, or None."""
-        return None if self._client is not None else "the broker cannot be reached"
+        """Return why nothing can be sent, or None; the broker is asked, traffic or not."""
+        client = self._client
+        if client is not None:
+            with suppress(KafkaError, TimeoutError):
+                async with asyncio.timeout(_CHECK_SECONDS):
+                    if await client.client.force_metadata_update():
+                        return None
+        return "the broker cannot be reached"
 
     def _give_up(self, client: AIOKafkaProducer, reason: BaseException) -> None:
         if self._client is client:

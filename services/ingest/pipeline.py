@@ -63,10 +63,15 @@ class Intake:
         return _taken(parsed, decision)
 
     async def _decide(self, parsed: Parsed, own_channel: str | None) -> Decision[SubmittedEvent]:
-        decision = decide(parsed.events, self._known.codes(), own_channel)
-        # Before anything is called unknown, the database is asked: another process may know more.
-        if decision.misses and await self._known.refresh():
-            decision = decide(parsed.events, self._known.codes(), own_channel)
+        codes = self._known.codes()
+        seen = codes.version
+        decision = decide(parsed.events, codes, own_channel)
+        if decision.misses:
+            # Before anything is called unknown, the database is asked: another process may know
+            # more. The versions tell, as the poll may have brought the news meanwhile.
+            await self._known.refresh()
+            if codes.version != seen:
+                decision = decide(parsed.events, codes, own_channel)
         return decision
 
     async def _quarantine(self, decision: Decision[SubmittedEvent], received_at: datetime) -> None:

@@ -71,18 +71,13 @@ class KnownCodes:
             raise Unavailable("the database")
         return self._codes
 
-    async def refresh(self) -> bool:
-        """Read what changed; returns whether anything did.
-
-        Raises Unavailable when the database is away.
-        """
+    async def refresh(self) -> None:
+        """Take over everything committed by now; raises Unavailable when the database is away."""
         async with self._turn:
             changes = await self._database.read(self._newer)
-            if changes is None:
-                return False
-            self._codes.apply(changes)
-            self._loaded = True
-            return True
+            if changes is not None:
+                self._codes.apply(changes)
+                self._loaded = True
 
     async def _newer(self, connection: AsyncConnection) -> Changes | None:
         async with asyncio.timeout(_ANSWER_SECONDS if self._loaded else _FIRST_ANSWER_SECONDS):

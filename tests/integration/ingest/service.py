@@ -116,9 +116,14 @@ def authorization(key: Path, *scopes: Scope, channel: str | None = None) -> dict
 
 @asynccontextmanager
 async def running(
-    settings: IngestSettings, database: Database, key: Path, clock: Clock | None = None
+    settings: IngestSettings,
+    database: Database,
+    key: Path,
+    *,
+    clock: Clock | None = None,
+    wait: bool = True,
 ) -> AsyncIterator[Ingest]:
-    """Yield a process's worth of ingest that is ready."""
+    """Yield a process's worth of ingest; with `wait`, once it is ready."""
     async with (
         wiring.serving(settings, clock or WallClock()) as serving,
         httpx.AsyncClient(
@@ -131,7 +136,8 @@ async def running(
         async def ready() -> bool:
             return (await client.get("/readyz")).is_success
 
-        await until(ready)
+        if wait:
+            await until(ready)
         yield Ingest(settings, database, client, serving, key)
 
 

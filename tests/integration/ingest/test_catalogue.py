@@ -1,0 +1,227 @@
+"""Channels, warehouses, SKUs and mappings through the API."""
+
+import time
+
+import pytest
+
+from services.ingest.settings import IngestSettings
+from shared.http.auth import Scope
+from tests.integration.ingest.service import Ingest, event, running, until
+
+pytestmark = pytest.mark.stack
+
+
+async def refused(ingest: Ingest, method: str, path: str, body: object) -> list[dict[str, object]]:
+    answer = await ingest.client.request(method, path, json=body)
+    assert answer.status_code == 422, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    errors: list[dict[str, object]] = answer.json()["errors"]
+    return errors
+
+
+async def test_skus_are_created_changed_and_left_alone(ingest: Ingest) -> None:
+    lamp = {"sku": "A", "name": "Lamp", "cost": "2.50", "aliases": ["a"], "tags": ["light"]}
+    counts = []
+    for item in (lamp, lamp, {"sku": "A", "name": "Lantern"}, {"sku": "A", "name": "Lantern"}):
+        answer = await ingest.ask("POST", "/v1/skus", {"items": [item, {"sku": "B"}]})
+        counts.append((answer["created"], answer["updated"], answer["unchanged"]))
+    assert counts == [(2, 0, 0), (0, 0, 2), (0, 1, 1), (0, 0, 2)]
+    stored = await ingest.ask("GET", "/v1/skus/A")
+    assert (stored["name"], stored["cost"], stored["aliases"], stored["version"]) == (
+        *("Lantern", "2.50", ["a"]),
+        2,
+    )
+    assert (await ingest.client.get("/v1/skus/C")).status_code == 404
+
+
+async def test_a_code_that_would_mean_two_skus_is_refused_and_nothing_written(
+    ingest: Ingest,
+) -> None:
+    await ingest.ask("POST", "/v1/skus", {"items": [{"sku": "A", "aliases": ["x"]}]})
+    items = [{"sku": "B", "name": "New"}, {"sku": "C", "barcodes": ["x"]}, {"sku": "x"}]
+    errors = await refused(ingest, "POST", "/v1/skus", {"items": items})
+    assert [(each["index"], each["field"], each["code"]) for each in errors] == [
+        (1, "barcodes", "is_sku"),
+        (2, "sku", "is_spelling"),
+    ]
+    errors = await refused(ingest, "POST", "/v1/skus", {"items": items[:2]})
+    assert [(each["index"], each["code"]) for each in errors] == [(1, "taken")]
+    assert (await ingest.client.get("/v1/skus/B")).status_code == 404
+
+
+async def test_an_alias_moves_from_one_sku_to_another_in_one_request(ingest: Ingest) -> None:
+    await ingest.set_up()
+    for a, b in (["x"], []), ([], ["x"]), (["x"], []):
+        items = [{"sku": "A", "aliases": a}, {"sku": "B", "aliases": b}]
+        await ingest.ask("POST", "/v1/skus", {"items": items})
+        await ingest.post(event(id=f"{a}{b}", sku="x"))
+    assert sorted(str(each["sku"]) for each in await ingest.published()) == ["A", "A", "B"]
+
+
+async def test_a_thousand_skus_with_aliases_take_less_than_two_seconds(ingest: Ingest) -> None:
+    for name in ("first", "second"):
+        items = [
+            {"sku": f"S{number}", "name": name, "aliases": [f"s{number}", f"{name}{number}"]}
+            for number in range(1_000)
+        ]
+        started = time.monotonic()
+        await ingest.ask("POST", "/v1/skus", {"items": items})
+        assert time.monotonic() - started < 2
+
+
+async def test_more_than_a_thousand_items_are_too_many(ingest: Ingest) -> None:
+    await ingest.set_up()
+    for method, path in (("POST", "/v1/skus"), ("PUT", "/v1/channels/shop/mappings")):
+        item = {"sku": "A"} if method == "POST" else {"kind": "sku", "external": "x", "target": "A"}
+        answer = await ingest.client.request(method, path, json={"items": [item] * 1_001})
+        assert answer.status_code == 413
+
+
+async def test_skus_are_found_by_code_name_alias_and_barcode_page_by_page(ingest: Ingest) -> None:
+    items = [
+        {"sku": "A1", "name": "Red lamp"},
+        {"sku": "A2", "name": "Blue 100% lamp", "aliases": ["old_7"]},
+        {"sku": "A3", "barcodes": ["4006381333931"]},
+    ]
+    await ingest.ask("POST", "/v1/skus", {"items": items})
+
+    async def found(q: str) -> list[str]:
+        answer = await ingest.client.get("/v1/skus", params={"q": q})
+        return [each["sku"] for each in answer.json()["items"]]
+
+    assert await found("LAMP") == ["A1", "A2"]
+    assert await found("100%") == ["A2"]
+    assert await found("old_") == ["A2"]
+    assert await found("_") == ["A2"]
+    assert await found("38133") == ["A3"]
+    cursor, pages = None, []
+    while True:
+        params = {"limit": 2} | ({"cursor": cursor} if cursor else {})
+        page = (await ingest.client.get("/v1/skus", params=params)).json()
+        pages.append([each["sku"] for each in page["items"]])
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert pages == [["A1", "A2"], ["A3"]]
+
+
+async def test_what_is_committed_reaches_catalog_items_in_its_newest_version(
+    ingest: Ingest,
+) -> None:
+    for name in ("Lamp", "Lantern"):
+        items = [{"sku": "A", "name": name, "price": "9.90", "category": "light"}, {"sku": "B"}]
+        await ingest.ask("POST", "/v1/skus", {"items": items})
+
+    async def published() -> bool:
+        newest = {each["sku"]: each for each in await ingest.published("catalog.items")}
+        return {sku: (each["version"], each["name"]) for sku, each in newest.items()} == {
+            "A": (2, "Lantern"),
+            "B": (1, None),
+        }
+
+    await until(published)
+    assert await ingest.rows("SELECT FROM sku WHERE published_version <> version") == []
+
+
+async def test_what_a_process_could_not_publish_the_next_one_does(
+    ingest: Ingest, settings: IngestSettings
+) -> None:
+    nowhere = settings.model_copy(update={"kafka": "127.0.0.1:1", "send_seconds": 0.2})
+    async with running(nowhere, ingest.database, ingest.key, wait=False) as alone:
+
+        async def loaded() -> bool:
+            return (await alone.client.get("/v1/channels")).is_success
+
+        await until(loaded)
+        await alone.ask("POST", "/v1/skus", {"items": [{"sku": "A", "name": "Lamp"}]})
+
+    async def published() -> bool:
+        return [each["sku"] for each in await ingest.published("catalog.items")] == ["A"]
+
+    await until(published)
+
+
+async def test_a_warehouse_needs_a_time_zone_that_exists(ingest: Ingest) -> None:
+    for body in ({"name": "Main"}, {"name": "Main", "zone": "Mars/Base"}):
+        errors = await refused(ingest, "PUT", "/v1/warehouses/main", body)
+        assert [each["field"] for each in errors] == ["zone"]
+    body = {"name": "主仓", "zone": "Asia/Shanghai"}
+    await ingest.ask("PUT", "/v1/warehouses/main", body)
+    (stored,) = (await ingest.client.get("/v1/warehouses")).json()["items"]
+    assert {"id": "main", **body}.items() <= stored.items()
+
+
+async def test_mappings_need_their_channel_and_targets(ingest: Ingest) -> None:
+    await ingest.set_up()
+    path = "/v1/channels/shop/mappings"
+    answer = await ingest.client.put("/v1/channels/nobody/mappings", json={"items": []})
+    assert answer.status_code == 404
+    items: list[dict[str, object]] = [
+        {"kind": "sku", "external": "x", "target": "A"},
+        {"kind": "sku", "external": "y", "target": "C"},
+        {"kind": "warehouse", "external": "x", "target": "A"},
+    ]
+    errors = await refused(ingest, "PUT", path, {"items": items})
+    assert [(each["index"], each["code"]) for each in errors] == [
+        (1, "unknown_sku"),
+        (2, "unknown_warehouse"),
+    ]
+    errors = await refused(ingest, "PUT", path, {"items": [items[0], items[0]]})
+    assert [(each["index"], each["code"]) for each in errors] == [(1, "repeated")]
+    for wrong in ({"action": "ignore", "target": "A"}, {}, {"action": "map"}):
+        await refused(ingest, "PUT", path, {"items": [{"kind": "sku", "external": "x", **wrong}]})
+    assert (await ingest.ask("GET", path))["items"] == []
+
+
+async def test_a_removed_mapping_counts_no_more(ingest: Ingest) -> None:
+    await ingest.set_up()
+    path = "/v1/channels/shop/mappings"
+    mapping = {"kind": "sku", "external": "x"}
+    await ingest.ask("PUT", path, {"items": [mapping | {"target": "A"}]})
+    assert (await ingest.post(event(sku="x")))["accepted"] == 1
+    await ingest.ask("PUT", path, {"items": [mapping | {"action": "remove"}]})
+    assert (await ingest.post(event(sku="x")))["quarantined"] == 1
+    assert (await ingest.ask("GET", path))["items"] == []
+
+
+async def test_another_process_knows_a_new_code_at_once_and_a_changed_one_within_a_second(
+    ingest: Ingest, settings: IngestSettings
+) -> None:
+    await ingest.set_up()
+    path = "/v1/channels/shop/mappings"
+    async with running(settings, ingest.database, ingest.key) as other:
+        await ingest.ask("POST", "/v1/skus", {"items": [{"sku": "C"}]})
+        assert (await other.post(event(sku="C")))["accepted"] == 1
+        mapping = {"kind": "sku", "external": "x"}
+        await ingest.ask("PUT", path, {"items": [mapping | {"target": "A"}]})
+        assert (await other.post(event(sku="x")))["accepted"] == 1
+        await ingest.ask("PUT", path, {"items": [mapping | {"action": "ignore"}]})
+
+        async def ignored() -> bool:
+            return (await other.post(event(sku="x")))["ignored"] == 1
+
+        await until(ignored, seconds=1)
+
+
+async def test_configuration_needs_its_scope(ingest: Ingest) -> None:
+    headers = ingest.token(Scope.EVENTS_WRITE, Scope.STOCK_READ)
+    for method, path in (
+        ("PUT", "/v1/channels/x"),
+        ("PUT", "/v1/warehouses/x"),
+        ("PUT", "/v1/channels/x/mappings"),
+        ("POST", "/v1/skus"),
+        ("POST", "/v1/quarantine/replay"),
+    ):
+        answer = await ingest.client.request(method, path, headers=headers, json={})
+        assert answer.status_code == 403, path
+
+
+async def test_the_interface_describes_itself(ingest: Ingest) -> None:
+    document = (await ingest.client.get("/openapi.json")).json()
+    body = document["paths"]["/v1/events"]["post"]["requestBody"]["content"]
+    assert set(body) == {"application/json", "application/x-ndjson"}
+    event_schema = body["application/json"]["schema"]["oneOf"][0]
+    assert "received_at" not in event_schema["properties"]
+    assert set(event_schema["required"]) == {
+        *("id", "type", "sku", "warehouse", "quantity", "occurred_at")
+    }

@@ -1,0 +1,242 @@
+"""What waits, what sends it on its way, and that nothing is lost or sent twice for nothing."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from services.ingest.domain.quarantine import State
+from services.ingest.outbound.stock_changes import ChangeRecord, StockChanges
+from services.ingest.settings import IngestSettings
+from services.ingest.store import quarantine
+from services.ingest.store.quarantine import Filter
+from shared.clock import ManualClock, WallClock
+from shared.database.engine import create_engine
+from tests.integration.ingest.service import Ingest, event, running, until
+
+pytestmark = pytest.mark.stack
+
+
+class KilledError(Exception):
+    """Stands for a kill between two lines."""
+
+
+MAPPINGS = "/v1/channels/shop/mappings"
+
+
+async def waiting(ingest: Ingest, **params: str) -> list[dict[str, object]]:
+    answer = await ingest.client.get("/v1/quarantine", params=params)
+    assert answer.is_success, answer.text
+    items: list[dict[str, object]] = answer.json()["items"]
+    return items
+
+
+async def become_known(ingest: Ingest, *skus: str) -> None:
+    """Create SKUs as another process would that died before it replayed what waited."""
+    for sku in skus:
+        await ingest.rows(
+            """
+            WITH next AS (UPDATE catalogue_version SET version = version + 1 RETURNING version)
+            INSERT INTO sku (sku, version, unit, life_cycle, barcodes, aliases, tags, attributes,
+                             changed_in, created_at, updated_at)
+            SELECT $1, 1, 'piece', 'active', '{}', '{}', '{}', '{}', version, now(), now() FROM next
+            """,
+            sku,
+        )
+
+
+async def test_unknown_codes_wait_with_what_to_do_and_a_guess(ingest: Ingest) -> None:
+    await ingest.set_up()
+    await ingest.ask("POST", "/v1/skus", {"items": [{"sku": "85123A"}]})
+    answer = await ingest.post(
+        [event(id="1", sku="85123a"), event(id="2", warehouse="mian"), event(id="3")]
+    )
+    assert answer == {"accepted": 1, "quarantined": 2, "ignored": 0, "rejected": []}
+    first, second = await waiting(ingest)
+    assert (first["reason"], first["event_id"]) == ("unknown_sku", "1")
+    assert "create" in str(first["detail"])
+    assert first["suggestion"] == {"sku": {"code": "85123A", "by": "case_or_space"}}
+    assert (second["reason"], second["event_id"]) == ("unknown_warehouse", "2")
+    assert second["suggestion"] == {"warehouse": {"code": "main", "by": "similar"}}
+    assert [each["id"] for each in await ingest.published()] == ["3"]
+
+
+async def test_a_repeated_request_is_one_entry_and_other_content_another(ingest: Ingest) -> None:
+    await ingest.set_up()
+    for quantity in (1, 1, 2):
+        assert (await ingest.post(event(sku="x", quantity=quantity)))["quarantined"] == 1
+    assert len(await waiting(ingest)) == 2
+
+
+async def test_the_list_is_filtered_and_paged_in_order_of_arrival(ingest: Ingest) -> None:
+    await ingest.set_up()
+    await ingest.ask("PUT", "/v1/channels/till", {"name": "Till"})
+    await ingest.post([event(id=str(number), sku=f"x{number % 2}") for number in range(5)])
+    await ingest.post(event(id="5", channel="till", warehouse="w"))
+
+    async def ids(**params: str) -> list[object]:
+        return [each["event_id"] for each in await waiting(ingest, **params)]
+
+    assert await ids() == ["0", "1", "2", "3", "4", "5"]
+    assert await ids(code="x1") == ["1", "3"]
+    assert await ids(channel="till") == ["5"]
+    assert await ids(reason="unknown_warehouse") == ["5"]
+    assert await ids(code="w", channel="shop") == []
+    assert await ids(state="replayed") == []
+    page = (await ingest.client.get("/v1/quarantine", params={"limit": 4})).json()
+    assert await ids(cursor=page["next_cursor"]) == ["4", "5"]
+    answer = await ingest.client.get("/v1/quarantine", params={"reason": "boredom"})
+    assert answer.status_code == 422
+
+
+async def test_what_waits_goes_on_its_way_as_it_came_in_order_of_arrival(ingest: Ingest) -> None:
+    await ingest.set_up()
+    events = [
+        event(id=str(n), sku="x", occurred_at=f"2026-03-0{9 - n}T12:00:00Z") for n in range(5)
+    ]
+    await ingest.post(events)
+    received = {each["event_id"]: each["received_at"] for each in await waiting(ingest)}
+    items = [{"kind": "sku", "external": "x", "target": "A"}]
+    answer = await ingest.ask("PUT", MAPPINGS, {"items": items})
+    assert answer == {"mapped": 1, "replayed": 5, "ignored": 0}
+    published = await ingest.published()
+    assert [each["id"] for each in published] == ["0", "1", "2", "3", "4"]
+    assert {each["sku"] for each in published} == {"A"}
+    assert [each["occurred_at"] for each in published] == [each["occurred_at"] for each in events]
+    assert {each["id"]: each["received_at"] for each in published} == received
+    assert await waiting(ingest) == []
+    assert len(await waiting(ingest, state="replayed")) == 5
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/v1/skus", {"items": [{"sku": "x"}]}),
+        ("POST", "/v1/skus", {"items": [{"sku": "B", "aliases": ["x"]}]}),
+        ("POST", "/v1/skus", {"items": [{"sku": "B", "barcodes": ["x"]}]}),
+        ("PUT", MAPPINGS, {"items": [{"kind": "sku", "external": "x", "target": "B"}]}),
+    ],
+)
+async def test_whatever_makes_a_code_known_replays_what_waited_for_it(
+    ingest: Ingest, method: str, path: str, body: dict[str, object]
+) -> None:
+    await ingest.set_up()
+    await ingest.post(
+        [event(sku="x"), event(id="2", sku="y"), event(id="3", sku="x", warehouse="w")]
+    )
+    assert (await ingest.ask(method, path, body))["replayed"] == 1
+    assert [each["id"] for each in await ingest.published()] == ["1"]
+    answer = await ingest.ask("PUT", "/v1/warehouses/w", {"name": "W", "zone": "Asia/Shanghai"})
+    assert answer["replayed"] == 1
+    assert [each["event_id"] for each in await waiting(ingest)] == ["2"]
+
+
+async def test_a_replay_sends_what_is_known_and_leaves_the_rest(ingest: Ingest) -> None:
+    await ingest.set_up()
+    await ingest.post([event(id=str(n), sku=f"x{n}") for n in range(3)])
+    await become_known(ingest, "x0", "x1")
+    chosen = [each["id"] for each in await waiting(ingest, code="x0")]
+    answer = await ingest.ask("POST", "/v1/quarantine/replay", {"ids": chosen})
+    assert answer == {"replayed": 1, "ignored": 0, "still_quarantined": 0}
+    for replayed in (1, 0):
+        answer = await ingest.ask("POST", "/v1/quarantine/replay", {"reason": "unknown_sku"})
+        assert answer == {"replayed": replayed, "ignored": 0, "still_quarantined": 1}
+    assert sorted(str(each["id"]) for each in await ingest.published()) == ["0", "1"]
+    answer = (await ingest.client.post("/v1/quarantine/replay", json={})).json()
+    assert answer["status"] == 422
+
+
+async def test_what_is_mapped_to_ignore_is_dropped_and_waits_again_when_it_is_not(
+    ingest: Ingest,
+) -> None:
+    await ingest.set_up()
+    await ingest.post(event(sku="POST"))
+    mapping = {"kind": "sku", "external": "POST"}
+    answer = await ingest.ask("PUT", MAPPINGS, {"items": [mapping | {"action": "ignore"}]})
+    assert answer == {"mapped": 1, "replayed": 0, "ignored": 1}
+    assert await waiting(ingest) == []
+    await ingest.ask("PUT", MAPPINGS, {"items": [mapping | {"action": "remove"}]})
+    assert (await ingest.post(event(sku="POST")))["quarantined"] == 1
+    assert len(await waiting(ingest)) == 1
+    assert await ingest.published() == []
+
+
+async def test_two_replays_at_once_send_each_entry_once(ingest: Ingest) -> None:
+    await ingest.set_up()
+    await ingest.post([event(id=str(n), sku="x") for n in range(300)])
+    await become_known(ingest, "x")
+    replay = ingest.serving.parts.replay
+    outcomes = await asyncio.gather(*(replay.run(Filter()) for _ in range(4)))
+    assert sum(each.replayed for each in outcomes) == 300
+    assert [each["id"] for each in await ingest.published()] == [str(n) for n in range(300)]
+
+
+async def test_a_replay_that_dies_after_sending_is_repeated_with_the_same_bytes(
+    ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ingest.set_up()
+    await ingest.post([event(id=str(n), sku="x") for n in range(3)])
+    await become_known(ingest, "x")
+    publish = StockChanges.publish
+
+    async def publish_and_die(
+        self: StockChanges, changes: Sequence[ChangeRecord], traceparent: str
+    ) -> None:
+        await publish(self, changes, traceparent)
+        raise KilledError
+
+    replay = ingest.serving.parts.replay
+    with monkeypatch.context() as patched:
+        patched.setattr(StockChanges, "publish", publish_and_die)
+        with pytest.raises(KilledError):
+            await replay.run(Filter())
+    assert len(await waiting(ingest)) == 3
+    assert (await replay.run(Filter())).replayed == 3
+    sent = [each.value for each in await ingest.records()]
+    assert len(sent) == 6
+    assert sent[:3] == sent[3:]
+
+
+async def test_what_a_dead_process_left_is_replayed_by_the_next_start(
+    ingest: Ingest, settings: IngestSettings
+) -> None:
+    await ingest.set_up()
+    await ingest.post([event(sku="x"), event(id="2", sku="y")])
+    await become_known(ingest, "x")
+    async with running(settings, ingest.database, ingest.key) as anew:
+
+        async def only_the_other_waits() -> bool:
+            return [each["event_id"] for each in await waiting(anew)] == ["2"]
+
+        await until(only_the_other_waits)
+    assert [each["id"] for each in await ingest.published()] == ["1"]
+
+
+async def test_what_came_too_early_is_sent_once_its_time_has_come(
+    ingest: Ingest, settings: IngestSettings
+) -> None:
+    await ingest.set_up()
+    await ingest.post(event(sku="x", occurred_at="2099-03-01T12:00:00Z"))
+    await become_known(ingest, "x")
+    # As if the ledger had refused it.
+    await ingest.rows("UPDATE quarantine SET reason = 'from_the_future'")
+    body = {"reason": "from_the_future"}
+    answer = await ingest.ask("POST", "/v1/quarantine/replay", body)
+    assert answer == {"replayed": 0, "ignored": 0, "still_quarantined": 1}
+    clock = ManualClock(WallClock().now())
+    async with running(settings, ingest.database, ingest.key, clock=clock) as later:
+        clock.advance(timedelta(days=365 * 80))
+        done = await later.serving.parts.replay.run(Filter())
+        assert done.replayed == 1
+
+
+async def test_an_entry_once_stored_stays_as_it_first_came(ingest: Ingest) -> None:
+    await ingest.set_up()
+    await ingest.post(event(sku="x", occurred_at="2026-03-01T12:00:00Z"))
+    await ingest.post(event(sku="x", occurred_at="2026-03-02T12:00:00Z"))
+    engine = create_engine(ingest.database.url("ingest"))
+    async with engine.begin() as connection:
+        (entry,) = await quarantine.take(connection, Filter(state=State.WAITING), 0, 10)
+    await engine.dispose()
+    assert '"occurred_at":"2026-03-01T12:00:00Z"' in entry.payload

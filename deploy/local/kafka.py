@@ -10,7 +10,7 @@ from pathlib import Path
 
 from deploy.local.child import Child, Command
 from deploy.local.instance import Instance
-from deploy.local.java import Java, archive_path
+from deploy.local.java import Java
 from deploy.local.ports import LOOPBACK
 
 STOP_GRACE_S = 20
@@ -35,9 +35,10 @@ SETTINGS = {
     "share.coordinator.state.topic.min.isr": "1",
     "group.initial.rebalance.delay.ms": "0",
     # After kill -9 the controller, restarted with the broker, holds the dead one's session for
-    # this long before the new one may register.
-    "broker.session.timeout.ms": "2000",
-    "broker.heartbeat.interval.ms": "400",
+    # this long (by default 9 s) before the new one may register. With 2 s a busy machine
+    # (load 16 on two cores) took a living broker for dead.
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
 }
 
 # ApiVersions (key 18), version 0, correlation id 1, no client id: every broker answers it, once
@@ -63,7 +64,7 @@ class Broker:
         self._folder = instance.broker_folder
         self._controller_port = controller_port
         self._java = Java.for_broker(temporary=instance.broker_folder)
-        archive = archive_option or f"-XX:AOTCache={archive_path()}"
+        archive = archive_option or f"-XX:AOTCache={self._java.archive}"
         command = Command(
             name=self.name,
             argv=[*self._java.command("kafka.Kafka", "-Xmx512m", archive), str(self._properties)],

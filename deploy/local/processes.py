@@ -75,12 +75,14 @@ ROLES = (
 )
 """Every service role."""
 
+STAND_IN_SMTP = "LOWTIDE_SMTP_PORT"
+
 STAND_IN = Process(
     name="standin",
     module="deploy.local.standin",
     arguments=(),
     port=8190,
-    further_ports={"LOWTIDE_SMTP_PORT": 8191, "LOWTIDE_MAILBOX_PORT": 8192},
+    further_ports={STAND_IN_SMTP: 8191},
 )
 """A WeCom and a mailbox for the demonstration."""
 

@@ -1,10 +1,10 @@
 """Record the broker's class archive, once (see `java.py` for what it is worth)."""
 
 import fcntl
-import os
+from pathlib import Path
 
-from deploy.local.instance import Instance
-from deploy.local.java import archive_path
+from deploy.local.instance import Instance, home
+from deploy.local.java import Java
 from deploy.local.kafka import Broker
 from deploy.local.ports import pick_free
 from deploy.local.server import wait_until_ready
@@ -20,21 +20,23 @@ def ensure_broker_is_recorded() -> None:
     Takes about 20 s; runs that start side by side wait for the first. Raises JarError,
     StartError.
     """
-    archive = archive_path()
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    with (archive.parent / "lock").open("a") as lock:
+    folder = home() / "cache" / "kafka"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        archive = Java.for_broker(temporary=folder).archive
         if not archive.exists():
             print("Preparing Apache Kafka, once ...", flush=True)
-            _record()
+            for outdated in folder.glob("*.aot*"):
+                outdated.unlink()
+            _record(archive)
 
 
-def _record() -> None:
-    archive = archive_path()
+def _record(archive: Path) -> None:
     instance = Instance("recording", archive.parent / "recording")
     instance.delete()
     instance.create()
-    draft = archive.with_name(f"{archive.name}.{os.getpid()}")
+    draft = archive.with_suffix(".aot.draft")
     port, controller_port = pick_free(2)
     broker = Broker(
         instance,
@@ -50,6 +52,6 @@ def _record() -> None:
     finally:
         broker.child.stop()
         instance.delete()
-    # A Java that cannot write one (it says so in its log) leaves the broker as it is: slower.
+    # A Java that cannot write one leaves the broker as it is: slower.
     if draft.exists():
         draft.replace(archive)

@@ -124,13 +124,17 @@ def _how_bad(alert: StockAlert, phrasing: Phrasing) -> list[Line]:
     lines = [Line(words.available, stock)]
     if facts.threshold is not None:
         unit = f" {words.days}" if alert.rule.kind == DAYS_OF_COVER else ""
-        lines.append(Line(words.threshold, f"{facts.threshold:,g}{unit}"))
+        lines.append(Line(words.threshold, _number(facts.threshold) + unit))
     if facts.days_of_cover is not None:
         cover = f"{facts.days_of_cover:,.1f} {words.days}"
         if facts.daily_sales is not None:
             cover += f" ({words.daily_sales} {facts.daily_sales:,.1f})"
         lines.append(Line(words.cover, cover))
     return lines
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value.is_integer() else f"{value:,.1f}"
 
 
 def _since(alert: StockAlert, phrasing: Phrasing) -> list[Line]:

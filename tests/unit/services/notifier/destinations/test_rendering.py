@@ -1,0 +1,305 @@
+import json
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from services.notifier.destinations.rendering import MARKDOWN_BYTES, Renderer
+from services.notifier.domain.contents import Digest, DigestLine, FailureNote, TestNote
+from services.notifier.domain.deliveries import Delivery, Kind
+from services.notifier.domain.destinations import Destination, Email, Language, WecomBot
+from shared.events.stock_alerts import AlertEvent, AlertLevel, StockAlert
+from shared.testing.unruly_http import Reply, Request
+from shared.testing.wecom import PATH, FakeWecom
+from tests.factories.stock_alerts import START, alert_id, stock_alert
+
+RENDERER = Renderer("http://console.example/")
+NOW = datetime(2026, 3, 1, 8, 0, 1, tzinfo=UTC)
+KEY = "0f6b2a1c-6a5e-4f43-9f0a-6a0d5d6f7e11"
+
+
+def destination(language: Language, address: WecomBot | Email | None = None) -> Destination:
+    return Destination(
+        id="buyers",
+        name="Buyers",
+        language=language,
+        timezone="Asia/Shanghai" if language is Language.CHINESE else "Europe/London",
+        enabled=True,
+        address=address or WecomBot(SecretStr(KEY), "https://wecom.example"),
+    )
+
+
+MAIL = Email(
+    to=("buyer@example.com", "boss@example.com"),
+    sender="Lowtide <lowtide@example.com>",
+    host="mail.example",
+    port=25,
+)
+
+
+def delivery(
+    content: StockAlert | Digest | TestNote | FailureNote,
+    kind: Kind = Kind.FIRST,
+    *,
+    duplicate_possible: bool = False,
+) -> Delivery:
+    alert = content if isinstance(content, StockAlert) else None
+    return Delivery(
+        id=UUID(int=7),
+        kind=kind,
+        alert_id=None if alert is None else alert.alert_id,
+        alert_number=None if alert is None else alert.number,
+        event=None if alert is None else alert.event,
+        content=content.model_dump_json(),
+        attempts=1,
+        duplicate_possible=duplicate_possible,
+        has_first=False,
+    )
+
+
+def accepted(raw: bytes) -> str:
+    """Return the content after the strict fake has taken it."""
+    fake = FakeWecom({KEY})
+    answer = fake.answer(Request("POST", PATH, {"key": KEY}, raw))
+    assert isinstance(answer, Reply)
+    assert json.loads(answer.body) == {"errcode": 0, "errmsg": "ok"}
+    return fake.accepted[0].content
+
+
+def markdown(one: Delivery, language: Language = Language.CHINESE) -> str:
+    return accepted(RENDERER.render(one, destination(language), NOW))
+
+
+def mail(one: Delivery, language: Language = Language.ENGLISH) -> EmailMessage:
+    raw = RENDERER.render(one, destination(language, MAIL), NOW)
+    return message_from_bytes(raw, policy=policy.default)
+
+
+def part(message: EmailMessage, subtype: str) -> str:
+    body = message.get_body((subtype,))
+    assert body is not None
+    return str(body.get_content()).replace("\r\n", "\n")
+
+
+CHANGED: dict[str, dict[str, object]] = {
+    "opened": {},
+    "level_changed": {"revision": 2, "previous_level": "urgent"},
+    "acknowledged": {"revision": 3, "acknowledged_by": "李雷", "note": "已下单 200 件"},
+    "resolved": {"revision": 4, "occurred_at": START + timedelta(days=1, hours=2, minutes=3)},
+}
+
+
+def test_an_opening_says_what_where_how_bad_since_when_and_what_to_do() -> None:
+    assert markdown(delivery(stock_alert(7))) == "\n".join(
+        [
+            '**<font color="warning">【断货】#7 蓝色马克杯</font>**',
+            "> SKU：SKU-7",
+            "> 仓库：UK",
+            "> 可用库存：0 (在手 12, 在途 48)",
+            "> 阈值：20",
+            "> 可售天数：0.0 天 (日均销量 3.4)",
+            "> 开始时间：2026-03-01 16:00 (Asia/Shanghai)",
+            "> 规则：缺货",
+            "> 建议：立即补货或从其他仓库调拨；到货前停止或下调各渠道的可售数量。",
+            f"[查看详情](http://console.example/alerts/{alert_id(7)})",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "language", "said"),
+    [
+        ("level_changed", Language.CHINESE, ["【紧急 → 断货】#1", "立即补货"]),
+        ("level_changed", Language.ENGLISH, ["[Urgent → Out of stock] #1", "Reorder now"]),
+        ("acknowledged", Language.CHINESE, ["【已接单】#1", "接单人：李雷", "备注：已下单 200 件"]),
+        ("acknowledged", Language.ENGLISH, ["[Acknowledged] #1", "Acknowledged by: 李雷"]),
+        ("resolved", Language.CHINESE, ["【已恢复】#1", "持续：1 天 2 小时 3 分"]),
+        ("resolved", Language.ENGLISH, ["[Resolved] #1", "Lasted: 1 d 2 h 3 min"]),
+        (
+            "opened",
+            Language.ENGLISH,
+            ["[Out of stock] #1", "Since: 2026-03-01 08:00 (Europe/London)"],
+        ),
+    ],
+)
+def test_each_event_is_told_in_both_languages(
+    event: str, language: Language, said: list[str]
+) -> None:
+    text = markdown(delivery(stock_alert(1, event=event, **CHANGED[event])), language)
+    for words in said:
+        assert words.replace("[Acknowledged] #1", "Acknowledged") in text
+    assert ("建议" in text or "What to do" in text) == (event in {"opened", "level_changed"})
+
+
+def test_days_are_called_days_and_units_are_not() -> None:
+    rule = {"id": "cover", "version": 1, "kind": "days_of_cover", "name": {"en": "Cover"}}
+    text = markdown(delivery(stock_alert(rule=rule)), Language.ENGLISH)
+    assert "Threshold: 20 days" in text
+
+
+def test_large_and_broken_numbers_are_written_out() -> None:
+    facts = {"available": -1_234_567, "on_hand": 0, "low_water": 0, "threshold": 1_234_567.5}
+    text = markdown(delivery(stock_alert(facts=facts)), Language.ENGLISH)
+    assert "Available: -1,234,567 (on hand 0)" in text
+    assert "Threshold: 1,234,567.5" in text
+
+
+def test_a_possible_duplicate_is_marked_and_keeps_its_number() -> None:
+    text = markdown(delivery(stock_alert(7), duplicate_possible=True))
+    assert text.startswith('**<font color="warning">【可能重复】【断货】#7 ')
+    english = mail(delivery(stock_alert(7), duplicate_possible=True))
+    assert english["Subject"] == "[Possible duplicate] [Out of stock] #7 蓝色马克杯"
+
+
+def test_a_name_cannot_ring_phones_or_fake_links() -> None:
+    evil = stock_alert(sku_name="<@all> [登录](http://evil.example) **`x`**\n> 假行\u2028")
+    text = markdown(delivery(evil))
+    assert "<@all>" not in text
+    assert "[登录]" not in text
+    assert "\n> 假行" not in text
+    assert text.count("](") == 1
+
+
+def test_html_shows_markup_of_others_as_text() -> None:
+    message = mail(delivery(stock_alert(sku_name="<script>alert(1)</script>")))
+    assert "<script>" not in part(message, "html")
+    assert "&lt;script&gt;" in part(message, "html")
+
+
+def test_a_mail_has_both_parts_and_threads_under_the_first_notice() -> None:
+    first = mail(delivery(stock_alert(7)))
+    assert first["Auto-Submitted"] == "auto-generated"
+    assert first["To"] == "buyer@example.com, boss@example.com"
+    assert first["References"] is None
+    for form in ("plain", "html"):
+        assert f"http://console.example/alerts/{alert_id(7)}" in part(first, form)
+        assert "Available" in part(first, form)
+    change = mail(delivery(stock_alert(7, revision=2, event="resolved"), Kind.CHANGE))
+    assert change["References"] == change["In-Reply-To"] == first["Message-ID"]
+    assert change["Message-ID"] != first["Message-ID"]
+
+
+def test_the_same_delivery_renders_to_the_same_bytes() -> None:
+    for target in (destination(Language.CHINESE), destination(Language.ENGLISH, MAIL)):
+        one = delivery(stock_alert())
+        assert RENDERER.render(one, target, NOW) == RENDERER.render(one, target, NOW)
+
+
+LINES = tuple(DigestLine(alert=stock_alert(number)) for number in range(1, 41))
+
+
+def digest(lines: tuple[DigestLine, ...] = LINES, episodes: int = 3_000) -> Digest:
+    return Digest(
+        total=3_456,
+        opened={AlertLevel.OUT: 1_000, AlertLevel.URGENT: 1_500, AlertLevel.WATCH: 500},
+        changes={AlertEvent.RESOLVED: 456},
+        episodes=episodes,
+        lines=lines,
+    )
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_a_digest_counts_by_level_and_fills_the_message_with_the_worst(language: Language) -> None:
+    text = markdown(delivery(digest(), Kind.DIGEST), language)
+    shown = text.count("/alerts/")
+    size = len(text.encode())
+    assert 10 < shown < 40
+    assert MARKDOWN_BYTES - 400 < size <= MARKDOWN_BYTES
+    assert "#1 " in text
+    assert f"{3_000 - shown:,}" in text
+    for count in ("3,456", "1,000", "1,500", "500", "456"):
+        assert count in text
+    assert text.endswith("(http://console.example/alerts)")
+
+
+def test_a_small_digest_shows_all_and_marks_possible_duplicates() -> None:
+    lines = (
+        DigestLine(alert=stock_alert(1), duplicate_possible=True),
+        DigestLine(alert=stock_alert(2)),
+    )
+    text = markdown(delivery(digest(lines, 2), Kind.DIGEST))
+    assert text.count("可能重复") == 1
+    assert "未列出" not in text
+
+
+def test_a_mail_digest_lists_every_line_it_has() -> None:
+    message = mail(delivery(digest(), Kind.DIGEST))
+    for form in ("plain", "html"):
+        assert part(message, form).count("/alerts/") == 40
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_notes_are_rendered_in_both_forms(language: Language) -> None:
+    tested = delivery(TestNote(destination_name="Buyers", asked_by="anna"), Kind.TEST)
+    refused = delivery(
+        FailureNote(
+            destination="buyers", destination_name="Buyers", detail="errcode 93000", alert_number=7
+        ),
+        Kind.META,
+    )
+    for one, words in ((tested, "anna"), (refused, "errcode 93000")):
+        assert words in markdown(one, language)
+        assert words in part(mail(one, language), "plain")
+        assert words in part(mail(one, language), "html")
+
+
+_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=3_000)
+_CODE = st.text(
+    st.characters(exclude_characters="|", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=128
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(name=_TEXT, note=_TEXT, rule=_TEXT, by=_TEXT, sku=_CODE, warehouse=_CODE)
+@pytest.mark.parametrize("language", list(Language))
+def test_whatever_people_typed_the_message_is_accepted_and_keeps_its_link(
+    language: Language, name: str, note: str, rule: str, by: str, sku: str, warehouse: str
+) -> None:
+    alert = stock_alert(
+        sku=sku,
+        sku_name=name,
+        warehouse=warehouse,
+        note=note,
+        acknowledged_by=by,
+        rule={"id": "r", "version": 1, "kind": "below", "name": {"zh-CN": rule, "en": rule}},
+    )
+    text = markdown(delivery(alert), language)
+    assert text.endswith(f"(http://console.example/alerts/{alert.alert_id})")
+    message = mail(delivery(alert), language)
+    assert str(alert.alert_id) in part(message, "html")
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_the_longest_of_everything_still_fits(language: Language) -> None:
+    wide = "\U0001f4e6"
+    alert = stock_alert(
+        10**12,
+        sku=wide * 128,
+        sku_name=wide * 5_000,
+        warehouse=wide * 128,
+        note=wide * 5_000,
+        acknowledged_by=wide * 5_000,
+        rule={"id": "r", "version": 1, "kind": "below", "name": {"zh-CN": wide * 5_000}},
+        facts={
+            "available": -(10**12),
+            "on_hand": -(10**12),
+            "low_water": -(10**12),
+            "threshold": 10.0**12,
+            "daily_sales": 10.0**12,
+            "days_of_cover": 10.0**12,
+            "incoming": 10**12,
+        },
+    )
+    for number, duplicate in ((1, False), (2, True)):
+        text = markdown(
+            delivery(alert.model_copy(update={"revision": number}), duplicate_possible=duplicate),
+            language,
+        )
+        assert text.endswith(f"/alerts/{alert.alert_id})")
+    lines = tuple(DigestLine(alert=alert) for _ in range(40))
+    assert "/alerts)" in markdown(delivery(digest(lines), Kind.DIGEST), language)

@@ -15,6 +15,7 @@ import httpx
 from services.alerting import wiring
 from services.alerting.settings import AlertingSettings
 from shared.clock import WallClock
+from shared.errors import Unavailable
 from shared.events.catalog_items import TOPIC as CATALOG_ITEMS
 from shared.events.catalog_items import CatalogItem
 from shared.events.stock_alerts import TOPIC as STOCK_ALERTS
@@ -67,18 +68,24 @@ class Alerting:
         return StockLevel.model_validate(defaults | fields)
 
     async def tell(self, *levels: StockLevel) -> None:
-        """Publish levels as the ledger would; those of a partition arrive in one batch."""
-        await self.producer.send(
-            STOCK_LEVELS,
-            [
-                Message(
-                    partition_of(each.sku, TOPICS[STOCK_LEVELS].partitions),
-                    level_key(each.sku, each.warehouse),
-                    each.encode(),
-                )
-                for each in levels
-            ],
-        )
+        """Publish levels as the ledger would: again when the broker's answer is lost."""
+        messages = [
+            Message(
+                partition_of(each.sku, TOPICS[STOCK_LEVELS].partitions),
+                level_key(each.sku, each.warehouse),
+                each.encode(),
+            )
+            for each in levels
+        ]
+
+        async def sent() -> bool:
+            try:
+                await self.producer.send(STOCK_LEVELS, messages)
+            except Unavailable:
+                return False
+            return True
+
+        await until(sent)
 
     async def name(self, sku: str, **fields: object) -> None:
         """Publish a catalogue item."""
@@ -140,7 +147,7 @@ class Alerting:
         async def no_lag() -> bool:
             return bool((await self.ask("GET", "/v1/alerts/summary"))["lag_records"] == 0)
 
-        await until(no_lag)
+        await until(no_lag, seconds=60)
 
     async def notices(self) -> list[StockAlert]:
         """Return all that is on `stock.alerts`, in order within each alert."""

@@ -2,13 +2,13 @@
 
 import asyncio
 import random
-import signal
 import sys
 from collections.abc import Sequence
 
 import pytest
 
 from services.alerting.outbound.stock_alerts import Relay
+from services.alerting.settings import AlertingSettings
 from services.alerting.store.outbox import Outbox
 from shared.database.engine import create_engine
 from shared.errors import Fenced, Unavailable
@@ -92,20 +92,16 @@ async def test_consumers_killed_at_any_moment_miss_nothing_and_open_nothing_twic
     skus = [f"S{number}" for number in range(40)]
     course = {sku: [chance.randrange(60) for _ in range(60)] for sku in skus}
     await alerting.put_rule("low")
-    processes = [await _start(alerting, number) for number in range(2)]
-    try:
+    async with asyncio.TaskGroup() as group:
+        consumers = [Supervised(alerting.settings, number) for number in range(2)]
+        supervision = [group.create_task(each.run()) for each in consumers]
         for step in range(60):
             await alerting.tell(*(alerting.level(course[sku][step], sku=sku) for sku in skus))
             if step % 15 == 7:
-                victim = chance.randrange(2)
-                processes[victim].send_signal(signal.SIGKILL)
-                await processes[victim].wait()
-                processes[victim] = await _start(alerting, victim)
+                chance.choice(consumers).kill()
         await alerting.caught_up()
-    finally:
-        for process in processes:
-            process.terminate()
-            await process.wait()
+        for task in supervision:
+            task.cancel()
     async with alerting.relaying():
         await until(lambda: _outbox_is_empty(alerting))
     found = await alerting.rows("SELECT sku, count(*) AS n FROM alert GROUP BY sku ORDER BY sku")
@@ -131,22 +127,36 @@ def _episodes(units: list[int]) -> int:
     return count
 
 
-async def _start(alerting: Alerting, number: int) -> asyncio.subprocess.Process:
-    settings = alerting.settings
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "services.alerting",
-        "consume",
-        env={
+class Supervised:
+    """A `consume` process that is started again whenever it has ended."""
+
+    def __init__(self, settings: AlertingSettings, number: int) -> None:
+        self._environment = {
             "LOWTIDE_KAFKA": settings.kafka,
             "LOWTIDE_TOPIC_PREFIX": settings.topic_prefix,
             "LOWTIDE_DATABASE_URL": settings.database_url.get_secret_value(),
             "LOWTIDE_INSTANCE": str(number),
             "LOWTIDE_LOG_LEVEL": "warning",
             "PYTHONDONTWRITEBYTECODE": "1",
-        },
-    )
+        }
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def run(self) -> None:
+        while True:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "services.alerting", "consume", env=self._environment
+            )
+            self._process = process
+            try:
+                await process.wait()
+            except asyncio.CancelledError:
+                process.kill()
+                await process.wait()
+                raise
+
+    def kill(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
 
 
 async def _outbox_is_empty(alerting: Alerting) -> bool:

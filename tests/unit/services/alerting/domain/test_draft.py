@@ -1,0 +1,177 @@
+"""A batch on a view of the memory."""
+
+from datetime import timedelta
+
+from services.alerting.domain.condition import State
+from services.alerting.domain.draft import Draft
+from services.alerting.domain.memory import Territory
+from services.alerting.domain.outcome import Reason
+from services.alerting.domain.rule import Limit, Rule, RuleKind, Scope
+from services.alerting.domain.rulebook import RuleBook
+from services.alerting.domain.subject import Item, LevelSubject
+from tests.unit.services.alerting.cases import NOON, WATCH, AtLevel, level, minutes, rule
+
+A = LevelSubject("A", "W")
+LIMIT = 100
+
+
+class Worker:
+    """A memory of one partition, and drafts that become known."""
+
+    def __init__(self, *rules: Rule) -> None:
+        self.territories = {0: Territory()}
+        self.book = RuleBook(1, rules)
+        self.items: dict[str, Item] = {}
+
+    def draft(self) -> Draft:
+        return Draft(self.territories, self.book, self.items)
+
+    def hear(self, *levels: tuple[float, AtLevel]) -> Draft:
+        draft = self.draft()
+        for minute, told in levels:
+            draft.hear(0, told, minutes(minute))
+        draft.adopt()
+        return draft
+
+
+def events(draft: Draft) -> list[tuple[str, float]]:
+    """Return (event, minutes after noon) of what a draft announces."""
+    return [
+        (each.transition.event.value, (each.transition.occurred_at - NOON) / timedelta(minutes=1))
+        for each in draft.announcements
+    ]
+
+
+def test_a_draft_changes_nothing_until_it_is_adopted() -> None:
+    worker = Worker(rule())
+    draft = worker.draft()
+    draft.hear(0, level(3), NOON)
+    assert worker.territories[0].subjects == {}
+    draft.adopt()
+    assert worker.territories[0].subjects[A].conditions["rule"].state is State.OPEN
+
+
+def test_a_draft_made_again_says_the_same() -> None:
+    worker = Worker(rule())
+    drafts = [worker.draft(), worker.draft()]
+    for draft in drafts:
+        draft.hear(0, level(3), NOON)
+    assert drafts[0].announcements == drafts[1].announcements
+
+
+def test_messages_of_one_batch_see_each_other() -> None:
+    draft = Worker(rule()).hear((0, level(3)), (1, level(50, version=2)))
+    assert events(draft) == [("opened", 0), ("resolved", 1)]
+    assert draft.conditions == {(A, "rule"): (0, None)}
+
+
+def test_a_version_that_is_not_newer_is_dropped() -> None:
+    worker = Worker(rule())
+    worker.hear((0, level(50, version=7)))
+    for version in (7, 6):
+        draft = worker.hear((1, level(3, version=version)))
+        assert (draft.announcements, draft.staged) == ([], {})
+        assert draft.reasons[None, Reason.STALE_VERSION] == 1
+
+
+def test_within_a_batch_a_repeated_version_is_dropped_too() -> None:
+    draft = Worker(rule()).hear((0, level(50, low_water=3)), (0, level(50, low_water=3)))
+    assert events(draft) == [("opened", 0), ("resolved", 0)]
+
+
+def test_what_was_due_before_a_message_comes_before_it() -> None:
+    worker = Worker(rule(pending=10))
+    worker.hear((0, level(3)))
+    draft = worker.hear((25, level(50, version=2)))
+    assert events(draft) == [("opened", 10), ("resolved", 25)]
+
+
+def test_a_timer_fires_at_the_moment_it_was_due() -> None:
+    worker = Worker(rule(pending=10))
+    worker.hear((0, level(3)))
+    assert not worker.territories[0].is_due(minutes(9))
+    assert worker.territories[0].is_due(minutes(30))
+    draft = worker.draft()
+    draft.fire(0, minutes(30), LIMIT)
+    assert events(draft) == [("opened", 10)]
+
+
+def test_a_timer_whose_condition_has_ended_is_stale() -> None:
+    worker = Worker(rule(pending=10))
+    worker.hear((0, level(3)))
+    worker.hear((5, level(50, version=2)))
+    worker.hear((8, level(3, version=3)))
+    assert not worker.territories[0].is_due(minutes(17))
+    assert worker.territories[0].is_due(minutes(18))
+
+
+def test_looking_anew_under_a_new_rule_opens_what_is_low_already() -> None:
+    worker = Worker()
+    worker.hear((0, level(3)))
+    worker.book = RuleBook(2, [rule()])
+    draft = worker.draft()
+    draft.look(0, [A], minutes(5))
+    assert events(draft) == [("opened", 5)]
+    assert not draft.staged[A].heard
+
+
+def test_looking_anew_hears_no_dip_a_second_time() -> None:
+    worker = Worker(rule())
+    worker.hear((0, level(50, low_water=3)))
+    draft = worker.draft()
+    draft.look(0, [A], minutes(5))
+    assert draft.announcements == []
+
+
+def test_a_disabled_rule_resolves_at_the_next_message() -> None:
+    worker = Worker(rule())
+    worker.hear((0, level(3)))
+    worker.book = RuleBook(2, [rule(enabled=False)])
+    draft = worker.hear((1, level(2, version=2)))
+    assert [each.transition.reason for each in draft.announcements] == [Reason.RULE_DISABLED]
+
+
+def test_a_timer_of_a_disabled_rule_does_not_fire() -> None:
+    worker = Worker(rule(pending=10))
+    worker.hear((0, level(3)))
+    worker.book = RuleBook(2, [rule(pending=10, enabled=False)])
+    draft = worker.draft()
+    draft.fire(0, minutes(30), LIMIT)
+    assert draft.announcements == []
+    assert draft.conditions == {(A, "rule"): (0, None)}
+
+
+def test_a_notice_carries_the_name_the_catalogue_has() -> None:
+    worker = Worker(rule())
+    worker.items["A"] = Item("Lamp", None, frozenset())
+    (announcement,) = worker.hear((0, level(3))).announcements
+    assert announcement.sku_name == "Lamp"
+
+
+def test_a_subject_that_leaves_the_scope_is_resolved() -> None:
+    tagged = Rule(
+        "rule",
+        1,
+        RuleKind.BELOW,
+        {"en": "Rule"},
+        (Limit(WATCH, 20, 30),),
+        scope=Scope(tags=frozenset({"seasonal"})),
+    )
+    worker = Worker(tagged)
+    worker.items["A"] = Item(None, None, frozenset({"seasonal"}))
+    worker.hear((0, level(3)))
+    worker.items["A"] = Item(None, None, frozenset())
+    draft = worker.draft()
+    draft.look(0, [A], minutes(1))
+    assert [each.transition.reason for each in draft.announcements] == [Reason.OUT_OF_SCOPE]
+
+
+def test_a_new_view_asks_for_all_subjects_once() -> None:
+    worker = Worker()
+    worker.hear((0, level(3)))
+    territory = worker.territories[0]
+    territory.look_through((1, 0, 0))
+    assert territory.unseen == [A]
+    territory.unseen.clear()
+    territory.look_through((1, 0, 0))
+    assert territory.unseen == []

@@ -1,0 +1,312 @@
+"""Promise 3: whatever the order of arrival and the batches, the levels are those of a plain model.
+
+The model is written without regard for arrival: it sorts all changes by when they happened and
+walks through them once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.ledger.domain.changes import (
+    DAMAGED,
+    Change,
+    Type,
+    content_hash,
+    count_key,
+    identity_hash,
+)
+from services.ledger.domain.effects import Anchor, Effect, Entry, apply, late_counts
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+LEVELS = (1, 2)
+
+
+def change(**fields: object) -> Change:
+    given_ = {"type": Type.SALE, "quantity": 1, "hour": 0, "channel": "shop", "id": "1"} | fields
+    channel, id_, line = str(given_["channel"]), str(given_["id"]), str(given_.get("line", "0"))
+    type_, quantity = Type(int(str(given_["type"]))), int(str(given_["quantity"]))
+    reason = given_.get("reason")
+    occurred_at = NOON + timedelta(hours=int(str(given_["hour"])))
+    return Change(
+        level=int(str(given_.get("level", 1))),
+        type=type_,
+        quantity=quantity,
+        occurred_at=occurred_at,
+        received_at=occurred_at,
+        channel=channel,
+        id=id_,
+        line=line,
+        reason=None if reason is None else str(reason),
+        reference=None,
+        actor=None,
+        hash=identity_hash(channel, id_, line),
+        content=content_hash(type_.name.lower(), "A", "W", quantity, None, None),
+        position=0,
+        offset=0,
+    )
+
+
+@dataclass(frozen=True)
+class Level:
+    """What all arrivals must agree on."""
+
+    on_hand: int = 0
+    unavailable: int = 0
+    sold: int = 0
+    returned: int = 0
+    received: int = 0
+    anchor: Anchor = field(default_factory=Anchor)
+
+    @property
+    def available(self) -> int:
+        return self.on_hand - self.unavailable
+
+
+def modelled(changes: Sequence[Change]) -> Level:
+    """Return a level by definition: its changes in order of when they happened."""
+    on_hand = unavailable = sold = returned = received = 0
+    anchor = Anchor()
+    in_order = sorted(
+        changes,
+        key=lambda each: (
+            each.occurred_at,
+            each.type is Type.COUNT,
+            each.channel,
+            each.id,
+            each.line,
+        ),
+    )
+    for each in in_order:
+        if each.type is Type.COUNT:
+            on_hand = each.quantity
+            anchor = anchor._replace(counted_at=each.occurred_at, count_key=count_key(each))
+        elif each.type is Type.SALE:
+            on_hand -= each.quantity
+            sold += each.quantity
+        elif each.type is Type.RETURN:
+            on_hand += each.quantity
+            returned += each.quantity
+            unavailable += each.quantity if each.reason == DAMAGED else 0
+        elif each.type is Type.RECEIPT:
+            on_hand += each.quantity
+            received += each.quantity
+        else:
+            on_hand += each.quantity
+        anchor = anchor._replace(last_change_at=each.occurred_at)
+    return Level(on_hand, unavailable, sold, returned, received, anchor)
+
+
+class Store:
+    """What the database is to `apply`: sums, anchors, and all changes so far."""
+
+    def __init__(self) -> None:
+        self.levels = dict.fromkeys(LEVELS, Level())
+        self.changes: list[Change] = []
+
+    def take(self, batch: Sequence[Change]) -> tuple[list[Entry], dict[int, Effect]]:
+        anchors = {level: self.levels[level].anchor for level in LEVELS}
+        later = {
+            count: sum(
+                _difference(each)
+                for each in self.changes
+                if each.level == count.level and each.occurred_at > count.occurred_at
+            )
+            for count in late_counts(batch, anchors)
+        }
+        counted = {each.level for each in batch if each.type is Type.COUNT}
+        on_hand = {level: self.levels[level].on_hand for level in counted}
+        entries, effects = apply(batch, anchors, on_hand, later)
+        for level, effect in effects.items():
+            before = self.levels[level]
+            self.levels[level] = Level(
+                before.on_hand + effect.on_hand,
+                before.unavailable + effect.unavailable,
+                before.sold + effect.sold,
+                before.returned + effect.returned,
+                before.received + effect.received,
+                effect.anchor,
+            )
+        self.changes += batch
+        return entries, effects
+
+
+def _difference(each: Change) -> int:
+    if each.type is Type.COUNT:
+        return 0
+    return -each.quantity if each.type is Type.SALE else each.quantity
+
+
+# Few instants, channels and ids: ties at one instant, and among counts, are the rule.
+hours = st.integers(0, 4)
+identities = st.lists(
+    st.tuples(
+        st.sampled_from(["shop", "shop 2", "till"]),
+        st.sampled_from(["1", "10", "1 0", "é", "货"]),
+        st.sampled_from(["0", "1"]),
+    ),
+    unique=True,
+    max_size=14,
+)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[list[Change]]:
+    """Return changes in some order of arrival, split into batches."""
+    made = []
+    for channel, id_, line in draw(identities):
+        type_ = draw(st.sampled_from(Type))
+        match type_:
+            case Type.COUNT:
+                quantity = draw(st.integers(0, 30))
+            case Type.ADJUSTMENT:
+                quantity = draw(st.integers(-9, 9).filter(bool))
+            case _:
+                quantity = draw(st.integers(1, 9))
+        made.append(
+            change(
+                level=draw(st.sampled_from(LEVELS)),
+                type=type_,
+                quantity=quantity,
+                hour=draw(hours),
+                channel=channel,
+                id=id_,
+                line=line,
+                reason=draw(st.sampled_from([None, DAMAGED])) if type_ is Type.RETURN else None,
+            )
+        )
+    arrived = draw(st.permutations(made))
+    batches: list[list[Change]] = []
+    while arrived:
+        size = draw(st.integers(1, len(arrived)))
+        batches.append(list(arrived[:size]))
+        arrived = arrived[size:]
+    return batches
+
+
+@settings(max_examples=400, deadline=None)
+@given(histories())
+def test_any_order_of_arrival_and_any_batches_give_the_level_of_the_model(
+    batches: list[list[Change]],
+) -> None:
+    store = Store()
+    for batch in batches:
+        store.take(batch)
+    for level in LEVELS:
+        assert store.levels[level] == modelled(
+            [each for each in store.changes if each.level == level]
+        )
+
+
+@settings(max_examples=200, deadline=None)
+@given(histories())
+def test_low_is_the_smallest_available_that_the_changes_of_a_batch_passed_through(
+    batches: list[list[Change]],
+) -> None:
+    store = Store()
+    for batch in batches:
+        passed: dict[int, list[int]] = {}
+        for index, each in enumerate(batch):
+            known = [
+                other for other in store.changes + batch[: index + 1] if other.level == each.level
+            ]
+            passed.setdefault(each.level, []).append(modelled(known).available)
+        before = {level: store.levels[level].available for level in LEVELS}
+        _, effects = store.take(batch)
+        assert {level: before[level] + (effect.low or 0) for level, effect in effects.items()} == {
+            level: min(all_available) for level, all_available in passed.items()
+        }
+
+
+@settings(max_examples=200, deadline=None)
+@given(histories())
+def test_what_entries_applied_adds_up_to_what_is_on_hand(batches: list[list[Change]]) -> None:
+    store = Store()
+    applied = dict.fromkeys(LEVELS, 0)
+    for batch in batches:
+        for entry in store.take(batch)[0]:
+            applied[entry.change.level] += entry.applied
+    assert applied == {level: store.levels[level].on_hand for level in LEVELS}
+
+
+@settings(max_examples=200, deadline=None)
+@given(histories())
+def test_late_means_that_something_newer_of_the_level_had_arrived(
+    batches: list[list[Change]],
+) -> None:
+    store = Store()
+    newest: dict[int, datetime] = {}
+    for batch in batches:
+        for each, _, late in store.take(batch)[0]:
+            assert late == (each.occurred_at < newest.get(each.level, each.occurred_at))
+            newest[each.level] = max(each.occurred_at, newest.get(each.level, each.occurred_at))
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_change_at_the_instant_of_a_count_is_contained_in_it(first: int) -> None:
+    both = [
+        change(id="sale", quantity=3, hour=1),
+        change(id="count", type=Type.COUNT, quantity=10, hour=1),
+    ]
+    store = Store()
+    for each in (both[first], both[1 - first]):
+        store.take([each])
+    assert store.levels[1].on_hand == 10
+    assert store.levels[1].sold == 3
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_of_two_counts_at_one_instant_the_later_identity_holds(first: int) -> None:
+    both = [
+        change(id="1", type=Type.COUNT, quantity=4, hour=1),
+        change(id="1 0", type=Type.COUNT, quantity=7, hour=1),
+    ]
+    store = Store()
+    for each in (both[first], both[1 - first]):
+        store.take([each])
+    assert store.levels[1].on_hand == 7
+
+
+def test_a_count_does_not_mask_damage() -> None:
+    store = Store()
+    store.take([change(id="count", type=Type.COUNT, quantity=10, hour=2)])
+    store.take([change(id="back", type=Type.RETURN, quantity=2, hour=1, reason=DAMAGED)])
+    assert (store.levels[1].on_hand, store.levels[1].unavailable) == (10, 2)
+
+
+def test_a_late_count_keeps_what_was_sold_after_it() -> None:
+    store = Store()
+    store.take([change(id="receipt", type=Type.RECEIPT, quantity=10)])
+    store.take([change(id="sale", quantity=4, hour=2)])
+    (entry,), effects = store.take([change(id="count", type=Type.COUNT, quantity=8, hour=1)])
+    assert store.levels[1].on_hand == 8 - 4
+    assert (entry.applied, entry.late) == (-2, True)
+    assert effects[1].counted
+
+
+def test_repeats_have_the_same_identity_but_parts_of_it_never_run_together() -> None:
+    assert identity_hash("a", "b", "c") == identity_hash("a", "b", "c")
+    told = [("ab", "c", "d"), ("a", "bc", "d"), ("a", "b", "cd"), ("", "abc", "d"), ("d", "c", "b")]
+    assert len({identity_hash(*each) for each in told}) == len(told)
+
+
+def test_content_tells_an_empty_text_from_none_and_neighbours_apart() -> None:
+    told = [
+        ("sale", "A", "W", 1, None, None),
+        ("sale", "A", "W", 1, "", None),
+        ("sale", "A", "W", 1, None, ""),
+        ("sale", "A", "W", 1, "-", None),
+        ("sale", "A", "W", 1, "x", "y"),
+        ("sale", "A", "W", 1, "xy", None),
+        ("sale", "AW", "", 1, None, None),
+        ("sale", "A", "W1", 1, None, None),
+        ("sale", "A", "W", 11, None, None),
+        ("sale", "A", "W", -1, None, None),
+        ("return", "A", "W", 1, None, None),
+    ]
+    assert len({content_hash(*each) for each in told}) == len(told)
+    assert all(0 <= content_hash(*each) < 2**63 for each in told)

@@ -1,0 +1,153 @@
+"""Let the real `python -m services.ledger consume` drain `stock.changes`, and watch it."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import httpx
+
+from deploy.local.instance import REPOSITORY, home
+from deploy.local.ports import LOOPBACK, pick_free
+from services.ledger.store import changes as store
+from shared.database.engine import create_engine, driver
+from shared.events.stock_changes import TOPIC
+from shared.events.stock_levels import TOPIC as STOCK_LEVELS
+from shared.testing.stack import Database, Stack
+from tests.bench.meter import Meter, listener, shares
+from tests.bench.report import tell
+from tests.bench.workload import shelves
+
+WARM_UP_SHARE = 0.04
+"""Of the changes, before the clock starts."""
+
+_POLL_S = 0.05
+_SILENCE_LIMIT_S = 60.0
+
+_STANDING = """
+SELECT COALESCE(sum(next_offset), 0)::bigint, COALESCE(bool_and(published = batch), FALSE)
+FROM ledger.consumer_position WHERE topic = $1
+"""
+
+
+@dataclass(frozen=True)
+class Drain:
+    """What a drain measured; sizes are means over all of it."""
+
+    changes_per_s: float
+    seconds: float
+    records_per_batch: float
+    levels_per_batch: float
+    processors: str
+
+
+async def make_levels(database: Database) -> dict[tuple[str, str], int]:
+    """Make the 50,000 levels, as the ledger itself would; returns their ids."""
+    engine = create_engine(database.url("ledger"))
+    ids: dict[tuple[str, str], int] = {}
+    wanted = [(each.sku, each.warehouse, each.partition) for each in shelves()]
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql("SELECT 1")
+        for start in range(0, len(wanted), 10_000):
+            found = await store.levels_of(await driver(connection), wanted[start : start + 10_000])
+            ids |= {key: level.id for key, level in found.items()}
+    await engine.dispose()
+    administrator = await asyncpg.connect(database.administrator_url)
+    await administrator.execute("VACUUM ANALYZE ledger.level")
+    await administrator.close()
+    return ids
+
+
+async def drain(
+    stack: Stack, database: Database, prefix: str, count: int, *, workers: int, profile: Path | None
+) -> Drain:
+    """Drain `count` changes into a fresh database, until the last level is acknowledged."""
+    port = pick_free(1)[0]
+    watch = await asyncpg.connect(database.administrator_url)
+    environment = {
+        "PATH": os.environ["PATH"],  # noqa: TID251 - handed on as it is
+        "PYTHONPATH": str(REPOSITORY),
+        "PYTHONPYCACHEPREFIX": str(home() / "cache" / "pycache"),
+        "LOWTIDE_KAFKA": stack.bootstrap,
+        "LOWTIDE_TOPIC_PREFIX": prefix,
+        "LOWTIDE_DATABASE_URL": database.url("ledger"),
+        "LOWTIDE_LEDGER_WORKERS": str(workers),
+        "LOWTIDE_PORT": str(port),
+        "LOWTIDE_LOG_LEVEL": "warning",
+        "LOWTIDE_LOG_FORMAT": "plain",
+    }
+    module = ["-m", "services.ledger", "consume"]
+    if profile is not None:
+        module = ["-m", "cProfile", "-o", str(profile), *module]
+    try:
+        with _process([sys.executable, *module], environment) as process:
+            meter = Meter(
+                {
+                    "ledger": process.pid,
+                    "database": listener(stack.database_port),
+                    "broker": listener(int(stack.bootstrap.rpartition(":")[2])),
+                }
+            )
+            first = await _until(watch, process, int(count * WARM_UP_SHARE))
+            cpu = meter.read()
+            last = await _until(watch, process, count, published=True)
+            seconds = last[0] - first[0]
+            processors = shares(cpu, meter.read(), seconds)
+            means = await _means(port)
+    finally:
+        await watch.close()
+    return Drain((last[1] - first[1]) / seconds, seconds, *means, processors)
+
+
+@contextmanager
+def _process(argv: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(argv, env=environment, cwd=home()) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+async def _until(
+    watch: asyncpg.Connection,
+    process: subprocess.Popen[bytes],
+    changes: int,
+    *,
+    published: bool = False,
+) -> tuple[float, int]:
+    """Wait until so many changes are committed (and told of); returns (when, how many)."""
+    seen, moved_at, told_at = -1, time.perf_counter(), time.perf_counter()
+    while True:
+        done, all_published = await watch.fetchrow(_STANDING, TOPIC)
+        now = time.perf_counter()
+        if done >= changes and (all_published or not published):
+            return now, done
+        if process.poll() is not None:
+            raise RuntimeError(f"the ledger ended with exit code {process.returncode}")
+        if done != seen:
+            seen, moved_at = done, now
+        elif now - moved_at > _SILENCE_LIMIT_S:
+            raise RuntimeError(f"the ledger has stood still at {done:,} of {changes:,}")
+        if now - told_at > 10:
+            tell(f"    {done:,} of {changes:,}")
+            told_at = now
+        await asyncio.sleep(_POLL_S)
+
+
+async def _means(port: int) -> tuple[float, float]:
+    """Return the mean records and published levels of a batch, from the process's own metrics."""
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(f"http://{LOOPBACK}:{port}/metrics")
+    values = dict(
+        line.rsplit(" ", 1) for line in answer.text.splitlines() if not line.startswith("#")
+    )
+    batches = float(values[f'lowtide_batch_records_count{{topic="{TOPIC}"}}'])
+    records = float(values[f'lowtide_batch_records_sum{{topic="{TOPIC}"}}'])
+    levels = float(values[f'lowtide_published_total{{topic="{STOCK_LEVELS}"}}'])
+    return records / batches, levels / batches

@@ -70,6 +70,7 @@ class Intake:
             # Before anything is called unknown, the database is asked: another process may know
             # more. The versions tell, as the poll may have brought the news meanwhile.
             await self._known.refresh()
+            codes = self._known.codes()
             if codes.version != seen:
                 decision = decide(parsed.events, codes, own_channel)
         return decision

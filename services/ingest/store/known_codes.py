@@ -76,6 +76,9 @@ class KnownCodes:
         async with self._turn:
             changes = await self._database.read(self._newer)
             if changes is not None:
+                if changes.version < self._codes.version:
+                    # The database was put back to an earlier state: nothing in memory counts.
+                    self._codes = Codes()
                 self._codes.apply(changes)
                 self._loaded = True
 
@@ -84,7 +87,8 @@ class KnownCodes:
             version = await current_version(connection)
             if self._loaded and version == self._codes.version:
                 return None
-            return await changes_since(connection, self._codes.version, version)
+            seen = self._codes.version if version > self._codes.version else 0
+            return await changes_since(connection, seen, version)
 
     async def follow(self) -> None:
         """Keep the codes fresh until cancelled, the database coming and going."""

@@ -203,6 +203,18 @@ async def test_another_process_knows_a_new_code_at_once_and_a_changed_one_within
         await until(ignored, seconds=1)
 
 
+async def test_a_database_put_back_to_an_earlier_state_is_read_anew(ingest: Ingest) -> None:
+    await ingest.set_up()
+    await ingest.rows("DELETE FROM sku WHERE sku = 'B'")
+    await ingest.rows("UPDATE catalogue_version SET version = 1")
+
+    async def forgotten() -> bool:
+        return (await ingest.post(event(sku="B")))["quarantined"] == 1
+
+    await until(forgotten)
+    assert (await ingest.post(event(sku="A")))["accepted"] == 1
+
+
 async def test_configuration_needs_its_scope(ingest: Ingest) -> None:
     headers = ingest.token(Scope.EVENTS_WRITE, Scope.STOCK_READ)
     for method, path in (

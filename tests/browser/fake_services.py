@@ -240,7 +240,7 @@ class FakeServices:
             self._there("notifier")
             return {"lag_records": 0}
 
-        @app.get("/v1/messages")
+        @app.get("/inbox")
         def messages() -> dict[str, object]:
             self._there("standin")
             items = [
@@ -248,6 +248,7 @@ class FakeServices:
                     "id": f"m{index}",
                     "kind": kind,
                     "received_at": (NOW - timedelta(seconds=40 * index)).isoformat(),
+                    "type": "markdown" if kind == "wecom" else "email",
                     "to": "采购群" if kind == "wecom" else "buyer@shop.example",
                     "subject": "" if kind == "wecom" else "【断货】燕麦奶 1L · 杭州电商仓",
                     "text": "【断货】燕麦奶 1L\n杭州电商仓 可售 0 件，低于 1 件\n#120",

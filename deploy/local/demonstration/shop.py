@@ -11,6 +11,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import accumulate
 from zoneinfo import ZoneInfo
 
 from deploy.local.demonstration.assortment import ONLINE, STORE, Article, Pace, Warehouse
@@ -109,10 +110,12 @@ class Shop:
         return self._tellers.tell(happenings, end)
 
     def _sell(self, begin: float, end: float) -> Iterable[Happening]:
-        rates = {place: self._units_a_second(place, end) for place in self.shelves}
+        busy = busyness((self._start + timedelta(seconds=end)).astimezone(self._zone))
+        places = list(self.shelves)
+        rates = list(accumulate(self._units_a_second(place, end, busy) for place in places))
         mean = sum(units * share for units, share in _UNITS_A_SALE.items())
-        for at in self._arrivals(sum(rates.values()) / mean, begin, end):
-            place = self._draw.choices(list(rates), list(rates.values()))[0]
+        for at in self._arrivals(rates[-1] / mean, begin, end):
+            place = self._draw.choices(places, cum_weights=rates)[0]
             wanted = self._draw.choices(list(_UNITS_A_SALE), list(_UNITS_A_SALE.values()))[0]
             quantity = min(wanted, self.shelves[place])
             if quantity:
@@ -193,11 +196,10 @@ class Shop:
             self._plan(WRONG_COUNT_AFTER_SECONDS, "count", place, WRONG_COUNT, POS)
             self._plan(RECOUNT_AFTER_SECONDS, "count", place, 0, POS)
 
-    def _units_a_second(self, place: Place, now: float) -> float:
+    def _units_a_second(self, place: Place, now: float, busy: float) -> float:
         promotion = self._promotion
         promoted = promotion.place == place and now < promotion.ends
-        local = (self._start + timedelta(seconds=now)).astimezone(self._zone)
-        usual = self._habits(place).units_a_minute / 60 * busyness(local)
+        usual = self._habits(place).units_a_minute / 60 * busy
         return usual + (promotion.units_a_second if promoted else 0.0)
 
     def _arrivals(self, a_second: float, begin: float, end: float) -> Iterable[float]:

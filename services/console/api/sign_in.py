@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from services.console.api.access import NEXT_COOKIE, SESSION_COOKIE, cookie, own_path
 from services.console.domain.sign_in import SESSION_LIFETIME, Codes, mint_session
 from services.console.pages import render
-from services.console.pages.frame import language_of
+from services.console.pages.viewer import language_of
 from shared.clock import Clock
 
 

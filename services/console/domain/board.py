@@ -24,16 +24,21 @@ class Section(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a stage is behind what has happened."""
+    """How far a stage is behind what has happened; None where it does not know itself."""
 
-    behind_seconds: float
-    waiting: int
+    behind_seconds: float | None
+    waiting: int | None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the stage said anything about it."""
+        return self.behind_seconds is not None or self.waiting is not None
 
     @property
     def is_current(self) -> bool:
         """Whether a person would call it up to date."""
         # A batch under way shows as a few records for a moment; below this nobody can tell.
-        return self.behind_seconds < 2 and self.waiting < 1000
+        return (self.behind_seconds or 0) < 2 and (self.waiting or 0) < 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ class Text(NamedTuple):
 CATALOGUE: dict[str, Text] = {
     # Everywhere
     "brand": Text("Lowtide 低潮", "Lowtide"),
-    "tagline": Text("货架空之前，先知道", "Know before the shelf is empty"),
     "skip": Text("跳到正文", "Skip to content"),
     "navigation": Text("主导航", "Main navigation"),
     "now": Text("看板", "Now"),
@@ -28,7 +27,6 @@ CATALOGUE: dict[str, Text] = {
     "language.switch.label": Text("Switch to English", "切换到中文"),
     "theme.switch.label": Text("切换深色与浅色", "Switch between dark and light"),
     "sign_out": Text("退出", "Sign out"),
-    "reload": Text("重新加载", "Reload"),
     "loading": Text("正在加载…", "Loading…"),
     "away": Text("暂时联系不上{service}", "{service} cannot be reached at the moment"),
     "away.stale": Text(
@@ -61,7 +59,6 @@ CATALOGUE: dict[str, Text] = {
     "available": Text("可售", "Available"),
     "warehouse": Text("仓库", "Warehouse"),
     "product": Text("商品", "Product"),
-    "channel": Text("渠道", "Channel"),
     "last_change": Text("最近变动", "Last change"),
     "counted": Text("上次盘点", "Last count"),
     "never": Text("从未", "Never"),
@@ -71,7 +68,6 @@ CATALOGUE: dict[str, Text] = {
     "level.watch": Text("关注", "Watch"),
     "level.urgent": Text("紧急", "Urgent"),
     "level.out": Text("断货", "Out of stock"),
-    "level.fine": Text("正常", "In stock"),
     # Now
     "now.title": Text("看板", "Now"),
     "now.lead": Text("哪些商品要断货、有多急，一眼看清。", "What is running out, and how badly."),
@@ -93,6 +89,7 @@ CATALOGUE: dict[str, Text] = {
     "now.out.none.hint": Text("每个货架上都还有货。", "There is something on every shelf."),
     "now.current": Text("数据有多新", "How current this is"),
     "now.current.yes": Text("实时", "Up to date"),
+    "now.current.unknown": Text("暂时不清楚", "Not known at the moment"),
     "now.current.behind": Text(
         "落后 {seconds}，{n} 条在处理", "{seconds} behind, {n} being worked on"
     ),
@@ -129,7 +126,6 @@ CATALOGUE: dict[str, Text] = {
     "stock.page": Text("第 {n} 页", "Page {n}"),
     "stock.unrecorded": Text("尚无记录", "Nothing recorded yet"),
     # Level
-    "level.title": Text("{name} · {warehouse}", "{name} · {warehouse}"),
     "level.unknown": Text("这里还没有任何记录", "Nothing has been recorded here yet"),
     "level.unknown.hint": Text(
         "{warehouse}还没有过 {sku} 的销售、入库或盘点。",
@@ -171,15 +167,17 @@ CATALOGUE: dict[str, Text] = {
     "alert.state.resolved": Text("已解除", "Resolved"),
     "alert.opened": Text("开始于", "Since"),
     "alert.resolved": Text("解除于", "Resolved"),
-    "alert.rule": Text("规则", "Rule"),
     "alert.threshold": Text("触发线", "Limit"),
     "alert.daily_sales": Text("近 28 天日均", "Mean of 28 days"),
     "alert.days_of_cover": Text("可售天数", "Days of cover"),
+    "alert.present": Text("现在可售", "Available now:"),
     "alert.facts": Text("当时的数字", "The numbers"),
     "alert.history": Text("经过", "What happened"),
     "alert.acknowledge": Text("接单", "Acknowledge"),
     "alert.acknowledge.hint": Text("告诉大家你在处理。", "Tells everybody that you are on it."),
     "alert.acknowledged_by": Text("{who} 已接单", "Acknowledged by {who}"),
+    "alert.somebody": Text("有人", "somebody"),
+    "alert.on_the_console": Text("控制台", "the console"),
     "alert.acknowledging": Text("正在接单…", "Acknowledging…"),
     "alert.acknowledge.failed": Text("没有接成：{reason}", "It did not work: {reason}"),
     "alert.to_level": Text("看库存与流水", "See stock and statement"),
@@ -199,7 +197,6 @@ CATALOGUE: dict[str, Text] = {
     "inbox.none.hint": Text(
         "第一条预警会在一分钟内到达。", "The first alert arrives within a minute."
     ),
-    "inbox.to": Text("收件人", "To"),
     # Signing in
     "sign_in.title": Text("需要登录", "Please sign in"),
     "sign_in.how": Text(
@@ -213,9 +210,6 @@ CATALOGUE: dict[str, Text] = {
     "sign_in.refused": Text(
         "这个链接已经用过、过期，或者不是这里的。",
         "This link was used before, has expired, or is not from here.",
-    ),
-    "sign_in.ended": Text(
-        "登录已到期，请重新登录。", "Your session has ended; please sign in again."
     ),
 }
 
@@ -257,6 +251,12 @@ class Words:
     def seconds(self, seconds: float) -> str:
         """Return a span of seconds."""
         return self("seconds", n=number(round(seconds)))
+
+    def person(self, subject: str | None) -> str:
+        """Return who did something; until people have accounts, that is the console itself."""
+        if subject is None:
+            return self("alert.somebody")
+        return self("alert.on_the_console") if subject.startswith("console") else subject
 
     def named(self, names: dict[str, str]) -> str:
         """Return the name in this language, or any that there is."""

@@ -6,12 +6,12 @@ from uuid import UUID
 from fastapi import Request
 from nicegui import ui
 
-from services.console.domain.feed import of_episode
+from services.console.domain.feed import of_episode, of_level
 from services.console.pages.context import Context
 from services.console.pages.frame import RECONNECT_SECONDS, Frame
 from services.console.pages.live_panel import LivePanel
 from services.console.pages.not_found import show_not_found
-from services.console.upstream.answers import Alert
+from services.console.upstream.answers import Alert, Level
 from services.console.upstream.directory import Names
 from services.console.upstream.service import Refused
 from shared.errors import Unavailable
@@ -40,6 +40,8 @@ class AlertPage:
         self._frame = frame
         self._id = alert_id
         self._alert: Alert | None = None
+        self._level: Level | None = None
+        """What there is now, beside what there was when the alert last changed."""
         self._asked = False
         self._acting = False
         self._failure = ""
@@ -59,8 +61,12 @@ class AlertPage:
         self._frame.keep(self._hear_changes(), "alert: changes")
 
     async def _hear_changes(self) -> None:
-        async for _ in self._subscription.changes():
-            self._wanted.set()
+        async for levels in self._subscription.changes():
+            if levels is None:
+                self._wanted.set()
+            for level in levels or ():
+                self._take(Level.model_validate(level.model_dump()))
+                self._panel.show(self._html(away=False))
 
     async def _answer(self) -> None:
         while True:
@@ -80,9 +86,22 @@ class AlertPage:
             return False
         self._asked = True
         if self._alert is not None:
+            await self._ask_level(self._alert)
             self._frame.retitle(f"#{self._alert.number} {self._alert.sku_name or self._alert.sku}")
         self._panel.show(self._html(away=False))
         return True
+
+    async def _ask_level(self, alert: Alert) -> None:
+        self._subscription.watch([of_episode(str(self._id)), of_level(alert.sku, alert.warehouse)])
+        try:
+            level = await self._frame.context.ledger.level(alert.sku, alert.warehouse)
+        except (Unavailable, Refused):
+            return
+        self._take(level)
+
+    def _take(self, level: Level | None) -> None:
+        if level is not None and (self._level is None or self._level.version < level.version):
+            self._level = level
 
     async def _act(self, act: str) -> None:
         if act != "acknowledge" or self._acting or not self._frame.may_act():
@@ -103,6 +122,7 @@ class AlertPage:
         return self._frame.html(
             "alert.html",
             alert=self._alert,
+            level=self._level,
             asked=self._asked,
             away=away,
             acting=self._acting,

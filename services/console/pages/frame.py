@@ -6,14 +6,13 @@ from typing import cast
 from fastapi import Request
 from nicegui import background_tasks, ui
 
-from services.console.domain.language import Language, preferred
+from services.console.domain.language import Language
 from services.console.domain.sign_in import Session
 from services.console.domain.texts import Words
 from services.console.pages import render
 from services.console.pages.context import Context
 from services.console.pages.live_panel import LivePanel
-
-LANGUAGE_COOKIE = "lowtide_language"
+from services.console.pages.viewer import language_of
 
 # What the page waits for is rarely more than a batch away; a dropped connection is tried longer,
 # so that a laptop's nap does not reload the page.
@@ -67,11 +66,6 @@ class Frame:
     def _places(self) -> list[tuple[str, str]]:
         places = [("now", "/"), ("stock", "/stock")]
         return [*places, ("inbox", "/inbox")] if self.context.standin else places
-
-
-def language_of(request: Request) -> Language:
-    """Return the viewer's language: their choice, else their browser's."""
-    return preferred(request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language"))
 
 
 def _head(language: Language, assets: str) -> str:

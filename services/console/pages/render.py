@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from services.console.domain.language import Language
 from services.console.domain.texts import Words, number, signed
+from services.console.pages import message
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -31,6 +32,7 @@ def _environment(language: Language) -> Environment:
         "ago": _ago,
         "at": _at,
         "curve": _curve,
+        "message": message.html,
     }
     return environment
 

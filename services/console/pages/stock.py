@@ -17,6 +17,8 @@ from shared.events.stock_levels import StockLevel
 
 # Typing pauses longer than this are a word; asking for every letter would only flicker.
 _TYPING_SECONDS = 0.2
+# What ingest and the ledger take as `q`.
+_MAX_WORDS = 128
 
 
 def register(context: Context) -> None:
@@ -26,7 +28,7 @@ def register(context: Context) -> None:
     async def stock(request: Request, words: str = "", warehouse: str = "") -> None:
         frame = Frame(context, request, "stock")
         warehouses = (await context.directory.names()).warehouses
-        page = StockPage(frame, Question(words[:200], warehouse), warehouses)
+        page = StockPage(frame, Question(words[:_MAX_WORDS], warehouse), warehouses)
         page.follow()
 
 
@@ -71,7 +73,7 @@ class StockPage:
     def _type(self, name: str, value: str) -> None:
         question = self._question
         if name == "words":
-            question = Question(value.strip()[:200], question.warehouse)
+            question = Question(value.strip()[:_MAX_WORDS], question.warehouse)
         elif name == "warehouse":
             question = Question(question.words, value)
         if question != self._question:

@@ -73,8 +73,8 @@ class LedgerSummary(Answer):
     movements: int
     repeats: int = 0
     levels: int = 0
-    behind_seconds: float = 0
-    lag_records: int = 0
+    behind_seconds: float | None = None
+    lag_records: int | None = None
 
 
 class Sku(Answer):
@@ -130,7 +130,7 @@ class Revision(Answer):
     previous_level: AlertLevel | None = None
     occurred_at: datetime
     facts: Facts = Facts()
-    acknowledged_by: str | None = None
+    actor: str | None = None
     note: str | None = None
 
 
@@ -157,23 +157,24 @@ class AlertSummary(Answer):
     """Open episodes by level, and how far behind alerting is."""
 
     open: dict[AlertLevel, int] = Field(default_factory=dict)
-    behind_seconds: float = 0
-    lag_records: int = 0
+    behind_seconds: float | None = None
+    lag_records: int | None = None
 
 
 class DeliverySummary(Answer):
     """How far behind the notices are."""
 
-    behind_seconds: float = 0
-    lag_records: int = 0
+    behind_seconds: float | None = None
+    lag_records: int | None = None
 
 
 class Message(Answer):
-    """A message that the demonstration's stand-ins received."""
+    """A message that the demonstration's stand-ins received; `type` says how `text` is written."""
 
     id: str
     kind: Literal["wecom", "mail"]
     received_at: datetime
     to: str = ""
+    type: str = "text"
     subject: str = ""
     text: str = ""

@@ -16,5 +16,5 @@ class StandIn:
 
     async def newest(self, limit: int = 50) -> list[Message]:
         """Return the newest messages of both, newest first."""
-        page = await self._service.get(_MESSAGES, "/v1/messages", {"limit": limit})
+        page = await self._service.get(_MESSAGES, "/inbox", {"limit": limit})
         return page.items if page else []

@@ -1,0 +1,196 @@
+"""The gate: what is open, what leads to signing in, and what is refused."""
+
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from fastapi import FastAPI, Request
+from starlette.types import Message, Scope
+
+from services.console.api.access import SESSION_COOKIE, Gate, own_path
+from services.console.api.sign_in import routes
+from services.console.domain.sign_in import SESSION_LIFETIME, Codes, mint_code, mint_session
+from shared.clock import ManualClock
+
+SECRET = "the console's own"
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+HTML = {"accept": "text/html"}
+OURS = "http://console"
+
+
+class Setting:
+    """A small application behind the gate, and a browser without memory."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock(START)
+        self.app = FastAPI()
+        self.app.include_router(routes(SECRET, Codes(SECRET, START), self.clock, "v1"))
+        self.acted = 0
+
+        @self.app.get("/healthz")
+        @self.app.get("/static/console.css")
+        async def _open() -> str:
+            return "open"
+
+        @self.app.get("/alerts/{alert_id}")
+        async def _page(request: Request) -> str:
+            return str(request.state.session.id)
+
+        @self.app.post("/act")
+        async def _act() -> None:
+            self.acted += 1
+
+        self.gate = Gate(self.app, SECRET, self.clock)
+        self.browser = httpx.AsyncClient(transport=httpx.ASGITransport(self.gate), base_url=OURS)
+
+    def code(self) -> str:
+        return mint_code(SECRET, now=self.clock.now(), nonce="n1")
+
+    def session(self) -> dict[str, str]:
+        token = mint_session(SECRET, now=self.clock.now(), nonce="s1")
+        return {"cookie": f"{SESSION_COOKIE}={token}"}
+
+
+@pytest.fixture
+def setting() -> Setting:
+    return Setting()
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/static/console.css", "/sign-in"])
+async def test_probes_styles_and_signing_in_are_open(setting: Setting, path: str) -> None:
+    assert (await setting.browser.get(path)).status_code == 200
+
+
+async def test_a_page_leads_to_signing_in_and_from_there_back_to_the_page(
+    setting: Setting,
+) -> None:
+    sent = await setting.browser.get("/alerts/7", headers=HTML)
+    assert (sent.status_code, sent.headers["location"]) == (303, "/sign-in")
+
+    signed_in = await setting.browser.get("/sign-in", params={"code": setting.code()})
+    assert (signed_in.status_code, signed_in.headers["location"]) == (303, "/alerts/7")
+    assert (await setting.browser.get("/alerts/7", headers=HTML)).status_code == 200
+
+
+async def test_the_session_cookie_is_out_of_reach_for_scripts_and_other_sites(
+    setting: Setting,
+) -> None:
+    answer = await setting.browser.get("/sign-in", params={"code": setting.code()})
+    cookie = next(
+        one for one in answer.headers.get_list("set-cookie") if one.startswith(f"{SESSION_COOKIE}=")
+    )
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+    assert "Secure" not in cookie
+
+
+async def test_over_tls_the_session_cookie_never_travels_in_the_clear(setting: Setting) -> None:
+    answer = await setting.browser.get(f"https://console/sign-in?code={setting.code()}")
+    assert "; Secure" in answer.headers["set-cookie"] + str(answer.headers.get_list("set-cookie"))
+
+
+async def test_a_link_signs_in_once(setting: Setting) -> None:
+    code = setting.code()
+    await setting.browser.get("/sign-in", params={"code": code})
+    again = await setting.browser.get("/sign-in", params={"code": code})
+    assert again.status_code == 401
+    assert SESSION_COOKIE not in again.headers.get("set-cookie", "")
+
+
+async def test_what_is_no_page_is_refused(setting: Setting) -> None:
+    assert (await setting.browser.get("/alerts/7")).status_code == 401
+    assert (await setting.browser.get("/openapi.json")).status_code == 401
+
+
+async def test_a_session_ends(setting: Setting) -> None:
+    session = setting.session()
+    assert (await setting.browser.get("/alerts/7", headers=session)).json() == "s1"
+    setting.clock.advance(SESSION_LIFETIME)
+    assert (await setting.browser.get("/alerts/7", headers=session)).status_code == 401
+
+
+@pytest.mark.parametrize("origin", [None, "http://evil.example", "null", "http://console.evil"])
+async def test_no_other_site_acts_in_a_viewers_name(setting: Setting, origin: str | None) -> None:
+    headers = setting.session() | ({"origin": origin} if origin else {})
+    assert (await setting.browser.post("/act", headers=headers)).status_code == 403
+    assert setting.acted == 0
+
+
+async def test_our_own_page_acts(setting: Setting) -> None:
+    headers = setting.session() | {"origin": OURS}
+    assert (await setting.browser.post("/act", headers=headers)).status_code == 200
+    assert setting.acted == 1
+
+
+async def test_acting_needs_a_session(setting: Setting) -> None:
+    assert (await setting.browser.post("/act", headers={"origin": OURS})).status_code == 401
+    assert setting.acted == 0
+
+
+@pytest.mark.parametrize(
+    ("origin", "signed_in"), [(OURS, False), ("http://evil.example", True), (None, True)]
+)
+async def test_a_socket_of_a_stranger_or_of_another_site_is_refused(
+    setting: Setting, origin: str | None, signed_in: bool
+) -> None:
+    headers = [(b"host", b"console")]
+    if origin is not None:
+        headers.append((b"origin", origin.encode()))
+    if signed_in:
+        headers.append((b"cookie", setting.session()["cookie"].encode()))
+    assert await connected(setting, headers) == ["websocket.close"]
+
+
+async def connected(setting: Setting, headers: list[tuple[bytes, bytes]]) -> list[str]:
+    scope: Scope = {"type": "websocket", "path": "/socket", "raw_path": b"/socket"}
+    scope.update(headers=headers, query_string=b"", subprotocols=[])
+    sent: list[str] = []
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message["type"])
+
+    await setting.gate(scope, receive, send)
+    return sent
+
+
+async def test_signing_out_takes_the_cookie_away(setting: Setting) -> None:
+    headers = setting.session() | {"origin": OURS}
+    answer = await setting.browser.post("/sign-out", headers=headers)
+    assert answer.headers["location"] == "/sign-in"
+    assert f'{SESSION_COOKIE}=""' in answer.headers["set-cookie"]
+
+
+async def test_the_sign_in_page_speaks_the_browsers_language(setting: Setting) -> None:
+    english = await setting.browser.get("/sign-in", headers={"accept-language": "en"})
+    chinese = await setting.browser.get("/sign-in", headers={"accept-language": "zh"})
+    assert "Please sign in" in english.text
+    assert "需要登录" in chinese.text
+
+
+async def test_nothing_may_come_from_another_host_or_into_another_sites_frame(
+    setting: Setting,
+) -> None:
+    policy = (await setting.browser.get("/sign-in")).headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "http" not in policy
+
+
+@pytest.mark.parametrize(
+    ("wanted", "path"),
+    [
+        ("/alerts/7", "/alerts/7"),
+        ("/stock/A%2FB/hz", "/stock/A%2FB/hz"),
+        (None, "/"),
+        ("", "/"),
+        ("//evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("https://evil.example", "/"),
+        ("/sign-in?code=x", "/"),
+    ],
+)
+def test_a_remembered_path_never_leads_elsewhere(wanted: str | None, path: str) -> None:
+    assert own_path(wanted) == path

@@ -1,0 +1,77 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.console.domain.sign_in import (
+    CODE_LIFETIME,
+    SESSION_LIFETIME,
+    Codes,
+    mint_code,
+    mint_session,
+    session_of,
+)
+
+SECRET = "the console's own"
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+def codes(started_at: datetime = NOW - SECOND) -> Codes:
+    return Codes(SECRET, started_at)
+
+
+def code(*, at: datetime = NOW, secret: str = SECRET) -> str:
+    return mint_code(secret, now=at, nonce="n1")
+
+
+def test_a_code_is_good_once() -> None:
+    desk = codes()
+    assert desk.redeem(code(), NOW + SECOND)
+    assert not desk.redeem(code(), NOW + SECOND)
+
+
+def test_another_code_is_good_beside_it() -> None:
+    desk = codes()
+    assert desk.redeem(code(), NOW)
+    assert desk.redeem(mint_code(SECRET, now=NOW, nonce="n2"), NOW)
+
+
+@pytest.mark.parametrize("at", [NOW + CODE_LIFETIME, NOW - SECOND])
+def test_a_code_is_refused_outside_its_quarter_of_an_hour(at: datetime) -> None:
+    assert not codes().redeem(code(), at)
+
+
+def test_a_code_from_before_the_start_is_refused_because_it_may_have_been_used() -> None:
+    assert not codes(started_at=NOW + SECOND).redeem(code(), NOW + 2 * SECOND)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        "code",
+        "code.1.n",
+        "..",
+        "中.文",
+        code(secret="somebody else's"),
+        code()[:-1] + "A",
+        code().replace("n1", "n9"),
+        mint_session(SECRET, now=NOW, nonce="n1"),
+    ],
+)
+def test_what_we_did_not_sign_as_a_code_is_refused(given: str) -> None:
+    assert not codes().redeem(given, NOW)
+
+
+def test_a_session_lasts_its_time_and_no_longer() -> None:
+    token = mint_session(SECRET, now=NOW, nonce="s1")
+    session = session_of(SECRET, token, NOW + SESSION_LIFETIME - SECOND)
+    assert session is not None
+    assert session.id == "s1"
+    assert session.is_alive(NOW)
+    assert session_of(SECRET, token, NOW + SESSION_LIFETIME) is None
+
+
+@pytest.mark.parametrize("token", ["", "x", code(), mint_session("other", now=NOW, nonce="s1")])
+def test_what_we_did_not_sign_as_a_session_is_none(token: str) -> None:
+    assert session_of(SECRET, token, NOW) is None

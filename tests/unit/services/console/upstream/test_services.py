@@ -1,0 +1,182 @@
+"""Asking other services: what counts as away, as refused, and as nothing there."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from pydantic import TypeAdapter
+
+from services.console.domain.board import Board
+from services.console.upstream.alerting import Alerting
+from services.console.upstream.answers import Level
+from services.console.upstream.directory import Directory
+from services.console.upstream.grid import Grid, Question
+from services.console.upstream.ingest import Ingest
+from services.console.upstream.ledger import Ledger
+from services.console.upstream.notifier import Notifier
+from services.console.upstream.overview import Overview
+from services.console.upstream.service import Refused, Service
+from shared.clock import WallClock
+from shared.errors import Unavailable
+from tests.browser.fake_services import FakeServices
+
+SKUS = 8
+ANYTHING = TypeAdapter(dict[str, int])
+
+
+@asynccontextmanager
+async def answering(response: httpx.Response | Exception) -> AsyncIterator[Service]:
+    def answer(_: httpx.Request) -> httpx.Response:
+        if isinstance(response, Exception):
+            raise response
+        return response
+
+    transport = httpx.MockTransport(answer)
+    async with httpx.AsyncClient(transport=transport, base_url="http://it") as client:
+        yield Service("it", client)
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        httpx.ConnectError("no"),
+        httpx.ReadTimeout("slow"),
+        httpx.Response(503),
+        httpx.Response(500),
+        httpx.Response(401),
+        httpx.Response(200, text="not JSON"),
+        httpx.Response(200, json={"n": "no number"}),
+    ],
+)
+async def test_no_sensible_answer_means_away(response: httpx.Response | Exception) -> None:
+    async with answering(response) as service:
+        with pytest.raises(Unavailable, match="it cannot be reached"):
+            await service.get(ANYTHING, "/", {})
+
+
+async def test_a_refusal_says_why() -> None:
+    refusal = httpx.Response(409, json={"detail": "It is resolved already."})
+    async with answering(refusal) as service:
+        with pytest.raises(Refused, match="It is resolved already"):
+            await service.post(ANYTHING, "/", {})
+
+
+async def test_nothing_there_is_none() -> None:
+    async with answering(httpx.Response(404)) as service:
+        assert await service.get(ANYTHING, "/", {}) is None
+
+
+class Connected:
+    """All upstream services, answered by fakes that can be taken away."""
+
+    def __init__(self, fakes: FakeServices, client: httpx.AsyncClient) -> None:
+        self.fakes = fakes
+        self.ingest = Ingest(Service("ingest", client))
+        self.ledger = Ledger(Service("the ledger", client))
+        alerting = Alerting(Service("alerting", client))
+        notifier = Notifier(Service("the notifier", client))
+        self.directory = Directory(self.ingest, WallClock())
+        self.grid = Grid(self.ingest, self.ledger, self.directory)
+        self.overview = Overview(self.ledger, alerting, notifier, self.directory, WallClock())
+
+
+@pytest.fixture
+async def connected() -> AsyncIterator[Connected]:
+    fakes = FakeServices()
+    transport = httpx.ASGITransport(fakes.app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://fakes") as client:
+        yield Connected(fakes, client)
+
+
+async def test_the_board_shows_what_all_services_say(connected: Connected) -> None:
+    board = await connected.overview.board(Board())
+    board = await connected.overview.board(board)
+    assert board.open_by_level.value == {"watch": 5, "urgent": 2, "out": 2}
+    assert board.newest.value is not None
+    assert board.newest.value[0].warehouse_name == "杭州电商仓"
+    assert {episode.level for episode in board.out_of_stock.value or ()} == {"out"}
+    assert board.flow.value is not None
+    assert (board.flow.value.per_second or 0) > 0
+    assert board.ledger.value is not None
+    assert board.ledger.value.is_current
+
+
+@pytest.mark.parametrize("service", ["ledger", "alerting", "notifier"])
+async def test_a_service_that_is_away_dims_its_own_part_only(
+    connected: Connected, service: str
+) -> None:
+    before = await connected.overview.board(Board())
+    connected.fakes.away.add(service)
+    board = await connected.overview.board(before)
+    parts = {"ledger": board.ledger, "alerting": board.alerting, "notifier": board.notifier}
+    assert {name for name, section in parts.items() if section.away} == {service}
+    assert parts[service].value is not None, "what it said before stays"
+    connected.fakes.away.clear()
+    assert not (await connected.overview.board(board)).ledger.away
+
+
+async def test_rows_carry_name_and_level(connected: Connected) -> None:
+    rows, away = await connected.grid.rows(Question("冷萃"), "")
+    assert away == ""
+    assert [(row.sku, row.warehouse) for row in rows.rows] == [
+        ("SKU-1002", "hangzhou"),
+        ("SKU-1002", "shanghai-store"),
+    ]
+    assert rows.rows[0].name == "冷萃咖啡液 10 杯装"
+
+
+async def test_rows_of_one_warehouse(connected: Connected) -> None:
+    rows, _ = await connected.grid.rows(Question("", "hangzhou"), "")
+    assert {row.warehouse for row in rows.rows} == {"hangzhou"}
+    assert len(rows.rows) == SKUS
+
+
+async def test_without_the_catalogue_the_ledger_still_finds_rows(connected: Connected) -> None:
+    connected.fakes.away.add("ingest")
+    rows, away = await connected.grid.rows(Question(), "")
+    assert away == "ingest"
+    assert len(rows.rows) == 2 * SKUS
+    assert rows.rows[0].name is None
+
+
+async def test_without_the_ledger_there_are_no_rows(connected: Connected) -> None:
+    connected.fakes.away.add("ledger")
+    with pytest.raises(Unavailable):
+        await connected.grid.rows(Question(), "")
+
+
+async def test_a_sku_without_stock_is_found_by_name_only(connected: Connected) -> None:
+    del connected.fakes.levels["SKU-1002", "hangzhou"]
+    del connected.fakes.levels["SKU-1002", "shanghai-store"]
+    searched, _ = await connected.grid.rows(Question("冷萃"), "")
+    assert [row.level for row in searched.rows] == [None]
+    everything, _ = await connected.grid.rows(Question(), "")
+    assert len(everything.rows) == 2 * (SKUS - 1)
+
+
+async def test_only_newer_levels_change_rows(connected: Connected) -> None:
+    rows, _ = await connected.grid.rows(Question("冷萃", "hangzhou"), "")
+    level = rows.rows[0].level
+    assert level is not None
+
+    def changed(version: int) -> list[int | None]:
+        newer = level.model_copy(update={"version": version, "available": 0})
+        after = rows.with_levels([newer]).changed
+        return [row.level.available if row.level else None for row in after]
+
+    assert changed(level.version) == []
+    assert changed(level.version + 1) == [0]
+    assert rows.with_levels([newer_elsewhere(level)]).changed == []
+
+
+def newer_elsewhere(level: Level) -> Level:
+    return level.model_copy(update={"sku": "OTHER", "version": level.version + 1})
+
+
+async def test_names_stay_known_while_the_catalogue_is_away(connected: Connected) -> None:
+    assert (await connected.directory.names()).channel("pos") == "门店收银"
+    connected.fakes.away.add("ingest")
+    names = await connected.directory.names()
+    assert names.warehouse("hangzhou") == "杭州电商仓"
+    assert names.warehouse("unheard-of") == "unheard-of"

@@ -63,11 +63,13 @@ def content_hash(
 ) -> int:
     """Return 63 bits of what must be the same for a repeat: never times or actor.
 
-    Told apart from a missing text is an empty one: each is preceded by its length.
+    No text contains the NUL that parts them; a missing one is told apart from an empty one.
     """
-    texts = (change_type, sku, warehouse, str(quantity), reason, reference)
-    joined = "".join("-" if text is None else f"{len(text)}:{text}" for text in texts)
-    return int.from_bytes(blake2b(joined.encode(), digest_size=8).digest()) >> 1
+    told = (
+        f"{change_type}\0{sku}\0{warehouse}\0{quantity}\0"
+        f"{'' if reason is None else '+' + reason}\0{'' if reference is None else '+' + reference}"
+    )
+    return int.from_bytes(blake2b(told.encode(), digest_size=8).digest()) >> 1
 
 
 def count_key(change: Change) -> str:

@@ -8,7 +8,7 @@ against what is on hand now, so that nothing committed meanwhile is lost.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -38,16 +38,22 @@ class Effect:
     `low` is the smallest of the running differences of available, after each change.
     """
 
-    anchor: Anchor
+    counted_at: datetime | None
+    count_key: str | None
+    last_change_at: datetime | None
     on_hand: int = 0
     unavailable: int = 0
     sold: int = 0
     returned: int = 0
     received: int = 0
     low: int | None = None
-    counted: bool = False
-    earlier: list[tuple[datetime, int]] = field(default_factory=list)
+    earlier: list[tuple[datetime, int]] | None = None
     """(occurred_at, difference) of the batch's changes so far, for counts that follow."""
+
+    @property
+    def anchor(self) -> Anchor:
+        """The level's place in time after the batch."""
+        return Anchor(self.counted_at, self.count_key, self.last_change_at)
 
 
 class LateCount(NamedTuple):
@@ -57,15 +63,14 @@ class LateCount(NamedTuple):
     occurred_at: datetime
 
 
+# Bound once: this runs for every change there is.
+_SALE, _RETURN, _RECEIPT, _COUNT = Type.SALE, Type.RETURN, Type.RECEIPT, Type.COUNT
+_SIGNS = {_SALE: -1, _RETURN: 1, _RECEIPT: 1, Type.ADJUSTMENT: 1, _COUNT: 0}
+
+
 def nominal(change: Change) -> int:
     """Return what a change means for on hand by itself; 0 for a count."""
-    match change.type:
-        case Type.SALE:
-            return -change.quantity
-        case Type.RETURN | Type.RECEIPT | Type.ADJUSTMENT:
-            return change.quantity
-        case Type.COUNT:
-            return 0
+    return _SIGNS[change.type] * change.quantity
 
 
 def late_counts(changes: Iterable[Change], anchors: Mapping[int, Anchor]) -> list[LateCount]:
@@ -93,25 +98,27 @@ def apply(
     """
     entries: list[Entry] = []
     effects: dict[int, Effect] = {}
-    with_count = {change.level for change in changes if change.type is Type.COUNT}
+    with_count = {change.level for change in changes if change.type is _COUNT}
     for change in changes:
-        effect = effects.get(change.level)
+        level, occurred_at = change.level, change.occurred_at
+        effect = effects.get(level)
         if effect is None:
-            effect = effects[change.level] = Effect(anchors[change.level])
-        anchor = effect.anchor
-        newest = anchor.last_change_at
-        late = newest is not None and change.occurred_at < newest
-        if change.type is Type.COUNT:
-            applied = _count(change, effect, on_hand[change.level], later)
+            effect = effects[level] = Effect(*anchors[level])
+            if level in with_count:
+                effect.earlier = []
+        counted_at, newest = effect.counted_at, effect.last_change_at
+        late = newest is not None and occurred_at < newest
+        if not late:
+            effect.last_change_at = occurred_at
+        if change.type is _COUNT:
+            applied = _count(change, effect, on_hand[level], later)
         else:
             difference = nominal(change)
-            masked = anchor.counted_at is not None and change.occurred_at <= anchor.counted_at
+            masked = counted_at is not None and occurred_at <= counted_at
             applied = 0 if masked else difference
             _total(change, effect)
-            if change.level in with_count:
-                effect.earlier.append((change.occurred_at, difference))
-        if newest is None or change.occurred_at > newest:
-            effect.anchor = effect.anchor._replace(last_change_at=change.occurred_at)
+            if effect.earlier is not None:
+                effect.earlier.append((occurred_at, difference))
         effect.on_hand += applied
         running = effect.on_hand - effect.unavailable
         if effect.low is None or running < effect.low:
@@ -122,12 +129,12 @@ def apply(
 
 def _total(change: Change, effect: Effect) -> None:
     """Add up what counts do not mask: totals only grow, and damage is damage."""
-    quantity = change.quantity
-    if change.type is Type.SALE:
+    change_type, quantity = change.type, change.quantity
+    if change_type is _SALE:
         effect.sold += quantity
-    elif change.type is Type.RECEIPT:
+    elif change_type is _RECEIPT:
         effect.received += quantity
-    elif change.type is Type.RETURN:
+    elif change_type is _RETURN:
         effect.returned += quantity
         if change.reason == DAMAGED:
             effect.unavailable += quantity
@@ -136,17 +143,13 @@ def _total(change: Change, effect: Effect) -> None:
 def _count(
     change: Change, effect: Effect, stored_on_hand: int, later: Mapping[LateCount, int]
 ) -> int:
-    anchor = effect.anchor
-    key = count_key(change)
-    if anchor.counted_at is not None and (change.occurred_at, key) <= (
-        anchor.counted_at,
-        anchor.count_key or "",
+    occurred_at, key = change.occurred_at, count_key(change)
+    if effect.counted_at is not None and (occurred_at, key) <= (
+        effect.counted_at,
+        effect.count_key or "",
     ):
         return 0  # an older count than the one that holds
-    follows = later.get(LateCount(change.level, change.occurred_at), 0)
-    follows += sum(
-        difference for occurred_at, difference in effect.earlier if occurred_at > change.occurred_at
-    )
-    effect.anchor = anchor._replace(counted_at=change.occurred_at, count_key=key)
-    effect.counted = True
+    follows = later.get(LateCount(change.level, occurred_at), 0)
+    follows += sum(difference for at, difference in effect.earlier or () if at > occurred_at)
+    effect.counted_at, effect.count_key = occurred_at, key
     return change.quantity + follows - (stored_on_hand + effect.on_hand)

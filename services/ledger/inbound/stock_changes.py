@@ -59,13 +59,15 @@ def read(batch: Batch) -> list[tuple[Record, Incoming]]:
     for a ledger that can read it.
     """
     records = batch.records
-    values = [record.value for record in records]
+    values = [record.value or b"" for record in records]
+    joined = b"[" + b",".join(values) + b"]"
     try:
-        decoded = _many.decode(b"[" + b",".join(value or b"" for value in values) + b"]")
-        for value in values:
-            # Characters that codes must not contain can hide behind an escape.
-            if value and (b"\\" in value or b"|" in value):
-                StockChange.model_validate_json(value)
+        decoded = _many.decode(joined)
+        # Characters that codes must not contain can hide behind an escape.
+        if b"\\" in joined or b"|" in joined:
+            for value in values:
+                if b"\\" in value or b"|" in value:
+                    StockChange.model_validate_json(value)
     except (msgspec.DecodeError, ValidationError, RecursionError):
         return _read_slowly(batch, records)
     # A record that holds two values would shift all that follow.

@@ -285,7 +285,7 @@ def test_a_late_count_keeps_what_was_sold_after_it() -> None:
     (entry,), effects = store.take([change(id="count", type=Type.COUNT, quantity=8, hour=1)])
     assert store.levels[1].on_hand == 8 - 4
     assert (entry.applied, entry.late) == (-2, True)
-    assert effects[1].counted
+    assert effects[1].counted_at == NOON + timedelta(hours=1)
 
 
 def test_repeats_have_the_same_identity_but_parts_of_it_never_run_together() -> None:

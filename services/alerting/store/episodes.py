@@ -283,9 +283,11 @@ async def _write(
     connection: AsyncConnection, episodes: Iterable[Episode], entries: Sequence[_Entry]
 ) -> None:
     touched = list(episodes)
+    # What has resolved goes first: its subject may open again in the same batch, and only one
+    # episode of a rule and subject may be open at any moment.
     for statement, some in (
-        (_INSERT, [each for each in touched if each.is_new]),
         (_UPDATE, [each for each in touched if not each.is_new]),
+        (_INSERT, [each for each in touched if each.is_new]),
     ):
         if some:
             await connection.execute(statement, _columns(some))

@@ -89,6 +89,20 @@ async def test_a_new_trigger_after_the_end_is_a_new_episode(alerting: Alerting) 
     assert second["number"] > first["number"]
 
 
+async def test_an_open_episode_may_end_and_be_followed_by_another_in_one_batch(
+    alerting: Alerting,
+) -> None:
+    await alerting.put_rule("low")
+    await alerting.tell(alerting.level(12))
+    async with alerting.consuming():
+        await alerting.caught_up()
+    await alerting.tell(alerting.level(40), alerting.level(12))
+    async with alerting.consuming():
+        await alerting.caught_up()
+    first, second = await alerting.alerts()
+    assert (first["state"], second["state"]) == ("resolved", "open")
+
+
 async def test_a_version_seen_before_is_dropped_even_by_the_next_process(
     alerting: Alerting,
 ) -> None:

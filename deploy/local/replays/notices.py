@@ -2,12 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from deploy.local.replays.checking import Episode
 from deploy.local.replays.group import Message
-from deploy.local.replays.lowtide import Lowtide
+from deploy.local.replays.lowtide import Json, Lowtide
 from deploy.local.replays.set_up import DESTINATION
 
 # A single notice ends with the link to its episode, a digest with the link to all of them.
@@ -38,17 +38,14 @@ async def check_notices(
     lowtide: Lowtide, episodes: Sequence[Episode], messages: Sequence[Message]
 ) -> Notices:
     """Compare the notifier's deliveries with what the group has received."""
-    firsts: dict[str, First] = {}
-    digests: dict[str, str] = {}
-    async for item in lowtide.items("notifier", "/v1/deliveries", destination=DESTINATION):
-        if item["kind"] == "first":
-            firsts[item["alert_id"]] = First(item["alert_id"], item["state"], item["digest_id"])
-        elif item["kind"] == "digest":
-            digests[item["id"]] = item["state"]
+    firsts = {
+        item["alert_id"]: First(item["alert_id"], item["state"], item["digest_id"])
+        async for item in _deliveries(lowtide, "first")
+    }
     received = {
-        digest: await _was_received(lowtide, digest, messages)
-        for digest, state in digests.items()
-        if state == "sent"
+        item["id"]: await _was_received(lowtide, item["id"], messages)
+        async for item in _deliveries(lowtide, "digest")
+        if item["state"] == "sent"
     }
     return judge(episodes, firsts, received, messages)
 
@@ -79,6 +76,10 @@ def judge(
     texts = Counter(each.content for each in messages if _ONE_EPISODE.search(each.content))
     repeated = tuple(text for text, times in texts.items() if times > 1)
     return Notices(sent, merged, tuple(unreached), repeated)
+
+
+def _deliveries(lowtide: Lowtide, kind: str) -> AsyncIterator[Json]:
+    return lowtide.items("notifier", "/v1/deliveries", destination=DESTINATION, kind=kind)
 
 
 async def _was_received(lowtide: Lowtide, digest: str, messages: Sequence[Message]) -> bool:

@@ -91,7 +91,7 @@ help:
 
 # The environment: made once, brought up to date when a lock changes. uv comes first, with its
 # own hashes, because it checks and installs the rest in seconds.
-$(READY): requirements.lock deploy/local/uv.lock
+$(READY): requirements.lock deploy/local/bootstrap.lock
 	@command -v '$(PYTHON)' >/dev/null || { \
 		echo 'Lowtide needs Python 3.11 or newer; name it: make PYTHON=...' >&2; exit 1; }
 	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -104,6 +104,6 @@ $(READY): requirements.lock deploy/local/uv.lock
 			'(Debian, Ubuntu: apt-get install python3-venv).' >&2; exit 1; }
 	@echo 'Installing the locked dependencies into $(VENV) ...'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-		--cache-dir $(CACHE)/pip --requirement deploy/local/uv.lock
+		--cache-dir $(CACHE)/pip --requirement deploy/local/bootstrap.lock
 	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
 	@touch $@

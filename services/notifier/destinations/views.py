@@ -126,7 +126,7 @@ def _how_bad(alert: StockAlert, phrasing: Phrasing) -> list[Line]:
         unit = f" {words.days}" if alert.rule.kind == DAYS_OF_COVER else ""
         lines.append(Line(words.threshold, _number(facts.threshold) + unit))
     if facts.days_of_cover is not None:
-        cover = f"{facts.days_of_cover:,.1f} {words.days}"
+        cover = f"{facts.days_of_cover:,.1f}"
         if facts.daily_sales is not None:
             cover += f" ({words.daily_sales} {facts.daily_sales:,.1f})"
         lines.append(Line(words.cover, cover))

@@ -62,15 +62,11 @@ async def known(connection: AsyncConnection, alert_ids: Collection[UUID]) -> Kno
 
 
 async def record(connection: AsyncConnection, rows: Sequence[Recorded]) -> None:
-    """Record deliveries; those that exist are left as they are."""
+    """Record deliveries, in the order given; those that exist are left as they are."""
     if not rows:
         return
-    # By alert, so that two consumers (or a consumer and a sender) lock in the same order.
-    ordered = sorted(
-        rows, key=lambda row: (row.delivery.alert.alert_id, row.delivery.alert.revision)
-    )
-    alerts = [row.delivery.alert for row in ordered]
-    deliveries = [row.delivery for row in ordered]
+    alerts = [row.delivery.alert for row in rows]
+    deliveries = [row.delivery for row in rows]
     await connection.execute(
         _RECORD,
         {
@@ -86,7 +82,7 @@ async def record(connection: AsyncConnection, rows: Sequence[Recorded]) -> None:
             "priority": [priority(each.kind, each.alert.level) for each in deliveries],
             "content": [alert.model_dump_json() for alert in alerts],
             "recorded_at": [alert.recorded_at for alert in alerts],
-            "traceparent": [row.traceparent for row in ordered],
+            "traceparent": [row.traceparent for row in rows],
         },
     )
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import asyncpg
 import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
+from typing_extensions import override
 
 from services.notifier import wiring
 from services.notifier.destinations.rendering import Renderer
@@ -60,6 +61,7 @@ class Notifier:
     database: Database
     engine: AsyncEngine
     wecom: FakeWecom
+    keys: set[str]
     wecom_url: str
     mailbox: Mailbox
     mailbox_port: int
@@ -73,6 +75,10 @@ class Notifier:
         assert answer.is_success, answer.text
         found: Row = answer.json()
         return found
+
+    def accept(self, *keys: str) -> None:
+        """Make more bots known to the fake."""
+        self.keys.update(keys)
 
     async def bot(self, id_: str = "buyers", key: str = KEY, **fields: object) -> None:
         """Put a group bot on the fake."""
@@ -122,19 +128,22 @@ class Notifier:
         *,
         transport: Callable[[Destination, ssl.SSLContext], Transport] = transport_of,
         clock: Clock | None = None,
+        tls: ssl.SSLContext | None = None,
+        through: Callable[[AsyncEngine], AsyncEngine] = lambda engine: engine,
+        leaving: bool = True,
     ) -> AsyncIterator[Sender]:
-        """Run a sender."""
+        """Run a sender. Without `leaving` its leases stay when it ends, as after a kill."""
         engine = create_engine(self.settings.database_url.get_secret_value())
         tools = Tools(
-            engine=engine,
+            engine=through(engine),
             vault=Vault(self.settings.required_secret_key()),
             renderer=Renderer(self.settings.console_url),
-            tls=TLS,
+            tls=tls or TLS,
             transport_of=transport,
             clock=clock or self.clock,
             jitter=lambda: 0.0,
         )
-        sender = Sender(name, tools)
+        sender = Sender(name, tools) if leaving else _Unforgiving(name, tools)
         stop = asyncio.Event()
         try:
             async with asyncio.TaskGroup() as group:
@@ -193,6 +202,14 @@ class Notifier:
 TLS = ssl.create_default_context()
 
 
+class _Unforgiving(Sender):
+    """Ends without a word to the database."""
+
+    @override
+    async def _leave(self) -> None:
+        """Leave everything as it is."""
+
+
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
     """Wait for a condition; raises TimeoutError."""
     async with asyncio.timeout(seconds):
@@ -205,7 +222,8 @@ async def running(
     settings: NotifierSettings, database: Database, key: Path
 ) -> AsyncIterator[Notifier]:
     """Yield the API, the fakes and an engine."""
-    wecom = FakeWecom({KEY, OTHER_KEY})
+    keys = {KEY, OTHER_KEY}
+    wecom = FakeWecom(keys)
     mailbox = Mailbox()
     app = wiring.application(settings)
     token = mint(
@@ -229,7 +247,9 @@ async def running(
         )
         engine = create_engine(settings.database_url.get_secret_value())
         held.push_async_callback(engine.dispose)
-        yield Notifier(settings, database, engine, wecom, wecom_url, mailbox, port, client, key)
+        yield Notifier(
+            settings, database, engine, wecom, keys, wecom_url, mailbox, port, client, key
+        )
 
 
 def content_of(row: asyncpg.Record) -> Row:

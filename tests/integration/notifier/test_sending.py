@@ -1,19 +1,263 @@
-"""What arrives at a WeCom group, on a real database and over real HTTP."""
+"""What arrives at WeCom groups, on a real database and over real HTTP."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import pytest
 
-from tests.factories.stock_alerts import stock_alert
-from tests.integration.notifier.service import KEY, Notifier
+from shared.clock import ManualClock, WallClock
+from shared.testing import wecom
+from shared.testing.wecom import FakeWecom, Fault
+from tests.factories.stock_alerts import alert_id, stock_alert
+from tests.integration.notifier.service import KEY, OTHER_KEY, Notifier, content_of, until
 
 pytestmark = pytest.mark.stack
 
 
-async def test_an_alert_arrives_as_one_message(notifier: Notifier) -> None:
+async def test_an_alert_arrives_as_one_message_woken_and_not_polled(notifier: Notifier) -> None:
     await notifier.bot()
-    async with notifier.sending():
+    async with notifier.sending() as sender:
+        await until(lambda: _well(sender.check))
         await notifier.tell(stock_alert(7))
-        await notifier.until_states("sent")
+        await notifier.until_states("sent", seconds=3)  # its own poll comes every ten
     (message,) = notifier.wecom.of(KEY)
     assert message.type == "markdown"
     assert "断货" in message.content
     assert "#7 " in message.content
+
+
+async def _well(check: Callable[[], Awaitable[str | None]]) -> bool:
+    return await check() is None
+
+
+async def test_an_episode_is_told_from_opening_to_end_in_order(notifier: Notifier) -> None:
+    await notifier.bot()
+    await notifier.tell(
+        stock_alert(1, level="urgent"),
+        stock_alert(1, revision=2, event="resolved", level="urgent"),
+    )
+    async with notifier.sending():
+        await notifier.until_states("sent", "sent")
+    assert ["紧急" in each.content for each in notifier.wecom.of(KEY)] == [True, False]
+
+
+async def test_a_repeated_message_yields_nothing_new(notifier: Notifier) -> None:
+    await notifier.bot()
+    await notifier.tell(stock_alert(1), stock_alert(1))
+    await notifier.tell(stock_alert(1))
+    async with notifier.sending():
+        await notifier.until_states("sent")
+    assert len(notifier.wecom.of(KEY)) == 1
+
+
+async def test_a_waiting_change_gives_way_to_a_newer_one_and_a_first_notice_does_not(
+    notifier: Notifier,
+) -> None:
+    await notifier.bot()
+    await notifier.tell(stock_alert(1, level="watch"))
+    await notifier.tell(stock_alert(1, revision=2, event="level_changed", previous_level="watch"))
+    await notifier.tell(stock_alert(1, revision=3, event="resolved"))
+    async with notifier.sending():
+        await notifier.until_states("sent", "superseded", "sent")
+    assert ["#1" in each.content for each in notifier.wecom.of(KEY)] == [True, True]
+    await notifier.tell(stock_alert(2, revision=2, event="level_changed", previous_level="watch"))
+    await notifier.tell(stock_alert(2))
+    assert await notifier.states(alert_id=alert_id(2)) == ["waiting", "superseded"]
+
+
+async def test_two_hundred_with_an_errcode_is_not_delivery(notifier: Notifier) -> None:
+    await notifier.bot()
+    notifier.wecom.order(Fault.ERRCODE, errcode=-1)
+    notifier.wecom.order(Fault.STATUS_500)
+    async with notifier.sending():
+        await notifier.tell(stock_alert(1))
+        await notifier.until_settled()
+    attempts = await notifier.rows("SELECT verdict, code, rendered FROM attempt ORDER BY number")
+    assert [(each["verdict"], each["code"]) for each in attempts] == [
+        ("transient", "-1"),
+        ("transient", "500"),
+        ("accepted", "0"),
+    ]
+    assert len({each["rendered"] for each in attempts}) == 1
+    (message,) = notifier.wecom.of(KEY)
+    assert message.content in attempts[0]["rendered"].decode().replace("\\n", "\n").replace(
+        '\\"', '"'
+    )
+
+
+async def test_a_permanent_refusal_is_dead_at_once_and_told_elsewhere(notifier: Notifier) -> None:
+    await notifier.bot(key="no-such-bot-1")
+    await notifier.bot("spare", OTHER_KEY)
+    await notifier.ask("PUT", "/v1/routes/r", {"destination": "spare", "match": {"rules": ["x"]}})
+    async with notifier.sending():
+        await notifier.tell(stock_alert(1), stock_alert(2))
+        await notifier.until_settled()
+    assert await notifier.states(destination="buyers") == ["dead", "dead"]
+    (note,) = notifier.wecom.of(OTHER_KEY)
+    assert "buyers" in note.content
+    assert "93000" in note.content
+    assert await notifier.states(kind="meta") == ["sent"]
+
+
+async def test_a_lost_answer_repeats_a_first_notice_marked_and_a_change_not_at_all(
+    notifier: Notifier,
+) -> None:
+    await notifier.bot()
+    async with notifier.sending():
+        notifier.wecom.order(Fault.LOSE_ANSWER)
+        await notifier.tell(stock_alert(7))
+        await notifier.until_states("sent")
+        notifier.wecom.order(Fault.LOSE_ANSWER)
+        await notifier.tell(stock_alert(7, revision=2, event="resolved"))
+        await notifier.until_states("sent", "suppressed")
+    opened, again, _resolved = (each.content for each in notifier.wecom.of(KEY))
+    assert "可能重复" not in opened
+    assert "可能重复" in again
+    assert "#7 " in again
+    rows = await notifier.rows("SELECT duplicate_possible, reason FROM delivery ORDER BY id")
+    assert [row["duplicate_possible"] for row in rows] == [True, False]
+    assert rows[1]["reason"].startswith("outcome_unknown")
+
+
+async def test_answers_lost_twice_end_dead_and_can_be_tried_again(notifier: Notifier) -> None:
+    await notifier.bot()
+    notifier.wecom.order(Fault.LOSE_ANSWER, times=2)
+    async with notifier.sending():
+        await notifier.tell(stock_alert(7))
+        await notifier.until_states("dead")
+        (row,) = await notifier.rows("SELECT id FROM delivery")
+        await notifier.ask("POST", f"/v1/deliveries/{row['id']}/retry")
+        await notifier.until_states("sent")
+    assert ["可能重复" in each.content for each in notifier.wecom.of(KEY)] == [False, True, True]
+
+
+async def test_a_hanging_destination_delays_no_other(notifier: Notifier) -> None:
+    await notifier.bot("a-hangs")
+    await notifier.bot("b-works", OTHER_KEY)
+    notifier.wecom.order(Fault.HANG, key=KEY, times=100)
+    async with notifier.sending():
+        await notifier.tell(*(stock_alert(number) for number in range(1, 6)))
+        await notifier.until_states(*["sent"] * 5, destination="b-works", seconds=5)
+        assert set(await notifier.states(destination="a-hangs")) == {"sending", "waiting"}
+        notifier.wecom.relent()
+
+
+async def test_more_than_fits_goes_out_as_single_notices_and_a_digest_that_all_others_name(
+    notifier: Notifier,
+) -> None:
+    await notifier.bot()
+    await notifier.tell(
+        *(
+            stock_alert(number, level=["watch", "urgent", "out"][number % 3])
+            for number in range(1, 101)
+        )
+    )
+    async with notifier.sending():
+        await notifier.until_settled()
+    assert notifier.wecom.rejected == {}
+    messages = notifier.wecom.of(KEY)
+    singles, digest = messages[:-1], messages[-1]
+    assert len(singles) == 16
+    assert all("断货" in each.content for each in singles)  # the worst go singly
+    assert "汇总 84 条" in digest.content
+    assert "断货 17 · 紧急 34 · 关注 33" in digest.content
+    rows = await notifier.rows(
+        """SELECT d.state AS state, g.state AS digest, count(*) AS amount
+           FROM delivery AS d LEFT JOIN delivery AS g ON g.id = d.digest_id
+           WHERE d.kind = 'first' GROUP BY 1, 2 ORDER BY 1"""
+    )
+    assert [tuple(row) for row in rows] == [("merged", "sent", 84), ("sent", None, 16)]
+
+
+async def test_a_digest_with_a_first_notice_is_repeated_after_a_lost_answer(
+    notifier: Notifier,
+) -> None:
+    await notifier.bot()
+    await notifier.tell(*(stock_alert(number) for number in range(1, 31)))
+    async with notifier.sending():
+        await until(lambda: _arrived(notifier, 16))
+        notifier.wecom.order(Fault.LOSE_ANSWER)
+        await notifier.until_settled()
+    first, again = notifier.wecom.of(KEY)[16:]
+    assert "可能重复" not in first.content
+    assert again.content.startswith('**<font color="warning">【可能重复】汇总 14 条')
+
+
+async def _arrived(notifier: Notifier, messages: int) -> bool:
+    return len(notifier.wecom.of(KEY)) >= messages
+
+
+async def test_a_digest_of_changes_alone_is_not_repeated(notifier: Notifier) -> None:
+    await notifier.bot()
+    opened = [stock_alert(number) for number in range(1, 31)]
+    await notifier.tell(*opened)
+    await notifier.rows("UPDATE delivery SET state = 'sent'")
+    await notifier.tell(
+        *(stock_alert(number, revision=2, event="resolved") for number in range(1, 31))
+    )
+    notifier.wecom.order(Fault.LOSE_ANSWER)
+    async with notifier.sending():
+        await notifier.until_settled()
+    assert len(notifier.wecom.of(KEY)) == 1
+    assert await notifier.states(kind="digest") == ["suppressed"]
+
+
+async def test_a_full_window_is_waited_for_and_never_overrun(notifier: Notifier) -> None:
+    clock = ManualClock(WallClock().now())
+    notifier.wecom = FakeWecom({KEY}, clock=clock)
+    async with notifier.wecom.serving() as notifier.wecom_url:
+        await notifier.bot()
+        async with notifier.sending(clock=clock):
+            for number in range(1, 21):
+                await notifier.tell(stock_alert(number))
+            await notifier.until_settled()
+            await notifier.tell(*(stock_alert(number) for number in range(21, 26)))
+            clock.advance(timedelta(seconds=61))
+            await notifier.tell(stock_alert(26))
+            await notifier.until_settled()
+    assert notifier.wecom.rejected == {}
+    assert len(notifier.wecom.of(KEY)) == 26
+
+
+async def test_a_block_by_the_vendor_is_waited_out(notifier: Notifier) -> None:
+    clock = ManualClock(WallClock().now())
+    notifier.wecom = FakeWecom({KEY}, clock=clock)
+    async with notifier.wecom.serving() as notifier.wecom_url:
+        await notifier.bot()
+        notifier.wecom.order(Fault.ERRCODE, errcode=wecom.TOO_OFTEN)
+        async with notifier.sending(clock=clock):
+            await notifier.tell(stock_alert(1))
+            await notifier.until_states("failed")
+            await notifier.tell(stock_alert(2))
+            (lease,) = await notifier.rows("SELECT paused_until FROM lease")
+            assert lease["paused_until"] == clock.now() + timedelta(seconds=60)
+            assert await notifier.states() == ["failed", "waiting"]
+            clock.advance(timedelta(seconds=60))
+            await notifier.tell(stock_alert(3))
+            await notifier.until_settled()
+    assert notifier.wecom.rejected == {wecom.TOO_OFTEN: 1}
+    assert len(notifier.wecom.of(KEY)) == 3
+
+
+async def test_what_cannot_be_rendered_is_dead_and_holds_up_nothing(notifier: Notifier) -> None:
+    await notifier.bot()
+    await notifier.tell(stock_alert(1), stock_alert(2))
+    await notifier.rows("UPDATE delivery SET content = '{}' WHERE alert_number = 1")
+    async with notifier.sending():
+        await notifier.until_states("dead", "sent")
+
+
+async def test_thousands_become_one_digest_quickly(notifier: Notifier) -> None:
+    await notifier.bot()
+    await notifier.tell(*(stock_alert(number, level="watch") for number in range(1, 5_001)))
+    async with notifier.sending():
+        await notifier.until_settled(15)
+    assert len(notifier.wecom.of(KEY)) == 17
+    (digest,) = await notifier.rows("SELECT * FROM delivery WHERE kind = 'digest'")
+    assert content_of(digest)["total"] == 4_984
+
+
+async def test_a_message_for_nobody_is_recorded_with_the_reason(notifier: Notifier) -> None:
+    await notifier.tell(stock_alert(1))
+    (row,) = await notifier.rows("SELECT state, reason, destination FROM delivery")
+    assert tuple(row) == ("suppressed", "no_route", None)

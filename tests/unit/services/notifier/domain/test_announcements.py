@@ -11,9 +11,9 @@ ONLY_OUT = RoutingTable(["boss"], [Route("r", "boss", levels=frozenset({AlertLev
 def told(
     alert: StockAlert, table: RoutingTable, **known: Known
 ) -> list[tuple[str | None, Kind, State]]:
+    before: dict[str | None, Known] = dict(known.items())
     return [
-        (each.destination, each.kind, each.state)
-        for each in deliveries_of(alert, table, dict[str | None, Known](known))
+        (each.destination, each.kind, each.state) for each in deliveries_of(alert, table, before)
     ]
 
 

@@ -1,0 +1,109 @@
+"""From the topic to the group, with the real broker and every part as it is wired."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from services.notifier import wiring
+from services.notifier.settings import NotifierSettings
+from shared.events.dead_letters import DeadLetter, DeadReason
+from shared.events.stock_alerts import TOPIC, StockAlert
+from shared.events.topics import TOPICS
+from shared.kafka.messages import Message
+from shared.kafka.partitions import partition_of
+from shared.kafka.producer import Producer
+from shared.kafka.tail import TailReader
+from tests.factories.stock_alerts import stock_alert
+from tests.integration.notifier.service import KEY, Notifier, until
+
+pytestmark = pytest.mark.stack
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def message(alert: StockAlert) -> Message:
+    key = str(alert.alert_id)
+    partition = partition_of(key, TOPICS[TOPIC].partitions)
+    return Message(partition, key.encode(), alert.encode(), [("traceparent", TRACE.encode())])
+
+
+@pytest.fixture
+def settings(settings: NotifierSettings, topics: str) -> NotifierSettings:
+    return settings.model_copy(update={"topic_prefix": topics})
+
+
+@asynccontextmanager
+async def roles(settings: NotifierSettings) -> AsyncIterator[None]:
+    """Run `consume` and `send` as their processes do, on ports that the system picks."""
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        running = [
+            group.create_task(wiring.consume(settings, stop)),
+            group.create_task(wiring.send(settings, stop)),
+        ]
+        try:
+            yield
+        finally:
+            stop.set()
+            await asyncio.gather(*running)
+
+
+async def caught_up(notifier: Notifier) -> bool:
+    summary = await notifier.ask("GET", "/v1/deliveries/summary")
+    return summary["lag_records"] == 0
+
+
+async def test_every_alert_message_becomes_its_deliveries_once_across_restarts(
+    notifier: Notifier, settings: NotifierSettings
+) -> None:
+    await notifier.bot()
+    alerts = [stock_alert(number) for number in range(1, 6)]
+    async with Producer(settings.kafka, settings.topic_prefix, name="test") as producer:
+        await producer.send(TOPIC, [message(alert) for alert in alerts])
+        async with roles(settings):
+            await notifier.until_states(*["sent"] * 5)
+        await producer.send(TOPIC, [message(alert) for alert in [*alerts, stock_alert(6)]])
+        async with roles(settings):
+            await notifier.until_states(*["sent"] * 6)
+            await until(lambda: caught_up(notifier))
+    assert len(notifier.wecom.of(KEY)) == 6
+    (row,) = await notifier.rows("SELECT traceparent FROM delivery WHERE alert_number = 6")
+    assert row["traceparent"].split("-")[1] == TRACE.split("-")[1]
+
+
+async def test_a_record_that_is_no_alert_goes_to_the_dead_topic_and_the_rest_flows(
+    notifier: Notifier, settings: NotifierSettings
+) -> None:
+    await notifier.bot()
+    good = message(stock_alert(1))
+    bad = [
+        good._replace(value=b"not json"),
+        good._replace(value=None),
+        good._replace(value=b'{"v": 1, "number": "x"}'),
+        good._replace(value=good.value and good.value.replace(b'"v":1', b'"v":99')),
+    ]
+    async with Producer(settings.kafka, settings.topic_prefix, name="test") as producer:
+        await producer.send(TOPIC, [*bad, good])
+        async with roles(settings):
+            await notifier.until_states("sent")
+    letters = await dead_letters(settings, len(bad))
+    assert [letter.reason for letter in letters] == [
+        DeadReason.UNDECODABLE,
+        DeadReason.UNDECODABLE,
+        DeadReason.INVALID,
+        DeadReason.INVALID,
+    ]
+    assert "number" in letters[2].detail
+
+
+async def dead_letters(settings: NotifierSettings, number: int) -> list[DeadLetter]:
+    reader = TailReader(settings.kafka, settings.topic_prefix, [f"{TOPIC}.dead"], start="beginning")
+    found: list[DeadLetter] = []
+    async with asyncio.timeout(20):
+        async for records in reader.records():
+            found += [DeadLetter.model_validate_json(record.value or b"") for record in records]
+            if len(found) >= number:
+                break
+    return sorted(found, key=lambda letter: letter.offset)

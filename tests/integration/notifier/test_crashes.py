@@ -1,0 +1,241 @@
+"""What happens between the two records around a message: crashes, takeovers, a lost database."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import cast
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from typing_extensions import override
+
+from services.notifier.destinations.transport import Transport, transport_of
+from services.notifier.domain.deliveries import Recipients
+from services.notifier.domain.destinations import Destination
+from services.notifier.domain.outcomes import Outcome, Verdict
+from tests.factories.stock_alerts import stock_alert
+from tests.integration.notifier.service import KEY, Notifier, until
+
+pytestmark = pytest.mark.stack
+
+
+class Killed(BaseException):
+    """Ends a sender where it stands, as kill -9 would: nothing is tidied up in the database."""
+
+
+class Interposed(Transport):
+    """Does something before and after the real transport."""
+
+    def __init__(
+        self,
+        real: Transport,
+        before: Callable[[], object],
+        after: Callable[[], object],
+    ) -> None:
+        self._real = real
+        self._before = before
+        self._after = after
+
+    @override
+    async def send(self, rendered: bytes, recipients: Recipients | None) -> Outcome:
+        await _awaited(self._before())
+        outcome = await self._real.send(rendered, recipients)
+        await _awaited(self._after())
+        return outcome
+
+    @override
+    async def close(self) -> None:
+        await self._real.close()
+
+
+async def _awaited(result: object) -> None:
+    if asyncio.iscoroutine(result):
+        await result
+
+
+def interposed(
+    before: Callable[[], object] = lambda: None, after: Callable[[], object] = lambda: None
+) -> Callable[[Destination, ssl.SSLContext], Transport]:
+    def make(destination: Destination, tls: ssl.SSLContext) -> Transport:
+        return Interposed(transport_of(destination, tls), before, after)
+
+    return make
+
+
+def _kill() -> None:
+    raise Killed
+
+
+async def send_until_killed(
+    notifier: Notifier, transport: Callable[[Destination, ssl.SSLContext], Transport]
+) -> None:
+    """Run a sender until it is killed; its leases stay where they are."""
+    with pytest.raises(BaseExceptionGroup) as caught:
+        async with notifier.sending("victim", transport=transport, leaving=False):
+            await asyncio.Event().wait()
+    assert caught.value.subgroup(Killed) is not None
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+async def test_a_first_notice_cut_off_by_a_kill_is_sent_once_more_and_marked(
+    notifier: Notifier, arrived: bool
+) -> None:
+    await notifier.bot()
+    await notifier.tell(stock_alert(7))
+    killing = interposed(after=_kill) if arrived else interposed(before=_kill)
+    await send_until_killed(notifier, killing)
+    assert await notifier.states() == ["sending"]
+    async with notifier.sending("victim"):
+        await notifier.until_states("sent")
+    contents = [each.content for each in notifier.wecom.of(KEY)]
+    assert len(contents) == 1 + arrived
+    assert "可能重复" in contents[-1]
+    (row,) = await notifier.rows("SELECT duplicate_possible, attempts FROM delivery")
+    assert tuple(row) == (True, 2)
+
+
+async def test_a_change_cut_off_by_a_kill_is_not_sent_again(notifier: Notifier) -> None:
+    await notifier.bot()
+    await notifier.tell(stock_alert(7))
+    async with notifier.sending("victim"):
+        await notifier.until_states("sent")
+    await notifier.tell(stock_alert(7, revision=2, event="resolved"))
+    await send_until_killed(notifier, interposed(after=_kill))
+    async with notifier.sending("victim"):
+        await notifier.until_states("sent", "suppressed")
+    assert len(notifier.wecom.of(KEY)) == 2
+
+
+async def test_another_sender_takes_over_when_the_lease_lapses(notifier: Notifier) -> None:
+    await notifier.bot()
+    await notifier.tell(stock_alert(7))
+    await send_until_killed(notifier, interposed(before=_kill))
+    async with notifier.sending("successor"):
+        await notifier.until_states("sent", seconds=15)
+    assert len(notifier.wecom.of(KEY)) == 1
+
+
+async def test_an_owner_that_was_paused_can_record_nothing_any_more(notifier: Notifier) -> None:
+    """The paused one's message may have arrived: its successor marks the repeat."""
+    await notifier.bot()
+    await notifier.tell(stock_alert(7))
+    paused, resume = asyncio.Event(), asyncio.Event()
+
+    async def pause() -> None:
+        paused.set()
+        await resume.wait()
+
+    async with notifier.sending("same", transport=interposed(after=pause)):
+        await paused.wait()
+        async with notifier.sending("same"):
+            await notifier.until_states("sent")
+            (row,) = await notifier.rows("SELECT attempts, sent_at FROM delivery")
+            resume.set()
+            await notifier.tell(stock_alert(8))
+            await notifier.until_states("sent", "sent")
+    (after, _) = await notifier.rows("SELECT attempts, sent_at FROM delivery ORDER BY id")
+    assert after == row
+    assert ["可能重复" in each.content for each in notifier.wecom.of(KEY)] == [False, True, False]
+
+
+async def test_an_outcome_is_recorded_when_the_database_is_back(notifier: Notifier) -> None:
+    await notifier.bot()
+
+    async def cut() -> None:
+        administrator = await asyncpg.connect(notifier.database.administrator_url)
+        await administrator.execute(
+            """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE usename = 'notifier' AND datname = $1""",
+            notifier.database.name,
+        )
+        await administrator.close()
+
+    async with notifier.sending(transport=interposed(after=cut)):
+        await notifier.tell(stock_alert(7))
+        await notifier.until_states("sent")
+    (row,) = await notifier.rows("SELECT attempts, duplicate_possible FROM delivery")
+    assert tuple(row) == (1, False)
+    assert len(notifier.wecom.of(KEY)) == 1
+
+
+class CommitAnswerLost:
+    """An engine that commits an attempt's record and then says that the connection is gone."""
+
+    def __init__(self, real: AsyncEngine) -> None:
+        self._real = real
+        self.lost = False
+
+    def connect(self) -> AsyncConnection:
+        return self._real.connect()
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        async with self._real.begin() as connection:
+            yield connection
+        if not self.lost:
+            async with self._real.connect() as connection:
+                self.lost = bool(await connection.scalar(text("SELECT count(*) FROM attempt")))
+            if self.lost:
+                raise ConnectionResetError
+
+
+async def test_an_attempt_recorded_but_not_made_is_taken_back_and_not_in_doubt(
+    notifier: Notifier,
+) -> None:
+    await notifier.bot()
+    await notifier.tell(stock_alert(7))
+    engines: list[CommitAnswerLost] = []
+
+    def losing(real: AsyncEngine) -> AsyncEngine:
+        engines.append(CommitAnswerLost(real))
+        return cast("AsyncEngine", engines[0])
+
+    async with notifier.sending(through=losing):
+        await notifier.until_states("sent")
+    assert engines[0].lost
+    (row,) = await notifier.rows("SELECT attempts, duplicate_possible FROM delivery")
+    assert tuple(row) == (1, False)
+    assert len(notifier.wecom.of(KEY)) == 1
+
+
+async def test_two_senders_share_the_destinations_and_send_everything_once(
+    notifier: Notifier,
+) -> None:
+    keys = [f"key-of-bot-number-{number}" for number in range(6)]
+    for number, key in enumerate(keys):
+        await notifier.bot(f"bot-{number}", key)
+    notifier.accept(*keys)
+    async with notifier.sending("one"), notifier.sending("two"):
+
+        async def shared() -> bool:
+            rows = await notifier.rows(
+                "SELECT owner, count(*) AS amount FROM lease WHERE owner IS NOT NULL GROUP BY 1"
+            )
+            return {row["owner"]: row["amount"] for row in rows} == {"one": 3, "two": 3}
+
+        await until(shared)
+        await notifier.tell(*(stock_alert(number) for number in range(1, 6)))
+        await notifier.until_states(*["sent"] * 30)
+    assert sorted(each.key for each in notifier.wecom.accepted) == sorted(keys * 5)
+    assert await notifier.rows("SELECT 1 FROM lease WHERE owner IS NOT NULL") == []
+
+
+async def test_an_unexpected_error_of_a_client_tells_no_secret_and_stops_nothing(
+    notifier: Notifier, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await notifier.bot()
+
+    def fail() -> None:
+        raise RuntimeError(f"https://wecom.example/send?key={KEY}")
+
+    async with notifier.sending(transport=interposed(before=fail)):
+        await notifier.tell(stock_alert(7))
+        await notifier.until_states("dead", seconds=20)
+    attempts = await notifier.rows("SELECT verdict, code, detail FROM attempt")
+    assert {(row["verdict"], row["code"]) for row in attempts} == {
+        (Verdict.UNKNOWN, "RuntimeError")
+    }
+    assert KEY not in capsys.readouterr().out

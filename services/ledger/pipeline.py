@@ -23,19 +23,20 @@ from services.ledger.domain.changes import (
     identity_hash,
 )
 from services.ledger.domain.effects import Anchor, Effect, Entry, apply, late_counts
-from services.ledger.domain.identities import RecentIdentities, Remembered
+from services.ledger.domain.identities import RecentIdentities
 from services.ledger.inbound import stock_changes
 from services.ledger.inbound.stock_changes import Incoming
 from services.ledger.outbound import stock_levels
 from services.ledger.store import changes as store
 from services.ledger.store.changes import Known, Level
+from services.ledger.store.codecs import prepare
 from services.ledger.store.periods import Periods, ensure_periods
 from shared.clock import Clock
 from shared.database.engine import Driver, driver
 from shared.events.dead_letters import DeadReason
 from shared.events.stock_levels import TOPIC as STOCK_LEVELS
 from shared.kafka.handler import Batch, Claim, Handler
-from shared.kafka.messages import Message, Outgoing, Record
+from shared.kafka.messages import Message, Outgoing
 from shared.kafka.partitions import partition_of
 
 FUTURE = timedelta(minutes=5)
@@ -63,7 +64,7 @@ class _Staged:
 
     places: dict[int, _Place] = field(default_factory=dict)
     anchors: dict[int, Anchor] = field(default_factory=dict)
-    identities: list[tuple[bytes, Remembered]] = field(default_factory=list)
+    identities: list[bytes] = field(default_factory=list)
 
 
 class StockChanges(Handler):
@@ -102,10 +103,10 @@ class StockChanges(Handler):
         recorded_at = self._clock.now()
         periods = await self._periods_at(connection, recorded_at)
         staged = self._staged = _Staged()
-        tallies: Counter[tuple[int, str]] = Counter()
 
-        incoming = self._refuse_misplaced(batch, stock_changes.read(batch))
-        changes = await self._located(database, incoming, staged)
+        incoming = stock_changes.read(batch)
+        places = await self._located(database, batch, incoming)
+        changes = _identified(batch, incoming, places)
         fresh, repeats = await self._sort_out(database, periods, batch, changes, recorded_at)
         entries, effects = await self._applied(database, fresh)
         messages: list[Message] = []
@@ -115,17 +116,9 @@ class StockChanges(Handler):
             messages = [self._message(level, effects[level.id]) for level in levels]
         if repeats:
             await store.add_repeats(database, periods, repeats, recorded_at)
-
-        for entry in entries:
-            tallies[batch.records[entry.change.position].partition, "movements"] += 1
-        for change, _ in repeats:
-            tallies[batch.records[change.position].partition, "repeats"] += 1
-        for dead in batch.dead_letters:
-            tallies[dead.record.partition, f"rejected.{dead.reason.value}"] += 1
-        if tallies:
-            await store.add_tallies(database, tallies)
+        await store.add_tallies(database, _tallies(batch, fresh, repeats))
         staged.anchors = {level: effect.anchor for level, effect in effects.items()}
-        staged.identities = [(each.change.hash, _remembered(each.change)) for each in entries]
+        staged.identities = [change.hash for change in fresh]
         return _outgoing(messages)
 
     @override
@@ -146,7 +139,7 @@ class StockChanges(Handler):
     async def _driver(self, connection: AsyncConnection) -> Driver:
         found = await driver(connection)
         if found is not self._prepared:
-            await store.prepare(found)
+            await prepare(found)
             self._prepared = found
         return found
 
@@ -155,66 +148,34 @@ class StockChanges(Handler):
             self._periods = await ensure_periods(connection, now)
         return self._periods
 
-    def _refuse_misplaced(
-        self, batch: Batch, incoming: list[tuple[Record, Incoming]]
-    ) -> list[tuple[int, Record, Incoming]]:
-        """Refuse changes in another partition than their SKU's: its owner alone may write it."""
-        good = []
-        positions = {id(record): position for position, record in enumerate(batch.records)}
-        for record, change in incoming:
-            key = (change.sku, change.warehouse)
-            if key not in self._places and (
-                partition_of(change.sku, self._partitions) != record.partition
-            ):
-                batch.dead(record, DeadReason.INVALID, "the record is not in its SKU's partition")
-            else:
-                good.append((positions[id(record)], record, change))
-        return good
-
     async def _located(
-        self,
-        database: Driver,
-        incoming: list[tuple[int, Record, Incoming]],
-        staged: _Staged,
-    ) -> list[Change]:
-        places = self._places
-        ids: dict[_Key, int] = {}
-        missing = {
-            (change.sku, change.warehouse): record.partition
-            for _, record, change in incoming
-            if (change.sku, change.warehouse) not in places
-        }
-        if missing:
-            found = await store.levels_of(
-                database, [(*key, partition) for key, partition in missing.items()]
-            )
-            for key, partition in missing.items():
-                level = found[key]
-                staged.places[level.id] = _Place(level.id, *key, partition, level.anchor)
-                ids[key] = level.id
-        return [
-            Change(
-                ids.get(key) or places[key].id,
-                _TYPES[each.type],
-                each.quantity,
-                each.occurred_at,
-                each.received_at,
-                each.channel,
-                each.id,
-                each.line,
-                each.reason,
-                each.reference,
-                each.actor,
-                identity_hash(each.channel, each.id, each.line),
-                content_hash(
-                    each.type, each.sku, each.warehouse, each.quantity, each.reason, each.reference
-                ),
-                position,
-                record.offset,
-            )
-            for position, record, each in incoming
-            for key in [(each.sku, each.warehouse)]
+        self, database: Driver, batch: Batch, incoming: Sequence[Incoming | None]
+    ) -> list[_Place | None]:
+        """Return where each change happens, by position; levels never seen are made.
+
+        None for a SKU whose partition is not in the batch: only its owner may touch its levels.
+        """
+        known = self._places
+        places = [
+            None if each is None else known.get((each.sku, each.warehouse)) for each in incoming
         ]
+        missing: dict[_Key, list[int]] = {}
+        for position, (each, place) in enumerate(zip(incoming, places, strict=True)):
+            if each is not None and place is None:
+                missing.setdefault((each.sku, each.warehouse), []).append(position)
+        wanted = [
+            (sku, warehouse, partition)
+            for sku, warehouse in missing
+            if (partition := partition_of(sku, self._partitions)) in batch.numbers
+        ]
+        found = await store.levels_of(database, wanted) if wanted else {}
+        for sku, warehouse, partition in wanted:
+            level = found[sku, warehouse]
+            place = _Place(level.id, sku, warehouse, partition, level.anchor)
+            self._staged.places[level.id] = place
+            for position in missing[sku, warehouse]:
+                places[position] = place
+        return places
 
     async def _sort_out(
         self,
@@ -228,14 +189,29 @@ class StockChanges(Handler):
 
         Identity comes first: a repeat is a repeat, whatever its times say.
         """
-        fresh, future, again = self._sort_by_memory(changes, recorded_at + FUTURE)
-        if future:
-            again += await self._refuse_future(database, batch, future)
+        fresh, again, doubtful = self._sort_by_memory(changes, recorded_at + FUTURE)
+        known = await store.known_identities(database, doubtful) if doubtful else {}
+        for change in doubtful:
+            if change.hash in known:
+                again.append(change)
+            elif change.occurred_at > recorded_at + FUTURE:
+                batch.dead(
+                    batch.records[change.position],
+                    DeadReason.FROM_THE_FUTURE,
+                    f"occurred_at {change.occurred_at.isoformat()} is more than five minutes "
+                    "ahead; check the clock of what sent it",
+                )
+            elif fresh.setdefault(change.hash, change) is not change:
+                again.append(change)
         if fresh:
-            known = await store.add_identities(database, periods, list(fresh.values()), recorded_at)
-            again += [(fresh.pop(row.hash), _stored(row)) for row in known]
+            for row in await store.add_identities(
+                database, periods, list(fresh.values()), recorded_at
+            ):
+                known[row.hash] = row
+                again.append(fresh.pop(row.hash))
         repeats = []
-        for change, first in again:
+        for change in again:
+            first = known.get(change.hash) or _known(fresh[change.hash])
             if change.content == first.content:
                 repeats.append((change._replace(level=first.level), first.occurred_at))
             else:
@@ -249,40 +225,22 @@ class StockChanges(Handler):
 
     def _sort_by_memory(
         self, changes: list[Change], horizon: datetime
-    ) -> tuple[dict[bytes, Change], list[Change], list[tuple[Change, Remembered]]]:
+    ) -> tuple[dict[bytes, Change], list[Change], list[Change]]:
+        """Part changes into those probably new, repeats within them, and those to ask about."""
         fresh: dict[bytes, Change] = {}
-        future: list[Change] = []
-        again: list[tuple[Change, Remembered]] = []
+        again: list[Change] = []
+        doubtful: list[Change] = []
+        recent = self._recent
         for change in changes:
-            first = fresh.get(change.hash)
-            known = _remembered(first) if first else self._recent.get(change.hash)
-            if known is not None:
-                again.append((change, known))
-            elif change.occurred_at > horizon:
-                future.append(change)
-            else:
-                fresh[change.hash] = change
-        return fresh, future, again
-
-    async def _refuse_future(
-        self, database: Driver, batch: Batch, future: list[Change]
-    ) -> list[tuple[Change, Remembered]]:
-        """Refuse changes from the future, but for those that repeat what is stored."""
-        stored = await store.known_identities(database, future)
-        for change in future:
-            if change.hash not in stored:
-                batch.dead(
-                    batch.records[change.position],
-                    DeadReason.FROM_THE_FUTURE,
-                    f"occurred_at {change.occurred_at.isoformat()} is more than five minutes "
-                    "ahead; check the clock of what sent it",
-                )
-        return [
-            (change, _stored(stored[change.hash])) for change in future if change.hash in stored
-        ]
+            identity = change.hash
+            if identity in recent or change.occurred_at > horizon:
+                (again if identity in fresh else doubtful).append(change)
+            elif fresh.setdefault(identity, change) is not change:
+                again.append(change)
+        return fresh, again, doubtful
 
     async def _first_told(
-        self, database: Driver, change: Change, known: Remembered, fresh: dict[bytes, Change]
+        self, database: Driver, change: Change, known: Known, fresh: dict[bytes, Change]
     ) -> str | None:
         first = fresh.get(change.hash)
         if first is not None:
@@ -302,10 +260,11 @@ class StockChanges(Handler):
     async def _applied(
         self, database: Driver, fresh: list[Change]
     ) -> tuple[list[Entry], dict[int, Effect]]:
-        anchors = {change.level: self._place(change.level).anchor for change in fresh}
-        counted = sorted({change.level for change in fresh if change.type is Type.COUNT})
+        anchors = {level: self._place(level).anchor for level in {each.level for each in fresh}}
+        counts = [change for change in fresh if change.type is Type.COUNT]
+        counted = sorted({count.level for count in counts})
         on_hand = await store.lock_on_hand(database, counted) if counted else {}
-        later = await store.sums_after(database, late_counts(fresh, anchors))
+        later = await store.sums_after(database, late_counts(counts, anchors))
         return apply(fresh, anchors, on_hand, later)
 
     def _message(self, level: Level, effect: Effect) -> Message:
@@ -315,22 +274,73 @@ class StockChanges(Handler):
         return stock_levels.message(place.sku, place.warehouse, place.partition, level, low_water)
 
     def _batches(self, batch: Batch, effects: dict[int, Effect]) -> dict[int, tuple[int, int]]:
-        by_level = {}
-        for level in effects:
-            partition = self._place(level).partition
-            by_level[level] = (batch.numbers[partition], batch.published[partition])
-        return by_level
+        standing = {
+            partition: (number, batch.published[partition])
+            for partition, number in batch.numbers.items()
+        }
+        return {level: standing[self._place(level).partition] for level in effects}
 
     def _place(self, level: int) -> _Place:
         return self._by_id.get(level) or self._staged.places[level]
 
 
-def _remembered(change: Change) -> Remembered:
-    return Remembered(change.content, change.level, change.occurred_at)
+def _identified(
+    batch: Batch, incoming: Sequence[Incoming | None], places: Sequence[_Place | None]
+) -> list[Change]:
+    """Return the batch's changes; one in another partition than its SKU's is refused."""
+    changes = []
+    rows = zip(batch.records, incoming, places, strict=True)
+    for position, (record, each, place) in enumerate(rows):
+        if each is None:
+            continue
+        if place is None or place.partition != record.partition:
+            batch.dead(record, DeadReason.INVALID, "the record is not in its SKU's partition")
+            continue
+        changes.append(
+            Change(
+                place.id,
+                _TYPES[each.type],
+                each.quantity,
+                each.occurred_at,
+                each.received_at,
+                each.channel,
+                each.id,
+                each.line,
+                each.reason,
+                each.reference,
+                each.actor,
+                identity_hash(each.channel, each.id, each.line),
+                content_hash(
+                    each.type, each.sku, each.warehouse, each.quantity, each.reason, each.reference
+                ),
+                position,
+                record.offset,
+            )
+        )
+    return changes
 
 
-def _stored(known: Known) -> Remembered:
-    return Remembered(known.content, known.level, known.occurred_at)
+def _known(change: Change) -> Known:
+    return Known(change.hash, change.content, change.level, change.occurred_at)
+
+
+def _tallies(
+    batch: Batch, fresh: Sequence[Change], repeats: Sequence[tuple[Change, datetime]]
+) -> dict[tuple[int, str], int]:
+    """Return what was done with the batch's records, by partition and name."""
+    records = batch.records
+    done = {
+        "movements": Counter(records[change.position].partition for change in fresh),
+        "repeats": Counter(records[change.position].partition for change, _ in repeats),
+    }
+    for dead in batch.dead_letters:
+        rejected = done.setdefault(f"rejected.{dead.reason.value}", Counter())
+        rejected[dead.record.partition] += 1
+    return {
+        (partition, name): count
+        for name, by_partition in done.items()
+        for partition, count in by_partition.items()
+    }
 
 
 def _told(

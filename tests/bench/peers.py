@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deploy.local.postgres import BINARIES
 from services.ledger.store import changes as store
+from services.ledger.store.codecs import prepare
 from services.ledger.store.periods import Periods, ensure_periods
 from shared.clock import WallClock
 from shared.database import positions
@@ -49,7 +50,7 @@ async def batch_transaction(
         standing = await _claim(connection)
         async with connection.begin():
             periods = await ensure_periods(connection, clock.now())
-            await store.prepare(await driver(connection))
+            await prepare(await driver(connection))
         while timed < seconds:
             ready = list(islice(batches, _AT_ONCE))
             began = time.perf_counter()
@@ -132,7 +133,7 @@ async def transaction_per_event(
         await ensure_periods(connection, clock.now())
     await engine.dispose()
     connection = await asyncpg.connect(database.url("ledger"))
-    await store.prepare(connection)
+    await prepare(connection)
     identity = await connection.prepare(_INSERT_IDENTITY)
     movement = await connection.prepare(_INSERT_MOVEMENT)
     level = await connection.prepare(_UPDATE_LEVEL)

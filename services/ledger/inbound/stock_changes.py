@@ -52,8 +52,8 @@ _many = msgspec.json.Decoder(list[Incoming])
 _version = msgspec.json.Decoder(_Versioned)
 
 
-def read(batch: Batch) -> list[tuple[Record, Incoming]]:
-    """Return the batch's readable records with their content; the others become dead letters.
+def read(batch: Batch) -> list[Incoming | None]:
+    """Return what each of the batch's records says; None for those that become dead letters.
 
     Raises Stopped at a schema version newer than this one: such a record is good, and must wait
     for a ledger that can read it.
@@ -72,7 +72,7 @@ def read(batch: Batch) -> list[tuple[Record, Incoming]]:
         return _read_slowly(batch, records)
     # A record that holds two values would shift all that follow.
     if len(decoded) == len(records) and all(map(_signed, decoded)):
-        return list(zip(records, decoded, strict=True))
+        return [*decoded]
     return _read_slowly(batch, records)
 
 
@@ -82,17 +82,17 @@ def _signed(incoming: Incoming) -> bool:
     return incoming.quantity > 0 or (incoming.type == "count" and incoming.quantity == 0)
 
 
-def _read_slowly(batch: Batch, records: Sequence[Record]) -> list[tuple[Record, Incoming]]:
-    good = []
+def _read_slowly(batch: Batch, records: Sequence[Record]) -> list[Incoming | None]:
+    said: list[Incoming | None] = []
     for record in records:
-        value = record.value
+        value = record.value or b""
         try:
-            StockChange.model_validate_json(value or b"")
-            good.append((record, _one.decode(value or b"")))
+            StockChange.model_validate_json(value)
+            said.append(_one.decode(value))
         except (ValidationError, msgspec.DecodeError, RecursionError) as error:
-            reason = _reason(record)
-            batch.dead(record, reason, _words(error))
-    return good
+            batch.dead(record, _reason(record), _words(error))
+            said.append(None)
+    return said
 
 
 def _reason(record: Record) -> DeadReason:

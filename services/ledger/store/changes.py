@@ -48,17 +48,6 @@ class Level(NamedTuple):
     last_change_at: datetime
 
 
-async def prepare(driver: Driver) -> None:
-    """Let identities pass as their 16 bytes: no object is made for each."""
-    await driver.set_type_codec(
-        "uuid", schema="pg_catalog", encoder=_same, decoder=_same, format="binary"
-    )
-
-
-def _same(value: bytes) -> bytes:
-    return value
-
-
 _FIND_LEVELS = """
 SELECT k.sku, k.warehouse, l.id, l.counted_at, l.count_key, l.last_change_at
 FROM unnest($1::text[], $2::text[]) AS k (sku, warehouse)

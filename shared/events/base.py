@@ -17,7 +17,11 @@ class Event(BaseModel):
 
 
 def _utc(value: datetime) -> datetime:
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        # The first day of year 1 east of Greenwich, the last of 9999 west of it.
+        raise ValueError("the time is outside the calendar once it is in UTC") from None
 
 
 Instant = Annotated[AwareDatetime, AfterValidator(_utc)]

@@ -1,0 +1,359 @@
+"""The ledger's fast structures against the messages that everybody reads.
+
+msgspec decodes and encodes on the busiest path there is; the pydantic models say what is right.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import TypeVar
+
+import pytest
+from hypothesis import event, example, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from services.ledger.inbound import stock_changes
+from services.ledger.inbound.stock_changes import Incoming
+from services.ledger.outbound import stock_levels
+from services.ledger.store.changes import Level
+from shared.errors import Stopped
+from shared.events.base import MAX_QUANTITY
+from shared.events.dead_letters import DeadReason
+from shared.events.stock_changes import ChangeType, StockChange
+from shared.events.stock_levels import StockLevel, level_key
+from shared.kafka.handler import Batch
+
+
+@dataclass(frozen=True)
+class FakeRecord:
+    value: bytes | None
+    offset: int = 0
+    topic: str = "stock.changes"
+    partition: int = 0
+    timestamp: int = 0
+    key: bytes | None = None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+GOOD: dict[str, object] = {
+    "id": "1",
+    "channel": "shop",
+    "type": "sale",
+    "sku": "A",
+    "warehouse": "W",
+    "quantity": 1,
+    "occurred_at": "2026-03-01T12:00:00Z",
+    "received_at": "2026-03-01T12:00:00.25Z",
+}
+
+
+def raw(**fields: object) -> bytes:
+    return json.dumps(GOOD | fields, ensure_ascii=False).encode()
+
+
+def read(*values: bytes | None) -> tuple[list[Incoming | None], Batch]:
+    batch = Batch([FakeRecord(value, offset) for offset, value in enumerate(values)])
+    return stock_changes.read(batch), batch
+
+
+def as_message(value: bytes) -> StockChange | None:
+    try:
+        return StockChange.model_validate_json(value)
+    except ValidationError:
+        return None
+
+
+T = TypeVar("T")
+zones = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+plain = st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="|")
+anything: st.SearchStrategy[object] = (
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 3)
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=3)
+    | st.just([])
+    | st.just({})
+)
+
+
+def mostly(
+    fitting: st.SearchStrategy[T], other: st.SearchStrategy[object]
+) -> st.SearchStrategy[object]:
+    return st.integers(1, 25).flatmap(lambda dice: other if dice == 25 else fitting)
+
+
+def texts(longest: int) -> st.SearchStrategy[object]:
+    edge = st.sampled_from(["x" * longest, "x" * (longest + 1), "货" * longest, "", " ", "\x7f"])
+    return mostly(
+        st.text(plain, min_size=1, max_size=9),
+        edge | anything | st.text(st.characters(exclude_categories=["Cs"]), max_size=4),
+    )
+
+
+instants = mostly(
+    st.datetimes(timezones=zones).map(datetime.isoformat),
+    st.datetimes().map(datetime.isoformat) | st.dates().map(date.isoformat) | anything,
+)
+records = st.fixed_dictionaries(
+    {
+        "id": texts(256),
+        "channel": texts(128),
+        "type": mostly(st.sampled_from([each.value for each in ChangeType]), anything),
+        "sku": texts(128),
+        "warehouse": texts(128),
+        "quantity": mostly(
+            st.integers(1, 9),
+            st.sampled_from([0, -1, MAX_QUANTITY, MAX_QUANTITY + 1, -MAX_QUANTITY]) | anything,
+        ),
+        "occurred_at": instants,
+        "received_at": instants,
+    },
+    optional={
+        "v": mostly(st.just(1), st.sampled_from([0, -1, "1", 1.5])),
+        "line": texts(256),
+        "reason": texts(512),
+        "reference": st.none() | texts(512),
+        "actor": st.none() | texts(512),
+        "added later": anything,
+    },
+)
+NARROWER = ("$.occurred_at", "$.received_at", "$.v")
+"""Only these may be refused although the message takes them: a time that is not text as RFC 3339
+writes it (the message also knows seconds since 1970), and true for 1."""
+
+
+def test_the_structures_have_the_fields_of_the_messages() -> None:
+    assert set(Incoming.__struct_fields__) == set(StockChange.model_fields)
+    assert set(stock_levels.Outgoing.__struct_fields__) == set(StockLevel.model_fields)
+
+
+@settings(max_examples=300, deadline=None)
+@given(records, st.booleans())
+def test_the_ledger_takes_what_the_message_takes_and_reads_the_same(
+    fields: dict[str, object], escaped: bool
+) -> None:
+    value = json.dumps(fields, ensure_ascii=escaped).encode()
+    (said,), batch = read(value)
+    meant = as_message(value)
+    event(f"taken: {said is not None}, meant: {meant is not None}")
+    if said is None:
+        (dead,) = batch.dead_letters
+        assert dead.reason is DeadReason.INVALID
+        assert meant is None or dead.detail.endswith(tuple(f"`{path}`" for path in NARROWER))
+    else:
+        assert meant is not None
+        assert {name: getattr(said, name) for name in Incoming.__struct_fields__} == dict(meant)
+
+
+BAD: dict[str, bytes | None] = {
+    "not JSON": b"not json",
+    "nothing": b"",
+    "null value": None,
+    "null": b"null",
+    "an array": b"[]",
+    "an array of one": b"[" + raw() + b"]",
+    "a number": b"7",
+    "a text": b'"sale"',
+    "no fields": b"{}",
+    "a cut record": raw()[:-20],
+    "a byte order mark": b"\xef\xbb\xbf" + raw(),
+    "UTF-16": raw().decode().encode("utf-16"),
+    "a byte that is no UTF-8": raw().replace(b'"A"', b'"\xff"'),
+    "UTF-8 of a surrogate": raw().replace(b'"A"', b'"\xed\xa0\x80"'),
+    "half a surrogate pair": raw().replace(b'"A"', b'"\\ud800"'),
+    "half a surrogate pair in a remark": raw(reason="x").replace(b'"x"', b'"\\udc00x"'),
+    "two values": raw() + raw(),
+    "two values with a comma": raw() + b"," + raw(id="2"),
+    "two lines": raw() + b"\n" + raw(id="2"),
+    "deep nesting": raw(x=0).replace(b'"x": 0', b'"x": ' + b"[" * 50_000 + b"]" * 50_000),
+    "deep nesting, never closed": b'{"x":' * 100_000,
+    "an array never closed": b"[" * 1_000_000,
+    "a digit bomb": raw().replace(b'"quantity": 1', b'"quantity": ' + b"1" * 100_000),
+    "a huge exponent": raw().replace(b'"quantity": 1', b'"quantity": 1e400'),
+    "an exponent": raw().replace(b'"quantity": 1', b'"quantity": 1e2'),
+    "a fraction of zero": raw().replace(b'"quantity": 1', b'"quantity": 1.0'),
+    "not a number": raw().replace(b'"quantity": 1', b'"quantity": NaN'),
+    "infinity": raw().replace(b'"quantity": 1', b'"quantity": Infinity'),
+    "an octal": raw().replace(b'"quantity": 1', b'"quantity": 01'),
+    "a quantity as text": raw(quantity="1"),
+    "a quantity that is true": raw(quantity=True),
+    "no quantity": raw(quantity=None),
+    "64 bits overflown": raw(quantity=2**63),
+    "128 bits": raw(quantity=2**127),
+    "more than anyone has": raw(quantity=MAX_QUANTITY + 1),
+    "a sale of nothing": raw(quantity=0),
+    "a sale below zero": raw(quantity=-1),
+    "a return of nothing": raw(type="return", quantity=0),
+    "a receipt below zero": raw(type="receipt", quantity=-5),
+    "an adjustment by nothing": raw(type="adjustment", quantity=0),
+    "a count below zero": raw(type="count", quantity=-1),
+    "an unknown type": raw(type="gift"),
+    "a type in another case": raw(type="Sale"),
+    "an id that is a number": raw(id=1),
+    "an empty id": raw(id=""),
+    "a long id": raw(id="x" * 257),
+    "a line break in an id": raw(id="a\nb"),
+    "a NUL in an id": raw(id="a\x00"),
+    "a raw control character": raw().replace(b'"A"', b'"A\x01"'),
+    "a delete character": raw(sku="A\x7f"),
+    "a delete character, escaped": raw().replace(b'"A"', b'"A\\u007f"'),
+    "a bar in a SKU": raw(sku="A|W"),
+    "an escaped bar": raw().replace(b'"A"', b'"A\\u007cW"'),
+    "a bar in a warehouse": raw(warehouse="W|"),
+    "a bar in a channel": raw(channel="|"),
+    "a long SKU": raw(sku="x" * 129),
+    "an empty warehouse": raw(warehouse=""),
+    "a NUL in a reason": raw(reason="\x00"),
+    "a long actor": raw(actor="x" * 513),
+    "a time without a zone": raw(occurred_at="2026-03-01T12:00:00"),
+    "a time that is a number": raw(occurred_at=1_772_366_400),
+    "a day": raw(occurred_at="2026-03-01"),
+    "a day that is none": raw(occurred_at="2026-02-30T12:00:00Z"),
+    "a zone of a whole day": raw(occurred_at="2026-03-01T12:00:00+24:00"),
+    "a time before the calendar": raw(occurred_at="0001-01-01T00:00:00+23:59"),
+    "a time after the calendar": raw(received_at="9999-12-31T23:59:59-00:01"),
+    "a time in the year 10000": raw(received_at="10000-01-01T00:00:00Z"),
+    "version 0": raw(v=0),
+    "a version as text": raw(v="2"),
+    "no version": raw(v=None),
+}
+UNDECODABLE = {
+    "not JSON", "nothing", "null value", "a cut record", "a byte order mark", "UTF-16",
+    "a byte that is no UTF-8", "UTF-8 of a surrogate", "half a surrogate pair",
+    "half a surrogate pair in a remark", "two values", "two values with a comma", "two lines",
+    "deep nesting", "deep nesting, never closed", "not a number", "infinity", "an octal",
+    "a raw control character",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_record_is_put_aside_with_a_reason_while_its_neighbours_are_read(name: str) -> None:
+    said, batch = read(raw(id="before"), BAD[name], raw(id="after"))
+    assert [each and each.id for each in said] == ["before", None, "after"]
+    (dead,) = batch.dead_letters
+    assert dead.record.offset == 1
+    assert dead.reason is (DeadReason.UNDECODABLE if name in UNDECODABLE else DeadReason.INVALID)
+    assert dead.detail
+
+
+GOOD_BUT_ODD: dict[str, tuple[bytes, dict[str, object]]] = {
+    "white space around it": (b"\n " + raw() + b"\r\n", {"sku": "A"}),
+    "keys told twice: the last holds": (raw()[:-1] + b', "quantity": 5}', {"quantity": 5}),
+    "an escaped key": (raw().replace(b'"sku"', b'"\\u0073ku"'), {"sku": "A"}),
+    "a surrogate pair": (raw().replace(b'"A"', b'"\\ud83d\\ude00"'), {"sku": "😀"}),
+    "the longest code, four bytes a character": (raw(sku="😀" * 128), {"sku": "😀" * 128}),
+    "a code of another control range": (raw(sku="\x85"), {"sku": "\x85"}),
+    "a bar and a line break in a reason": (raw(reason="a|b\nc"), {"reason": "a|b\nc"}),
+    "an empty reason": (raw(reason=""), {"reason": ""}),
+    "a field from a later version": (raw(bucket="on_hand"), {"sku": "A"}),
+    "a field that nests": (raw(x=[[{"sku": "B"}]]), {"sku": "A"}),
+    "a field that is no UTF-8": (raw(x="?").replace(b"?", b"\xff"), {"sku": "A"}),
+    "a count of nothing": (raw(type="count", quantity=0), {"quantity": 0}),
+    "an adjustment downwards": (raw(type="adjustment", quantity=-5), {"quantity": -5}),
+    "the largest quantity": (raw(quantity=MAX_QUANTITY), {"quantity": MAX_QUANTITY}),
+    "a zone": (
+        raw(occurred_at="2026-03-01T20:00:00+08:00"),
+        {"occurred_at": datetime(2026, 3, 1, 12, tzinfo=UTC)},
+    ),
+    "the first instant": (
+        raw(occurred_at="0001-01-01T00:00:00Z"),
+        {"occurred_at": datetime(1, 1, 1, tzinfo=UTC)},
+    ),
+    "the last instant": (
+        raw(occurred_at="9999-12-31T23:59:59.999999Z"),
+        {"occurred_at": datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GOOD_BUT_ODD)
+def test_an_odd_record_that_the_message_allows_is_read(name: str) -> None:
+    value, expected = GOOD_BUT_ODD[name]
+    (said,), batch = read(value)
+    assert not batch.dead_letters
+    assert said is not None
+    assert {field: getattr(said, field) for field in expected} == expected
+
+
+fragments = st.sampled_from(
+    [
+        raw(),
+        raw(id="2"),
+        raw() + b"," + raw(id="3"),
+        b'{"a":[0',
+        b"0]," + raw()[1:],
+        b"",
+        b"{",
+        b"}",
+    ]
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(fragments, max_size=5))
+@example([raw(id="1") + b"," + raw(id="2"), b'{"a":[0', b"0]," + raw(id="3")[1:], raw(id="4")])
+def test_what_a_record_says_does_not_depend_on_its_neighbours(values: list[bytes]) -> None:
+    together, _ = read(*values)
+    assert together == [read(value)[0][0] for value in values]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        raw(v=2),
+        raw(v=10**20),
+        b'{"v":2}',
+        raw(v=2, quantity="many", type="conjured"),
+    ],
+)
+def test_a_newer_version_stops_and_is_never_put_aside(value: bytes) -> None:
+    batch = Batch([FakeRecord(b"not json"), FakeRecord(raw()), FakeRecord(value, offset=7)])
+    with pytest.raises(Stopped, match=r"offset 7 has schema version .*upgrade the ledger"):
+        stock_changes.read(batch)
+
+
+quantities = st.integers(-(2**62), 2**62)
+aware = st.datetimes(timezones=st.just(UTC))
+codes = st.text(plain, min_size=1, max_size=128)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    codes,
+    codes,
+    st.builds(
+        Level,
+        id=st.just(1),
+        version=st.integers(2**40, 2**62),
+        on_hand=quantities,
+        reserved=quantities,
+        unavailable=quantities,
+        incoming=quantities,
+        sold_total=quantities,
+        returned_total=quantities,
+        received_total=quantities,
+        counted_at=st.none() | aware,
+        last_change_at=aware,
+    ),
+    quantities,
+)
+def test_a_level_is_published_as_its_message_says(
+    sku: str, warehouse: str, level: Level, low_water: int
+) -> None:
+    message = stock_levels.message(sku, warehouse, 3, level, low_water)
+    assert (message.partition, message.key) == (3, level_key(sku, warehouse))
+    told = StockLevel.model_validate_json(message.value or b"")
+    stored = level._asdict()
+    del stored["id"]
+    assert told == StockLevel(
+        sku=sku,
+        warehouse=warehouse,
+        low_water=low_water,
+        available=level.on_hand - max(level.reserved, 0) - level.unavailable,
+        flags=("negative",) if level.on_hand < 0 else (),
+        **stored,
+    )
+    assert json.loads(message.value or b"") == json.loads(told.encode())

@@ -15,8 +15,8 @@ from services.notifier.api.desk import Desk
 from services.notifier.destinations.rendering import Renderer
 from services.notifier.destinations.transport import transport_of
 from services.notifier.pipeline import StockAlerts
-from services.notifier.sending.lane import Tools
 from services.notifier.sending.sender import Sender
+from services.notifier.sending.tools import Tools
 from services.notifier.settings import NotifierSettings
 from services.notifier.store.secrets import Vault
 from shared.clock import Clock, WallClock

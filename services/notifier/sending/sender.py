@@ -8,7 +8,8 @@ import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from services.notifier.sending.lane import Lane, Tools
+from services.notifier.sending.lane import Lane
+from services.notifier.sending.tools import Tools
 from services.notifier.store import leases
 from services.notifier.store.leases import RENEW_SECONDS, Lease
 from services.notifier.store.wakeups import listen

@@ -1,0 +1,247 @@
+"""The records of one destination's attempts: started before the message, settled after it.
+
+Everything here happens inside a transaction that the lane begins and commits. What a transaction
+has changed counts as done only after `committed`; until then it is done again by the next one.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from jinja2 import TemplateError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.notifier.domain.contents import FailureNote
+from services.notifier.domain.deliveries import Kind, Reason, State
+from services.notifier.domain.destinations import Destination
+from services.notifier.domain.limits import Merge, Send
+from services.notifier.domain.outcomes import (
+    GIVES_UP_AFTER,
+    Outcome,
+    Settlement,
+    Verdict,
+    interrupted,
+    lane_pause,
+    settle,
+)
+from services.notifier.sending.tools import Tools
+from services.notifier.store import digests, leases, queue
+from services.notifier.store.leases import Held, Lease
+from services.notifier.store.queue import Taken
+from shared.observability.logs import get_logger
+from shared.observability.metrics import ALERT_TO_SENT_SECONDS, NOTICES_TOTAL
+
+_log = get_logger("notifier.attempts")
+
+
+@dataclass(slots=True)
+class Attempt:
+    """An attempt recorded as started; `outcome` is None until the message was sent."""
+
+    id: UUID
+    taken: Taken
+    rendered: bytes
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What is logged and counted once it is durable."""
+
+    taken: Taken
+    outcome: Outcome
+    settlement: Settlement
+
+
+@dataclass(slots=True)
+class _Staged:
+    told: list[_Told] = field(default_factory=list)
+    merged: dict[Kind, int] = field(default_factory=dict)
+    started: Attempt | None = None
+
+
+class Attempts:
+    """Starts and settles the attempts of the lease's destination."""
+
+    def __init__(self, lease: Lease, tools: Tools) -> None:
+        self._lease = lease
+        self._tools = tools
+        self._recovered = False
+        self._unsettled: list[Attempt] = []
+        self._staged = _Staged()
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether something is recorded as started and not as settled."""
+        return bool(self._unsettled)
+
+    async def settle(
+        self, connection: AsyncConnection, destination: Destination, held: Held, now: datetime
+    ) -> Held:
+        """Record what became of the attempts made, and take back those not made.
+
+        The first time, what the lease's former owner left between its records is settled as
+        unknown. Returns the lease with the pause that follows.
+        """
+        self._staged = _Staged()
+        # The newest first: it may be another attempt of the same delivery.
+        for attempt in reversed(self._unsettled):
+            if attempt.outcome is None:
+                # Its record may or may not have been committed; it certainly was not sent.
+                await queue.undo(connection, attempt.id)
+            else:
+                await self._record(
+                    connection, destination, attempt.id, attempt.taken, attempt.outcome, now
+                )
+                held = await self._mind_the_lane(connection, held, attempt.outcome, now)
+        if not self._recovered:
+            for found in await queue.interrupted(connection, destination.id):
+                outcome = interrupted(found.taken.delivery.recipients)
+                await self._record(
+                    connection, destination, found.attempt, found.taken, outcome, now
+                )
+        return held
+
+    async def start(
+        self,
+        connection: AsyncConnection,
+        destination: Destination,
+        step: Send | Merge,
+        now: datetime,
+    ) -> None:
+        """Take a delivery up and record that it is about to be sent, with its very bytes."""
+        id_ = await self._chosen(connection, step)
+        if id_ is None:
+            return
+        taken = await queue.take(connection, id_, gives_up_at=now + GIVES_UP_AFTER)
+        if taken is None:
+            return
+        try:
+            rendered = await self._rendered(connection, taken, destination, now)
+        except (TemplateError, ValueError) as error:
+            await self._bury(connection, taken, error, now)
+            return
+        attempt = Attempt(uuid4(), taken, rendered)
+        self._unsettled.append(attempt)
+        self._staged.started = attempt
+        await queue.start_attempt(
+            connection,
+            attempt.id,
+            taken.delivery,
+            lane=destination.lane,
+            rendered=rendered,
+            now=now,
+        )
+
+    def committed(self, now: datetime) -> Attempt | None:
+        """Take the transaction for done; returns the attempt to be made, if one was started."""
+        staged, self._staged = self._staged, _Staged()
+        self._recovered = True
+        self._unsettled = [] if staged.started is None else [staged.started]
+        for kind, count in staged.merged.items():
+            NOTICES_TOTAL.labels(kind.value, State.MERGED.value).inc(count)
+        for told in staged.told:
+            _tell(self._lease.destination, told, now)
+        return staged.started
+
+    async def _chosen(self, connection: AsyncConnection, step: Send | Merge) -> UUID | None:
+        match step:
+            case Send(id_):
+                return id_
+            case Merge():
+                merged = await digests.merge(connection, self._lease.destination)
+                if merged is None:
+                    return None
+                self._staged.merged = {Kind.FIRST: merged.firsts, Kind.CHANGE: merged.changes}
+                return merged.digest
+
+    async def _rendered(
+        self, connection: AsyncConnection, taken: Taken, destination: Destination, now: datetime
+    ) -> bytes:
+        delivery = taken.delivery
+        if delivery.attempts > 1:
+            before = await queue.rendered_before(connection, delivery)
+            if before is not None:
+                return before
+        return self._tools.renderer.render(delivery, destination, now)
+
+    async def _bury(
+        self, connection: AsyncConnection, taken: Taken, error: Exception, now: datetime
+    ) -> None:
+        delivery = taken.delivery
+        name = type(error).__name__
+        settlement = Settlement(
+            State.DEAD,
+            delivery.duplicate_possible,
+            delivery.recipients,
+            f"{Reason.UNRENDERABLE}: {name}",
+        )
+        await queue.settle(connection, delivery.id, settlement, now)
+        outcome = Outcome(Verdict.PERMANENT, "unrenderable", name)
+        self._staged.told.append(_Told(taken, outcome, settlement))
+
+    async def _record(
+        self,
+        connection: AsyncConnection,
+        destination: Destination,
+        attempt: UUID | None,
+        taken: Taken,
+        outcome: Outcome,
+        now: datetime,
+    ) -> None:
+        delivery = taken.delivery
+        settlement = settle(
+            delivery,
+            outcome,
+            gives_up_at=taken.gives_up_at,
+            now=now,
+            jitter=self._tools.jitter(),
+        )
+        if attempt is not None:
+            await queue.finish_attempt(connection, attempt, outcome, now)
+        await queue.settle(connection, delivery.id, settlement, now)
+        if settlement.state is State.DEAD and delivery.kind not in {Kind.META, Kind.TEST}:
+            note = FailureNote(
+                destination=destination.id,
+                destination_name=destination.name,
+                detail=outcome.detail,
+                alert_number=delivery.alert_number,
+            )
+            await digests.note_failure(connection, note, outcome.code, now)
+        self._staged.told.append(_Told(taken, outcome, settlement))
+
+    async def _mind_the_lane(
+        self, connection: AsyncConnection, held: Held, outcome: Outcome, now: datetime
+    ) -> Held:
+        if outcome.lane_wait is not None:
+            failures = held.failures + 1
+            wait = max(outcome.lane_wait, lane_pause(failures, self._tools.jitter()))
+            minded = replace(held, paused_until=now + wait, failures=failures)
+        elif held.failures:
+            minded = replace(held, paused_until=None, failures=0)
+        else:
+            return held
+        await leases.pause(connection, self._lease, minded.paused_until, minded.failures)
+        return minded
+
+
+def _tell(destination: str, told: _Told, now: datetime) -> None:
+    delivery, outcome, state = told.taken.delivery, told.outcome, told.settlement.state
+    NOTICES_TOTAL.labels(delivery.kind.value, state.value).inc()
+    if state is State.SENT:
+        seconds = (now - told.taken.recorded_at).total_seconds()
+        ALERT_TO_SENT_SECONDS.labels(delivery.kind.value).observe(max(0.0, seconds))
+    write = _log.info if state is State.SENT else _log.warning
+    write(
+        "attempt",
+        destination=destination,
+        delivery=str(delivery.id),
+        kind=delivery.kind.value,
+        alert=delivery.alert_number,
+        number=delivery.attempts,
+        verdict=outcome.verdict.value,
+        code=outcome.code,
+        detail=outcome.detail,
+        state=state.value,
+        traceparent=delivery.traceparent,
+    )

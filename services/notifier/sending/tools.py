@@ -1,0 +1,26 @@
+"""What all lanes of a sending process share."""
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.notifier.destinations.rendering import Renderer
+from services.notifier.destinations.transport import Transport
+from services.notifier.domain.destinations import Destination
+from services.notifier.store.secrets import Vault
+from shared.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The process's own things; `jitter` returns a number in [0, 1)."""
+
+    engine: AsyncEngine
+    vault: Vault
+    renderer: Renderer
+    tls: ssl.SSLContext
+    transport_of: Callable[[Destination, ssl.SSLContext], Transport]
+    clock: Clock
+    jitter: Callable[[], float]

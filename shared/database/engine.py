@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias, TypeVar
 
 import asyncpg
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -65,10 +65,11 @@ _AWAY = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
-    ConnectionError,
-    OSError,
-    TimeoutError,
+    PoolTimeout,
+    OSError,  # with ConnectionError and TimeoutError below it
 )
+_AWAY_STATES = {"57P01", "57P02", "57P03", "53300"}
+"""admin_shutdown, crash_shutdown, cannot_connect_now, too_many_connections."""
 
 
 def causes(error: BaseException) -> list[BaseException]:
@@ -90,16 +91,24 @@ def is_away(error: BaseException) -> bool:
     """Return whether the database could not be reached or hung up; the outcome may be unknown."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    if isinstance(error, PoolTimeout):
-        return True
-    return any(
-        isinstance(cause, _AWAY)
-        or getattr(cause, "sqlstate", None) in {"57P01", "57P02", "57P03", "53300"}
-        for cause in causes(error)
-    )
+    return any(_hung_up(cause) for cause in causes(error))
 
 
-DATABASE_ERRORS = (DBAPIError, OperationalError, InterfaceError, PoolTimeout, OSError)
+def _hung_up(error: BaseException) -> bool:
+    if isinstance(error, ValueError):
+        return False  # asyncpg's word for a value that no repeat can make fit
+    return isinstance(error, _AWAY) or getattr(error, "sqlstate", None) in _AWAY_STATES
+
+
+DATABASE_ERRORS = (
+    DBAPIError,
+    PoolTimeout,
+    OSError,
+    # The driver's own, unwrapped, from what is done with it directly (COPY, arrays).
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 
 
 T = TypeVar("T")

@@ -1,7 +1,6 @@
 """Runs the shops in real time: set up, look at the shelves, then post what happens."""
 
 import asyncio
-import json
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
@@ -98,9 +97,9 @@ class Demonstration:
         for post in posts:
             for start in range(0, len(post.events), MAX_EVENTS_A_POST):
                 some = post.events[start : start + MAX_EVENTS_A_POST]
-                answer = await channels[post.channel].post_events(json.dumps(some).encode())
-                if answer.is_error or answer.json()["quarantined"] or answer.json()["rejected"]:
-                    _log.warning("not all was taken", channel=post.channel, answer=answer.text)
+                answer = await channels[post.channel].post("ingest", "/v1/events", some)
+                if answer["quarantined"] or answer["rejected"]:
+                    _log.warning("not all was taken", channel=post.channel, answer=answer)
 
     def _own_token(self) -> str:
         if self._settings.service_token is None:

@@ -17,6 +17,8 @@ from shared.events.stock_levels import StockLevel
 
 # Typing pauses longer than this are a word; asking for every letter would only flicker.
 _TYPING_SECONDS = 0.2
+# A service that was away is asked again this often while somebody waits for it.
+_TRY_AGAIN_SECONDS = 3.0
 # What ingest and the ledger take as `q`.
 _MAX_WORDS = 128
 
@@ -93,22 +95,25 @@ class StockPage:
         while True:
             await self._asked.wait()
             self._asked.clear()
-            await self._ask()
-            await asyncio.sleep(_TYPING_SECONDS)
+            answered = await self._ask()
+            await asyncio.sleep(_TYPING_SECONDS if answered else _TRY_AGAIN_SECONDS)
+            if not answered:
+                self._asked.set()
 
-    async def _ask(self) -> None:
+    async def _ask(self) -> bool:
         question, cursor = self._question, self._cursors[-1]
         try:
             rows, self._away = await self._grid.rows(question, cursor)
         except (Unavailable, Refused):
             self._away = "ledger"
             self._panel.show(self._html())
-            return
+            return False
         if (question, cursor) != (self._question, self._cursors[-1]):
-            return
+            return True  # something else was asked meanwhile; its turn comes next
         self._rows = rows
         self._subscription.watch([of_level(row.sku, row.warehouse) for row in rows.rows])
         self._panel.show(self._html())
+        return not self._away
 
     async def _show_changes(self) -> None:
         async for levels in self._subscription.changes():

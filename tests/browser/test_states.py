@@ -1,0 +1,165 @@
+"""What pages do when there is nothing, when a service is away, and with a keyboard alone."""
+
+from uuid import UUID
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Desk
+from tests.browser.fake_services import FakeServices
+
+pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(120)]
+
+LEVEL = "/stock/SKU-1001/hangzhou"
+ALERT = f"/alerts/{UUID(int=1)}"
+Fakes = tuple[FakeServices, str]
+
+
+async def test_a_service_that_goes_away_dims_its_panel_and_comes_back_by_itself(
+    calm_desk: Desk, fakes: Fakes
+) -> None:
+    viewer = await calm_desk.viewer()
+    await viewer.open("/")
+    await expect(viewer.page.locator(".stages .up")).to_have_count(3)
+    fakes[0].away.add("alerting")
+    await expect(viewer.page.locator(".stale").first).to_contain_text("暂时联系不上预警")
+    await expect(viewer.page.locator(".stages .up")).to_have_count(2)
+    await expect(viewer.page.locator(".episodes li").first).to_be_visible()
+    await viewer.keep_screenshot("state-alerting-away")
+    fakes[0].away.clear()
+    await expect(viewer.page.locator(".stale")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("service", "path"),
+    [
+        ("ledger", "/stock"),
+        ("ledger", LEVEL),
+        ("alerting", ALERT),
+        ("standin", "/inbox"),
+    ],
+)
+async def test_a_page_whose_service_is_away_says_so_and_fills_itself_later(
+    calm_desk: Desk, fakes: Fakes, service: str, path: str
+) -> None:
+    viewer = await calm_desk.viewer()
+    fakes[0].away.add(service)
+    await viewer.open(path)
+    await expect(viewer.page.locator(".empty.away").first).to_be_visible()
+    await viewer.keep_screenshot(f"state-{service}-away")
+    fakes[0].away.clear()
+    await expect(viewer.page.locator(".empty.away")).to_have_count(0)
+
+
+async def test_without_the_catalogue_stock_is_still_there_without_names(
+    calm_desk: Desk, fakes: Fakes
+) -> None:
+    fakes[0].away.add("ingest")
+    viewer = await calm_desk.viewer()
+    await viewer.open("/stock")
+    await expect(viewer.page.locator("tbody tr")).to_have_count(16)
+    await expect(viewer.page.locator(".stale")).to_contain_text("名称不显示")
+
+
+async def test_unknown_things_have_pages_with_a_way_back(calm_desk: Desk) -> None:
+    viewer = await calm_desk.viewer()
+    await viewer.open("/stock/SKU-1001/nowhere")
+    await expect(viewer.page.get_by_text("这里还没有任何记录")).to_be_visible()
+    await viewer.open(f"/alerts/{UUID(int=999)}")
+    await expect(viewer.page.get_by_text("没有这条预警")).to_be_visible()
+    await viewer.open("/no/such/page")
+    await viewer.page.get_by_role("link", name="回到看板").click()
+    await expect(viewer.page.locator("h1")).to_have_text("看板")
+    assert viewer.trouble == [f"404 {calm_desk.address}/no/such/page"]
+    viewer.trouble.clear()
+
+
+async def test_levels_filter_the_board(calm_desk: Desk) -> None:
+    viewer = await calm_desk.viewer()
+    await viewer.open("/")
+    await expect(viewer.page.locator(".episodes li")).to_have_count(9)
+    tile = viewer.page.locator("button.tile.urgent")
+    await tile.click()
+    await expect(tile).to_have_attribute("aria-pressed", "true")
+    await expect(viewer.page.locator(".episodes li")).to_have_count(2)
+    await viewer.page.get_by_role("button", name="全部").click()
+    await expect(viewer.page.locator(".episodes li")).to_have_count(9)
+
+
+async def test_a_name_cannot_become_part_of_the_page(calm_desk: Desk, fakes: Fakes) -> None:
+    viewer = await calm_desk.viewer()
+    alert = fakes[0].alerts[str(UUID(int=1))]
+    former = alert["sku_name"]
+    alert["sku_name"] = '<img src=x onerror="document.title=1">'
+    try:
+        await viewer.open("/")
+        await expect(viewer.page.locator(".episodes").get_by_text("<img src=x")).to_be_visible()
+        assert await viewer.page.locator(".episodes img").count() == 0
+    finally:
+        alert["sku_name"] = former
+
+
+async def test_acknowledging_is_told_to_alerting_once(calm_desk: Desk, fakes: Fakes) -> None:
+    viewer = await calm_desk.viewer(locale="en-GB")
+    await viewer.open(f"/alerts/{UUID(int=2)}")
+    await viewer.page.get_by_role("button", name="Acknowledge").click()
+    await expect(viewer.page.locator(".done")).to_contain_text("Acknowledged by the console")
+    await expect(viewer.page.get_by_role("button", name="Acknowledge")).to_have_count(0)
+    assert fakes[0].acknowledged == [str(UUID(int=2))]
+
+
+async def test_a_failed_acknowledgement_says_why_and_can_be_tried_again(
+    calm_desk: Desk, fakes: Fakes
+) -> None:
+    viewer = await calm_desk.viewer()
+    await viewer.open(ALERT)
+    button = viewer.page.get_by_role("button", name="接单")
+    await expect(button).to_be_visible()
+    fakes[0].away.add("alerting")
+    await button.click()
+    await expect(viewer.page.get_by_role("alert")).to_contain_text("没有接成")
+    fakes[0].away.clear()
+    await expect(button).to_be_enabled()
+
+
+async def test_everything_on_the_board_is_reached_by_keyboard(calm_desk: Desk) -> None:
+    viewer = await calm_desk.viewer(locale="en-GB")
+    await viewer.open("/")
+    await expect(viewer.page.locator(".episodes li").first).to_be_visible()
+    reached: list[str] = []
+    for _ in range(40):
+        await viewer.page.keyboard.press("Tab")
+        reached.append(
+            await viewer.page.evaluate(
+                "(e => e.getAttribute('href') || e.dataset.act || e.dataset.language"
+                " || ('themeSwitch' in e.dataset && 'theme') || e.tagName)(document.activeElement)"
+            )
+        )
+    assert reached[0] == "#main"
+    assert {"/", "/stock", "/inbox", "zh-CN", "theme", "out", "urgent", "watch", ALERT} <= set(
+        reached
+    )
+
+
+async def test_focus_survives_when_the_board_changes(calm_desk: Desk) -> None:
+    viewer = await calm_desk.viewer()
+    await viewer.open("/")
+    link = viewer.page.locator(f'a.episode[href="{ALERT}"]')
+    await link.focus()
+    recorded = viewer.page.locator('[data-measure="recorded"]')
+    before = await recorded.inner_text()
+    await expect(recorded).not_to_have_text(before)
+    await expect(link).to_be_focused()
+
+
+async def test_language_and_theme_can_be_chosen_and_stay_chosen(calm_desk: Desk) -> None:
+    viewer = await calm_desk.viewer(locale="en-GB")
+    await viewer.open("/stock")
+    await expect(viewer.page.locator("h1")).to_have_text("Stock")
+    await viewer.page.get_by_role("button", name="切换到中文").click()
+    await expect(viewer.page.locator("h1")).to_have_text("库存")
+    await viewer.page.get_by_role("button", name="切换深色与浅色").click()
+    await expect(viewer.page.locator("html")).to_have_attribute("data-theme", "dark")
+    await viewer.open("/")
+    await expect(viewer.page.locator("h1")).to_have_text("看板")
+    await expect(viewer.page.locator("html")).to_have_attribute("data-theme", "dark")

@@ -13,12 +13,12 @@ from deploy.local.instance import Instance
 from deploy.local.ownership import bring_down
 from deploy.local.processes import ROLES
 from deploy.local.replays.progress import Screen
-from deploy.local.replays.run import Options, Outcome, replay
+from deploy.local.replays.run import Options, replay
 from tests.factories.online_retail import online_retail_lines, write_online_retail
 
 LINES = 20_000
-BATCH_EVENTS = 100
-"""Small, so that a short file still has many points at which something can be killed."""
+SPEED = 240_000
+"""Multiples of real time: 120 days in 43 s, so that the kills do not all fall into one moment."""
 
 SEED = 20_101_201
 
@@ -40,16 +40,11 @@ def instance() -> Iterator[str]:
     own.delete()
 
 
-async def replayed(file: Path, instance: str, kill: int | None = None) -> Outcome:
-    options = Options(file, kill=kill, instance=instance, batch_events=BATCH_EVENTS)
-    return await replay(options, Screen())
-
-
 @pytest.mark.timeout(420)
 async def test_nothing_is_lost_or_told_twice_when_every_process_is_killed_twice(
     file: Path, instance: str
 ) -> None:
-    outcome = await replayed(file, instance, kill=SEED)
+    outcome = await replay(Options(file, speed=SPEED, kill=SEED, instance=instance), Screen())
     assert outcome.failures == ()
     report = outcome.report
     assert report.kills is not None
@@ -72,9 +67,10 @@ async def test_nothing_is_lost_or_told_twice_when_every_process_is_killed_twice(
 async def test_a_second_run_finds_only_repeats_and_changes_nothing(
     file: Path, instance: str
 ) -> None:
-    first = await replayed(file, instance)
+    options = Options(file, instance=instance)
+    first = await replay(options, Screen())
     assert first.failures == ()
-    second = await replayed(file, instance)
+    second = await replay(options, Screen())
     assert second.failures == ()
     assert first.report.duplicates == first.report.duplicates_expected > 0
     assert second.report.duplicates == second.report.accepted == first.report.accepted

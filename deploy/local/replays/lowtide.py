@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -33,7 +33,7 @@ class Lowtide:
     """The services of one stack by name, called with one token.
 
     A call is repeated, unchanged, while its service is away or says 503, and raises TimeoutError
-    after PATIENCE_S; `repeated` counts those. Any other answer than 2xx, or one of the statuses
+    after PATIENCE_S. Any other answer than 2xx, or one of the statuses
     that the caller expects, raises RefusedError.
     """
 
@@ -51,7 +51,6 @@ class Lowtide:
             transport=transport,
             trust_env=False,
         )
-        self.repeated = 0
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()
@@ -77,10 +76,15 @@ class Lowtide:
         """Return the answer to a POST of a JSON body."""
         return _json(await self._call("POST", service, path, json=body))
 
-    async def post_events(self, body: bytes) -> httpx.Response:
-        """Return the answer to ready-made events: 202, or 422 when none of them was valid."""
+    async def post_events(self, body: bytes, repeating: Callable[[], None]) -> httpx.Response:
+        """Return the answer to ready-made events: 202, or 422 when none of them was valid.
+
+        `repeating` is called before each repetition.
+        """
         expected = frozenset({httpx.codes.UNPROCESSABLE_ENTITY})
-        return await self._call("POST", "ingest", "/v1/events", content=body, expected=expected)
+        return await self._call(
+            "POST", "ingest", "/v1/events", content=body, expected=expected, repeating=repeating
+        )
 
     async def items(self, service: str, path: str, **parameters: str) -> AsyncIterator[Json]:
         """Yield the items of a list, page by page."""
@@ -110,6 +114,7 @@ class Lowtide:
         json: object = None,
         content: bytes | None = None,
         expected: frozenset[int] = frozenset(),
+        repeating: Callable[[], None] | None = None,
     ) -> httpx.Response:
         url = self._urls[service] + path
         deadline, pause_s = time.monotonic() + PATIENCE_S, FIRST_PAUSE_S
@@ -128,7 +133,8 @@ class Lowtide:
                     raise RefusedError(f"{method} {service} {path}: {reason}")
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{method} {service} {path}: after {PATIENCE_S} s {reason}")
-            self.repeated += 1
+            if repeating is not None:
+                repeating()
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 

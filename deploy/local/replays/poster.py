@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -13,7 +13,10 @@ from deploy.local.replays.lowtide import Lowtide
 
 @dataclass(slots=True)
 class Tally:
-    """What ingest answered, in events, as it grows; `posted` are all that were answered."""
+    """What ingest answered, in events, as it grows; `posted` are all that were answered.
+
+    `repeated` counts requests that had to be made again, for want of an answer or after a 503.
+    """
 
     total: int
     posted: int = 0
@@ -21,6 +24,7 @@ class Tally:
     ignored: int = 0
     quarantined: int = 0
     rejected: int = 0
+    repeated: int = 0
 
     @property
     def progress(self) -> float:
@@ -65,24 +69,30 @@ async def post_lanes(
     """Post everything and return when the last batch is answered.
 
     A batch that was not answered is posted again before anything else of its lane, so the order
-    within a SKU survives; Lowtide recognises what it had already taken.
+    within a SKU survives; Lowtide recognises what it had already taken. The first batches go one
+    after the other: a broker that has just started takes seconds for eight at once.
     """
     began = time.monotonic()
 
-    async def post(lane: Sequence[Batch]) -> None:
-        for batch in lane:
+    async def post(batches: Iterable[Batch]) -> None:
+        for batch in batches:
             if pace is not None:
                 await asyncio.sleep(max(0.0, began + pace.due_s(batch) - time.monotonic()))
             await _post(lowtide, batch, tally)
             await gate.passed()
 
+    for lane in lanes:
+        await post(lane[:1])
     async with asyncio.TaskGroup() as posting:
         for lane in lanes:
-            posting.create_task(post(lane))
+            posting.create_task(post(lane[1:]))
 
 
 async def _post(lowtide: Lowtide, batch: Batch, tally: Tally) -> None:
-    response = await lowtide.post_events(batch.body)
+    def repeating() -> None:
+        tally.repeated += 1
+
+    response = await lowtide.post_events(batch.body, repeating)
     answer = response.json()
     if response.is_success:
         tally.accepted += answer["accepted"]

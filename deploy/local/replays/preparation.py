@@ -32,9 +32,7 @@ class Prepared:
         return min(lane[0].at for lane in self.lanes if lane)
 
 
-def prepare(
-    path: Path, declaration: Declaration, *, span: timedelta | None, batch_events: int
-) -> Prepared:
+def prepare(path: Path, declaration: Declaration, *, span: timedelta | None) -> Prepared:
     """Read a file twice, once for the poster and once for the recount.
 
     Raises UnreadableFileError for a file of another kind, or with other numbers of events in the
@@ -48,7 +46,7 @@ def prepare(
     def supplies() -> Iterator[Supplied]:
         yield from plan_supply(sales, declaration)  # not before the lines have been read
 
-    lanes = lay_out(lines, supplies(), lanes=LANES, span=span, batch_events=batch_events)
+    lanes = lay_out(lines, supplies(), lanes=LANES, span=span)
     events = sum(batch.events for lane in lanes for batch in lane)
     if events == 0 or events != expected.events:
         raise UnreadableFileError(f"{path}: {events} events, but the recount has {expected.events}")

@@ -52,7 +52,6 @@ class Options:
     speed: float | None = None
     kill: int | None = None
     instance: str = "replay"
-    batch_events: int = 1_000
 
 
 @dataclass(frozen=True)
@@ -117,9 +116,7 @@ async def replay(options: Options, screen: Screen) -> Outcome:
 
 def _prepare(options: Options) -> Prepared:
     span = None if options.speed is None else timedelta(seconds=options.speed * BATCH_WALL_S)
-    return prepare(
-        options.file, load(options.declaration), span=span, batch_events=options.batch_events
-    )
+    return prepare(options.file, load(options.declaration), span=span)
 
 
 def _lowtide(stack: LocalStack) -> Lowtide:
@@ -148,7 +145,8 @@ class _Run:
         screen.line(f"posting {tally.total:,} events")
         began = time.monotonic()
         kills = await self._post(tally)
-        screen.line(f"posted after {time.monotonic() - began:.1f} s")
+        again = f", {tally.repeated} requests more than once" if tally.repeated else ""
+        screen.line(f"posted after {time.monotonic() - began:.1f} s{again}")
         seconds = await settling.caught_up(lowtide, screen.line) - began
         screen.line(f"all consumers caught up after {seconds:.1f} s")
         await settling.notices_out(lowtide, screen.line)
@@ -212,7 +210,7 @@ class _Run:
             levels_mismatched=len(levels.mismatched),
             kills=kills,
         )
-        failures = report.failures()
+        failures = report.failures(requests_repeated=tally.repeated)
         if ledger["rejected"]:
             failures.append(f"the ledger has rejected changes: {ledger['rejected']}")
         if notified.repeated:

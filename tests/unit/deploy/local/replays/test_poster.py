@@ -79,7 +79,7 @@ async def test_a_batch_is_posted_again_before_the_next_one_until_it_is_taken() -
     ingest = Ingest(answer)
     tally = await post(ingest)
     assert ingest.seen[1] == [10, 11] * 4 + [12]
-    assert tally.accepted == 4
+    assert (tally.accepted, tally.repeated) == (4, 3)
 
 
 async def test_events_are_counted_by_what_became_of_them() -> None:
@@ -100,16 +100,14 @@ async def test_events_are_counted_by_what_became_of_them() -> None:
 
 
 async def test_an_answer_that_no_repetition_changes_ends_the_run() -> None:
-    with pytest.raises(ExceptionGroup) as raised:
+    with pytest.raises(RefusedError, match="401 no such key"):
         await post(Ingest(lambda _: httpx.Response(401, text="no such key")))
-    assert raised.group_contains(RefusedError, match="401 no such key")
 
 
 async def test_patience_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lowtide_module, "PATIENCE_S", 0.0)
-    with pytest.raises(ExceptionGroup) as raised:
+    with pytest.raises(TimeoutError, match="503"):
         await post(Ingest(lambda _: httpx.Response(503)))
-    assert raised.group_contains(TimeoutError, match="503")
 
 
 async def test_lists_are_read_to_their_last_page() -> None:

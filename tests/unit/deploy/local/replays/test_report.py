@@ -57,10 +57,9 @@ def test_a_broken_promise_fails_the_run(wrong: dict[str, int]) -> None:
     assert len(replace(GOOD, **wrong).failures()) == 1  # type: ignore[arg-type]
 
 
-def test_after_kills_there_may_be_more_duplicates_but_never_fewer() -> None:
-    kills = Kills.of(7, ["kafka", "postgres"], KILLED)
-    assert replace(GOOD, kills=kills, duplicates=600).failures() == []
-    assert len(replace(GOOD, kills=kills, duplicates=4).failures()) == 1
+def test_after_a_repeated_request_there_may_be_more_duplicates_but_never_fewer() -> None:
+    assert replace(GOOD, duplicates=600).failures(requests_repeated=1) == []
+    assert len(replace(GOOD, duplicates=4).failures(requests_repeated=1)) == 1
 
 
 def test_a_process_that_was_killed_only_once_fails_the_run() -> None:

@@ -18,7 +18,7 @@ from aiosmtplib import (
 
 from services.notifier.domain.deliveries import Recipients
 from services.notifier.domain.destinations import Email
-from services.notifier.domain.outcomes import Outcome, Verdict
+from services.notifier.domain.outcomes import Outcome, Verdict, legible
 
 _TIMEOUT_SECONDS = 10
 """For each of the server's answers."""
@@ -136,12 +136,12 @@ def _refused(error: SMTPResponseException) -> Outcome:
     if error.code >= 500:
         return _permanent(str(error.code), said)
     return Outcome(
-        Verdict.TRANSIENT, str(error.code), f"{error.code} {said[:200]}", lane_wait=_AT_ONCE
+        Verdict.TRANSIENT, str(error.code), f"{error.code} {legible(said)}", lane_wait=_AT_ONCE
     )
 
 
 def _permanent(code: str, said: str) -> Outcome:
-    return Outcome(Verdict.PERMANENT, code, f"{code} {said[:200]}")
+    return Outcome(Verdict.PERMANENT, code, f"{code} {legible(said)}")
 
 
 def _doubtful(

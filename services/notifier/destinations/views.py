@@ -64,7 +64,10 @@ class Phrasing:
 
     def moment(self, instant: datetime) -> str:
         """Return an instant on the destination's own clock."""
-        local = instant.astimezone(ZoneInfo(self.timezone))
+        try:
+            local = instant.astimezone(ZoneInfo(self.timezone))
+        except OverflowError:  # the last hours of the calendar have none in the east
+            return f"{instant:%Y-%m-%d %H:%M} (UTC)"
         return f"{local:%Y-%m-%d %H:%M} ({self.timezone})"
 
     def duration(self, span: timedelta) -> str:

@@ -1,5 +1,6 @@
 """What became of an attempt, and what follows from it for the delivery."""
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -38,6 +39,14 @@ class Outcome:
     recipients: Recipients | None = None
 
 
+_UNREADABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
+
+
+def legible(said: str) -> str:
+    """Return what a server said in a form that can be stored and shown: one line, no surprises."""
+    return _UNREADABLE.sub(" ", said[:200]).strip()
+
+
 class Errcode:
     """Codes of a WeCom answer's body that something follows from (response.md, wire facts)."""
 
@@ -54,7 +63,7 @@ def of_errcode(errcode: int, errmsg: str) -> Outcome:
     A code that the vendor does not list as passing is permanent: it ends loudly as a dead
     delivery with a notice elsewhere, rather than being repeated for a day in silence.
     """
-    detail = f"errcode {errcode}: {errmsg[:200]}"
+    detail = f"errcode {errcode}: {legible(errmsg)}"
     if errcode == Errcode.OK:
         return Outcome(Verdict.ACCEPTED, "0", "ok")
     if errcode in Errcode.TRANSIENT:

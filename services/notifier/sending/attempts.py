@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from jinja2 import TemplateError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.domain.contents import FailureNote
@@ -118,7 +117,7 @@ class Attempts:
             return
         try:
             rendered = await self._rendered(connection, taken, destination, now)
-        except (TemplateError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, only this message has it
             await self._bury(connection, taken, error, now)
             return
         attempt = Attempt(uuid4(), taken, rendered)

@@ -28,14 +28,14 @@ _EPISODES = text("SELECT count(DISTINCT alert_id) FROM delivery WHERE digest_id 
 # Each episode once, at its newest revision; the worst first, those that are over last.
 _LINES = text("""
 SELECT content, duplicate_possible
-FROM (SELECT DISTINCT ON (alert_id) event, level, alert_number, content,
+FROM (SELECT DISTINCT ON (alert_id) event, level, available, alert_number,
+             content,
              bool_or(duplicate_possible) OVER (PARTITION BY alert_id) AS duplicate_possible
       FROM delivery WHERE digest_id = :digest
       ORDER BY alert_id, revision DESC) AS newest
 ORDER BY event = 'resolved',
          CASE level WHEN 'out' THEN 0 WHEN 'urgent' THEN 1 ELSE 2 END,
-         (CAST(content AS json) -> 'facts' ->> 'available')::bigint,
-         alert_number
+         available, alert_number
 LIMIT :lines
 """)
 

@@ -18,12 +18,13 @@ GROUP BY alert_id, destination
 """)
 
 _RECORD = text("""
-INSERT INTO delivery (kind, alert_id, alert_number, revision, event, level, destination, state,
-                      reason, priority, content, recorded_at, traceparent)
+INSERT INTO delivery (kind, alert_id, alert_number, revision, event, level, available,
+                      destination, state, reason, priority, content, recorded_at, traceparent)
 SELECT *
 FROM unnest(CAST(:kind AS text[]), CAST(:alert_id AS uuid[]), CAST(:alert_number AS bigint[]),
             CAST(:revision AS int[]), CAST(:event AS text[]), CAST(:level AS text[]),
-            CAST(:destination AS text[]), CAST(:state AS text[]), CAST(:reason AS text[]),
+            CAST(:available AS bigint[]), CAST(:destination AS text[]), CAST(:state AS text[]),
+            CAST(:reason AS text[]),
             CAST(:priority AS smallint[]), CAST(:content AS text[]),
             CAST(:recorded_at AS timestamptz[]), CAST(:traceparent AS text[]))
 ON CONFLICT (alert_id, revision, destination) WHERE alert_id IS NOT NULL DO NOTHING
@@ -76,6 +77,7 @@ async def record(connection: AsyncConnection, rows: Sequence[Recorded]) -> None:
             "revision": [alert.revision for alert in alerts],
             "event": [alert.event.value for alert in alerts],
             "level": [alert.level.value for alert in alerts],
+            "available": [alert.facts.available for alert in alerts],
             "destination": [each.destination for each in deliveries],
             "state": [each.state.value for each in deliveries],
             "reason": [each.reason for each in deliveries],

@@ -8,6 +8,7 @@ import pytest
 
 from services.notifier import wiring
 from services.notifier.settings import NotifierSettings
+from shared.errors import Stopped
 from shared.events.dead_letters import DeadLetter, DeadReason
 from shared.events.stock_alerts import TOPIC, StockAlert
 from shared.events.topics import TOPICS
@@ -82,7 +83,9 @@ async def test_a_record_that_is_no_alert_goes_to_the_dead_topic_and_the_rest_flo
         good._replace(value=b"not json"),
         good._replace(value=None),
         good._replace(value=b'{"v": 1, "number": "x"}'),
-        good._replace(value=good.value and good.value.replace(b'"v":1', b'"v":99')),
+        good._replace(value=b"\xff\xfe"),
+        good._replace(value=stock_alert(2**63).encode()),
+        good._replace(value=stock_alert(2, revision=2**31).encode()),
     ]
     async with Producer(settings.kafka, settings.topic_prefix, name="test") as producer:
         await producer.send(TOPIC, [*bad, good])
@@ -93,9 +96,20 @@ async def test_a_record_that_is_no_alert_goes_to_the_dead_topic_and_the_rest_flo
         DeadReason.UNDECODABLE,
         DeadReason.UNDECODABLE,
         DeadReason.INVALID,
+        DeadReason.UNDECODABLE,
+        DeadReason.INVALID,
         DeadReason.INVALID,
     ]
     assert "number" in letters[2].detail
+
+
+async def test_a_record_of_a_newer_version_waits_for_a_newer_notifier(
+    notifier: Notifier, settings: NotifierSettings
+) -> None:
+    await notifier.bot()
+    newer = stock_alert(1).encode().replace(b'"v":1', b'"v":2', 1)
+    with pytest.raises(Stopped, match="version 2"):
+        await notifier.tell(newer)
 
 
 async def dead_letters(settings: NotifierSettings, number: int) -> list[DeadLetter]:

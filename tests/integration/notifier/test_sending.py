@@ -7,6 +7,7 @@ import pytest
 
 from shared.clock import ManualClock, WallClock
 from shared.testing import wecom
+from shared.testing.unruly_http import Reply, Request, serving
 from shared.testing.wecom import FakeWecom, Fault
 from tests.factories.stock_alerts import alert_id, stock_alert
 from tests.integration.notifier.service import KEY, OTHER_KEY, Notifier, content_of, until
@@ -245,6 +246,41 @@ async def test_what_cannot_be_rendered_is_dead_and_holds_up_nothing(notifier: No
     await notifier.rows("UPDATE delivery SET content = '{}' WHERE alert_number = 1")
     async with notifier.sending():
         await notifier.until_states("dead", "sent")
+
+
+async def test_the_strangest_alert_is_told_and_holds_up_nothing(notifier: Notifier) -> None:
+    await notifier.bot()
+    strange = stock_alert(
+        1,
+        sku_name="\x00\u202e\ufffe",
+        note="\x00",
+        facts={"available": -(2**63) + 1, "on_hand": 10**30, "low_water": -(10**30)},
+        opened_at="9999-12-31T23:59:59Z",
+    )
+    again = strange.model_copy(update={"revision": 2, "event": "acknowledged"})
+    async with notifier.sending():
+        await notifier.tell(strange)
+        await notifier.until_states("sent")
+        await notifier.tell(again, *(stock_alert(number) for number in range(2, 32)))
+        await notifier.until_settled()
+    assert await notifier.states(alert_number=1) == ["sent", "merged"]
+    assert await notifier.states(state="dead") == []
+
+
+async def test_what_a_server_says_can_always_be_stored(notifier: Notifier) -> None:
+    await notifier.bot()
+
+    def answer(_: Request) -> Reply:
+        return Reply.of({"errcode": 40058, "errmsg": "\x00\x1b[31mno"})
+
+    async with serving(answer) as port:
+        notifier.wecom_url = f"http://127.0.0.1:{port}"
+        await notifier.bot()
+        async with notifier.sending():
+            await notifier.tell(stock_alert(1))
+            await notifier.until_states("dead")
+    (row,) = await notifier.rows("SELECT reason FROM delivery")
+    assert row["reason"] == "refused: errcode 40058: [31mno"
 
 
 async def test_thousands_become_one_digest_quickly(notifier: Notifier) -> None:

@@ -47,6 +47,7 @@ CREATE TABLE delivery (
     revision           integer,
     event              text,
     level              text,
+    available          bigint,
     destination        text REFERENCES destination (id),
     state              text NOT NULL,
     reason             text,

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from shared.clock import ManualClock, WallClock
+from shared.events.stock_alerts import AlertEvent
 from shared.testing import wecom
 from shared.testing.unruly_http import Reply, Request, serving
 from shared.testing.wecom import FakeWecom, Fault
@@ -257,7 +258,7 @@ async def test_the_strangest_alert_is_told_and_holds_up_nothing(notifier: Notifi
         facts={"available": -(2**63) + 1, "on_hand": 10**30, "low_water": -(10**30)},
         opened_at="9999-12-31T23:59:59Z",
     )
-    again = strange.model_copy(update={"revision": 2, "event": "acknowledged"})
+    again = strange.model_copy(update={"revision": 2, "event": AlertEvent.ACKNOWLEDGED})
     async with notifier.sending():
         await notifier.tell(strange)
         await notifier.until_states("sent")

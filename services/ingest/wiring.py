@@ -107,7 +107,7 @@ async def consume(settings: IngestSettings, stop: asyncio.Event) -> None:
                 workers=1,
                 clock=clock,
             )
-            checks = {"consumer": consumer.check}
+            checks = {"consumer": consumer.check, "broker": producer.check}
             await with_probes(settings, "ingest consume", checks, consumer.run, stop)
     finally:
         await engine.dispose()

@@ -1,9 +1,11 @@
 """Connections to PostgreSQL: SQLAlchemy's asyncio engine on asyncpg, with bounds on everything."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias, TypeVar
 
 import asyncpg
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -21,6 +23,9 @@ STATEMENT_TIMEOUT_MS = 30_000
 LOCK_TIMEOUT_MS = 10_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000
 """A process that hangs inside a transaction must not hold its locks for ever."""
+
+
+_TROUBLE_SECONDS = 2.0
 
 
 def create_engine(url: str, *, pool: int = 8, application: str = "lowtide") -> AsyncEngine:
@@ -122,3 +127,17 @@ async def asking(question: Callable[[], Awaitable[T]]) -> T:
         if is_away(error):
             raise Unavailable("the database") from error
         raise
+
+
+async def trouble(engine: Engine) -> str | None:
+    """Return why the database cannot be asked, or None; for readiness."""
+
+    async def question() -> None:
+        async with asyncio.timeout(_TROUBLE_SECONDS), engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    try:
+        await asking(question)
+    except Unavailable:
+        return "the database cannot be reached"
+    return None

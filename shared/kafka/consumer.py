@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from typing_extensions import override
 
 from shared.clock import Clock, WallClock
+from shared.database.engine import trouble
 from shared.database.positions import Position
 from shared.errors import LowtideError, Stopped
 from shared.events.topics import TOPICS
@@ -77,6 +78,8 @@ class PartitionConsumer:
         self._max_records = max_records
         self._group_id = f"{settings.topic_prefix}lowtide.{service}.{topic}"
         owner = f"{socket.gethostname()}:{os.getpid()}"
+        self._engine = engine
+        self._producer = producer
         self._workers = [
             Worker(
                 service=service,
@@ -109,7 +112,8 @@ class PartitionConsumer:
             return "the broker cannot be reached"
         if self._generation == 0 or min(self._settled) < self._generation:
             return "partitions are being taken over"
-        return None
+        # Without records no worker would notice.
+        return await trouble(self._engine)
 
     @property
     def assignment(self) -> frozenset[int]:
@@ -128,6 +132,7 @@ class PartitionConsumer:
         """
         consumer = await self._start()
         self._consumer = consumer
+        self._broker_seen_at = time.monotonic()
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
@@ -326,7 +331,11 @@ class PartitionConsumer:
                 async with asyncio.timeout(WATCH_SECONDS * 2):
                     ends = await consumer.end_offsets(tps) if tps else {}
             except (KafkaError, TimeoutError):
+                await self._require_broker_away()
                 continue
+            if time.monotonic() - self._broker_seen_at > 5 * WATCH_SECONDS:
+                # It was away: how long nothing has moved counts from its return.
+                self._progress_at = time.monotonic()
             self._broker_seen_at = time.monotonic()
             lag = {tp.partition: end - offsets.get(tp.partition, 0) for tp, end in ends.items()}
             for partition, records in lag.items():
@@ -337,6 +346,11 @@ class PartitionConsumer:
                 self._progress_at = time.monotonic()
             elif time.monotonic() - self._progress_at > STALL_SECONDS:
                 raise Stalled(f"{self._topic}: no progress for {STALL_SECONDS:.0f} s, lag {lag}")
+
+    async def _require_broker_away(self) -> None:
+        unseen_s = time.monotonic() - self._broker_seen_at
+        if unseen_s > STALL_SECONDS and await self._producer.check() is None:
+            raise Stalled(f"{self._topic}: the broker answers, but not this client")
 
     @property
     def _client(self) -> AIOKafkaConsumer:

@@ -79,6 +79,11 @@ def test_a_level_falls_to_the_milder_one_whose_exit_limit_is_not_reached() -> No
     assert reasons(evaluations) == ["fired", "firing", "level_fell", "recovered"]
 
 
+def test_a_milder_level_was_in_force_all_along_and_lasts_until_its_own_exit_limit() -> None:
+    evaluations = told(rule(), [(0, level(3)), (1, level(25))])
+    assert announced(evaluations) == [("opened", "urgent"), ("level_changed", "watch")]
+
+
 def test_a_stock_out_lasts_until_more_than_its_exit_limit_is_there() -> None:
     patient = rule(RuleKind.STOCK_OUT, [Limit(OUT, 0, 5)])
     evaluations = told(patient, [(0, level(0)), (1, level(5)), (2, level(6))])
@@ -137,6 +142,14 @@ def test_a_dip_does_not_start_a_pending_time() -> None:
 def test_a_dip_does_not_worsen_an_episode_of_a_rule_with_pending_time() -> None:
     evaluations = told(
         rule(pending=10), [(0, level(19)), (10, level(19)), (11, level(19, low_water=0))]
+    )
+    assert announced(evaluations) == [("opened", "watch")]
+
+
+def test_nor_does_it_while_that_episode_recovers() -> None:
+    evaluations = told(
+        rule(pending=10, recovery=10),
+        [(0, level(19)), (10, level(19)), (11, level(50)), (12, level(50, low_water=0))],
     )
     assert announced(evaluations) == [("opened", "watch")]
 

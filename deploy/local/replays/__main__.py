@@ -15,13 +15,21 @@ from deploy.local.__main__ import FORESEEN
 from deploy.local.instance import Instance
 from deploy.local.jars import class_path
 from deploy.local.ownership import bring_down
+from deploy.local.replays.kills import NeverBackError
 from deploy.local.replays.lowtide import RefusedError
 from deploy.local.replays.progress import Screen
 from deploy.local.replays.run import Options, Outcome, replay
 from deploy.local.replays.settling import NeverSettledError
 from deploy.local.replays.source import UnreadableFileError
 
-ENDINGS = (*FORESEEN, NeverSettledError, RefusedError, TimeoutError, UnreadableFileError)
+ENDINGS = (
+    *FORESEEN,
+    NeverBackError,
+    NeverSettledError,
+    RefusedError,
+    TimeoutError,
+    UnreadableFileError,
+)
 """Errors whose message is all that a person needs."""
 
 WRONG, NOT_CARRIED_OUT, INTERRUPTED = 1, 2, 130

@@ -39,6 +39,10 @@ class Killed:
     recovery_s: float
 
 
+class NeverBackError(RuntimeError):
+    """A killed process did not come back; the message ends with the last lines of its log."""
+
+
 class Victims(Protocol):
     """What can be killed and comes back: the supervisor of a local stack."""
 
@@ -47,6 +51,9 @@ class Victims(Protocol):
 
     def restarts(self, process: str) -> int:
         """Return how often it has come back."""
+
+    def log_tail(self, process: str) -> str:
+        """Return the last lines of its log."""
 
     async def kill(self, process: str) -> None:
         """End it with SIGKILL."""
@@ -96,7 +103,7 @@ class KillDriver:
             await self._moved.wait_for(lambda: not self._is_due())
 
     async def run(self) -> None:
-        """Kill by the schedule and return when all are back; raises TimeoutError if one is not."""
+        """Kill by the schedule and return when all are back; raises NeverBackError."""
         self._began = time.monotonic()
         async with asyncio.TaskGroup() as recoveries:
             while self._planned:
@@ -127,7 +134,15 @@ class KillDriver:
         await self._victims.kill(process)
 
         async def recovery() -> None:
-            await self._victims.recovered(process, restarts=restarts + 1, limit_s=RECOVERY_LIMIT_S)
+            try:
+                await self._victims.recovered(
+                    process, restarts=restarts + 1, limit_s=RECOVERY_LIMIT_S
+                )
+            except TimeoutError:
+                raise NeverBackError(
+                    f"{process} is not ready {RECOVERY_LIMIT_S:.0f} s after its kill; its log ends:"
+                    f"\n{self._victims.log_tail(process)}"
+                ) from None
             recovery_s = time.monotonic() - killed_at
             self._announce(f"{process} is back {recovery_s:.1f} s after its kill")
             self.kills.append(Killed(process, progress, killed_at - self._began, recovery_s))

@@ -77,6 +77,10 @@ class Supervised(Victims):
         return sum(restart.name == process for restart in self._supervisor.restarts)
 
     @override
+    def log_tail(self, process: str) -> str:
+        return self._supervisor.child(process).log_tail()
+
+    @override
     async def kill(self, process: str) -> None:
         await self._supervisor.kill(process)
 

@@ -3,7 +3,7 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from deploy.local.replays.kills import FIRST, LAST, KillDriver, Planned, schedule
+from deploy.local.replays.kills import FIRST, LAST, KillDriver, NeverBackError, Planned, schedule
 from deploy.local.replays.poster import Tally
 
 PROCESSES = ["kafka", "postgres", "ingest-serve", "ledger-consume"]
@@ -25,6 +25,9 @@ class Machine:
 
     def restarts(self, process: str) -> int:
         return self._restarts[process]
+
+    def log_tail(self, process: str) -> str:
+        return f"the last words of {process}"
 
     async def kill(self, process: str) -> None:
         assert self.alive[process]
@@ -109,4 +112,4 @@ async def test_a_process_that_never_comes_back_fails_the_run(
     driver = KillDriver([Planned(0.1, "kafka")], machine, tally, lambda _: None)
     with pytest.raises(ExceptionGroup) as raised:
         await driver.run()
-    assert raised.group_contains(TimeoutError)
+    assert raised.group_contains(NeverBackError, match="the last words of kafka")

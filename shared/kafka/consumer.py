@@ -314,7 +314,9 @@ class PartitionConsumer:
                         )
                     del self._unverified[partition]
                     break
-        fresh = [record for record in records if record.offset >= expected]
+        fresh = records
+        if records[0].offset < expected:
+            fresh = [record for record in records if record.offset >= expected]
         if fresh and self._contiguous and fresh[0].offset > expected:
             raise Stopped(
                 f"{self._name} partition {partition}: records {expected} to "

@@ -33,6 +33,7 @@ FENCE_SECONDS = 4.0
 commit and publish must not overwrite what its successor has published since."""
 
 _TOO_MANY = f"more than {LIMIT} malformed records among the last {WINDOW:,}"
+_NEVER = 2**63  # no offset is as large
 _RETRIES = 5
 _BACKOFF_SECONDS = (0.05, 0.2, 0.5, 1.0)
 
@@ -185,7 +186,8 @@ class Worker:
         awaited before the next one starts.
         """
         started = time.perf_counter()
-        records = [each for each in records if self._is_next(each)]
+        due = {partition: owned.next_offset for partition, owned in self.owned.items()}
+        records = [each for each in records if each.offset >= due.get(each.partition, _NEVER)]
         if not records:
             return
         done = await self._commit(records)
@@ -266,10 +268,6 @@ class Worker:
             return
         for partition, _, published in behind:
             self.owned[partition].stored_published = published
-
-    def _is_next(self, record: Record) -> bool:
-        owned = self.owned.get(record.partition)
-        return owned is not None and record.offset >= owned.next_offset
 
     async def _commit(self, records: list[Record]) -> _Committed:
         attempt = 0
@@ -457,11 +455,8 @@ def record_hash(record: Record) -> int:
 
 
 def _steps(records: list[Record]) -> list[_Step]:
-    first: dict[int, Record] = {}
-    last: dict[int, Record] = {}
-    for record in records:
-        first.setdefault(record.partition, record)
-        last[record.partition] = record
+    last = {record.partition: record for record in records}
+    first = {record.partition: record for record in reversed(records)}
     return [_Step(partition, first[partition], last[partition]) for partition in sorted(first)]
 
 

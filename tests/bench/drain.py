@@ -98,7 +98,7 @@ async def drain(
             cpu = meter.read()
             last = await _until(watch, process, count, published=True)
             seconds = last[0] - first[0]
-            processors = shares(cpu, meter.read(), seconds)
+            processors = shares(cpu, meter.read(), seconds, last[1] - first[1])
             means = await _means(port)
     finally:
         await watch.close()

@@ -17,10 +17,14 @@ class Meter:
         return {name: _cpu_seconds(psutil.Process(pid)) for name, pid in self.pids.items()}
 
 
-def shares(before: Mapping[str, float], after: Mapping[str, float], seconds: float) -> str:
-    """Return what each process took, in cores, for a person to read."""
+def shares(
+    before: Mapping[str, float], after: Mapping[str, float], seconds: float, changes: int
+) -> str:
+    """Return what each process took, in cores and by change, for a person to read."""
+    used = {name: after[name] - before[name] for name in before}
     return ", ".join(
-        f"{name} {(after[name] - before[name]) / seconds:.2f}" for name in before if name in after
+        f"{name} {taken / seconds:.2f} cores ({taken / changes * 1e6:.1f} µs a change)"
+        for name, taken in used.items()
     )
 
 

@@ -10,8 +10,15 @@ from shared.events.dead_letters import DeadLetter, DeadReason
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CHANGE = {
-    "v": 1, "id": "7", "line": "0", "channel": "shop", "type": "sale", "sku": "A",
-    "warehouse": "main", "quantity": 1, "occurred_at": "2026-03-01T12:00:00Z",
+    "v": 1,
+    "id": "7",
+    "line": "0",
+    "channel": "shop",
+    "type": "sale",
+    "sku": "A",
+    "warehouse": "main",
+    "quantity": 1,
+    "occurred_at": "2026-03-01T12:00:00Z",
     "received_at": "2026-03-01T12:00:01Z",
 }
 
@@ -29,8 +36,13 @@ class Record:
 
 def letter(reason: DeadReason, **fields: object) -> Record:
     plain = {
-        "topic": "stock.changes", "partition": 1, "offset": 9, "reason": reason,
-        "detail": "why", "consumer": "ledger", "recorded_at": NOON,
+        "topic": "stock.changes",
+        "partition": 1,
+        "offset": 9,
+        "reason": reason,
+        "detail": "why",
+        "consumer": "ledger",
+        "recorded_at": NOON,
     }
     return Record(DeadLetter.model_validate(plain | fields).encode())
 

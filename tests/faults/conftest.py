@@ -1,0 +1,61 @@
+"""One whole stack for all faults: every role, a broker and a database server of its own."""
+
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from deploy.local.instance import Instance
+from deploy.local.ownership import bring_down
+from deploy.local.ports import LOOPBACK
+from deploy.local.replays.group import Group
+from deploy.local.replays.lowtide import Lowtide
+from deploy.local.stack import LocalStack
+from shared.http.auth import Scope
+from tests.faults.shop import Shop
+
+
+class FaultSettings(BaseSettings):
+    """Environment of a run; `make faults` has the long form."""
+
+    model_config = SettingsConfigDict(env_prefix="LOWTIDE_", extra="ignore")
+
+    fault_seconds: float = 6
+    """How long broker and database are away."""
+    fault_seed: int = 20_111_209
+    """Of the goods, and of the order in which processes are killed."""
+
+
+@pytest.fixture(scope="session")
+def settings() -> FaultSettings:
+    return FaultSettings()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def shop(
+    settings: FaultSettings, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Shop]:
+    instance = Instance.named(f"faults-{os.getpid()}")
+    folder = tmp_path_factory.mktemp("faults")
+    group = Group(folder / "group.jsonl")
+    try:
+        async with (
+            group.listening() as url,
+            LocalStack(instance.name) as stack,
+            Lowtide(_urls(stack), stack.token(*Scope)) as lowtide,
+        ):
+            shop = Shop(stack, lowtide, group, settings.fault_seed, folder)
+            await shop.set_up(url)
+            yield shop
+            await shop.close()
+    finally:
+        bring_down(instance)
+        instance.delete()
+
+
+def _urls(stack: LocalStack) -> dict[str, str]:
+    urls = {name: stack.url(name) for name in ("ingest", "ledger", "alerting", "notifier")}
+    port = stack.surroundings.ports["ingest-consume"]
+    return urls | {"ingest-consume": f"http://{LOOPBACK}:{port}"}

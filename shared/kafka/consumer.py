@@ -98,6 +98,7 @@ class PartitionConsumer:
         self._changed = asyncio.Condition()
         self._consumer: AIOKafkaConsumer | None = None
         self._broker_seen_at = float("-inf")
+        self._ignored_since: float | None = None
         self._progress_at = 0.0
         self._offsets: dict[int, int] = {}
         self._lag: int | None = None
@@ -339,6 +340,7 @@ class PartitionConsumer:
                 # It was away: how long nothing has moved counts from its return.
                 self._progress_at = time.monotonic()
             self._broker_seen_at = time.monotonic()
+            self._ignored_since = None
             lag = {tp.partition: end - offsets.get(tp.partition, 0) for tp, end in ends.items()}
             for partition, records in lag.items():
                 LAG_RECORDS.labels(self._topic, str(partition)).set(records)
@@ -350,8 +352,13 @@ class PartitionConsumer:
                 raise Stalled(f"{self._topic}: no progress for {STALL_SECONDS:.0f} s, lag {lag}")
 
     async def _require_broker_away(self) -> None:
-        unseen_s = time.monotonic() - self._broker_seen_at
-        if unseen_s > STALL_SECONDS and await self._producer.check() is None:
+        """Raise Stalled when the broker has answered the producer all the while, but not us."""
+        now = time.monotonic()
+        if await self._producer.check() is not None:
+            self._ignored_since = None
+        elif self._ignored_since is None:
+            self._ignored_since = now
+        elif now - self._ignored_since > STALL_SECONDS:
             raise Stalled(f"{self._topic}: the broker answers, but not this client")
 
     @property

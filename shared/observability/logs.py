@@ -2,10 +2,16 @@
 
 import logging
 import sys
+import time
+from collections.abc import Callable
 from typing import Literal
 
 import structlog
 from structlog.typing import FilteringBoundLogger
+from typing_extensions import override
+
+QUIET_SECONDS = 10.0
+"""The broker's client speaks of a broker that is away a hundred times a second; so often it may."""
 
 
 def configure_logs(
@@ -39,6 +45,7 @@ def configure_logs(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    handler.addFilter(Damped())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(threshold, logging.WARNING))
@@ -49,3 +56,23 @@ def get_logger(name: str) -> FilteringBoundLogger:
     """Return a logger whose lines carry where they come from."""
     logger: FilteringBoundLogger = structlog.get_logger(part=name)
     return logger
+
+
+class Damped(logging.Filter):
+    """Lets each line of the broker's client's code speak once in QUIET_SECONDS."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__("aiokafka")
+        self._now = now
+        self._spoken: dict[tuple[str, int], float] = {}
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a record is logged; those of others always are."""
+        if not super().filter(record):
+            return True
+        place, now = (record.pathname, record.lineno), self._now()
+        if now - self._spoken.get(place, float("-inf")) < QUIET_SECONDS:
+            return False
+        self._spoken[place] = now
+        return True

@@ -66,10 +66,11 @@ bench: bench-ledger bench-latency
 bench-ledger bench-latency: bench-%: $(READY)
 	@$(BIN)/python -m tests.bench.$*
 
-## faults: kill, pause and cut processes and connections; nothing may be lost
+## faults: kill and pause everything, broker and database away for a minute; nothing may be lost
 .PHONY: faults
+faults: export LOWTIDE_FAULT_SECONDS ?= 60
 faults: $(READY)
-	@$(BIN)/python -m pytest tests/faults
+	@$(BIN)/python -m pytest tests/faults --capture=no
 
 ## audit: look for known vulnerabilities among the locked dependencies (needs the network)
 .PHONY: audit

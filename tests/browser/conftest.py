@@ -5,7 +5,6 @@ import os
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -17,12 +16,16 @@ from playwright.async_api import (
     ConsoleMessage,
     Page,
     Response,
+    ViewportSize,
     async_playwright,
+    expect,
 )
 
 from deploy.local.instance import TEST_PREFIX, home
 from deploy.local.processes import CONSOLE, DEMONSTRATION, ROLES, STAND_IN
 from deploy.local.stack import LocalStack
+from services.console.api.access import SESSION_COOKIE
+from services.console.domain.sign_in import mint_session
 from shared.clock import WallClock
 from shared.http.auth import Scope
 from shared.testing.stack import Stack, fresh_database, fresh_topics
@@ -38,11 +41,11 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-WIDE = {"width": 1360, "height": 900}
-PHONE = {"width": 390, "height": 844}
+WIDE = ViewportSize(width=1360, height=900)
+PHONE = ViewportSize(width=390, height=844)
 SHELVES = 120
 """Levels of the demonstration."""
-PATIENCE = timedelta(seconds=20)
+PATIENCE_MS = 20_000
 
 
 @dataclass
@@ -66,14 +69,52 @@ class Viewer:
         await self.page.screenshot(path=folder / f"{name}.png", full_page=True)
 
 
+@dataclass(frozen=True)
+class Look:
+    """How a browser profile is set up."""
+
+    address: str
+    locale: str
+    dark: bool
+    phone: bool
+
+
+class Profiles:
+    """Signed-in browser profiles, kept for the whole run: with a warm cache pages load at once."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._known: dict[Look, BrowserContext] = {}
+
+    async def fresh(self, look: Look) -> BrowserContext:
+        """Return a profile of nobody, to be closed after use."""
+        context = await self._browser.new_context(
+            locale=look.locale,
+            color_scheme="dark" if look.dark else "light",
+            viewport=PHONE if look.phone else WIDE,
+            timezone_id="Asia/Shanghai",
+        )
+        context.set_default_timeout(PATIENCE_MS)
+        return context
+
+    async def signed_in(self, look: Look, session: str) -> BrowserContext:
+        """Return the profile of somebody who signed in."""
+        if look not in self._known:
+            self._known[look] = await self.fresh(look)
+        context = self._known[look]
+        await context.add_cookies([{"name": SESSION_COOKIE, "value": session, "url": look.address}])
+        return context
+
+
 class Desk:
     """Where viewers come from; every one is checked for trouble when the test is over."""
 
-    def __init__(self, browser: Browser, address: str, stack: LocalStack) -> None:
-        self.address = address
+    def __init__(self, profiles: Profiles, stack: LocalStack) -> None:
+        self.address = stack.url("console")
         self.stack = stack
-        self._browser = browser
+        self._profiles = profiles
         self._viewers: list[Viewer] = []
+        self._fresh: list[BrowserContext] = []
 
     async def viewer(
         self,
@@ -83,33 +124,36 @@ class Desk:
         dark: bool = False,
         phone: bool = False,
     ) -> Viewer:
-        """Return a new viewer with a browser profile of their own."""
-        context = await self._browser.new_context(
-            locale=locale,
-            color_scheme="dark" if dark else "light",
-            viewport=PHONE if phone else WIDE,  # type: ignore[arg-type] # a TypedDict of its own
-            timezone_id="Asia/Shanghai",
-        )
-        context.set_default_timeout(PATIENCE.total_seconds() * 1000)
+        """Return a new viewer; a stranger has a browser profile of their own."""
+        look = Look(self.address, locale, dark, phone)
+        if signed_in:
+            context = await self._profiles.signed_in(look, self._session())
+        else:
+            context = await self._profiles.fresh(look)
+            self._fresh.append(context)
         page = await context.new_page()
         viewer = Viewer(context, page, [], self.address)
         page.on("console", lambda message: _note_message(viewer, message))
         page.on("pageerror", lambda error: viewer.trouble.append(f"error: {error}"))
         page.on("response", lambda response: _note_response(viewer, response))
         self._viewers.append(viewer)
-        if signed_in:
-            await page.goto(await self.link())
         return viewer
 
     async def link(self) -> str:
-        """Return a fresh sign-in link."""
+        """Return a fresh sign-in link, as `make run` prints it."""
         return await self.stack.output(CONSOLE.name, "link")
 
+    def _session(self) -> str:
+        secret = self.stack.surroundings.credentials.console_secret
+        return mint_session(secret, now=WallClock().now(), nonce=secrets.token_hex(8))
+
     async def close(self) -> None:
-        """Close every browser profile; a test fails on what its browsers complained about."""
+        """Close every page; a test fails on what its browsers complained about."""
         trouble = [one for viewer in self._viewers for one in viewer.trouble]
         for viewer in self._viewers:
-            await viewer.context.close()
+            await viewer.page.close()
+        for context in self._fresh:
+            await context.close()
         assert trouble == []
 
 
@@ -131,8 +175,15 @@ async def browser(chromium: Path) -> AsyncIterator[Browser]:
     """Yield one Chromium for all tests."""
     async with async_playwright() as playwright:
         started = await playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        expect.set_options(timeout=PATIENCE_MS)
         yield started
         await started.close()
+
+
+@pytest.fixture(scope="session")
+def profiles(browser: Browser) -> Profiles:
+    """Return the run's browser profiles."""
+    return Profiles(browser)
 
 
 @pytest_asyncio.fixture(scope="session")
@@ -168,14 +219,14 @@ async def _opened(company: LocalStack) -> None:
 
 
 @pytest_asyncio.fixture
-async def desk(browser: Browser, company: LocalStack) -> AsyncIterator[Desk]:
+async def desk(profiles: Profiles, company: LocalStack) -> AsyncIterator[Desk]:
     """Yield viewers of the whole stack's console."""
-    desk = Desk(browser, company.url("console"), company)
+    desk = Desk(profiles, company)
     yield desk
     await desk.close()
 
 
-@pytest_asyncio.fixture(scope="module")
+@pytest_asyncio.fixture(scope="session")
 async def fakes() -> AsyncIterator[tuple[FakeServices, str]]:
     """Yield services that say what a test wants, and their address."""
     services = FakeServices()
@@ -183,7 +234,7 @@ async def fakes() -> AsyncIterator[tuple[FakeServices, str]]:
         yield services, address
 
 
-@pytest_asyncio.fixture(scope="module")
+@pytest_asyncio.fixture(scope="session")
 async def lone_console(
     stack: Stack, template: str, fakes: tuple[FakeServices, str]
 ) -> AsyncIterator[LocalStack]:
@@ -207,11 +258,11 @@ async def lone_console(
 
 @pytest_asyncio.fixture
 async def calm_desk(
-    browser: Browser, lone_console: LocalStack, fakes: tuple[FakeServices, str]
+    profiles: Profiles, lone_console: LocalStack, fakes: tuple[FakeServices, str]
 ) -> AsyncIterator[Desk]:
     """Yield viewers of the console over the fakes, all of which are there at first."""
     fakes[0].away.clear()
-    desk = Desk(browser, lone_console.url("console"), lone_console)
+    desk = Desk(profiles, lone_console)
     yield desk
     await desk.close()
 

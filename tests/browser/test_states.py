@@ -153,7 +153,8 @@ async def test_focus_survives_when_the_board_changes(calm_desk: Desk) -> None:
 
 
 async def test_language_and_theme_can_be_chosen_and_stay_chosen(calm_desk: Desk) -> None:
-    viewer = await calm_desk.viewer(locale="en-GB")
+    viewer = await calm_desk.viewer(signed_in=False, locale="en-GB")
+    await viewer.page.goto(await calm_desk.link())
     await viewer.open("/stock")
     await expect(viewer.page.locator("h1")).to_have_text("Stock")
     await viewer.page.get_by_role("button", name="切换到中文").click()

@@ -1,7 +1,7 @@
 """A ledger under test: its consumer in this process, on a real broker and database."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from shared.kafka.partitions import partition_of
 from shared.kafka.producer import Producer
 from shared.kafka.tail import TailReader
 from shared.testing.stack import Database
+from shared.testing.waiting import until
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 PARTITIONS = TOPICS[TOPIC].partitions
@@ -75,11 +76,15 @@ class Ledger:
         workers: int = 2,
         max_records: int = MAX_RECORDS,
         database_url: str | None = None,
+        group: str = "",
     ) -> AsyncIterator[PartitionConsumer]:
-        """Yield a consumer that does not run yet."""
+        """Yield a consumer that does not run yet.
+
+        In a `group` of its own it takes all partitions without the other consumers' knowing.
+        """
         engine = create_engine(database_url or self.settings.database_url.get_secret_value())
         try:
-            yield PartitionConsumer(
+            consumer = PartitionConsumer(
                 settings=self.settings,
                 service="ledger",
                 topic=TOPIC,
@@ -90,6 +95,8 @@ class Ledger:
                 max_records=max_records,
                 clock=self.clock,
             )
+            consumer._group_id += group
+            yield consumer
         finally:
             await engine.dispose()
 
@@ -102,8 +109,9 @@ class Ledger:
         workers: int = 2,
         max_records: int = MAX_RECORDS,
         database_url: str | None = None,
+        group: str = "",
     ) -> AsyncIterator[PartitionConsumer]:
-        """Yield a running consumer that has its partitions."""
+        """Yield a running consumer."""
         stop = asyncio.Event()
         async with (
             self.consumer(
@@ -112,10 +120,11 @@ class Ledger:
                 workers=workers,
                 max_records=max_records,
                 database_url=database_url,
+                group=group,
             ) as consumer,
-            asyncio.TaskGroup() as group,
+            asyncio.TaskGroup() as tasks,
         ):
-            running = group.create_task(consumer.run(stop))
+            running = tasks.create_task(consumer.run(stop))
             try:
                 yield consumer
             finally:
@@ -143,6 +152,17 @@ class Ledger:
             return all(totals.get(name, 0) >= number for name, number in wanted.items())
 
         await until(enough)
+
+    async def until_claimed(self, times: int) -> None:
+        """Wait until all partitions were claimed so many times."""
+
+        async def claimed() -> bool:
+            rows = await self.rows(
+                "SELECT count(*) FROM consumer_position WHERE epoch >= $1", times
+            )
+            return bool(rows[0][0] == PARTITIONS)
+
+        await until(claimed)
 
     async def until_rejected(self, reason: DeadReason, number: int) -> None:
         await self.until_tallied(**{f"rejected.{reason.value}": number})
@@ -209,10 +229,3 @@ class Ledger:
             ) as client,
         ):
             yield client
-
-
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
-    """Wait for a condition; fails when it does not come true in time."""
-    async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110 - the condition is in a database or broker
-            await asyncio.sleep(0.02)

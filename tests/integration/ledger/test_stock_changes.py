@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from shared.events.stock_changes import TOPIC
 from shared.kafka.messages import Message
-from tests.integration.ledger.service import START, Ledger, change, until
+from shared.testing.waiting import until
+from tests.integration.ledger.service import START, Ledger, change
 
 
 async def test_a_sale_lowers_the_level_and_is_published(ledger: Ledger) -> None:

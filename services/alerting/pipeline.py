@@ -10,7 +10,6 @@ that is durable. Between batches the worker's turn does what time or a changed r
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
 
 from services.alerting.domain.draft import Draft
@@ -22,6 +21,7 @@ from services.alerting.inbound import stock_levels
 from services.alerting.inbound.catalog_items import Catalogue
 from services.alerting.store import episodes, memory
 from shared.clock import Clock
+from shared.database.engine import Connection
 from shared.kafka.handler import Batch, Claim, Handler, Timed
 from shared.kafka.messages import Outgoing, Record
 from shared.observability import tracing
@@ -51,15 +51,13 @@ class StockLevels(Handler, Timed):
         self._looked: dict[int, int] = {}
 
     @override
-    async def claim(
-        self, connection: AsyncConnection, claims: Sequence[Claim]
-    ) -> Sequence[Outgoing]:
+    async def claim(self, connection: Connection, claims: Sequence[Claim]) -> Sequence[Outgoing]:
         partitions = [claim.partition for claim in claims]
         self._territories |= await memory.load(connection, partitions)
         return ()
 
     @override
-    async def handle(self, connection: AsyncConnection, batch: Batch) -> Sequence[Outgoing]:
+    async def handle(self, connection: Connection, batch: Batch) -> Sequence[Outgoing]:
         draft = self._new_draft()
         for record, level in stock_levels.read(batch):
             appended_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
@@ -88,7 +86,7 @@ class StockLevels(Handler, Timed):
         return work
 
     @override
-    async def turn(self, connection: AsyncConnection, drained: Mapping[int, datetime]) -> None:
+    async def turn(self, connection: Connection, drained: Mapping[int, datetime]) -> None:
         draft = self._new_draft()
         self._looked = {}
         left = TURN_SUBJECTS
@@ -124,7 +122,7 @@ class StockLevels(Handler, Timed):
             day_of(until) if rules.asks_day else 0,
         )
 
-    async def _write(self, connection: AsyncConnection, draft: Draft) -> None:
+    async def _write(self, connection: Connection, draft: Draft) -> None:
         heard = [each for each in draft.staged.values() if each.heard]
         await memory.save_levels(connection, [each for each in heard if each.is_new], new=True)
         await memory.save_levels(connection, [each for each in heard if not each.is_new], new=False)

@@ -87,7 +87,8 @@ async def tick(settings: AlertingSettings, stop: asyncio.Event) -> None:
     producer = Producer(settings.kafka, settings.topic_prefix, name="alerting-tick")
     try:
         async with producer, asyncio.TaskGroup() as group:
-            relay = Relay(Outbox(engine), producer)
+            outbox = Outbox(engine)
+            relay = Relay(outbox, producer)
             relaying = group.create_task(relay.run())
             checks = {"outbox": relay.check, "broker": producer.check}
 
@@ -96,6 +97,8 @@ async def tick(settings: AlertingSettings, stop: asyncio.Event) -> None:
 
             await with_probes(settings, "alerting tick", checks, until_stopped, stop)
             relaying.cancel()
+            await asyncio.wait({relaying})
+            await outbox.close()
     finally:
         await engine.dispose()
 

@@ -4,25 +4,23 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from fastapi import Request
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.clock import Clock
 from shared.database import positions
-from shared.database.engine import asking
+from shared.database.engine import Connection, Engine, asking, trouble
 from shared.errors import Unavailable
 from shared.events.stock_levels import TOPIC
 from shared.kafka.lag import Lag, LagReader
 
 T = TypeVar("T")
 
-Question = Callable[[AsyncConnection], Awaitable[T]]
+Question = Callable[[Connection], Awaitable[T]]
 
 
 class Desk:
     """One transaction a question; a database that is away raises Unavailable (503)."""
 
-    def __init__(self, engine: AsyncEngine, clock: Clock, lag: LagReader) -> None:
+    def __init__(self, engine: Engine, clock: Clock, lag: LagReader) -> None:
         self._engine = engine
         self._lag = lag
         self.clock = clock
@@ -55,11 +53,7 @@ class Desk:
 
     async def check(self) -> str | None:
         """Return why the tables cannot be asked, or None."""
-        try:
-            await self.ask(lambda connection: connection.execute(text("SELECT 1")))
-        except Unavailable:
-            return "the database cannot be reached"
-        return None
+        return await trouble(self._engine)
 
 
 async def desk(request: Request) -> Desk:

@@ -7,12 +7,12 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Depends, Header, Path, Response
 from pydantic import StringConstraints
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.api.desk import Desk, desk
 from services.alerting.domain.definition import RuleDefinition
 from services.alerting.store import rules
 from services.alerting.store.rules import StoredRule
+from shared.database.engine import Connection
 from shared.http.auth import Caller, Scope, require
 from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import Problem, not_found
@@ -103,7 +103,7 @@ async def create_rule(
     definition = new.definition()
     key = None if idempotency_key is None else f"{editor.subject}:{idempotency_key}"
 
-    async def create(connection: AsyncConnection) -> StoredRule:
+    async def create(connection: Connection) -> StoredRule:
         revision = await rules.begin_edit(connection)
         if key is not None:
             made = await rules.by_idempotency_key(connection, key)
@@ -129,7 +129,7 @@ async def put_rule(
 ) -> Rule:
     """Make a rule, or a new version of it; saying the same again changes nothing."""
 
-    async def put(connection: AsyncConnection) -> StoredRule:
+    async def put(connection: Connection) -> StoredRule:
         revision = await rules.begin_edit(connection)
         before = await rules.one(connection, rule_id)
         if before is not None and _definition(before) == definition:
@@ -149,7 +149,7 @@ async def put_rule(
 async def disable_rule(rule_id: RuleId, at: AtDesk, editor: Editor) -> Rule:
     """Disable a rule: its open episodes are resolved, its versions stay."""
 
-    async def disable(connection: AsyncConnection) -> StoredRule:
+    async def disable(connection: Connection) -> StoredRule:
         revision = await rules.begin_edit(connection)
         before = await rules.one(connection, rule_id)
         if before is None:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from shared.database.engine import driver
+
 _LOCK = 7_402_001
 """Advisory lock: one relay at a time, or an alert's revisions could overtake each other."""
 
@@ -20,7 +22,7 @@ class Waiting(NamedTuple):
     traceparent: str
 
 
-_ANY = text("SELECT EXISTS (SELECT FROM outbox)")
+_ANY = "SELECT EXISTS (SELECT FROM outbox)"
 
 _TAKE_TURN = text("SELECT pg_try_advisory_xact_lock(:lock)")
 
@@ -36,13 +38,31 @@ class Outbox:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        # Without a transaction around it, asking is one exchange instead of three.
-        self._asking = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._asking: AsyncConnection | None = None
 
     async def any_waiting(self) -> bool:
-        """Return whether anything waits; the cheap question, asked many times a second."""
-        async with self._asking.connect() as connection:
-            return bool(await connection.scalar(_ANY))
+        """Return whether anything waits; the cheap question, asked many times a second.
+
+        It has a connection of its own and goes to the driver directly, outside transactions: one
+        exchange, a fifth of the work.
+        """
+        connection, self._asking = self._asking, None
+        if connection is None:
+            connection = await self._engine.connect()
+        try:
+            database = await driver(connection)
+            found: bool = await database.fetchval(_ANY)
+        except BaseException:
+            await connection.invalidate()
+            raise
+        self._asking = connection
+        return found
+
+    async def close(self) -> None:
+        """Give the connection back."""
+        connection, self._asking = self._asking, None
+        if connection is not None:
+            await connection.close()
 
     @asynccontextmanager
     async def taken(self, limit: int) -> AsyncIterator[Sequence[Waiting]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from deploy.local.__main__ import FORESEEN
 from deploy.local.instance import Instance
 from deploy.local.jars import class_path
-from deploy.local.ownership import bring_down
+from deploy.local.ownership import bring_down, living_owner
 from deploy.local.replays.kills import NeverBackError
 from deploy.local.replays.lowtide import RefusedError
 from deploy.local.replays.progress import Screen
@@ -38,9 +38,9 @@ WRONG, NOT_CARRIED_OUT, INTERRUPTED = 1, 2, 130
 def main() -> int:
     """Run the command line and return the exit code."""
     options, fresh = _arguments()
-    if fresh:
-        instance = Instance.named(options.instance)
-        bring_down(instance)
+    instance = Instance.named(options.instance)
+    if fresh and living_owner(instance) is None:
+        bring_down(instance)  # what a killed run may have left
         instance.delete()
     try:
         outcome = _carried_out(options)

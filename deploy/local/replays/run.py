@@ -22,6 +22,7 @@ from deploy.local.replays.preparation import Prepared, prepare
 from deploy.local.replays.progress import Screen
 from deploy.local.replays.report import Kills, Report
 from deploy.local.replays.set_up import Bot, set_up
+from deploy.local.replays.source import check_readable
 from deploy.local.stack import BROKER, DATABASE, LocalStack
 from deploy.local.supervisor import Supervisor
 from shared.http.auth import Scope
@@ -95,6 +96,7 @@ async def replay(options: Options, screen: Screen) -> Outcome:
     Raises UnreadableFileError, RefusedError, NeverSettledError, TimeoutError, and whatever
     keeps the stack from starting.
     """
+    check_readable(options.file)
     instance = Instance.named(options.instance)
     group = Group(instance.folder / "group.jsonl")
     async with AsyncExitStack() as running, asyncio.TaskGroup() as tasks:

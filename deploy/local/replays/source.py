@@ -42,19 +42,24 @@ class UnreadableFileError(ValueError):
     """The file is not one of the kind that this replay knows."""
 
 
-def read_lines(path: Path) -> Iterator[Line]:
-    """Yield the lines of a Parquet file in file order; raise UnreadableFileError otherwise."""
+def check_readable(path: Path) -> None:
+    """Raise UnreadableFileError for a file that is not there or of another kind."""
     with duckdb.connect() as connection:
         try:
             found = connection.execute(
                 "DESCRIBE SELECT * FROM read_parquet($path)", {"path": str(path)}
             ).fetchall()
         except duckdb.Error as error:
-            raise UnreadableFileError(f"{path}: no readable Parquet file ({error})") from error
-        kinds = {str(name): str(kind) for name, kind, *_ in found}
-        wrong = [f"{name} {kind}" for name, kind in COLUMNS.items() if kinds.get(name) != kind]
-        if wrong:
-            raise UnreadableFileError(f"{path}: the columns {', '.join(wrong)} are missing")
+            raise UnreadableFileError(f"{path} is no readable Parquet file: {error}") from error
+    kinds = {str(name): str(kind) for name, kind, *_ in found}
+    wrong = [f"{name} {kind}" for name, kind in COLUMNS.items() if kinds.get(name) != kind]
+    if wrong:
+        raise UnreadableFileError(f"{path} lacks the columns {', '.join(wrong)}")
+
+
+def read_lines(path: Path) -> Iterator[Line]:
+    """Yield the lines of a file that was checked, in file order."""
+    with duckdb.connect() as connection:
         result = connection.execute(
             f"SELECT {', '.join(COLUMNS)} FROM read_parquet($path, file_row_number = true)"  # noqa: S608 - the names are constants above
             " ORDER BY file_row_number",

@@ -21,6 +21,11 @@ export PYTHONPYCACHEPREFIX ?= $(CACHE)/pycache
 run: $(READY)
 	@$(BIN)/python -m deploy.local run
 
+## link: print a new link that signs one person in to the console, once
+.PHONY: link
+link: $(READY)
+	@$(BIN)/python -m deploy.local link
+
 ## down: end everything that runs; the data stays
 .PHONY: down
 down:

@@ -1,27 +1,31 @@
-"""`python -m deploy.local run | down | clean | token`, behind the make targets of these names."""
+"""`python -m deploy.local run | down | clean | link | token`, behind the make targets."""
 
 import argparse
 import asyncio
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
 
 from deploy.local.account import AccountError
 from deploy.local.addresses import Keyring
-from deploy.local.instance import Instance, home
+from deploy.local.credentials import Credentials
+from deploy.local.instance import REPOSITORY, Instance, home
 from deploy.local.jars import JarError
 from deploy.local.logs import LogStream
 from deploy.local.ownership import AlreadyRunningError, bring_down, instances
-from deploy.local.ports import PortTakenError
+from deploy.local.ports import LOOPBACK, PortTakenError
 from deploy.local.processes import CONSOLE, DEMONSTRATION, ROLES, STAND_IN
 from deploy.local.recording import ensure_broker_is_recorded
 from deploy.local.server import StartError
 from deploy.local.stack import LocalStack
+from shared.database import provision
 from shared.errors import LowtideError
 from shared.http.auth import Scope
 
 RUN = "run"
+LINK_LIMIT_S = 30
 FORESEEN = (
     AccountError,
     AlreadyRunningError,
@@ -40,6 +44,7 @@ def main() -> None:
     commands.add_parser("run", help="run everything with the demonstration until Ctrl-C")
     commands.add_parser("down", help="end everything that runs; the data stays")
     commands.add_parser("clean", help="end everything and delete the data")
+    commands.add_parser("link", help="print a new sign-in link for the console of `run`")
     token = commands.add_parser("token", help="print a bearer token for `run`")
     token.add_argument("scope", nargs="+", type=Scope, help=", ".join(Scope))
     token.add_argument("--channel", help="limit it to writing as this channel")
@@ -47,6 +52,9 @@ def main() -> None:
     command = arguments.command
     if command == "run":
         sys.exit(run())
+    if command == "link":
+        print(sign_in_link(Instance.named(RUN)))
+        return
     if command == "token":
         instance = Instance.named(RUN)
         instance.create()
@@ -57,6 +65,26 @@ def main() -> None:
         for instance in instances():
             instance.delete()
         print(f"The data of every stack below {home()} is deleted.")
+
+
+def sign_in_link(instance: Instance) -> str:
+    """Return a link that the console's own command mints with the instance's secret."""
+    instance.create()
+    credentials = Credentials.of(instance.run_folder, provision.SERVICES)
+    done = subprocess.run(
+        [sys.executable, "-m", CONSOLE.module, "link"],
+        cwd=REPOSITORY,
+        env={
+            "LOWTIDE_CONSOLE_SECRET": credentials.console_secret,
+            "LOWTIDE_CONSOLE_URL": f"http://{LOOPBACK}:{CONSOLE.port}",
+            "PYTHONPYCACHEPREFIX": str(home() / "cache" / "pycache"),
+        },
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+        timeout=LINK_LIMIT_S,
+    )
+    return done.stdout.strip()
 
 
 def run() -> int:
@@ -120,7 +148,10 @@ async def _welcome(stack: LocalStack, seconds: float) -> None:
     lines = [f"Lowtide runs ({seconds:.1f} s). Ctrl-C or `make down` ends it.", ""]
     if CONSOLE.name in stack.surroundings.ports:
         link = await stack.output(CONSOLE.name, "link")
-        lines += [f"  Console   {link}", "            (this link signs one person in, once)"]
+        lines += [
+            f"  Console   {link}",
+            "            (signs one person in, once; `make link` prints another)",
+        ]
     for service in ("ingest", "ledger", "alerting", "notifier"):
         if f"{service}-serve" in stack.surroundings.ports:
             lines.append(f"  {service:<9} {stack.url(service)}/openapi.json")

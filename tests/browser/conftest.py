@@ -66,7 +66,7 @@ class Viewer:
         """Keep what is on screen, for people to look at after the tests."""
         folder = home() / "screenshots"
         folder.mkdir(parents=True, exist_ok=True)
-        await self.page.screenshot(path=folder / f"{name}.png", full_page=True)
+        await self.page.screenshot(path=folder / f"{name}.png")
 
 
 @dataclass(frozen=True)

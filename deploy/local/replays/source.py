@@ -50,7 +50,9 @@ def check_readable(path: Path) -> None:
                 "DESCRIBE SELECT * FROM read_parquet($path)", {"path": str(path)}
             ).fetchall()
         except duckdb.Error as error:
-            raise UnreadableFileError(f"{path} is no readable Parquet file: {error}") from error
+            raise UnreadableFileError(
+                f"{path} is no readable Parquet file: {str(error).splitlines()[0]}"
+            ) from error
     kinds = {str(name): str(kind) for name, kind, *_ in found}
     wrong = [f"{name} {kind}" for name, kind in COLUMNS.items() if kinds.get(name) != kind]
     if wrong:

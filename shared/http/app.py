@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
@@ -143,6 +144,8 @@ class _RequestLog:
         with structlog.contextvars.bound_contextvars(traceparent=traceparent):
             try:
                 await self._app(scope, receive, noted)
+            except ClientDisconnect:
+                status = 499  # it hung up while sending: there is nobody left to answer
             except Exception:
                 _log.exception("request failed", path=scope["path"])
                 raise

@@ -22,7 +22,11 @@ def configure_logs(
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=False)
+        else structlog.dev.ConsoleRenderer(
+            colors=False,
+            # The default shows local variables: secrets among them.
+            exception_formatter=structlog.dev.plain_traceback,
+        )
     )
     before: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,

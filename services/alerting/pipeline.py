@@ -16,7 +16,7 @@ from services.alerting.domain.draft import Draft
 from services.alerting.domain.memory import Territory
 from services.alerting.domain.rulebook import RuleBook
 from services.alerting.domain.sales import day_of
-from services.alerting.domain.timebase import Timebase
+from services.alerting.domain.timebase import Heard, Timebase
 from services.alerting.inbound import stock_levels
 from services.alerting.inbound.catalog_items import Catalogue
 from services.alerting.store import episodes, memory
@@ -52,16 +52,17 @@ class StockLevels(Handler, Timed):
 
     @override
     async def claim(self, connection: Connection, claims: Sequence[Claim]) -> Sequence[Outgoing]:
-        partitions = [claim.partition for claim in claims]
-        self._territories |= await memory.load(connection, partitions)
+        loaded = await memory.load(connection, [claim.partition for claim in claims])
+        for territory in loaded.values():
+            territory.appended_at = self._clock.now()
+        self._territories |= loaded
         return ()
 
     @override
     async def handle(self, connection: Connection, batch: Batch) -> Sequence[Outgoing]:
         draft = self._new_draft()
         for record, level in stock_levels.read(batch):
-            appended_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
-            now = self._timebase.of_message(level, appended_at)
+            now = self._timebase.of_message(level, _appended_at(record))
             draft.hear(record.partition, level, now, _trace(record))
         await self._write(connection, draft)
         return ()
@@ -69,6 +70,8 @@ class StockLevels(Handler, Timed):
     @override
     def committed(self, batch: Batch) -> None:
         self._adopt()
+        for record in {record.partition: record for record in batch.records}.values():
+            self._territories[record.partition].appended_at = _appended_at(record)
 
     @override
     def release(self, partitions: Collection[int]) -> None:
@@ -111,8 +114,11 @@ class StockLevels(Handler, Timed):
         return self._draft
 
     def _heard_until(self, drained: Mapping[int, datetime]) -> Mapping[int, datetime]:
-        latest = {number: each.latest for number, each in self._territories.items()}
-        return self._timebase.heard_until(latest, drained)
+        heard = {
+            number: Heard(each.latest, each.appended_at)
+            for number, each in self._territories.items()
+        }
+        return self._timebase.heard_until(heard, drained)
 
     def _view(self, rules: RuleBook, until: datetime) -> tuple[int, int, int]:
         """Return what evaluations depend on besides the levels themselves."""
@@ -138,6 +144,10 @@ class StockLevels(Handler, Timed):
             EVALUATIONS_TOTAL.labels(kind or "", reason).inc(count)
         for each in draft.announcements:
             TRANSITIONS_TOTAL.labels(each.rule.kind, each.transition.event).inc()
+
+
+def _appended_at(record: Record) -> datetime:
+    return datetime.fromtimestamp(record.timestamp / 1000, UTC)
 
 
 def _trace(record: Record) -> str | None:

@@ -3,12 +3,15 @@
 from bisect import bisect_right, insort
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from services.alerting.domain.condition import Condition
 from services.alerting.domain.sales import SalesHistory
 from services.alerting.domain.subject import Level, Subject
+
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Known(NamedTuple):
@@ -34,6 +37,8 @@ class Territory:
     subjects: dict[Subject, Known] = field(default_factory=dict)
     timers: list[Timer] = field(default_factory=list)
     latest: datetime | None = None
+    appended_at: datetime = _LONG_AGO
+    """When the broker took the last message heard, or when the partition was claimed."""
     view: tuple[int, ...] | None = None
     """The rules, catalogue and day that `unseen` was filled for."""
     unseen: list[Subject] = field(default_factory=list)

@@ -5,12 +5,19 @@ late messages never open or resolve anything by themselves.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import NamedTuple, Protocol
 
 from typing_extensions import override
 
 from services.alerting.domain.subject import Level
+
+
+class Heard(NamedTuple):
+    """What was heard of a partition: its newest event time, and when its last message came."""
+
+    latest: datetime | None
+    appended_at: datetime
 
 
 class Timebase(Protocol):
@@ -20,13 +27,17 @@ class Timebase(Protocol):
         """Return when a message counts as heard; `appended_at` is the broker's time of it."""
 
     def heard_until(
-        self, latest: Mapping[int, datetime | None], drained: Mapping[int, datetime]
+        self, heard: Mapping[int, Heard], drained: Mapping[int, datetime]
     ) -> Mapping[int, datetime]:
         """Return up to when everything was heard, by partition; those left out are unknown.
 
-        `latest` is the newest event time by partition owned, None where nothing was heard;
-        `drained` the wall-clock time at which a partition was last seen read to its end.
+        `heard` has the partitions owned, `drained` the wall-clock time at which one was last
+        seen read to its end.
         """
+
+
+QUIET = timedelta(seconds=0.5)
+"""Longer than a batch takes on its way through the ledger, shorter than anyone would wait."""
 
 
 class WallTime(Timebase):
@@ -42,7 +53,7 @@ class WallTime(Timebase):
 
     @override
     def heard_until(
-        self, latest: Mapping[int, datetime | None], drained: Mapping[int, datetime]
+        self, heard: Mapping[int, Heard], drained: Mapping[int, datetime]
     ) -> Mapping[int, datetime]:
         return drained
 
@@ -51,7 +62,9 @@ class EventTime(Timebase):
     """The events' own time (`last_change_at`), for replays of history.
 
     Time passes with the slowest partition that still has something to read. When all are at
-    their end, it is as late as the newest message says, and what is due by then fires.
+    their end, it is as late as the newest message says, and what is due by then fires. A
+    partition is at its end when nothing has come for QUIET: a year may pass in two minutes, and
+    what is on its way through the ledger is then days behind the other partitions.
     """
 
     @override
@@ -60,10 +73,17 @@ class EventTime(Timebase):
 
     @override
     def heard_until(
-        self, latest: Mapping[int, datetime | None], drained: Mapping[int, datetime]
+        self, heard: Mapping[int, Heard], drained: Mapping[int, datetime]
     ) -> Mapping[int, datetime]:
-        reading = [at for partition, at in latest.items() if partition not in drained]
-        heard = [at for at in reading or latest.values() if at is not None]
-        if not heard or (reading and len(heard) < len(reading)):
-            return {}  # nothing at all, or something to read that has not begun
-        return dict.fromkeys(latest, min(heard) if reading else max(heard))
+        reading = [
+            each.latest
+            for partition, each in heard.items()
+            if partition not in drained or drained[partition] - each.appended_at < QUIET
+        ]
+        if None in reading:
+            return {}  # something to read, and nothing heard of it yet
+        told = [each.latest for each in heard.values() if each.latest is not None]
+        if not told:
+            return {}
+        watermark = min(filter(None, reading)) if reading else max(told)
+        return dict.fromkeys(heard, watermark)

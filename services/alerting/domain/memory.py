@@ -10,7 +10,6 @@ from services.alerting.domain.condition import Condition
 from services.alerting.domain.sales import SalesHistory
 from services.alerting.domain.subject import Level, Subject
 
-
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 

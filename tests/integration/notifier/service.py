@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import asyncpg
 import httpx
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from typing_extensions import override
 
 from services.notifier import wiring
@@ -103,8 +103,14 @@ class Notifier:
         body = {"kind": "email", "name": id_, "language": "en", "email": email | fields}
         await self.ask("PUT", f"/v1/destinations/{id_}", body)
 
-    async def tell(self, *alerts: StockAlert | bytes, handler: StockAlerts | None = None) -> Batch:
-        """Hand alert messages to the consumer's handler, as one batch."""
+    async def tell(
+        self, *alerts: StockAlert | bytes, connection: AsyncConnection | None = None
+    ) -> None:
+        """Hand alert messages to the consumer's handler, as one batch and transaction."""
+        if connection is None:
+            async with self.engine.begin() as own:
+                await self.tell(*alerts, connection=own)
+            return
         records = [
             Record(
                 "stock.alerts",
@@ -116,10 +122,7 @@ class Notifier:
             )
             for offset, each in enumerate(alerts)
         ]
-        batch = Batch(list(records), {0: 1})
-        async with self.engine.begin() as connection:
-            await (handler or StockAlerts()).handle(connection, batch)
-        return batch
+        await StockAlerts().handle(connection, Batch(list(records), {0: 1}))
 
     @asynccontextmanager
     async def sending(

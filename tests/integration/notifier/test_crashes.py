@@ -138,6 +138,8 @@ async def test_an_owner_that_was_paused_can_record_nothing_any_more(notifier: No
             await notifier.until_states("sent", "sent")
     (after, _) = await notifier.rows("SELECT attempts, sent_at FROM delivery ORDER BY id")
     assert after == row
+    verdicts = await notifier.rows("SELECT verdict FROM attempt ORDER BY started_at")
+    assert [each["verdict"] for each in verdicts] == ["unknown", "accepted", "accepted"]
     assert ["可能重复" in each.content for each in notifier.wecom.of(KEY)] == [False, True, False]
 
 

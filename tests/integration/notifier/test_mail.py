@@ -48,6 +48,16 @@ async def test_a_recipient_put_off_is_tried_again_alone(notifier: Notifier) -> N
     assert first.raw == second.raw
 
 
+async def test_the_end_of_an_episode_waits_for_its_beginning(notifier: Notifier) -> None:
+    notifier.mailbox.refuse("buyer@example.com", 451, times=2)
+    await notifier.mail()
+    await notifier.tell(stock_alert(7), stock_alert(7, revision=2, event="resolved"))
+    async with notifier.sending():
+        await notifier.until_states("sent", "sent")
+    subjects = [str(mail.message["Subject"]) for mail in notifier.mailbox.mails]
+    assert [subject.split("]")[0] for subject in subjects] == ["[Out of stock", "[Resolved"]
+
+
 async def test_a_refused_recipient_does_not_keep_the_others_from_theirs(
     notifier: Notifier,
 ) -> None:

@@ -1,5 +1,6 @@
 """What arrives at WeCom groups, on a real database and over real HTTP."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -50,6 +51,29 @@ async def test_a_repeated_message_yields_nothing_new(notifier: Notifier) -> None
     async with notifier.sending():
         await notifier.until_states("sent")
     assert len(notifier.wecom.of(KEY)) == 1
+
+
+async def test_two_consumers_with_the_same_message_record_one_delivery(
+    notifier: Notifier,
+) -> None:
+    """The later transaction has looked before the earlier one has committed."""
+    await notifier.bot()
+    async with notifier.engine.begin() as first, asyncio.TaskGroup() as group:
+        await notifier.tell(stock_alert(1), connection=first)
+        second = group.create_task(notifier.tell(stock_alert(1)))
+        await until(lambda: _waits_for_a_lock(notifier))
+        await first.commit()
+        await second
+    assert await notifier.states() == ["waiting"]
+
+
+async def _waits_for_a_lock(notifier: Notifier) -> bool:
+    return bool(
+        await notifier.rows(
+            """SELECT 1 FROM pg_stat_activity
+               WHERE datname = current_database() AND wait_event_type = 'Lock'"""
+        )
+    )
 
 
 async def test_a_waiting_change_gives_way_to_a_newer_one_and_a_first_notice_does_not(

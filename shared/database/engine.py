@@ -65,7 +65,6 @@ _RETRY_STATES = {"40001", "40P01", "55P03"}
 
 _AWAY = (
     asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # "cannot switch to state": hung up in the middle of an answer
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
@@ -100,8 +99,9 @@ def is_away(error: BaseException) -> bool:
 
 
 def _hung_up(error: BaseException) -> bool:
-    if isinstance(error, ValueError):
-        return False  # asyncpg's word for a value that no repeat can make fit
+    if isinstance(error, asyncpg.InterfaceError):
+        # Its other meanings, such as a value that fits no column, no repeat can mend.
+        return "closed" in str(error)
     return isinstance(error, _AWAY) or getattr(error, "sqlstate", None) in _AWAY_STATES
 
 

@@ -35,6 +35,7 @@ RETRYABLE: list[Exception] = [
 ]
 NEITHER: list[Exception] = [
     BadArgument("invalid input for query argument $1"),
+    asyncpg.InterfaceError("another operation is in progress"),
     asyncpg.UniqueViolationError("duplicate key"),
     asyncpg.CharacterNotInRepertoireError("invalid byte sequence"),
     asyncpg.QueryCanceledError("canceling statement due to statement timeout"),

@@ -4,14 +4,13 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.ledger.store import levels, statement
 from services.ledger.store.levels import LevelRow
 from services.ledger.store.statement import RepeatRow, StatementRow
 from shared.database import positions
-from shared.database.engine import asking
+from shared.database.engine import asking, trouble
 from shared.errors import Unavailable
 from shared.events.stock_changes import TOPIC
 from shared.kafka.lag import Lag, LagReader
@@ -118,13 +117,4 @@ class Books:
 
     async def check(self) -> str | None:
         """Return why the tables cannot be asked, or None."""
-
-        async def question() -> None:
-            async with self._engine.connect() as connection:
-                await connection.execute(text("SELECT 1"))
-
-        try:
-            await asking(question)
-        except Unavailable:
-            return "the database cannot be reached"
-        return None
+        return await trouble(self._engine)

@@ -11,12 +11,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.api.desk import AtDesk
 from services.notifier.domain.deliveries import Kind, State
 from services.notifier.store import listing
 from services.notifier.store.listing import AttemptRow, DeliveryRow
+from shared.database.engine import Connection
 from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import Problem, not_found
@@ -206,7 +206,7 @@ async def summarise(desk: AtDesk) -> Summary:
 async def get_delivery(desk: AtDesk, id_: UUID) -> DeliveryDetail:
     """Return a delivery with its attempts."""
 
-    async def question(connection: AsyncConnection) -> DeliveryDetail | None:
+    async def question(connection: Connection) -> DeliveryDetail | None:
         row = await listing.one(connection, id_)
         if row is None:
             return None
@@ -222,7 +222,7 @@ async def get_delivery(desk: AtDesk, id_: UUID) -> DeliveryDetail:
 async def retry(desk: AtDesk, id_: UUID) -> DeliveryAnswer:
     """Have a dead or failed delivery tried again at once; it is safe to ask twice."""
 
-    async def change(connection: AsyncConnection) -> tuple[DeliveryRow | None, DeliveryRow | None]:
+    async def change(connection: Connection) -> tuple[DeliveryRow | None, DeliveryRow | None]:
         return await listing.try_again(connection, id_), await listing.one(connection, id_)
 
     before, after = await desk.asked(change)

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.notifier.store.secrets import Vault
 from shared.clock import Clock
 from shared.database import positions
-from shared.database.engine import asking
+from shared.database.engine import Connection, Engine, asking, trouble
 from shared.errors import Unavailable
 from shared.events.stock_alerts import TOPIC
 from shared.kafka.lag import Lag, LagReader
@@ -23,13 +21,13 @@ T = TypeVar("T")
 class Desk:
     """Shared by all requests. `wecom_url` is where bots are unless they say otherwise."""
 
-    engine: AsyncEngine
+    engine: Engine
     vault: Vault
     clock: Clock
     lag_reader: LagReader
     wecom_url: str
 
-    async def asked(self, question: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def asked(self, question: Callable[[Connection], Awaitable[T]]) -> T:
         """Run a question in a transaction. Raises Unavailable (503) while the database is away."""
 
         async def within() -> T:
@@ -48,11 +46,7 @@ class Desk:
 
     async def check(self) -> str | None:
         """Return why the tables cannot be asked, or None."""
-        try:
-            await self.asked(lambda connection: connection.execute(text("SELECT 1")))
-        except Unavailable:
-            return "the database cannot be reached"
-        return None
+        return await trouble(self.engine)
 
 
 async def _desk(request: Request) -> Desk:

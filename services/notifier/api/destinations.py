@@ -10,7 +10,6 @@ from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Depends, Header, Path, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.api.deliveries import DeliveryAnswer
 from services.notifier.api.desk import AtDesk, Desk
@@ -25,6 +24,7 @@ from services.notifier.domain.destinations import (
 )
 from services.notifier.store import configuration, listing
 from services.notifier.store.configuration import LaneTaken
+from shared.database.engine import Connection
 from shared.http.auth import Caller, Scope, require
 from shared.http.pages import Page
 from shared.http.problems import Problem, not_found
@@ -184,7 +184,7 @@ async def put_destination(
 ) -> DestinationAnswer:
     """Create or change a destination."""
 
-    async def store(connection: AsyncConnection) -> tuple[Destination, bool]:
+    async def store(connection: Connection) -> tuple[Destination, bool]:
         former = await configuration.destination(connection, id_, desk.vault)
         destination = _destination(id_, body, former, desk)
         return destination, await configuration.put_destination(connection, destination, desk.vault)
@@ -292,7 +292,7 @@ async def send_test(
     note = TestNote(destination_name=destination.name, asked_by=caller.subject)
     now = desk.clock.now()
 
-    async def add(connection: AsyncConnection) -> UUID:
+    async def add(connection: Connection) -> UUID:
         return await listing.add_test(connection, id_, note, request_key=idempotency_key, now=now)
 
     delivery_id = await desk.asked(add)

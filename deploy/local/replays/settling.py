@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from deploy.local.replays.lowtide import Lowtide
 
 LOOK_S = 0.25
-QUIET_LOOKS = 4
-"""A consumer at lag 0 may still be about to publish what the next one reads: all of them must be
-at 0, and nothing may have changed, for a second."""
+QUIET_LOOKS = 8
+"""A consumer at lag 0 may still be about to publish what the next one reads, and on the events'
+clock alerting lets what is due fire half a second after the last message: all must be at 0, and
+nothing may have changed, for two seconds. They do not count as time of the run."""
 
 LIMIT_S = 600.0
 NOTICE_LIMIT_S = 300.0

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
@@ -42,6 +43,7 @@ from shared.kafka.partitions import partition_of
 FUTURE = timedelta(minutes=5)
 """A change dated further ahead is refused: one count dated 2099 would freeze a level."""
 
+_PARTITION = attrgetter("partition")
 _TYPES = {name: Type(number) for number, name in NAME_OF.items()}
 
 _Key = tuple[str, str]
@@ -116,7 +118,7 @@ class StockChanges(Handler):
             messages = [self._message(level, effects[level.id]) for level in levels]
         if repeats:
             await store.add_repeats(database, periods, repeats, recorded_at)
-        await store.add_tallies(database, _tallies(batch, fresh, repeats))
+        await store.add_tallies(database, _tallies(batch, repeats))
         staged.anchors = {level: effect.anchor for level, effect in effects.items()}
         staged.identities = [change.hash for change in fresh]
         return _outgoing(messages)
@@ -230,7 +232,7 @@ class StockChanges(Handler):
         fresh: dict[bytes, Change] = {}
         again: list[Change] = []
         doubtful: list[Change] = []
-        recent = self._recent
+        recent = self._recent.among(change.hash for change in changes)
         for change in changes:
             identity = change.hash
             if identity in recent or change.occurred_at > horizon:
@@ -325,22 +327,19 @@ def _known(change: Change) -> Known:
 
 
 def _tallies(
-    batch: Batch, fresh: Sequence[Change], repeats: Sequence[tuple[Change, datetime]]
+    batch: Batch, repeats: Sequence[tuple[Change, datetime]]
 ) -> dict[tuple[int, str], int]:
-    """Return what was done with the batch's records, by partition and name."""
+    """Return what was done with the batch's records, by partition and name.
+
+    What is neither a repeat nor refused is a movement.
+    """
     records = batch.records
-    done = {
-        "movements": Counter(records[change.position].partition for change in fresh),
-        "repeats": Counter(records[change.position].partition for change, _ in repeats),
-    }
-    for dead in batch.dead_letters:
-        rejected = done.setdefault(f"rejected.{dead.reason.value}", Counter())
-        rejected[dead.record.partition] += 1
-    return {
-        (partition, name): count
-        for name, by_partition in done.items()
-        for partition, count in by_partition.items()
-    }
+    movements = Counter(map(_PARTITION, records))
+    others = Counter((records[change.position].partition, "repeats") for change, _ in repeats)
+    others.update((each.record.partition, f"rejected.{each.reason}") for each in batch.dead_letters)
+    for (partition, _), count in others.items():
+        movements[partition] -= count
+    return others | {(partition, "movements"): count for partition, count in movements.items()}
 
 
 def _told(

@@ -47,6 +47,8 @@ class Effect:
     returned: int = 0
     received: int = 0
     low: int | None = None
+    counted: bool = False
+    """Whether a count of the batch holds now."""
     earlier: list[tuple[datetime, int]] | None = None
     """(occurred_at, difference) of the batch's changes so far, for counts that follow."""
 
@@ -151,5 +153,5 @@ def _count(
         return 0  # an older count than the one that holds
     follows = later.get(LateCount(change.level, occurred_at), 0)
     follows += sum(difference for at, difference in effect.earlier or () if at > occurred_at)
-    effect.counted_at, effect.count_key = occurred_at, key
+    effect.counted, effect.counted_at, effect.count_key = True, occurred_at, key
     return change.quantity + follows - (stored_on_hand + effect.on_hand)

@@ -10,8 +10,10 @@ class RecentIdentities:
         self._capacity = capacity
         self._known: dict[bytes, None] = {}
 
-    def __contains__(self, identity: bytes) -> bool:
-        return identity in self._known
+    def among(self, identities: Iterable[bytes]) -> set[bytes]:
+        """Return which of some identities are remembered."""
+        known = self._known
+        return {identity for identity in identities if identity in known}
 
     def add(self, identities: Iterable[bytes]) -> None:
         """Remember identities whose transaction is durable."""

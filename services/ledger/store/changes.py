@@ -258,17 +258,21 @@ SET version = l.version + 1,
     sold_total = l.sold_total + c.sold,
     returned_total = l.returned_total + c.returned,
     received_total = l.received_total + c.received,
-    counted_at = c.counted_at,
-    count_key = c.count_key,
     last_change_at = c.last_change_at
 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
-            $7::bigint[], $8::bigint[], $9::bigint[], $10::timestamptz[], $11::text[],
-            $12::timestamptz[])
-     AS c (id, batch, published, on_hand, unavailable, low, sold, returned, received, counted_at,
-           count_key, last_change_at)
+            $7::bigint[], $8::bigint[], $9::bigint[], $10::timestamptz[])
+     AS c (id, batch, published, on_hand, unavailable, low, sold, returned, received,
+           last_change_at)
 WHERE l.id = c.id
 RETURNING l.id, l.version, l.on_hand, l.reserved, l.unavailable, l.incoming, l.sold_total,
           l.returned_total, l.received_total, l.counted_at, l.last_change_at
+"""
+
+
+_COUNT_LEVELS = """
+UPDATE level AS l SET counted_at = c.counted_at, count_key = c.count_key
+FROM unnest($1::bigint[], $2::timestamptz[], $3::text[]) AS c (id, counted_at, count_key)
+WHERE l.id = c.id
 """
 
 
@@ -280,6 +284,12 @@ async def move_levels(
     `batches` gives (batch, last published batch) by level. In a batch whose predecessors are not
     all published, the stored low water keeps the lowest of all that nobody has been told of.
     """
+    in_order = sorted(effects.items())
+    counts = [
+        (level, effect.counted_at, effect.count_key) for level, effect in in_order if effect.counted
+    ]
+    if counts:
+        await driver.execute(_COUNT_LEVELS, *map(list, zip(*counts, strict=True)))
     rows = [
         (
             level,
@@ -290,11 +300,11 @@ async def move_levels(
             effect.sold,
             effect.returned,
             effect.received,
-            *effect.anchor,
+            effect.last_change_at,
         )
-        for level, effect in sorted(effects.items())
+        for level, effect in in_order
     ]
-    found = await driver.fetch(_MOVE_LEVELS, *(list(column) for column in zip(*rows, strict=True)))
+    found = await driver.fetch(_MOVE_LEVELS, *map(list, zip(*rows, strict=True)))
     return [Level(*row) for row in found]
 
 

@@ -23,10 +23,20 @@ FINISH_LIMIT_S = 60.0
 
 
 class Load:
-    """Requests under way; `answers` grows with every look at the journal."""
+    """Requests under way; `answers` grows with every look at the journal.
 
-    def __init__(self, goods: Goods, journal: Path, process: "subprocess.Popen[bytes]") -> None:
+    `movements_before` are those that the ledger had before the first.
+    """
+
+    def __init__(
+        self,
+        goods: Goods,
+        journal: Path,
+        process: "subprocess.Popen[bytes]",
+        movements_before: int,
+    ) -> None:
         self.goods = goods
+        self.movements_before = movements_before
         self.answers: list[Answer] = []
         self._journal = journal.open(encoding="utf-8")
         self._process = process
@@ -94,12 +104,19 @@ class Load:
 
 @asynccontextmanager
 async def loading(
-    url: str, token: str, journal: Path, *, seed: int, warehouse: str, began_at: datetime
+    url: str,
+    token: str,
+    journal: Path,
+    *,
+    seed: int,
+    warehouse: str,
+    began_at: datetime,
+    movements_before: int,
 ) -> AsyncIterator[Load]:
     """Post to a stack for the length of the block."""
     orders = Orders(url, token, str(journal), seed, warehouse, began_at.isoformat())
     process = await asyncio.to_thread(_start, orders)
-    load = Load(Goods(seed, warehouse, began_at), journal, process)
+    load = Load(Goods(seed, warehouse, began_at), journal, process, movements_before)
     try:
         yield load
     finally:

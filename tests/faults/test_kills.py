@@ -45,9 +45,7 @@ async def _kill_all(shop: Shop, load: Load, names: list[str], draw: random.Rando
         await shop.stack.supervisor.kill(name)
         await load.accepted(draw.randint(1, 10), since=time.monotonic(), seconds=RECOVERY_LIMIT_S)
     for name in names:
-        await shop.stack.supervisor.recovered(
-            name, restarts=before[name] + 1, limit_s=RECOVERY_LIMIT_S
-        )
+        await shop.back(name, before[name] + 1)
 
 
 def is_alive(shop: Shop, name: str) -> bool:

@@ -3,11 +3,12 @@
 Its orders come as one JSON object on stdin. Each request goes out at its intended time and is
 repeated unchanged until it is answered 202, after the seconds that Retry-After names; what is
 answered goes line by line into a journal. SIGTERM ends the new requests: the process ends when
-every one has its 202.
+every one has its 202. It ends at once when whoever started it is gone.
 """
 
 import asyncio
 import json
+import os
 import signal
 import sys
 import time
@@ -60,6 +61,7 @@ class Poster:
         self._goods = goods
         self._client = client
         self._journal = journal
+        self._starter = os.getppid()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Open, then trade until told to stop; return when everything is answered 202."""
@@ -77,6 +79,8 @@ class Poster:
         events = self._goods.request(number)
         body = json.dumps(events).encode()
         while True:
+            if os.getppid() != self._starter:
+                raise SystemExit("whoever started this load is gone")
             answer = await self._ask(number, body, len(events))
             self._journal.write(json.dumps(asdict(answer)) + "\n")
             self._journal.flush()

@@ -52,13 +52,13 @@ check: $(READY)
 	@$(BIN)/lint-imports --cache-dir $(CACHE)/import-linter
 	@$(BIN)/deptry .
 
-## replay: post a real year through the public interface; FILE=... [SPEED=...] [KILL=seed]
+## replay: post a real year through the public interface; FILE=... [SPEED=...] [KILL=seed] [FRESH=1]
 .PHONY: replay
 replay: $(READY)
 	@test -n '$(FILE)' || { \
 		echo 'Which file? make replay FILE=path.parquet [SPEED=...] [KILL=seed]' >&2; exit 2; }
 	@$(BIN)/python -m deploy.local.replays '$(FILE)' \
-		$(if $(SPEED),--speed '$(SPEED)') $(if $(KILL),--kill '$(KILL)')
+		$(if $(SPEED),--speed '$(SPEED)') $(if $(KILL),--kill '$(KILL)') $(if $(FRESH),--fresh)
 
 ## bench: every benchmark; the last line of each is one JSON object
 .PHONY: bench

@@ -21,8 +21,9 @@ Driver: TypeAlias = asyncpg.Connection
 
 STATEMENT_TIMEOUT_MS = 30_000
 LOCK_TIMEOUT_MS = 10_000
-IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000
-"""A process that hangs inside a transaction must not hold its locks for ever."""
+IDLE_IN_TRANSACTION_TIMEOUT_MS = 15_000
+"""A process that hangs inside a transaction holds its locks no longer, so that whoever takes its
+partitions over may go on; longer than a delivery to the broker, the slowest thing done in one."""
 
 
 _TROUBLE_SECONDS = 2.0

@@ -8,6 +8,8 @@ import pytest
 import pytest_asyncio
 
 from services.ingest.settings import IngestSettings
+from services.ingest.store import quarantine
+from shared.errors import Unavailable
 from tests.integration.ingest.proxy import Proxy, proxied
 from tests.integration.ingest.service import Ingest, event, running, until
 
@@ -116,6 +118,19 @@ async def test_without_database_known_codes_go_through_and_the_rest_is_refused(
         await until(green)
         answer = await service.post(mixed)
         assert (answer["accepted"], answer["quarantined"]) == (1, 1)
+
+
+async def test_when_the_quarantine_cannot_be_written_nothing_is_sent(
+    ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ingest.set_up()
+
+    async def away(*_: object) -> None:
+        raise Unavailable("the database")
+
+    monkeypatch.setattr(quarantine, "put", away)
+    await refused(ingest, "POST", "/v1/events", [event(), event(id="2", sku="x")])
+    assert await ingest.published() == []
 
 
 async def test_a_start_without_database_waits_for_it(

@@ -156,6 +156,12 @@ class _Run:
         seconds = await settling.caught_up(lowtide, screen.line) - began
         screen.line(f"all consumers caught up after {seconds:.1f} s")
         await settling.notices_out(lowtide, screen.line)
+        if kills is None:
+            for restart in self.stack.supervisor.restarts:
+                screen.line(
+                    f"{restart.name} ended by itself (exit code {restart.exit_code}) "
+                    f"and was back after {restart.down_s:.1f} s"
+                )
         screen.line("every notice is out; comparing with the recount")
         return await self._judge(tally, before, seconds, kills)
 

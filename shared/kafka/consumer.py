@@ -26,6 +26,7 @@ from shared.errors import LowtideError, Stopped
 from shared.events.topics import TOPICS
 from shared.kafka.handler import Handler
 from shared.kafka.messages import Record
+from shared.kafka.metadata import known_partitions
 from shared.kafka.producer import Producer
 from shared.kafka.worker import Worker, record_hash
 from shared.observability.logs import get_logger
@@ -147,6 +148,9 @@ class PartitionConsumer:
         except* LowtideError as errors:
             raise errors.exceptions[0] from None
         finally:
+            # The group has ended: what was committed is published, or was given up with an error.
+            for worker in self._workers:
+                await asyncio.shield(worker.close())
             await asyncio.shield(_stop(consumer))
 
     async def _start(self) -> AIOKafkaConsumer:
@@ -167,6 +171,7 @@ class PartitionConsumer:
             )
             try:
                 await consumer.start()
+                await known_partitions(consumer, self._name)
                 consumer.subscribe([self._name], listener=_Listener(self))
             except (KafkaError, OSError) as error:
                 _log.warning("broker not reached yet", reason=repr(error))
@@ -194,21 +199,16 @@ class PartitionConsumer:
 
     async def _run_worker(self, index: int, group: asyncio.TaskGroup) -> None:
         worker = self._workers[index]
-        try:
-            while True:
-                if self._settled[index] < self._generation:
-                    await self._rearrange(index, group)
-                elif not worker.owned:
-                    async with self._changed:
-                        await self._changed.wait_for(
-                            lambda: self._settled[index] < self._generation
-                        )
-                else:
-                    await self._poll(worker, group)
-                    if worker.timed is not None:
-                        await worker.turn(worker.timed, self._drained(worker))
-        finally:
-            await asyncio.shield(worker.close())
+        while True:
+            if self._settled[index] < self._generation:
+                await self._rearrange(index, group)
+            elif not worker.owned:
+                async with self._changed:
+                    await self._changed.wait_for(lambda: self._settled[index] < self._generation)
+            else:
+                await self._poll(worker, group)
+                if worker.timed is not None:
+                    await worker.turn(worker.timed, self._drained(worker))
 
     async def _rearrange(self, index: int, group: asyncio.TaskGroup) -> None:
         worker = self._workers[index]

@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared.kafka.messages import Record
+from shared.kafka.metadata import known_partitions
 from shared.observability.logs import get_logger
 
 _log = get_logger("kafka.tail")
@@ -61,7 +62,7 @@ class TailReader:
         tps = [
             TopicPartition(name, partition)
             for name in self._names
-            for partition in sorted(await _partitions(consumer, name))
+            for partition in sorted(await known_partitions(consumer, name))
         ]
         consumer.assign(tps)
         ends = await consumer.end_offsets(tps)
@@ -92,15 +93,3 @@ class TailReader:
         goals = self._goals or {}
         if all(self._positions.get(tp, 0) >= goal for tp, goal in goals.items()):
             self.caught_up.set()
-
-
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
-    await consumer._client.force_metadata_update()  # noqa: SLF001 - assign() alone learns nothing
-    consumer._client.add_topic(topic)  # noqa: SLF001
-    for _ in range(50):
-        found: set[int] | None = consumer.partitions_for_topic(topic)
-        if found:
-            return found
-        await consumer._client.force_metadata_update()  # noqa: SLF001
-        await asyncio.sleep(0.1)
-    raise KafkaError(f"topic {topic} does not exist")

@@ -115,8 +115,7 @@ class Worker:
         """What it waits for, in words; None while all is well."""
 
     async def close(self) -> None:
-        """Publish what is left, then give the connection back."""
-        await self.settle()
+        """Give the connection back; what is not published yet is found by the next claim."""
         await self._disconnect()
 
     async def claim(
@@ -433,9 +432,9 @@ class Worker:
         try:
             if connection.in_transaction():
                 await connection.rollback()
-            await connection.close()
         except DATABASE_ERRORS:
             await connection.invalidate()
+        await connection.close()
 
     async def _recover(self, error: BaseException, attempt: int = 1) -> None:
         """Wait before a repeat, or raise what no repeat can mend."""

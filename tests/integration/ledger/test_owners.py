@@ -68,8 +68,9 @@ async def test_an_owner_between_batches_is_fenced_by_the_next(ledger: Ledger) ->
             await ledger.until_published(version=2)
     assert await ledger.tallies() == {"movements": 2}
     assert await ledger.on_hand() == 6
-    levels = await ledger.published()
-    assert [(each.on_hand, each.low_water) for each in levels] == [(10, 10), (6, 6)]
+    levels = {each.version: each for each in await ledger.published()}
+    # The next owner may tell the first version once more: whether it was told is stored later.
+    assert [(each.on_hand, each.low_water) for each in levels.values()] == [(10, 10), (6, 6)]
 
 
 async def test_an_owner_inside_a_transaction_ends_it_first_and_is_fenced_then(

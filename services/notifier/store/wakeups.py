@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared.database.engine import DATABASE_ERRORS, driver, is_away
+from shared.database.engine import DATABASE_ERRORS, Driver, driver, is_away
 from shared.observability.logs import get_logger
 
 CHANNEL = "notifier_waiting"
@@ -58,6 +58,17 @@ async def _listen(
 ) -> None:
     raw = await driver(connection)
     gone = asyncio.Event()
+    try:
+        await _hear(raw, gone, woken)
+    finally:
+        # It has listened, or is dead without the pool's knowledge: either way it must not be
+        # handed out again. The server forgets the LISTEN with the connection.
+        await connection.invalidate()
+
+
+async def _hear(
+    raw: Driver, gone: asyncio.Event, woken: Callable[[Collection[str] | None], None]
+) -> None:
 
     def notified(_connection: object, _pid: int, _channel: str, payload: object) -> None:
         woken(None if payload == EVERYTHING else str(payload).split(","))
@@ -67,18 +78,11 @@ async def _listen(
 
     raw.add_termination_listener(terminated)
     await raw.add_listener(CHANNEL, notified)
-    try:
-        woken(None)
-        while not gone.is_set():
-            try:
-                async with asyncio.timeout(_PROBE_SECONDS):
-                    await gone.wait()
-            except TimeoutError:
-                # A half-open connection says nothing; a question finds out.
-                await raw.execute("SELECT 1", timeout=_PROBE_SECONDS)
-    finally:
-        if not raw.is_closed():
-            await raw.remove_listener(CHANNEL, notified)
-        raw.remove_termination_listener(terminated)
-        # It has listened: it must not go back to the pool for other work.
-        await connection.invalidate()
+    woken(None)
+    while not gone.is_set():
+        try:
+            async with asyncio.timeout(_PROBE_SECONDS):
+                await gone.wait()
+        except TimeoutError:
+            # A half-open connection says nothing; a question finds out.
+            await raw.execute("SELECT 1", timeout=_PROBE_SECONDS)

@@ -146,16 +146,7 @@ async def test_an_owner_that_was_paused_can_record_nothing_any_more(notifier: No
 async def test_an_outcome_is_recorded_when_the_database_is_back(notifier: Notifier) -> None:
     await notifier.bot()
 
-    async def cut() -> None:
-        administrator = await asyncpg.connect(notifier.database.administrator_url)
-        await administrator.execute(
-            """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-               WHERE usename = 'notifier' AND datname = $1""",
-            notifier.database.name,
-        )
-        await administrator.close()
-
-    async with notifier.sending(transport=interposed(after=cut)):
+    async with notifier.sending(transport=interposed(after=lambda: cut_connections(notifier))):
         await notifier.tell(stock_alert(7))
         await notifier.until_states("sent")
     (row,) = await notifier.rows("SELECT attempts, duplicate_possible FROM delivery")
@@ -182,6 +173,42 @@ class CommitAnswerLost:
                 self.lost = bool(await connection.scalar(text("SELECT count(*) FROM attempt")))
             if self.lost:
                 raise ConnectionResetError
+
+
+async def test_wake_ups_come_again_after_the_database_was_away(notifier: Notifier) -> None:
+    await notifier.bot()
+    async with notifier.sending():
+        await notifier.tell(stock_alert(1))
+        await notifier.until_states("sent")
+        before = await listeners(notifier)
+        await cut_connections(notifier)
+
+        async def listens_anew() -> bool:
+            return bool(await listeners(notifier) - before)
+
+        await until(listens_anew)
+        await notifier.tell(stock_alert(2))
+        await notifier.until_states("sent", "sent", seconds=3)  # its own poll comes every ten
+
+
+async def listeners(notifier: Notifier) -> set[int]:
+    """Return the server processes whose last statement was LISTEN."""
+    rows = await notifier.rows(
+        """SELECT pid FROM pg_stat_activity
+           WHERE datname = current_database() AND query LIKE 'LISTEN%'"""
+    )
+    return {row["pid"] for row in rows}
+
+
+async def cut_connections(notifier: Notifier) -> None:
+    """End every connection of the notifier, as a restart of the server does."""
+    administrator = await asyncpg.connect(notifier.database.administrator_url)
+    await administrator.execute(
+        """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+           WHERE usename = 'notifier' AND datname = $1""",
+        notifier.database.name,
+    )
+    await administrator.close()
 
 
 async def test_an_attempt_recorded_but_not_made_is_taken_back_and_not_in_doubt(

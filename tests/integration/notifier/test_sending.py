@@ -111,6 +111,20 @@ async def test_two_hundred_with_an_errcode_is_not_delivery(notifier: Notifier) -
     )
 
 
+async def test_a_repeat_is_the_very_bytes_of_the_first_attempt(notifier: Notifier) -> None:
+    clock = ManualClock(WallClock().now())
+    await notifier.bot()
+    notifier.wecom.order(Fault.STATUS_500)
+    async with notifier.sending(clock=clock):
+        await notifier.tell(stock_alert(1))
+        await notifier.until_states("failed")
+        await notifier.bot(language="en")
+        clock.advance(timedelta(seconds=5))
+        await notifier.tell(stock_alert(2))
+        await notifier.until_states("sent", "sent")
+    assert ["断货" in each.content for each in notifier.wecom.of(KEY)] == [True, False]
+
+
 async def test_a_permanent_refusal_is_dead_at_once_and_told_elsewhere(notifier: Notifier) -> None:
     await notifier.bot(key="no-such-bot-1")
     await notifier.bot("spare", OTHER_KEY)

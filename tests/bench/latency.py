@@ -1,0 +1,223 @@
+"""`make bench-latency`: from a sale's intended instant to its commit, its alert, its notice.
+
+The whole stack runs; a separate process posts one request every 10 ms. All instants are read
+afterwards from what the run has left behind, so measuring disturbs nothing:
+
+- committed: the broker's time of the level message that contains the sale. The ledger publishes
+  after its commit, so this is a little more than the commit.
+- alert: the broker's time of the alert's message, which the relay publishes after its commit.
+- request: when the stand-in WeCom had received the notice.
+"""
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import uvloop
+
+from deploy.local.instance import REPOSITORY, Instance
+from deploy.local.ownership import owned
+from deploy.local.processes import ROLES, Process
+from deploy.local.replays.lowtide import Lowtide
+from deploy.local.stack import LocalStack
+from shared.events.stock_alerts import TOPIC as STOCK_ALERTS
+from shared.events.stock_levels import TOPIC as STOCK_LEVELS
+from shared.http.auth import Scope
+from shared.kafka.messages import Record
+from shared.kafka.tail import TailReader
+from shared.testing.waiting import until
+from tests.bench.latencies import (
+    Missed,
+    Run,
+    achieved,
+    of_probes,
+    opened,
+    percentile_ms,
+    single,
+    until_committed,
+)
+from tests.bench.load import Order
+from tests.bench.meter import Meter, shares
+from tests.bench.plan import Plan
+from tests.bench.preparing import set_up, settled
+from tests.bench.report import Values, last_line, tell
+
+RATES = (500, 2_000)
+WARM_UP_S, MEASURED_S = 20, 60
+SHORT_WARM_UP_S, SHORT_MEASURED_S = 2, 4
+ACHIEVED_SHARE = 0.99
+_LEAD_S = 12.0
+"""Between the order and the first request: the load process makes all bodies meanwhile."""
+
+_NOTICES_LIMIT_S = 60.0
+GROUPS = Process(name="groups", module="tests.bench.groups", arguments=(), port=8190)
+"""The chat groups, started after everything else."""
+
+
+async def measure(rate: int, warm_up_s: int, measured_s: int) -> tuple[Values, Values]:
+    """Return the figures and ratios of one rate; raises Missed when the run does not count."""
+    plan = Plan(rate, warm_up_s + measured_s, seed=rate)
+    async with _fresh_stack() as stack:
+        groups = f"http://127.0.0.1:{stack.surroundings.ports[GROUPS.name]}"
+        token = stack.token(*Scope)
+        urls = {name: stack.url(name) for name in ("ingest", "ledger", "alerting", "notifier")}
+        async with Lowtide(urls, token) as lowtide:
+            await set_up(lowtide, plan, groups)
+            await settled(lowtide)
+            tell(f"{rate} events/s: {warm_up_s} s of warm-up, then {measured_s} s")
+            run = Run(plan, warm_up_s, time.time() + _LEAD_S)
+            answers = await _load(stack, run, token)
+            notices = await _notices(groups, len(plan.probes))
+            await settled(lowtide)
+            merged = await _merged(lowtide)
+        levels = await _records(stack, STOCK_LEVELS)
+        alerts = await _records(stack, STOCK_ALERTS)
+    share = achieved(run, answers)
+    tell(f"  taken at {share * rate:,.1f} events/s, {share:.2%} of {rate}; {merged} notices merged")
+    if share < ACHIEVED_SHARE or merged:
+        raise Missed(f"{share:.2%} of the intended rate, {merged} notices merged")
+    committed = until_committed(run, levels)
+    recorded = of_probes(run, opened(alerts), "alert")
+    requested = of_probes(run, notices, "notice")
+    figures = {
+        f"commit_p50_ms_{rate}": percentile_ms(committed, 0.50),
+        f"commit_p99_ms_{rate}": percentile_ms(committed, 0.99),
+        f"commit_max_ms_{rate}": max(committed) * 1000,
+        f"alert_p50_ms_{rate}": percentile_ms(recorded, 0.50),
+        f"alert_p99_ms_{rate}": percentile_ms(recorded, 0.99),
+        f"request_p50_ms_{rate}": percentile_ms(requested, 0.50),
+        f"request_p99_ms_{rate}": percentile_ms(requested, 0.99),
+        f"request_max_ms_{rate}": max(requested) * 1000,
+        f"achieved_events_per_s_{rate}": share * rate,
+        f"events_{rate}": float(len(committed)),
+        f"notices_{rate}": float(len(requested)),
+    }
+    tell("  " + ", ".join(f"{name} {value:,.1f}" for name, value in figures.items()))
+    return figures, {f"achieved_share_{rate}": share}
+
+
+@asynccontextmanager
+async def _fresh_stack() -> AsyncIterator[LocalStack]:
+    stack = LocalStack("bench", processes=ROLES, afterwards=[GROUPS])
+    try:
+        _delete(stack.instance)  # what a run that was killed has left
+        async with stack:
+            yield stack
+    finally:
+        _delete(stack.instance)
+
+
+def _delete(instance: Instance) -> None:
+    with owned(instance):
+        instance.delete()
+
+
+async def _load(stack: LocalStack, run: Run, token: str) -> list[tuple[float, int]]:
+    address = urlsplit(stack.url("ingest"))
+    report = Path(stack.instance.folder / "load.json")
+    order = Order(
+        host=address.hostname or "",
+        port=address.port or 0,
+        token=token,
+        start=run.start,
+        events_per_s=run.plan.events_per_s,
+        seconds=run.plan.seconds,
+        seed=run.plan.seed,
+        report=report,
+    )
+    names = ["kafka", "postgres", *(role.name for role in ROLES), GROUPS.name]
+    children = {name: stack.supervisor.child(name).pid for name in names}
+    meter = Meter({name: pid for name, pid in children.items() if pid is not None})
+    posting = asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "tests.bench.load"],
+        cwd=REPOSITORY,
+        input=order.model_dump_json().encode(),
+        check=True,
+    )
+    async with asyncio.TaskGroup() as group:
+        posted = group.create_task(posting)
+        await asyncio.sleep(run.start + run.warm_up_s - time.time())
+        before, began = meter.read(), time.time()
+        await posted
+    changes = (run.plan.seconds - run.warm_up_s) * run.plan.events_per_s
+    tell("  " + shares(before, meter.read(), time.time() - began, changes))
+    return _answers(report)
+
+
+def _answers(report: Path) -> list[tuple[float, int]]:
+    answers = json.loads(report.read_text(encoding="utf-8"))
+    return [(float(answered_at), int(status)) for answered_at, status in answers]
+
+
+async def _notices(groups: str, expected: int) -> dict[str, float]:
+    """Return when each probe's notice arrived, by SKU, once all are there."""
+    async with httpx.AsyncClient(base_url=groups, trust_env=False) as client:
+
+        async def all_there() -> bool:
+            told.update((await client.get("/notices")).json())
+            return len(told["accepted"]) >= expected
+
+        told: dict[str, Any] = {}
+        await until(all_there, seconds=_NOTICES_LIMIT_S)
+    if told["refused"] or len(told["accepted"]) > expected:
+        raise Missed(f"{len(told['accepted'])} of {expected} notices, {told['refused']} refused")
+    return single(told["accepted"])
+
+
+async def _records(stack: LocalStack, topic: str) -> list[Record]:
+    reader = TailReader(stack.servers.bootstrap, "", [topic], start="beginning")
+    found: list[Record] = []
+    async for some in reader.records():
+        found += some
+        if reader.caught_up.is_set():
+            break
+    return found
+
+
+async def _merged(lowtide: Lowtide) -> int:
+    by_state = (await lowtide.get("notifier", "/v1/deliveries/summary"))["by_state"]
+    return int(by_state.get("merged", 0))
+
+
+async def bench(rates: Sequence[int], repetitions: int, warm_up_s: int, measured_s: int) -> str:
+    """Return the last line."""
+    figures: list[Values] = []
+    ratios: list[Values] = []
+    for number in range(1, repetitions + 1):
+        tell(f"repetition {number} of {repetitions}")
+        figures.append({})
+        ratios.append({})
+        for rate in rates:
+            some, shares_ = await measure(rate, warm_up_s, measured_s)
+            figures[-1] |= some
+            ratios[-1] |= shares_
+    return last_line("latency", figures, ratios)
+
+
+def main() -> None:
+    """Run the benchmark; exit code 1 when a run does not count."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.latency", description=__doc__)
+    parser.add_argument("--rates", type=int, nargs="+", default=RATES)
+    parser.add_argument("--repetitions", type=int, default=1)
+    parser.add_argument("--short", action="store_true", help="a few seconds: does it work at all")
+    given = parser.parse_args()
+    warm_up_s = SHORT_WARM_UP_S if given.short else WARM_UP_S
+    measured_s = SHORT_MEASURED_S if given.short else MEASURED_S
+    try:
+        print(uvloop.run(bench(given.rates, given.repetitions, warm_up_s, measured_s)))
+    except Missed as missed:
+        sys.exit(f"This run does not count: {missed}")
+
+
+if __name__ == "__main__":
+    main()

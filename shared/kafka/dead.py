@@ -14,6 +14,9 @@ WINDOW = 10_000
 a producer (or of ourselves) must halt the flow, not empty the topic into the dead letters."""
 
 _TEXT_BYTES = 64 * 1024
+_KEY_BYTES = 1_024
+_HEADER_BYTES = 8 * 1024
+"""A letter always fits a message: 64 KiB become six times as many where each is an escape."""
 
 
 def within_window(offsets: Sequence[int], next_offset: int) -> list[int]:
@@ -44,7 +47,7 @@ def dead_letter(
         offset=record.offset,
         reason=reason,
         detail=detail[:2_000],
-        key=None if record.key is None else record.key[:1_024].decode(errors="replace"),
+        key=None if record.key is None else record.key[:_KEY_BYTES].decode(errors="replace"),
         value=None if record.value is None else value,
         value_base64=exact,
         truncated=len(raw) > _TEXT_BYTES,
@@ -52,5 +55,19 @@ def dead_letter(
         consumer=consumer,
         recorded_at=clock.now(),
     )
-    partition = record.partition % DEAD_PARTITIONS
-    return Message(partition, record.key, letter.encode(), tuple(record.headers))
+    return Message(
+        record.partition % DEAD_PARTITIONS,
+        None if record.key is None else record.key[:_KEY_BYTES],
+        letter.encode(),
+        _small(record.headers),
+    )
+
+
+def _small(headers: Sequence[tuple[str, bytes]]) -> tuple[tuple[str, bytes], ...]:
+    """Return the headers that fit, in order; those of ours are small."""
+    kept, room = [], _HEADER_BYTES
+    for name, value in headers:
+        room -= len(name) + len(value or b"")
+        if room >= 0:
+            kept.append((name, value))
+    return tuple(kept)

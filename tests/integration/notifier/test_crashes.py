@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import cast
 
@@ -16,6 +16,8 @@ from services.notifier.destinations.transport import Transport, transport_of
 from services.notifier.domain.deliveries import Recipients
 from services.notifier.domain.destinations import Destination
 from services.notifier.domain.outcomes import Outcome, Verdict
+from services.notifier.store.wakeups import listen, wake_senders
+from shared.database.engine import create_engine
 from tests.factories.stock_alerts import stock_alert
 from tests.integration.notifier.service import KEY, Notifier, until
 
@@ -191,6 +193,31 @@ async def test_wake_ups_come_again_after_the_database_was_away(notifier: Notifie
         await notifier.until_states("sent", "sent", seconds=3)  # its own poll comes every ten
 
 
+async def test_a_listener_alone_finds_back_without_others_mending_the_pool(
+    notifier: Notifier,
+) -> None:
+    heard: list[Collection[str] | None] = []
+    engine = create_engine(notifier.settings.database_url.get_secret_value())
+
+    async def connected(times: int) -> bool:
+        return heard.count(None) >= times
+
+    async with asyncio.TaskGroup() as group:
+        listening = group.create_task(listen(engine, heard.append))
+        await until(lambda: connected(1))
+        await cut_connections(notifier)
+        await until(lambda: connected(2), 5)
+        async with notifier.engine.begin() as connection:
+            await wake_senders(connection, ["buyers"])
+
+        async def woken() -> bool:
+            return ["buyers"] in heard
+
+        await until(woken, 5)
+        listening.cancel()
+    await engine.dispose()
+
+
 async def listeners(notifier: Notifier) -> set[int]:
     """Return the server processes whose last statement was LISTEN."""
     rows = await notifier.rows(
@@ -202,6 +229,7 @@ async def listeners(notifier: Notifier) -> set[int]:
 
 async def cut_connections(notifier: Notifier) -> None:
     """End every connection of the notifier, as a restart of the server does."""
+    await notifier.engine.dispose()  # the test's own
     administrator = await asyncpg.connect(notifier.database.administrator_url)
     await administrator.execute(
         """SELECT pg_terminate_backend(pid) FROM pg_stat_activity

@@ -43,6 +43,9 @@ STALL_SECONDS = 30.0
 silent (seen after broker restarts); the process ends and is started anew."""
 
 RELEASE_SECONDS = 20.0
+GIVE_UP_SECONDS = 5.0
+"""As long as one delivery may take: a broker that is away must not keep a process from ending."""
+
 _SESSION_MS = 10_000
 _REBALANCE_MS = 60_000
 
@@ -104,6 +107,7 @@ class PartitionConsumer:
         self._offsets: dict[int, int] = {}
         self._lag: int | None = None
         self._unverified: dict[int, Position] = {}
+        self._shrunk: set[int] = set()
 
     async def check(self) -> str | None:
         """Return why this consumer is not at work, or None; for readiness."""
@@ -145,6 +149,9 @@ class PartitionConsumer:
                 await stop.wait()
                 for task in tasks:
                     task.cancel()
+                await asyncio.wait(tasks)
+                for worker in self._workers:
+                    await worker.give_up(GIVE_UP_SECONDS)
         except* LowtideError as errors:
             raise errors.exceptions[0] from None
         finally:
@@ -229,12 +236,14 @@ class PartitionConsumer:
         claimed = await worker.claim(
             group, [(partition, beginnings[tps[partition]]) for partition in wanted], count
         )
+        if any(position.next_offset > ends[tps[position.partition]] for position in claimed):
+            # The owner before may have gone on while this claim waited for it.
+            _, ends = await self._bounds(list(tps.values()))
         for position in claimed:
             tp = tps[position.partition]
             if position.next_offset > ends[tp]:
-                raise Stopped(
-                    f"{self._name} partition {tp.partition} ends at {ends[tp]} but was read up to "
-                    f"{position.next_offset}: the topic was made anew"
+                raise self._made_anew(
+                    tp.partition, f"it ends at {ends[tp]} but was read up to {position.next_offset}"
                 )
             self._offsets[tp.partition] = position.next_offset
             start = position.next_offset
@@ -300,30 +309,31 @@ class PartitionConsumer:
         return drained
 
     def _verified(self, partition: int, records: list[Record]) -> list[Record]:
-        """Drop what came before the seek; stop when the log is not the one we were reading."""
+        """Leave out the record that was read already; stop when the log is another one."""
         expected = self._offsets.get(partition)
         if expected is None or not records:
             return []
-        known = self._unverified.get(partition)
-        if known is not None:
-            for record in records:
-                if record.offset == known.next_offset - 1:
-                    if record_hash(record) != known.record_hash:
-                        raise Stopped(
-                            f"{self._name} partition {partition}: the record at {record.offset} "
-                            "is not the one that was read: the topic was made anew"
-                        )
-                    del self._unverified[partition]
-                    break
-        fresh = records
-        if records[0].offset < expected:
-            fresh = [record for record in records if record.offset >= expected]
-        if fresh and self._contiguous and fresh[0].offset > expected:
+        known = self._unverified.pop(partition, None)
+        if records[0].offset < (expected if known is None else expected - 1):
+            # The client goes back by itself only when the broker no longer has where it was.
+            raise self._made_anew(
+                partition, f"it starts again at {records[0].offset} but was read up to {expected}"
+            )
+        if known is not None and records[0].offset == known.next_offset - 1:
+            if record_hash(records[0]) != known.record_hash:
+                raise self._made_anew(
+                    partition, f"the record at {records[0].offset} is not the one that was read"
+                )
+            records = records[1:]
+        if records and self._contiguous and records[0].offset > expected:
             raise Stopped(
                 f"{self._name} partition {partition}: records {expected} to "
-                f"{fresh[0].offset - 1} are gone"
+                f"{records[0].offset - 1} are gone"
             )
-        return fresh
+        return records
+
+    def _made_anew(self, partition: int, how: str) -> Stopped:
+        return Stopped(f"{self._name} partition {partition}: {how}: the topic was made anew")
 
     async def _watch(self) -> None:
         while True:
@@ -343,7 +353,13 @@ class PartitionConsumer:
             self._ignored_since = None
             lag = {tp.partition: end - offsets.get(tp.partition, 0) for tp, end in ends.items()}
             for partition, records in lag.items():
+                # Looked at twice: a broker that has just started may say less for a moment.
+                if records < 0 and partition in self._shrunk:
+                    raise self._made_anew(
+                        partition, f"it ends {-records} records before where it was read up to"
+                    )
                 LAG_RECORDS.labels(self._topic, str(partition)).set(records)
+            self._shrunk = {partition for partition, records in lag.items() if records < 0}
             self._lag = sum(lag.values())
             waiting = any(worker.trouble is not None for worker in self._workers)
             if self._lag == 0 or waiting:

@@ -66,7 +66,7 @@ class _Burial:
     """What a batch's dead letters did to the limit."""
 
     malformed: dict[int, tuple[int, ...]]
-    halted: int | None
+    halted: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,11 +210,11 @@ class Worker:
             DEAD_LETTERS_TOTAL.labels(self._topic, dead.reason.value).inc()
         for partition, malformed in burial.malformed.items():
             self.owned[partition].malformed = malformed
-        if burial.halted is not None:
+        if burial.halted:
             await self.settle()
             raise Stopped(
-                f"{self._topic} partition {burial.halted} is halted: {_TOO_MANY}. Mend what writes "
-                f"them, then run: python -m services.{self._service} resume"
+                f"{self._topic} partitions {burial.halted} are halted: {_TOO_MANY}. Mend what "
+                f"writes them, then run: python -m services.{self._service} resume"
             )
 
     async def turn(self, timed: Timed, drained: Mapping[int, datetime]) -> None:
@@ -246,6 +246,13 @@ class Worker:
         if self._publication is not None:
             await self._publication
             self._publication = None
+
+    async def give_up(self, seconds: float) -> None:
+        """Wait for a publication under way, but not longer: the next claim finds what is left."""
+        if self._publication is not None:
+            _, pending = await asyncio.wait([self._publication], timeout=seconds)
+            for publication in pending:
+                publication.cancel()
 
     async def note_published(self) -> None:
         """Store how far publishing has come, when no batch has done so on its way."""
@@ -343,7 +350,7 @@ class Worker:
         for dead in batch.dead_letters:
             if dead.reason.malformed:
                 malformed.setdefault(dead.record.partition, []).append(dead.record.offset)
-        burial = _Burial({}, None)
+        burial = _Burial({}, [])
         last = {step.partition: step.last.offset for step in _steps(batch.records)}
         for partition, offsets in malformed.items():
             counted = list(self.owned[partition].malformed)
@@ -352,7 +359,7 @@ class Worker:
                 if len(counted) > LIMIT:
                     if offset < last[partition]:
                         raise _LimitReached(partition, offset)
-                    burial.halted = partition
+                    burial.halted.append(partition)
             burial.malformed[partition] = tuple(counted)
             await positions.set_malformed(connection, self._topic, partition, counted)
         letters = [
@@ -368,9 +375,9 @@ class Worker:
             for dead in batch.dead_letters
         ]
         await self._producer.send(dead_topic(self._topic), letters)
-        if burial.halted is not None:
-            epoch = self.owned[burial.halted].epoch
-            await positions.stop(connection, self._topic, burial.halted, epoch, _TOO_MANY)
+        for partition in burial.halted:
+            epoch = self.owned[partition].epoch
+            await positions.stop(connection, self._topic, partition, epoch, _TOO_MANY)
         return burial
 
     def _publish(

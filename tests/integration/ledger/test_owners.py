@@ -14,10 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
 
 from services.ledger.pipeline import StockChanges
-from shared.errors import Fenced
+from shared.errors import Fenced, Unavailable
 from shared.events.stock_changes import TOPIC
 from shared.events.stock_levels import TOPIC as LEVELS
 from shared.events.stock_levels import StockLevel
+from shared.kafka import consumer as consumer_module
 from shared.kafka import worker
 from shared.kafka.consumer import PartitionConsumer
 from shared.kafka.handler import Batch
@@ -355,3 +356,33 @@ async def test_a_deadlock_is_repeated(ledger: Ledger) -> None:
     assert len(deadlocks) == 1
     assert await ledger.tallies() == {"movements": 2}
     assert await ledger.on_hand() == 7
+
+
+class Cut(Producer):
+    """Reaches the broker for everything but levels."""
+
+    tried = 0
+
+    @override
+    async def send(self, topic: str, messages: Sequence[Message]) -> None:
+        if topic == LEVELS:
+            self.tried += 1
+            raise Unavailable("the broker")
+        await super().send(topic, messages)
+
+
+async def test_a_ledger_that_is_told_to_stop_does_not_wait_for_the_broker(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer_module, "GIVE_UP_SECONDS", 0.1)
+    await ledger.publish(change(id="receipt", type="receipt", quantity=10))
+    async with Cut(ledger.settings.kafka, ledger.settings.topic_prefix) as producer:
+
+        async def tried() -> bool:
+            return producer.tried > 1
+
+        async with asyncio.timeout(30), ledger.consuming(producer=producer):
+            await until(tried)
+    assert await ledger.published() == []
+    async with ledger.consuming():
+        await ledger.until_published(version=1)

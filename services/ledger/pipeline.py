@@ -67,6 +67,7 @@ class _Staged:
     places: dict[int, _Place] = field(default_factory=dict)
     anchors: dict[int, Anchor] = field(default_factory=dict)
     identities: list[bytes] = field(default_factory=list)
+    periods: Periods | None = None
 
 
 class StockChanges(Handler):
@@ -103,8 +104,8 @@ class StockChanges(Handler):
     async def handle(self, connection: AsyncConnection, batch: Batch) -> Sequence[Outgoing]:
         database = await self._driver(connection)
         recorded_at = self._clock.now()
-        periods = await self._periods_at(connection, recorded_at)
         staged = self._staged = _Staged()
+        periods = staged.periods = await self._periods_at(connection, recorded_at)
 
         incoming = stock_changes.read(batch)
         places = await self._located(database, batch, incoming)
@@ -131,6 +132,7 @@ class StockChanges(Handler):
         for level, anchor in staged.anchors.items():
             self._by_id[level].anchor = anchor
         self._recent.add(staged.identities)
+        self._periods = staged.periods
 
     @override
     def release(self, partitions: Collection[int]) -> None:
@@ -146,8 +148,9 @@ class StockChanges(Handler):
         return found
 
     async def _periods_at(self, connection: AsyncConnection, now: datetime) -> Periods:
+        # Not remembered yet: partitions made now are gone again when the transaction is.
         if self._periods is None or self._periods.day != now.date():
-            self._periods = await ensure_periods(connection, now)
+            return await ensure_periods(connection, now)
         return self._periods
 
     async def _located(

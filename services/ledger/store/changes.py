@@ -100,7 +100,9 @@ async def add_identities(
     batch with one in it pays for finding out which.
     """
     known: dict[bytes, Known] = {}
-    if periods.older_identities:
+    if periods.newer_identities:
+        known = await known_identities(driver, changes)
+    elif periods.older_identities:
         known = await known_identities(driver, changes, before=periods.identity_starts)
     while True:
         rows = [

@@ -25,6 +25,8 @@ class Periods:
     identity: str
     identity_starts: datetime
     older_identities: bool
+    newer_identities: bool
+    """Whether the clock was further ahead once: it has been set back over a period's end."""
 
 
 def identity_start(day: date) -> date:
@@ -48,6 +50,7 @@ async def ensure_periods(connection: AsyncConnection, now: datetime) -> Periods:
         for day in (start, start + timedelta(days=IDENTITY_DAYS))
     ]
     present = await _present(connection)
+    identities = {name for name in present if name.startswith("identity_")}
     if any(name not in present for _, name, _, _ in wanted):
         await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         present = await _present(connection)
@@ -55,6 +58,7 @@ async def ensure_periods(connection: AsyncConnection, now: datetime) -> Periods:
             if name not in present:
                 await _create(connection, table, name, first, end)
     current = _day("identity", start)
+    following = _day("identity", start + timedelta(days=IDENTITY_DAYS))
     oldest = _day("identity", today - timedelta(days=IDENTITY_KEPT_DAYS + IDENTITY_DAYS))
     return Periods(
         day=today,
@@ -62,9 +66,8 @@ async def ensure_periods(connection: AsyncConnection, now: datetime) -> Periods:
         repeat=_day("repeat", today),
         identity=current,
         identity_starts=datetime(start.year, start.month, start.day, tzinfo=UTC),
-        older_identities=any(
-            name.startswith("identity_") and oldest < name < current for name in present
-        ),
+        older_identities=any(oldest < name < current for name in identities),
+        newer_identities=any(name > following for name in identities),
     )
 
 

@@ -30,8 +30,8 @@ async def test_secrets_go_in_and_never_come_out(
     async with notifier.sending():
         await notifier.tell(stock_alert(7))
         await notifier.until_states("sent", destination="buyers", kind="first")
-        await notifier.until_states("dead", destination="wrong")
-        await notifier.until_states("failed", destination="post")
+        await notifier.until_states("dead", destination="wrong", kind="first")
+        await notifier.until_states("failed", destination="post", kind="first")
     paths = [
         "/v1/destinations",
         "/v1/destinations/buyers",

@@ -87,6 +87,7 @@ class _Order:
     key: str | None
     times: int
     errcode: int
+    after: int
 
 
 class _Refused(Exception):  # noqa: N818 - never leaves this module
@@ -120,10 +121,16 @@ class FakeWecom:
         self._orders: list[_Order] = []
 
     def order(
-        self, fault: Fault, *, key: str | None = None, times: int = 1, errcode: int = -1
+        self,
+        fault: Fault,
+        *,
+        key: str | None = None,
+        times: int = 1,
+        errcode: int = -1,
+        after: int = 0,
     ) -> None:
-        """Misbehave with the next `times` requests (of one key, or of any)."""
-        self._orders.append(_Order(fault, key, times, errcode))
+        """Misbehave with the next `times` requests (of one key, or of any), `after` good ones."""
+        self._orders.append(_Order(fault, key, times, errcode, after))
 
     def relent(self) -> None:
         """Forget all orders."""
@@ -167,6 +174,9 @@ class FakeWecom:
     def _next_order(self, key: str) -> _Order | None:
         for order in self._orders:
             if order.key in {None, key}:
+                if order.after > 0:
+                    order.after -= 1
+                    continue
                 order.times -= 1
                 if order.times == 0:
                     self._orders.remove(order)

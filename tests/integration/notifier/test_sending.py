@@ -214,17 +214,12 @@ async def test_a_digest_with_a_first_notice_is_repeated_after_a_lost_answer(
 ) -> None:
     await notifier.bot()
     await notifier.tell(*(stock_alert(number) for number in range(1, 31)))
+    notifier.wecom.order(Fault.LOSE_ANSWER, after=16)
     async with notifier.sending():
-        await until(lambda: _arrived(notifier, 16))
-        notifier.wecom.order(Fault.LOSE_ANSWER)
         await notifier.until_settled()
     first, again = notifier.wecom.of(KEY)[16:]
     assert "可能重复" not in first.content
     assert again.content.startswith('**<font color="warning">【可能重复】汇总 14 条')
-
-
-async def _arrived(notifier: Notifier, messages: int) -> bool:
-    return len(notifier.wecom.of(KEY)) >= messages
 
 
 async def test_a_digest_of_changes_alone_is_not_repeated(notifier: Notifier) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from http import HTTPStatus
 from typing import Annotated, Generic, TypeVar
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel
 from shared.http.problems import Problem
 
 MAX_LIMIT = 500
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 Item = TypeVar("Item")
 
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Items a page at the most")]
@@ -34,12 +36,12 @@ def decode_cursor(cursor: str, *kinds: type) -> tuple[str | int, ...]:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         position = json.loads(base64.urlsafe_b64decode(padded.encode()))
-    except ValueError:
+    except (ValueError, RecursionError):
         position = None
     if (
         not isinstance(position, list)
         or len(position) != len(kinds)
-        or not all(isinstance(part, kind) for part, kind in zip(position, kinds, strict=True))
+        or not all(map(_fits, position, kinds))
     ):
         raise Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -47,3 +49,10 @@ def decode_cursor(cursor: str, *kinds: type) -> tuple[str | int, ...]:
             "The cursor is not one of ours; start again without it.",
         )
     return tuple(position)
+
+
+def _fits(part: object, kind: type) -> bool:
+    """Return whether a part is of its kind and something that a database can hold."""
+    if isinstance(part, str):
+        return kind is str and not _UNSTORABLE.search(part)
+    return kind is int and type(part) is int and -(2**63) <= part < 2**63

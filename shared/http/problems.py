@@ -13,6 +13,8 @@ from shared.errors import Unavailable
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:lowtide:problem:"
+_CODES = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_large"}
+"""Where a status has a code of its own; its phrase differs between versions of Python."""
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457's word
@@ -112,7 +114,7 @@ def install(app: FastAPI) -> None:
         status = HTTPStatus(error.status_code)
         problem = Problem(
             status,
-            status.phrase.lower().replace(" ", "_"),
+            _CODES.get(status, status.phrase.lower().replace(" ", "_")),
             str(error.detail),
             headers=error.headers,
         )

@@ -4,7 +4,7 @@ import re
 import secrets
 
 HEADER = "traceparent"
-_FORM = re.compile(r"^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
+_FORM = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def continued(traceparent: str | None) -> str:
@@ -13,7 +13,7 @@ def continued(traceparent: str | None) -> str:
     A missing or malformed context starts a new trace, as the W3C recommendation asks.
     """
     span = secrets.token_hex(8)
-    if traceparent is None or not _FORM.match(traceparent):
+    if traceparent is None or not _FORM.fullmatch(traceparent):
         return f"00-{secrets.token_hex(16)}-{span}-01"
     version, trace, _, flags = traceparent.split("-")
     return f"{version}-{trace}-{span}-{flags}"

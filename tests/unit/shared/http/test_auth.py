@@ -1,0 +1,197 @@
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from pathlib import Path
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from shared.clock import ManualClock, WallClock
+from shared.errors import Unavailable
+from shared.http.auth import AUDIENCE, Caller, Keys, Scope, Verifier
+from shared.http.problems import Problem
+from shared.http.tokens import KEY_ID, ensure_keys, mint
+
+HOUR = timedelta(hours=1)
+NOW = WallClock().now()
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    ensure_keys(tmp_path / "key.pem", tmp_path / "jwks.json")
+    return tmp_path / "key.pem"
+
+
+@pytest.fixture
+def verifier(key: Path) -> Verifier:
+    return Verifier(Keys(file=key.parent / "jwks.json"), WallClock())
+
+
+def token(key: Path, *, now: datetime = NOW, lifetime: timedelta = HOUR, **fields: object) -> str:
+    channel = fields.get("channel")
+    return mint(
+        key,
+        subject="shop",
+        scopes=[Scope.STOCK_READ, Scope.EVENTS_WRITE],
+        now=now,
+        lifetime=lifetime,
+        channel=None if channel is None else str(channel),
+    )
+
+
+def signed(key: Path, **claims: object) -> str:
+    private = ensure_private(key)
+    given: dict[str, object] = {"sub": "shop", "aud": AUDIENCE, "exp": NOW + HOUR, "scope": ""}
+    kept = {name: value for name, value in (given | claims).items() if value is not None}
+    return jwt.encode(kept, private, algorithm="EdDSA", headers={"kid": KEY_ID})
+
+
+def ensure_private(key: Path) -> str:
+    return key.read_text(encoding="ascii")
+
+
+async def test_a_good_token_says_who_calls_and_what_they_may(key: Path, verifier: Verifier) -> None:
+    caller = await verifier.caller(token(key, channel="web"))
+    assert (caller.subject, caller.channel) == ("shop", "web")
+    assert caller.may(Scope.STOCK_READ)
+    assert not caller.may(Scope.CONFIG_WRITE)
+
+
+def test_admin_may_everything() -> None:
+    admin = Caller("root", frozenset({"admin"}), expires_at=0)
+    assert all(admin.may(scope) for scope in Scope)
+
+
+async def refused(verifier: Verifier, given: str) -> Problem:
+    with pytest.raises(Problem) as caught:
+        await verifier.caller(given)
+    assert caught.value.status is HTTPStatus.UNAUTHORIZED
+    assert caught.value.headers == {"WWW-Authenticate": "Bearer"}
+    return caught.value
+
+
+async def test_an_expired_token_is_refused_and_says_so(key: Path, verifier: Verifier) -> None:
+    problem = await refused(verifier, token(key, now=NOW - 2 * HOUR))
+    assert problem.detail == "The token has expired; get a new one."
+
+
+def _foreign(key: Path) -> str:
+    return jwt.encode(
+        {"sub": "x", "aud": AUDIENCE, "exp": NOW + HOUR},
+        Ed25519PrivateKey.generate(),
+        algorithm="EdDSA",
+        headers={"kid": KEY_ID},
+    )
+
+
+def _public_key_as_secret(key: Path) -> str:
+    (jwk,) = json.loads((key.parent / "jwks.json").read_text(encoding="ascii"))["keys"]
+    public = str(jwk["x"])
+    claims = {"sub": "x", "aud": AUDIENCE, "exp": NOW + HOUR}
+    return jwt.encode(claims, public, algorithm="HS256", headers={"kid": KEY_ID})
+
+
+def _unsigned(key: Path) -> str:
+    claims = {"sub": "x", "aud": AUDIENCE, "exp": NOW + HOUR}
+    return jwt.encode(claims, "", algorithm="none", headers={"kid": KEY_ID})
+
+
+def _unknown_key(key: Path) -> str:
+    return jwt.encode(
+        {"sub": "x", "aud": AUDIENCE, "exp": NOW + HOUR},
+        ensure_private(key),
+        algorithm="EdDSA",
+        headers={"kid": "another"},
+    )
+
+
+def _changed(key: Path) -> str:
+    head, body, signature = token(key).split(".")
+    return ".".join((head, body[:-4] + "AAAA", signature))
+
+
+BAD: dict[str, Callable[[Path], str]] = {
+    "foreign key": _foreign,
+    "the public key as a secret": _public_key_as_secret,
+    "unsigned": _unsigned,
+    "unknown key": _unknown_key,
+    "changed": _changed,
+    "wrong audience": lambda key: signed(key, aud="elsewhere"),
+    "no audience": lambda key: signed(key, aud=None),
+    "no expiry": lambda key: signed(key, exp=None),
+    "no subject": lambda key: signed(key, sub=None),
+    "not yet": lambda key: signed(key, nbf=NOW + HOUR),
+    "no token": lambda _: "",
+    "no token at all": lambda _: "a.b.c",
+    "odd characters": lambda _: "\ud7ff.é.\x00",
+}
+
+
+@pytest.mark.parametrize("make", BAD.values(), ids=BAD)
+async def test_a_bad_token_is_refused(
+    key: Path, verifier: Verifier, make: Callable[[Path], str]
+) -> None:
+    problem = await refused(verifier, make(key))
+    assert problem.code == "unauthorised"
+
+
+async def test_a_verified_token_is_remembered_until_it_expires(key: Path) -> None:
+    clock = ManualClock(NOW)
+    verifier = Verifier(Keys(file=key.parent / "jwks.json"), clock)
+    given = token(key)
+    known = await verifier.caller(given)
+    assert await verifier.caller(given) is known
+    clock.advance(HOUR + timedelta(seconds=1))
+    assert await verifier.caller(given) is not known
+
+
+async def test_the_oldest_of_too_many_tokens_is_forgotten(key: Path, verifier: Verifier) -> None:
+    first = token(key, channel="0")
+    known = await verifier.caller(first)
+    for number in range(4_096):
+        verifier._verified[str(number).encode()] = known
+    await verifier.caller(token(key, channel="1"))
+    assert len(verifier._verified) <= 4_097
+    assert await verifier.caller(first) is not known
+
+
+async def test_keys_are_read_again_for_an_unknown_one_at_most_once_a_minute(key: Path) -> None:
+    file = key.parent / "jwks.json"
+    good = file.read_text(encoding="ascii")
+    file.write_text(json.dumps({"keys": [json.loads(good)["keys"][0] | {"kid": "old"}]}))
+    keys = Keys(file=file)
+    assert await keys.find(KEY_ID, now=0) is None
+    file.write_text(good)
+    assert await keys.find(KEY_ID, now=59) is None
+    found = await keys.find(KEY_ID, now=60)
+    assert found is not None
+    assert found.key_id == KEY_ID
+
+
+async def test_without_any_keys_nothing_is_let_in() -> None:
+    with pytest.raises(Unavailable, match="LOWTIDE_JWKS_FILE"):
+        await Keys().find("any", now=0)
+
+
+async def test_a_key_set_that_cannot_be_fetched_is_unavailable() -> None:
+    keys = Keys(url="http://127.0.0.1:1/jwks.json")
+    with pytest.raises(Unavailable, match="the key set"):
+        await keys.find("any", now=0)
+
+
+def test_the_signing_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
+    file, jwks = tmp_path / "new" / "key.pem", tmp_path / "jwks.json"
+    ensure_keys(file, jwks)
+    made = file.read_bytes()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert "d" not in json.loads(jwks.read_text(encoding="ascii"))["keys"][0]
+    ensure_keys(file, jwks)
+    assert file.read_bytes() == made
+
+
+def test_times_in_a_token_are_in_utc(key: Path) -> None:
+    claims = jwt.decode(token(key), options={"verify_signature": False})
+    expires = datetime.fromtimestamp(claims["exp"], UTC)
+    assert abs(expires - (NOW + HOUR)) <= timedelta(seconds=1)

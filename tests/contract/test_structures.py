@@ -4,7 +4,6 @@ msgspec decodes and encodes on the busiest path there is; the pydantic models sa
 """
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import TypeVar
 
@@ -24,17 +23,7 @@ from shared.events.stock_changes import ChangeType, StockChange
 from shared.events.stock_levels import StockLevel, level_key
 from shared.kafka.handler import Batch
 from tests.factories.poison import BAD, UNDECODABLE, raw
-
-
-@dataclass(frozen=True)
-class FakeRecord:
-    value: bytes | None
-    offset: int = 0
-    topic: str = "stock.changes"
-    partition: int = 0
-    timestamp: int = 0
-    key: bytes | None = None
-    headers: tuple[tuple[str, bytes], ...] = ()
+from tests.factories.records import FakeRecord
 
 
 def read(*values: bytes | None) -> tuple[list[Incoming | None], Batch]:

@@ -12,7 +12,7 @@ from shared.kafka.consumer import PartitionConsumer
 from shared.kafka.messages import Record
 from shared.kafka.worker import record_hash
 from shared.settings import Settings
-from tests.unit.shared.kafka.records import FakeRecord
+from tests.factories.records import FakeRecord
 
 PARTITION = 3
 

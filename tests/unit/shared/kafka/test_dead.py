@@ -7,7 +7,7 @@ from shared.clock import ManualClock
 from shared.events.dead_letters import DeadLetter, DeadReason
 from shared.kafka.dead import LIMIT, WINDOW, dead_letter, within_window
 from shared.kafka.messages import Message
-from tests.unit.shared.kafka.records import FakeRecord
+from tests.factories.records import FakeRecord
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MESSAGE_BYTES = 1_000_000

@@ -1,0 +1,139 @@
+"""Golden samples of every published version: whoever reads a topic today reads all of them.
+
+A sample is never changed once its version was published; a new version gets a folder of its own.
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from services.alerting.inbound import stock_levels as alerting_levels
+from services.alerting.inbound.catalog_items import Catalogue
+from services.console.domain.feed import Feed, of_episode, of_level
+from services.console.inbound import stock_alerts as console_alerts
+from services.console.inbound import stock_levels as console_levels
+from services.ingest.domain.quarantine import Reason
+from services.ingest.inbound.stock_changes_dead import entry_of
+from services.ledger.inbound import stock_changes
+from services.notifier.inbound import stock_alerts as notifier_alerts
+from shared.events.base import Event
+from shared.events.catalog_items import CatalogItem
+from shared.events.dead_letters import DeadLetter
+from shared.events.stock_alerts import StockAlert
+from shared.events.stock_changes import StockChange
+from shared.events.stock_levels import StockLevel, level_key
+from shared.events.topics import TOPICS
+from shared.kafka.handler import Batch
+from tests.factories.records import FakeRecord
+
+SAMPLES = Path(__file__).parent / "samples"
+FILES = sorted(SAMPLES.glob("*/v*/*.json"))
+MODELS: dict[str, type[Event]] = {
+    "stock.changes": StockChange,
+    "stock.levels": StockLevel,
+    "stock.alerts": StockAlert,
+    "catalog.items": CatalogItem,
+    "stock.changes.dead": DeadLetter,
+    "stock.levels.dead": DeadLetter,
+    "stock.alerts.dead": DeadLetter,
+}
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(SAMPLES).with_suffix("").as_posix()
+
+
+def of_topic(topic: str) -> list[Path]:
+    return [path for path in FILES if path.relative_to(SAMPLES).parts[0] == topic]
+
+
+def record(path: Path) -> FakeRecord:
+    # As compact as a writer would send it.
+    value = json.dumps(json.loads(path.read_text(encoding="utf-8")), ensure_ascii=False)
+    return FakeRecord(value.encode(), topic=path.relative_to(SAMPLES).parts[0])
+
+
+def test_every_topic_has_samples_of_every_version() -> None:
+    published = {path.relative_to(SAMPLES).parts[:2] for path in FILES}
+    assert published == {(topic, "v1") for topic in TOPICS}
+    assert set(MODELS) == set(TOPICS)
+
+
+@pytest.mark.parametrize("path", FILES, ids=_name)
+def test_a_sample_is_what_its_message_says_and_comes_back_as_it_was(path: Path) -> None:
+    model = MODELS[path.relative_to(SAMPLES).parts[0]]
+    event = model.model_validate_json(record(path).value or b"")
+    assert model.model_validate_json(event.encode()) == event
+
+
+@pytest.mark.parametrize("path", of_topic("stock.changes"), ids=_name)
+def test_the_ledger_reads_stock_changes(path: Path) -> None:
+    batch = Batch([record(path)])
+    (said,) = stock_changes.read(batch)
+    assert not batch.dead_letters
+    assert said is not None
+    meant = StockChange.model_validate_json(record(path).value or b"")
+    assert {name: getattr(said, name) for name in type(meant).model_fields} == dict(meant)
+
+
+@pytest.mark.parametrize("path", of_topic("stock.levels"), ids=_name)
+def test_alerting_reads_stock_levels(path: Path) -> None:
+    batch = Batch([record(path)])
+    ((_, level),) = alerting_levels.read(batch)
+    assert not batch.dead_letters
+    meant = StockLevel.model_validate_json(record(path).value or b"")
+    assert (level.sku, level.available, level.low_water, level.sold_total) == (
+        meant.sku,
+        meant.available,
+        meant.low_water,
+        meant.sold_total,
+    )
+
+
+@pytest.mark.parametrize("path", of_topic("stock.levels"), ids=_name)
+def test_the_console_reads_stock_levels(path: Path) -> None:
+    meant = StockLevel.model_validate_json(record(path).value or b"")
+    feed = Feed()
+    page = feed.subscribe()
+    page.watch({of_level(meant.sku, meant.warehouse)})
+    keyed = replace(record(path), key=level_key(meant.sku, meant.warehouse))
+    console_levels.take([keyed], feed)
+    assert list(page._pending.values()) == [meant]
+
+
+@pytest.mark.parametrize("path", of_topic("stock.alerts"), ids=_name)
+def test_the_notifier_reads_stock_alerts(path: Path) -> None:
+    batch = Batch([record(path)])
+    (incoming,) = notifier_alerts.read(batch)
+    assert not batch.dead_letters
+    assert incoming.alert == StockAlert.model_validate_json(record(path).value or b"")
+
+
+@pytest.mark.parametrize("path", of_topic("stock.alerts"), ids=_name)
+def test_the_console_reads_stock_alerts(path: Path) -> None:
+    meant = StockAlert.model_validate_json(record(path).value or b"")
+    feed = Feed()
+    page = feed.subscribe()
+    page.watch({of_episode(str(meant.alert_id))})
+    console_alerts.take([record(path)], feed)
+    assert page._refetch
+
+
+@pytest.mark.parametrize("path", of_topic("catalog.items"), ids=_name)
+def test_alerting_reads_catalog_items(path: Path) -> None:
+    catalogue = Catalogue()
+    catalogue.take(record(path))
+    meant = CatalogItem.model_validate_json(record(path).value or b"")
+    assert catalogue._versions == {meant.sku: meant.version}
+
+
+@pytest.mark.parametrize("path", of_topic("stock.changes.dead"), ids=_name)
+def test_ingest_reads_dead_changes(path: Path) -> None:
+    entry = entry_of(record(path))
+    letter = DeadLetter.model_validate_json(record(path).value or b"")
+    assert entry.reason is Reason(letter.reason.value)
+    assert (entry.detail, entry.first_payload) == (letter.detail, letter.first)
+    assert entry.source is not None
+    assert (entry.source.topic, entry.source.offset) == ("stock.changes", letter.offset)

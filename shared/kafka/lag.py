@@ -59,9 +59,9 @@ class LagReader:
             try:
                 async with asyncio.timeout(_TIMEOUT_SECONDS):
                     if self._client is None:
-                        client = AIOKafkaConsumer(bootstrap_servers=self._bootstrap)
-                        await client.start()
-                        self._client = client
+                        # Kept before it has started: one that cannot must be closed as well.
+                        self._client = AIOKafkaConsumer(bootstrap_servers=self._bootstrap)
+                        await self._client.start()
                     ends: dict[TopicPartition, int] = await self._client.end_offsets(self._tps)
                     return ends
             except (KafkaError, OSError, TimeoutError) as error:

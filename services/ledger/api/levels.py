@@ -13,6 +13,7 @@ from services.ledger.store import statement as statements
 from services.ledger.store.books import Books
 from services.ledger.store.changes import Level as StoredLevel
 from services.ledger.store.levels import LevelRow
+from shared.events.base import Code, Instant
 from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import not_found
@@ -74,8 +75,8 @@ class Levels(Page[Level]):
 class LevelQuery(BaseModel):
     """Which levels to return."""
 
-    skus: Annotated[list[str], Field(min_length=1, max_length=500)]
-    warehouses: Annotated[list[str], Field(max_length=500)] | None = None
+    skus: Annotated[list[Code], Field(min_length=1, max_length=500)]
+    warehouses: Annotated[list[Code], Field(max_length=500)] | None = None
 
 
 class Again(BaseModel):
@@ -115,9 +116,11 @@ class Movement(BaseModel):
 @router.get("")
 async def list_levels(  # noqa: D103 - the response's description says it
     ledger: FromBooks,
-    sku: str | None = None,
-    warehouse: str | None = None,
-    q: Annotated[str | None, Query(description="Part of a SKU", max_length=128)] = None,
+    sku: Code | None = None,
+    warehouse: Code | None = None,
+    q: Annotated[
+        str | None, Query(description="Part of a SKU", max_length=128, pattern=r"^[^\x00]*$")
+    ] = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Levels:
@@ -144,7 +147,7 @@ async def query_levels(query: LevelQuery, ledger: FromBooks) -> Levels:
 
 
 @router.get("/{sku}")
-async def levels_of_sku(sku: str, ledger: FromBooks) -> Levels:
+async def levels_of_sku(sku: Code, ledger: FromBooks) -> Levels:
     """Return a SKU's level in every warehouse that has ever had it."""
     rows = await ledger.of_skus([sku], None)
     if not rows:
@@ -155,18 +158,18 @@ async def levels_of_sku(sku: str, ledger: FromBooks) -> Levels:
 
 
 @router.get("/{sku}/{warehouse}")
-async def level(sku: str, warehouse: str, ledger: FromBooks) -> Level:
+async def level(sku: Code, warehouse: Code, ledger: FromBooks) -> Level:
     """Return one level."""
     return Level.of(await _row(ledger, sku, warehouse))
 
 
 @router.get("/{sku}/{warehouse}/statement")
 async def statement(
-    sku: str,
-    warehouse: str,
+    sku: Code,
+    warehouse: Code,
     ledger: FromBooks,
-    start: Annotated[datetime | None, Query(alias="from", description="First instant")] = None,
-    end: Annotated[datetime | None, Query(alias="to", description="First instant after")] = None,
+    start: Annotated[Instant | None, Query(alias="from", description="First instant")] = None,
+    end: Annotated[Instant | None, Query(alias="to", description="First instant after")] = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[Movement]:

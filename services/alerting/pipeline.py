@@ -9,6 +9,7 @@ that is durable. Between batches the worker's turn does what time or a changed r
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 from typing_extensions import override
 
@@ -31,7 +32,11 @@ TURN_SUBJECTS = 2_000
 """Evaluated in one turn at the most: some 20 ms, so messages do not wait for a changed rule."""
 
 
-class StockLevels(Handler, Timed):
+Memory: TypeAlias = tuple[int, Territory]
+"""A partition with what is known there."""
+
+
+class StockLevels(Handler[Memory], Timed):
     """Evaluates one worker's partitions of `stock.levels`."""
 
     def __init__(
@@ -74,9 +79,14 @@ class StockLevels(Handler, Timed):
             self._territories[record.partition].appended_at = _appended_at(record)
 
     @override
-    def release(self, partitions: Collection[int]) -> None:
-        for partition in partitions:
-            self._territories.pop(partition, None)
+    def part_with(self, partitions: Collection[int]) -> Mapping[int, Memory]:
+        return {
+            partition: (partition, self._territories.pop(partition)) for partition in partitions
+        }
+
+    @override
+    def take_up(self, memories: Collection[Memory]) -> None:
+        self._territories.update(memories)
 
     @override
     def due(self, drained: Mapping[int, datetime]) -> bool:

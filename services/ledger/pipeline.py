@@ -8,10 +8,10 @@ stand in time, the newest identities) follows only when the transaction is durab
 
 import json
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from operator import attrgetter
+from itertools import chain
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
@@ -36,14 +36,17 @@ from shared.clock import Clock
 from shared.database.engine import Driver, driver
 from shared.events.dead_letters import DeadReason
 from shared.events.stock_levels import TOPIC as STOCK_LEVELS
-from shared.kafka.handler import Batch, Claim, Handler
+from shared.kafka.handler import Again, Batch, Claim, Handler
 from shared.kafka.messages import Message, Outgoing
 from shared.kafka.partitions import partition_of
 
 FUTURE = timedelta(minutes=5)
 """A change dated further ahead is refused: one count dated 2099 would freeze a level."""
 
-_PARTITION = attrgetter("partition")
+AT_ONCE = 400
+"""Changes at the most that are stored by one statement instead of six: with the machine busy,
+each wait for an answer costs a small batch more than all its rows."""
+
 _TYPES = {name: Type(number) for number, name in NAME_OF.items()}
 
 _Key = tuple[str, str]
@@ -70,7 +73,7 @@ class _Staged:
     periods: Periods | None = None
 
 
-class StockChanges(Handler):
+class StockChanges(Handler[list[_Place]]):
     """Works the batches of one worker's partitions of `stock.changes`."""
 
     def __init__(self, clock: Clock, partitions: int) -> None:
@@ -82,6 +85,8 @@ class StockChanges(Handler):
         self._periods: Periods | None = None
         self._staged = _Staged()
         self._prepared: Driver | None = None
+        self._met_repeat = False
+        """Whether this very batch was tried at once and met a known identity."""
 
     @override
     async def claim(
@@ -110,22 +115,40 @@ class StockChanges(Handler):
         incoming = stock_changes.read(batch)
         places = await self._located(database, batch, incoming)
         changes = _identified(batch, incoming, places)
-        fresh, repeats = await self._sort_out(database, periods, batch, changes, recorded_at)
+        at_once = len(changes) <= AT_ONCE and not self._met_repeat
+        fresh, repeats = await self._sort_out(
+            database, periods, batch, changes, recorded_at, add=not at_once
+        )
         entries, effects = await self._applied(database, fresh)
-        messages: list[Message] = []
-        if entries:
-            await store.add_movements(database, periods, entries, recorded_at)
-            levels = await store.move_levels(database, effects, self._batches(batch, effects))
-            messages = [self._message(level, effects[level.id]) for level in levels]
+        tallies = _tallies(batch, repeats)
+        if entries and at_once:
+            levels = await store.add_at_once(
+                database,
+                periods,
+                entries,
+                effects,
+                batches=self._batches(batch, effects),
+                recorded_at=recorded_at,
+                tallies=tallies,
+            )
+            if levels is None:
+                self._met_repeat = True
+                raise Again
+        else:
+            levels = []
+            if entries:
+                await store.add_movements(database, periods, entries, recorded_at)
+                levels = await store.move_levels(database, effects, self._batches(batch, effects))
+            await store.add_tallies(database, *tallies)
         if repeats:
             await store.add_repeats(database, periods, repeats, recorded_at)
-        await store.add_tallies(database, _tallies(batch, repeats))
         staged.anchors = {level: effect.anchor for level, effect in effects.items()}
         staged.identities = [change.hash for change in fresh]
-        return _outgoing(messages)
+        return _outgoing([self._message(level, effects[level.id]) for level in levels])
 
     @override
     def committed(self, batch: Batch) -> None:
+        self._met_repeat = False
         staged, self._staged = self._staged, _Staged()
         for place in staged.places.values():
             self._places[place.sku, place.warehouse] = self._by_id[place.id] = place
@@ -135,10 +158,19 @@ class StockChanges(Handler):
         self._periods = staged.periods
 
     @override
-    def release(self, partitions: Collection[int]) -> None:
-        gone = [key for key, place in self._places.items() if place.partition in partitions]
-        for key in gone:
-            del self._by_id[self._places.pop(key).id]
+    def part_with(self, partitions: Collection[int]) -> Mapping[int, list[_Place]]:
+        gone: dict[int, list[_Place]] = {}
+        for place in self._by_id.values():
+            if place.partition in partitions:
+                gone.setdefault(place.partition, []).append(place)
+        for place in chain.from_iterable(gone.values()):
+            del self._by_id[place.id], self._places[place.sku, place.warehouse]
+        return gone
+
+    @override
+    def take_up(self, memories: Collection[list[_Place]]) -> None:
+        for place in chain.from_iterable(memories):
+            self._places[place.sku, place.warehouse] = self._by_id[place.id] = place
 
     async def _driver(self, connection: AsyncConnection) -> Driver:
         found = await driver(connection)
@@ -189,10 +221,13 @@ class StockChanges(Handler):
         batch: Batch,
         changes: list[Change],
         recorded_at: datetime,
+        *,
+        add: bool,
     ) -> tuple[list[Change], list[tuple[Change, datetime]]]:
         """Part new changes from repeats; a known identity with other content is refused.
 
-        Identity comes first: a repeat is a repeat, whatever its times say.
+        Identity comes first: a repeat is a repeat, whatever its times say. Unless the identities
+        are to be added here, those of the current period that memory does not know pass for new.
         """
         fresh, again, doubtful = self._sort_by_memory(changes, recorded_at + FUTURE)
         known = await store.known_identities(database, doubtful) if doubtful else {}
@@ -209,11 +244,13 @@ class StockChanges(Handler):
             elif fresh.setdefault(change.hash, change) is not change:
                 again.append(change)
         if fresh:
-            for row in await store.add_identities(
-                database, periods, list(fresh.values()), recorded_at
-            ):
-                known[row.hash] = row
-                again.append(fresh.pop(row.hash))
+            met = await store.earlier_identities(database, periods, list(fresh.values()))
+            again += [fresh.pop(identity) for identity in met]
+            if add:
+                added = list(fresh.values())
+                met |= await store.add_identities(database, periods, added, recorded_at)
+                again += [fresh.pop(identity) for identity in met.keys() & fresh.keys()]
+            known |= met
         repeats = []
         for change in again:
             first = known.get(change.hash) or _known(fresh[change.hash])
@@ -331,18 +368,15 @@ def _known(change: Change) -> Known:
 
 def _tallies(
     batch: Batch, repeats: Sequence[tuple[Change, datetime]]
-) -> dict[tuple[int, str], int]:
-    """Return what was done with the batch's records, by partition and name.
+) -> tuple[int, Mapping[str, int]]:
+    """Return a partition of the batch, and what was done with its records by name.
 
     What is neither a repeat nor refused is a movement.
     """
-    records = batch.records
-    movements = Counter(map(_PARTITION, records))
-    others = Counter((records[change.position].partition, "repeats") for change, _ in repeats)
-    others.update((each.record.partition, f"rejected.{each.reason}") for each in batch.dead_letters)
-    for (partition, _), count in others.items():
-        movements[partition] -= count
-    return others | {(partition, "movements"): count for partition, count in movements.items()}
+    counts = Counter(f"rejected.{each.reason}" for each in batch.dead_letters)
+    counts["repeats"] = len(repeats)
+    counts["movements"] = len(batch.records) - counts.total()
+    return min(batch.numbers), {name: count for name, count in counts.items() if count}
 
 
 def _told(

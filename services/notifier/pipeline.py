@@ -9,7 +9,7 @@ message: what lies between them is an unknown outcome to whoever finds it (`doma
 How many messages go singly and when the rest is merged is decided in `domain.limits`.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
@@ -26,7 +26,7 @@ from shared.kafka.handler import Batch, Claim, Handler
 from shared.kafka.messages import Outgoing
 
 
-class StockAlerts(Handler):
+class StockAlerts(Handler[None]):
     """Works the batches of `stock.alerts`; keeps nothing in memory between them."""
 
     @override
@@ -53,7 +53,11 @@ class StockAlerts(Handler):
         """Nothing was staged."""
 
     @override
-    def release(self, partitions: Collection[int]) -> None:
+    def part_with(self, partitions: Collection[int]) -> Mapping[int, None]:
+        return {}
+
+    @override
+    def take_up(self, memories: Collection[None]) -> None:
         """Nothing is kept."""
 
 

@@ -12,7 +12,10 @@ import os
 import socket
 import time
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum, auto
+from typing import Generic
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
@@ -24,11 +27,11 @@ from shared.database.engine import trouble
 from shared.database.positions import Position
 from shared.errors import LowtideError, Stopped
 from shared.events.topics import TOPICS
-from shared.kafka.handler import Handler
+from shared.kafka.handler import Handler, M
 from shared.kafka.messages import Record
 from shared.kafka.metadata import known_partitions
 from shared.kafka.producer import Producer
-from shared.kafka.worker import Worker, record_hash
+from shared.kafka.worker import Passed, Worker, record_hash
 from shared.observability.logs import get_logger
 from shared.observability.metrics import LAG_RECORDS
 from shared.settings import Settings
@@ -37,6 +40,16 @@ MAX_RECORDS = 6_000
 """A batch at the most: the bigger the backlog the bigger the batch, never waiting for more."""
 
 POLL_MS = 100
+FEW_RECORDS = 400
+COLLECT_SECONDS = 0.003
+"""What a batch of a few waits for company: it costs nearly as much as a larger one, and what the
+broker has sent ahead is older than what it would send now."""
+
+BACKLOG_RECORDS = 5_000
+QUIET_SECONDS = 10.0
+"""One worker does it all until so many records wait, and again when none of the batches was large
+for so long: two halves of a small batch cost nearly twice as much as the whole."""
+
 WATCH_SECONDS = 2.0
 STALL_SECONDS = 30.0
 """No progress for so long although records wait, broker and database answer: the client has gone
@@ -56,7 +69,25 @@ class Stalled(LowtideError):  # noqa: N818 - a state, not a mistake
     """The consumer makes no progress although there is work."""
 
 
-class PartitionConsumer:
+class _Step(Enum):
+    """How workers come by the partitions that an arrangement gives them."""
+
+    CLAIM = auto()
+    PART = auto()
+    """Only to let go: what is parted with waits for the next step."""
+    TAKE_OVER = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrangement:
+    """Which worker works which partitions, and how they get there; numbered in order."""
+
+    number: int
+    step: _Step
+    shares: Sequence[frozenset[int]]
+
+
+class PartitionConsumer(Generic[M]):
     """Consumes one topic for one service.
 
     `handler` makes a worker's handler; it is called once per worker.
@@ -70,7 +101,7 @@ class PartitionConsumer:
         topic: str,
         engine: AsyncEngine,
         producer: Producer,
-        handler: Callable[[], Handler],
+        handler: Callable[[], Handler[M]],
         workers: int = 2,
         max_records: int = MAX_RECORDS,
         clock: Clock | None = None,
@@ -97,8 +128,13 @@ class PartitionConsumer:
             for _ in range(workers)
         ]
         self._wanted: tuple[int, ...] = ()
-        self._generation = 0
+        self._arrangement = _Arrangement(0, _Step.CLAIM, [frozenset()] * workers)
         self._settled = [0] * workers
+        """The arrangement that each worker has carried out."""
+        self._assigned_in = 0
+        self._passed: dict[int, Passed[M]] = {}
+        self._at_work = workers
+        self._crowded_at = time.monotonic()
         self._changed = asyncio.Condition()
         self._consumer: AIOKafkaConsumer | None = None
         self._broker_seen_at = float("-inf")
@@ -116,7 +152,7 @@ class PartitionConsumer:
                 return worker.trouble
         if time.monotonic() - self._broker_seen_at > 5 * WATCH_SECONDS:
             return "the broker cannot be reached"
-        if self._generation == 0 or min(self._settled) < self._generation:
+        if self._assigned_in == 0 or min(self._settled) < self._assigned_in:
             return "partitions are being taken over"
         # Without records no worker would notice.
         return await trouble(self._engine)
@@ -146,6 +182,8 @@ class PartitionConsumer:
                     for index in range(len(self._workers))
                 ]
                 tasks.append(group.create_task(self._watch()))
+                if len(self._workers) > 1:
+                    tasks.append(group.create_task(self._follow_backlog()))
                 await stop.wait()
                 for task in tasks:
                     task.cancel()
@@ -188,47 +226,103 @@ class PartitionConsumer:
                 return consumer
 
     async def _assigned(self, partitions: Collection[int]) -> None:
-        async with self._changed:
-            self._wanted = tuple(sorted(partitions))
-            self._generation += 1
-            self._changed.notify_all()
+        self._wanted = tuple(sorted(partitions))
+        self._assigned_in = await self._arrange(_Step.CLAIM, self._dealt(self._at_work))
 
     async def _revoked(self) -> None:
         """Wait until no worker holds anything, so that the next owner finds all published."""
         await self._assigned(())
-        generation = self._generation
+        number = self._assigned_in
         try:
             async with asyncio.timeout(RELEASE_SECONDS), self._changed:
-                await self._changed.wait_for(lambda: min(self._settled) >= generation)
+                await self._changed.wait_for(lambda: min(self._settled) >= number)
         except TimeoutError:
             # The epoch protects the next owner; ours will be fenced when it goes on.
             _log.warning("partitions not released in time", topic=self._topic)
 
+    def _dealt(self, workers: int) -> list[frozenset[int]]:
+        """Return each worker's share when so many are at work."""
+        shares = [frozenset(self._wanted[index::workers]) for index in range(workers)]
+        return shares + [frozenset()] * (len(self._workers) - workers)
+
+    async def _arrange(
+        self, step: _Step, shares: Sequence[frozenset[int]], *, after: int | None = None
+    ) -> int:
+        """Tell the workers; returns the arrangement's number.
+
+        Not done when another one than `after` holds by now; returns that one's number.
+        """
+        async with self._changed:
+            number = self._arrangement.number
+            if after is None or after == number:
+                number += 1
+                self._arrangement = _Arrangement(number, step, shares)
+                self._changed.notify_all()
+            return number
+
+    async def _follow_backlog(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            now = time.monotonic()
+            if (self._lag or 0) > BACKLOG_RECORDS:
+                self._crowded_at = now
+                await self._share_among(len(self._workers))
+            elif now - self._crowded_at > QUIET_SECONDS:
+                await self._share_among(1)
+
+    async def _share_among(self, workers: int) -> None:
+        """Pass partitions from worker to worker, memory and all; none is claimed anew."""
+        if workers == self._at_work or min(self._settled) < self._arrangement.number:
+            return
+        self._at_work = workers
+        before, shares = self._arrangement, self._dealt(workers)
+        kept = [mine & share for mine, share in zip(before.shares, shares, strict=True)]
+        self._passed = {}
+        number = await self._arrange(_Step.PART, kept, after=before.number)
+        if number != before.number + 1 or self._arrangement.step is not _Step.PART:
+            return  # a rebalance has come first, and deals by the new number
+        async with self._changed:
+            await self._changed.wait_for(
+                lambda: min(self._settled) >= number or self._arrangement.number > number
+            )
+        await self._arrange(_Step.TAKE_OVER, shares, after=number)
+
     async def _run_worker(self, index: int, group: asyncio.TaskGroup) -> None:
         worker = self._workers[index]
         while True:
-            if self._settled[index] < self._generation:
+            if self._settled[index] < self._arrangement.number:
                 await self._rearrange(index, group)
             elif not worker.owned:
                 async with self._changed:
-                    await self._changed.wait_for(lambda: self._settled[index] < self._generation)
+                    await self._changed.wait_for(
+                        lambda: self._settled[index] < self._arrangement.number
+                    )
             else:
                 await self._poll(worker, group)
                 if worker.timed is not None:
                     await worker.turn(worker.timed, self._drained(worker))
 
     async def _rearrange(self, index: int, group: asyncio.TaskGroup) -> None:
-        worker = self._workers[index]
-        generation, wanted = self._generation, self._wanted[index :: len(self._workers)]
-        await worker.release(list(worker.owned))
-        if wanted:
-            await self._claim(worker, group, wanted)
+        worker, arrangement = self._workers[index], self._arrangement
+        share = arrangement.shares[index]
+        parted = await worker.part_with(worker.owned.keys() - share)
+        missing = share - worker.owned.keys()
+        match arrangement.step:
+            case _Step.PART:
+                self._passed |= parted
+            case _Step.TAKE_OVER:
+                worker.take_over({partition: self._passed.pop(partition) for partition in missing})
+            case _Step.CLAIM:
+                if missing:
+                    await self._claim(worker, group, sorted(missing))
         async with self._changed:
-            self._settled[index] = generation
+            self._settled[index] = arrangement.number
             self._progress_at = time.monotonic()
             self._changed.notify_all()
 
-    async def _claim(self, worker: Worker, group: asyncio.TaskGroup, wanted: Sequence[int]) -> None:
+    async def _claim(
+        self, worker: Worker[M], group: asyncio.TaskGroup, wanted: Sequence[int]
+    ) -> None:
         consumer = self._client
         tps = {partition: TopicPartition(self._name, partition) for partition in wanted}
         beginnings, ends = await self._bounds(list(tps.values()))
@@ -273,12 +367,17 @@ class PartitionConsumer:
                 _log.warning("broker not reached for a claim", reason=repr(error))
                 await asyncio.sleep(1)
 
-    async def _poll(self, worker: Worker, group: asyncio.TaskGroup) -> None:
+    async def _poll(self, worker: Worker[M], group: asyncio.TaskGroup) -> None:
         tps = [TopicPartition(self._name, partition) for partition in worker.owned]
         try:
             fetched = await self._client.getmany(
                 *tps, timeout_ms=POLL_MS, max_records=self._max_records
             )
+            if 0 < sum(map(len, fetched.values())) < FEW_RECORDS:
+                await asyncio.sleep(COLLECT_SECONDS)
+                newer = await self._client.getmany(*tps, max_records=self._max_records)
+                for tp, some in newer.items():
+                    fetched.setdefault(tp, []).extend(some)
         except IllegalStateError:
             await asyncio.sleep(POLL_MS / 1000)  # a rebalance is under way
             return
@@ -296,8 +395,10 @@ class PartitionConsumer:
         for partition, owned in worker.owned.items():
             self._offsets[partition] = owned.next_offset
         self._progress_at = time.monotonic()
+        if len(records) > self._max_records // 4:
+            self._crowded_at = self._progress_at
 
-    def _drained(self, worker: Worker) -> dict[int, datetime]:
+    def _drained(self, worker: Worker[M]) -> dict[int, datetime]:
         drained = {}
         for partition, owned in worker.owned.items():
             tp = TopicPartition(self._name, partition)
@@ -384,10 +485,10 @@ class PartitionConsumer:
         return self._consumer
 
 
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # the library ships no types
+class _Listener(ConsumerRebalanceListener, Generic[M]):  # type: ignore[misc] # the library ships no types
     """Hands the group's decisions over; the workers act on them."""
 
-    def __init__(self, consumer: PartitionConsumer) -> None:
+    def __init__(self, consumer: PartitionConsumer[M]) -> None:
         self._consumer = consumer
 
     @override

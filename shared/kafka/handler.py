@@ -3,9 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from sqlalchemy.ext.asyncio import AsyncConnection
+from typing_extensions import TypeVar
 
 from shared.events.dead_letters import DeadReason
 from shared.kafka.messages import Outgoing, Record
@@ -51,12 +52,25 @@ class Batch:
         self.dead_letters.append(Dead(record, reason, detail, first))
 
 
-class Handler(Protocol):
+class Again(Exception):  # noqa: N818 - asks for something; nothing has failed
+    """Raised by `handle`: roll back, and hand the same records over once more.
+
+    For work tried a quick way that the batch turned out not to allow. The handler remembers to
+    go the other way; it may ask once per batch.
+    """
+
+
+M = TypeVar("M", default=Any)
+"""What a handler remembers of one partition."""
+
+
+class Handler(Protocol[M]):
     """One worker's hands. Each worker has its own, so nothing in it is shared.
 
-    All methods are called by the worker alone, one after the other. A rebalance calls `release`
-    for what was taken away, after the batch under way is committed and published, and `claim`
-    for what came.
+    All methods are called by the worker alone, one after the other. A rebalance calls
+    `part_with` for what was taken away, after the batch under way is committed and published,
+    and `claim` for what came. A partition that goes to another worker of the same process is
+    not claimed again: `take_up` hands on what was remembered of it.
     """
 
     async def claim(
@@ -78,8 +92,11 @@ class Handler(Protocol):
     def committed(self, batch: Batch) -> None:
         """Take staged memory for real: the transaction is durable."""
 
-    def release(self, partitions: Collection[int]) -> None:
-        """Forget partitions that belong to somebody else now."""
+    def part_with(self, partitions: Collection[int]) -> Mapping[int, M]:
+        """Forget partitions; returns what was remembered of them, by partition."""
+
+    def take_up(self, memories: Collection[M]) -> None:
+        """Remember what another worker of this process has parted with."""
 
 
 @runtime_checkable

@@ -129,8 +129,7 @@ class Producer:
                 client_id=self._name,
                 acks="all",
                 enable_idempotence=True,
-                # lz4 as this client does it (level 9) takes ten times as long, for more bytes.
-                compression_type="zstd",
+                compression_type="snappy",
                 max_batch_size=BATCH_BYTES,
                 linger_ms=LINGER_MS,
                 request_timeout_ms=DELIVERY_TIMEOUT_MS,

@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
+from typing import Generic
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -16,7 +17,7 @@ from shared.database.positions import Move, Position
 from shared.errors import Fenced, Stopped, Unavailable
 from shared.events.dead_letters import dead_topic
 from shared.kafka.dead import LIMIT, WINDOW, dead_letter, within_window
-from shared.kafka.handler import Batch, Claim, Handler, Timed
+from shared.kafka.handler import Again, Batch, Claim, Handler, M, Timed
 from shared.kafka.messages import Outgoing, Record
 from shared.kafka.producer import Producer
 from shared.observability.logs import get_logger
@@ -84,7 +85,16 @@ class _LimitReached(Exception):  # noqa: N818 - never leaves this module
         self.offset = offset
 
 
-class Worker:
+@dataclass(frozen=True, slots=True)
+class Passed(Generic[M]):
+    """A partition on its way from one worker of the process to another."""
+
+    owned: Owned
+    memory: M | None
+    fenced_at: float
+
+
+class Worker(Generic[M]):
     """Claims partitions, works batches in fenced transactions, publishes what they yield."""
 
     def __init__(
@@ -95,7 +105,7 @@ class Worker:
         owner: str,
         engine: AsyncEngine,
         producer: Producer,
-        handler: Handler,
+        handler: Handler[M],
         clock: Clock,
     ) -> None:
         self._service = service
@@ -171,12 +181,24 @@ class Worker:
         self._fenced_at = fenced_at
         return claimed, outgoing
 
-    async def release(self, partitions: Sequence[int]) -> None:
-        """Let go of partitions; what they had yielded is published first."""
+    async def part_with(self, partitions: Collection[int]) -> dict[int, "Passed[M]"]:
+        """Let go of partitions; what they had yielded is published first.
+
+        Returns them as another worker of this process may take them over.
+        """
         await self.settle()
-        for partition in partitions:
-            self.owned.pop(partition, None)
-        self._handler.release(partitions)
+        memories = self._handler.part_with(partitions)
+        return {
+            partition: Passed(self.owned.pop(partition), memories.get(partition), self._fenced_at)
+            for partition in partitions
+        }
+
+    def take_over(self, passed: Mapping[int, "Passed[M]"]) -> None:
+        """Go on with partitions where another worker of this process has left off."""
+        for partition, each in passed.items():
+            self.owned[partition] = each.owned
+            self._fenced_at = min(self._fenced_at, each.fenced_at)
+        self._handler.take_up([each.memory for each in passed.values() if each.memory is not None])
 
     async def work(self, group: asyncio.TaskGroup, records: list[Record]) -> None:
         """Bring one batch to its commit and start its publication.
@@ -295,6 +317,8 @@ class Worker:
             except Unavailable as error:
                 self.trouble = str(error)
                 await asyncio.sleep(_BACKOFF_SECONDS[-1])
+            except Again:
+                continue
             except _LimitReached as limit:
                 # Commit up to the record that filled the limit, so that `resume` goes on after it.
                 records = [

@@ -99,7 +99,7 @@ async def _commit(
         await store.move_levels(
             database, batch.effects, dict.fromkeys(batch.effects, (number, number - 1))
         )
-        await store.add_tallies(database, {(batch.partition, "movements"): len(batch.entries)})
+        await store.add_tallies(database, batch.partition, {"movements": len(batch.entries)})
     standing[batch.partition] = last
 
 

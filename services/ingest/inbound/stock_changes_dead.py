@@ -1,6 +1,6 @@
 """Read `stock.changes.dead`: what the ledger could not apply goes to the quarantine."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -24,7 +24,7 @@ _MAX_OFFSET: Final = 2**63 - 1
 _MAX_PARTITION: Final = 2**31 - 1
 
 
-class DeadChanges(Handler):
+class DeadChanges(Handler[None]):
     """Stores each dead letter once; nothing is kept in memory and nothing is published."""
 
     def __init__(self, clock: Clock) -> None:
@@ -45,7 +45,11 @@ class DeadChanges(Handler):
         """Nothing was staged."""
 
     @override
-    def release(self, partitions: Collection[int]) -> None:
+    def part_with(self, partitions: Collection[int]) -> Mapping[int, None]:
+        return {}
+
+    @override
+    def take_up(self, memories: Collection[None]) -> None:
         """Nothing is held."""
 
 

@@ -91,19 +91,26 @@ async def _find_levels(
 _IDENTITY_COLUMNS = ("hash", "content", "level_id", "occurred_at", "recorded_at")
 
 
+async def earlier_identities(
+    driver: Driver, periods: Periods, changes: Sequence[Change]
+) -> dict[bytes, Known]:
+    """Return the identities of changes that other periods than the current one know, by hash."""
+    if periods.newer_identities:
+        return await known_identities(driver, changes)
+    if periods.older_identities:
+        return await known_identities(driver, changes, before=periods.identity_starts)
+    return {}
+
+
 async def add_identities(
     driver: Driver, periods: Periods, changes: Sequence[Change], recorded_at: datetime
-) -> list[Known]:
+) -> dict[bytes, Known]:
     """Store the identities of changes; returns those known before, whose changes are repeats.
 
-    The hashes given differ from each other. Repeats are rare: COPY goes first, alone, and only a
-    batch with one in it pays for finding out which.
+    The hashes given differ from each other, and no other period knows them. Repeats are rare:
+    COPY goes first, alone, and only a batch with one in it pays for finding out which.
     """
     known: dict[bytes, Known] = {}
-    if periods.newer_identities:
-        known = await known_identities(driver, changes)
-    elif periods.older_identities:
-        known = await known_identities(driver, changes, before=periods.identity_starts)
     while True:
         rows = [
             (change.hash, change.content, change.level, change.occurred_at, recorded_at)
@@ -111,16 +118,16 @@ async def add_identities(
             if change.hash not in known
         ]
         if not rows:
-            return list(known.values())
+            return known
         try:
             async with driver.transaction():
                 await driver.copy_records_to_table(
                     periods.identity, records=rows, columns=_IDENTITY_COLUMNS
                 )
         except asyncpg.UniqueViolationError:
-            known |= await known_identities(driver, changes)
+            known = await known_identities(driver, changes)
         else:
-            return list(known.values())
+            return known
 
 
 _KNOWN_IDENTITIES = """
@@ -249,7 +256,12 @@ async def add_repeats(
     await driver.copy_records_to_table(periods.repeat, records=rows, columns=_REPEAT_COLUMNS)
 
 
-_MOVE_LEVELS = """
+_LEVEL_ARRAYS = (
+    "$1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], "
+    "$7::bigint[], $8::bigint[], $9::bigint[], $10::timestamptz[]"
+)
+
+_MOVE_LEVELS = f"""
 UPDATE level AS l
 SET version = l.version + 1,
     batch = c.batch,
@@ -261,14 +273,13 @@ SET version = l.version + 1,
     returned_total = l.returned_total + c.returned,
     received_total = l.received_total + c.received,
     last_change_at = c.last_change_at
-FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
-            $7::bigint[], $8::bigint[], $9::bigint[], $10::timestamptz[])
+FROM unnest({_LEVEL_ARRAYS})
      AS c (id, batch, published, on_hand, unavailable, low, sold, returned, received,
            last_change_at)
 WHERE l.id = c.id
 RETURNING l.id, l.version, l.on_hand, l.reserved, l.unavailable, l.incoming, l.sold_total,
           l.returned_total, l.received_total, l.counted_at, l.last_change_at
-"""
+"""  # noqa: S608 - the arrays are ours
 
 
 _COUNT_LEVELS = """
@@ -286,28 +297,44 @@ async def move_levels(
     `batches` gives (batch, last published batch) by level. In a batch whose predecessors are not
     all published, the stored low water keeps the lowest of all that nobody has been told of.
     """
-    in_order = sorted(effects.items())
+    await _take_counts(driver, effects)
+    found = await driver.fetch(_MOVE_LEVELS, *_level_columns(effects, batches))
+    return [Level(*row) for row in found]
+
+
+async def _take_counts(driver: Driver, effects: Mapping[int, Effect]) -> None:
     counts = [
-        (level, effect.counted_at, effect.count_key) for level, effect in in_order if effect.counted
+        (level, effect.counted_at, effect.count_key)
+        for level, effect in sorted(effects.items())
+        if effect.counted
     ]
     if counts:
-        await driver.execute(_COUNT_LEVELS, *map(list, zip(*counts, strict=True)))
-    rows = [
-        (
-            level,
-            *batches[level],
-            effect.on_hand,
-            effect.unavailable,
-            effect.low,
-            effect.sold,
-            effect.returned,
-            effect.received,
-            effect.last_change_at,
-        )
-        for level, effect in in_order
-    ]
-    found = await driver.fetch(_MOVE_LEVELS, *map(list, zip(*rows, strict=True)))
-    return [Level(*row) for row in found]
+        await driver.execute(_COUNT_LEVELS, *_columns(counts))
+
+
+def _level_columns(
+    effects: Mapping[int, Effect], batches: Mapping[int, tuple[int, int]]
+) -> list[list[object]]:
+    return _columns(
+        [
+            (
+                level,
+                *batches[level],
+                effect.on_hand,
+                effect.unavailable,
+                effect.low,
+                effect.sold,
+                effect.returned,
+                effect.received,
+                effect.last_change_at,
+            )
+            for level, effect in sorted(effects.items())
+        ]
+    )
+
+
+def _columns(rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 _TALLY = """
@@ -318,10 +345,93 @@ ON CONFLICT (partition, name) DO UPDATE SET total = tally.total + excluded.total
 """
 
 
-async def add_tallies(driver: Driver, counts: Mapping[tuple[int, str], int]) -> None:
-    """Add to what was done so far, by (partition, name)."""
-    partitions, names = zip(*counts, strict=True)
-    await driver.execute(_TALLY, list(partitions), list(names), list(counts.values()))
+async def add_tallies(driver: Driver, partition: int, counts: Mapping[str, int]) -> None:
+    """Add to what was done so far, by name; any partition of the batch keeps the rows apart."""
+    await driver.execute(_TALLY, [partition] * len(counts), list(counts), list(counts.values()))
+
+
+_AT_ONCE = """
+WITH told AS (
+    SELECT *
+    FROM unnest($11::uuid[], $12::bigint[], $13::bigint[], $14::timestamptz[],
+                $15::timestamptz[], $16::bigint[], $17::bigint[], $18::bigint[],
+                $19::smallint[], $20::boolean[], $21::text[], $22::text[], $23::text[],
+                $24::text[], $25::text[], $26::text[])
+         AS t (hash, content, level_id, occurred_at, received_at, quantity, applied, "offset",
+               type, late, channel, id, line, reason, reference, actor)
+), identified AS (
+    INSERT INTO {identity} (hash, content, level_id, occurred_at, recorded_at)
+    SELECT hash, content, level_id, occurred_at, $27::timestamptz FROM told
+    ON CONFLICT (hash) DO NOTHING
+    RETURNING 1
+), moved AS (
+    INSERT INTO {movement} (level_id, occurred_at, recorded_at, received_at, quantity, applied,
+                            "offset", type, late, channel, id, line, reason, reference, actor)
+    SELECT level_id, occurred_at, $27, received_at, quantity, applied,
+           "offset", type, late, channel, id, line, reason, reference, actor
+    FROM told
+), tallied AS (
+    INSERT INTO tally (partition, name, total)
+    SELECT $28, * FROM unnest($29::text[], $30::bigint[]) ORDER BY 2
+    ON CONFLICT (partition, name) DO UPDATE SET total = tally.total + excluded.total
+), changed AS ({changed})
+SELECT (SELECT count(*) FROM identified) AS identified, changed.* FROM changed
+"""
+
+
+async def add_at_once(
+    driver: Driver,
+    periods: Periods,
+    entries: Sequence[Entry],
+    effects: Mapping[int, Effect],
+    *,
+    batches: Mapping[int, tuple[int, int]],
+    recorded_at: datetime,
+    tallies: tuple[int, Mapping[str, int]],
+) -> list[Level] | None:
+    """Do in one statement what else takes six: identities, movements, tallies and levels.
+
+    For small batches, in which each wait for an answer costs more than the rows. Returns None
+    when an identity was known: then the transaction must be rolled back, for its change has
+    been applied.
+    """
+    await _take_counts(driver, effects)
+    partition, counts = tallies
+    told = _columns(
+        [
+            (
+                change.hash,
+                change.content,
+                change.level,
+                change.occurred_at,
+                change.received_at,
+                change.quantity,
+                applied,
+                change.offset,
+                change.type,
+                late,
+                change.channel,
+                change.id,
+                change.line,
+                change.reason,
+                change.reference,
+                change.actor,
+            )
+            for change, applied, late in entries
+        ]
+    )
+    found = await driver.fetch(
+        _AT_ONCE.format(identity=periods.identity, movement=periods.movement, changed=_MOVE_LEVELS),
+        *_level_columns(effects, batches),
+        *told,
+        recorded_at,
+        partition,
+        list(counts),
+        list(counts.values()),
+    )
+    if found[0][0] < len(entries):
+        return None
+    return [Level(*row[1:]) for row in found]
 
 
 _UNPUBLISHED = """

@@ -3,10 +3,12 @@
 Key: the SKU, so that all warehouses of a SKU share a partition and a transfer is atomic.
 """
 
+from collections.abc import Collection
 from enum import StrEnum
-from typing import Annotated, Literal, Self, assert_never
+from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from shared.events.base import MAX_QUANTITY, Code, Event, Instant
 
@@ -22,6 +24,27 @@ class ChangeType(StrEnum):
     RECEIPT = "receipt"
     ADJUSTMENT = "adjustment"
     COUNT = "count"
+    CONSUMED = "consumed"
+    PRODUCED = "produced"
+    HOLD = "hold"
+    RELEASE = "release"
+    ORDER_PLACED = "order_placed"
+    ORDER_CANCELLED = "order_cancelled"
+    ORDER_FULFILLED = "order_fulfilled"
+    TRANSFER_SHIPPED = "transfer_shipped"
+    TRANSFER_RECEIVED = "transfer_received"
+    SUPPLY_EXPECTED = "supply_expected"
+    SUPPLY_CANCELLED = "supply_cancelled"
+    DEMAND_EXPECTED = "demand_expected"
+    DEMAND_CANCELLED = "demand_cancelled"
+
+
+class Bucket(StrEnum):
+    """What a count has counted; on hand when it does not say."""
+
+    ON_HAND = "on_hand"
+    UNAVAILABLE = "unavailable"
+    AVAILABLE = "available"
 
 
 # NUL is the one character that PostgreSQL text cannot hold.
@@ -32,7 +55,9 @@ class StockChange(Event):
     """One change; its identity is (channel, id, line), whatever its times say on a retry.
 
     `quantity` is in the SKU's base unit. `occurred_at` is when it happened on the floor,
-    `received_at` when ingest took it.
+    `received_at` when ingest took it. `counterparty` is the other warehouse of a transfer: where
+    it goes when shipped, where it came from when received. `eta` is when a supply, a demand or a
+    transfer is due. Which type takes which of them is in `SHAPES`.
     """
 
     v: Literal[1] = 1
@@ -47,31 +72,89 @@ class StockChange(Event):
     received_at: Instant
     reason: Text | None = None
     reference: Text | None = None
+    counterparty: Code | None = None
+    bucket: Bucket | None = None
+    eta: Instant | None = None
     actor: Text | None = None
 
     @model_validator(mode="after")
-    def _sign_fits_type(self) -> Self:
-        problem = sign_problem(self.type, self.quantity)
-        if problem:
-            raise ValueError(problem)
+    def _fits_type(self) -> Self:
+        named = {name for name in OPTIONAL if getattr(self, name) is not None}
+        if self.bucket is Bucket.ON_HAND:
+            named.remove("bucket")  # what every change is about unless it says otherwise
+        fault = fault_of(self.type, self.quantity, named)
+        if fault is None and self.counterparty == self.warehouse:
+            fault = Fault(
+                "counterparty",
+                "same_warehouse",
+                "a transfer needs two warehouses; send the other one as counterparty",
+            )
+        if fault:
+            raise PydanticCustomError(fault.code, "{message}", fault._asdict())
         return self
 
 
-def sign_problem(change_type: ChangeType, quantity: int) -> str | None:
-    """Return what is wrong with the sign of a quantity for its type, or None."""
-    match change_type:
-        case ChangeType.ADJUSTMENT:
-            fault = quantity == 0
-            problem = "an adjustment of 0 changes nothing; send its signed quantity"
-        case ChangeType.COUNT:
-            fault = quantity < 0
-            problem = "a count cannot be negative; send what lies on the shelf"
-        case ChangeType.SALE | ChangeType.RETURN | ChangeType.RECEIPT:
-            fault = quantity < 1
-            problem = (
-                f"a {change_type.value} carries how many units moved, 1 or more; "
-                "its type gives the sign"
-            )
-        case _:
-            assert_never(change_type)
-    return problem if fault else None
+OPTIONAL = ("reference", "counterparty", "bucket", "eta")
+"""The fields that some types need, some may have, and others must not have."""
+
+
+class Shape(NamedTuple):
+    """What a change of a type has to look like; `least` is its smallest quantity."""
+
+    least: int
+    hint: str
+    needs: frozenset[str] = frozenset()
+    may_have: frozenset[str] = frozenset({"reference"})
+
+
+_MOVED = "it carries how many units, 1 or more; its type gives the sign"
+_TOTAL = "it carries the total on this reference and line, 0 or more"
+_REFERENCE = frozenset({"reference"})
+
+SHAPES: dict[ChangeType, Shape] = {
+    ChangeType.SALE: Shape(1, _MOVED),
+    ChangeType.RETURN: Shape(1, _MOVED),
+    ChangeType.RECEIPT: Shape(1, _MOVED),
+    ChangeType.ADJUSTMENT: Shape(-MAX_QUANTITY, "0 changes nothing; send its signed quantity"),
+    ChangeType.COUNT: Shape(
+        0, "it cannot be negative; send what lies on the shelf", may_have=_REFERENCE | {"bucket"}
+    ),
+    ChangeType.CONSUMED: Shape(1, _MOVED),
+    ChangeType.PRODUCED: Shape(1, _MOVED),
+    ChangeType.HOLD: Shape(1, _MOVED),
+    ChangeType.RELEASE: Shape(1, _MOVED),
+    ChangeType.ORDER_PLACED: Shape(1, _MOVED, _REFERENCE),
+    ChangeType.ORDER_CANCELLED: Shape(1, _MOVED, _REFERENCE),
+    ChangeType.ORDER_FULFILLED: Shape(1, _MOVED, _REFERENCE),
+    ChangeType.TRANSFER_SHIPPED: Shape(
+        1, _MOVED, frozenset({"counterparty"}), _REFERENCE | {"eta"}
+    ),
+    ChangeType.TRANSFER_RECEIVED: Shape(1, _MOVED, frozenset({"counterparty"})),
+    ChangeType.SUPPLY_EXPECTED: Shape(0, _TOTAL, _REFERENCE, frozenset({"eta"})),
+    ChangeType.SUPPLY_CANCELLED: Shape(0, _TOTAL, _REFERENCE, frozenset()),
+    ChangeType.DEMAND_EXPECTED: Shape(0, _TOTAL, _REFERENCE | {"eta"}, frozenset()),
+    ChangeType.DEMAND_CANCELLED: Shape(0, _TOTAL, _REFERENCE, frozenset()),
+}
+
+
+class Fault(NamedTuple):
+    """What is wrong with a change that is well formed field by field."""
+
+    field: str
+    code: str
+    message: str
+
+
+def fault_of(change_type: ChangeType, quantity: int, named: Collection[str]) -> Fault | None:
+    """Return what does not fit a change's type, or None; `named` are the optional fields it has."""
+    shape = SHAPES[change_type]
+    kind = change_type.value
+    if quantity < shape.least or (quantity == 0 and change_type is ChangeType.ADJUSTMENT):
+        return Fault("quantity", "wrong_sign", f"the quantity does not fit {kind}: {shape.hint}")
+    for name in OPTIONAL:
+        if name in shape.needs:
+            if name not in named:
+                return Fault(name, "missing", f"{kind} needs {name}; send it")
+        elif name in named and name not in shape.may_have:
+            return Fault(name, "not_supported", f"{kind} has no {name}; leave it out")
+    return None

@@ -8,7 +8,7 @@ stand in time, the newest identities) follows only when the transaction is durab
 
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
@@ -18,23 +18,47 @@ from typing_extensions import override
 
 from services.ledger.domain.changes import (
     NAME_OF,
+    TYPE_OF,
     Change,
     Type,
     content_hash,
     identity_hash,
 )
-from services.ledger.domain.effects import Anchor, Effect, Entry, apply, late_counts
+from services.ledger.domain.commitments import (
+    Book,
+    Key,
+    Kind,
+    consumption_of,
+    demand_of,
+    demands,
+    key_of,
+    supply_of,
+)
+from services.ledger.domain.effects import (
+    Anchor,
+    Effect,
+    Entry,
+    Known,
+    apply,
+    intricate_levels,
+    late_counts,
+    needs_standing,
+)
 from services.ledger.domain.identities import RecentIdentities
+from services.ledger.domain.past import Standing
 from services.ledger.inbound import stock_changes
 from services.ledger.inbound.stock_changes import Incoming
 from services.ledger.outbound import stock_levels
 from services.ledger.store import changes as store
-from services.ledger.store.changes import Known, Level
+from services.ledger.store import commitments, past
+from services.ledger.store.changes import First, Level
+from services.ledger.store.changes import Known as KnownIdentity
 from services.ledger.store.codecs import prepare
 from services.ledger.store.periods import Periods, ensure_periods
 from shared.clock import Clock
 from shared.database.engine import Driver, driver
 from shared.events.dead_letters import DeadReason
+from shared.events.stock_changes import Bucket, ChangeType
 from shared.events.stock_levels import TOPIC as STOCK_LEVELS
 from shared.kafka.handler import Again, Batch, Claim, Handler
 from shared.kafka.messages import Message, Outgoing
@@ -47,7 +71,6 @@ AT_ONCE = 400
 """Changes at the most that are stored by one statement instead of six: with the machine busy,
 each wait for an answer costs a small batch more than all its rows."""
 
-_TYPES = {name: Type(number) for number, name in NAME_OF.items()}
 
 _Key = tuple[str, str]
 
@@ -61,6 +84,7 @@ class _Place:
     warehouse: str
     partition: int
     anchor: Anchor
+    demanding: bool = False
 
 
 @dataclass(slots=True)
@@ -69,6 +93,7 @@ class _Staged:
 
     places: dict[int, _Place] = field(default_factory=dict)
     anchors: dict[int, Anchor] = field(default_factory=dict)
+    demanding: list[int] = field(default_factory=list)
     identities: list[bytes] = field(default_factory=list)
     periods: Periods | None = None
 
@@ -113,8 +138,7 @@ class StockChanges(Handler[list[_Place]]):
         periods = staged.periods = await self._periods_at(connection, recorded_at)
 
         incoming = stock_changes.read(batch)
-        places = await self._located(database, batch, incoming)
-        changes = _identified(batch, incoming, places)
+        changes = _identified(batch, incoming, await self._located(database, batch, incoming))
         at_once = len(changes) <= AT_ONCE and not self._met_repeat
         fresh, repeats = await self._sort_out(
             database, periods, batch, changes, recorded_at, add=not at_once
@@ -154,6 +178,8 @@ class StockChanges(Handler[list[_Place]]):
             self._places[place.sku, place.warehouse] = self._by_id[place.id] = place
         for level, anchor in staged.anchors.items():
             self._by_id[level].anchor = anchor
+        for level in staged.demanding:
+            self._by_id[level].demanding = True
         self._recent.add(staged.identities)
         self._periods = staged.periods
 
@@ -187,32 +213,32 @@ class StockChanges(Handler[list[_Place]]):
 
     async def _located(
         self, database: Driver, batch: Batch, incoming: Sequence[Incoming | None]
-    ) -> list[_Place | None]:
-        """Return where each change happens, by position; levels never seen are made.
+    ) -> Callable[[str, str], _Place | None]:
+        """Return how to find where something happens; levels never seen are made.
 
         None for a SKU whose partition is not in the batch: only its owner may touch its levels.
         """
-        known = self._places
-        places = [
-            None if each is None else known.get((each.sku, each.warehouse)) for each in incoming
-        ]
-        missing: dict[_Key, list[int]] = {}
-        for position, (each, place) in enumerate(zip(incoming, places, strict=True)):
-            if each is not None and place is None:
-                missing.setdefault((each.sku, each.warehouse), []).append(position)
+        known, staged = self._places, self._staged.places
+        missing = dict.fromkeys(
+            key for each in incoming if each is not None for key in _keys(each) if key not in known
+        )
         wanted = [
             (sku, warehouse, partition)
             for sku, warehouse in missing
             if (partition := partition_of(sku, self._partitions)) in batch.numbers
         ]
-        found = await store.levels_of(database, wanted) if wanted else {}
-        for sku, warehouse, partition in wanted:
-            level = found[sku, warehouse]
-            place = _Place(level.id, sku, warehouse, partition, level.anchor)
-            self._staged.places[level.id] = place
-            for position in missing[sku, warehouse]:
-                places[position] = place
-        return places
+        new: dict[_Key, _Place] = {}
+        if wanted:
+            found = await store.levels_of(database, wanted)
+            for sku, warehouse, partition in wanted:
+                level = found[sku, warehouse]
+                place = _Place(level.id, sku, warehouse, partition, level.anchor, level.demanding)
+                new[sku, warehouse] = staged[level.id] = place
+
+        def place_of(sku: str, warehouse: str) -> _Place | None:
+            return known.get((sku, warehouse)) or new.get((sku, warehouse))
+
+        return place_of
 
     async def _sort_out(
         self,
@@ -282,37 +308,117 @@ class StockChanges(Handler[list[_Place]]):
         return fresh, again, doubtful
 
     async def _first_told(
-        self, database: Driver, change: Change, known: Known, fresh: dict[bytes, Change]
+        self, database: Driver, change: Change, known: KnownIdentity, fresh: dict[bytes, Change]
     ) -> str | None:
         first = fresh.get(change.hash)
         if first is not None:
             place = self._place(first.level)
             return _told(
-                place.sku,
-                place.warehouse,
-                first.type,
-                first.quantity,
-                first.reason,
-                first.reference,
-                first.occurred_at,
+                First(
+                    place.sku,
+                    place.warehouse,
+                    first.type,
+                    first.quantity,
+                    first.reason,
+                    first.reference,
+                    first.occurred_at,
+                    first.counterparty,
+                    first.bucket,
+                    first.eta,
+                )
             )
         row = await store.first_content(database, known.level, known.occurred_at, change)
-        return None if row is None else _told(*row)
+        return None if row is None else _told(row)
 
     async def _applied(
         self, database: Driver, fresh: list[Change]
     ) -> tuple[list[Entry], dict[int, Effect]]:
-        anchors = {level: self._place(level).anchor for level in {each.level for each in fresh}}
-        counts = [change for change in fresh if change.type is Type.COUNT]
-        counted = sorted({count.level for count in counts})
-        on_hand = await store.lock_on_hand(database, counted) if counted else {}
-        later = await store.sums_after(database, late_counts(counts, anchors))
-        return apply(fresh, anchors, on_hand, later)
+        changes = self._with_arrivals(fresh)
+        anchors = {level: self._place(level).anchor for level in {each.level for each in changes}}
+        intricate = intricate_levels(changes, anchors)
+        held = {change.level for change in changes if needs_standing(change)} | intricate
+        demanding = {level for level in anchors if self._place(level).demanding}
+        demanding |= {change.level for change in changes if demands(change)}
+        known = Known(
+            standing=await store.lock_standings(database, held) if held else {},
+            later=await store.sums_after(database, late_counts(changes, anchors)),
+            past=await past.of_levels(database, intricate) if intricate else {},
+            book=await self._opened(database, changes, demanding),
+            demanding=demanding,
+        )
+        applied = apply(changes, anchors, known)
+        if known.book.changed:
+            await self._close(database, known.book)
+        return applied
+
+    def _with_arrivals(self, fresh: list[Change]) -> list[Change]:
+        """Return changes with the other half of each transfer, where its goods are going."""
+        if not any(change.other for change in fresh):
+            return fresh
+        changes = []
+        for change in fresh:
+            changes.append(change)
+            if change.other is not None:
+                source = self._place(change.level).warehouse
+                changes.append(
+                    change._replace(
+                        level=change.other,
+                        type=Type.TRANSFER_ARRIVING,
+                        counterparty=source,
+                        other=None,
+                    )
+                )
+        return changes
+
+    async def _opened(
+        self, database: Driver, changes: Sequence[Change], demanding: Collection[int]
+    ) -> Book:
+        """Return the lines that changes are about, as they are stored."""
+        keys = {key for change in changes if (key := key_of(change)) is not None}
+        used = {
+            key
+            for change in changes
+            if change.level in demanding and (key := consumption_of(change)) is not None
+        }
+        if not keys and not used:
+            return Book()
+        orders = {key for key in keys if key.kind is Kind.ORDER}
+        dated = {key.level for key in (keys - orders) | used}
+        book = Book(await commitments.lines_of(database, dated, orders))
+        asked = {
+            Key(key.level, Kind.CONSUMPTION, key.reference)
+            for key in keys
+            if key.kind is Kind.DEMAND
+        } - book.lines.keys()
+        if asked:
+            book.lines |= await commitments.consumed(database, asked)
+            book.changed |= asked
+        return book
+
+    async def _close(self, database: Driver, book: Book) -> None:
+        await commitments.save(database, {key: book.lines[key] for key in book.changed})
+        dated = {key.level for key in book.changed if key.kind is not Kind.ORDER}
+        if dated:
+            demanding = {key.level for key in book.changed if key.kind is Kind.DEMAND}
+            self._staged.demanding += demanding
+            shown = {
+                level: (
+                    stock_levels.lines(supply_of(book.lines, level)),
+                    stock_levels.lines(demand_of(book.lines, level)),
+                    level in demanding,
+                )
+                for level in dated
+            }
+            await commitments.show(database, shown)
 
     def _message(self, level: Level, effect: Effect) -> Message:
         place = self._place(level.id)
-        before = stock_levels.available(level) - (effect.on_hand - effect.unavailable)
-        low_water = before + (effect.low or 0)
+        before = Standing(
+            level.on_hand - effect.on_hand,
+            level.reserved - effect.reserved,
+            level.unavailable - effect.unavailable,
+        )
+        low_water = before.available + (effect.low or 0)
         return stock_levels.message(place.sku, place.warehouse, place.partition, level, low_water)
 
     def _batches(self, batch: Batch, effects: dict[int, Effect]) -> dict[int, tuple[int, int]]:
@@ -326,22 +432,34 @@ class StockChanges(Handler[list[_Place]]):
         return self._by_id.get(level) or self._staged.places[level]
 
 
+def _keys(incoming: Incoming) -> Iterator[_Key]:
+    yield incoming.sku, incoming.warehouse
+    if incoming.type is ChangeType.TRANSFER_SHIPPED and incoming.counterparty is not None:
+        yield incoming.sku, incoming.counterparty
+
+
 def _identified(
-    batch: Batch, incoming: Sequence[Incoming | None], places: Sequence[_Place | None]
+    batch: Batch,
+    incoming: Sequence[Incoming | None],
+    place_of: Callable[[str, str], _Place | None],
 ) -> list[Change]:
     """Return the batch's changes; one in another partition than its SKU's is refused."""
     changes = []
-    rows = zip(batch.records, incoming, places, strict=True)
-    for position, (record, each, place) in enumerate(rows):
+    for position, (record, each) in enumerate(zip(batch.records, incoming, strict=True)):
         if each is None:
             continue
+        place = place_of(each.sku, each.warehouse)
         if place is None or place.partition != record.partition:
             batch.dead(record, DeadReason.INVALID, "the record is not in its SKU's partition")
             continue
+        bucket = None if each.bucket is Bucket.ON_HAND else each.bucket
+        other = None
+        if each.type is ChangeType.TRANSFER_SHIPPED and each.counterparty is not None:
+            other = place_of(each.sku, each.counterparty)
         changes.append(
             Change(
                 place.id,
-                _TYPES[each.type],
+                TYPE_OF[each.type],
                 each.quantity,
                 each.occurred_at,
                 each.received_at,
@@ -353,17 +471,29 @@ def _identified(
                 each.actor,
                 identity_hash(each.channel, each.id, each.line),
                 content_hash(
-                    each.type, each.sku, each.warehouse, each.quantity, each.reason, each.reference
+                    each.type,
+                    each.sku,
+                    each.warehouse,
+                    each.quantity,
+                    each.reason,
+                    each.reference,
+                    each.counterparty,
+                    bucket,
+                    each.eta,
                 ),
                 position,
                 record.offset,
+                each.counterparty,
+                bucket,
+                each.eta,
+                None if other is None else other.id,
             )
         )
     return changes
 
 
-def _known(change: Change) -> Known:
-    return Known(change.hash, change.content, change.level, change.occurred_at)
+def _known(change: Change) -> KnownIdentity:
+    return KnownIdentity(change.hash, change.content, change.level, change.occurred_at)
 
 
 def _tallies(
@@ -379,27 +509,15 @@ def _tallies(
     return min(batch.numbers), {name: count for name, count in counts.items() if count}
 
 
-def _told(
-    sku: str,
-    warehouse: str,
-    change_type: int,
-    quantity: int,
-    reason: str | None,
-    reference: str | None,
-    occurred_at: datetime,
-) -> str:
+def _told(first: First) -> str:
     """Return what was first recorded under an identity, as JSON for a person to compare."""
+    said = first._asdict() | {
+        "type": NAME_OF[first.type],
+        "occurred_at": first.occurred_at.isoformat(),
+        "eta": None if first.eta is None else first.eta.isoformat(),
+    }
     return json.dumps(
-        {
-            "sku": sku,
-            "warehouse": warehouse,
-            "type": NAME_OF[change_type],
-            "quantity": quantity,
-            "reason": reason,
-            "reference": reference,
-            "occurred_at": occurred_at.isoformat(),
-        },
-        ensure_ascii=False,
+        {name: value for name, value in said.items() if value is not None}, ensure_ascii=False
     )
 
 

@@ -15,11 +15,20 @@ GENERATION_SHIFT = 40
 """`version` = generation · 2⁴⁰ + n: rebuild or restore starts a generation, n counts on."""
 
 
+class Due(Event):
+    """Something to come: a supply, a transfer or a demand; `due_at` is null without a date."""
+
+    quantity: int
+    due_at: Instant | None
+    reference: str
+
+
 class StockLevel(Event):
     """A level after a transaction; quantities in the SKU's base unit, totals cumulative.
 
     `low_water` is the smallest `available` since the previous message of this level.
     `last_change_at` is event time; `sold_total`, `returned_total`, `received_total` only grow.
+    `supply` and `demand` are the next lines of each, eight at the most; `incoming` is all of it.
     """
 
     v: Literal[1] = 1
@@ -37,6 +46,8 @@ class StockLevel(Event):
     sold_total: int
     returned_total: int
     received_total: int
+    supply: tuple[Due, ...] = ()
+    demand: tuple[Due, ...] = ()
     flags: tuple[str, ...] = ()
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from services.ingest.outbound.stock_changes import ChangeRecord
 from services.ledger.domain.changes import TYPE_OF, Change, content_hash, identity_hash
-from services.ledger.domain.effects import Anchor, Effect, Entry, apply
+from services.ledger.domain.effects import Anchor, Effect, Entry, Known, apply
 from tests.bench import workload
 
 
@@ -36,7 +36,7 @@ def prepared(
         some = waiting.setdefault(partition, [])
         some.append(_change(record, ids[record.sku, record.warehouse], len(some), number))
         if len(some) == size:
-            entries, effects = apply(some, anchors, {}, {})
+            entries, effects = apply(some, anchors, Known())
             anchors |= {level: effect.anchor for level, effect in effects.items()}
             yield Prepared(partition, waiting.pop(partition), entries, effects)
 

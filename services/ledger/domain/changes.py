@@ -1,11 +1,11 @@
 """A change as the ledger works on it: decoded, identified, its place in time known."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import IntEnum
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from shared.events.stock_changes import ChangeType
+from shared.events.stock_changes import Bucket, ChangeType
 
 
 class Type(IntEnum):
@@ -16,19 +16,48 @@ class Type(IntEnum):
     RECEIPT = 3
     ADJUSTMENT = 4
     COUNT = 5
+    CONSUMED = 6
+    PRODUCED = 7
+    HOLD = 8
+    RELEASE = 9
+    ORDER_PLACED = 10
+    ORDER_CANCELLED = 11
+    ORDER_FULFILLED = 12
+    TRANSFER_SHIPPED = 13
+    TRANSFER_RECEIVED = 14
+    SUPPLY_EXPECTED = 15
+    SUPPLY_CANCELLED = 16
+    DEMAND_EXPECTED = 17
+    DEMAND_CANCELLED = 18
+    TRANSFER_ARRIVING = 19
+    """The other half of `TRANSFER_SHIPPED`: what it does where the goods are going."""
 
 
 TYPE_OF: dict[ChangeType, Type] = {each: Type[each.name] for each in ChangeType}
 NAME_OF: dict[int, str] = {number.value: each.value for each, number in TYPE_OF.items()}
+NAME_OF[Type.TRANSFER_ARRIVING] = "transfer_arriving"
 
 DAMAGED = "damaged"
 """A return with this reason is on hand but cannot be sold."""
 
 
+class Moving(Protocol):
+    """What of a change says how much it moves."""
+
+    @property
+    def type(self) -> Type: ...  # noqa: D102
+    @property
+    def quantity(self) -> int: ...  # noqa: D102
+    @property
+    def reason(self) -> str | None: ...  # noqa: D102
+
+
 class Change(NamedTuple):
     """One change. `hash` identifies it, `content` tells whether a repeat says the same.
 
-    `level` is the level's id, `position` the index of its record within the batch.
+    `level` is the level's id, `counterparty` the other warehouse of a transfer and `other` the
+    id of the level there; `bucket` is None for on hand. `position` is the index of its record
+    within the batch.
     """
 
     level: int
@@ -46,6 +75,10 @@ class Change(NamedTuple):
     content: int
     position: int
     offset: int
+    counterparty: str | None = None
+    bucket: Bucket | None = None
+    eta: datetime | None = None
+    other: int | None = None
 
 
 def identity_hash(channel: str, change_id: str, line: str) -> bytes:
@@ -60,6 +93,9 @@ def content_hash(
     quantity: int,
     reason: str | None,
     reference: str | None,
+    counterparty: str | None = None,
+    bucket: str | None = None,
+    eta: datetime | None = None,
 ) -> int:
     """Return 63 bits of what must be the same for a repeat: never times or actor.
 
@@ -69,9 +105,36 @@ def content_hash(
         f"{change_type}\0{sku}\0{warehouse}\0{quantity}\0"
         f"{'' if reason is None else '+' + reason}\0{'' if reference is None else '+' + reference}"
     )
+    if counterparty is not None or bucket is not None or eta is not None:
+        told += f"\0{counterparty or ''}\0{bucket or ''}\0{eta and eta.astimezone(UTC)}"
     return int.from_bytes(blake2b(told.encode(), digest_size=8).digest()) >> 1
 
 
 def count_key(change: Change) -> str:
-    """Return what orders counts of the same instant."""
+    """Return what orders decisions of the same instant: counts, expected supply and demand."""
     return f"{change.channel}\x1f{change.id}\x1f{change.line}"
+
+
+SIGNS = dict.fromkeys(Type, 0) | {
+    Type.SALE: -1,
+    Type.RETURN: 1,
+    Type.RECEIPT: 1,
+    Type.ADJUSTMENT: 1,
+    Type.CONSUMED: -1,
+    Type.PRODUCED: 1,
+    Type.ORDER_FULFILLED: -1,
+    Type.TRANSFER_SHIPPED: -1,
+    Type.TRANSFER_RECEIVED: 1,
+}
+"""What a unit of each type means for on hand; 0 for a count, which says what is there."""
+
+# Bound once: this runs for every change there is.
+_HOLD, _RELEASE, _RETURN = Type.HOLD, Type.RELEASE, Type.RETURN
+
+
+def unavailable_of(change: Moving) -> int:
+    """Return what a change means for what is there but cannot be sold."""
+    change_type = change.type
+    if change_type is _HOLD or (change_type is _RETURN and change.reason == DAMAGED):
+        return change.quantity
+    return -change.quantity if change_type is _RELEASE else 0

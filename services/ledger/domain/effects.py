@@ -4,15 +4,22 @@
 
 in the order (occurred_at, changes before counts, channel, id, line). A change not after its
 level's last count is contained in it and moves nothing on hand; a count becomes a difference
-against what is on hand now, so that nothing committed meanwhile is lost.
+against what is on hand now, so that nothing committed meanwhile is lost. A count masks what it
+has counted only: reserved and incoming move all the same (`commitments`).
+
+Levels where anything but on hand was ever counted are intricate: what such a count says depends
+on what was reserved and unavailable at its instant, so they are worked out from their whole past.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from bisect import insort
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from services.ledger.domain.changes import DAMAGED, Change, Type, count_key
+from services.ledger.domain.changes import SIGNS, Change, Type, count_key, unavailable_of
+from services.ledger.domain.commitments import COMMITTING, CONSUMING, Book
+from services.ledger.domain.past import Past, Standing, in_order, now
 
 
 class Anchor(NamedTuple):
@@ -21,6 +28,8 @@ class Anchor(NamedTuple):
     counted_at: datetime | None = None
     count_key: str | None = None
     last_change_at: datetime | None = None
+    intricate: bool = False
+    """Whether anything but on hand was ever counted."""
 
 
 class Entry(NamedTuple):
@@ -41,8 +50,11 @@ class Effect:
     counted_at: datetime | None
     count_key: str | None
     last_change_at: datetime | None
+    intricate: bool = False
     on_hand: int = 0
+    reserved: int = 0
     unavailable: int = 0
+    incoming: int = 0
     sold: int = 0
     returned: int = 0
     received: int = 0
@@ -55,7 +67,7 @@ class Effect:
     @property
     def anchor(self) -> Anchor:
         """The level's place in time after the batch."""
-        return Anchor(self.counted_at, self.count_key, self.last_change_at)
+        return Anchor(self.counted_at, self.count_key, self.last_change_at, self.intricate)
 
 
 class LateCount(NamedTuple):
@@ -67,12 +79,20 @@ class LateCount(NamedTuple):
 
 # Bound once: this runs for every change there is.
 _SALE, _RETURN, _RECEIPT, _COUNT = Type.SALE, Type.RETURN, Type.RECEIPT, Type.COUNT
-_SIGNS = {_SALE: -1, _RETURN: 1, _RECEIPT: 1, Type.ADJUSTMENT: 1, _COUNT: 0}
 
 
-def nominal(change: Change) -> int:
-    """Return what a change means for on hand by itself; 0 for a count."""
-    return _SIGNS[change.type] * change.quantity
+def needs_standing(change: Change) -> bool:
+    """Return whether what is stored of its level must be known, and held, before it is applied."""
+    return change.type is _COUNT or change.type in COMMITTING
+
+
+def intricate_levels(changes: Iterable[Change], anchors: Mapping[int, Anchor]) -> set[int]:
+    """Return the levels that have to be worked out from their whole past."""
+    return {
+        change.level
+        for change in changes
+        if anchors[change.level].intricate or change.bucket is not None
+    }
 
 
 def late_counts(changes: Iterable[Change], anchors: Mapping[int, Anchor]) -> list[LateCount]:
@@ -86,20 +106,33 @@ def late_counts(changes: Iterable[Change], anchors: Mapping[int, Anchor]) -> lis
     return found
 
 
+@dataclass(slots=True)
+class Known:
+    """What must be known of the levels besides their anchors; each part only where it is needed.
+
+    `standing` of levels with a change that `needs_standing`; `later` the sum of the stored
+    changes after each of `late_counts`; `past` of `intricate_levels`; `book` every line that the
+    changes are about.
+    """
+
+    standing: Mapping[int, Standing] = field(default_factory=dict)
+    later: Mapping[LateCount, int] = field(default_factory=dict)
+    past: Mapping[int, list[Past]] = field(default_factory=dict)
+    book: Book = field(default_factory=Book)
+    demanding: Collection[int] = ()
+    """Levels with a demand, where what is consumed has to be noted."""
+
+
 def apply(
-    changes: Sequence[Change],
-    anchors: Mapping[int, Anchor],
-    on_hand: Mapping[int, int],
-    later: Mapping[LateCount, int],
+    changes: Sequence[Change], anchors: Mapping[int, Anchor], known: Known
 ) -> tuple[list[Entry], dict[int, Effect]]:
     """Work changes in their order of arrival; returns the entries and the effect by level.
 
-    `anchors` has every level named. `on_hand` is needed for levels with a count among the
-    changes: the stored quantity, locked. `later` holds, for each of `late_counts`, the sum of
-    the stored changes after it.
+    `anchors` has every level named.
     """
     entries: list[Entry] = []
     effects: dict[int, Effect] = {}
+    book, demanding = known.book, known.demanding
     with_count = {change.level for change in changes if change.type is _COUNT}
     for change in changes:
         level, occurred_at = change.level, change.occurred_at
@@ -112,46 +145,86 @@ def apply(
         late = newest is not None and occurred_at < newest
         if not late:
             effect.last_change_at = occurred_at
-        if change.type is _COUNT:
-            applied = _count(change, effect, on_hand[level], later)
+        change_type = change.type
+        if level in known.past:
+            applied = _by_its_past(change, effect, known.past[level])
+        elif change_type is _COUNT:
+            applied = _count(change, effect, known.standing[level].on_hand, known.later)
         else:
-            difference = nominal(change)
+            difference = SIGNS[change_type] * change.quantity
             masked = counted_at is not None and occurred_at <= counted_at
             applied = 0 if masked else difference
-            _total(change, effect)
+            effect.unavailable += unavailable_of(change)
             if effect.earlier is not None:
                 effect.earlier.append((occurred_at, difference))
         effect.on_hand += applied
-        running = effect.on_hand - effect.unavailable
+        _total(change, effect)
+        if (
+            change_type in COMMITTING
+            or (change_type is _RECEIPT and change.reference)
+            or (demanding and level in demanding and change_type in CONSUMING)
+        ):
+            reserved, incoming = book.take(change)
+            effect.reserved += reserved
+            effect.incoming += incoming
+        running = _running(effect, known.standing.get(level))
         if effect.low is None or running < effect.low:
             effect.low = running
         entries.append(Entry(change, applied, late))
     return entries, effects
 
 
+def _running(effect: Effect, standing: Standing | None) -> int:
+    """Return by how much available differs from what it was before the batch."""
+    if standing is None:
+        return effect.on_hand - effect.unavailable
+    after = Standing(
+        standing.on_hand + effect.on_hand,
+        standing.reserved + effect.reserved,
+        standing.unavailable + effect.unavailable,
+    )
+    return after.available - standing.available
+
+
 def _total(change: Change, effect: Effect) -> None:
-    """Add up what counts do not mask: totals only grow, and damage is damage."""
-    change_type, quantity = change.type, change.quantity
-    if change_type is _SALE:
-        effect.sold += quantity
+    """Add up what counts do not mask: totals only grow."""
+    change_type = change.type
+    if change_type is _SALE or change_type is Type.ORDER_FULFILLED:
+        effect.sold += change.quantity
     elif change_type is _RECEIPT:
-        effect.received += quantity
+        effect.received += change.quantity
     elif change_type is _RETURN:
-        effect.returned += quantity
-        if change.reason == DAMAGED:
-            effect.unavailable += quantity
+        effect.returned += change.quantity
 
 
 def _count(
     change: Change, effect: Effect, stored_on_hand: int, later: Mapping[LateCount, int]
 ) -> int:
     occurred_at, key = change.occurred_at, count_key(change)
-    if effect.counted_at is not None and (occurred_at, key) <= (
-        effect.counted_at,
-        effect.count_key or "",
-    ):
+    if not _holds(change, effect):
         return 0  # an older count than the one that holds
     follows = later.get(LateCount(change.level, occurred_at), 0)
     follows += sum(difference for at, difference in effect.earlier or () if at > occurred_at)
     effect.counted, effect.counted_at, effect.count_key = True, occurred_at, key
     return change.quantity + follows - (stored_on_hand + effect.on_hand)
+
+
+def _holds(change: Change, effect: Effect) -> bool:
+    """Return whether a count is newer than the one that holds."""
+    if effect.counted_at is None:
+        return True
+    return (change.occurred_at, count_key(change)) > (effect.counted_at, effect.count_key or "")
+
+
+def _by_its_past(change: Change, effect: Effect, past: list[Past]) -> int:
+    """Work a change into the past of its level; returns what that does to on hand."""
+    before = now(past)
+    insort(past, Past.of(change), key=in_order)
+    after = now(past)
+    effect.unavailable += after.unavailable - before.unavailable
+    if change.type is _COUNT:
+        effect.intricate = effect.intricate or change.bucket is not None
+        if change.bucket != "unavailable" and _holds(change, effect):
+            effect.counted = True
+            effect.counted_at, effect.count_key = change.occurred_at, count_key(change)
+    return after.on_hand - before.on_hand

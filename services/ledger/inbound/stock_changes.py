@@ -14,7 +14,14 @@ from pydantic import ValidationError
 from shared.errors import Stopped
 from shared.events.base import MAX_QUANTITY
 from shared.events.dead_letters import DeadReason
-from shared.events.stock_changes import VERSION, StockChange
+from shared.events.stock_changes import (
+    OPTIONAL,
+    VERSION,
+    Bucket,
+    ChangeType,
+    StockChange,
+    fault_of,
+)
 from shared.kafka.handler import Batch
 from shared.kafka.messages import Record
 
@@ -29,7 +36,7 @@ class Incoming(msgspec.Struct, frozen=True, gc=False):
 
     id: _Text
     channel: _Code
-    type: Literal["sale", "return", "receipt", "adjustment", "count"]
+    type: ChangeType
     sku: _Code
     warehouse: _Code
     quantity: Annotated[int, Meta(ge=-MAX_QUANTITY, le=MAX_QUANTITY)]
@@ -39,6 +46,9 @@ class Incoming(msgspec.Struct, frozen=True, gc=False):
     line: _Text = "0"
     reason: _Remark = None
     reference: _Remark = None
+    counterparty: _Code | None = None
+    bucket: Bucket | None = None
+    eta: _Instant | None = None
     actor: _Remark = None
 
 
@@ -76,13 +86,22 @@ def read(batch: Batch) -> list[Incoming | None]:
                 StockChange.model_validate_json(value)
     except _UNREADABLE:
         return _read_slowly(batch)
-    return [*said] if all(map(_signed, said)) else _read_slowly(batch)
+    return [*said] if all(map(_fits, said)) else _read_slowly(batch)
 
 
-def _signed(incoming: Incoming) -> bool:
-    if incoming.type == "adjustment":
-        return incoming.quantity != 0
-    return incoming.quantity > 0 or (incoming.type == "count" and incoming.quantity == 0)
+_COMMON = frozenset({ChangeType.SALE, ChangeType.RETURN, ChangeType.RECEIPT})
+
+
+def _fits(incoming: Incoming) -> bool:
+    plain = incoming.counterparty is None and incoming.bucket is None and incoming.eta is None
+    if plain and incoming.type in _COMMON and incoming.quantity > 0:
+        return True
+    if incoming.counterparty == incoming.warehouse:
+        return False
+    named = {name for name in OPTIONAL if getattr(incoming, name) is not None}
+    if incoming.bucket is Bucket.ON_HAND:
+        named.remove("bucket")
+    return fault_of(incoming.type, incoming.quantity, named) is None
 
 
 def _read_slowly(batch: Batch) -> list[Incoming | None]:

@@ -1,15 +1,20 @@
 """Write `stock.levels`. The structure mirrors `shared.events.stock_levels.StockLevel`."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 
+from services.ledger.domain.commitments import Due
 from services.ledger.store.changes import Level
 from shared.events.stock_levels import level_key
 from shared.kafka.messages import Message
 
 NEGATIVE = "negative"
 """On hand is below zero: a fact to be shown, not an error."""
+
+NOT_ORDERED = "not_ordered"
+"""More was shipped for orders than was ever ordered; reserved is below zero."""
 
 
 class Outgoing(msgspec.Struct, frozen=True, gc=False):
@@ -30,6 +35,8 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
     sold_total: int
     returned_total: int
     received_total: int
+    supply: msgspec.Raw
+    demand: msgspec.Raw
     flags: tuple[str, ...]
 
 
@@ -43,7 +50,22 @@ def available(level: Level) -> int:
 
 def flags(level: Level) -> tuple[str, ...]:
     """Return the words for what is odd about a level."""
-    return (NEGATIVE,) if level.on_hand < 0 else ()
+    if level.on_hand >= 0 and level.reserved >= 0:
+        return ()
+    odd = ((level.on_hand < 0, NEGATIVE), (level.reserved < 0, NOT_ORDERED))
+    return tuple(flag for holds, flag in odd if holds)
+
+
+_NOTHING = msgspec.Raw(b"[]")
+
+
+def _lines(stored: str | None) -> msgspec.Raw:
+    return _NOTHING if stored is None else msgspec.Raw(stored.encode())
+
+
+def lines(due: Sequence[Due]) -> str | None:
+    """Return the next supplies or demands as JSON, None without any."""
+    return _encode([each._asdict() for each in due]).decode() if due else None
 
 
 def message(sku: str, warehouse: str, partition: int, level: Level, low_water: int) -> Message:
@@ -64,6 +86,8 @@ def message(sku: str, warehouse: str, partition: int, level: Level, low_water: i
         level.sold_total,
         level.returned_total,
         level.received_total,
+        _lines(level.supply),
+        _lines(level.demand),
         flags(level),
     )
     return Message(partition, level_key(sku, warehouse), _encode(value))

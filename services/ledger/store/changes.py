@@ -4,14 +4,15 @@ All take part in the caller's transaction, through the driver's own connection: 
 are what makes a change cost ten microseconds instead of two hundred.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 import asyncpg
 
-from services.ledger.domain.changes import Change
+from services.ledger.domain.changes import SIGNS, Change, Type
 from services.ledger.domain.effects import Anchor, Effect, Entry, LateCount
+from services.ledger.domain.past import Standing
 from services.ledger.store.periods import Periods
 from shared.database.engine import Driver
 
@@ -30,6 +31,7 @@ class Found(NamedTuple):
 
     id: int
     anchor: Anchor
+    demanding: bool
 
 
 class Level(NamedTuple):
@@ -46,10 +48,13 @@ class Level(NamedTuple):
     received_total: int
     counted_at: datetime | None
     last_change_at: datetime
+    supply: str | None = None
+    demand: str | None = None
 
 
 _FIND_LEVELS = """
-SELECT k.sku, k.warehouse, l.id, l.counted_at, l.count_key, l.last_change_at
+SELECT k.sku, k.warehouse, l.id, l.counted_at, l.count_key, l.last_change_at, l.intricate,
+       l.demanding
 FROM unnest($1::text[], $2::text[]) AS k (sku, warehouse)
 JOIN level AS l USING (sku, warehouse)
 """
@@ -83,8 +88,8 @@ async def _find_levels(
 ) -> dict[tuple[str, str], Found]:
     rows = await driver.fetch(_FIND_LEVELS, skus, warehouses)
     return {
-        (sku, warehouse): Found(id_, Anchor(counted_at, count_key, last_change_at))
-        for sku, warehouse, id_, counted_at, count_key, last_change_at in rows
+        (row[0], row[1]): Found(row[2], Anchor(row[3], row[4], row[5], row[6]), row[7])
+        for row in rows
     }
 
 
@@ -147,8 +152,24 @@ async def known_identities(
     return {row[0]: Known(*row) for row in rows}
 
 
+class First(NamedTuple):
+    """What was first told under an identity, for a person to compare."""
+
+    sku: str
+    warehouse: str
+    type: int
+    quantity: int
+    reason: str | None
+    reference: str | None
+    occurred_at: datetime
+    counterparty: str | None = None
+    bucket: str | None = None
+    eta: datetime | None = None
+
+
 _FIRST_CONTENT = """
-SELECT l.sku, l.warehouse, m.type::int, m.quantity, m.reason, m.reference, m.occurred_at
+SELECT l.sku, l.warehouse, m.type::int, m.quantity, m.reason, m.reference, m.occurred_at,
+       m.counterparty, m.bucket, m.eta
 FROM movement AS m JOIN level AS l ON l.id = m.level_id
 WHERE m.level_id = $1 AND m.occurred_at = $2 AND m.channel = $3 AND m.id = $4 AND m.line = $5
 LIMIT 1
@@ -157,34 +178,41 @@ LIMIT 1
 
 async def first_content(
     driver: Driver, level: int, occurred_at: datetime, change: Change
-) -> tuple[str, str, int, int, str | None, str | None, datetime] | None:
+) -> First | None:
     """Return the movement first stored under a change's identity; None once its day is gone.
 
-    (sku, warehouse, type, quantity, reason, reference, occurred_at); `level` and `occurred_at`
-    are the first telling's.
+    `level` and `occurred_at` are the first telling's.
     """
     row = await driver.fetchrow(
         _FIRST_CONTENT, level, occurred_at, change.channel, change.id, change.line
     )
-    return None if row is None else tuple(row)
+    return None if row is None else First(*row)
 
 
-_LOCK_ON_HAND = "SELECT id, on_hand FROM level WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE"
+_LOCK_STANDINGS = """
+SELECT id, on_hand, reserved, unavailable FROM level
+WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE
+"""
 
 
-async def lock_on_hand(driver: Driver, levels: Sequence[int]) -> dict[int, int]:
-    """Return what is on hand at levels, held until the transaction ends."""
-    return {row[0]: row[1] for row in await driver.fetch(_LOCK_ON_HAND, levels)}
+async def lock_standings(driver: Driver, levels: Collection[int]) -> dict[int, Standing]:
+    """Return what is stored of levels, held until the transaction ends."""
+    rows = await driver.fetch(_LOCK_STANDINGS, sorted(levels))
+    return {row[0]: Standing(*row[1:]) for row in rows}
 
 
-_LATER = """
+_SIGN = (
+    f"CASE {' '.join(f'WHEN m.type = {kind:d} THEN {sign}' for kind, sign in SIGNS.items())} END"
+)
+"""What a unit of a movement means for on hand, as SQL."""
+
+_LATER = f"""
 SELECT c.level_id, c.occurred_at,
-       (SELECT COALESCE(sum(CASE WHEN m.type = 1 THEN -m.quantity
-                                 WHEN m.type = 5 THEN 0 ELSE m.quantity END), 0)
+       (SELECT COALESCE(sum({_SIGN} * m.quantity), 0)
         FROM movement AS m
         WHERE m.level_id = c.level_id AND m.occurred_at > c.occurred_at)::bigint
 FROM unnest($1::bigint[], $2::timestamptz[]) AS c (level_id, occurred_at)
-"""
+"""  # noqa: S608 - the signs are ours
 
 
 async def sums_after(driver: Driver, counts: Sequence[LateCount]) -> dict[LateCount, int]:
@@ -199,6 +227,7 @@ async def sums_after(driver: Driver, counts: Sequence[LateCount]) -> dict[LateCo
 _MOVEMENT_COLUMNS = (
     "level_id", "occurred_at", "recorded_at", "received_at", "quantity", "applied", "offset",
     "type", "late", "channel", "id", "line", "reason", "reference", "actor",
+    "counterparty", "bucket", "eta",
 )  # fmt: skip
 
 
@@ -223,6 +252,9 @@ async def add_movements(
             change.reason,
             change.reference,
             change.actor,
+            change.counterparty,
+            change.bucket,
+            change.eta,
         )
         for change, applied, late in entries
     ]
@@ -258,7 +290,7 @@ async def add_repeats(
 
 _LEVEL_ARRAYS = (
     "$1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], "
-    "$7::bigint[], $8::bigint[], $9::bigint[], $10::timestamptz[]"
+    "$7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::timestamptz[]"
 )
 
 _MOVE_LEVELS = f"""
@@ -268,23 +300,28 @@ SET version = l.version + 1,
     low_water = LEAST(CASE WHEN l.batch > c.published THEN l.low_water END,
                       l.on_hand - greatest(l.reserved, 0) - l.unavailable + c.low),
     on_hand = l.on_hand + c.on_hand,
+    reserved = l.reserved + c.reserved,
     unavailable = l.unavailable + c.unavailable,
+    incoming = l.incoming + c.incoming,
     sold_total = l.sold_total + c.sold,
     returned_total = l.returned_total + c.returned,
     received_total = l.received_total + c.received,
     last_change_at = c.last_change_at
 FROM unnest({_LEVEL_ARRAYS})
-     AS c (id, batch, published, on_hand, unavailable, low, sold, returned, received,
-           last_change_at)
+     AS c (id, batch, published, on_hand, reserved, unavailable, incoming, low, sold, returned,
+           received, last_change_at)
 WHERE l.id = c.id
 RETURNING l.id, l.version, l.on_hand, l.reserved, l.unavailable, l.incoming, l.sold_total,
-          l.returned_total, l.received_total, l.counted_at, l.last_change_at
+          l.returned_total, l.received_total, l.counted_at, l.last_change_at,
+          l.supply::text AS supply, l.demand::text AS demand
 """  # noqa: S608 - the arrays are ours
 
 
 _COUNT_LEVELS = """
-UPDATE level AS l SET counted_at = c.counted_at, count_key = c.count_key
-FROM unnest($1::bigint[], $2::timestamptz[], $3::text[]) AS c (id, counted_at, count_key)
+UPDATE level AS l
+SET counted_at = c.counted_at, count_key = c.count_key, intricate = c.intricate
+FROM unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::boolean[])
+     AS c (id, counted_at, count_key, intricate)
 WHERE l.id = c.id
 """
 
@@ -304,9 +341,9 @@ async def move_levels(
 
 async def _take_counts(driver: Driver, effects: Mapping[int, Effect]) -> None:
     counts = [
-        (level, effect.counted_at, effect.count_key)
+        (level, effect.counted_at, effect.count_key, effect.intricate)
         for level, effect in sorted(effects.items())
-        if effect.counted
+        if effect.counted or effect.intricate
     ]
     if counts:
         await driver.execute(_COUNT_LEVELS, *_columns(counts))
@@ -321,7 +358,9 @@ def _level_columns(
                 level,
                 *batches[level],
                 effect.on_hand,
+                effect.reserved,
                 effect.unavailable,
+                effect.incoming,
                 effect.low,
                 effect.sold,
                 effect.returned,
@@ -353,26 +392,29 @@ async def add_tallies(driver: Driver, partition: int, counts: Mapping[str, int])
 _AT_ONCE = """
 WITH told AS (
     SELECT *
-    FROM unnest($11::uuid[], $12::bigint[], $13::bigint[], $14::timestamptz[],
-                $15::timestamptz[], $16::bigint[], $17::bigint[], $18::bigint[],
-                $19::smallint[], $20::boolean[], $21::text[], $22::text[], $23::text[],
-                $24::text[], $25::text[], $26::text[])
+    FROM unnest($13::uuid[], $14::bigint[], $15::bigint[], $16::timestamptz[],
+                $17::timestamptz[], $18::bigint[], $19::bigint[], $20::bigint[],
+                $21::smallint[], $22::boolean[], $23::text[], $24::text[], $25::text[],
+                $26::text[], $27::text[], $28::text[], $29::text[], $30::text[],
+                $31::timestamptz[])
          AS t (hash, content, level_id, occurred_at, received_at, quantity, applied, "offset",
-               type, late, channel, id, line, reason, reference, actor)
+               type, late, channel, id, line, reason, reference, actor, counterparty, bucket, eta)
 ), identified AS (
     INSERT INTO {identity} (hash, content, level_id, occurred_at, recorded_at)
-    SELECT hash, content, level_id, occurred_at, $27::timestamptz FROM told
+    SELECT hash, content, level_id, occurred_at, $32::timestamptz FROM told WHERE type <> {half}
     ON CONFLICT (hash) DO NOTHING
     RETURNING 1
 ), moved AS (
     INSERT INTO {movement} (level_id, occurred_at, recorded_at, received_at, quantity, applied,
-                            "offset", type, late, channel, id, line, reason, reference, actor)
-    SELECT level_id, occurred_at, $27, received_at, quantity, applied,
-           "offset", type, late, channel, id, line, reason, reference, actor
+                            "offset", type, late, channel, id, line, reason, reference, actor,
+                            counterparty, bucket, eta)
+    SELECT level_id, occurred_at, $32, received_at, quantity, applied,
+           "offset", type, late, channel, id, line, reason, reference, actor,
+           counterparty, bucket, eta
     FROM told
 ), tallied AS (
     INSERT INTO tally (partition, name, total)
-    SELECT $28, * FROM unnest($29::text[], $30::bigint[]) ORDER BY 2
+    SELECT $33, * FROM unnest($34::text[], $35::bigint[]) ORDER BY 2
     ON CONFLICT (partition, name) DO UPDATE SET total = tally.total + excluded.total
 ), changed AS ({changed})
 SELECT (SELECT count(*) FROM identified) AS identified, changed.* FROM changed
@@ -416,6 +458,9 @@ async def add_at_once(
                 change.reason,
                 change.reference,
                 change.actor,
+                change.counterparty,
+                change.bucket,
+                change.eta,
             )
             for change, applied, late in entries
         ]
@@ -429,7 +474,8 @@ async def add_at_once(
         list(counts),
         list(counts.values()),
     )
-    if found[0][0] < len(entries):
+    halves = sum(entry.change.type is Type.TRANSFER_ARRIVING for entry in entries)
+    if found[0][0] < len(entries) - halves:
         return None
     return [Level(*row[1:]) for row in found]
 
@@ -437,7 +483,8 @@ async def add_at_once(
 _UNPUBLISHED = """
 SELECT l.sku, l.warehouse, l.partition, l.low_water,
        l.id, l.version, l.on_hand, l.reserved, l.unavailable, l.incoming, l.sold_total,
-       l.returned_total, l.received_total, l.counted_at, l.last_change_at
+       l.returned_total, l.received_total, l.counted_at, l.last_change_at,
+       l.supply::text, l.demand::text
 FROM level AS l
 JOIN unnest($1::int[], $2::bigint[]) AS c (partition, published)
   ON l.partition = c.partition AND l.batch > c.published

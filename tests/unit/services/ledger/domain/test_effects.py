@@ -20,10 +20,35 @@ from services.ledger.domain.changes import (
     count_key,
     identity_hash,
 )
-from services.ledger.domain.effects import Anchor, Effect, Entry, apply, late_counts
+from services.ledger.domain.commitments import (
+    CONSUMING,
+    Book,
+    Due,
+    Key,
+    Kind,
+    Line,
+    consumption_of,
+    demand_of,
+    demands,
+    key_of,
+    supply_of,
+)
+from services.ledger.domain.effects import (
+    Anchor,
+    Effect,
+    Entry,
+    Known,
+    apply,
+    intricate_levels,
+    late_counts,
+    needs_standing,
+)
+from services.ledger.domain.past import Past, Standing, in_order
+from shared.events.stock_changes import Bucket
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LEVELS = (1, 2)
+TRANSFERS = {Type.TRANSFER_SHIPPED, Type.TRANSFER_ARRIVING, Type.TRANSFER_RECEIVED}
 
 
 def change(**fields: object) -> Change:
@@ -32,6 +57,7 @@ def change(**fields: object) -> Change:
     type_, quantity = Type(int(str(given_["type"]))), int(str(given_["quantity"]))
     reason = given_.get("reason")
     occurred_at = NOON + timedelta(hours=int(str(given_["hour"])))
+    reference, bucket, due = given_.get("reference"), given_.get("bucket"), given_.get("due")
     return Change(
         level=int(str(given_.get("level", 1))),
         type=type_,
@@ -42,12 +68,15 @@ def change(**fields: object) -> Change:
         id=id_,
         line=line,
         reason=None if reason is None else str(reason),
-        reference=None,
+        reference=None if reference is None else str(reference),
         actor=None,
         hash=identity_hash(channel, id_, line),
         content=content_hash(type_.name.lower(), "A", "W", quantity, None, None),
         position=0,
         offset=0,
+        counterparty="elsewhere" if type_ in TRANSFERS else None,
+        bucket=None if bucket is None else Bucket(str(bucket)),
+        eta=None if due is None else NOON + timedelta(days=int(str(due))),
     )
 
 
@@ -56,22 +85,115 @@ class Level:
     """What all arrivals must agree on."""
 
     on_hand: int = 0
+    reserved: int = 0
     unavailable: int = 0
+    incoming: int = 0
     sold: int = 0
     returned: int = 0
     received: int = 0
     anchor: Anchor = field(default_factory=Anchor)
+    supply: tuple[Due, ...] = ()
+    demand: tuple[Due, ...] = ()
 
     @property
     def available(self) -> int:
-        return self.on_hand - self.unavailable
+        return self.on_hand - max(self.reserved, 0) - self.unavailable
+
+
+MOVES = {
+    Type.SALE: -1,
+    Type.RETURN: 1,
+    Type.RECEIPT: 1,
+    Type.ADJUSTMENT: 1,
+    Type.CONSUMED: -1,
+    Type.PRODUCED: 1,
+    Type.ORDER_FULFILLED: -1,
+    Type.TRANSFER_SHIPPED: -1,
+    Type.TRANSFER_RECEIVED: 1,
+}
+
+
+def reserved_by(changes: Sequence[Change]) -> int:
+    """Return what is promised to orders: an order is never owed less than nothing, once placed."""
+    total = 0
+    for reference in {each.reference for each in changes}:
+        own = [each for each in changes if each.reference == reference]
+        placed = sum(each.quantity for each in own if each.type is Type.ORDER_PLACED)
+        ended = sum(
+            each.quantity
+            for each in own
+            if each.type in {Type.ORDER_CANCELLED, Type.ORDER_FULFILLED}
+        )
+        total += max(0, placed - ended) if placed else -ended
+    return total
+
+
+def decided(changes: Sequence[Change], expected: Type, cancelled: Type) -> dict[str, Change]:
+    """Return the last word on each line, of changes in order."""
+    return {
+        f"{each.reference}/{each.line}": each
+        for each in changes
+        if each.type in {expected, cancelled}
+    }
+
+
+def supplies(changes: Sequence[Change]) -> list[Due]:
+    """Return what is open of supply and transfers, of changes in order."""
+    due = []
+    for line, last in decided(changes, Type.SUPPLY_EXPECTED, Type.SUPPLY_CANCELLED).items():
+        received = sum(
+            each.quantity
+            for each in changes
+            if each.type is Type.RECEIPT and f"{each.reference}/{each.line}" == line
+        )
+        ordered = last.quantity if last.type is Type.SUPPLY_EXPECTED else 0
+        due.append(Due(ordered - received, last.eta, last.reference or ""))
+    for reference in {each.reference for each in changes}:
+        own = [each for each in changes if each.reference == reference]
+        shipped = [each for each in own if each.type is Type.TRANSFER_ARRIVING]
+        received = sum(each.quantity for each in own if each.type is Type.TRANSFER_RECEIVED)
+        dates = [each.eta for each in shipped if each.eta is not None]
+        left = sum(each.quantity for each in shipped) - received
+        due.append(Due(left, max(dates, default=None), reference or ""))
+    return [each for each in due if each.quantity > 0]
+
+
+def needs(changes: Sequence[Change]) -> list[Due]:
+    """Return what is open of demand, of changes in order."""
+    due = []
+    used: dict[str | None, int] = {}
+    for each in changes:
+        if each.type in CONSUMING and each.reference:
+            used[each.reference] = used.get(each.reference, 0) + each.quantity
+    last = decided(changes, Type.DEMAND_EXPECTED, Type.DEMAND_CANCELLED).values()
+    expected = [each for each in last if each.type is Type.DEMAND_EXPECTED]
+    for each in sorted(expected, key=lambda each: (each.eta or NOON, each.line)):
+        covered = min(each.quantity, used.get(each.reference, 0))
+        used[each.reference] = used.get(each.reference, 0) - covered
+        due.append(Due(each.quantity - covered, each.eta, each.reference or ""))
+    return [each for each in due if each.quantity > 0]
+
+
+def total(changes: Sequence[Change], *types: Type) -> int:
+    return sum(each.quantity for each in changes if each.type in types)
+
+
+def counted(count: Change, on_hand: int, reserved: int, unavailable: int) -> tuple[int, int]:
+    """Return what is on hand and unavailable after a count."""
+    match count.bucket:
+        case Bucket.UNAVAILABLE:
+            return on_hand, count.quantity
+        case Bucket.AVAILABLE:
+            return count.quantity + reserved + unavailable, unavailable
+        case _:
+            return count.quantity, unavailable
 
 
 def modelled(changes: Sequence[Change]) -> Level:
     """Return a level by definition: its changes in order of when they happened."""
-    on_hand = unavailable = sold = returned = received = 0
+    on_hand = unavailable = 0
     anchor = Anchor()
-    in_order = sorted(
+    ordered = sorted(
         changes,
         key=lambda each: (
             each.occurred_at,
@@ -81,65 +203,107 @@ def modelled(changes: Sequence[Change]) -> Level:
             each.line,
         ),
     )
-    for each in in_order:
+    for index, each in enumerate(ordered):
         if each.type is Type.COUNT:
-            on_hand = each.quantity
-            anchor = anchor._replace(counted_at=each.occurred_at, count_key=count_key(each))
-        elif each.type is Type.SALE:
-            on_hand -= each.quantity
-            sold += each.quantity
-        elif each.type is Type.RETURN:
-            on_hand += each.quantity
-            returned += each.quantity
-            unavailable += each.quantity if each.reason == DAMAGED else 0
-        elif each.type is Type.RECEIPT:
-            on_hand += each.quantity
-            received += each.quantity
-        else:
-            on_hand += each.quantity
+            reserved = max(0, reserved_by(ordered[:index]))
+            on_hand, unavailable = counted(each, on_hand, reserved, unavailable)
+            if each.bucket is not Bucket.UNAVAILABLE:
+                anchor = anchor._replace(counted_at=each.occurred_at, count_key=count_key(each))
+            anchor = anchor._replace(intricate=anchor.intricate or each.bucket is not None)
+        on_hand += MOVES.get(each.type, 0) * each.quantity
+        if each.type is Type.HOLD or each.reason == DAMAGED:
+            unavailable += each.quantity
+        if each.type is Type.RELEASE:
+            unavailable -= each.quantity
         anchor = anchor._replace(last_change_at=each.occurred_at)
-    return Level(on_hand, unavailable, sold, returned, received, anchor)
+    supply, demand = supplies(ordered), needs(ordered)
+    return Level(
+        on_hand=on_hand,
+        reserved=reserved_by(ordered),
+        unavailable=unavailable,
+        incoming=sum(each.quantity for each in supply),
+        sold=total(ordered, Type.SALE, Type.ORDER_FULFILLED),
+        returned=total(ordered, Type.RETURN),
+        received=total(ordered, Type.RECEIPT),
+        anchor=anchor,
+        supply=tuple(sorted(supply, key=str)),
+        demand=tuple(sorted(demand, key=str)),
+    )
 
 
 class Store:
-    """What the database is to `apply`: sums, anchors, and all changes so far."""
+    """What the database is to `apply`: sums, anchors, lines, and all changes so far."""
 
     def __init__(self) -> None:
         self.levels = dict.fromkeys(LEVELS, Level())
         self.changes: list[Change] = []
+        self.lines: dict[Key, Line] = {}
 
     def take(self, batch: Sequence[Change]) -> tuple[list[Entry], dict[int, Effect]]:
         anchors = {level: self.levels[level].anchor for level in LEVELS}
         later = {
             count: sum(
-                _difference(each)
+                MOVES.get(each.type, 0) * each.quantity
                 for each in self.changes
                 if each.level == count.level and each.occurred_at > count.occurred_at
             )
             for count in late_counts(batch, anchors)
         }
-        counted = {each.level for each in batch if each.type is Type.COUNT}
-        on_hand = {level: self.levels[level].on_hand for level in counted}
-        entries, effects = apply(batch, anchors, on_hand, later)
+        intricate = intricate_levels(batch, anchors)
+        held = {each.level for each in batch if needs_standing(each)} | intricate
+        known = Known(
+            standing={
+                level: Standing(each.on_hand, each.reserved, each.unavailable)
+                for level, each in self.levels.items()
+                if level in held
+            },
+            later=later,
+            past={
+                level: sorted(
+                    (Past.of(each) for each in self.changes if each.level == level), key=in_order
+                )
+                for level in intricate
+            },
+            book=self._book(batch),
+            demanding={key.level for key in self.lines if key.kind is Kind.DEMAND}
+            | {each.level for each in batch if demands(each)},
+        )
+        entries, effects = apply(batch, anchors, known)
+        self.lines |= known.book.lines
         for level, effect in effects.items():
             before = self.levels[level]
             self.levels[level] = Level(
                 before.on_hand + effect.on_hand,
+                before.reserved + effect.reserved,
                 before.unavailable + effect.unavailable,
+                before.incoming + effect.incoming,
                 before.sold + effect.sold,
                 before.returned + effect.returned,
                 before.received + effect.received,
                 effect.anchor,
+                tuple(sorted(supply_of(self.lines, level), key=str)),
+                tuple(sorted(demand_of(self.lines, level), key=str)),
             )
         self.changes += batch
         return entries, effects
 
+    def _book(self, batch: Sequence[Change]) -> Book:
+        book = Book(dict(self.lines))
+        for each in batch:
+            key = key_of(each)
+            if key is None or key.kind is not Kind.DEMAND:
+                continue
+            used = Key(key.level, Kind.CONSUMPTION, key.reference)
+            if used not in book.lines:
+                done = sum(
+                    other.quantity for other in self.changes if consumption_of(other) == used
+                )
+                book.lines[used] = Line(done=done)
+        return book
 
-def _difference(each: Change) -> int:
-    if each.type is Type.COUNT:
-        return 0
-    return -each.quantity if each.type is Type.SALE else each.quantity
 
+NAMED = {type_ for type_ in Type if type_.name.partition("_")[0] in {"ORDER", "SUPPLY", "DEMAND"}}
+DUE = {Type.SUPPLY_EXPECTED, Type.DEMAND_EXPECTED, Type.TRANSFER_ARRIVING}
 
 # Few instants, channels and ids: ties at one instant, and among counts, are the rule.
 hours = st.integers(0, 4)
@@ -165,6 +329,8 @@ def histories(draw: st.DrawFn) -> list[list[Change]]:
                 quantity = draw(st.integers(0, 30))
             case Type.ADJUSTMENT:
                 quantity = draw(st.integers(-9, 9).filter(bool))
+            case Type.SUPPLY_EXPECTED | Type.DEMAND_EXPECTED:
+                quantity = draw(st.integers(0, 9))
             case _:
                 quantity = draw(st.integers(1, 9))
         made.append(
@@ -177,6 +343,13 @@ def histories(draw: st.DrawFn) -> list[list[Change]]:
                 id=id_,
                 line=line,
                 reason=draw(st.sampled_from([None, DAMAGED])) if type_ is Type.RETURN else None,
+                reference=draw(
+                    st.sampled_from(["1", "2"]) if type_ in NAMED else st.sampled_from([None, "1"])
+                ),
+                bucket=draw(st.sampled_from([None, None, *Bucket]))
+                if type_ is Type.COUNT
+                else None,
+                due=draw(st.sampled_from([1, 2])) if type_ in DUE else None,
             )
         )
     arrived = draw(st.permutations(made))

@@ -1,0 +1,184 @@
+"""What is promised, not moved: orders, supply on its way, dated demand.
+
+Each is a line of two numbers: a total (ordered, shipped, expected) and what of it is done
+(fulfilled or cancelled, received, consumed). Totals of orders and transfers add up; those of
+supply and demand are decided anew, and the decision that happened last holds. Sums and the last
+decision do not depend on the order of arrival, so neither does what is open.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import NamedTuple
+
+from services.ledger.domain.changes import Change, Type, count_key
+
+SHOWN = 8
+"""Lines of supply and of demand that a level message carries at the most."""
+
+
+class Kind(IntEnum):
+    """What a line is about; numbers are for life."""
+
+    ORDER = 1
+    SUPPLY = 2
+    TRANSFER = 3
+    DEMAND = 4
+    CONSUMPTION = 5
+    """What was used up for a reference that has a demand."""
+
+
+class Key(NamedTuple):
+    """Which line: `line` is empty for orders, where it comes from for transfers."""
+
+    level: int
+    kind: Kind
+    reference: str
+    line: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line; quantities in base units, `decided` orders decisions on its total."""
+
+    total: int = 0
+    done: int = 0
+    decided_at: datetime | None = None
+    decided_key: str | None = None
+    due_at: datetime | None = None
+
+
+class Due(NamedTuple):
+    """What is still to come, as a level tells of it."""
+
+    quantity: int
+    due_at: datetime | None
+    reference: str
+
+
+_ORDER = frozenset({Type.ORDER_PLACED, Type.ORDER_CANCELLED, Type.ORDER_FULFILLED})
+_TRANSFER = frozenset({Type.TRANSFER_ARRIVING, Type.TRANSFER_RECEIVED})
+_SUPPLY = frozenset({Type.SUPPLY_EXPECTED, Type.SUPPLY_CANCELLED})
+_DEMAND = frozenset({Type.DEMAND_EXPECTED, Type.DEMAND_CANCELLED})
+_CONSUMING = frozenset({Type.SALE, Type.CONSUMED, Type.ORDER_FULFILLED, Type.TRANSFER_SHIPPED})
+_ADDING = frozenset({Type.ORDER_PLACED, Type.TRANSFER_ARRIVING})
+_DECIDING = _SUPPLY | _DEMAND
+
+COMMITTING = _ORDER | _TRANSFER | _SUPPLY | _DEMAND
+"""Types that always concern a line; a receipt with a reference does, too."""
+
+CONSUMING = _CONSUMING
+"""Types that use up a demand of their reference, where there is one."""
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def key_of(change: Change) -> Key | None:
+    """Return the line that a change is about besides what it moves; None for most."""
+    change_type, reference = change.type, change.reference
+    if change_type in _ORDER:
+        return Key(change.level, Kind.ORDER, reference or "")
+    if change_type in _SUPPLY or (change_type is Type.RECEIPT and reference):
+        return Key(change.level, Kind.SUPPLY, reference or "", change.line)
+    if change_type in _TRANSFER:
+        return Key(change.level, Kind.TRANSFER, reference or "", change.counterparty or "")
+    if change_type in _DEMAND:
+        return Key(change.level, Kind.DEMAND, reference or "", change.line)
+    return None
+
+
+def demands(change: Change) -> bool:
+    """Return whether a change is about a demand, so that what its level uses up has to be noted."""
+    return change.type in _DEMAND
+
+
+def consumption_of(change: Change) -> Key | None:
+    """Return the line that counts what a change uses up for its reference."""
+    if change.type in _CONSUMING and change.reference:
+        return Key(change.level, Kind.CONSUMPTION, change.reference)
+    return None
+
+
+def after(line: Line, change: Change) -> Line:
+    """Return a line as a change leaves it."""
+    if change.type in _DECIDING:
+        key = count_key(change)
+        if (change.occurred_at, key) <= (line.decided_at or _NEVER, line.decided_key or ""):
+            return line
+        expected = change.type in {Type.SUPPLY_EXPECTED, Type.DEMAND_EXPECTED}
+        total = change.quantity if expected else 0
+        return Line(total, line.done, change.occurred_at, key, change.eta)
+    if change.type in _ADDING:
+        dues = [each for each in (line.due_at, change.eta) if each is not None]
+        return replace(line, total=line.total + change.quantity, due_at=max(dues, default=None))
+    return replace(line, done=line.done + change.quantity)
+
+
+def open_of(kind: Kind, line: Line) -> int:
+    """Return what is still to come of a line.
+
+    Below zero only for an order that nobody has placed and that was shipped all the same.
+    """
+    left = line.total - line.done
+    return left if kind is Kind.ORDER and line.total == 0 else max(0, left)
+
+
+@dataclass(slots=True)
+class Book:
+    """The lines that a batch touches; `apply` works on it as on the levels."""
+
+    lines: dict[Key, Line] = field(default_factory=dict)
+    changed: set[Key] = field(default_factory=set)
+
+    def take(self, change: Change) -> tuple[int, int]:
+        """Note a change; returns what it does to reserved and to incoming."""
+        reserved = incoming = 0
+        key = key_of(change)
+        if key is not None:
+            before = self.lines.get(key) or Line()
+            now = self.lines[key] = after(before, change)
+            self.changed.add(key)
+            difference = open_of(key.kind, now) - open_of(key.kind, before)
+            if key.kind is Kind.ORDER:
+                reserved = difference
+            elif key.kind in {Kind.SUPPLY, Kind.TRANSFER}:
+                incoming = difference
+        used = consumption_of(change)
+        if used is not None and used in self.lines:
+            self.lines[used] = after(self.lines[used], change)
+            self.changed.add(used)
+        return reserved, incoming
+
+
+def supply_of(lines: Mapping[Key, Line], level: int) -> list[Due]:
+    """Return a level's next supplies, the soonest first, those without a date last."""
+    return _soonest(
+        Due(open_of(key.kind, line), line.due_at, key.reference)
+        for key, line in lines.items()
+        if key.level == level and key.kind in {Kind.SUPPLY, Kind.TRANSFER}
+    )
+
+
+def demand_of(lines: Mapping[Key, Line], level: int) -> list[Due]:
+    """Return a level's next demands; what was used up of a reference is taken off the soonest."""
+    used = {
+        key.reference: line.done
+        for key, line in lines.items()
+        if key.level == level and key.kind is Kind.CONSUMPTION
+    }
+    left = []
+    for key, line in sorted(
+        ((key, line) for key, line in lines.items() if key[:2] == (level, Kind.DEMAND)),
+        key=lambda each: (each[1].due_at or _NEVER, each[0]),
+    ):
+        covered = min(line.total, used.get(key.reference, 0))
+        used[key.reference] = used.get(key.reference, 0) - covered
+        left.append(Due(line.total - covered, line.due_at, key.reference))
+    return _soonest(left)
+
+
+def _soonest(lines: Iterable[Due]) -> list[Due]:
+    still = [each for each in lines if each.quantity > 0]
+    still.sort(key=lambda each: (each.due_at is None, each.due_at or _NEVER, each.reference))
+    return still[:SHOWN]

@@ -1,0 +1,89 @@
+"""The lines of orders, supply, transfers and demand, read and written with a batch."""
+
+from collections.abc import Collection, Mapping
+
+from services.ledger.domain.commitments import CONSUMING, Key, Kind, Line
+from shared.database.engine import Driver
+
+_DATED = [Kind.SUPPLY, Kind.TRANSFER, Kind.DEMAND, Kind.CONSUMPTION]
+
+_LINES = """
+SELECT level_id, kind::int, reference, line, total, done, decided_at, decided_key, due_at
+FROM commitment
+WHERE level_id = ANY($1::bigint[]) AND kind = ANY($2::smallint[])
+UNION ALL
+SELECT c.level_id, c.kind, c.reference, c.line, c.total, c.done, c.decided_at, c.decided_key,
+       c.due_at
+FROM commitment AS c
+JOIN unnest($3::bigint[], $4::text[]) AS k (level_id, reference)
+  ON c.level_id = k.level_id AND c.reference = k.reference AND c.kind = $5 AND c.line = ''
+"""
+
+
+async def lines_of(
+    driver: Driver, levels: Collection[int], orders: Collection[Key]
+) -> dict[Key, Line]:
+    """Return all dated lines of some levels, and the lines of some orders."""
+    rows = await driver.fetch(
+        _LINES,
+        list(levels),
+        _DATED,
+        [key.level for key in orders],
+        [key.reference for key in orders],
+        Kind.ORDER,
+    )
+    return {Key(row[0], Kind(row[1]), row[2], row[3]): Line(*row[4:]) for row in rows}
+
+
+_CONSUMED = """
+SELECT k.level_id, k.reference,
+       (SELECT COALESCE(sum(m.quantity), 0) FROM movement AS m
+        WHERE m.level_id = k.level_id AND m.reference = k.reference
+          AND m.type = ANY($3::smallint[]))::bigint
+FROM unnest($1::bigint[], $2::text[]) AS k (level_id, reference)
+"""
+
+
+async def consumed(driver: Driver, keys: Collection[Key]) -> dict[Key, Line]:
+    """Return what was used up so far for references that had no demand until now."""
+    rows = await driver.fetch(
+        _CONSUMED,
+        [key.level for key in keys],
+        [key.reference for key in keys],
+        sorted(CONSUMING),
+    )
+    return {Key(row[0], Kind.CONSUMPTION, row[1]): Line(done=row[2]) for row in rows}
+
+
+_SAVE = """
+INSERT INTO commitment
+SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::text[], $4::text[], $5::bigint[],
+                     $6::bigint[], $7::timestamptz[], $8::text[], $9::timestamptz[])
+ON CONFLICT (level_id, kind, reference, line)
+DO UPDATE SET total = excluded.total, done = excluded.done, decided_at = excluded.decided_at,
+              decided_key = excluded.decided_key, due_at = excluded.due_at
+"""
+
+
+async def save(driver: Driver, lines: Mapping[Key, Line]) -> None:
+    """Store lines as they are now."""
+    rows = [
+        (*key, line.total, line.done, line.decided_at, line.decided_key, line.due_at)
+        for key, line in sorted(lines.items())
+    ]
+    await driver.execute(_SAVE, *(list(column) for column in zip(*rows, strict=True)))
+
+
+_SHOW = """
+UPDATE level AS l
+SET supply = s.supply, demand = s.demand, demanding = l.demanding OR s.demanding
+FROM unnest($1::bigint[], $2::json[], $3::json[], $4::boolean[])
+     AS s (id, supply, demand, demanding)
+WHERE l.id = s.id
+"""
+
+
+async def show(driver: Driver, levels: Mapping[int, tuple[str | None, str | None, bool]]) -> None:
+    """Store what levels tell of: next supplies and demands (JSON), whether there is any demand."""
+    rows = [(level, *shown) for level, shown in sorted(levels.items())]
+    await driver.execute(_SHOW, *(list(column) for column in zip(*rows, strict=True)))

@@ -342,7 +342,7 @@ class StockChanges(Handler[list[_Place]]):
         known = Known(
             standing=await store.lock_standings(database, held) if held else {},
             later=await store.sums_after(database, late_counts(changes, anchors)),
-            past=await past.of_levels(database, intricate) if intricate else {},
+            past=await _changes_of(database, intricate) if intricate else {},
             book=await self._opened(database, changes, demanding),
             demanding=demanding,
         )
@@ -490,6 +490,11 @@ def _identified(
             )
         )
     return changes
+
+
+async def _changes_of(database: Driver, levels: Collection[int]) -> dict[int, list[Change]]:
+    movements = await past.of_levels(database, levels)
+    return {level: [each.change for each in some] for level, some in movements.items()}
 
 
 def _known(change: Change) -> KnownIdentity:

@@ -1,17 +1,20 @@
 """`/v1/levels`: what there is, asked by other systems and by the console."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, TypeAdapter
 
 from services.ledger.api.dependencies import FromBooks
 from services.ledger.domain.changes import NAME_OF
-from services.ledger.outbound import stock_levels
-from services.ledger.store import statement as statements
+from services.ledger.domain.commitments import Book, demand_of, supply_of
+from services.ledger.domain.flags import flags
+from services.ledger.domain.past import Standing, totals, walk
+from services.ledger.domain.statement import Line, Recorded
+from services.ledger.domain.statement import statement as lines_of
 from services.ledger.store.books import Books
-from services.ledger.store.changes import Level as StoredLevel
 from services.ledger.store.levels import LevelRow
 from shared.events.base import Code, Instant
 from shared.http.auth import Scope, require
@@ -23,8 +26,20 @@ router = APIRouter(
 )
 
 
+class DueLine(BaseModel):
+    """Something to come; `due_at` is null without a date."""
+
+    quantity: int
+    due_at: datetime | None
+    reference: str
+
+
 class Level(BaseModel):
-    """A level; quantities in the SKU's base unit, totals cumulative."""
+    """A level; quantities in the SKU's base unit, totals cumulative.
+
+    `supply` and `demand` are the next lines of each, eight at the most. A level of the past has
+    no version.
+    """
 
     sku: str
     warehouse: str
@@ -33,37 +48,60 @@ class Level(BaseModel):
     unavailable: int
     incoming: int
     available: int
-    version: int
+    version: int | None
     counted_at: datetime | None
     last_change_at: datetime
     sold_total: int
     returned_total: int
     received_total: int
+    supply: list[DueLine]
+    demand: list[DueLine]
     flags: tuple[str, ...]
 
     @classmethod
     def of(cls, row: LevelRow) -> Self:
         """Return a stored level as it is answered."""
-        stored = StoredLevel(
-            row.id,
-            row.version,
-            row.on_hand,
-            row.reserved,
-            row.unavailable,
-            row.incoming,
-            row.sold_total,
-            row.returned_total,
-            row.received_total,
-            row.counted_at,
-            row.last_change_at,
-        )
+        standing = Standing(row.on_hand, row.reserved, row.unavailable, row.incoming)
         return cls(
             sku=row.sku,
             warehouse=row.warehouse,
-            available=stock_levels.available(stored),
-            flags=stock_levels.flags(stored),
-            **stored._asdict(),
+            **standing._asdict(),
+            available=standing.available,
+            version=row.version,
+            counted_at=row.counted_at,
+            last_change_at=row.last_change_at,
+            sold_total=row.sold_total,
+            returned_total=row.returned_total,
+            received_total=row.received_total,
+            supply=_DUE.validate_json(row.supply or "[]"),
+            demand=_DUE.validate_json(row.demand or "[]"),
+            flags=flags(standing),
         )
+
+    @classmethod
+    def of_past(cls, row: LevelRow, movements: Sequence[Recorded]) -> Self:
+        """Return a level as some of its movements, one at least, make it."""
+        past, book = [each.change for each in movements], Book()
+        *_, standing = walk(past, book)
+        sold, returned, received, counted_at, last_change_at = totals(past)
+        return cls(
+            sku=row.sku,
+            warehouse=row.warehouse,
+            **standing._asdict(),
+            available=standing.available,
+            version=None,
+            counted_at=counted_at,
+            last_change_at=last_change_at,
+            sold_total=sold,
+            returned_total=returned,
+            received_total=received,
+            supply=[DueLine(**due._asdict()) for due in supply_of(book.lines, row.id)],
+            demand=[DueLine(**due._asdict()) for due in demand_of(book.lines, row.id)],
+            flags=flags(standing),
+        )
+
+
+_DUE = TypeAdapter(list[DueLine])
 
 
 class Levels(Page[Level]):
@@ -77,6 +115,8 @@ class LevelQuery(BaseModel):
 
     skus: Annotated[list[Code], Field(min_length=1, max_length=500)]
     warehouses: Annotated[list[Code], Field(max_length=500)] | None = None
+    as_of: Instant | None = None
+    known_at: Instant | None = None
 
 
 class Again(BaseModel):
@@ -89,9 +129,10 @@ class Again(BaseModel):
 class Movement(BaseModel):
     """A line of a statement, newest first; `balance` is what was on hand after it.
 
-    `late`: newer changes had been recorded before it. `masked`: a count at or after it had been
-    taken already, so it moved nothing. `applied` is what it did when it arrived, `change` what
-    it does to the balance as known now.
+    `reserved`, `unavailable` and `incoming` stood so after it, too. `late`: newer changes had
+    been recorded before it. `masked`: a count at or after it had been taken already, so it moved
+    nothing. `applied` is what it did when it arrived, `change` what it does to the balance as
+    known now.
     """
 
     type: str
@@ -102,15 +143,28 @@ class Movement(BaseModel):
     change: int
     applied: int
     balance: int
+    reserved: int
+    unavailable: int
+    incoming: int
     late: bool
     masked: bool
     repeats: list[Again]
     reason: str | None
     reference: str | None
+    counterparty: str | None
+    bucket: str | None
+    eta: datetime | None
     actor: str | None
     occurred_at: datetime
     received_at: datetime
     recorded_at: datetime
+
+
+AsOf = Annotated[
+    Instant | None,
+    Query(description="What had happened by then, as known now (or at known_at)"),
+]
+KnownAt = Annotated[Instant | None, Query(description="What had been recorded by then")]
 
 
 @router.get("")
@@ -121,6 +175,8 @@ async def list_levels(  # noqa: D103 - the response's description says it
     q: Annotated[
         str | None, Query(description="Part of a SKU", max_length=128, pattern=r"^[^\x00]*$")
     ] = None,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Levels:
@@ -131,7 +187,7 @@ async def list_levels(  # noqa: D103 - the response's description says it
     rows = await ledger.page(sku=sku, warehouse=warehouse, containing=q, after=after, limit=limit)
     last = rows[-1] if len(rows) == limit else None
     return Levels(
-        items=[Level.of(row) for row in rows],
+        items=await _levels(ledger, rows, as_of, known_at),
         next_cursor=encode_cursor(last.sku, last.warehouse) if last else None,
         behind_seconds=await ledger.behind_seconds(),
     )
@@ -142,25 +198,41 @@ async def query_levels(query: LevelQuery, ledger: FromBooks) -> Levels:
     """Return the levels of up to 500 SKUs at once; those unknown are left out."""
     rows = await ledger.of_skus(query.skus, query.warehouses)
     return Levels(
-        items=[Level.of(row) for row in rows], behind_seconds=await ledger.behind_seconds()
+        items=await _levels(ledger, rows, query.as_of, query.known_at),
+        behind_seconds=await ledger.behind_seconds(),
     )
 
 
 @router.get("/{sku}")
-async def levels_of_sku(sku: Code, ledger: FromBooks) -> Levels:
+async def levels_of_sku(
+    sku: Code, ledger: FromBooks, as_of: AsOf = None, known_at: KnownAt = None
+) -> Levels:
     """Return a SKU's level in every warehouse that has ever had it."""
     rows = await ledger.of_skus([sku], None)
     if not rows:
         raise not_found(f"level of SKU {sku}; check its code, or post its first change")
     return Levels(
-        items=[Level.of(row) for row in rows], behind_seconds=await ledger.behind_seconds()
+        items=await _levels(ledger, rows, as_of, known_at),
+        behind_seconds=await ledger.behind_seconds(),
     )
 
 
 @router.get("/{sku}/{warehouse}")
-async def level(sku: Code, warehouse: Code, ledger: FromBooks) -> Level:
-    """Return one level."""
-    return Level.of(await _row(ledger, sku, warehouse))
+async def level(
+    sku: Code,
+    warehouse: Code,
+    ledger: FromBooks,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+) -> Level:
+    """Return one level, as it is or as it was."""
+    row = await _row(ledger, sku, warehouse)
+    levels = await _levels(ledger, [row], as_of, known_at)
+    if not levels:
+        raise not_found(
+            f"change of SKU {sku} in warehouse {warehouse} by then; ask for a later instant"
+        )
+    return levels[0]
 
 
 @router.get("/{sku}/{warehouse}/statement")
@@ -170,44 +242,71 @@ async def statement(
     ledger: FromBooks,
     start: Annotated[Instant | None, Query(alias="from", description="First instant")] = None,
     end: Annotated[Instant | None, Query(alias="to", description="First instant after")] = None,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[Movement]:
     """Return a level's movements, newest first, with the balance after each."""
     row = await _row(ledger, sku, warehouse)
     before = int(decode_cursor(cursor, int)[0]) if cursor else None
-    rows, repeats = await ledger.statement(row.id, start=start, end=end, before=before, limit=limit)
+    movements = await ledger.movements([row.id], as_of=as_of, known_at=known_at)
+    lines = [
+        line
+        for line in reversed(lines_of(movements[row.id]))
+        if (before is None or line.place < before)
+        and (start is None or line.recorded.change.occurred_at >= start)
+        and (end is None or line.recorded.change.occurred_at < end)
+    ][:limit]
+    instants = sorted({line.recorded.change.occurred_at for line in lines})
     again: dict[tuple[str, str, str], list[Again]] = {}
-    for each in repeats:
+    for each in await ledger.repeats(row.id, instants):
         again.setdefault((each.channel, each.id, each.line), []).append(
             Again(received_at=each.received_at, recorded_at=each.recorded_at)
         )
     return Page(
-        items=[_movement(each, again.get((each.channel, each.id, each.line), [])) for each in rows],
-        next_cursor=encode_cursor(rows[-1].place) if len(rows) == limit else None,
+        items=[_movement(line, again) for line in lines],
+        next_cursor=encode_cursor(lines[-1].place) if len(lines) == limit else None,
     )
 
 
-def _movement(row: statements.StatementRow, again: list[Again]) -> Movement:
+def _movement(line: Line, again: Mapping[tuple[str, str, str], list[Again]]) -> Movement:
+    change, applied, late, recorded_at = line.recorded
     return Movement(
-        type=NAME_OF[row.type],
-        channel=row.channel,
-        id=row.id,
-        line=row.line,
-        quantity=row.quantity,
-        change=row.change,
-        applied=row.applied,
-        balance=row.balance,
-        late=row.late,
-        masked=row.masked,
-        repeats=again,
-        reason=row.reason,
-        reference=row.reference,
-        actor=row.actor,
-        occurred_at=row.occurred_at,
-        received_at=row.received_at,
-        recorded_at=row.recorded_at,
+        type=NAME_OF[change.type],
+        channel=change.channel,
+        id=change.id,
+        line=change.line,
+        quantity=change.quantity,
+        change=line.moved,
+        applied=applied,
+        balance=line.standing.on_hand,
+        reserved=line.standing.reserved,
+        unavailable=line.standing.unavailable,
+        incoming=line.standing.incoming,
+        late=late,
+        masked=line.masked,
+        repeats=again.get((change.channel, change.id, change.line), []),
+        reason=change.reason,
+        reference=change.reference,
+        counterparty=change.counterparty,
+        bucket=change.bucket,
+        eta=change.eta,
+        actor=change.actor,
+        occurred_at=change.occurred_at,
+        received_at=change.received_at,
+        recorded_at=recorded_at,
     )
+
+
+async def _levels(
+    ledger: Books, rows: Sequence[LevelRow], as_of: datetime | None, known_at: datetime | None
+) -> list[Level]:
+    """Return stored levels as they are, or those that there were at an instant as they were."""
+    if as_of is None and known_at is None:
+        return [Level.of(row) for row in rows]
+    movements = await ledger.movements([row.id for row in rows], as_of=as_of, known_at=known_at)
+    return [Level.of_past(row, movements[row.id]) for row in rows if movements[row.id]]
 
 
 async def _row(ledger: Books, sku: str, warehouse: str) -> LevelRow:

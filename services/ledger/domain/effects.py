@@ -19,7 +19,8 @@ from typing import NamedTuple
 
 from services.ledger.domain.changes import SIGNS, Change, Type, count_key, unavailable_of
 from services.ledger.domain.commitments import COMMITTING, CONSUMING, Book
-from services.ledger.domain.past import Past, Standing, in_order, now
+from services.ledger.domain.past import Standing, in_order, now
+from shared.events.stock_changes import Bucket
 
 
 class Anchor(NamedTuple):
@@ -117,7 +118,7 @@ class Known:
 
     standing: Mapping[int, Standing] = field(default_factory=dict)
     later: Mapping[LateCount, int] = field(default_factory=dict)
-    past: Mapping[int, list[Past]] = field(default_factory=dict)
+    past: Mapping[int, list[Change]] = field(default_factory=dict)
     book: Book = field(default_factory=Book)
     demanding: Collection[int] = ()
     """Levels with a demand, where what is consumed has to be noted."""
@@ -216,15 +217,15 @@ def _holds(change: Change, effect: Effect) -> bool:
     return (change.occurred_at, count_key(change)) > (effect.counted_at, effect.count_key or "")
 
 
-def _by_its_past(change: Change, effect: Effect, past: list[Past]) -> int:
+def _by_its_past(change: Change, effect: Effect, past: list[Change]) -> int:
     """Work a change into the past of its level; returns what that does to on hand."""
     before = now(past)
-    insort(past, Past.of(change), key=in_order)
+    insort(past, change, key=in_order)
     after = now(past)
     effect.unavailable += after.unavailable - before.unavailable
     if change.type is _COUNT:
         effect.intricate = effect.intricate or change.bucket is not None
-        if change.bucket != "unavailable" and _holds(change, effect):
+        if change.bucket is not Bucket.UNAVAILABLE and _holds(change, effect):
             effect.counted = True
             effect.counted_at, effect.count_key = change.occurred_at, count_key(change)
     return after.on_hand - before.on_hand

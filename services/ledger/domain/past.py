@@ -5,12 +5,13 @@ not suffice (`as_of`, statements, counts of what is available) and to verify.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from services.ledger.domain.changes import SIGNS, Change, Type, unavailable_of
-from services.ledger.domain.commitments import Kind, Line, open_of
+from services.ledger.domain.commitments import Book, Key, Kind, Line, demands
+from shared.events.stock_changes import Bucket
 
 
 class Standing(NamedTuple):
@@ -19,6 +20,7 @@ class Standing(NamedTuple):
     on_hand: int = 0
     reserved: int = 0
     unavailable: int = 0
+    incoming: int = 0
 
     @property
     def available(self) -> int:
@@ -26,72 +28,70 @@ class Standing(NamedTuple):
         return self.on_hand - max(self.reserved, 0) - self.unavailable
 
 
-class Past(NamedTuple):
-    """A change as far as its level's quantities are concerned."""
-
-    type: Type
-    quantity: int
-    occurred_at: datetime
-    channel: str
-    id: str
-    line: str
-    reason: str | None
-    reference: str | None
-    bucket: str | None
-
-    @classmethod
-    def of(cls, change: Change) -> Self:
-        """Return what of a change is remembered here."""
-        return cls(
-            change.type,
-            change.quantity,
-            change.occurred_at,
-            change.channel,
-            change.id,
-            change.line,
-            change.reason,
-            change.reference,
-            change.bucket,
-        )
-
-
-def in_order(change: Past) -> tuple[datetime, bool, str, str, str]:
+def in_order(change: Change) -> tuple[datetime, bool, str, str, str]:
     """Return what changes are ordered by: a change at a count's instant is contained in it."""
     is_count = change.type is Type.COUNT
     return change.occurred_at, is_count, change.channel, change.id, change.line
 
 
-_PLACED, _ENDED = Type.ORDER_PLACED, {Type.ORDER_CANCELLED, Type.ORDER_FULFILLED}
+def walk(past: Sequence[Change], book: Book | None = None) -> Iterator[Standing]:
+    """Yield how a level stood after each of its changes, which must be in order.
 
-
-def walk(past: Iterable[Past]) -> Iterator[Standing]:
-    """Yield how a level stood after each of its changes, which must be in order."""
-    on_hand = reserved = unavailable = 0
-    orders: dict[str | None, Line] = {}
+    A book that is given has the level's lines as they are after the last one.
+    """
+    book = book or Book()
+    for change in past:
+        if demands(change) and change.reference:
+            book.lines[Key(change.level, Kind.CONSUMPTION, change.reference)] = Line()
+    on_hand = reserved = unavailable = incoming = 0
     for change in past:
         if change.type is Type.COUNT:
             match change.bucket:
-                case "unavailable":
+                case Bucket.UNAVAILABLE:
                     unavailable = change.quantity
-                case "available":
+                case Bucket.AVAILABLE:
                     on_hand = change.quantity + max(reserved, 0) + unavailable
                 case _:
                     on_hand = change.quantity
         else:
             on_hand += SIGNS[change.type] * change.quantity
             unavailable += unavailable_of(change)
-            if change.type is _PLACED or change.type in _ENDED:
-                before = orders.get(change.reference) or Line()
-                placed = change.type is _PLACED
-                after = Line(
-                    before.total + (change.quantity if placed else 0),
-                    before.done + (0 if placed else change.quantity),
-                )
-                orders[change.reference] = after
-                reserved += open_of(Kind.ORDER, after) - open_of(Kind.ORDER, before)
-        yield Standing(on_hand, reserved, unavailable)
+            more_reserved, more_incoming = book.take(change)
+            reserved += more_reserved
+            incoming += more_incoming
+        yield Standing(on_hand, reserved, unavailable, incoming)
 
 
-def now(past: Sequence[Past]) -> Standing:
+def now(past: Sequence[Change]) -> Standing:
     """Return how a level stands after all its changes, which must be in order."""
     return deque(walk(past), maxlen=1).pop() if past else Standing()
+
+
+class Totals(NamedTuple):
+    """What only grows, and the level's place in time."""
+
+    sold: int
+    returned: int
+    received: int
+    counted_at: datetime | None
+    last_change_at: datetime
+
+
+def totals(past: Sequence[Change]) -> Totals:
+    """Return the totals of a level's changes, of which there must be one at least."""
+
+    def total(*types: Type) -> int:
+        return sum(change.quantity for change in past if change.type in types)
+
+    counts = [
+        change.occurred_at
+        for change in past
+        if change.type is Type.COUNT and change.bucket is not Bucket.UNAVAILABLE
+    ]
+    return Totals(
+        total(Type.SALE, Type.ORDER_FULFILLED),
+        total(Type.RETURN),
+        total(Type.RECEIPT),
+        max(counts, default=None),
+        max(change.occurred_at for change in past),
+    )

@@ -6,15 +6,11 @@ from datetime import datetime
 import msgspec
 
 from services.ledger.domain.commitments import Due
+from services.ledger.domain.flags import flags
+from services.ledger.domain.past import Standing
 from services.ledger.store.changes import Level
 from shared.events.stock_levels import level_key
 from shared.kafka.messages import Message
-
-NEGATIVE = "negative"
-"""On hand is below zero: a fact to be shown, not an error."""
-
-NOT_ORDERED = "not_ordered"
-"""More was shipped for orders than was ever ordered; reserved is below zero."""
 
 
 class Outgoing(msgspec.Struct, frozen=True, gc=False):
@@ -43,19 +39,6 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
 _encode = msgspec.json.Encoder().encode
 
 
-def available(level: Level) -> int:
-    """Return what may be sold; more shipped than was ordered does not add to it."""
-    return level.on_hand - max(level.reserved, 0) - level.unavailable
-
-
-def flags(level: Level) -> tuple[str, ...]:
-    """Return the words for what is odd about a level."""
-    if level.on_hand >= 0 and level.reserved >= 0:
-        return ()
-    odd = ((level.on_hand < 0, NEGATIVE), (level.reserved < 0, NOT_ORDERED))
-    return tuple(flag for holds, flag in odd if holds)
-
-
 _NOTHING = msgspec.Raw(b"[]")
 
 
@@ -70,6 +53,7 @@ def lines(due: Sequence[Due]) -> str | None:
 
 def message(sku: str, warehouse: str, partition: int, level: Level, low_water: int) -> Message:
     """Return the message that tells of a level."""
+    standing = Standing(level.on_hand, level.reserved, level.unavailable, level.incoming)
     value = Outgoing(
         1,
         sku,
@@ -79,7 +63,7 @@ def message(sku: str, warehouse: str, partition: int, level: Level, low_water: i
         level.reserved,
         level.unavailable,
         level.incoming,
-        available(level),
+        standing.available,
         low_water,
         level.counted_at,
         level.last_change_at,
@@ -88,6 +72,6 @@ def message(sku: str, warehouse: str, partition: int, level: Level, low_water: i
         level.received_total,
         _lines(level.supply),
         _lines(level.demand),
-        flags(level),
+        flags(standing),
     )
     return Message(partition, level_key(sku, warehouse), _encode(value))

@@ -1,16 +1,17 @@
 """What a reader asks the ledger's tables, with a database that may be away."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.ledger.store import levels, statement
+from services.ledger.domain.statement import Recorded
+from services.ledger.store import levels, past, repeats
 from services.ledger.store.levels import LevelRow
-from services.ledger.store.statement import RepeatRow, StatementRow
+from services.ledger.store.repeats import RepeatRow
 from shared.database import positions
-from shared.database.engine import asking, trouble
+from shared.database.engine import asking, driver, trouble
 from shared.errors import Unavailable
 from shared.events.stock_changes import TOPIC
 from shared.kafka.lag import Lag, LagReader
@@ -63,24 +64,29 @@ class Books:
 
         return await asking(question)
 
-    async def statement(
+    async def movements(
         self,
-        level: int,
+        level_ids: Collection[int],
         *,
-        start: datetime | None,
-        end: datetime | None,
-        before: int | None,
-        limit: int,
-    ) -> tuple[list[StatementRow], list[RepeatRow]]:
-        """Return a page of a level's statement with the repeats of its movements."""
+        as_of: datetime | None = None,
+        known_at: datetime | None = None,
+    ) -> dict[int, list[Recorded]]:
+        """Return the movements of levels, in order; see `store.past` for the instants."""
 
-        async def question() -> tuple[list[StatementRow], list[RepeatRow]]:
+        async def question() -> dict[int, list[Recorded]]:
             async with self._engine.connect() as connection:
-                rows = await statement.page(
-                    connection, level, start=start, end=end, before=before, limit=limit
+                return await past.of_levels(
+                    await driver(connection), level_ids, as_of=as_of, known_at=known_at
                 )
-                instants = sorted({row.occurred_at for row in rows})
-                return rows, await statement.repeats(connection, level, instants)
+
+        return await asking(question)
+
+    async def repeats(self, level: int, instants: Sequence[datetime]) -> list[RepeatRow]:
+        """Return the repeats of a level's movements that happened at given instants."""
+
+        async def question() -> list[RepeatRow]:
+            async with self._engine.connect() as connection:
+                return await repeats.of_instants(connection, level, instants)
 
         return await asking(question)
 

@@ -466,7 +466,12 @@ async def add_at_once(
         ]
     )
     found = await driver.fetch(
-        _AT_ONCE.format(identity=periods.identity, movement=periods.movement, changed=_MOVE_LEVELS),
+        _AT_ONCE.format(
+            identity=periods.identity,
+            movement=periods.movement,
+            half=Type.TRANSFER_ARRIVING.value,
+            changed=_MOVE_LEVELS,
+        ),
         *_level_columns(effects, batches),
         *told,
         recorded_at,

@@ -25,10 +25,13 @@ class LevelRow:
     received_total: int
     counted_at: datetime | None
     last_change_at: datetime
+    supply: str | None
+    demand: str | None
 
 
 _COLUMNS = """id, sku, warehouse, version, on_hand, reserved, unavailable, incoming,
-              sold_total, returned_total, received_total, counted_at, last_change_at"""
+              sold_total, returned_total, received_total, counted_at, last_change_at,
+              supply::text AS supply, demand::text AS demand"""
 
 # A level that only ever met refused changes has no time yet, and is nobody's business.
 _PAGE = text(f"""

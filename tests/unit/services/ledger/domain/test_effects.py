@@ -43,7 +43,7 @@ from services.ledger.domain.effects import (
     late_counts,
     needs_standing,
 )
-from services.ledger.domain.past import Past, Standing, in_order
+from services.ledger.domain.past import Standing, in_order, totals, walk
 from shared.events.stock_changes import Bucket
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -259,9 +259,7 @@ class Store:
             },
             later=later,
             past={
-                level: sorted(
-                    (Past.of(each) for each in self.changes if each.level == level), key=in_order
-                )
+                level: sorted((each for each in self.changes if each.level == level), key=in_order)
                 for level in intricate
             },
             book=self._book(batch),
@@ -373,6 +371,28 @@ def test_any_order_of_arrival_and_any_batches_give_the_level_of_the_model(
         assert store.levels[level] == modelled(
             [each for each in store.changes if each.level == level]
         )
+
+
+@settings(max_examples=200, deadline=None)
+@given(histories())
+def test_a_walk_through_the_past_ends_where_the_differences_have_led(
+    batches: list[list[Change]],
+) -> None:
+    store = Store()
+    for batch in batches:
+        store.take(batch)
+    for level in {each.level for each in store.changes}:
+        book = Book()
+        past = sorted((each for each in store.changes if each.level == level), key=in_order)
+        *_, last = walk(past, book)
+        found, summed = store.levels[level], totals(past)
+        assert last == Standing(found.on_hand, found.reserved, found.unavailable, found.incoming)
+        assert summed == (
+            *(found.sold, found.returned, found.received),
+            *(found.anchor.counted_at, found.anchor.last_change_at),
+        )
+        assert tuple(sorted(supply_of(book.lines, level), key=str)) == found.supply
+        assert tuple(sorted(demand_of(book.lines, level), key=str)) == found.demand
 
 
 @settings(max_examples=200, deadline=None)

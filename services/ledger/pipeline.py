@@ -521,9 +521,10 @@ def _told(first: First) -> str:
         "occurred_at": first.occurred_at.isoformat(),
         "eta": None if first.eta is None else first.eta.isoformat(),
     }
-    return json.dumps(
-        {name: value for name, value in said.items() if value is not None}, ensure_ascii=False
-    )
+    for rare in ("counterparty", "bucket", "eta"):
+        if said[rare] is None:
+            del said[rare]
+    return json.dumps(said, ensure_ascii=False)
 
 
 def _outgoing(messages: list[Message]) -> list[Outgoing]:

@@ -73,6 +73,8 @@ async def test_a_level_is_answered_with_all_its_quantities(
         "sold_total": 12,
         "returned_total": 1,
         "received_total": 0,
+        "supply": [],
+        "demand": [],
         "flags": ["negative"],
     }
     several = (await api.get("/v1/levels/A")).json()

@@ -120,6 +120,9 @@ def record_of(
     occurred_at = event.occurred_at
     if occurred_at.tzinfo is not UTC:
         occurred_at = occurred_at.astimezone(UTC)
+    bucket = event.bucket
+    if bucket is not None and bucket is Bucket.ON_HAND:  # nearly always None, and enums are slow
+        bucket = None
     # Two by place: Python passes more than 15 by name as a dictionary, 0.4 µs an event slower.
     return ChangeRecord(
         event.id,
@@ -134,7 +137,7 @@ def record_of(
         reason=event.reason,
         reference=event.reference,
         counterparty=counterparty,
-        bucket=None if event.bucket is Bucket.ON_HAND else event.bucket,
+        bucket=bucket,
         eta=event.eta and event.eta.astimezone(UTC),
         actor=event.actor,
         v=1,

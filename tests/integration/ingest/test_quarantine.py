@@ -13,6 +13,7 @@ from services.ingest.settings import IngestSettings
 from services.ingest.store import quarantine
 from services.ingest.store.quarantine import Filter
 from shared.clock import ManualClock, WallClock
+from shared.database import migrations
 from shared.database.engine import create_engine
 from tests.integration.ingest.service import Ingest, event, running, until
 
@@ -208,6 +209,14 @@ async def test_what_was_stored_before_changes_had_a_counterparty_is_replayed(
     await ingest.post(event(sku="x", reference="order 7"))
     (stored,) = await ingest.rows("SELECT payload FROM quarantine")
     assert not {"counterparty", "bucket", "eta"} & set(json.loads(stored["payload"]))
+    await ingest.rows(
+        "ALTER TABLE quarantine DROP COLUMN counterparty, DROP COLUMN unknown_counterparty"
+    )
+    await ingest.rows("UPDATE schema_version SET version_num = '0001'")
+    await migrations.upgrade(ingest.database.url("ingest"), "ingest")
+    assert (await ingest.post(event(sku="x", reference="order 7")))["quarantined"] == 1
+    (entry,) = await waiting(ingest)
+    assert (entry["event_id"], entry["counterparty"]) == ("1", None)
     await become_known(ingest, "x")
     assert (await ingest.serving.parts.replay.run(Filter())).replayed == 1
 

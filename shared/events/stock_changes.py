@@ -108,7 +108,7 @@ class Shape(NamedTuple):
 
 
 _MOVED = "it carries how many units, 1 or more; its type gives the sign"
-_TOTAL = "it carries the total on this reference and line, 0 or more"
+_TOTAL = "it cannot be negative; send the total on this reference and line"
 _REFERENCE = frozenset({"reference"})
 
 SHAPES: dict[ChangeType, Shape] = {

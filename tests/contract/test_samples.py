@@ -16,13 +16,14 @@ from services.console.inbound import stock_alerts as console_alerts
 from services.console.inbound import stock_levels as console_levels
 from services.ingest.domain.quarantine import Reason
 from services.ingest.inbound.stock_changes_dead import entry_of
+from services.ingest.outbound.stock_changes import decode as decode_change
 from services.ledger.inbound import stock_changes
 from services.notifier.inbound import stock_alerts as notifier_alerts
 from shared.events.base import Event
 from shared.events.catalog_items import CatalogItem
 from shared.events.dead_letters import DeadLetter
 from shared.events.stock_alerts import StockAlert
-from shared.events.stock_changes import StockChange
+from shared.events.stock_changes import Bucket, ChangeType, StockChange
 from shared.events.stock_levels import StockLevel, level_key
 from shared.events.topics import TOPICS
 from shared.kafka.handler import Batch
@@ -76,6 +77,21 @@ def test_the_ledger_reads_stock_changes(path: Path) -> None:
     assert said is not None
     meant = StockChange.model_validate_json(record(path).value or b"")
     assert {name: getattr(said, name) for name in type(meant).model_fields} == dict(meant)
+
+
+@pytest.mark.parametrize("path", of_topic("stock.changes"), ids=_name)
+def test_ingest_reads_stock_changes_that_wait(path: Path) -> None:
+    # What waits was written by ingest, which always says the version and the line.
+    value = json.dumps({"v": 1, "line": "0"} | json.loads(record(path).value or b""))
+    said = decode_change(value)
+    meant = StockChange.model_validate_json(value)
+    assert {name: getattr(said, name) for name in type(meant).model_fields} == dict(meant)
+
+
+def test_every_type_of_change_and_every_bucket_has_a_sample() -> None:
+    changes = [json.loads(path.read_text(encoding="utf-8")) for path in of_topic("stock.changes")]
+    assert {each["type"] for each in changes} == set(ChangeType)
+    assert {each["bucket"] for each in changes if each.get("bucket")} == set(Bucket)
 
 
 @pytest.mark.parametrize("path", of_topic("stock.levels"), ids=_name)

@@ -19,11 +19,12 @@ from services.ledger.store.changes import Level
 from shared.errors import Stopped
 from shared.events.base import MAX_QUANTITY
 from shared.events.dead_letters import DeadReason
-from shared.events.stock_changes import ChangeType, StockChange
+from shared.events.stock_changes import Bucket, ChangeType, StockChange
 from shared.events.stock_levels import StockLevel, level_key
 from shared.kafka.handler import Batch
 from tests.factories.poison import BAD, UNDECODABLE, raw
 from tests.factories.records import FakeRecord
+from tests.factories.shapes import mostly_fitting
 
 
 def read(*values: bytes | None) -> tuple[list[Incoming | None], Batch]:
@@ -71,30 +72,42 @@ instants = mostly(
     st.datetimes(timezones=zones).map(datetime.isoformat),
     st.datetimes().map(datetime.isoformat) | st.dates().map(date.isoformat) | anything,
 )
-records = st.fixed_dictionaries(
-    {
-        "id": texts(256),
-        "channel": texts(128),
-        "type": mostly(st.sampled_from([each.value for each in ChangeType]), anything),
-        "sku": texts(128),
-        "warehouse": texts(128),
-        "quantity": mostly(
-            st.integers(1, 9),
-            st.sampled_from([0, -1, MAX_QUANTITY, MAX_QUANTITY + 1, -MAX_QUANTITY]) | anything,
-        ),
-        "occurred_at": instants,
-        "received_at": instants,
-    },
-    optional={
-        "v": mostly(st.just(1), st.sampled_from([0, -1, "1", 1.5])),
-        "line": texts(256),
-        "reason": texts(512),
-        "reference": st.none() | texts(512),
-        "actor": st.none() | texts(512),
-        "added later": anything,
-    },
-)
-NARROWER = ("$.occurred_at", "$.received_at", "$.v")
+EXTRAS: dict[str, st.SearchStrategy[object]] = {
+    "reference": texts(512),
+    "counterparty": texts(128),
+    "bucket": mostly(st.sampled_from([each.value for each in Bucket]), anything),
+    "eta": instants,
+}
+
+
+def of_type(kind: ChangeType) -> st.SearchStrategy[dict[str, object]]:
+    return st.fixed_dictionaries(
+        {
+            "id": texts(256),
+            "channel": texts(128),
+            "type": mostly(st.just(kind.value), anything),
+            "sku": texts(128),
+            "warehouse": texts(128),
+            "quantity": mostly(
+                st.integers(1, 9),
+                st.sampled_from([0, -1, MAX_QUANTITY, MAX_QUANTITY + 1, -MAX_QUANTITY]) | anything,
+            ),
+            "occurred_at": instants,
+            "received_at": instants,
+            **mostly_fitting(kind, EXTRAS),
+        },
+        optional={
+            "v": mostly(st.just(1), st.sampled_from([0, -1, "1", 1.5])),
+            "line": texts(256),
+            "reason": texts(512),
+            "actor": st.none() | texts(512),
+            "added later": anything,
+        },
+    )
+
+
+records = st.sampled_from(ChangeType).flatmap(of_type)
+NARROWER = ("$.occurred_at", "$.received_at", "$.eta", "$.v")
 """Only these may be refused although the message takes them: a time that is not text as RFC 3339
 writes it (the message also knows seconds since 1970), and true for 1."""
 
@@ -141,7 +154,25 @@ GOOD_BUT_ODD: dict[str, tuple[bytes, dict[str, object]]] = {
     "a code of another control range": (raw(sku="\x85"), {"sku": "\x85"}),
     "a bar and a line break in a reason": (raw(reason="a|b\nc"), {"reason": "a|b\nc"}),
     "an empty reason": (raw(reason=""), {"reason": ""}),
-    "a field from a later version": (raw(bucket="on_hand"), {"sku": "A"}),
+    "a field from a later version": (raw(batch="L-7"), {"sku": "A"}),
+    "what every change is about": (raw(bucket="on_hand"), {"bucket": Bucket.ON_HAND}),
+    "nulls for what it has not": (raw(counterparty=None, bucket=None, eta=None), {"eta": None}),
+    "a count of unavailable": (
+        raw(type="count", bucket="unavailable"),
+        {"bucket": Bucket.UNAVAILABLE},
+    ),
+    "a transfer to a warehouse with the name of a bucket": (
+        raw(type="transfer_shipped", counterparty="on_hand"),
+        {"counterparty": "on_hand"},
+    ),
+    "a supply without a date, of nothing": (
+        raw(type="supply_expected", quantity=0, reference="PO 1"),
+        {"quantity": 0, "eta": None},
+    ),
+    "a due time of another zone": (
+        raw(type="demand_expected", reference="WO 1", eta="2026-03-08T20:00:00+08:00"),
+        {"eta": datetime(2026, 3, 8, 12, tzinfo=UTC)},
+    ),
     "a field that nests": (raw(x=[[{"sku": "B"}]]), {"sku": "A"}),
     "a field that is no UTF-8": (raw(x="?").replace(b"?", b"\xff"), {"sku": "A"}),
     "a count of nothing": (raw(type="count", quantity=0), {"quantity": 0}),

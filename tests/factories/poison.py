@@ -63,6 +63,27 @@ BAD: dict[str, bytes | None] = {
     "a receipt below zero": raw(type="receipt", quantity=-5),
     "an adjustment by nothing": raw(type="adjustment", quantity=0),
     "a count below zero": raw(type="count", quantity=-1),
+    "a supply below zero": raw(type="supply_expected", quantity=-1, reference="PO 1"),
+    "an order of nothing": raw(type="order_placed", quantity=0, reference="7"),
+    "an order without a reference": raw(type="order_placed"),
+    "a supply without a reference": raw(type="supply_cancelled", reference=None),
+    "a demand without a date": raw(type="demand_expected", reference="WO 1"),
+    "a transfer to nowhere": raw(type="transfer_shipped"),
+    "a transfer to where it is": raw(type="transfer_received", counterparty="W"),
+    "a transfer of another bucket": raw(
+        type="transfer_shipped", counterparty="B", bucket="unavailable"
+    ),
+    "a sale with a counterparty": raw(counterparty="B"),
+    "a sale of another bucket": raw(bucket="available"),
+    "a sale with a due time": raw(eta="2026-03-08T12:00:00Z"),
+    "a bucket that is none": raw(type="count", bucket="reserved"),
+    "a bar in a counterparty": raw(type="transfer_shipped", counterparty="B|"),
+    "a due time without a zone": raw(
+        type="demand_expected", reference="WO 1", eta="2026-03-08T12:00:00"
+    ),
+    "a due time after the calendar": raw(
+        type="demand_expected", reference="WO 1", eta="9999-12-31T23:59:59-00:01"
+    ),
     "an unknown type": raw(type="gift"),
     "a type in another case": raw(type="Sale"),
     "an id that is a number": raw(id=1),

@@ -6,44 +6,17 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
+from services.ingest.api.event_body import request_body
 from services.ingest.api.parts import Given
 from services.ingest.domain.decision import ForeignChannel
 from services.ingest.inbound.events import LINES_TYPES
-from shared.events.stock_changes import StockChange
 from shared.http.auth import Caller, Scope, require
 from shared.http.problems import Problem
 
 routes = APIRouter(tags=["events"])
 
 
-def _request_body() -> dict[str, object]:
-    event = StockChange.model_json_schema(ref_template="#/components/schemas/{model}")
-    definitions = event.pop("$defs", {})
-    for added in ("received_at", "v"):
-        event["properties"].pop(added)
-    event["required"] = [
-        name for name in event["required"] if name not in {"received_at", "channel"}
-    ]
-    event["properties"]["type"] = {"enum": definitions["ChangeType"]["enum"]}
-    event["title"] = "Event"
-    event["description"] = (
-        "A change of stock. `sku` and `warehouse` may be the channel's own spellings; `channel` "
-        "may be left out with a token of the channel."
-    )
-    many = {"oneOf": [event, {"type": "array", "items": event, "maxItems": 1000}]}
-    lines = {"type": "string", "description": "One event a line"}
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {"schema": many},
-                "application/x-ndjson": {"schema": lines},
-            },
-        }
-    }
-
-
-@routes.post("/v1/events", status_code=HTTPStatus.ACCEPTED, openapi_extra=_request_body())
+@routes.post("/v1/events", status_code=HTTPStatus.ACCEPTED, openapi_extra=request_body())
 async def post_events(
     parts: Given,
     request: Request,

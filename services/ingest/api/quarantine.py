@@ -72,7 +72,7 @@ async def post_replay(parts: Given, body: ReplayBody) -> dict[str, int]:
 
 
 _Guesses = Mapping[tuple[str, str], Suggestion | None]
-_KINDS = ("sku", "warehouse")
+_KINDS = ("sku", "warehouse", "counterparty")
 
 
 def _guesses(rows: Sequence[Row], known: KnownCodes) -> _Guesses:
@@ -80,9 +80,11 @@ def _guesses(rows: Sequence[Row], known: KnownCodes) -> _Guesses:
     if not wanted:
         return {}
     codes = known.codes()
+    warehouses = Suggestions(tuple(codes.all_warehouses()))
     among = {
         "sku": Suggestions(tuple(codes.all_skus())),
-        "warehouse": Suggestions(tuple(codes.all_warehouses())),
+        "warehouse": warehouses,
+        "counterparty": warehouses,
     }
     return {(kind, code): among[kind].of(code) for kind, code in wanted}
 
@@ -102,7 +104,8 @@ def _public(row: Row, guesses: _Guesses) -> dict[str, object]:
     if row["source_topic"] is not None:
         source = {name: row[f"source_{name}"] for name in ("topic", "partition", "offset")}
     plain = (
-        *("id", "reason", "state", "channel", "event_id", "line", "sku", "warehouse", "detail"),
+        *("id", "reason", "state", "channel", "event_id", "line", "sku", "warehouse"),
+        *("counterparty", "detail"),
         *("occurred_at", "received_at", "recorded_at", "replayed_at"),
     )
     return {

@@ -11,14 +11,20 @@ from services.ingest.domain.mistakes import (
     Mistake,
     Rejected,
     missing_channel,
+    same_warehouse,
     unknown_channel,
 )
 from shared.errors import LowtideError
-from shared.events.stock_changes import ChangeType, sign_problem
+from shared.events.stock_changes import OPTIONAL, SHAPES, Bucket, ChangeType, fault_of
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 """Times a database and every zone can hold. Whether a time is plausible the ledger judges."""
+
+UNDEMANDING = frozenset(
+    kind for kind, shape in SHAPES.items() if shape.least <= 1 and not shape.needs
+)
+"""Types that fit with a positive quantity and none of the fields that only some types take."""
 
 
 class Submitted(Protocol):
@@ -36,6 +42,14 @@ class Submitted(Protocol):
     def quantity(self) -> int: ...  # noqa: D102
     @property
     def occurred_at(self) -> datetime: ...  # noqa: D102
+    @property
+    def reference(self) -> str | None: ...  # noqa: D102
+    @property
+    def counterparty(self) -> str | None: ...  # noqa: D102
+    @property
+    def bucket(self) -> Bucket | None: ...  # noqa: D102
+    @property
+    def eta(self) -> datetime | None: ...  # noqa: D102
 
 
 E = TypeVar("E", bound=Submitted)
@@ -47,22 +61,24 @@ class ForeignChannel(LowtideError):  # noqa: N818 - a state of the request, answ
 
 @dataclass(frozen=True, slots=True)
 class Unknown(Generic[E]):
-    """An event with a code that nobody knows; the code is None where it is known."""
+    """An event with a code that nobody knows; the code is None where it is known or not there."""
 
     event: E
     channel: str
     sku: str | None
     warehouse: str | None
+    counterparty: str | None
 
 
 @dataclass(slots=True)
 class Decision(Generic[E]):
     """The events of a request by what becomes of them, each list in the request's order.
 
-    `accepted` holds (event, channel, sku, warehouse) with the codes as they are in the catalogue.
+    `accepted` holds (event, channel, sku, warehouse, counterparty) with the codes as they are in
+    the catalogue; the counterparty is None for all but transfers.
     """
 
-    accepted: list[tuple[E, str, str, str]] = field(default_factory=list)
+    accepted: list[tuple[E, str, str, str, str | None]] = field(default_factory=list)
     unknown: list[Unknown[E]] = field(default_factory=list)
     ignored: int = 0
     rejected: list[Rejected] = field(default_factory=list)
@@ -93,13 +109,15 @@ def decide(events: Sequence[E | None], codes: Codes, own_channel: str | None = N
             continue
         sku = codes.sku(channel, event.sku)
         warehouse = codes.warehouse(channel, event.warehouse)
-        if sku is IGNORED or warehouse is IGNORED:
+        named = event.counterparty
+        counterparty = None if named is None else codes.warehouse(channel, named)
+        if sku is IGNORED or warehouse is IGNORED or counterparty is IGNORED:
             decision.ignored += 1
             continue
-        mistake = _mistake(event)
+        mistake = _mistake(event, warehouse, counterparty)
         if mistake is not None:
             decision.rejected.append(Rejected(index, [mistake]))
-        elif sku is None or warehouse is None:
+        elif sku is None or warehouse is None or (counterparty is None and named is not None):
             decision.misses = True
             decision.unknown.append(
                 Unknown(
@@ -107,23 +125,51 @@ def decide(events: Sequence[E | None], codes: Codes, own_channel: str | None = N
                     channel,
                     event.sku if sku is None else None,
                     event.warehouse if warehouse is None else None,
+                    named if counterparty is None else None,
                 )
             )
         else:
-            decision.accepted.append((event, channel, sku, warehouse))
+            decision.accepted.append((event, channel, sku, warehouse, counterparty))
     return decision
 
 
-def _mistake(event: Submitted) -> Mistake | None:
-    # A positive quantity fits every type: the common case costs one comparison.
-    if event.quantity < 1:
-        problem = sign_problem(event.type, event.quantity)
-        if problem is not None:
-            return Mistake("quantity", "wrong_sign", problem)
+def _mistake(event: Submitted, warehouse: str | None, counterparty: str | None) -> Mistake | None:
+    # The common case, a sale or receipt of some units, costs a few comparisons and no call.
+    if (
+        event.quantity < 1
+        or event.type not in UNDEMANDING
+        or event.counterparty is not None
+        or event.bucket is not None
+        or event.eta is not None
+    ):
+        misfit = _misfit(event, warehouse, counterparty)
+        if misfit is not None:
+            return misfit
     if not EARLIEST <= event.occurred_at < LATEST:
-        return Mistake(
-            "occurred_at",
-            "out_of_range",
-            f"occurred_at lies outside 1970 to 9998; send {EXPECTED['occurred_at']}",
-        )
+        return _outside("occurred_at")
     return None
+
+
+def _misfit(event: Submitted, warehouse: str | None, counterparty: str | None) -> Mistake | None:
+    named = {name for name in OPTIONAL if getattr(event, name) is not None}
+    if event.bucket is Bucket.ON_HAND:
+        named.remove("bucket")  # what every change is about unless it says otherwise
+    fault = fault_of(event.type, event.quantity, named)
+    if fault is not None:
+        return Mistake(*fault)
+    if event.counterparty is not None:
+        # Two spellings may be one warehouse, and one spelling is, even while nobody knows it.
+        source = warehouse or event.warehouse
+        if source == (counterparty or event.counterparty):
+            return same_warehouse(source)
+    if event.eta is not None and not EARLIEST <= event.eta < LATEST:
+        return _outside("eta")
+    return None
+
+
+def _outside(field_name: str) -> Mistake:
+    return Mistake(
+        field_name,
+        "out_of_range",
+        f"{field_name} lies outside 1970 to 9998; send {EXPECTED[field_name]}",
+    )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, TypedDict
 
 from shared.events.base import MAX_QUANTITY
-from shared.events.stock_changes import ChangeType
+from shared.events.stock_changes import Bucket, ChangeType
 
 EXPECTED: Final = {
     "id": "the source's own id of this change, text of 1 to 256 characters",
@@ -17,7 +17,13 @@ EXPECTED: Final = {
     "quantity": f"a whole number of base units within ±{MAX_QUANTITY:,}, not text or a decimal",
     "occurred_at": "when it happened, with its zone, such as 2026-03-01T09:30:00+08:00",
     "reason": "text of at most 512 characters, or leave it out",
-    "reference": "text of at most 512 characters, or leave it out",
+    "reference": "the order, purchase order or sheet it belongs to, text of at most 512 characters",
+    "counterparty": (
+        "a transfer's other warehouse or the channel's code for it, text of 1 to 128 characters "
+        "without |"
+    ),
+    "bucket": "what was counted: " + ", ".join(each.value for each in Bucket),
+    "eta": "when it is due, with its zone, such as 2026-03-08T09:30:00+08:00",
     "actor": "text of at most 512 characters, or leave it out",
 }
 """What each field of an event has to be, to end a sentence with."""
@@ -84,4 +90,14 @@ def missing_channel() -> Mistake:
         "channel",
         "missing",
         "channel is missing; name it in the event, or use a token of the channel",
+    )
+
+
+def same_warehouse(warehouse: str) -> Mistake:
+    """Return the mistake of a transfer whose two codes are one warehouse."""
+    return Mistake(
+        "counterparty",
+        "same_warehouse",
+        f"warehouse and counterparty are both {warehouse!r}; send the other warehouse of the "
+        "transfer as counterparty, or correct the mapping",
     )

@@ -3,12 +3,12 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final, Protocol
 
 from services.ingest.domain.codes import IGNORED, Codes, Ignored
-from shared.events.stock_changes import ChangeType
+from shared.events.stock_changes import Bucket, ChangeType
 
 FUTURE_TOLERANCE: Final = timedelta(minutes=5)
 """The ledger's own: what is dated further ahead comes back from it."""
@@ -65,8 +65,10 @@ class Entry:
     line: str | None = None
     sku: str | None = None
     warehouse: str | None = None
+    counterparty: str | None = None
     unknown_sku: str | None = None
     unknown_warehouse: str | None = None
+    unknown_counterparty: str | None = None
     first_payload: str | None = None
     identity: bytes | None = None
     source: Source | None = None
@@ -99,15 +101,29 @@ class Change(Protocol):
     def reason(self) -> str | None: ...  # noqa: D102
     @property
     def reference(self) -> str | None: ...  # noqa: D102
+    @property
+    def counterparty(self) -> str | None: ...  # noqa: D102
+    @property
+    def bucket(self) -> Bucket | None: ...  # noqa: D102
+    @property
+    def eta(self) -> datetime | None: ...  # noqa: D102
 
 
 def unknown_code(
-    change: Change, payload: str, unknown_sku: str | None, unknown_warehouse: str | None
+    change: Change,
+    payload: str,
+    unknown_sku: str | None,
+    unknown_warehouse: str | None,
+    unknown_counterparty: str | None = None,
 ) -> Entry:
     """Return the entry of a change with a code that nobody knows (None: that one is known)."""
     unknown = [
         f"{what} {code!r}"
-        for what, code in (("SKU", unknown_sku), ("warehouse", unknown_warehouse))
+        for what, code in (
+            ("SKU", unknown_sku),
+            ("warehouse", unknown_warehouse),
+            ("warehouse", unknown_counterparty),
+        )
         if code is not None
     ]
     return Entry(
@@ -119,8 +135,10 @@ def unknown_code(
         line=change.line,
         sku=change.sku,
         warehouse=change.warehouse,
+        counterparty=change.counterparty,
         unknown_sku=unknown_sku,
         unknown_warehouse=unknown_warehouse,
+        unknown_counterparty=unknown_counterparty,
         identity=identity(change),
         occurred_at=change.occurred_at,
         received_at=change.received_at,
@@ -128,30 +146,44 @@ def unknown_code(
 
 
 def identity(change: Change) -> bytes:
-    """Return what a change and its exact repeats share: identity and content, but no times.
+    """Return what a change and its exact repeats share: identity and content.
 
-    The same identity with other content is another entry: the ledger must see it to refuse it.
+    Content is everything but when it happened, when it came and who did it. The same identity
+    with other content is another entry: the ledger must see it to refuse it.
     """
-    parts = (
+    parts = [
         *(change.channel, change.id, change.line),
         *(change.type.value, change.sku, change.warehouse, change.quantity),
         *(change.reason, change.reference),
-    )
+    ]
+    eta = None if change.eta is None else change.eta.astimezone(UTC).isoformat()
+    added = (change.counterparty, change.bucket, eta)
+    if added != (None, None, None):
+        # Left out where none is there: a change stays the entry that it was before these came.
+        parts += added
     return hashlib.sha256(json.dumps(parts).encode()).digest()
 
 
 def resolve(
     reason: Reason, change: Change, codes: Codes, now: datetime
-) -> tuple[str, str] | Ignored | None:
-    """Return the SKU and warehouse to send a waiting change with, IGNORED, or None: not yet."""
+) -> tuple[str, str, str | None] | Ignored | None:
+    """Return SKU, warehouse and counterparty to send a waiting change with, or IGNORED.
+
+    None: not yet. A transfer whose two codes were mapped to one warehouse waits until one of the
+    mappings is corrected.
+    """
     if not reason.replayable:
         return None
     sku = codes.sku(change.channel, change.sku)
     warehouse = codes.warehouse(change.channel, change.warehouse)
-    if sku is IGNORED or warehouse is IGNORED:
+    named = change.counterparty
+    counterparty = None if named is None else codes.warehouse(change.channel, named)
+    if sku is IGNORED or warehouse is IGNORED or counterparty is IGNORED:
         return IGNORED
-    if sku is None or warehouse is None:
+    if sku is None or warehouse is None or counterparty == warehouse:
+        return None
+    if counterparty is None and named is not None:
         return None
     if reason is Reason.FROM_THE_FUTURE and change.occurred_at > now + FUTURE_TOLERANCE:
         return None
-    return sku, warehouse
+    return sku, warehouse, counterparty

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from services.ingest.domain.mistakes import EXPECTED, Mistake, Rejected
 from shared.events.base import MAX_QUANTITY
-from shared.events.stock_changes import ChangeType, StockChange
+from shared.events.stock_changes import Bucket, ChangeType, StockChange
 from shared.http.app import too_large
 from shared.http.problems import Problem
 
@@ -33,13 +33,13 @@ _MAX_LINES = 2 * MAX_EVENTS + 1
 _Identity = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+\Z")]
 _Code = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^|\x00-\x1f\x7f]+\Z")]
 _Text = Annotated[str, Meta(max_length=512, pattern=r"^[^\x00]*\Z")]
+_Instant = Annotated[datetime, Meta(tz=True)]
 
 
 class SubmittedEvent(msgspec.Struct, frozen=True, gc=False):
     """An event as a channel sends it; codes are the channel's own spellings.
 
-    Fields that belong to changes which cannot be taken yet (`bucket`, `counterparty`, `eta`)
-    are refused rather than dropped: without them the event would mean something else.
+    Whether the optional fields fit the type is decided later, once no code is one to ignore.
     """
 
     id: _Identity
@@ -47,16 +47,16 @@ class SubmittedEvent(msgspec.Struct, frozen=True, gc=False):
     sku: _Code
     warehouse: _Code
     quantity: Annotated[int, Meta(ge=-MAX_QUANTITY, le=MAX_QUANTITY)]
-    occurred_at: Annotated[datetime, Meta(tz=True)]
+    occurred_at: _Instant
     channel: _Code | None = None
     line: _Identity = "0"
     reason: _Text | None = None
     reference: _Text | None = None
+    counterparty: _Code | None = None
+    bucket: Bucket | None = None
+    eta: _Instant | None = None
     actor: _Text | None = None
     v: Literal[1] = 1
-    bucket: Literal["on_hand"] | None = None
-    counterparty: None = None
-    eta: None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +150,7 @@ def _mistakes(entry: bytes | msgspec.Raw, refusal: Exception) -> list[Mistake]:
         return [Mistake("", "not_json", "this entry is not JSON; check its syntax and encoding")]
     if not isinstance(value, dict):
         return [Mistake("", "not_an_object", "an event is a JSON object; send {…}")]
-    mistakes = {each.field: each for each in (*_faults(value), *_unsupported(value))}
-    return list(mistakes.values()) or [_refused(str(refusal))]
+    return list(_faults(value)) or [_refused(str(refusal))]
 
 
 # Stands in for what ingest itself adds, so that only the sender's own mistakes are found.
@@ -163,11 +162,10 @@ _CODES: Final = {
     "string_too_short": "empty",
     "string_too_long": "too_long",
     "string_pattern_mismatch": "not_allowed",
-    "enum": "unknown_type",
     "greater_than_equal": "out_of_range",
     "less_than_equal": "out_of_range",
     "timezone_aware": "no_zone",
-    "value_error": "wrong_sign",
+    "value_error": "out_of_range",
 }
 _WRONG: Final = {
     "missing": "is missing",
@@ -175,6 +173,7 @@ _WRONG: Final = {
     "too_long": "is too long",
     "not_allowed": "has characters that are not allowed",
     "unknown_type": "is no type of change",
+    "unknown_bucket": "is nothing that can be counted",
     "out_of_range": "is out of range",
     "no_zone": "has no time zone",
     "not_a_time": "is not a time",
@@ -187,32 +186,25 @@ def _faults(value: dict[str, object]) -> Iterable[Mistake]:
     try:
         StockChange.model_validate(value | _ADDED | implied)
     except ValidationError as error:
-        for fault in error.errors(include_url=False, include_context=False, include_input=False):
-            field = str(fault["loc"][0]) if fault["loc"] else "quantity"
-            code = _CODES.get(fault["type"], "wrong_type")
-            if fault["type"].startswith("datetime"):
-                code = "not_a_time"
-            if code == "wrong_sign":
-                yield Mistake(field, code, fault["msg"].removeprefix("Value error, "))
-            else:
-                yield _mistake(field, code)
+        for fault in error.errors(include_url=False, include_input=False):
+            if not fault["loc"]:
+                yield Mistake(**fault["ctx"])  # each field is right, but they do not fit the type
+                continue
+            field = str(fault["loc"][0])
+            yield _mistake(field, _code(field, fault["type"]))
     except OverflowError:
         yield _mistake("occurred_at", "out_of_range")
+
+
+def _code(field: str, kind: str) -> str:
+    if kind == "enum":
+        return f"unknown_{field}"
+    return "not_a_time" if kind.startswith("datetime") else _CODES.get(kind, "wrong_type")
 
 
 def _mistake(field: str, code: str) -> Mistake:
     expected = EXPECTED.get(field, "what the documentation at /openapi.json says")
     return Mistake(field, code, f"{field} {_WRONG[code]}; send {expected}")
-
-
-def _unsupported(value: dict[str, object]) -> Iterable[Mistake]:
-    for field in ("bucket", "counterparty", "eta"):
-        if value.get(field) is not None and not (field == "bucket" and value[field] == "on_hand"):
-            yield Mistake(
-                field,
-                "not_supported",
-                f"changes with this {field} cannot be taken yet; leave the event out",
-            )
 
 
 def _refused(refusal: str) -> Mistake:

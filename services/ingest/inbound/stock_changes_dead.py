@@ -97,6 +97,7 @@ def _described(entry: Entry, change: ChangeRecord) -> Entry:
         line=_storable(change.line),
         sku=_storable(change.sku),
         warehouse=_storable(change.warehouse),
+        counterparty=None if change.counterparty is None else _storable(change.counterparty),
         occurred_at=change.occurred_at,
         received_at=change.received_at,
     )

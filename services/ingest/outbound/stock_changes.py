@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from shared.events.stock_changes import TOPIC, ChangeType
+from shared.events.stock_changes import TOPIC, Bucket, ChangeType
 from shared.events.topics import PARTITIONS
 from shared.kafka.messages import Message
 from shared.kafka.partitions import partition_of
@@ -35,6 +35,9 @@ class ChangeRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     v: Literal[1]
     reason: str | None = None
     reference: str | None = None
+    counterparty: str | None = None
+    bucket: Bucket | None = None
+    eta: _Instant | None = None
     actor: str | None = None
 
 

@@ -13,24 +13,25 @@ from services.ingest.store.database import Row, rows_of
 # A repeat changes nothing, but what was dropped as ignored waits again: its mapping is gone.
 _PUT = text("""
 INSERT INTO quarantine (
-    reason, state, detail, payload, channel, event_id, line, sku, warehouse, unknown_sku,
-    unknown_warehouse, first_payload, identity, source_topic, source_partition, source_offset,
-    occurred_at, received_at, recorded_at)
-SELECT reason, 'waiting', detail, payload, channel, event_id, line, sku, warehouse, unknown_sku,
-    unknown_warehouse, first_payload, identity, source_topic, source_partition, source_offset,
-    occurred_at, received_at, :now
+    reason, state, detail, payload, channel, event_id, line, sku, warehouse, counterparty,
+    unknown_sku, unknown_warehouse, unknown_counterparty, first_payload, identity,
+    source_topic, source_partition, source_offset, occurred_at, received_at, recorded_at)
+SELECT reason, 'waiting', detail, payload, channel, event_id, line, sku, warehouse, counterparty,
+    unknown_sku, unknown_warehouse, unknown_counterparty, first_payload, identity,
+    source_topic, source_partition, source_offset, occurred_at, received_at, :now
 FROM unnest(
     CAST(:reason AS text[]), CAST(:detail AS text[]), CAST(:payload AS text[]),
     CAST(:channel AS text[]), CAST(:event_id AS text[]), CAST(:line AS text[]),
-    CAST(:sku AS text[]), CAST(:warehouse AS text[]), CAST(:unknown_sku AS text[]),
-    CAST(:unknown_warehouse AS text[]), CAST(:first_payload AS text[]),
+    CAST(:sku AS text[]), CAST(:warehouse AS text[]), CAST(:counterparty AS text[]),
+    CAST(:unknown_sku AS text[]), CAST(:unknown_warehouse AS text[]),
+    CAST(:unknown_counterparty AS text[]), CAST(:first_payload AS text[]),
     CAST(:identity AS bytea[]), CAST(:source_topic AS text[]),
     CAST(:source_partition AS int[]), CAST(:source_offset AS bigint[]),
     CAST(:occurred_at AS timestamptz[]), CAST(:received_at AS timestamptz[]))
   WITH ORDINALITY AS entry (
-    reason, detail, payload, channel, event_id, line, sku, warehouse, unknown_sku,
-    unknown_warehouse, first_payload, identity, source_topic, source_partition, source_offset,
-    occurred_at, received_at, ordinality)
+    reason, detail, payload, channel, event_id, line, sku, warehouse, counterparty,
+    unknown_sku, unknown_warehouse, unknown_counterparty, first_payload, identity,
+    source_topic, source_partition, source_offset, occurred_at, received_at, ordinality)
 ORDER BY ordinality
 ON CONFLICT DO NOTHING
 """)
@@ -43,16 +44,19 @@ _MATCHES = """
     (CAST(:state AS text) IS NULL OR state = :state)
 AND (CAST(:reason AS text) IS NULL OR reason = :reason)
 AND (CAST(:channel AS text) IS NULL OR channel = :channel)
-AND (CAST(:code AS text) IS NULL OR :code IN (unknown_sku, unknown_warehouse, sku, warehouse))
+AND (CAST(:code AS text) IS NULL
+     OR :code IN (unknown_sku, unknown_warehouse, unknown_counterparty)
+     OR :code IN (sku, warehouse, counterparty))
 AND (CAST(:ids AS bigint[]) IS NULL OR id = ANY (CAST(:ids AS bigint[])))
 AND (CAST(:spellings AS text[]) IS NULL
      OR unknown_sku = ANY (CAST(:spellings AS text[]))
-     OR unknown_warehouse = ANY (CAST(:spellings AS text[])))
+     OR unknown_warehouse = ANY (CAST(:spellings AS text[]))
+     OR unknown_counterparty = ANY (CAST(:spellings AS text[])))
 """
 _LIST = text(f"""
-SELECT id, reason, state, channel, event_id, line, sku, warehouse, unknown_sku,
-       unknown_warehouse, detail, payload, first_payload, source_topic, source_partition,
-       source_offset, occurred_at, received_at, recorded_at, replayed_at
+SELECT id, reason, state, channel, event_id, line, sku, warehouse, counterparty, unknown_sku,
+       unknown_warehouse, unknown_counterparty, detail, payload, first_payload, source_topic,
+       source_partition, source_offset, occurred_at, received_at, recorded_at, replayed_at
 FROM quarantine WHERE id > :after AND {_MATCHES} ORDER BY id LIMIT :limit
 """)  # noqa: S608 - the conditions are ours
 # Locked in order of arrival: a second replay of the same entries waits, then finds them done.
@@ -70,8 +74,8 @@ WHERE id = ANY (CAST(:ids AS bigint[]))
 class Filter:
     """Which entries are meant; None stands for any.
 
-    `code` is a SKU or warehouse as it was sent; `spellings` are codes of which one is unknown
-    to the entry.
+    `code` is a SKU, warehouse or counterparty as it was sent; `spellings` are codes of which one
+    is unknown to the entry.
     """
 
     state: State | None = State.WAITING
@@ -108,8 +112,8 @@ async def put(connection: AsyncConnection, entries: Sequence[Entry], now: dateti
         return
     plain = (
         *("detail", "payload", "channel", "event_id", "line", "sku", "warehouse"),
-        *("unknown_sku", "unknown_warehouse", "first_payload", "identity"),
-        *("occurred_at", "received_at"),
+        *("counterparty", "unknown_sku", "unknown_warehouse", "unknown_counterparty"),
+        *("first_payload", "identity", "occurred_at", "received_at"),
     )
     values: dict[str, object] = {
         name: [getattr(entry, name) for entry in entries] for name in plain

@@ -23,6 +23,9 @@ async def test_an_accepted_event_is_on_the_topic_as_the_ledger_reads_it(ingest: 
     assert change.model_dump(mode="json", exclude={"received_at"}) == {
         "v": 1,
         **event(line="0", reason=None, reference="order 7", actor=None),
+        "counterparty": None,
+        "bucket": None,
+        "eta": None,
     }
     assert b"12:00:00Z" in record.value
     assert record.key == b"A"
@@ -141,3 +144,92 @@ async def test_codes_resolve_by_sku_then_mapping_then_alias(ingest: Ingest) -> N
     found = {each["id"]: (each["sku"], each["warehouse"]) for each in await ingest.published()}
     skus = ["A", "A", "A", "B", "B"]
     assert found == {code: (sku, "main") for code, sku in zip(codes, skus, strict=True)}
+
+
+SIDE = "/v1/warehouses/side"
+TRANSFER: dict[str, object] = {"type": "transfer_shipped", "counterparty": "side"}
+
+
+async def test_a_transfer_names_two_warehouses_in_the_channels_spellings(ingest: Ingest) -> None:
+    await ingest.set_up()
+    await ingest.ask("PUT", SIDE, {"name": "Side", "zone": "Asia/Shanghai"})
+    items = [
+        {"kind": "warehouse", "external": "WH-1", "target": "main"},
+        {"kind": "warehouse", "external": "WH-2", "target": "side"},
+    ]
+    await ingest.ask("PUT", "/v1/channels/shop/mappings", {"items": items})
+    shipped = TRANSFER | {"reference": "TO 7", "eta": "2026-03-04T09:00:00+08:00"}
+    received = {"type": "transfer_received", "warehouse": "side", "counterparty": "main"}
+    answer = await ingest.post(
+        [
+            event(**shipped | {"warehouse": "WH-1", "counterparty": "WH-2"}),
+            event(**received, id="2", reference="TO 7"),
+        ]
+    )
+    assert answer == {"accepted": 2, "quarantined": 0, "ignored": 0, "rejected": []}
+    first, second = await ingest.published()
+    assert (first["warehouse"], first["counterparty"]) == ("main", "side")
+    assert first["eta"] == "2026-03-04T01:00:00Z"
+    assert (second["warehouse"], second["counterparty"]) == ("side", "main")
+    assert {"bucket", "eta", "reason"}.isdisjoint(second)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"type": "order_placed", "reference": "order 7"},
+        {"type": "supply_expected", "reference": "PO 1", "eta": "2026-03-20T00:00:00Z"},
+        {"type": "supply_cancelled", "reference": "PO 1", "quantity": 0},
+        {"type": "demand_expected", "reference": "WO 1", "eta": "2026-03-08T12:00:00Z"},
+        {"type": "count", "bucket": "unavailable", "quantity": 0},
+        {"type": "consumed"},
+    ],
+    ids=lambda fields: str(fields["type"]),
+)
+async def test_other_types_are_on_the_topic_with_what_they_carry(
+    ingest: Ingest, fields: dict[str, object]
+) -> None:
+    await ingest.set_up()
+    assert (await ingest.post(event(**fields)))["accepted"] == 1
+    (record,) = await ingest.records()
+    assert record.value is not None
+    StockChange.model_validate_json(record.value)
+    written = json.loads(record.value)
+    assert {name: written[name] for name in fields} == fields
+
+
+async def test_what_does_not_fit_its_type_is_rejected_with_what_to_do(ingest: Ingest) -> None:
+    await ingest.set_up()
+    items = [{"kind": "warehouse", "external": "WH-1", "target": "main"}]
+    await ingest.ask("PUT", "/v1/channels/shop/mappings", {"items": items})
+    wrong = [
+        (event(counterparty="side"), "counterparty", "not_supported"),
+        (event(bucket="unavailable"), "bucket", "not_supported"),
+        (event(eta="2026-03-20T00:00:00Z"), "eta", "not_supported"),
+        (event(type="order_placed"), "reference", "missing"),
+        (event(type="transfer_shipped"), "counterparty", "missing"),
+        (event(**TRANSFER | {"counterparty": "WH-1"}), "counterparty", "same_warehouse"),
+        (event(type="demand_expected", reference="WO 1"), "eta", "missing"),
+        (event(type="supply_expected", reference="PO 1", quantity=-1), "quantity", "wrong_sign"),
+        (event(type="count", bucket="reserved"), "bucket", "unknown_bucket"),
+        (event(type="hold", quantity=0), "quantity", "wrong_sign"),
+        (event(type="gift"), "type", "unknown_type"),
+    ]
+    answer = await ingest.post([*(each for each, _, _ in wrong), event(bucket="on_hand")])
+    assert answer["accepted"] == 1
+    rejected = answer["rejected"]
+    assert isinstance(rejected, list)
+    assert [(each["index"], each["field"], each["code"]) for each in rejected] == [
+        (index, field, code) for index, (_, field, code) in enumerate(wrong)
+    ]
+    assert all(";" in each["message"] for each in rejected)
+    assert await ingest.rows("SELECT FROM quarantine") == []
+
+
+async def test_a_transfer_with_an_ignored_warehouse_is_dropped(ingest: Ingest) -> None:
+    await ingest.set_up()
+    items = [{"kind": "warehouse", "external": "VIRTUAL", "action": "ignore"}]
+    await ingest.ask("PUT", "/v1/channels/shop/mappings", {"items": items})
+    answer = await ingest.post(event(**TRANSFER | {"counterparty": "VIRTUAL"}))
+    assert (answer["accepted"], answer["ignored"]) == (0, 1)
+    assert await ingest.published() == []

@@ -1,6 +1,7 @@
 """What waits, what sends it on its way, and that nothing is lost or sent twice for nothing."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -12,6 +13,7 @@ from services.ingest.settings import IngestSettings
 from services.ingest.store import quarantine
 from services.ingest.store.quarantine import Filter
 from shared.clock import ManualClock, WallClock
+from shared.database import migrations
 from shared.database.engine import create_engine
 from tests.integration.ingest.service import Ingest, event, running, until
 
@@ -130,6 +132,93 @@ async def test_whatever_makes_a_code_known_replays_what_waited_for_it(
     answer = await ingest.ask("PUT", "/v1/warehouses/w", {"name": "W", "zone": "Asia/Shanghai"})
     assert answer["replayed"] == 1
     assert [each["event_id"] for each in await waiting(ingest)] == ["2"]
+
+
+TRANSFER: dict[str, object] = {"type": "transfer_shipped", "counterparty": "sied"}
+
+
+async def test_a_transfer_waits_for_its_counterparty_and_goes_once_it_is_known(
+    ingest: Ingest,
+) -> None:
+    await ingest.set_up()
+    await ingest.ask("PUT", "/v1/warehouses/side", {"name": "Side", "zone": "Asia/Shanghai"})
+    eta = "2026-03-04T09:00:00+08:00"
+    assert (await ingest.post(event(**TRANSFER, eta=eta)))["quarantined"] == 1
+    (entry,) = await waiting(ingest, reason="unknown_warehouse")
+    assert (entry["warehouse"], entry["counterparty"]) == ("main", "sied")
+    assert entry["suggestion"] == {"counterparty": {"code": "side", "by": "similar"}}
+    assert "'sied'" in str(entry["detail"])
+    assert await waiting(ingest, code="sied") == [entry]
+    items = [{"kind": "warehouse", "external": "sied", "target": "side"}]
+    answer = await ingest.ask("PUT", MAPPINGS, {"items": items})
+    assert answer == {"mapped": 1, "replayed": 1, "ignored": 0}
+    (change,) = await ingest.published()
+    assert (change["warehouse"], change["counterparty"]) == ("main", "side")
+    assert change["eta"] == "2026-03-04T01:00:00Z"
+    assert await waiting(ingest) == []
+
+
+@pytest.mark.parametrize(("first", "then"), [("x", "y"), ("y", "x")])
+async def test_a_transfer_between_two_unknown_warehouses_goes_with_the_second(
+    ingest: Ingest, first: str, then: str
+) -> None:
+    await ingest.set_up()
+    await ingest.post(event(**TRANSFER | {"warehouse": "x", "counterparty": "y"}))
+    zone = {"name": "New", "zone": "Asia/Shanghai"}
+    assert (await ingest.ask("PUT", f"/v1/warehouses/{first}", zone))["replayed"] == 0
+    assert (await ingest.ask("PUT", f"/v1/warehouses/{then}", zone))["replayed"] == 1
+    (change,) = await ingest.published()
+    assert (change["warehouse"], change["counterparty"]) == ("x", "y")
+
+
+async def test_a_transfer_mapped_to_one_warehouse_waits_until_the_mapping_is_corrected(
+    ingest: Ingest,
+) -> None:
+    await ingest.set_up()
+    await ingest.ask("PUT", "/v1/warehouses/side", {"name": "Side", "zone": "Asia/Shanghai"})
+    await ingest.post(event(**TRANSFER))
+    for target, replayed in (("main", 0), ("side", 1)):
+        items = [{"kind": "warehouse", "external": "sied", "target": target}]
+        assert (await ingest.ask("PUT", MAPPINGS, {"items": items}))["replayed"] == replayed
+    assert [each["counterparty"] for each in await ingest.published()] == ["side"]
+
+
+async def test_a_transfer_whose_counterparty_is_to_be_ignored_is_dropped(ingest: Ingest) -> None:
+    await ingest.set_up()
+    await ingest.post(event(**TRANSFER))
+    items = [{"kind": "warehouse", "external": "sied", "action": "ignore"}]
+    assert (await ingest.ask("PUT", MAPPINGS, {"items": items}))["ignored"] == 1
+    assert await waiting(ingest) == []
+    assert await ingest.published() == []
+
+
+@pytest.mark.parametrize("other", [{"counterparty": "z"}, {"eta": "2026-03-05T00:00:00Z"}], ids=str)
+async def test_a_transfer_that_says_something_else_is_another_entry(
+    ingest: Ingest, other: dict[str, object]
+) -> None:
+    await ingest.set_up()
+    for fields in (TRANSFER, TRANSFER, TRANSFER | other):
+        assert (await ingest.post(event(**fields)))["quarantined"] == 1
+    assert len(await waiting(ingest)) == 2
+
+
+async def test_what_was_stored_before_changes_had_a_counterparty_is_replayed(
+    ingest: Ingest,
+) -> None:
+    await ingest.set_up()
+    await ingest.post(event(sku="x", reference="order 7"))
+    (stored,) = await ingest.rows("SELECT payload FROM quarantine")
+    assert not {"counterparty", "bucket", "eta"} & set(json.loads(stored["payload"]))
+    await ingest.rows(
+        "ALTER TABLE quarantine DROP COLUMN counterparty, DROP COLUMN unknown_counterparty"
+    )
+    await ingest.rows("UPDATE schema_version SET version_num = '0001'")
+    await migrations.upgrade(ingest.database.url("ingest"), "ingest")
+    assert (await ingest.post(event(sku="x", reference="order 7")))["quarantined"] == 1
+    (entry,) = await waiting(ingest)
+    assert (entry["event_id"], entry["counterparty"]) == ("1", None)
+    await become_known(ingest, "x")
+    assert (await ingest.serving.parts.replay.run(Filter())).replayed == 1
 
 
 async def test_a_replay_sends_what_is_known_and_leaves_the_rest(ingest: Ingest) -> None:

@@ -61,6 +61,11 @@ def test_keys_that_are_put_together_exist() -> None:
     assert set(CATALOGUE) >= MADE
 
 
+@pytest.mark.parametrize("words", [ZH, EN], ids=["zh", "en"])
+def test_every_type_of_change_has_a_name_of_its_own(words: Words) -> None:
+    assert len({words(f"type.{kind}") for kind in ChangeType}) == len(ChangeType)
+
+
 def test_no_text_is_left_over() -> None:
     code = sources() + (PACKAGE / "domain" / "texts.py").read_text().partition("class Words")[2]
     unused = [

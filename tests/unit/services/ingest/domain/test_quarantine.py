@@ -1,5 +1,7 @@
+import hashlib
+import json
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -13,7 +15,7 @@ from services.ingest.domain.codes import (
     SkuSpellings,
 )
 from services.ingest.domain.quarantine import Reason, identity, resolve, unknown_code
-from shared.events.stock_changes import ChangeType
+from shared.events.stock_changes import Bucket, ChangeType
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -31,6 +33,14 @@ class Change:
     received_at: datetime = NOON
     reason: str | None = None
     reference: str | None = None
+    counterparty: str | None = None
+    bucket: Bucket | None = None
+    eta: datetime | None = None
+
+
+def transfer(**fields: str) -> Change:
+    shipped = Change(type=ChangeType.TRANSFER_SHIPPED, counterparty="side")
+    return replace(shipped, **fields)  # type: ignore[arg-type] # fields by name
 
 
 @pytest.fixture
@@ -40,9 +50,13 @@ def codes() -> Codes:
         Changes(
             1,
             ["shop"],
-            ["main"],
+            ["main", "side"],
             [SkuSpellings("A", ("a",))],
-            [Mapping("shop", Kind.SKU, "POST", Action.IGNORE)],
+            [
+                Mapping("shop", Kind.SKU, "POST", Action.IGNORE),
+                Mapping("shop", Kind.WAREHOUSE, "drop", Action.IGNORE),
+                Mapping("shop", Kind.WAREHOUSE, "WH-1", Action.MAP, "main"),
+            ],
         )
     )
     return known
@@ -60,6 +74,9 @@ def codes() -> Codes:
         {"quantity": 2},
         {"reason": "x"},
         {"reference": "x"},
+        {"counterparty": "x"},
+        {"bucket": Bucket.UNAVAILABLE},
+        {"eta": NOON},
     ],
     ids=str,
 )
@@ -74,6 +91,17 @@ def test_other_times_are_the_same_entry() -> None:
 
 def test_fields_do_not_run_into_each_other() -> None:
     assert identity(Change(id="1", line="23")) != identity(Change(id="12", line="3"))
+    assert identity(Change(reference="x")) != identity(Change(counterparty="x"))
+
+
+def test_a_due_time_is_the_same_in_every_zone() -> None:
+    there = NOON.astimezone(timezone(timedelta(hours=8)))
+    assert identity(Change(eta=there)) == identity(Change(eta=NOON))
+
+
+def test_what_waited_before_changes_had_a_counterparty_is_still_the_same_entry() -> None:
+    before = ["shop", "1", "0", "sale", "a", "main", 1, None, None]
+    assert identity(Change()) == hashlib.sha256(json.dumps(before).encode()).digest()
 
 
 def test_an_entry_says_what_is_unknown_and_what_to_do() -> None:
@@ -86,12 +114,34 @@ def test_an_entry_says_what_is_unknown_and_what_to_do() -> None:
     assert unknown_code(Change(), "{}", None, "main").reason is Reason.UNKNOWN_WAREHOUSE
 
 
+def test_a_counterparty_that_nobody_knows_is_an_unknown_warehouse() -> None:
+    entry = unknown_code(transfer(), "{}", None, None, "side")
+    assert entry.reason is Reason.UNKNOWN_WAREHOUSE
+    assert entry.detail == "there is no warehouse 'side'; map, create or ignore it, then replay"
+    assert (entry.counterparty, entry.unknown_counterparty) == ("side", "side")
+    assert entry.unknown_warehouse is None
+
+
 @pytest.mark.parametrize("reason", [Reason.UNKNOWN_SKU, Reason.UNKNOWN_WAREHOUSE])
 def test_a_change_goes_on_its_way_once_both_codes_are_known(codes: Codes, reason: Reason) -> None:
-    assert resolve(reason, Change(), codes, NOON) == ("A", "main")
+    assert resolve(reason, Change(), codes, NOON) == ("A", "main", None)
     assert resolve(reason, Change(sku="b"), codes, NOON) is None
-    assert resolve(reason, Change(warehouse="side"), codes, NOON) is None
-    assert resolve(reason, Change(sku="POST", warehouse="side"), codes, NOON) is IGNORED
+    assert resolve(reason, Change(warehouse="where"), codes, NOON) is None
+    assert resolve(reason, Change(sku="POST", warehouse="where"), codes, NOON) is IGNORED
+
+
+def test_a_transfer_goes_on_its_way_once_both_its_warehouses_are_known(codes: Codes) -> None:
+    reason = Reason.UNKNOWN_WAREHOUSE
+    assert resolve(reason, transfer(), codes, NOON) == ("A", "main", "side")
+    assert resolve(reason, transfer(warehouse="WH-1"), codes, NOON) == ("A", "main", "side")
+    assert resolve(reason, transfer(counterparty="where"), codes, NOON) is None
+    assert resolve(reason, transfer(warehouse="where"), codes, NOON) is None
+    assert resolve(reason, transfer(warehouse="where", counterparty="drop"), codes, NOON) is IGNORED
+
+
+def test_a_transfer_between_two_spellings_of_one_warehouse_waits_on(codes: Codes) -> None:
+    same = transfer(counterparty="WH-1")
+    assert resolve(Reason.UNKNOWN_WAREHOUSE, same, codes, NOON) is None
 
 
 def test_what_was_early_goes_once_its_time_has_come(codes: Codes) -> None:
@@ -100,6 +150,7 @@ def test_what_was_early_goes_once_its_time_has_come(codes: Codes) -> None:
     assert resolve(Reason.FROM_THE_FUTURE, early, codes, NOON + timedelta(minutes=1)) == (
         "A",
         "main",
+        None,
     )
 
 

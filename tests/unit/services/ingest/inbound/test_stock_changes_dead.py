@@ -56,6 +56,12 @@ def test_a_reused_id_carries_both_payloads() -> None:
     assert entry.identity is None
 
 
+def test_a_refused_transfer_is_listed_with_its_counterparty() -> None:
+    shipped = CHANGE | {"type": "transfer_shipped", "counterparty": "side\x00"}
+    entry = entry_of(letter(DeadReason.FROM_THE_FUTURE, value=json.dumps(shipped)))
+    assert (entry.warehouse, entry.counterparty) == ("main", "side\ufffd")
+
+
 @pytest.mark.parametrize(
     "value", ["not json", '{"occurred_at": "2026-03-01T12:00:00"}', "\x00", None]
 )

@@ -12,6 +12,7 @@ from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from services.ledger.domain.commitments import Due
 from services.ledger.inbound import stock_changes
 from services.ledger.inbound.stock_changes import Incoming
 from services.ledger.outbound import stock_levels
@@ -244,6 +245,11 @@ aware = st.datetimes(timezones=st.just(UTC))
 codes = st.text(plain, min_size=1, max_size=128)
 
 
+due = st.none() | st.lists(
+    st.builds(Due, quantities, st.none() | aware, codes), min_size=1, max_size=8
+).map(stock_levels.lines)
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     codes,
@@ -261,6 +267,8 @@ codes = st.text(plain, min_size=1, max_size=128)
         received_total=quantities,
         counted_at=st.none() | aware,
         last_change_at=aware,
+        supply=due,
+        demand=due,
     ),
     quantities,
 )
@@ -272,12 +280,15 @@ def test_a_level_is_published_as_its_message_says(
     told = StockLevel.model_validate_json(message.value or b"")
     stored = level._asdict()
     del stored["id"]
+    for name in ("supply", "demand"):
+        stored[name] = tuple(json.loads(stored[name] or "[]"))
+    odd = [(level.on_hand, "negative"), (level.reserved, "not_ordered")]
     assert told == StockLevel(
         sku=sku,
         warehouse=warehouse,
         low_water=low_water,
         available=level.on_hand - max(level.reserved, 0) - level.unavailable,
-        flags=("negative",) if level.on_hand < 0 else (),
+        flags=tuple(flag for quantity, flag in odd if quantity < 0),
         **stored,
     )
     assert json.loads(message.value or b"") == json.loads(told.encode())

@@ -24,6 +24,14 @@ _Units = Annotated[int, Meta(ge=-_LARGEST, le=_LARGEST)]
 _Instant = Annotated[datetime, Meta(tz=True)]
 
 
+class Due(msgspec.Struct, frozen=True, gc=False):
+    """A supply, a transfer or a demand that is still to come."""
+
+    quantity: _Units
+    due_at: _Instant | None
+    reference: str
+
+
 class Told(msgspec.Struct, frozen=True, gc=False):
     """A level as it stands on the topic."""
 
@@ -42,6 +50,8 @@ class Told(msgspec.Struct, frozen=True, gc=False):
     returned_total: _Units
     received_total: _Units
     v: Literal[1] = 1
+    supply: tuple[Due, ...] = ()
+    demand: tuple[Due, ...] = ()
     flags: tuple[str, ...] = ()
 
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from datetime import timedelta
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,10 +52,11 @@ class Told:
 def read(*values: bytes | None) -> tuple[list[dict[str, object]], list[DeadReason]]:
     """Return the levels read and the reasons of those put aside."""
     batch = Batch([Told(value) for value in values])
-    levels = [
-        {name: getattr(level, name) for name in StockLevel.model_fields}
-        for _, level in stock_levels.read(batch)
-    ]
+    levels = []
+    for _, level in stock_levels.read(batch):
+        assert isinstance(level, stock_levels.Told)
+        fields: dict[str, object] = msgspec.to_builtins(level, builtin_types=(datetime,))
+        levels.append({name: fields[name] for name in StockLevel.model_fields})
     return levels, [dead.reason for dead in batch.dead_letters]
 
 
@@ -94,7 +96,7 @@ def test_a_newer_schema_version_stops_and_is_never_put_aside() -> None:
 
 
 def test_a_field_unknown_to_this_version_is_passed_over() -> None:
-    assert read(altered(supply=[])) == ([GOOD.model_dump()], [])
+    assert read(altered(colour=[])) == ([GOOD.model_dump()], [])
 
 
 @pytest.mark.parametrize("value", [b"", b"7", b'"A"', b"[]", altered(sku="A|B"), altered(sku="")])

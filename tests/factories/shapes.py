@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from shared.events.stock_changes import OPTIONAL, SHAPES, Bucket, ChangeType
+from shared.events.stock_changes import OPTIONAL, SHAPES, Bucket, ChangeType, Shape
 
 FIELDS: dict[str, object] = {
     "reference": "PO 4711",
@@ -35,16 +35,17 @@ def mostly_fitting(
     kind: ChangeType, values: dict[str, st.SearchStrategy[object]]
 ) -> dict[str, st.SearchStrategy[object]]:
     """Return for each field what it holds: nearly always what fits the type, None for nothing."""
-    shape = SHAPES[kind]
-    nothing = st.none()
-    return {
-        name: _mostly(values[name], nothing)
-        if name in shape.needs
-        else nothing | values[name]
-        if name in shape.may_have
-        else _mostly(nothing, values[name])
-        for name in OPTIONAL
-    }
+    return {name: _fitting(SHAPES[kind], name, values[name]) for name in OPTIONAL}
+
+
+def _fitting(
+    shape: Shape, name: str, value: st.SearchStrategy[object]
+) -> st.SearchStrategy[object]:
+    if name in shape.needs:
+        return _mostly(value, st.none())
+    if name in shape.may_have:
+        return st.none() | value
+    return _mostly(st.none(), value)
 
 
 def _mostly(

@@ -1,10 +1,17 @@
-"""`python -m services.ledger consume | serve | migrate | resume`."""
+"""`python -m services.ledger consume | serve | migrate | resume | verify`."""
 
 import argparse
 import asyncio
+import json
+import sys
+from dataclasses import asdict
 from functools import partial
 
+from rich.console import Console
+from rich.progress import Progress
+
 from services.ledger import wiring
+from services.ledger.commands.verify import Difference, verify
 from services.ledger.settings import LedgerSettings
 from shared.database import positions
 from shared.database.engine import create_engine
@@ -22,6 +29,9 @@ def main() -> None:
     roles.add_parser("migrate", help="bring the database schema up to date")
     resume = roles.add_parser("resume", help="let partitions halted by malformed records go on")
     resume.add_argument("--partition", type=int, help="only this one")
+    roles.add_parser(
+        "verify", help="recompute all levels from their movements; exit 1 if any differs"
+    )
     arguments = parser.parse_args()
     settings = LedgerSettings()
     if arguments.role == "consume":
@@ -30,6 +40,8 @@ def main() -> None:
         run_role("ledger", "serve", settings, partial(wiring.answer, settings))
     elif arguments.role == "migrate":
         upgrade_blocking(settings.database_url.get_secret_value(), "ledger")
+    elif arguments.role == "verify":
+        sys.exit(asyncio.run(_verify(settings)))
     else:
         resumed = asyncio.run(_resume(settings, arguments.partition))
         print(f"resumed partitions: {resumed}" if resumed else "no partition was halted")
@@ -41,6 +53,29 @@ async def _resume(settings: LedgerSettings, partition: int | None) -> list[int]:
         resumed = await positions.resume(connection, TOPIC, partition)
     await engine.dispose()
     return resumed
+
+
+async def _verify(settings: LedgerSettings) -> int:
+    """Return the exit code: 0 when every level is what its movements make it."""
+
+    def tell(difference: Difference) -> None:
+        bar.console.print(
+            f"{difference.sku} in {difference.warehouse}: {difference.field} is stored as "
+            f"{difference.stored}, its movements make it {difference.recomputed}",
+            markup=False,
+        )
+
+    engine = create_engine(settings.database_url.get_secret_value(), application="ledger verify")
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("levels", total=None)
+        report = await verify(
+            engine,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            found=tell,
+        )
+    await engine.dispose()
+    print(json.dumps(asdict(report)))
+    return 1 if report.differing else 0
 
 
 if __name__ == "__main__":

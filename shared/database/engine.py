@@ -1,7 +1,8 @@
 """Connections to PostgreSQL: SQLAlchemy's asyncio engine on asyncpg, with bounds on everything."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TypeAlias, TypeVar
 
 import asyncpg
@@ -59,6 +60,18 @@ async def driver(connection: AsyncConnection) -> Driver:
     raw = await connection.get_raw_connection()
     found: Driver = raw.driver_connection
     return found
+
+
+@asynccontextmanager
+async def snapshot(engine: Engine) -> AsyncIterator[Connection]:
+    """Yield a connection that sees the database as it is now, whatever is committed meanwhile."""
+    async with engine.connect() as connection:
+        reading = await connection.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+        async with reading.begin():
+            await reading.execute(text("SELECT 1"))  # only now it is taken
+            yield reading
 
 
 _RETRY_STATES = {"40001", "40P01", "55P03"}

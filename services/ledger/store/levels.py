@@ -92,6 +92,18 @@ async def of_skus(
     return [LevelRow(**row) for row in rows.mappings()]
 
 
+_FROM_ID = text(f"""
+SELECT {_COLUMNS} FROM level WHERE id > :after AND last_change_at IS NOT NULL
+ORDER BY id LIMIT :limit
+""")  # noqa: S608 - the columns are ours
+
+
+async def from_id(connection: AsyncConnection, after: int, limit: int) -> list[LevelRow]:
+    """Return up to `limit` levels after an id, in the order in which they were made."""
+    rows = await connection.execute(_FROM_ID, {"after": after, "limit": limit})
+    return [LevelRow(**row) for row in rows.mappings()]
+
+
 async def tallies(connection: AsyncConnection) -> dict[str, int]:
     """Return what was done so far by name: movements, repeats, rejected.<reason>."""
     rows = await connection.execute(

@@ -166,6 +166,7 @@ CATALOGUE: dict[str, Text] = {
     "type.order_cancelled": Text("取消订单", "Order cancelled"),
     "type.order_fulfilled": Text("发货", "Order shipped"),
     "type.transfer_shipped": Text("调拨出库", "Transfer out"),
+    "type.transfer_arriving": Text("调拨在途", "Transfer on its way"),
     "type.transfer_received": Text("调拨入库", "Transfer in"),
     "type.supply_expected": Text("预计到货", "Supply expected"),
     "type.supply_cancelled": Text("取消到货", "Supply cancelled"),

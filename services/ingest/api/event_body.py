@@ -10,7 +10,7 @@ _MAY_BE_IMPLIED = "channel"
 MEANINGS: dict[ChangeType, str] = {
     ChangeType.SALE: "sold and gone",
     ChangeType.RETURN: "came back; with the reason `damaged` it cannot be sold again",
-    ChangeType.RECEIPT: "came in from a supplier; the reference says for which supply",
+    ChangeType.RECEIPT: "came in from a supplier; reference and line say for which supply",
     ChangeType.ADJUSTMENT: "more or fewer than recorded, for a reason such as damage or theft",
     ChangeType.COUNT: "so many were counted: on hand, or the bucket that is named",
     ChangeType.CONSUMED: "used up, such as by a work order",
@@ -24,7 +24,7 @@ MEANINGS: dict[ChangeType, str] = {
     ChangeType.TRANSFER_RECEIVED: "arrived from the counterparty",
     ChangeType.SUPPLY_EXPECTED: "the total ordered on this reference and line; the latest holds",
     ChangeType.SUPPLY_CANCELLED: "what is open on this reference and line will not come",
-    ChangeType.DEMAND_EXPECTED: "the total that this reference and line will need",
+    ChangeType.DEMAND_EXPECTED: "the total that this reference and line need; the latest holds",
     ChangeType.DEMAND_CANCELLED: "this reference and line need nothing any more",
 }
 

@@ -15,6 +15,8 @@ from shared.events.stock_changes import ChangeType
 PACKAGE = Path(services.console.__file__).parent
 ZH, EN = Words(Language.CHINESE), Words(Language.ENGLISH)
 
+# A statement tells of a transfer that was shipped where it is going, too.
+TYPES = {*(f"type.{kind}" for kind in ChangeType), "type.transfer_arriving"}
 # Keys that pages put together from a value.
 MADE = {
     *(f"alert.event.{event}" for event in AlertEvent),
@@ -22,7 +24,7 @@ MADE = {
     *(f"level.{level}" for level in AlertLevel),
     *(f"now.current.{stage}" for stage in ("ledger", "alerting", "notifier")),
     *(f"service.{one}" for one in ("ingest", "ledger", "alerting", "notifier", "standin")),
-    *(f"type.{kind}" for kind in ChangeType),
+    *TYPES,
     *("on_hand", "reserved", "unavailable", "incoming", "now", "stock", "inbox", "not_found"),
 }
 MACHINE_ROOM = re.compile(
@@ -63,7 +65,7 @@ def test_keys_that_are_put_together_exist() -> None:
 
 @pytest.mark.parametrize("words", [ZH, EN], ids=["zh", "en"])
 def test_every_type_of_change_has_a_name_of_its_own(words: Words) -> None:
-    assert len({words(f"type.{kind}") for kind in ChangeType}) == len(ChangeType)
+    assert len({words(key) for key in TYPES}) == len(TYPES)
 
 
 def test_no_text_is_left_over() -> None:

@@ -3,9 +3,9 @@
 Key: the SKU, so that all warehouses of a SKU share a partition and a transfer is atomic.
 """
 
-from collections.abc import Collection
+from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Protocol, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -57,7 +57,8 @@ class StockChange(Event):
     `quantity` is in the SKU's base unit. `occurred_at` is when it happened on the floor,
     `received_at` when ingest took it. `counterparty` is the other warehouse of a transfer: where
     it goes when shipped, where it came from when received. `eta` is when a supply, a demand or a
-    transfer is due. Which type takes which of them is in `SHAPES`.
+    transfer is due. Transfers need a counterparty; orders, supply and demand a reference; demand
+    an eta; only counts have a bucket.
     """
 
     v: Literal[1] = 1
@@ -79,10 +80,7 @@ class StockChange(Event):
 
     @model_validator(mode="after")
     def _fits_type(self) -> Self:
-        named = {name for name in OPTIONAL if getattr(self, name) is not None}
-        if self.bucket is Bucket.ON_HAND:
-            named.remove("bucket")  # what every change is about unless it says otherwise
-        fault = fault_of(self.type, self.quantity, named)
+        fault = fault_of(self)
         if fault is None and self.counterparty == self.warehouse:
             fault = Fault(
                 "counterparty",
@@ -109,6 +107,7 @@ class Shape(NamedTuple):
 
 _MOVED = "it carries how many units, 1 or more; its type gives the sign"
 _TOTAL = "it cannot be negative; send the total on this reference and line"
+_NOTHING_LEFT = "it cannot be negative; nothing is left of the line, whatever it says"
 _REFERENCE = frozenset({"reference"})
 
 SHAPES: dict[ChangeType, Shape] = {
@@ -131,9 +130,9 @@ SHAPES: dict[ChangeType, Shape] = {
     ),
     ChangeType.TRANSFER_RECEIVED: Shape(1, _MOVED, frozenset({"counterparty"})),
     ChangeType.SUPPLY_EXPECTED: Shape(0, _TOTAL, _REFERENCE, frozenset({"eta"})),
-    ChangeType.SUPPLY_CANCELLED: Shape(0, _TOTAL, _REFERENCE, frozenset()),
+    ChangeType.SUPPLY_CANCELLED: Shape(0, _NOTHING_LEFT, _REFERENCE, frozenset()),
     ChangeType.DEMAND_EXPECTED: Shape(0, _TOTAL, _REFERENCE | {"eta"}, frozenset()),
-    ChangeType.DEMAND_CANCELLED: Shape(0, _TOTAL, _REFERENCE, frozenset()),
+    ChangeType.DEMAND_CANCELLED: Shape(0, _NOTHING_LEFT, _REFERENCE, frozenset()),
 }
 
 
@@ -145,16 +144,39 @@ class Fault(NamedTuple):
     message: str
 
 
-def fault_of(change_type: ChangeType, quantity: int, named: Collection[str]) -> Fault | None:
-    """Return what does not fit a change's type, or None; `named` are the optional fields it has."""
-    shape = SHAPES[change_type]
-    kind = change_type.value
-    if quantity < shape.least or (quantity == 0 and change_type is ChangeType.ADJUSTMENT):
+class Shaped(Protocol):
+    """What of a change has to fit its type."""
+
+    @property
+    def type(self) -> ChangeType: ...  # noqa: D102
+    @property
+    def quantity(self) -> int: ...  # noqa: D102
+    @property
+    def reference(self) -> str | None: ...  # noqa: D102
+    @property
+    def counterparty(self) -> str | None: ...  # noqa: D102
+    @property
+    def bucket(self) -> Bucket | None: ...  # noqa: D102
+    @property
+    def eta(self) -> datetime | None: ...  # noqa: D102
+
+
+def fault_of(change: Shaped) -> Fault | None:
+    """Return what of a change does not fit its type, or None.
+
+    An empty reference names nothing; on hand is what every change is about unless it says
+    otherwise, so as a bucket it is no more than none.
+    """
+    shape = SHAPES[change.type]
+    kind, quantity = change.type.value, change.quantity
+    if quantity < shape.least or (quantity == 0 and change.type is ChangeType.ADJUSTMENT):
         return Fault("quantity", "wrong_sign", f"the quantity does not fit {kind}: {shape.hint}")
     for name in OPTIONAL:
+        value = getattr(change, name)
+        named = bool(value) and not (name == "bucket" and value is Bucket.ON_HAND)
         if name in shape.needs:
-            if name not in named:
+            if not named:
                 return Fault(name, "missing", f"{kind} needs {name}; send it")
-        elif name in named and name not in shape.may_have:
+        elif named and name not in shape.may_have:
             return Fault(name, "not_supported", f"{kind} has no {name}; leave it out")
     return None

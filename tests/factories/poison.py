@@ -66,6 +66,7 @@ BAD: dict[str, bytes | None] = {
     "a supply below zero": raw(type="supply_expected", quantity=-1, reference="PO 1"),
     "an order of nothing": raw(type="order_placed", quantity=0, reference="7"),
     "an order without a reference": raw(type="order_placed"),
+    "an order with an empty reference": raw(type="order_placed", reference=""),
     "a supply without a reference": raw(type="supply_cancelled", reference=None),
     "a demand without a date": raw(type="demand_expected", reference="WO 1"),
     "a transfer to nowhere": raw(type="transfer_shipped"),

@@ -15,7 +15,7 @@ from services.ingest.domain.mistakes import (
     unknown_channel,
 )
 from shared.errors import LowtideError
-from shared.events.stock_changes import OPTIONAL, SHAPES, Bucket, ChangeType, fault_of
+from shared.events.stock_changes import SHAPES, Shaped, fault_of
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
@@ -27,29 +27,17 @@ UNDEMANDING = frozenset(
 """Types that fit with a positive quantity and none of the fields that only some types take."""
 
 
-class Submitted(Protocol):
+class Submitted(Shaped, Protocol):
     """What a decision needs to know of an event."""
 
     @property
     def channel(self) -> str | None: ...  # noqa: D102
     @property
-    def type(self) -> ChangeType: ...  # noqa: D102
-    @property
     def sku(self) -> str: ...  # noqa: D102
     @property
     def warehouse(self) -> str: ...  # noqa: D102
     @property
-    def quantity(self) -> int: ...  # noqa: D102
-    @property
     def occurred_at(self) -> datetime: ...  # noqa: D102
-    @property
-    def reference(self) -> str | None: ...  # noqa: D102
-    @property
-    def counterparty(self) -> str | None: ...  # noqa: D102
-    @property
-    def bucket(self) -> Bucket | None: ...  # noqa: D102
-    @property
-    def eta(self) -> datetime | None: ...  # noqa: D102
 
 
 E = TypeVar("E", bound=Submitted)
@@ -151,10 +139,7 @@ def _mistake(event: Submitted, warehouse: str | None, counterparty: str | None) 
 
 
 def _misfit(event: Submitted, warehouse: str | None, counterparty: str | None) -> Mistake | None:
-    named = {name for name in OPTIONAL if getattr(event, name) is not None}
-    if event.bucket is Bucket.ON_HAND:
-        named.remove("bucket")  # what every change is about unless it says otherwise
-    fault = fault_of(event.type, event.quantity, named)
+    fault = fault_of(event)
     if fault is not None:
         return Mistake(*fault)
     if event.counterparty is not None:

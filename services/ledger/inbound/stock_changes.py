@@ -15,7 +15,6 @@ from shared.errors import Stopped
 from shared.events.base import MAX_QUANTITY
 from shared.events.dead_letters import DeadReason
 from shared.events.stock_changes import (
-    OPTIONAL,
     VERSION,
     Bucket,
     ChangeType,
@@ -98,10 +97,7 @@ def _fits(incoming: Incoming) -> bool:
         return True
     if incoming.counterparty == incoming.warehouse:
         return False
-    named = {name for name in OPTIONAL if getattr(incoming, name) is not None}
-    if incoming.bucket is Bucket.ON_HAND:
-        named.remove("bucket")
-    return fault_of(incoming.type, incoming.quantity, named) is None
+    return fault_of(incoming) is None
 
 
 def _read_slowly(batch: Batch) -> list[Incoming | None]:

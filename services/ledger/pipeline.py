@@ -20,19 +20,12 @@ from services.ledger.domain.changes import (
     NAME_OF,
     TYPE_OF,
     Change,
-    Type,
     content_hash,
     identity_hash,
+    with_arrivals,
 )
 from services.ledger.domain.commitments import (
-    Book,
-    Key,
-    Kind,
-    consumption_of,
-    demand_of,
     demands,
-    key_of,
-    supply_of,
 )
 from services.ledger.domain.effects import (
     Anchor,
@@ -49,11 +42,12 @@ from services.ledger.domain.past import Standing
 from services.ledger.inbound import stock_changes
 from services.ledger.inbound.stock_changes import Incoming
 from services.ledger.outbound import stock_levels
+from services.ledger.store import at_once, commitments, identities, past
 from services.ledger.store import changes as store
-from services.ledger.store import commitments, past
-from services.ledger.store.changes import First, Level
-from services.ledger.store.changes import Known as KnownIdentity
+from services.ledger.store.changes import Level
 from services.ledger.store.codecs import prepare
+from services.ledger.store.identities import First
+from services.ledger.store.identities import Known as KnownIdentity
 from services.ledger.store.periods import Periods, ensure_periods
 from shared.clock import Clock
 from shared.database.engine import Driver, driver
@@ -93,7 +87,7 @@ class _Staged:
 
     places: dict[int, _Place] = field(default_factory=dict)
     anchors: dict[int, Anchor] = field(default_factory=dict)
-    demanding: list[int] = field(default_factory=list)
+    demanding: Collection[int] = ()
     identities: list[bytes] = field(default_factory=list)
     periods: Periods | None = None
 
@@ -139,14 +133,14 @@ class StockChanges(Handler[list[_Place]]):
 
         incoming = stock_changes.read(batch)
         changes = _identified(batch, incoming, await self._located(database, batch, incoming))
-        at_once = len(changes) <= AT_ONCE and not self._met_repeat
+        small = len(changes) <= AT_ONCE and not self._met_repeat
         fresh, repeats = await self._sort_out(
-            database, periods, batch, changes, recorded_at, add=not at_once
+            database, periods, batch, changes, recorded_at, add=not small
         )
         entries, effects = await self._applied(database, fresh)
         tallies = _tallies(batch, repeats)
-        if entries and at_once:
-            levels = await store.add_at_once(
+        if entries and small:
+            levels = await at_once.store(
                 database,
                 periods,
                 entries,
@@ -256,7 +250,7 @@ class StockChanges(Handler[list[_Place]]):
         are to be added here, those of the current period that memory does not know pass for new.
         """
         fresh, again, doubtful = self._sort_by_memory(changes, recorded_at + FUTURE)
-        known = await store.known_identities(database, doubtful) if doubtful else {}
+        known = await identities.known_identities(database, doubtful) if doubtful else {}
         for change in doubtful:
             if change.hash in known:
                 again.append(change)
@@ -270,11 +264,11 @@ class StockChanges(Handler[list[_Place]]):
             elif fresh.setdefault(change.hash, change) is not change:
                 again.append(change)
         if fresh:
-            met = await store.earlier_identities(database, periods, list(fresh.values()))
+            met = await identities.earlier_identities(database, periods, list(fresh.values()))
             again += [fresh.pop(identity) for identity in met]
             if add:
                 added = list(fresh.values())
-                met |= await store.add_identities(database, periods, added, recorded_at)
+                met |= await identities.add_identities(database, periods, added, recorded_at)
                 again += [fresh.pop(identity) for identity in met.keys() & fresh.keys()]
             known |= met
         repeats = []
@@ -327,13 +321,13 @@ class StockChanges(Handler[list[_Place]]):
                     first.eta,
                 )
             )
-        row = await store.first_content(database, known.level, known.occurred_at, change)
+        row = await identities.first_content(database, known.level, known.occurred_at, change)
         return None if row is None else _told(row)
 
     async def _applied(
         self, database: Driver, fresh: list[Change]
     ) -> tuple[list[Entry], dict[int, Effect]]:
-        changes = self._with_arrivals(fresh)
+        changes = with_arrivals(fresh, lambda level: self._place(level).warehouse)
         anchors = {level: self._place(level).anchor for level in {each.level for each in changes}}
         intricate = intricate_levels(changes, anchors)
         held = {change.level for change in changes if needs_standing(change)} | intricate
@@ -343,73 +337,13 @@ class StockChanges(Handler[list[_Place]]):
             standing=await store.lock_standings(database, held) if held else {},
             later=await store.sums_after(database, late_counts(changes, anchors)),
             past=await _changes_of(database, intricate) if intricate else {},
-            book=await self._opened(database, changes, demanding),
+            book=await commitments.opened(database, changes, demanding),
             demanding=demanding,
         )
         applied = apply(changes, anchors, known)
         if known.book.changed:
-            await self._close(database, known.book)
+            self._staged.demanding = await commitments.closed(database, known.book)
         return applied
-
-    def _with_arrivals(self, fresh: list[Change]) -> list[Change]:
-        """Return changes with the other half of each transfer, where its goods are going."""
-        if not any(change.other for change in fresh):
-            return fresh
-        changes = []
-        for change in fresh:
-            changes.append(change)
-            if change.other is not None:
-                source = self._place(change.level).warehouse
-                changes.append(
-                    change._replace(
-                        level=change.other,
-                        type=Type.TRANSFER_ARRIVING,
-                        counterparty=source,
-                        other=None,
-                    )
-                )
-        return changes
-
-    async def _opened(
-        self, database: Driver, changes: Sequence[Change], demanding: Collection[int]
-    ) -> Book:
-        """Return the lines that changes are about, as they are stored."""
-        keys = {key for change in changes if (key := key_of(change)) is not None}
-        used = {
-            key
-            for change in changes
-            if change.level in demanding and (key := consumption_of(change)) is not None
-        }
-        if not keys and not used:
-            return Book()
-        orders = {key for key in keys if key.kind is Kind.ORDER}
-        dated = {key.level for key in (keys - orders) | used}
-        book = Book(await commitments.lines_of(database, dated, orders))
-        asked = {
-            Key(key.level, Kind.CONSUMPTION, key.reference)
-            for key in keys
-            if key.kind is Kind.DEMAND
-        } - book.lines.keys()
-        if asked:
-            book.lines |= await commitments.consumed(database, asked)
-            book.changed |= asked
-        return book
-
-    async def _close(self, database: Driver, book: Book) -> None:
-        await commitments.save(database, {key: book.lines[key] for key in book.changed})
-        dated = {key.level for key in book.changed if key.kind is not Kind.ORDER}
-        if dated:
-            demanding = {key.level for key in book.changed if key.kind is Kind.DEMAND}
-            self._staged.demanding += demanding
-            shown = {
-                level: (
-                    stock_levels.lines(supply_of(book.lines, level)),
-                    stock_levels.lines(demand_of(book.lines, level)),
-                    level in demanding,
-                )
-                for level in dated
-            }
-            await commitments.show(database, shown)
 
     def _message(self, level: Level, effect: Effect) -> Message:
         place = self._place(level.id)

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deploy.local.postgres import BINARIES
 from services.ledger.store import changes as store
+from services.ledger.store import identities
 from services.ledger.store.codecs import prepare
 from services.ledger.store.periods import Periods, ensure_periods
 from shared.clock import WallClock
@@ -93,7 +94,7 @@ async def _commit(
         numbers = await positions.move(connection, TOPIC, [move])
         database, recorded_at = await driver(connection), clock.now()
         number = numbers[batch.partition]
-        if await store.add_identities(database, periods, batch.changes, recorded_at):
+        if await identities.add_identities(database, periods, batch.changes, recorded_at):
             raise RuntimeError("a repeat among changes that have none")
         await store.add_movements(database, periods, batch.entries, recorded_at)
         await store.move_levels(

@@ -7,6 +7,7 @@ import json
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import TypeVar
 
+import msgspec
 import pytest
 from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
@@ -245,9 +246,13 @@ aware = st.datetimes(timezones=st.just(UTC))
 codes = st.text(plain, min_size=1, max_size=128)
 
 
+def _stored(lines: list[Due]) -> str:
+    return msgspec.json.encode([each._asdict() for each in lines]).decode()
+
+
 due = st.none() | st.lists(
     st.builds(Due, quantities, st.none() | aware, codes), min_size=1, max_size=8
-).map(stock_levels.lines)
+).map(_stored)
 
 
 @settings(max_examples=200, deadline=None)

@@ -1,5 +1,6 @@
 """A change as the ledger works on it: decoded, identified, its place in time known."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import IntEnum
 from hashlib import blake2b
@@ -138,3 +139,22 @@ def unavailable_of(change: Moving) -> int:
     if change_type is _HOLD or (change_type is _RETURN and change.reason == DAMAGED):
         return change.quantity
     return -change.quantity if change_type is _RELEASE else 0
+
+
+def with_arrivals(changes: list[Change], warehouse_of: Callable[[int], str]) -> list[Change]:
+    """Return changes with the other half of each transfer, where its goods are going."""
+    if not any(change.other for change in changes):
+        return changes
+    both = []
+    for change in changes:
+        both.append(change)
+        if change.other is not None:
+            both.append(
+                change._replace(
+                    level=change.other,
+                    type=Type.TRANSFER_ARRIVING,
+                    counterparty=warehouse_of(change.level),
+                    other=None,
+                )
+            )
+    return both

@@ -180,5 +180,12 @@ def demand_of(lines: Mapping[Key, Line], level: int) -> list[Due]:
 
 def _soonest(lines: Iterable[Due]) -> list[Due]:
     still = [each for each in lines if each.quantity > 0]
-    still.sort(key=lambda each: (each.due_at is None, each.due_at or _NEVER, each.reference))
+    still.sort(
+        key=lambda each: (
+            each.due_at is None,
+            each.due_at or _NEVER,
+            each.reference,
+            each.quantity,
+        )
+    )
     return still[:SHOWN]

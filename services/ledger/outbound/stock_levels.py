@@ -1,11 +1,9 @@
 """Write `stock.levels`. The structure mirrors `shared.events.stock_levels.StockLevel`."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 
-from services.ledger.domain.commitments import Due
 from services.ledger.domain.flags import flags
 from services.ledger.domain.past import Standing
 from services.ledger.store.changes import Level
@@ -44,11 +42,6 @@ _NOTHING = msgspec.Raw(b"[]")
 
 def _lines(stored: str | None) -> msgspec.Raw:
     return _NOTHING if stored is None else msgspec.Raw(stored.encode())
-
-
-def lines(due: Sequence[Due]) -> str | None:
-    """Return the next supplies or demands as JSON, None without any."""
-    return _encode([each._asdict() for each in due]).decode() if due else None
 
 
 def message(sku: str, warehouse: str, partition: int, level: Level, low_water: int) -> Message:

@@ -8,22 +8,11 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-import asyncpg
-
-from services.ledger.domain.changes import SIGNS, Change, Type
+from services.ledger.domain.changes import SIGNS, Change
 from services.ledger.domain.effects import Anchor, Effect, Entry, LateCount
 from services.ledger.domain.past import Standing
 from services.ledger.store.periods import Periods
 from shared.database.engine import Driver
-
-
-class Known(NamedTuple):
-    """What is stored of an identity."""
-
-    hash: bytes
-    content: int
-    level: int
-    occurred_at: datetime
 
 
 class Found(NamedTuple):
@@ -91,102 +80,6 @@ async def _find_levels(
         (row[0], row[1]): Found(row[2], Anchor(row[3], row[4], row[5], row[6]), row[7])
         for row in rows
     }
-
-
-_IDENTITY_COLUMNS = ("hash", "content", "level_id", "occurred_at", "recorded_at")
-
-
-async def earlier_identities(
-    driver: Driver, periods: Periods, changes: Sequence[Change]
-) -> dict[bytes, Known]:
-    """Return the identities of changes that other periods than the current one know, by hash."""
-    if periods.newer_identities:
-        return await known_identities(driver, changes)
-    if periods.older_identities:
-        return await known_identities(driver, changes, before=periods.identity_starts)
-    return {}
-
-
-async def add_identities(
-    driver: Driver, periods: Periods, changes: Sequence[Change], recorded_at: datetime
-) -> dict[bytes, Known]:
-    """Store the identities of changes; returns those known before, whose changes are repeats.
-
-    The hashes given differ from each other, and no other period knows them. Repeats are rare:
-    COPY goes first, alone, and only a batch with one in it pays for finding out which.
-    """
-    known: dict[bytes, Known] = {}
-    while True:
-        rows = [
-            (change.hash, change.content, change.level, change.occurred_at, recorded_at)
-            for change in changes
-            if change.hash not in known
-        ]
-        if not rows:
-            return known
-        try:
-            async with driver.transaction():
-                await driver.copy_records_to_table(
-                    periods.identity, records=rows, columns=_IDENTITY_COLUMNS
-                )
-        except asyncpg.UniqueViolationError:
-            known = await known_identities(driver, changes)
-        else:
-            return known
-
-
-_KNOWN_IDENTITIES = """
-SELECT hash, content, level_id, occurred_at FROM identity
-WHERE hash = ANY($1::uuid[]) AND ($2::timestamptz IS NULL OR recorded_at < $2)
-"""
-
-
-async def known_identities(
-    driver: Driver, changes: Sequence[Change], *, before: datetime | None = None
-) -> dict[bytes, Known]:
-    """Return what is stored under the identities of changes, by hash.
-
-    `before` asks only what was recorded before an instant.
-    """
-    rows = await driver.fetch(_KNOWN_IDENTITIES, [change.hash for change in changes], before)
-    return {row[0]: Known(*row) for row in rows}
-
-
-class First(NamedTuple):
-    """What was first told under an identity, for a person to compare."""
-
-    sku: str
-    warehouse: str
-    type: int
-    quantity: int
-    reason: str | None
-    reference: str | None
-    occurred_at: datetime
-    counterparty: str | None = None
-    bucket: str | None = None
-    eta: datetime | None = None
-
-
-_FIRST_CONTENT = """
-SELECT l.sku, l.warehouse, m.type::int, m.quantity, m.reason, m.reference, m.occurred_at,
-       m.counterparty, m.bucket, m.eta
-FROM movement AS m JOIN level AS l ON l.id = m.level_id
-WHERE m.level_id = $1 AND m.occurred_at = $2 AND m.channel = $3 AND m.id = $4 AND m.line = $5
-LIMIT 1
-"""
-
-
-async def first_content(
-    driver: Driver, level: int, occurred_at: datetime, change: Change
-) -> First | None:
-    """Return the movement first stored under a change's identity; None once its day is gone.
-
-    `level` and `occurred_at` are the first telling's.
-    """
-    row = await driver.fetchrow(
-        _FIRST_CONTENT, level, occurred_at, change.channel, change.id, change.line
-    )
-    return None if row is None else First(*row)
 
 
 _LOCK_STANDINGS = """
@@ -293,7 +186,7 @@ _LEVEL_ARRAYS = (
     "$7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::timestamptz[]"
 )
 
-_MOVE_LEVELS = f"""
+MOVE_LEVELS = f"""
 UPDATE level AS l
 SET version = l.version + 1,
     batch = c.batch,
@@ -334,25 +227,27 @@ async def move_levels(
     `batches` gives (batch, last published batch) by level. In a batch whose predecessors are not
     all published, the stored low water keeps the lowest of all that nobody has been told of.
     """
-    await _take_counts(driver, effects)
-    found = await driver.fetch(_MOVE_LEVELS, *_level_columns(effects, batches))
+    await take_counts(driver, effects)
+    found = await driver.fetch(MOVE_LEVELS, *level_columns(effects, batches))
     return [Level(*row) for row in found]
 
 
-async def _take_counts(driver: Driver, effects: Mapping[int, Effect]) -> None:
+async def take_counts(driver: Driver, effects: Mapping[int, Effect]) -> None:
+    """Store which counts hold now."""
     counts = [
         (level, effect.counted_at, effect.count_key, effect.intricate)
         for level, effect in sorted(effects.items())
         if effect.counted or effect.intricate
     ]
     if counts:
-        await driver.execute(_COUNT_LEVELS, *_columns(counts))
+        await driver.execute(_COUNT_LEVELS, *columns(counts))
 
 
-def _level_columns(
+def level_columns(
     effects: Mapping[int, Effect], batches: Mapping[int, tuple[int, int]]
 ) -> list[list[object]]:
-    return _columns(
+    """Return the arrays that `MOVE_LEVELS` takes, in the order of the levels' ids."""
+    return columns(
         [
             (
                 level,
@@ -372,7 +267,8 @@ def _level_columns(
     )
 
 
-def _columns(rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
+def columns(rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
+    """Return rows as arrays, one a column."""
     return [list(column) for column in zip(*rows, strict=True)]
 
 
@@ -387,102 +283,6 @@ ON CONFLICT (partition, name) DO UPDATE SET total = tally.total + excluded.total
 async def add_tallies(driver: Driver, partition: int, counts: Mapping[str, int]) -> None:
     """Add to what was done so far, by name; any partition of the batch keeps the rows apart."""
     await driver.execute(_TALLY, [partition] * len(counts), list(counts), list(counts.values()))
-
-
-_AT_ONCE = """
-WITH told AS (
-    SELECT *
-    FROM unnest($13::uuid[], $14::bigint[], $15::bigint[], $16::timestamptz[],
-                $17::timestamptz[], $18::bigint[], $19::bigint[], $20::bigint[],
-                $21::smallint[], $22::boolean[], $23::text[], $24::text[], $25::text[],
-                $26::text[], $27::text[], $28::text[], $29::text[], $30::text[],
-                $31::timestamptz[])
-         AS t (hash, content, level_id, occurred_at, received_at, quantity, applied, "offset",
-               type, late, channel, id, line, reason, reference, actor, counterparty, bucket, eta)
-), identified AS (
-    INSERT INTO {identity} (hash, content, level_id, occurred_at, recorded_at)
-    SELECT hash, content, level_id, occurred_at, $32::timestamptz FROM told WHERE type <> {half}
-    ON CONFLICT (hash) DO NOTHING
-    RETURNING 1
-), moved AS (
-    INSERT INTO {movement} (level_id, occurred_at, recorded_at, received_at, quantity, applied,
-                            "offset", type, late, channel, id, line, reason, reference, actor,
-                            counterparty, bucket, eta)
-    SELECT level_id, occurred_at, $32, received_at, quantity, applied,
-           "offset", type, late, channel, id, line, reason, reference, actor,
-           counterparty, bucket, eta
-    FROM told
-), tallied AS (
-    INSERT INTO tally (partition, name, total)
-    SELECT $33, * FROM unnest($34::text[], $35::bigint[]) ORDER BY 2
-    ON CONFLICT (partition, name) DO UPDATE SET total = tally.total + excluded.total
-), changed AS ({changed})
-SELECT (SELECT count(*) FROM identified) AS identified, changed.* FROM changed
-"""
-
-
-async def add_at_once(
-    driver: Driver,
-    periods: Periods,
-    entries: Sequence[Entry],
-    effects: Mapping[int, Effect],
-    *,
-    batches: Mapping[int, tuple[int, int]],
-    recorded_at: datetime,
-    tallies: tuple[int, Mapping[str, int]],
-) -> list[Level] | None:
-    """Do in one statement what else takes six: identities, movements, tallies and levels.
-
-    For small batches, in which each wait for an answer costs more than the rows. Returns None
-    when an identity was known: then the transaction must be rolled back, for its change has
-    been applied.
-    """
-    await _take_counts(driver, effects)
-    partition, counts = tallies
-    told = _columns(
-        [
-            (
-                change.hash,
-                change.content,
-                change.level,
-                change.occurred_at,
-                change.received_at,
-                change.quantity,
-                applied,
-                change.offset,
-                change.type,
-                late,
-                change.channel,
-                change.id,
-                change.line,
-                change.reason,
-                change.reference,
-                change.actor,
-                change.counterparty,
-                change.bucket,
-                change.eta,
-            )
-            for change, applied, late in entries
-        ]
-    )
-    found = await driver.fetch(
-        _AT_ONCE.format(
-            identity=periods.identity,
-            movement=periods.movement,
-            half=Type.TRANSFER_ARRIVING.value,
-            changed=_MOVE_LEVELS,
-        ),
-        *_level_columns(effects, batches),
-        *told,
-        recorded_at,
-        partition,
-        list(counts),
-        list(counts.values()),
-    )
-    halves = sum(entry.change.type is Type.TRANSFER_ARRIVING for entry in entries)
-    if found[0][0] < len(entries) - halves:
-        return None
-    return [Level(*row[1:]) for row in found]
 
 
 _UNPUBLISHED = """

@@ -1,9 +1,72 @@
 """The lines of orders, supply, transfers and demand, read and written with a batch."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from services.ledger.domain.commitments import CONSUMING, Key, Kind, Line
+import msgspec
+
+from services.ledger.domain.changes import Change
+from services.ledger.domain.commitments import (
+    CONSUMING,
+    Book,
+    Due,
+    Key,
+    Kind,
+    Line,
+    consumption_of,
+    demand_of,
+    key_of,
+    supply_of,
+)
 from shared.database.engine import Driver
+
+
+async def opened(driver: Driver, changes: Iterable[Change], demanding: Collection[int]) -> Book:
+    """Return the lines that changes are about, as they are stored.
+
+    `demanding` are the levels where what is used up has to be noted.
+    """
+    keys: set[Key] = set()
+    used: set[Key] = set()
+    for change in changes:
+        if (key := key_of(change)) is not None:
+            keys.add(key)
+        if change.level in demanding and (key := consumption_of(change)) is not None:
+            used.add(key)
+    if not keys and not used:
+        return Book()
+    orders = {key for key in keys if key.kind is Kind.ORDER}
+    dated = {key.level for key in (keys - orders) | used}
+    book = Book(await lines_of(driver, dated, orders))
+    asked = {
+        Key(key.level, Kind.CONSUMPTION, key.reference) for key in keys if key.kind is Kind.DEMAND
+    } - book.lines.keys()
+    if asked:
+        book.lines |= await consumed(driver, asked)
+        book.changed |= asked
+    return book
+
+
+async def closed(driver: Driver, book: Book) -> set[int]:
+    """Store what has changed, and what levels tell of it; returns those that have a demand now."""
+    await save(driver, {key: book.lines[key] for key in book.changed})
+    demanding = {key.level for key in book.changed if key.kind is Kind.DEMAND}
+    shown = {
+        key.level: (
+            _json(supply_of(book.lines, key.level)),
+            _json(demand_of(book.lines, key.level)),
+            key.level in demanding,
+        )
+        for key in book.changed
+        if key.kind is not Kind.ORDER
+    }
+    if shown:
+        await show(driver, shown)
+    return demanding
+
+
+def _json(lines: Sequence[Due]) -> str | None:
+    return msgspec.json.encode([each._asdict() for each in lines]).decode() if lines else None
+
 
 _DATED = [Kind.SUPPLY, Kind.TRANSFER, Kind.DEMAND, Kind.CONSUMPTION]
 

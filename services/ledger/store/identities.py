@@ -1,0 +1,116 @@
+"""Which identities are known: 16-byte hashes by 30 days recorded, and what was first told."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import asyncpg
+
+from services.ledger.domain.changes import Change
+from services.ledger.store.periods import Periods
+from shared.database.engine import Driver
+
+
+class Known(NamedTuple):
+    """What is stored of an identity."""
+
+    hash: bytes
+    content: int
+    level: int
+    occurred_at: datetime
+
+
+_IDENTITY_COLUMNS = ("hash", "content", "level_id", "occurred_at", "recorded_at")
+
+
+async def earlier_identities(
+    driver: Driver, periods: Periods, changes: Sequence[Change]
+) -> dict[bytes, Known]:
+    """Return the identities of changes that other periods than the current one know, by hash."""
+    if periods.newer_identities:
+        return await known_identities(driver, changes)
+    if periods.older_identities:
+        return await known_identities(driver, changes, before=periods.identity_starts)
+    return {}
+
+
+async def add_identities(
+    driver: Driver, periods: Periods, changes: Sequence[Change], recorded_at: datetime
+) -> dict[bytes, Known]:
+    """Store the identities of changes; returns those known before, whose changes are repeats.
+
+    The hashes given differ from each other, and no other period knows them. Repeats are rare:
+    COPY goes first, alone, and only a batch with one in it pays for finding out which.
+    """
+    known: dict[bytes, Known] = {}
+    while True:
+        rows = [
+            (change.hash, change.content, change.level, change.occurred_at, recorded_at)
+            for change in changes
+            if change.hash not in known
+        ]
+        if not rows:
+            return known
+        try:
+            async with driver.transaction():
+                await driver.copy_records_to_table(
+                    periods.identity, records=rows, columns=_IDENTITY_COLUMNS
+                )
+        except asyncpg.UniqueViolationError:
+            known = await known_identities(driver, changes)
+        else:
+            return known
+
+
+_KNOWN_IDENTITIES = """
+SELECT hash, content, level_id, occurred_at FROM identity
+WHERE hash = ANY($1::uuid[]) AND ($2::timestamptz IS NULL OR recorded_at < $2)
+"""
+
+
+async def known_identities(
+    driver: Driver, changes: Sequence[Change], *, before: datetime | None = None
+) -> dict[bytes, Known]:
+    """Return what is stored under the identities of changes, by hash.
+
+    `before` asks only what was recorded before an instant.
+    """
+    rows = await driver.fetch(_KNOWN_IDENTITIES, [change.hash for change in changes], before)
+    return {row[0]: Known(*row) for row in rows}
+
+
+class First(NamedTuple):
+    """What was first told under an identity, for a person to compare."""
+
+    sku: str
+    warehouse: str
+    type: int
+    quantity: int
+    reason: str | None
+    reference: str | None
+    occurred_at: datetime
+    counterparty: str | None = None
+    bucket: str | None = None
+    eta: datetime | None = None
+
+
+_FIRST_CONTENT = """
+SELECT l.sku, l.warehouse, m.type::int, m.quantity, m.reason, m.reference, m.occurred_at,
+       m.counterparty, m.bucket, m.eta
+FROM movement AS m JOIN level AS l ON l.id = m.level_id
+WHERE m.level_id = $1 AND m.occurred_at = $2 AND m.channel = $3 AND m.id = $4 AND m.line = $5
+LIMIT 1
+"""
+
+
+async def first_content(
+    driver: Driver, level: int, occurred_at: datetime, change: Change
+) -> First | None:
+    """Return the movement first stored under a change's identity; None once its day is gone.
+
+    `level` and `occurred_at` are the first telling's.
+    """
+    row = await driver.fetchrow(
+        _FIRST_CONTENT, level, occurred_at, change.channel, change.id, change.line
+    )
+    return None if row is None else First(*row)

@@ -7,7 +7,8 @@ from typing import Annotated, Any, NamedTuple
 
 import anyio
 from fastapi import APIRouter, Depends, Header, Query, Request
-from fastapi.sse import EventSourceResponse, format_sse_event
+from fastapi.responses import StreamingResponse
+from fastapi.sse import format_sse_event
 from pydantic import Field
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Send
@@ -137,7 +138,24 @@ async def _opened(
         yield stream
 
 
-@router.get("/v1/stream/levels", response_class=EventSourceResponse, responses=_EVENTS)
+class _Events(StreamingResponse):
+    """A response that gives up a client that takes nothing any more."""
+
+    media_type = "text/event-stream"
+
+    @override
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
+        async def sent_in_time(message: Message) -> None:
+            try:
+                with anyio.fail_after(SEND_SECONDS):
+                    await send(message)
+            except TimeoutError:
+                raise ClientDisconnect from None
+
+        await super().__call__(scope, receive, sent_in_time)
+
+
+@router.get("/v1/stream/levels", response_class=_Events, responses=_EVENTS)
 async def stream_levels(
     request: Request,
     caller: Annotated[Caller, Depends(require(Scope.STOCK_READ))],
@@ -145,7 +163,7 @@ async def stream_levels(
     start: Annotated[Position | None, Depends(_start)],
     asked: Annotated[_Asked, Depends(_asked)],
     ledger: FromBooks,
-) -> EventSourceResponse:
+) -> _Events:
     """Return level changes as they are published, as server-sent events.
 
     An event `level` has the level as `GET /v1/levels/{sku}/{warehouse}` answers it. Levels are
@@ -161,21 +179,6 @@ async def stream_levels(
     clock: Clock = request.app.state.clock
     told = _Told(stream, snapshot, caller.expires_at, clock)
     return _Events(told.chunks(is_new=start is None), headers=_HEADERS)
-
-
-class _Events(EventSourceResponse):
-    """A response that gives up a client that takes nothing any more."""
-
-    @override
-    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
-        async def sent_in_time(message: Message) -> None:
-            try:
-                with anyio.fail_after(SEND_SECONDS):
-                    await send(message)
-            except TimeoutError:
-                raise ClientDisconnect from None
-
-        await super().__call__(scope, receive, sent_in_time)
 
 
 class _Snapshot:
@@ -245,10 +248,15 @@ class _Told:
         if news.lost is not None:
             loss, position = news.lost
             reset = json.dumps({"reason": loss.value, "detail": _DETAIL[loss]})
-            events.append(format_sse_event(event="reset", data_str=reset))
-            if self._snapshot is not None:
+            if self._snapshot is None:
+                events.append(format_sse_event(event="reset", data_str=reset, id=position.encode()))
+            else:
                 await self._snapshot.take()
-            events += [self._present(), self._alone(position)]
+                events += [
+                    format_sse_event(event="reset", data_str=reset),
+                    self._present(),
+                    self._alone(position),
+                ]
         events += [
             level.event
             for level in news.levels

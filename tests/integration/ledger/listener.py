@@ -42,6 +42,11 @@ class Listener:
         """Wait until these versions of these SKUs were told."""
         await self.until(lambda: set(places) <= {each.place for each in self.levels})
 
+    async def until_beats(self, number: int) -> None:
+        """Wait for so many more heartbeats."""
+        enough = len(self.comments) + number
+        await self.until(lambda: len(self.comments) >= enough)
+
     @property
     def levels(self) -> list[Event]:
         return [each for each in self.events if each.name == "level"]

@@ -18,13 +18,15 @@ from services.ledger.api import stream
 from services.ledger.domain.position import Position
 from services.ledger.inbound import stock_levels
 from shared.clock import WallClock
+from shared.errors import Unavailable
 from shared.events.stock_levels import TOPIC, StockLevel, level_key
 from shared.events.topics import STOCK_LEVELS
 from shared.http.app import serve
 from shared.http.auth import Scope
 from shared.http.problems import MEDIA_TYPE
 from shared.http.tokens import mint
-from shared.kafka.messages import Message
+from shared.kafka.log import LogReader
+from shared.kafka.messages import Message, Record
 from shared.kafka.partitions import partition_of
 from shared.kafka.producer import Producer
 from shared.testing.waiting import until
@@ -183,7 +185,7 @@ async def test_the_position_goes_on_while_nothing_that_is_wanted_happens(
         at_first = listener.last_id
         await tell(ledger, level("A", 1))
         await listener.until(lambda: listener.last_id != at_first)
-        await listener.until(lambda: len(listener.comments) > 2)
+        await listener.until_beats(2)
     before, after = (Position.decode(each, PARTITIONS) for each in (at_first, listener.last_id))
     assert sum(after.offsets) == sum(before.offsets) + 1
     assert not listener.events
@@ -379,6 +381,41 @@ async def test_streams_end_with_the_process_and_hold_it_up_no_longer_than_others
         async with asyncio.timeout(2):
             await listener.ended.wait()
             await resumed.ended.wait()
+
+
+async def test_while_the_broker_is_away_streams_stay_open_and_then_go_on(
+    ledger: Ledger, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 0.2)
+    reach, read = LogReader.__aenter__, LogReader.poll
+    away = asyncio.Event()
+
+    async def reached(reader: LogReader) -> LogReader:
+        if away.is_set():
+            raise Unavailable("the broker")
+        return await reach(reader)
+
+    async def polled(reader: LogReader) -> list[Record]:
+        records = await read(reader)
+        if away.is_set():
+            raise Unavailable("the broker")
+        return records
+
+    monkeypatch.setattr(LogReader, "__aenter__", reached)
+    monkeypatch.setattr(LogReader, "poll", polled)
+    async with listening(url, ledger.token) as listener:
+        await tell(ledger, level("A", 1))
+        await listener.until_told(("A", 1))
+        away.set()
+        await tell(ledger, level("A", 2))
+        async with listening(url, ledger.token, last_id=listener.last_id) as resumed:
+            await listener.until_beats(3)
+            await resumed.until_beats(3)
+            assert places(listener) == [("A", 1)]
+            assert places(resumed) == []
+            away.clear()
+            await listener.until_told(("A", 2))
+            await resumed.until_told(("A", 2))
 
 
 async def test_without_a_broker_nobody_can_say_where_now_is(ledger: Ledger) -> None:

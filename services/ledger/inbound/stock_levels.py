@@ -103,6 +103,9 @@ class LevelStream:
             await self.close()
         finally:
             self._limit = None
+        # Not while the time runs: what was read on would be lost with the way back.
+        if self._joined or asyncio.get_running_loop().time() > self._turn_ends:
+            await self.close()
         return self._taken(levels)
 
     async def close(self) -> None:
@@ -138,7 +141,7 @@ class LevelStream:
     def end(self) -> None:
         """Have `news` return at once, now and from now on."""
         self.ended = True
-        if self._limit is not None:
+        if self._limit is not None and not self._limit.expired():
             self._limit.reschedule(0)
 
     def _taken(self, levels: list[ChangedLevel]) -> News:
@@ -151,21 +154,19 @@ class LevelStream:
 
     async def _read_on(self) -> list[ChangedLevel]:
         """Return what comes next in the log, and join the tail once it is reached."""
-        levels: list[ChangedLevel] = []
         try:
             reader = self._reader or await self._opened()
             if not self._joins():
                 levels = self._decoded(await reader.poll(), reader)
                 self._joins()
+                return levels
         except Lost as lost:
             await self.close()
             self.lose(lost.loss, await self._tail.reached())
         except Unavailable:
             await self.close()
             await asyncio.sleep(_RETRY_SECONDS)
-        if self._joined or asyncio.get_running_loop().time() > self._turn_ends:
-            await self.close()
-        return levels
+        return []
 
     async def _opened(self) -> LogReader:
         await self._tail.readers.acquire()

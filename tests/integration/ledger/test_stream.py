@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -144,8 +144,9 @@ async def test_a_filter_lets_only_its_levels_through(ledger: Ledger, url: str) -
     assert {each.data["warehouse"] for each in by_warehouse.levels} == {"N"}
 
 
+@pytest.mark.parametrize("others", [True, False], ids=["with others", "alone"])
 async def test_one_who_comes_back_again_and_again_has_missed_nothing(
-    ledger: Ledger, url: str
+    ledger: Ledger, url: str, others: bool
 ) -> None:
     skus = [f"S{number}" for number in range(900)]
 
@@ -155,7 +156,10 @@ async def test_one_who_comes_back_again_and_again_has_missed_nothing(
 
     heard: set[object] = set()
     visits = 0
-    async with asyncio.TaskGroup() as group:
+    async with AsyncExitStack() as watched, asyncio.TaskGroup() as group:
+        if others:
+            # The reader that all share stays, and is further on than who comes back.
+            await watched.enter_async_context(listening(url, ledger.token, sku=["none"]))
         async with listening(url, ledger.token) as listener:
             last_id = listener.last_id
             telling = group.create_task(keep_telling())

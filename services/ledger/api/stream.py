@@ -196,7 +196,7 @@ class _Snapshot:
             sorted(self._wanted.skus), sorted(self._wanted.warehouses) or None
         )
         self._levels = [Level.of(row) for row in rows]
-        self._versions = {(each.sku, each.warehouse): each.version for each in self._levels}
+        self._versions = {(row.sku, row.warehouse): row.version for row in rows}
 
     def events(self) -> bytes:
         """Return what was taken, once; without ids, because half a snapshot is none."""

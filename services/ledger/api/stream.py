@@ -1,11 +1,11 @@
 """`/v1/stream/levels`: level changes as server-sent events, resumable where a client left off."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Annotated, Any, NamedTuple
 
-import anyio
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
@@ -147,7 +147,7 @@ class _Events(StreamingResponse):
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         async def sent_in_time(message: Message) -> None:
             try:
-                with anyio.fail_after(SEND_SECONDS):
+                async with asyncio.timeout(SEND_SECONDS):
                     await send(message)
             except TimeoutError:
                 raise ClientDisconnect from None
@@ -225,23 +225,24 @@ class _Told:
 
     async def chunks(self, *, is_new: bool) -> AsyncIterator[bytes]:
         """Yield events and heartbeats until the token expires or the process ends."""
+        now = asyncio.get_running_loop().time
         opening = format_sse_event(retry=RECONNECT_MS)
         if is_new:
             opening += self._present() + self._alone(self._stream.position)
         yield opening
-        told_at = anyio.current_time()
+        told_at = now()
         while not self._stream.ended and (left := self._seconds_left()) > 0:
-            quiet = max(0.0, told_at + HEARTBEAT_SECONDS - anyio.current_time())
+            quiet = max(0.0, told_at + HEARTBEAT_SECONDS - now())
             news = await self._stream.news(min(left, quiet))
             try:
                 chunk = await self._events(news)
             except Unavailable:
                 return  # a reset needs its snapshot: the client comes back for both
-            if not chunk and anyio.current_time() >= told_at + HEARTBEAT_SECONDS:
+            if not chunk and now() >= told_at + HEARTBEAT_SECONDS:
                 chunk = format_sse_event(comment="still here") + self._alone(news.position)
             if chunk:
                 yield chunk
-                told_at = anyio.current_time()
+                told_at = now()
 
     async def _events(self, news: News) -> bytes:
         events = []

@@ -199,20 +199,27 @@ async def test_the_position_goes_on_while_nothing_that_is_wanted_happens(
     assert places(again) == [("A", 2)]
 
 
-async def test_a_client_that_does_not_read_hears_the_newest_and_holds_up_nobody(
-    ledger: Ledger, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stock_levels, "WAITING_LIMIT", 50)
-    rounds, skus = 100, 200
+async def connected(url: str, token: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Return a stream that is open, with as little room for what is not read as there can be."""
     host, port = url.removeprefix("http://").split(":")
     slow = socket.socket()
     slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     slow.connect((host, int(port)))
     slow.setblocking(False)
-    request = f"GET {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ledger.token}\r\n\r\n"
     reader, writer = await asyncio.open_connection(sock=slow, limit=4_096)
-    writer.write(request.encode())
+    writer.write(
+        f"GET {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+    )
     await reader.readuntil(b"retry: ")
+    return reader, writer
+
+
+async def test_a_client_that_does_not_read_hears_the_newest_and_holds_up_nobody(
+    ledger: Ledger, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stock_levels, "WAITING_LIMIT", 50)
+    rounds, skus = 100, 200
+    reader, writer = await connected(url, ledger.token)
     async with listening(url, ledger.token, sku=["S0"]) as other:
         for version in range(1, rounds + 1):
             await tell(ledger, *(level(f"S{number}", version) for number in range(skus)))
@@ -354,6 +361,14 @@ async def test_the_stream_ends_when_the_token_does(ledger: Ledger, url: str, key
     assert (await problem(url, short)).status_code == 401
 
 
+async def may_open(url: str, token: str) -> bool:
+    async with (
+        httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as client,
+        client.stream("GET", url + PATH) as answer,
+    ):
+        return answer.status_code == 200
+
+
 async def test_one_stream_too_many_is_told_when_to_try_again(ledger: Ledger) -> None:
     ledger.settings = ledger.settings.model_copy(update={"ledger_streams": 1})
     async with serving(ledger) as (url, _):
@@ -362,14 +377,27 @@ async def test_one_stream_too_many_is_told_when_to_try_again(ledger: Ledger) -> 
             assert answer.status_code == 503
             assert int(answer.headers["retry-after"]) > 0
 
+        await until(lambda: may_open(url, ledger.token))
+
+
+async def test_a_client_that_never_reads_loses_its_place(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "SEND_SECONDS", 0.2)
+    ledger.settings = ledger.settings.model_copy(update={"ledger_streams": 1})
+    async with serving(ledger) as (url, _):
+        _, writer = await connected(url, ledger.token)
+        version = 0
+
         async def has_room() -> bool:
-            async with (
-                httpx.AsyncClient(headers={"Authorization": f"Bearer {ledger.token}"}) as client,
-                client.stream("GET", url + PATH) as answer,
-            ):
-                return answer.status_code == 200
+            nonlocal version
+            version += 1
+            await tell(ledger, *(level(f"S{number}", version) for number in range(200)))
+            return await may_open(url, ledger.token)
 
         await until(has_room)
+        assert version > 1
+        writer.close()
 
 
 async def test_streams_end_with_the_process_and_hold_it_up_no_longer_than_others(

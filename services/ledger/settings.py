@@ -8,3 +8,6 @@ class LedgerSettings(Settings):
 
     ledger_workers: int = 2
     """Workers of `consume`, each with a database connection."""
+
+    ledger_streams: int = 100
+    """Streams of level changes that a process of `serve` keeps open at the most."""

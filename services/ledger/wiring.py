@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.ledger.api import levels, summary
+from services.ledger.api import levels, stream, summary
+from services.ledger.inbound.stock_levels import LevelTail
 from services.ledger.pipeline import StockChanges
 from services.ledger.settings import LedgerSettings
 from services.ledger.store.books import Books
@@ -50,8 +51,15 @@ async def consume(
         await engine.dispose()
 
 
-def application(settings: LedgerSettings, clock: Clock | None = None) -> FastAPI:
-    """Return the API; it connects when it starts."""
+def application(
+    settings: LedgerSettings, clock: Clock | None = None, stop: asyncio.Event | None = None
+) -> FastAPI:
+    """Return the API; it connects when it starts.
+
+    At `stop` its streams end by themselves: the server waits for requests under way.
+    """
+    clock = clock or WallClock()
+    stop = stop or asyncio.Event()
     engine = create_engine(
         settings.database_url.get_secret_value(),
         pool=settings.database_pool,
@@ -59,29 +67,45 @@ def application(settings: LedgerSettings, clock: Clock | None = None) -> FastAPI
     )
     lag = LagReader(settings.kafka, settings.topic_prefix, TOPIC)
     books = Books(engine, lag)
+    tail = LevelTail(
+        settings.kafka,
+        settings.topic_prefix,
+        clock=clock,
+        present=stream.level_event,
+        limit=settings.ledger_streams,
+    )
+
+    async def end_streams() -> None:
+        await stop.wait()
+        tail.end()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
-            yield
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(tail.run()), group.create_task(end_streams())]
+                yield
+                for task in tasks:
+                    task.cancel()
         finally:
             await lag.close()
             await engine.dispose()
 
     app = create_app(
         "ledger",
-        verifier=Verifier(
-            Keys(file=settings.jwks_file, url=settings.jwks_url), clock or WallClock()
-        ),
+        verifier=Verifier(Keys(file=settings.jwks_file, url=settings.jwks_url), clock),
         checks={"database": books.check},
         lifespan=lifespan,
     )
     app.state.books = books
+    app.state.tail = tail
+    app.state.clock = clock
     app.include_router(levels.router)
+    app.include_router(stream.router)
     app.include_router(summary.router)
     return app
 
 
 async def answer(settings: LedgerSettings, stop: asyncio.Event) -> None:
     """Answer HTTP until told to stop."""
-    await serve(application(settings), settings.host, settings.port, stop=stop)
+    await serve(application(settings, stop=stop), settings.host, settings.port, stop=stop)

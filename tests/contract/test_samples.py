@@ -18,6 +18,7 @@ from services.ingest.domain.quarantine import Reason
 from services.ingest.inbound.stock_changes_dead import entry_of
 from services.ingest.outbound.stock_changes import decode as decode_change
 from services.ledger.inbound import stock_changes
+from services.ledger.inbound import stock_levels as ledger_levels
 from services.notifier.inbound import stock_alerts as notifier_alerts
 from shared.events.base import Event
 from shared.events.catalog_items import CatalogItem
@@ -117,6 +118,12 @@ def test_the_console_reads_stock_levels(path: Path) -> None:
     keyed = replace(record(path), key=level_key(meant.sku, meant.warehouse))
     console_levels.take([keyed], feed)
     assert list(page._pending.values()) == [meant]
+
+
+@pytest.mark.parametrize("path", of_topic("stock.levels"), ids=_name)
+def test_the_ledger_reads_its_own_stock_levels(path: Path) -> None:
+    meant = StockLevel.model_validate_json(record(path).value or b"")
+    assert ledger_levels.read(record(path)) == meant
 
 
 @pytest.mark.parametrize("path", of_topic("stock.alerts"), ids=_name)

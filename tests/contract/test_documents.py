@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from cryptography.fernet import Fernet
 from fastapi import FastAPI
+from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.alerting import wiring as alerting
@@ -18,6 +20,8 @@ from services.ingest.api.app import build as build_ingest
 from services.ingest.api.parts import Parts
 from services.ledger import wiring as ledger
 from services.ledger.settings import LedgerSettings
+from services.notifier import wiring as notifier
+from services.notifier.settings import NotifierSettings
 from shared.clock import WallClock
 from shared.events.documents import asyncapi
 from shared.http.auth import Keys, Verifier
@@ -37,10 +41,16 @@ def _ingest() -> FastAPI:
     return build_ingest(parts, verifier=Verifier(Keys(), WallClock()), checks={})
 
 
+def _notifier() -> FastAPI:
+    key = SecretStr(Fernet.generate_key().decode())
+    return notifier.application(NotifierSettings(secret_key=key))
+
+
 APPLICATIONS: dict[str, Callable[[], FastAPI]] = {
     "alerting": lambda: alerting.application(AlertingSettings()),
     "ingest": _ingest,
     "ledger": lambda: ledger.application(LedgerSettings()),
+    "notifier": _notifier,
 }
 
 

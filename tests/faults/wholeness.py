@@ -1,9 +1,11 @@
 """What must be true after any fault: nothing lost, nothing counted twice, nobody left untold."""
 
+import asyncio
 import sys
 import time
 from collections import Counter
 
+from deploy.local.instance import REPOSITORY
 from deploy.local.replays import settling
 from deploy.local.replays.lowtide import Json
 from tests.faults.load import Load
@@ -52,6 +54,7 @@ async def is_whole(shop: Shop, load: Load) -> None:
     )
     assert differing == {}, "counted, expected"
     await _counted_once(shop, load.movements_before + expected.changes)
+    await _the_ledger_agrees_with_itself(shop)
     await _nothing_is_set_aside(shop)
     await _last_messages_are_the_levels(shop, warehouse, levels)
     await _every_episode_is_there(shop, warehouse, expected.reached_zero)
@@ -60,6 +63,23 @@ async def is_whole(shop: Shop, load: Load) -> None:
 async def _counted_once(shop: Shop, movements: int) -> None:
     summary = await shop.lowtide.get("ledger", "/v1/summary")
     assert (summary["movements"], summary["rejected"]) == (movements, {})
+
+
+async def _the_ledger_agrees_with_itself(shop: Shop) -> None:
+    verifying = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.ledger", "verify"),
+        cwd=REPOSITORY,
+        env={
+            "LOWTIDE_DATABASE_URL": shop.stack.servers.service_url(
+                "ledger", shop.stack.surroundings.database
+            )
+        },
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    report, differences = await verifying.communicate()
+    say(f"verify: {report.decode().strip()}")
+    assert verifying.returncode == 0, differences.decode()
 
 
 async def _nothing_is_set_aside(shop: Shop) -> None:

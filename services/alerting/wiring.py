@@ -26,6 +26,10 @@ from shared.kafka.lag import LagReader
 from shared.kafka.producer import Producer
 from shared.roles import with_probes
 
+COLLECT_SECONDS = 0.010
+"""What few levels wait for company: an alert can spare it, and the ledger beside has the processor
+for its next batch."""
+
 
 async def consume(
     settings: AlertingSettings, stop: asyncio.Event, clock: Clock | None = None
@@ -56,6 +60,7 @@ async def consume(
                     clock=clock,
                 ),
                 workers=settings.alerting_workers,
+                collect_seconds=COLLECT_SECONDS,
                 clock=clock,
             )
 

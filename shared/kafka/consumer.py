@@ -104,6 +104,7 @@ class PartitionConsumer(Generic[M]):
         handler: Callable[[], Handler[M]],
         workers: int = 2,
         max_records: int = MAX_RECORDS,
+        collect_seconds: float = COLLECT_SECONDS,
         clock: Clock | None = None,
     ) -> None:
         self._settings = settings
@@ -111,6 +112,7 @@ class PartitionConsumer(Generic[M]):
         self._name = settings.topic_prefix + topic
         self._contiguous = TOPICS[topic].cleanup == "delete"
         self._max_records = max_records
+        self._collect_seconds = collect_seconds
         self._group_id = f"{settings.topic_prefix}lowtide.{service}.{topic}"
         owner = f"{socket.gethostname()}:{os.getpid()}"
         self._engine = engine
@@ -374,7 +376,7 @@ class PartitionConsumer(Generic[M]):
                 *tps, timeout_ms=POLL_MS, max_records=self._max_records
             )
             if 0 < sum(map(len, fetched.values())) < FEW_RECORDS:
-                await asyncio.sleep(COLLECT_SECONDS)
+                await asyncio.sleep(self._collect_seconds)
                 newer = await self._client.getmany(*tps, max_records=self._max_records)
                 for tp, some in newer.items():
                     fetched.setdefault(tp, []).extend(some)

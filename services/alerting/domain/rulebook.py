@@ -16,18 +16,12 @@ class RuleBook:
         self.revision = revision
         self._rules = {rule.id: rule for rule in rules}
         self._enabled = tuple(rule for rule in self._rules.values() if rule.enabled)
+        self.asks_catalogue = any(rule.scope.asks_catalogue for rule in self._enabled)
+        """Whether a change of the catalogue can change what is watched."""
+        self.asks_day = any(rule.kind is RuleKind.DAYS_OF_COVER for rule in self._enabled)
+        """Whether a new day can change an evaluation."""
         # Asked once per message, answered from here: the scope of a subject hardly ever changes.
         self._watching: dict[Subject, tuple[Item | None, tuple[Rule, ...]]] = {}
-
-    @property
-    def asks_catalogue(self) -> bool:
-        """Whether a change of the catalogue can change what is watched."""
-        return any(rule.scope.asks_catalogue for rule in self._enabled)
-
-    @property
-    def asks_day(self) -> bool:
-        """Whether a new day can change an evaluation."""
-        return any(rule.kind is RuleKind.DAYS_OF_COVER for rule in self._enabled)
 
     def find(self, rule_id: str) -> Rule | None:
         """Return a rule, enabled or not."""

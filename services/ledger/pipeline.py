@@ -8,7 +8,7 @@ stand in time, the newest identities) follows only when the transaction is durab
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
@@ -213,13 +213,18 @@ class StockChanges(Handler[list[_Place]]):
         None for a SKU whose partition is not in the batch: only its owner may touch its levels.
         """
         known, staged = self._places, self._staged.places
-        missing = dict.fromkeys(
-            key for each in incoming if each is not None for key in _keys(each) if key not in known
-        )
+        missing: dict[_Key, None] = {}
+        for each in incoming:
+            if each is not None:
+                if (each.sku, each.warehouse) not in known:
+                    missing[each.sku, each.warehouse] = None
+                if each.counterparty is not None and each.type is ChangeType.TRANSFER_SHIPPED:
+                    missing[each.sku, each.counterparty] = None
         wanted = [
             (sku, warehouse, partition)
             for sku, warehouse in missing
-            if (partition := partition_of(sku, self._partitions)) in batch.numbers
+            if (sku, warehouse) not in known
+            and (partition := partition_of(sku, self._partitions)) in batch.numbers
         ]
         new: dict[_Key, _Place] = {}
         if wanted:
@@ -364,12 +369,6 @@ class StockChanges(Handler[list[_Place]]):
 
     def _place(self, level: int) -> _Place:
         return self._by_id.get(level) or self._staged.places[level]
-
-
-def _keys(incoming: Incoming) -> Iterator[_Key]:
-    yield incoming.sku, incoming.warehouse
-    if incoming.type is ChangeType.TRANSFER_SHIPPED and incoming.counterparty is not None:
-        yield incoming.sku, incoming.counterparty
 
 
 def _identified(

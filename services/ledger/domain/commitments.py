@@ -68,6 +68,8 @@ _DECIDING = _SUPPLY | _DEMAND
 COMMITTING = _ORDER | _TRANSFER | _SUPPLY | _DEMAND
 """Types that always concern a line; a receipt with a reference does, too."""
 
+_ABOUT_LINES = COMMITTING | {Type.RECEIPT}
+
 CONSUMING = _CONSUMING
 """Types that use up a demand of their reference, where there is one."""
 
@@ -77,6 +79,8 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 def key_of(change: Change) -> Key | None:
     """Return the line that a change is about besides what it moves; None for most."""
     change_type, reference = change.type, change.reference
+    if change_type not in _ABOUT_LINES:
+        return None
     if change_type in _ORDER:
         return Key(change.level, Kind.ORDER, reference or "")
     if change_type in _SUPPLY or (change_type is Type.RECEIPT and reference):

@@ -81,6 +81,8 @@ class LateCount(NamedTuple):
 # Bound once: this runs for every change there is.
 _SALE, _RETURN, _RECEIPT, _COUNT = Type.SALE, Type.RETURN, Type.RECEIPT, Type.COUNT
 
+_UNAVAILABLE = frozenset({Type.HOLD, Type.RELEASE, Type.RETURN})
+
 
 def needs_standing(change: Change) -> bool:
     """Return whether what is stored of its level must be known, and held, before it is applied."""
@@ -89,11 +91,9 @@ def needs_standing(change: Change) -> bool:
 
 def intricate_levels(changes: Iterable[Change], anchors: Mapping[int, Anchor]) -> set[int]:
     """Return the levels that have to be worked out from their whole past."""
-    return {
-        change.level
-        for change in changes
-        if anchors[change.level].intricate or change.bucket is not None
-    }
+    levels = {level for level, anchor in anchors.items() if anchor.intricate}
+    levels.update(change.level for change in changes if change.bucket is not None)
+    return levels & anchors.keys()
 
 
 def late_counts(changes: Iterable[Change], anchors: Mapping[int, Anchor]) -> list[LateCount]:
@@ -124,7 +124,7 @@ class Known:
     """Levels with a demand, where what is consumed has to be noted."""
 
 
-def apply(
+def apply(  # noqa: C901, PLR0912 - the busiest loop there is, where a call costs more than a branch
     changes: Sequence[Change], anchors: Mapping[int, Anchor], known: Known
 ) -> tuple[list[Entry], dict[int, Effect]]:
     """Work changes in their order of arrival; returns the entries and the effect by level.
@@ -133,7 +133,7 @@ def apply(
     """
     entries: list[Entry] = []
     effects: dict[int, Effect] = {}
-    book, demanding = known.book, known.demanding
+    book, demanding, past, standings = known.book, known.demanding, known.past, known.standing
     with_count = {change.level for change in changes if change.type is _COUNT}
     for change in changes:
         level, occurred_at = change.level, change.occurred_at
@@ -147,15 +147,16 @@ def apply(
         if not late:
             effect.last_change_at = occurred_at
         change_type = change.type
-        if level in known.past:
-            applied = _by_its_past(change, effect, known.past[level])
+        if level in past:
+            applied = _by_its_past(change, effect, past[level])
         elif change_type is _COUNT:
-            applied = _count(change, effect, known.standing[level].on_hand, known.later)
+            applied = _count(change, effect, standings[level].on_hand, known.later)
         else:
             difference = SIGNS[change_type] * change.quantity
             masked = counted_at is not None and occurred_at <= counted_at
             applied = 0 if masked else difference
-            effect.unavailable += unavailable_of(change)
+            if change_type in _UNAVAILABLE:
+                effect.unavailable += unavailable_of(change)
             if effect.earlier is not None:
                 effect.earlier.append((occurred_at, difference))
         effect.on_hand += applied
@@ -168,17 +169,18 @@ def apply(
             reserved, incoming = book.take(change)
             effect.reserved += reserved
             effect.incoming += incoming
-        running = _running(effect, known.standing.get(level))
+        if level in standings:
+            running = _running(effect, standings[level])
+        else:
+            running = effect.on_hand - effect.unavailable
         if effect.low is None or running < effect.low:
             effect.low = running
         entries.append(Entry(change, applied, late))
     return entries, effects
 
 
-def _running(effect: Effect, standing: Standing | None) -> int:
+def _running(effect: Effect, standing: Standing) -> int:
     """Return by how much available differs from what it was before the batch."""
-    if standing is None:
-        return effect.on_hand - effect.unavailable
     after = Standing(
         standing.on_hand + effect.on_hand,
         standing.reserved + effect.reserved,

@@ -92,8 +92,13 @@ _COMMON = frozenset({ChangeType.SALE, ChangeType.RETURN, ChangeType.RECEIPT})
 
 
 def _fits(incoming: Incoming) -> bool:
-    plain = incoming.counterparty is None and incoming.bucket is None and incoming.eta is None
-    if plain and incoming.type in _COMMON and incoming.quantity > 0:
+    if (
+        incoming.quantity > 0
+        and incoming.type in _COMMON
+        and incoming.counterparty is None
+        and incoming.bucket is None
+        and incoming.eta is None
+    ):
         return True
     if incoming.counterparty == incoming.warehouse:
         return False

@@ -134,6 +134,8 @@ class Book:
 
     lines: dict[Key, Line] = field(default_factory=dict)
     changed: set[Key] = field(default_factory=set)
+    told: set[int] = field(default_factory=set)
+    """Levels that tell something else of their supply or demand now."""
 
     def take(self, change: Change) -> tuple[int, int]:
         """Note a change; returns what it does to reserved and to incoming."""
@@ -148,10 +150,13 @@ class Book:
                 reserved = difference
             elif key.kind in {Kind.SUPPLY, Kind.TRANSFER}:
                 incoming = difference
+            if key.kind is not Kind.ORDER and (now.total or before.total):
+                self.told.add(key.level)
         used = consumption_of(change)
         if used is not None and used in self.lines:
             self.lines[used] = after(self.lines[used], change)
             self.changed.add(used)
+            self.told.add(used.level)
         return reserved, incoming
 
 

@@ -50,14 +50,13 @@ async def closed(driver: Driver, book: Book) -> set[int]:
     """Store what has changed, and what levels tell of it; returns those that have a demand now."""
     await save(driver, {key: book.lines[key] for key in book.changed})
     demanding = {key.level for key in book.changed if key.kind is Kind.DEMAND}
+    own: dict[int, dict[Key, Line]] = {level: {} for level in book.told}
+    for key, line in book.lines.items():
+        if key.level in own:
+            own[key.level][key] = line
     shown = {
-        key.level: (
-            _json(supply_of(book.lines, key.level)),
-            _json(demand_of(book.lines, key.level)),
-            key.level in demanding,
-        )
-        for key in book.changed
-        if key.kind is not Kind.ORDER
+        level: (_json(supply_of(lines, level)), _json(demand_of(lines, level)), level in demanding)
+        for level, lines in own.items()
     }
     if shown:
         await show(driver, shown)

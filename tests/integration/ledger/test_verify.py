@@ -16,6 +16,7 @@ async def verify(ledger: Ledger) -> tuple[int, dict[str, int], str]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.ledger", "verify"),
         env={
+            "PYTHONDONTWRITEBYTECODE": "1",
             "LOWTIDE_KAFKA": ledger.settings.kafka,
             "LOWTIDE_DATABASE_URL": ledger.settings.database_url.get_secret_value(),
         },

@@ -70,9 +70,10 @@ async def _the_ledger_agrees_with_itself(shop: Shop) -> None:
         *(sys.executable, "-m", "services.ledger", "verify"),
         cwd=REPOSITORY,
         env={
+            "PYTHONDONTWRITEBYTECODE": "1",
             "LOWTIDE_DATABASE_URL": shop.stack.servers.service_url(
                 "ledger", shop.stack.surroundings.database
-            )
+            ),
         },
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -3,17 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
-from datetime import timedelta
 
 import httpx
 import pytest_asyncio
 
-from services.ledger import wiring
 from services.ledger.commands.verify import Difference, Report, verify
 from shared.database.engine import create_engine
 from shared.events.stock_levels import StockLevel
 from shared.testing.waiting import until
-from tests.integration.ledger.service import START, Ledger, change
+from tests.integration.ledger.service import Ledger, change
 
 
 @pytest_asyncio.fixture
@@ -95,7 +93,10 @@ async def test_a_reservation_holds_stock_until_it_is_fulfilled(
 
         short = await reserve(api, wanted(1, "B"), wanted(4), wanted(5), wanted(1, "C"))
         problem = short.json()
-        assert (short.status_code, problem["type"]) == (409, "urn:lowtide:problem:insufficient_stock")
+        assert (short.status_code, problem["type"]) == (
+            409,
+            "urn:lowtide:problem:insufficient_stock",
+        )
         assert problem["lacking"] == [
             {
                 "lines": ["1", "2"],
@@ -224,7 +225,9 @@ async def test_two_hundred_who_want_fifty_get_exactly_fifty(ledger: Ledger) -> N
             answers: Sequence[httpx.Response] = await asyncio.gather(
                 *(
                     # Each line in either order, so that locks would cross if they could.
-                    reserve(desks[number % 3], *((wanted(1), wanted(1, "B"))[:: 1 - number % 2 * 2]))
+                    reserve(
+                        desks[number % 3], *((wanted(1), wanted(1, "B"))[:: 1 - number % 2 * 2])
+                    )
                     if number % 4 == 0
                     else reserve(desks[number % 3], wanted(1))
                     for number in range(200)

@@ -273,7 +273,11 @@ class Store:
             | {each.level for each in batch if demands(each)},
         )
         entries, effects = apply(batch, anchors, known)
-        self.lines |= known.book.lines
+        self.add(entries, effects, known.book)
+        return entries, effects
+
+    def add(self, entries: Sequence[Entry], effects: dict[int, Effect], book: Book) -> None:
+        self.lines |= book.lines
         for level, effect in effects.items():
             before = self.levels[level]
             self.levels[level] = Level(
@@ -287,10 +291,9 @@ class Store:
                 effect.anchor,
                 tuple(sorted(supply_of(self.lines, level), key=str)),
                 tuple(sorted(demand_of(self.lines, level), key=str)),
-                before.unordered + known.book.unordered.get(level, 0),
+                before.unordered + book.unordered.get(level, 0),
             )
-        self.changes += batch
-        return entries, effects
+        self.changes += [entry.change for entry in entries]
 
     def _book(self, batch: Sequence[Change]) -> Book:
         book = Book(dict(self.lines))

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from services.ledger.store.books import Books
+from shared.clock import Clock
 
 
 async def _books(request: Request) -> Books:
@@ -12,5 +13,13 @@ async def _books(request: Request) -> Books:
     return found
 
 
+async def _clock(request: Request) -> Clock:
+    found: Clock = request.app.state.clock
+    return found
+
+
 FromBooks = Annotated[Books, Depends(_books)]
 """The application's view of the tables."""
+
+FromClock = Annotated[Clock, Depends(_clock)]
+"""The application's clock."""

@@ -132,6 +132,9 @@ SIGNS = dict.fromkeys(Type, 0) | {
 }
 """What a unit of each type means for on hand; 0 for a count, which says what is there."""
 
+SELLING = frozenset({Type.SALE, Type.ORDER_FULFILLED})
+"""Types whose units were sold."""
+
 # Bound once: this runs for every change there is.
 _HOLD, _RELEASE, _RETURN = Type.HOLD, Type.RELEASE, Type.RETURN
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.ledger.domain.statement import Recorded
-from services.ledger.store import levels, past, repeats
+from services.ledger.store import levels, past, repeats, warehouses
 from services.ledger.store.levels import LevelRow
 from services.ledger.store.repeats import RepeatRow
 from shared.database import positions
@@ -81,12 +81,21 @@ class Books:
 
         return await asking(question)
 
-    async def repeats(self, level: int, instants: Sequence[datetime]) -> list[RepeatRow]:
-        """Return the repeats of a level's movements that happened at given instants."""
+    async def repeats(self, level: int, first: datetime, last: datetime) -> list[RepeatRow]:
+        """Return the repeats of a level's movements that happened between two instants."""
 
         async def question() -> list[RepeatRow]:
             async with self._engine.connect() as connection:
-                return await repeats.of_instants(connection, level, instants)
+                return await repeats.between(connection, level, first, last)
+
+        return await asking(question)
+
+    async def zones(self, warehouses_: Collection[str]) -> dict[str, str]:
+        """Return the IANA time zones of warehouses; those unknown are left out."""
+
+        async def question() -> dict[str, str]:
+            async with self._engine.connect() as connection:
+                return await warehouses.zones_of(await driver(connection), warehouses_)
 
         return await asking(question)
 

@@ -6,12 +6,13 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.ledger.domain.commitments import Key, Line
 from services.ledger.domain.statement import Recorded
-from services.ledger.store import levels, past, repeats, warehouses
+from services.ledger.store import commitments, levels, past, repeats, warehouses
 from services.ledger.store.levels import LevelRow
 from services.ledger.store.repeats import RepeatRow
 from shared.database import positions
-from shared.database.engine import asking, driver, trouble
+from shared.database.engine import asking, driver, snapshot, trouble
 from shared.errors import Unavailable
 from shared.events.stock_changes import TOPIC
 from shared.kafka.lag import Lag, LagReader
@@ -87,6 +88,19 @@ class Books:
         async def question() -> list[RepeatRow]:
             async with self._engine.connect() as connection:
                 return await repeats.between(connection, level, first, last)
+
+        return await asking(question)
+
+    async def with_lines(self, sku: str, warehouse: str) -> tuple[LevelRow, dict[Key, Line]] | None:
+        """Return a level with its dated lines as of the same moment; None: there is no such."""
+
+        async def question() -> tuple[LevelRow, dict[Key, Line]] | None:
+            async with snapshot(self._engine) as connection:
+                rows = await levels.of_skus(connection, [sku], [warehouse])
+                if not rows:
+                    return None
+                own = await commitments.lines_of(await driver(connection), [rows[0].id], [])
+                return rows[0], own
 
         return await asking(question)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from services.ledger.api import demand, levels, projection, stream, summary
+from services.ledger.api import demand, export, levels, projection, stream, summary
 from services.ledger.inbound import catalog_items, catalog_warehouses, catalogue
 from services.ledger.inbound.catalogue import Copy, Copying, Source
 from services.ledger.inbound.stock_levels import LevelTail
@@ -136,8 +136,10 @@ def application(
     app.state.books = books
     app.state.tail = tail
     app.state.clock = clock
+    app.state.exports = asyncio.Semaphore(export.MOST)
     app.include_router(levels.router)
     app.include_router(projection.router)
+    app.include_router(export.router)
     app.include_router(demand.router)
     app.include_router(stream.router)
     app.include_router(summary.router)

@@ -144,8 +144,8 @@ SIGNS = dict.fromkeys(Type, 0) | {
 }
 """What a unit of each type means for on hand; 0 for a count, which says what is there."""
 
-SOLD = frozenset({Type.SALE, Type.ORDER_FULFILLED, Type.RESERVATION_FULFILLED})
-"""Types by which units are sold."""
+SELLING = frozenset({Type.SALE, Type.ORDER_FULFILLED, Type.RESERVATION_FULFILLED})
+"""Types whose units were sold."""
 
 # Bound once: this runs for every change there is.
 _HOLD, _RELEASE, _RETURN = Type.HOLD, Type.RELEASE, Type.RETURN

@@ -18,8 +18,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from services.ledger.domain.changes import (
+    SELLING,
     SIGNS,
-    SOLD,
     Change,
     Type,
     count_key,
@@ -203,7 +203,7 @@ def _running(effect: Effect, standing: Standing) -> int:
 def _total(change: Change, effect: Effect) -> None:
     """Add up what counts do not mask: totals only grow."""
     change_type = change.type
-    if change_type is _SALE or change_type in SOLD:
+    if change_type is _SALE or change_type in SELLING:
         effect.sold += change.quantity
     elif change_type is _RECEIPT:
         effect.received += change.quantity

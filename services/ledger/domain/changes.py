@@ -32,6 +32,8 @@ class Type(IntEnum):
     DEMAND_CANCELLED = 18
     TRANSFER_ARRIVING = 19
     """The other half of `TRANSFER_SHIPPED`: what it does where the goods are going."""
+    COUNT_WAITING = 23
+    """A count that somebody has to approve: it moves nothing; once approved, a `COUNT` does."""
 
     # Asked of sets and tables for every change: an enumeration's own hash is six times as slow.
     __hash__ = int.__hash__
@@ -40,6 +42,7 @@ class Type(IntEnum):
 TYPE_OF: dict[ChangeType, Type] = {each: Type[each.name] for each in ChangeType}
 NAME_OF: dict[int, str] = {number.value: each.value for each, number in TYPE_OF.items()}
 NAME_OF[Type.TRANSFER_ARRIVING] = "transfer_arriving"
+NAME_OF[Type.COUNT_WAITING] = "count_waiting"
 
 DAMAGED = "damaged"
 """A return with this reason is on hand but cannot be sold."""
@@ -131,6 +134,9 @@ SIGNS = dict.fromkeys(Type, 0) | {
     Type.TRANSFER_RECEIVED: 1,
 }
 """What a unit of each type means for on hand; 0 for a count, which says what is there."""
+
+SELLING = frozenset({Type.SALE, Type.ORDER_FULFILLED})
+"""Types that `sold_total` adds up."""
 
 # Bound once: this runs for every change there is.
 _HOLD, _RELEASE, _RETURN = Type.HOLD, Type.RELEASE, Type.RETURN

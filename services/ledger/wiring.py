@@ -8,13 +8,14 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from services.ledger.api import levels, stream, summary
+from services.ledger.api import counts, levels, stream, summary
 from services.ledger.inbound import catalog_items, catalog_warehouses, catalogue
 from services.ledger.inbound.catalogue import Copy, Copying, Source
 from services.ledger.inbound.stock_levels import LevelTail
 from services.ledger.pipeline import StockChanges
 from services.ledger.settings import LedgerSettings
 from services.ledger.store.books import Books
+from services.ledger.store.sheets import Sheets
 from shared.clock import Clock, WallClock
 from shared.database.engine import Engine, create_engine
 from shared.events.stock_changes import TOPIC
@@ -134,9 +135,12 @@ def application(
         lifespan=lifespan,
     )
     app.state.books = books
+    app.state.sheets = Sheets(engine)
     app.state.tail = tail
     app.state.clock = clock
     app.include_router(levels.router)
+    app.include_router(counts.router)
+    app.include_router(counts.deciding)
     app.include_router(stream.router)
     app.include_router(summary.router)
     return app

@@ -158,6 +158,7 @@ CATALOGUE: dict[str, Text] = {
     "type.receipt": Text("入库", "Receipt"),
     "type.adjustment": Text("调整", "Adjustment"),
     "type.count": Text("盘点", "Count"),
+    "type.count_waiting": Text("盘点待审", "Count to approve"),
     "type.consumed": Text("领料", "Consumed"),
     "type.produced": Text("完工", "Produced"),
     "type.hold": Text("冻结", "Hold"),

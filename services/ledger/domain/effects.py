@@ -33,6 +33,11 @@ class Anchor(NamedTuple):
     intricate: bool = False
     """Whether anything but on hand was ever counted."""
 
+    @property
+    def newest_count(self) -> tuple[datetime, str] | None:
+        """The place in time of the count that holds."""
+        return None if self.counted_at is None else (self.counted_at, self.count_key or "")
+
 
 class Entry(NamedTuple):
     """A change with what it did to on hand when it arrived; `late` when newer ones were there."""

@@ -234,10 +234,7 @@ class Store:
             )
             for count in late_counts(counts_of(batch), anchors)
         }
-        newest = {
-            level: None if each.counted_at is None else (each.counted_at, each.count_key or "")
-            for level, each in anchors.items()
-        }
+        newest = {level: each.newest_count for level, each in anchors.items()}
         stretches = {
             older: self._stretch(older) for older in older_counts(counts_of(batch), newest)
         }

@@ -71,7 +71,7 @@ class Effect:
     """Whether a count of the batch holds now."""
     earlier: list[tuple[datetime, int]] | None = None
     """(occurred_at, difference) of the batch's changes so far, for counts that follow."""
-    counts: list[tuple[datetime, str, int]] = field(default_factory=list)
+    counts: list[tuple[datetime, str, int]] | None = None
     """(occurred_at, key, quantity) of the batch's counts so far, for older ones that follow."""
 
     @property
@@ -155,7 +155,7 @@ def apply(  # noqa: C901, PLR0912 - the busiest loop there is, where a call cost
         if effect is None:
             effect = effects[level] = Effect(*anchors[level])
             if level in with_count:
-                effect.earlier = []
+                effect.earlier, effect.counts = [], []
         counted_at, newest = effect.counted_at, effect.last_change_at
         late = newest is not None and occurred_at < newest
         if not late:
@@ -220,7 +220,9 @@ def _total(change: Change, effect: Effect) -> None:
 def _count(change: Change, effect: Effect, known: Known) -> tuple[Change, int]:
     """Return a count as it is stored, and what it does to on hand: its variance, if it holds."""
     level, occurred_at, key = change.level, change.occurred_at, count_key(change)
-    earlier = effect.earlier or ()
+    earlier, counts = effect.earlier, effect.counts
+    if earlier is None or counts is None:
+        raise RuntimeError("levels with a count keep what arrives before it")
     holds = _holds(change, effect)
     if holds:
         follows = known.later.get(LateCount(level, occurred_at), 0)
@@ -229,11 +231,11 @@ def _count(change: Change, effect: Effect, known: Known) -> tuple[Change, int]:
     else:
         older = OlderCount(level, occurred_at, key)
         stretch = known.sheet.stretches.get(older, _NOTHING)
-        expected = on_hand_before(older, stretch, earlier, effect.counts)
+        expected = on_hand_before(older, stretch, earlier, counts)
     judged = known.sheet.take(change, expected, newest=holds)
     if judged.type is not _COUNT:
         return judged, 0
-    effect.counts.append((occurred_at, key, change.quantity))
+    counts.append((occurred_at, key, change.quantity))
     if not holds:
         return judged, 0
     effect.counted, effect.counted_at, effect.count_key = True, occurred_at, key

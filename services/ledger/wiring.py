@@ -8,7 +8,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from services.ledger.api import counts, levels, stream, summary
+from services.ledger.api import counts, levels, reservations, stream, summary
+from services.ledger.api.desk import Behind, Desk
 from services.ledger.inbound import catalog_items, catalog_warehouses, catalogue
 from services.ledger.inbound.catalogue import Copy, Copying, Source
 from services.ledger.inbound.stock_levels import LevelTail
@@ -104,6 +105,8 @@ def application(
     )
     lag = LagReader(settings.kafka, settings.topic_prefix, TOPIC)
     books = Books(engine, lag)
+    behind = Behind(books)
+    desk = Desk(engine, clock, behind, reservations.present)
     tail = LevelTail(
         settings.kafka,
         settings.topic_prefix,
@@ -120,7 +123,10 @@ def application(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(tail.run()), group.create_task(end_streams())]
+                tasks = [
+                    group.create_task(each)
+                    for each in (tail.run(), end_streams(), desk.run(), behind.run())
+                ]
                 yield
                 for task in tasks:
                     task.cancel()
@@ -136,11 +142,13 @@ def application(
     )
     app.state.books = books
     app.state.sheets = Sheets(engine)
+    app.state.desk = desk
     app.state.tail = tail
     app.state.clock = clock
     app.include_router(levels.router)
     app.include_router(counts.router)
     app.include_router(counts.deciding)
+    app.include_router(reservations.router)
     app.include_router(stream.router)
     app.include_router(summary.router)
     return app

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from services.ledger.domain.changes import SELLING, SIGNS, Change, Type, unavailable_of
+from services.ledger.domain.changes import SIGNS, SOLD, Change, Type, unavailable_of
 from services.ledger.domain.commitments import Book, Key, Kind, Line, demands
 from shared.events.stock_changes import Bucket
 
@@ -90,8 +90,8 @@ def totals(past: Sequence[Change]) -> Totals:
         if change.type is Type.COUNT and change.bucket is not Bucket.UNAVAILABLE
     ]
     return Totals(
-        total(*SELLING),
-        sum(change.type in SELLING for change in past),
+        total(*SOLD),
+        sum(change.type in SOLD for change in past),
         total(Type.RETURN),
         total(Type.RECEIPT),
         max(counts, default=None),

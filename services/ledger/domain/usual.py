@@ -9,13 +9,13 @@ mean here; counts have a tolerance of their own.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from services.ledger.domain.changes import SELLING, Change, Type
+from services.ledger.domain.changes import SOLD, Change, Type
 
 FACTOR = 20
 LEAST_SALES = 20
 """Sales that must be known before anything is held against their mean."""
 
-_LOOKED_AT = SELLING | {Type.RETURN, Type.ADJUSTMENT}
+_LOOKED_AT = SOLD | {Type.RETURN, Type.ADJUSTMENT}
 
 
 class Sold(NamedTuple):
@@ -52,6 +52,6 @@ def unusual(changes: Sequence[Change], sold: Mapping[int, Sold]) -> list[Change]
             and abs(change.quantity) * before.changes > FACTOR * before.units
         ):
             found.append(change)
-        if change.type in SELLING:
+        if change.type in SOLD:
             so_far[change.level] = Sold(before.units + change.quantity, before.changes + 1)
     return found

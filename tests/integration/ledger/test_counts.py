@@ -17,6 +17,7 @@ from shared.events.dead_letters import DeadReason
 from shared.events.stock_changes import StockChange
 from shared.http.auth import Scope
 from shared.http.tokens import mint
+from shared.testing.waiting import until
 from tests.integration.ledger.service import START, Ledger, change
 
 HOUR = timedelta(hours=1)
@@ -334,4 +335,115 @@ async def test_a_stocktake_of_ten_thousand_lines_is_applied_at_once(
         "SELECT count(*), sum(counted - expected), bool_and(state = 'applied') FROM stock_count"
     )
     assert tuple(kept[0]) == (10_000, sum(n % 50 for n in lines), True)
+    assert await differences(ledger) == 0
+
+
+async def settled(api: httpx.AsyncClient, number: object) -> dict[str, object]:
+    """Return a count once its level knows what was decided on it."""
+
+    async def known() -> bool:
+        return (await api.get(f"/v1/counts/{number}")).json()["settled_at"] is not None
+
+    await until(known)
+    found: dict[str, object] = (await api.get(f"/v1/counts/{number}")).json()
+    return found
+
+
+async def test_an_approved_count_applies_when_it_was_taken_whatever_came_since(
+    ledger: Ledger, api: httpx.AsyncClient
+) -> None:
+    await tolerate(api, {"units": 2})
+    async with ledger.consuming():
+        await ledger.publish(
+            change(id="r", type="receipt", quantity=30),
+            count(20, 2, actor="li"),
+            sale(3, 3),
+            # A level whose past has to be walked through at each change.
+            change(id="r", sku="B", channel="b", type="receipt", quantity=30),
+            count(1, 1, sku="B", channel="b", bucket="unavailable"),
+            count(20, 2, sku="B", channel="b", actor="li"),
+        )
+        await ledger.until_recorded(6)
+        assert (await level(api), await level(api, "B")) == ((27, ["in_doubt"]), (30, ["in_doubt"]))
+        before = WallClock().now()
+        waiting = await items(api, "/v1/counts", state="waiting")
+        for each in waiting:
+            answer = await api.post(f"/v1/counts/{each['id']}/approve")
+            assert (answer.status_code, answer.json()["state"]) == (200, "approved")
+        first, second = [await settled(api, each["id"]) for each in waiting]
+        assert first["decided_by"] == second["decided_by"] == "zhang"
+        assert (await level(api), await level(api, "B")) == ((17, []), (20, []))
+        await until_told(ledger, "A", 17)
+        await until_told(ledger, "B", 20)
+        # Approved again it is what it was; anything else comes too late.
+        again = await api.post(f"/v1/counts/{first['id']}/approve")
+        assert (again.status_code, again.json()) == (200, first)
+        assert (await api.post(f"/v1/counts/{first['id']}/reject")).status_code == 409
+
+        # The worker knows that the count holds: what is older is contained in it.
+        await ledger.publish(sale(5, 1), sale(1, 4), count(20, 2, actor="a retry"))
+        await ledger.until_tallied(movements=8, repeats=1)
+        assert await level(api) == (16, [])
+    statement = await items(api, "/v1/levels/A/W/statement")
+    assert [(each["type"], each["masked"], each["balance"]) for each in statement] == [
+        ("sale", False, 16),
+        ("sale", False, 17),
+        ("count", False, 20),
+        ("count_waiting", False, 25),
+        ("sale", True, 25),
+        ("receipt", False, 30),
+    ]
+    then = (await api.get("/v1/levels/A/W", params={"known_at": before.isoformat()})).json()
+    assert (then["on_hand"], then["counted_at"]) == (27, None)
+    assert await differences(ledger) == 0
+
+
+async def until_told(ledger: Ledger, sku: str, on_hand: int) -> None:
+    """Wait until a level is on its topic as it is, not doubted any more."""
+
+    async def told() -> bool:
+        newest = {each.sku: each for each in await ledger.published()}
+        return (newest[sku].on_hand, newest[sku].flags) == (on_hand, ())
+
+    await until(told)
+
+
+async def test_a_rejected_count_is_dropped_and_decisions_outlive_the_worker(
+    ledger: Ledger, api: httpx.AsyncClient
+) -> None:
+    await tolerate(api, {"percent": 5})
+    async with ledger.consuming():
+        await ledger.publish(
+            change(id="r", type="receipt", quantity=30),
+            count(3, 1, actor="li"),
+            count(28, 2, actor="li"),
+            change(id="r", sku="B", channel="b", type="receipt", quantity=30),
+            count(40, 1, sku="B", channel="b", actor="li"),
+        )
+        await ledger.until_recorded(5)
+    waiting = await items(api, "/v1/counts", state="waiting")
+    first, second, other = sorted(waiting, key=lambda each: (each["sku"], str(each["change_id"])))
+    assert (await api.post(f"/v1/counts/{first['id']}/reject")).json()["state"] == "rejected"
+    assert (await api.post(f"/v1/counts/{other['id']}/approve")).json()["settled_at"] is None
+    assert await level(api) == (30, ["in_doubt"])
+    async with ledger.consuming():
+        await settled(api, first["id"])
+        await settled(api, other["id"])
+        # One more waits still.
+        assert (await level(api), await level(api, "B")) == ((30, ["in_doubt"]), (40, []))
+        await api.post(f"/v1/counts/{second['id']}/reject")
+        await settled(api, second["id"])
+        assert await level(api) == (30, [])
+        await until_told(ledger, "A", 30)
+    assert await items(api, "/v1/accuracy") == [
+        {
+            "warehouse": "W",
+            "counts": 1,
+            "within": 0,
+            "accuracy": 0.0,
+            "variance_units": 10,
+            "variance_money": "0",
+            "without_cost": 1,
+        }
+    ]
     assert await differences(ledger) == 0

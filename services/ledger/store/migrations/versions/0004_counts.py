@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 
 COUNT = """
 CREATE TABLE stock_count (
@@ -59,7 +59,7 @@ SOLD_SO_FAR = """
 UPDATE level AS l
 SET sold_changes = m.number
 FROM (
-    SELECT level_id, count(*) AS number FROM movement WHERE type IN (1, 12) GROUP BY level_id
+    SELECT level_id, count(*) AS number FROM movement WHERE type IN (1, 12, 22) GROUP BY level_id
 ) AS m
 WHERE l.id = m.level_id
 """

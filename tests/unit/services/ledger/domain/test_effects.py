@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from services.ledger.domain.changes import (
     DAMAGED,
+    SOLD,
     Change,
     Type,
     content_hash,
@@ -76,6 +77,7 @@ class Level:
     anchor: Anchor = field(default_factory=Anchor)
     supply: tuple[Due, ...] = ()
     demand: tuple[Due, ...] = ()
+    unordered: int = 0
 
     @property
     def available(self) -> int:
@@ -92,22 +94,26 @@ MOVES = {
     Type.ORDER_FULFILLED: -1,
     Type.TRANSFER_SHIPPED: -1,
     Type.TRANSFER_RECEIVED: 1,
+    Type.RESERVATION_FULFILLED: -1,
 }
+
+ENDING = (Type.ORDER_CANCELLED, Type.ORDER_FULFILLED, Type.RESERVATION_FULFILLED)
+
+
+def promised(changes: Sequence[Change]) -> list[int]:
+    """Return what each order is owed: never less than nothing, once placed or reserved."""
+    owed = []
+    for reference in {each.reference for each in changes}:
+        own = [each for each in changes if each.reference == reference]
+        placed, held = total(own, Type.ORDER_PLACED), total(own, Type.RESERVED)
+        ended = total(own, *ENDING)
+        left = max(placed, held - total(own, Type.RESERVATION_RELEASED)) - ended
+        owed.append(max(0, left) if placed or held else -ended)
+    return owed
 
 
 def reserved_by(changes: Sequence[Change]) -> int:
-    """Return what is promised to orders: an order is never owed less than nothing, once placed."""
-    total = 0
-    for reference in {each.reference for each in changes}:
-        own = [each for each in changes if each.reference == reference]
-        placed = sum(each.quantity for each in own if each.type is Type.ORDER_PLACED)
-        ended = sum(
-            each.quantity
-            for each in own
-            if each.type in {Type.ORDER_CANCELLED, Type.ORDER_FULFILLED}
-        )
-        total += max(0, placed - ended) if placed else -ended
-    return total
+    return sum(promised(changes))
 
 
 def decided(changes: Sequence[Change], expected: Type, cancelled: Type) -> dict[str, Change]:
@@ -204,13 +210,14 @@ def modelled(changes: Sequence[Change]) -> Level:
         reserved=reserved_by(ordered),
         unavailable=unavailable,
         incoming=sum(each.quantity for each in supply),
-        sold=total(ordered, Type.SALE, Type.ORDER_FULFILLED),
-        sold_changes=sum(each.type in {Type.SALE, Type.ORDER_FULFILLED} for each in ordered),
+        sold=total(ordered, *SOLD),
+        sold_changes=sum(each.type in SOLD for each in ordered),
         returned=total(ordered, Type.RETURN),
         received=total(ordered, Type.RECEIPT),
         anchor=anchor,
         supply=tuple(sorted(supply, key=str)),
         demand=tuple(sorted(demand, key=str)),
+        unordered=-sum(min(0, owed) for owed in promised(ordered)),
     )
 
 
@@ -273,6 +280,7 @@ class Store:
                 effect.anchor,
                 tuple(sorted(supply_of(self.lines, level), key=str)),
                 tuple(sorted(demand_of(self.lines, level), key=str)),
+                before.unordered + known.book.unordered.get(level, 0),
             )
         self.changes += [entry.change for entry in entries]
         return entries, effects
@@ -309,7 +317,11 @@ class Store:
         return book
 
 
-NAMED = {type_ for type_ in Type if type_.name.partition("_")[0] in {"ORDER", "SUPPLY", "DEMAND"}}
+NAMED = {
+    type_
+    for type_ in Type
+    if type_.name.partition("_")[0] in {"ORDER", "SUPPLY", "DEMAND", "RESERVED", "RESERVATION"}
+}
 DUE = {Type.SUPPLY_EXPECTED, Type.DEMAND_EXPECTED, Type.TRANSFER_ARRIVING}
 
 # Few instants, channels and ids: ties at one instant, and among counts, are the rule.

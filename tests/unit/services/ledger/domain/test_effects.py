@@ -265,7 +265,11 @@ class Store:
         )
         entries, effects = apply(batch, anchors, known)
         self.taken += known.sheet.taken
-        self.lines |= known.book.lines
+        self.add(entries, effects, known.book)
+        return entries, effects
+
+    def add(self, entries: Sequence[Entry], effects: dict[int, Effect], book: Book) -> None:
+        self.lines |= book.lines
         for level, effect in effects.items():
             before = self.levels[level]
             self.levels[level] = Level(
@@ -280,10 +284,9 @@ class Store:
                 effect.anchor,
                 tuple(sorted(supply_of(self.lines, level), key=str)),
                 tuple(sorted(demand_of(self.lines, level), key=str)),
-                before.unordered + known.book.unordered.get(level, 0),
+                before.unordered + book.unordered.get(level, 0),
             )
         self.changes += [entry.change for entry in entries]
-        return entries, effects
 
     def _stretch(self, older: OlderCount) -> Stretch:
         """Return what is stored between the count before another one and that one."""

@@ -15,7 +15,7 @@ FACTOR = 20
 LEAST_SALES = 20
 """Sales that must be known before anything is held against their mean."""
 
-_LOOKED_AT = SOLD | {Type.RETURN, Type.ADJUSTMENT}
+_LOOKED_AT = frozenset({Type.SALE, Type.ORDER_FULFILLED, Type.RETURN, Type.ADJUSTMENT})
 
 
 class Sold(NamedTuple):

@@ -76,6 +76,7 @@ class Totals(NamedTuple):
     """What only grows, and the level's place in time."""
 
     sold: int
+    sold_changes: int
     returned: int
     received: int
     counted_at: datetime | None
@@ -95,6 +96,7 @@ def totals(past: Sequence[Change]) -> Totals:
     ]
     return Totals(
         total(*SOLD),
+        sum(change.type in SOLD for change in past),
         total(Type.RETURN),
         total(Type.RECEIPT),
         max(counts, default=None),

@@ -6,13 +6,14 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.ledger.domain.commitments import Key, Line
 from services.ledger.domain.reservations import Reservation, State
 from services.ledger.domain.statement import Recorded
-from services.ledger.store import levels, past, repeats, reservations
+from services.ledger.store import commitments, levels, past, repeats, reservations, warehouses
 from services.ledger.store.levels import LevelRow
 from services.ledger.store.repeats import RepeatRow
 from shared.database import positions
-from shared.database.engine import asking, driver, trouble
+from shared.database.engine import asking, driver, snapshot, trouble
 from shared.errors import Unavailable
 from shared.events.stock_changes import TOPIC
 from shared.kafka.lag import Lag, LagReader
@@ -82,12 +83,34 @@ class Books:
 
         return await asking(question)
 
-    async def repeats(self, level: int, instants: Sequence[datetime]) -> list[RepeatRow]:
-        """Return the repeats of a level's movements that happened at given instants."""
+    async def repeats(self, level: int, first: datetime, last: datetime) -> list[RepeatRow]:
+        """Return the repeats of a level's movements that happened between two instants."""
 
         async def question() -> list[RepeatRow]:
             async with self._engine.connect() as connection:
-                return await repeats.of_instants(connection, level, instants)
+                return await repeats.between(connection, level, first, last)
+
+        return await asking(question)
+
+    async def with_lines(self, sku: str, warehouse: str) -> tuple[LevelRow, dict[Key, Line]] | None:
+        """Return a level with its dated lines as of the same moment; None: there is no such."""
+
+        async def question() -> tuple[LevelRow, dict[Key, Line]] | None:
+            async with snapshot(self._engine) as connection:
+                rows = await levels.of_skus(connection, [sku], [warehouse])
+                if not rows:
+                    return None
+                own = await commitments.lines_of(await driver(connection), [rows[0].id], [])
+                return rows[0], own
+
+        return await asking(question)
+
+    async def zones(self, warehouses_: Collection[str]) -> dict[str, str]:
+        """Return the IANA time zones of warehouses; those unknown are left out."""
+
+        async def question() -> dict[str, str]:
+            async with self._engine.connect() as connection:
+                return await warehouses.zones_of(await driver(connection), warehouses_)
 
         return await asking(question)
 

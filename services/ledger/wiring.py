@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from services.ledger.api import (
     counts,
     demand,
+    export,
     levels,
     projection,
     reservations,
@@ -153,11 +154,13 @@ def application(
     app.state.desk = desk
     app.state.tail = tail
     app.state.clock = clock
+    app.state.exports = asyncio.Semaphore(export.MOST)
     app.include_router(levels.router)
     app.include_router(counts.router)
     app.include_router(counts.deciding)
     app.include_router(reservations.router)
     app.include_router(projection.router)
+    app.include_router(export.router)
     app.include_router(demand.router)
     app.include_router(stream.router)
     app.include_router(summary.router)

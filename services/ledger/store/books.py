@@ -1,7 +1,8 @@
 """What a reader asks the ledger's tables, with a database that may be away."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -13,7 +14,15 @@ from services.ledger.store import commitments, levels, past, repeats, reservatio
 from services.ledger.store.levels import LevelRow
 from services.ledger.store.repeats import RepeatRow
 from shared.database import positions
-from shared.database.engine import asking, driver, snapshot, trouble
+from shared.database.engine import (
+    DATABASE_ERRORS,
+    Connection,
+    asking,
+    driver,
+    is_away,
+    snapshot,
+    trouble,
+)
 from shared.errors import Unavailable
 from shared.events.stock_changes import TOPIC
 from shared.kafka.lag import Lag, LagReader
@@ -54,6 +63,17 @@ class Books:
                 )
 
         return await asking(question)
+
+    @asynccontextmanager
+    async def frozen(self) -> AsyncIterator["Frozen"]:
+        """Yield the levels as they are now, whatever is committed meanwhile."""
+        try:
+            async with snapshot(self._engine) as connection:
+                yield Frozen(connection)
+        except DATABASE_ERRORS as error:
+            if is_away(error):
+                raise Unavailable("the database") from error
+            raise
 
     async def of_skus(
         self, skus: Sequence[str], warehouses: Sequence[str] | None
@@ -182,3 +202,16 @@ class Books:
     async def check(self) -> str | None:
         """Return why the tables cannot be asked, or None."""
         return await trouble(self._engine)
+
+
+class Frozen:
+    """The levels at one moment, for as long as the database is asked at least every 15 seconds."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def page(
+        self, *, warehouse: str | None, after: tuple[str, str], limit: int
+    ) -> list[LevelRow]:
+        """Return up to `limit` levels after a (sku, warehouse), in that order."""
+        return await levels.page(self._connection, warehouse=warehouse, after=after, limit=limit)

@@ -434,11 +434,11 @@ async def test_a_group_that_waits_too_long_for_a_level_gives_way_and_comes_again
 async def test_only_who_may_reserve_can(ledger: Ledger, api: httpx.AsyncClient) -> None:
     answer = await api.post("/v1/reservations", json={}, headers={"Authorization": "Bearer x"})
     assert answer.status_code == 401
-    wrong: dict[str, object]
-    for wrong in (
+    wrong: list[dict[str, object]] = [
         {"lines": []},
         {"lines": [wanted(0)]},
         {"lines": [wanted(1)], "expires_in_seconds": 10**9},
         {"lines": [wanted(1)], "reference": "\x00"},
-    ):
-        assert (await api.post("/v1/reservations", json=wrong)).status_code == 422
+    ]
+    for each in wrong:
+        assert (await api.post("/v1/reservations", json=each)).status_code == 422

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from services.ledger.api import (
+    counts,
     demand,
     export,
     levels,
@@ -24,6 +25,7 @@ from services.ledger.inbound.stock_levels import LevelTail
 from services.ledger.pipeline import StockChanges
 from services.ledger.settings import LedgerSettings
 from services.ledger.store.books import Books
+from services.ledger.store.sheets import Sheets
 from shared.clock import Clock, WallClock
 from shared.database.engine import Engine, create_engine
 from shared.events.stock_changes import TOPIC
@@ -148,11 +150,14 @@ def application(
         lifespan=lifespan,
     )
     app.state.books = books
+    app.state.sheets = Sheets(engine)
     app.state.desk = desk
     app.state.tail = tail
     app.state.clock = clock
     app.state.exports = asyncio.Semaphore(export.MOST)
     app.include_router(levels.router)
+    app.include_router(counts.router)
+    app.include_router(counts.deciding)
     app.include_router(reservations.router)
     app.include_router(projection.router)
     app.include_router(export.router)

@@ -35,6 +35,8 @@ class Type(IntEnum):
     RESERVED = 20
     RESERVATION_RELEASED = 21
     RESERVATION_FULFILLED = 22
+    COUNT_WAITING = 23
+    """A count that somebody has to approve: it moves nothing; once approved, a `COUNT` does."""
 
     # Asked of sets and tables for every change: an enumeration's own hash is six times as slow.
     __hash__ = int.__hash__
@@ -49,6 +51,7 @@ NAME_OF |= {
         Type.RESERVED,
         Type.RESERVATION_RELEASED,
         Type.RESERVATION_FULFILLED,
+        Type.COUNT_WAITING,
     )
 }
 
@@ -144,8 +147,8 @@ SIGNS = dict.fromkeys(Type, 0) | {
 }
 """What a unit of each type means for on hand; 0 for a count, which says what is there."""
 
-SELLING = frozenset({Type.SALE, Type.ORDER_FULFILLED, Type.RESERVATION_FULFILLED})
-"""Types whose units were sold."""
+SOLD = frozenset({Type.SALE, Type.ORDER_FULFILLED, Type.RESERVATION_FULFILLED})
+"""Types by which units are sold."""
 
 # Bound once: this runs for every change there is.
 _HOLD, _RELEASE, _RETURN = Type.HOLD, Type.RELEASE, Type.RETURN

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import NamedTuple
 
-from services.ledger.domain.changes import SELLING, Change, Type, count_key
+from services.ledger.domain.changes import SOLD, Change, Type, count_key
 
 SHOWN = 8
 """Lines of supply and of demand that a level message carries at the most."""
@@ -79,7 +79,7 @@ _ORDER = _RESERVATION | {Type.ORDER_PLACED, Type.ORDER_CANCELLED, Type.ORDER_FUL
 _TRANSFER = frozenset({Type.TRANSFER_ARRIVING, Type.TRANSFER_RECEIVED})
 _SUPPLY = frozenset({Type.SUPPLY_EXPECTED, Type.SUPPLY_CANCELLED})
 _DEMAND = frozenset({Type.DEMAND_EXPECTED, Type.DEMAND_CANCELLED})
-_CONSUMING = SELLING | {Type.CONSUMED, Type.TRANSFER_SHIPPED}
+_CONSUMING = SOLD | {Type.CONSUMED, Type.TRANSFER_SHIPPED}
 _ADDING = frozenset({Type.ORDER_PLACED, Type.TRANSFER_ARRIVING})
 _DECIDING = _SUPPLY | _DEMAND
 

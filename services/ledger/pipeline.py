@@ -32,9 +32,9 @@ from services.ledger.domain.changes import (
 )
 from services.ledger.domain.commitments import demands
 from services.ledger.domain.counts import (
+    CountState,
     Measure,
     Sheet,
-    CountState,
     Tolerance,
     older_counts,
     tolerance_of,

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from services.ledger.domain.changes import SIGNS, Change, Type
-from services.ledger.domain.counts import OlderCount, CountState, Stretch, Taken
+from services.ledger.domain.counts import CountState, OlderCount, Stretch, Taken
 from services.ledger.domain.effects import Effect
 from services.ledger.domain.flags import Doubt
 from services.ledger.domain.usual import Sold

@@ -35,10 +35,10 @@ from services.ledger.domain.commitments import (
     supply_of,
 )
 from services.ledger.domain.counts import (
+    CountState,
     Measure,
     OlderCount,
     Sheet,
-    CountState,
     Stretch,
     Taken,
     Tolerance,

@@ -52,7 +52,7 @@ from services.ledger.domain.effects import (
 )
 from services.ledger.domain.identities import RecentIdentities
 from services.ledger.domain.items import Item
-from services.ledger.domain.past import Standing
+from services.ledger.domain.past import Standing, available
 from services.ledger.domain.usual import large, unusual
 from services.ledger.inbound import stock_changes
 from services.ledger.inbound.stock_changes import Incoming
@@ -526,12 +526,12 @@ class StockChanges(Handler[list[_Place]], Timed):
 
     def _message(self, level: Level, effect: Effect) -> Message:
         place = self._place(level.id)
-        before = Standing(
+        before = available(
             level.on_hand - effect.on_hand,
             level.reserved - effect.reserved,
             level.unavailable - effect.unavailable,
         )
-        low_water = before.available + (effect.low or 0)
+        low_water = before + (effect.low or 0)
         if level.dip is not None and level.dip < low_water:
             low_water = level.dip
         return stock_levels.message(place.sku, place.warehouse, place.partition, level, low_water)

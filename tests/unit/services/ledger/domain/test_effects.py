@@ -35,10 +35,10 @@ from services.ledger.domain.commitments import (
     supply_of,
 )
 from services.ledger.domain.counts import (
+    CountState,
     Measure,
     OlderCount,
     Sheet,
-    State,
     Stretch,
     Taken,
     Tolerance,
@@ -487,7 +487,7 @@ def test_what_is_expected_of_a_count_is_what_was_on_hand_before_it_as_known_then
     for batch in batches:
         store.take(batch)
     assert [(taken.change.hash, taken.expected) for taken in store.taken] == expected
-    assert all(taken.state is State.APPLIED for taken in store.taken)
+    assert all(taken.state is CountState.APPLIED for taken in store.taken)
     assert all(taken.within == (taken.expected == taken.change.quantity) for taken in store.taken)
 
 
@@ -509,8 +509,8 @@ def test_a_count_that_waits_moves_nothing_and_a_machines_never_waits(
             continue
         far = abs(each.quantity - taken.expected) > 3
         assert taken.within is not far
-        assert (taken.state is not State.APPLIED) == (far and each.actor == "li")
-        assert (each.type is Type.COUNT) == (taken.state is State.APPLIED)
+        assert (taken.state is not CountState.APPLIED) == (far and each.actor == "li")
+        assert (each.type is Type.COUNT) == (taken.state is CountState.APPLIED)
     for level in LEVELS:
         own = [each for each in store.changes if each.level == level]
         assert store.levels[level] == modelled(own)
@@ -527,7 +527,7 @@ def test_a_count_that_would_wait_is_settled_by_a_newer_one_that_holds(first: int
         store.take([each])
     states = {taken.change.id: taken.state for taken in store.taken}
     # What waits already is settled by the store, in the transaction of the newer one.
-    assert states["person"] is (State.SUPERSEDED if first else State.WAITING)
+    assert states["person"] is (CountState.SUPERSEDED if first else CountState.WAITING)
     assert store.levels[1].on_hand == 12
 
 

@@ -57,11 +57,8 @@ from services.ledger.domain.effects import (
 )
 from services.ledger.domain.past import Standing, in_order, totals, walk
 from shared.events.stock_changes import Bucket
-<<<<<<< HEAD
-from tests.unit.services.ledger.cases import NOON, change
-=======
 from tests.depth import examples
->>>>>>> proof
+from tests.unit.services.ledger.cases import NOON, change
 
 LEVELS = (1, 2)
 

@@ -32,9 +32,9 @@ from services.ledger.domain.changes import (
 )
 from services.ledger.domain.commitments import demands
 from services.ledger.domain.counts import (
+    CountState,
     Measure,
     Sheet,
-    State,
     Tolerance,
     older_counts,
     tolerance_of,
@@ -175,8 +175,9 @@ class StockChanges(Handler[list[_Place]], Timed):
             unusual(fresh, await counts.sold(database, {each.level for each in big})) if big else []
         )
         entries, effects, sheet = await self._applied(database, fresh)
-        if sheet.taken or odd:
-            await counts.note(database, sheet.taken, odd, effects, recorded_at)
+        if sheet is not None or odd:
+            taken = [] if sheet is None else sheet.taken
+            await counts.note(database, taken, odd, effects, recorded_at)
         tallies = _tallies(batch, repeats)
         if entries and small:
             levels = await at_once.store(
@@ -433,7 +434,8 @@ class StockChanges(Handler[list[_Place]], Timed):
 
     async def _applied(
         self, database: Driver, fresh: list[Change], *, approved: bool = False
-    ) -> tuple[list[Entry], dict[int, Effect], Sheet]:
+    ) -> tuple[list[Entry], dict[int, Effect], Sheet | None]:
+        """Work changes into their levels; returns how counts among them were judged, if any."""
         changes = with_arrivals(fresh, lambda level: self._place(level).warehouse)
         anchors = {level: self._place(level).anchor for level in {each.level for each in changes}}
         intricate = intricate_levels(changes, anchors)
@@ -442,20 +444,23 @@ class StockChanges(Handler[list[_Place]], Timed):
         counted = counts_of(changes)
         held = {change.level for change in changes if needs_standing(change)}
         held |= intricate | demanding
+        sheet = None
+        if approved:
+            sheet = Sheet(approved=True)
+        elif counted:
+            sheet = await self._sheet(database, counted, anchors)
         known = Known(
             standing=await self._held(database, held, anchors) if held else {},
             later=await store.sums_after(database, late_counts(counted, anchors)),
             past=await _changes_of(database, intricate) if intricate else {},
             book=await commitments.opened(database, changes, demanding),
-            sheet=await self._sheet(database, counted, anchors)
-            if counted and not approved
-            else Sheet(approved=approved),
+            sheet=sheet or Sheet(),
             demanding=demanding,
         )
         entries, effects = apply(changes, anchors, known)
         if known.book.changed:
             self._staged.demanding = await commitments.closed(database, known.book)
-        return entries, effects, known.sheet
+        return entries, effects, sheet
 
     async def _settled(self, database: Driver, periods: Periods, batch: Batch) -> list[Message]:
         """Carry out what was decided on counts that waited; returns what to tell of their levels.
@@ -476,7 +481,7 @@ class StockChanges(Handler[list[_Place]], Timed):
             ],
         )
         recorded_at = self._clock.now()
-        approved = [each.change for each in decided if each.state is State.APPROVED]
+        approved = [each.change for each in decided if each.state is CountState.APPROVED]
         entries, effects, _ = await self._applied(database, approved, approved=True)
         for level in {each.change.level for each in decided} - effects.keys():
             effects[level] = Effect(*self._place(level).anchor, low=0)

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.ledger.domain.counts import State, Tolerance
+from services.ledger.domain.counts import CountState, Tolerance
 from services.ledger.store.sheets import CountRow, Sheets
 from shared.clock import Clock
 from shared.events.base import MAX_QUANTITY, Code, Instant
@@ -38,7 +38,7 @@ class Count(BaseModel):
     id: int
     sku: str
     warehouse: str
-    state: State
+    state: CountState
     counted: int
     expected: int
     variance: int
@@ -130,7 +130,7 @@ async def list_counts(
     sheets: FromSheets,
     sku: Code | None = None,
     warehouse: Code | None = None,
-    state: State | None = None,
+    state: CountState | None = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[Count]:
@@ -152,13 +152,13 @@ async def count(number: Number, sheets: FromSheets) -> Count:
 @deciding.post("/v1/counts/{number}/approve")
 async def approve(number: Number, sheets: FromSheets, caller: Decider, request: Request) -> Count:
     """Let a count that waits stand, at the instant at which it was taken."""
-    return await _decided(number, State.APPROVED, sheets, caller, request)
+    return await _decided(number, CountState.APPROVED, sheets, caller, request)
 
 
 @deciding.post("/v1/counts/{number}/reject")
 async def reject(number: Number, sheets: FromSheets, caller: Decider, request: Request) -> Count:
     """Drop a count that waits."""
-    return await _decided(number, State.REJECTED, sheets, caller, request)
+    return await _decided(number, CountState.REJECTED, sheets, caller, request)
 
 
 @deciding.post("/v1/counts/{number}/request-recount")
@@ -166,7 +166,7 @@ async def request_recount(
     number: Number, sheets: FromSheets, caller: Decider, request: Request
 ) -> Count:
     """Ask for another count: one that is newer and holds settles this one, which waits on."""
-    return await _decided(number, State.RECOUNT_REQUESTED, sheets, caller, request)
+    return await _decided(number, CountState.RECOUNT_REQUESTED, sheets, caller, request)
 
 
 @router.get("/v1/accuracy")
@@ -217,16 +217,16 @@ async def delete_count_tolerance(
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-_UNDONE: Mapping[State, str] = {
-    State.APPLIED: "It was applied when it arrived.",
-    State.APPROVED: "It was approved.",
-    State.REJECTED: "It was rejected.",
-    State.SUPERSEDED: "A newer count of the level holds.",
+_UNDONE: Mapping[CountState, str] = {
+    CountState.APPLIED: "It was applied when it arrived.",
+    CountState.APPROVED: "It was approved.",
+    CountState.REJECTED: "It was rejected.",
+    CountState.SUPERSEDED: "A newer count of the level holds.",
 }
 
 
 async def _decided(
-    number: int, state: State, sheets: Sheets, caller: Caller, request: Request
+    number: int, state: CountState, sheets: Sheets, caller: Caller, request: Request
 ) -> Count:
     clock: Clock = request.app.state.clock
     row = _found(number, await sheets.decide(number, state, by=caller.subject, at=clock.now()))
@@ -234,7 +234,7 @@ async def _decided(
         raise Problem(
             HTTPStatus.CONFLICT,
             "count_settled",
-            f"Count {number} does not wait any more. {_UNDONE[State(row.state)]}",
+            f"Count {number} does not wait any more. {_UNDONE[CountState(row.state)]}",
             state=row.state,
         )
     return Count.of(row)

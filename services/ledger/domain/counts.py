@@ -14,7 +14,7 @@ from typing import NamedTuple
 from services.ledger.domain.changes import Change, Type, count_key
 
 
-class State(StrEnum):
+class CountState(StrEnum):
     """What has become of a count."""
 
     APPLIED = "applied"
@@ -27,7 +27,7 @@ class State(StrEnum):
     """It waited, or would have, and a newer count holds."""
 
 
-WAITING = (State.WAITING, State.RECOUNT_REQUESTED)
+WAITING = (CountState.WAITING, CountState.RECOUNT_REQUESTED)
 """States that somebody may still decide on."""
 
 
@@ -91,7 +91,7 @@ class Taken(NamedTuple):
     change: Change
     expected: int
     within: bool
-    state: State
+    state: CountState
     cost: Decimal | None
 
 
@@ -142,9 +142,9 @@ class Sheet:
         else:
             within = tolerance.allows(change.quantity, expected, cost)
             waits = bool(change.actor) and not within
-        state = State.APPLIED
+        state = CountState.APPLIED
         if waits:
-            state = State.WAITING if newest else State.SUPERSEDED
+            state = CountState.WAITING if newest else CountState.SUPERSEDED
         self.taken.append(Taken(change, expected, within, state, cost))
         return change._replace(type=Type.COUNT_WAITING) if waits else change
 

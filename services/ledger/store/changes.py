@@ -40,10 +40,10 @@ class Level(NamedTuple):
     last_change_at: datetime
     supply: str | None = None
     demand: str | None = None
-    dip: int | None = None
-    """The smallest available since the last message, where reservations have changed the level."""
     doubt: int = 0
     """Bits of `Doubt`."""
+    dip: int | None = None
+    """The smallest available since the last message, where reservations have changed the level."""
 
 
 _FIND_LEVELS = """
@@ -187,7 +187,7 @@ _ADD = """
 _RETURNED = """
     l.id, l.version, l.on_hand, l.reserved, l.unavailable, l.incoming, l.sold_total,
     l.returned_total, l.received_total, l.counted_at, l.last_change_at,
-    l.supply::text AS supply, l.demand::text AS demand, old.dip, l.doubt
+    l.supply::text AS supply, l.demand::text AS demand, l.doubt, old.dip
 """
 
 MOVE_LEVELS = f"""

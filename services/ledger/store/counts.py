@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from services.ledger.domain.changes import SIGNS, Change, Type
-from services.ledger.domain.counts import OlderCount, State, Stretch, Taken
+from services.ledger.domain.counts import CountState, OlderCount, Stretch, Taken
 from services.ledger.domain.effects import Effect
 from services.ledger.domain.flags import Doubt
 from services.ledger.domain.usual import Sold
@@ -95,7 +95,7 @@ async def note(
         await _note_unusual(driver, unusual)
     touched = {level for level, effect in effects.items() if effect.counted}
     await supersede(driver, {level: effects[level] for level in touched}, recorded_at)
-    touched |= {each.change.level for each in taken if each.state is State.WAITING}
+    touched |= {each.change.level for each in taken if each.state is CountState.WAITING}
     touched |= {change.level for change in unusual}
     await doubt(driver, {level: effects[level] for level in touched})
 
@@ -119,8 +119,8 @@ async def _keep(driver: Driver, taken: Iterable[Taken], recorded_at: datetime) -
             change.reference,
             change.actor,
             cost,
-            recorded_at if state is State.SUPERSEDED else None,
-            None if state is State.WAITING else recorded_at,
+            recorded_at if state is CountState.SUPERSEDED else None,
+            None if state is CountState.WAITING else recorded_at,
         )
         for change, expected, within, state, cost in taken
     ]
@@ -129,10 +129,10 @@ async def _keep(driver: Driver, taken: Iterable[Taken], recorded_at: datetime) -
 
 _SUPERSEDE = f"""
 UPDATE stock_count AS c
-SET state = '{State.SUPERSEDED}', decided_at = $4, settled_at = $4
+SET state = '{CountState.SUPERSEDED}', decided_at = $4, settled_at = $4
 FROM unnest($1::bigint[], $2::timestamptz[], $3::text[]) AS k (level_id, counted_at, key)
 WHERE c.level_id = k.level_id AND c.settled_at IS NULL
-  AND c.state IN ('{State.WAITING}', '{State.RECOUNT_REQUESTED}')
+  AND c.state IN ('{CountState.WAITING}', '{CountState.RECOUNT_REQUESTED}')
   AND (c.occurred_at, {_COUNT_KEY}) < (k.counted_at, k.key COLLATE "C")
 """  # noqa: S608 - the states are ours
 
@@ -195,7 +195,7 @@ class Undone(NamedTuple):
     """A count that was decided on; the level does not know of it yet."""
 
     id: int
-    state: State
+    state: CountState
     sku: str
     warehouse: str
     partition: int
@@ -206,7 +206,7 @@ _UNDONE = f"""
 SELECT c.id, c.state, l.sku, l.warehouse, l.partition::int, c.level_id, c."offset", c.counted,
        c.occurred_at, c.received_at, c.channel, c.change_id, c.line, c.reason, c.reference, c.actor
 FROM stock_count AS c JOIN level AS l ON l.id = c.level_id
-WHERE c.settled_at IS NULL AND c.state IN ('{State.APPROVED}', '{State.REJECTED}')
+WHERE c.settled_at IS NULL AND c.state IN ('{CountState.APPROVED}', '{CountState.REJECTED}')
   AND l.partition = ANY($1::int[])
 ORDER BY c.id
 LIMIT $2
@@ -220,7 +220,7 @@ async def undone(driver: Driver, partitions: Collection[int], limit: int) -> lis
     return [
         Undone(
             number,
-            State(state),
+            CountState(state),
             sku,
             warehouse,
             partition,

@@ -8,7 +8,7 @@ from decimal import Decimal
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.ledger.domain.counts import WAITING, State, Tolerance
+from services.ledger.domain.counts import WAITING, CountState, Tolerance
 from services.ledger.store import tolerances
 from shared.database.engine import asking, driver
 
@@ -61,15 +61,17 @@ SELECT c.id, l.sku, l.warehouse, c.channel, c.change_id, c.line, c.occurred_at, 
 FROM stock_count AS c JOIN level AS l ON l.id = c.level_id
 """
 
-_PAGE = text(f"""
+_PAGE = f"""
 {_COUNTS}
-WHERE (CAST(:sku AS text) IS NULL OR l.sku = :sku)
+WHERE {{settled}} AND (CAST(:sku AS text) IS NULL OR l.sku = :sku)
   AND (CAST(:warehouse AS text) IS NULL OR l.warehouse = :warehouse)
   AND (CAST(:state AS text) IS NULL OR c.state = :state)
   AND (CAST(:before AS bigint) IS NULL OR c.id < :before)
 ORDER BY c.id DESC
 LIMIT :limit
-""")
+"""
+_EVERY, _WAITING = (text(_PAGE.format(settled=s)) for s in ("true", "c.settled_at IS NULL"))
+"""What waits is few, and has an index of its own."""
 
 _ONE = text(f"{_COUNTS} WHERE c.id = :id")
 
@@ -86,7 +88,7 @@ SELECT l.warehouse, count(*) AS counts, count(*) FILTER (WHERE c.within) AS with
        coalesce(sum(abs(c.counted - c.expected) * c.cost), 0) AS variance_money,
        count(*) FILTER (WHERE c.cost IS NULL) AS without_cost
 FROM stock_count AS c JOIN level AS l ON l.id = c.level_id
-WHERE c.state NOT IN ('{State.REJECTED}', '{State.SUPERSEDED}')
+WHERE c.state NOT IN ('{CountState.REJECTED}', '{CountState.SUPERSEDED}')
   AND (CAST(:start AS timestamptz) IS NULL OR c.occurred_at >= :start)
   AND (CAST(:end AS timestamptz) IS NULL OR c.occurred_at < :end)
   AND (CAST(:warehouse AS text) IS NULL OR l.warehouse = :warehouse)
@@ -106,7 +108,7 @@ class Sheets:
         *,
         sku: str | None,
         warehouse: str | None,
-        state: State | None,
+        state: CountState | None,
         before: int | None,
         limit: int,
     ) -> list[CountRow]:
@@ -115,7 +117,7 @@ class Sheets:
         async def question() -> list[CountRow]:
             async with self._engine.connect() as connection:
                 rows = await connection.execute(
-                    _PAGE,
+                    _WAITING if state in WAITING else _EVERY,
                     {
                         "sku": sku,
                         "warehouse": warehouse,
@@ -137,7 +139,9 @@ class Sheets:
 
         return await asking(question)
 
-    async def decide(self, number: int, state: State, *, by: str, at: datetime) -> CountRow | None:
+    async def decide(
+        self, number: int, state: CountState, *, by: str, at: datetime
+    ) -> CountRow | None:
         """Return a count, decided on if it still could be; its state says what became of it.
 
         The owner of the level's partition carries out what is decided (`settled_at`).

@@ -308,6 +308,10 @@ async def test_a_change_far_larger_than_usual_is_told_until_the_level_is_counted
         await ledger.publish(change(id="typo", type="adjustment", quantity=-9000))
         await ledger.until_recorded(28)
         assert await level(api) == (209, [])
+        # A count of what is available says what is on hand as well.
+        await ledger.publish(sale(500, 6), count(0, 7, bucket="available"))
+        await ledger.until_recorded(30)
+        assert await level(api) == (0, [])
     typo = [each for each in await items(api, "/v1/levels/A/W/statement") if each["id"] == "typo"]
     assert [each["unusual"] for each in typo] == [True]
     assert await differences(ledger) == 0
@@ -426,6 +430,8 @@ async def test_a_rejected_count_is_dropped_and_decisions_outlive_the_worker(
     assert (await api.post(f"/v1/counts/{first['id']}/reject")).json()["state"] == "rejected"
     assert (await api.post(f"/v1/counts/{other['id']}/approve")).json()["settled_at"] is None
     assert await level(api) == (30, ["in_doubt"])
+    # As if the worker had been killed between its commit and its messages.
+    await ledger.rows("UPDATE consumer_position SET published = 0")
     async with ledger.consuming():
         await settled(api, first["id"])
         await settled(api, other["id"])
@@ -435,6 +441,9 @@ async def test_a_rejected_count_is_dropped_and_decisions_outlive_the_worker(
         await settled(api, second["id"])
         assert await level(api) == (30, [])
         await until_told(ledger, "A", 30)
+    told = [(each.version, each.flags) for each in await ledger.published() if each.sku == "A"]
+    assert any(told.count(each) > 1 for each in told)
+    assert len(set(told)) == len({version for version, _ in told})
     assert await items(api, "/v1/accuracy") == [
         {
             "warehouse": "W",

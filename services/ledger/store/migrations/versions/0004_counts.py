@@ -35,6 +35,7 @@ UNSETTLED = "CREATE INDEX ON stock_count (level_id) WHERE settled_at IS NULL"
 UNDONE = """
 CREATE INDEX ON stock_count (id) WHERE settled_at IS NULL AND state IN ('approved', 'rejected')
 """
+BY_LEVEL = "CREATE INDEX ON stock_count (level_id)"
 BY_INSTANT = "CREATE INDEX ON stock_count (occurred_at)"
 
 TOLERANCE = """
@@ -74,6 +75,7 @@ def upgrade() -> None:
         COUNT,
         UNSETTLED,
         UNDONE,
+        BY_LEVEL,
         BY_INSTANT,
         TOLERANCE,
         LEVEL,

@@ -35,10 +35,10 @@ from services.ledger.domain.commitments import (
     supply_of,
 )
 from services.ledger.domain.counts import (
+    CountState,
     Measure,
     OlderCount,
     Sheet,
-    State,
     Stretch,
     Taken,
     Tolerance,
@@ -57,6 +57,7 @@ from services.ledger.domain.effects import (
 )
 from services.ledger.domain.past import Standing, in_order, totals, walk
 from shared.events.stock_changes import Bucket
+from tests.depth import examples
 from tests.unit.services.ledger.cases import NOON, change
 
 LEVELS = (1, 2)
@@ -383,7 +384,7 @@ def histories(draw: st.DrawFn) -> list[list[Change]]:
     return batches
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(histories())
 def test_any_order_of_arrival_and_any_batches_give_the_level_of_the_model(
     batches: list[list[Change]],
@@ -397,7 +398,7 @@ def test_any_order_of_arrival_and_any_batches_give_the_level_of_the_model(
         )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(histories())
 def test_a_walk_through_the_past_ends_where_the_differences_have_led(
     batches: list[list[Change]],
@@ -419,7 +420,7 @@ def test_a_walk_through_the_past_ends_where_the_differences_have_led(
         assert tuple(sorted(demand_of(book.lines, level), key=str)) == found.demand
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(histories())
 def test_low_is_the_smallest_available_that_the_changes_of_a_batch_passed_through(
     batches: list[list[Change]],
@@ -439,7 +440,7 @@ def test_low_is_the_smallest_available_that_the_changes_of_a_batch_passed_throug
         }
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(histories())
 def test_what_entries_applied_adds_up_to_what_is_on_hand(batches: list[list[Change]]) -> None:
     store = Store()
@@ -450,7 +451,7 @@ def test_what_entries_applied_adds_up_to_what_is_on_hand(batches: list[list[Chan
     assert applied == {level: store.levels[level].on_hand for level in LEVELS}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(histories())
 def test_late_means_that_something_newer_of_the_level_had_arrived(
     batches: list[list[Change]],
@@ -487,7 +488,7 @@ def test_what_is_expected_of_a_count_is_what_was_on_hand_before_it_as_known_then
     for batch in batches:
         store.take(batch)
     assert [(taken.change.hash, taken.expected) for taken in store.taken] == expected
-    assert all(taken.state is State.APPLIED for taken in store.taken)
+    assert all(taken.state is CountState.APPLIED for taken in store.taken)
     assert all(taken.within == (taken.expected == taken.change.quantity) for taken in store.taken)
 
 
@@ -509,8 +510,8 @@ def test_a_count_that_waits_moves_nothing_and_a_machines_never_waits(
             continue
         far = abs(each.quantity - taken.expected) > 3
         assert taken.within is not far
-        assert (taken.state is not State.APPLIED) == (far and each.actor == "li")
-        assert (each.type is Type.COUNT) == (taken.state is State.APPLIED)
+        assert (taken.state is not CountState.APPLIED) == (far and each.actor == "li")
+        assert (each.type is Type.COUNT) == (taken.state is CountState.APPLIED)
     for level in LEVELS:
         own = [each for each in store.changes if each.level == level]
         assert store.levels[level] == modelled(own)
@@ -527,7 +528,7 @@ def test_a_count_that_would_wait_is_settled_by_a_newer_one_that_holds(first: int
         store.take([each])
     states = {taken.change.id: taken.state for taken in store.taken}
     # What waits already is settled by the store, in the transaction of the newer one.
-    assert states["person"] is (State.SUPERSEDED if first else State.WAITING)
+    assert states["person"] is (CountState.SUPERSEDED if first else CountState.WAITING)
     assert store.levels[1].on_hand == 12
 
 

@@ -8,7 +8,16 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from services.ledger.api import counts, levels, reservations, stream, summary
+from services.ledger.api import (
+    counts,
+    demand,
+    export,
+    levels,
+    projection,
+    reservations,
+    stream,
+    summary,
+)
 from services.ledger.api.desk import Behind, Desk
 from services.ledger.inbound import catalog_items, catalog_warehouses, catalogue
 from services.ledger.inbound.catalogue import Copy, Copying, Source
@@ -145,10 +154,14 @@ def application(
     app.state.desk = desk
     app.state.tail = tail
     app.state.clock = clock
+    app.state.exports = asyncio.Semaphore(export.MOST)
     app.include_router(levels.router)
     app.include_router(counts.router)
     app.include_router(counts.deciding)
     app.include_router(reservations.router)
+    app.include_router(projection.router)
+    app.include_router(export.router)
+    app.include_router(demand.router)
     app.include_router(stream.router)
     app.include_router(summary.router)
     return app

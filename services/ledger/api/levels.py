@@ -16,6 +16,7 @@ from services.ledger.domain.statement import Line, Recorded
 from services.ledger.domain.statement import statement as lines_of
 from services.ledger.store.books import Books
 from services.ledger.store.levels import LevelRow
+from services.ledger.store.repeats import RepeatRow
 from shared.events.base import Code, Instant
 from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
@@ -260,9 +261,8 @@ async def statement(
         and (start is None or line.recorded.change.occurred_at >= start)
         and (end is None or line.recorded.change.occurred_at < end)
     ][:limit]
-    instants = sorted({line.recorded.change.occurred_at for line in lines})
     again: dict[tuple[str, str, str], list[Again]] = {}
-    for each in await ledger.repeats(row.id, instants):
+    for each in await _repeats(ledger, row, lines):
         again.setdefault((each.channel, each.id, each.line), []).append(
             Again(received_at=each.received_at, recorded_at=each.recorded_at)
         )
@@ -270,6 +270,13 @@ async def statement(
         items=[_movement(line, again) for line in lines],
         next_cursor=encode_cursor(lines[-1].place) if len(lines) == limit else None,
     )
+
+
+async def _repeats(ledger: Books, row: LevelRow, lines: Sequence[Line]) -> list[RepeatRow]:
+    if not lines:
+        return []
+    first, last = (lines[end].recorded.change.occurred_at for end in (-1, 0))
+    return await ledger.repeats(row.id, first, last)
 
 
 def _movement(line: Line, again: Mapping[tuple[str, str, str], list[Again]]) -> Movement:

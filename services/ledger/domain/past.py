@@ -5,7 +5,7 @@ not suffice (`as_of`, statements, counts of what is available) and to verify.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -86,7 +86,7 @@ class Totals(NamedTuple):
 def totals(past: Sequence[Change]) -> Totals:
     """Return the totals of a level's changes, of which there must be one at least."""
 
-    def total(*types: Type) -> int:
+    def total(types: Collection[Type]) -> int:
         return sum(change.quantity for change in past if change.type in types)
 
     counts = [
@@ -95,10 +95,10 @@ def totals(past: Sequence[Change]) -> Totals:
         if change.type is Type.COUNT and change.bucket is not Bucket.UNAVAILABLE
     ]
     return Totals(
-        total(*SOLD),
+        total(SOLD),
         sum(change.type in SOLD for change in past),
-        total(Type.RETURN),
-        total(Type.RECEIPT),
+        total({Type.RETURN}),
+        total({Type.RECEIPT}),
         max(counts, default=None),
         max(change.occurred_at for change in past),
     )

@@ -57,6 +57,7 @@ from services.ledger.domain.effects import (
 )
 from services.ledger.domain.past import Standing, in_order, totals, walk
 from shared.events.stock_changes import Bucket
+from tests.depth import examples
 from tests.unit.services.ledger.cases import NOON, change
 
 LEVELS = (1, 2)
@@ -383,7 +384,7 @@ def histories(draw: st.DrawFn) -> list[list[Change]]:
     return batches
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(histories())
 def test_any_order_of_arrival_and_any_batches_give_the_level_of_the_model(
     batches: list[list[Change]],
@@ -397,7 +398,7 @@ def test_any_order_of_arrival_and_any_batches_give_the_level_of_the_model(
         )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(histories())
 def test_a_walk_through_the_past_ends_where_the_differences_have_led(
     batches: list[list[Change]],
@@ -419,7 +420,7 @@ def test_a_walk_through_the_past_ends_where_the_differences_have_led(
         assert tuple(sorted(demand_of(book.lines, level), key=str)) == found.demand
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(histories())
 def test_low_is_the_smallest_available_that_the_changes_of_a_batch_passed_through(
     batches: list[list[Change]],
@@ -439,7 +440,7 @@ def test_low_is_the_smallest_available_that_the_changes_of_a_batch_passed_throug
         }
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(histories())
 def test_what_entries_applied_adds_up_to_what_is_on_hand(batches: list[list[Change]]) -> None:
     store = Store()
@@ -450,7 +451,7 @@ def test_what_entries_applied_adds_up_to_what_is_on_hand(batches: list[list[Chan
     assert applied == {level: store.levels[level].on_hand for level in LEVELS}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(histories())
 def test_late_means_that_something_newer_of_the_level_had_arrived(
     batches: list[list[Change]],

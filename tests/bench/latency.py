@@ -195,8 +195,11 @@ async def _merged(lowtide: Lowtide) -> int:
     return int(by_state.get("merged", 0))
 
 
-async def bench(rates: Sequence[int], repetitions: int, warm_up_s: int, measured_s: int) -> str:
+async def bench(rates: Sequence[int], repetitions: int, *, short: bool) -> str:
     """Return the last line."""
+    warm_up_s, measured_s = (WARM_UP_S, MEASURED_S)
+    if short:
+        warm_up_s, measured_s = (SHORT_WARM_UP_S, SHORT_MEASURED_S)
     figures: list[Values] = []
     ratios: list[Values] = []
     for number in range(1, repetitions + 1):
@@ -207,7 +210,7 @@ async def bench(rates: Sequence[int], repetitions: int, warm_up_s: int, measured
             some, shares_ = await measure(rate, warm_up_s, measured_s)
             figures[-1] |= some
             ratios[-1] |= shares_
-    return last_line("latency", figures, ratios)
+    return last_line("latency", figures, ratios, short=short)
 
 
 def main() -> None:
@@ -217,10 +220,8 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=1)
     parser.add_argument("--short", action="store_true", help="a few seconds: does it work at all")
     given = parser.parse_args()
-    warm_up_s = SHORT_WARM_UP_S if given.short else WARM_UP_S
-    measured_s = SHORT_MEASURED_S if given.short else MEASURED_S
     try:
-        print(uvloop.run(bench(given.rates, given.repetitions, warm_up_s, measured_s)))
+        print(uvloop.run(bench(given.rates, given.repetitions, short=given.short)))
     except Missed as missed:
         sys.exit(f"This run does not count: {missed}")
 

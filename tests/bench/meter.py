@@ -35,7 +35,7 @@ def shares(
     """Return what each process took, in cores and by what was done, for a person to read."""
     used = {name: after[name] - before[name] for name in before}
     return ", ".join(
-        f"{name} {taken / seconds:.2f} cores ({taken / count * 1e6:.1f} µs a {what})"
+        f"{name} {taken / seconds:.2f} cores ({taken / count * 1e6:.1f} µs per {what})"
         for name, taken in used.items()
     )
 

@@ -4,9 +4,13 @@
 
 Each stage is a function of the batch; what the worker remembers between batches (where levels
 stand in time, the newest identities) follows only when the transaction is durable.
+
+Between batches the worker's turn tells of levels that reservations have changed, and lets those
+expire whose time is up.
 """
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +20,7 @@ from itertools import chain
 from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
 
+from services.ledger.deciding import expire
 from services.ledger.domain.changes import (
     NAME_OF,
     TYPE_OF,
@@ -24,9 +29,7 @@ from services.ledger.domain.changes import (
     identity_hash,
     with_arrivals,
 )
-from services.ledger.domain.commitments import (
-    demands,
-)
+from services.ledger.domain.commitments import demands
 from services.ledger.domain.effects import (
     Anchor,
     Effect,
@@ -42,19 +45,20 @@ from services.ledger.domain.past import Standing
 from services.ledger.inbound import stock_changes
 from services.ledger.inbound.stock_changes import Incoming
 from services.ledger.outbound import stock_levels
-from services.ledger.store import at_once, commitments, identities, past
+from services.ledger.store import at_once, commitments, identities, past, reservations
 from services.ledger.store import changes as store
-from services.ledger.store.changes import Level
+from services.ledger.store.changes import Level, Unpublished
 from services.ledger.store.codecs import prepare
 from services.ledger.store.identities import First
 from services.ledger.store.identities import Known as KnownIdentity
 from services.ledger.store.periods import Periods, ensure_periods
+from services.ledger.store.reservations import Work
 from shared.clock import Clock
 from shared.database.engine import Driver, driver
 from shared.events.dead_letters import DeadReason
 from shared.events.stock_changes import Bucket, ChangeType
 from shared.events.stock_levels import TOPIC as STOCK_LEVELS
-from shared.kafka.handler import Again, Batch, Claim, Handler
+from shared.kafka.handler import Again, Batch, Claim, Handler, Timed
 from shared.kafka.messages import Message, Outgoing
 from shared.kafka.partitions import partition_of
 
@@ -64,6 +68,16 @@ FUTURE = timedelta(minutes=5)
 AT_ONCE = 400
 """Changes at the most that are stored by one statement instead of six: with the machine busy,
 each wait for an answer costs a small batch more than all its rows."""
+
+
+LOOK_SECONDS = 0.1
+"""How often a worker looks whether reservations have left it something to do."""
+
+TOLD_AT_ONCE = 2_000
+"""Levels changed by reservations that one turn tells of at the most, so that batches go on."""
+
+RESERVING_SECONDS = 10.0
+"""How long after a reservation batches lock their levels in one order with reservations."""
 
 
 _Key = tuple[str, str]
@@ -92,7 +106,7 @@ class _Staged:
     periods: Periods | None = None
 
 
-class StockChanges(Handler[list[_Place]]):
+class StockChanges(Handler[list[_Place]], Timed):
     """Works the batches of one worker's partitions of `stock.changes`."""
 
     def __init__(self, clock: Clock, partitions: int) -> None:
@@ -106,6 +120,8 @@ class StockChanges(Handler[list[_Place]]):
         self._prepared: Driver | None = None
         self._met_repeat = False
         """Whether this very batch was tried at once and met a known identity."""
+        self._work = Work()
+        self._looked_at = self._reserved_at = float("-inf")
 
     @override
     async def claim(
@@ -115,14 +131,7 @@ class StockChanges(Handler[list[_Place]]):
         unpublished = await store.unpublished_levels(
             await self._driver(connection), {claim.partition: claim.published for claim in claims}
         )
-        return _outgoing(
-            [
-                stock_levels.message(
-                    each.sku, each.warehouse, each.partition, each.level, each.low_water
-                )
-                for each in unpublished
-            ]
-        )
+        return _told_of(unpublished)
 
     @override
     async def handle(self, connection: AsyncConnection, batch: Batch) -> Sequence[Outgoing]:
@@ -167,6 +176,9 @@ class StockChanges(Handler[list[_Place]]):
     @override
     def committed(self, batch: Batch) -> None:
         self._met_repeat = False
+        self._adopt()
+
+    def _adopt(self) -> None:
         staged, self._staged = self._staged, _Staged()
         for place in staged.places.values():
             self._places[place.sku, place.warehouse] = self._by_id[place.id] = place
@@ -191,6 +203,56 @@ class StockChanges(Handler[list[_Place]]):
     def take_up(self, memories: Collection[list[_Place]]) -> None:
         for place in chain.from_iterable(memories):
             self._places[place.sku, place.warehouse] = self._by_id[place.id] = place
+
+    @override
+    async def due(
+        self,
+        connection: AsyncConnection,
+        partitions: Collection[int],
+        drained: Mapping[int, datetime],
+    ) -> Collection[int]:
+        now = time.monotonic()
+        if now - self._looked_at < LOOK_SECONDS:
+            return ()
+        self._looked_at = now
+        database = await self._driver(connection)
+        self._work = await reservations.work(database, partitions, self._clock.now())
+        if self._work.partitions:
+            self._reserved_at = now
+        return self._work.partitions
+
+    @override
+    async def turn(
+        self, connection: AsyncConnection, batch: Batch, drained: Mapping[int, datetime]
+    ) -> Sequence[Outgoing]:
+        database = await self._driver(connection)
+        staged = self._staged = _Staged()
+        staged.periods = await self._periods_at(connection, self._clock.now())
+        if self._work.expired:
+            # What that changes is told of in the next turn: levels are locked in one order.
+            await expire(database, staged.periods, self._work.expired, self._clock)
+            return ()
+        dirty = await reservations.dirty_levels(database, self._work.dirty, TOLD_AT_ONCE)
+        told = await store.tell_dips(
+            database,
+            {
+                level: (batch.numbers[partition], batch.published[partition])
+                for level, partition in dirty.items()
+            },
+        )
+        await reservations.clean(database, dirty)
+        for each in told:
+            place = self._by_id.get(each.level.id)
+            if place is not None:
+                staged.anchors[place.id] = place.anchor._replace(
+                    last_change_at=each.level.last_change_at
+                )
+        return _told_of(told)
+
+    @override
+    def turned(self) -> None:
+        self._adopt()
+        self._looked_at = float("-inf")  # there may be more
 
     async def _driver(self, connection: AsyncConnection) -> Driver:
         found = await driver(connection)
@@ -335,11 +397,12 @@ class StockChanges(Handler[list[_Place]]):
         changes = with_arrivals(fresh, lambda level: self._place(level).warehouse)
         anchors = {level: self._place(level).anchor for level in {each.level for each in changes}}
         intricate = intricate_levels(changes, anchors)
-        held = {change.level for change in changes if needs_standing(change)} | intricate
         demanding = {level for level in anchors if self._place(level).demanding}
         demanding |= {change.level for change in changes if demands(change)}
+        held = {change.level for change in changes if needs_standing(change)}
+        held |= intricate | demanding
         known = Known(
-            standing=await store.lock_standings(database, held) if held else {},
+            standing=await self._held(database, held, anchors) if held else {},
             later=await store.sums_after(database, late_counts(changes, anchors)),
             past=await _changes_of(database, intricate) if intricate else {},
             book=await commitments.opened(database, changes, demanding),
@@ -350,6 +413,20 @@ class StockChanges(Handler[list[_Place]]):
             self._staged.demanding = await commitments.closed(database, known.book)
         return applied
 
+    async def _held(
+        self, database: Driver, held: Collection[int], anchors: dict[int, Anchor]
+    ) -> dict[int, Standing]:
+        """Lock levels; anchors learn of what reservations have done behind the worker's back."""
+        if time.monotonic() - self._reserved_at < RESERVING_SECONDS:
+            # All in the order of their ids, as reservations lock them: else both would wait.
+            held = anchors.keys()
+        standings, newest = await store.lock_standings(database, held)
+        for level, at in newest.items():
+            known = anchors[level].last_change_at
+            if at is not None and (known is None or at > known):
+                anchors[level] = anchors[level]._replace(last_change_at=at)
+        return standings
+
     def _message(self, level: Level, effect: Effect) -> Message:
         place = self._place(level.id)
         before = Standing(
@@ -358,6 +435,8 @@ class StockChanges(Handler[list[_Place]]):
             level.unavailable - effect.unavailable,
         )
         low_water = before.available + (effect.low or 0)
+        if level.dip is not None and level.dip < low_water:
+            low_water = level.dip
         return stock_levels.message(place.sku, place.warehouse, place.partition, level, low_water)
 
     def _batches(self, batch: Batch, effects: dict[int, Effect]) -> dict[int, tuple[int, int]]:
@@ -458,6 +537,17 @@ def _told(first: First) -> str:
         if said[rare] is None:
             del said[rare]
     return json.dumps(said, ensure_ascii=False)
+
+
+def _told_of(levels: Sequence[Unpublished]) -> list[Outgoing]:
+    return _outgoing(
+        [
+            stock_levels.message(
+                each.sku, each.warehouse, each.partition, each.level, each.low_water
+            )
+            for each in levels
+        ]
+    )
 
 
 def _outgoing(messages: list[Message]) -> list[Outgoing]:

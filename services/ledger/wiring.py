@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.ledger.api import levels, stream, summary
+from services.ledger.api import levels, reservations, stream, summary
+from services.ledger.api.desk import Behind, Desk
 from services.ledger.inbound.stock_levels import LevelTail
 from services.ledger.pipeline import StockChanges
 from services.ledger.settings import LedgerSettings
@@ -67,6 +68,8 @@ def application(
     )
     lag = LagReader(settings.kafka, settings.topic_prefix, TOPIC)
     books = Books(engine, lag)
+    behind = Behind(books)
+    desk = Desk(engine, clock, behind, reservations.present)
     tail = LevelTail(
         settings.kafka,
         settings.topic_prefix,
@@ -83,7 +86,10 @@ def application(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(tail.run()), group.create_task(end_streams())]
+                tasks = [
+                    group.create_task(each)
+                    for each in (tail.run(), end_streams(), desk.run(), behind.run())
+                ]
                 yield
                 for task in tasks:
                     task.cancel()
@@ -98,9 +104,11 @@ def application(
         lifespan=lifespan,
     )
     app.state.books = books
+    app.state.desk = desk
     app.state.tail = tail
     app.state.clock = clock
     app.include_router(levels.router)
+    app.include_router(reservations.router)
     app.include_router(stream.router)
     app.include_router(summary.router)
     return app

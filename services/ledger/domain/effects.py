@@ -17,7 +17,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from services.ledger.domain.changes import SIGNS, Change, Type, count_key, unavailable_of
+from services.ledger.domain.changes import (
+    SIGNS,
+    SOLD,
+    Change,
+    Type,
+    count_key,
+    unavailable_of,
+)
 from services.ledger.domain.commitments import COMMITTING, CONSUMING, Book
 from services.ledger.domain.past import Standing, in_order, now
 from shared.events.stock_changes import Bucket
@@ -125,14 +132,18 @@ class Known:
 
 
 def apply(  # noqa: C901, PLR0912 - the busiest loop there is, where a call costs more than a branch
-    changes: Sequence[Change], anchors: Mapping[int, Anchor], known: Known
+    changes: Sequence[Change],
+    anchors: Mapping[int, Anchor],
+    known: Known,
+    effects: dict[int, Effect] | None = None,
 ) -> tuple[list[Entry], dict[int, Effect]]:
     """Work changes in their order of arrival; returns the entries and the effect by level.
 
-    `anchors` has every level named.
+    `anchors` has every level named. `effects` given are those of the changes before, in the same
+    transaction: they are added to.
     """
     entries: list[Entry] = []
-    effects: dict[int, Effect] = {}
+    effects = {} if effects is None else effects
     book, demanding, past, standings = known.book, known.demanding, known.past, known.standing
     with_count = {change.level for change in changes if change.type is _COUNT}
     for change in changes:
@@ -192,7 +203,7 @@ def _running(effect: Effect, standing: Standing) -> int:
 def _total(change: Change, effect: Effect) -> None:
     """Add up what counts do not mask: totals only grow."""
     change_type = change.type
-    if change_type is _SALE or change_type is Type.ORDER_FULFILLED:
+    if change_type is _SALE or change_type in SOLD:
         effect.sold += change.quantity
     elif change_type is _RECEIPT:
         effect.received += change.quantity

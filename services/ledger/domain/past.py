@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from services.ledger.domain.changes import SIGNS, Change, Type, unavailable_of
+from services.ledger.domain.changes import SIGNS, SOLD, Change, Type, unavailable_of
 from services.ledger.domain.commitments import Book, Key, Kind, Line, demands
 from shared.events.stock_changes import Bucket
 
@@ -89,7 +89,7 @@ def totals(past: Sequence[Change]) -> Totals:
         if change.type is Type.COUNT and change.bucket is not Bucket.UNAVAILABLE
     ]
     return Totals(
-        total(Type.SALE, Type.ORDER_FULFILLED),
+        total(*SOLD),
         total(Type.RETURN),
         total(Type.RECEIPT),
         max(counts, default=None),

@@ -94,6 +94,7 @@ class Level:
     anchor: Anchor = field(default_factory=Anchor)
     supply: tuple[Due, ...] = ()
     demand: tuple[Due, ...] = ()
+    unordered: int = 0
 
     @property
     def available(self) -> int:
@@ -110,22 +111,26 @@ MOVES = {
     Type.ORDER_FULFILLED: -1,
     Type.TRANSFER_SHIPPED: -1,
     Type.TRANSFER_RECEIVED: 1,
+    Type.RESERVATION_FULFILLED: -1,
 }
+
+ENDING = (Type.ORDER_CANCELLED, Type.ORDER_FULFILLED, Type.RESERVATION_FULFILLED)
+
+
+def promised(changes: Sequence[Change]) -> list[int]:
+    """Return what each order is owed: never less than nothing, once placed or reserved."""
+    owed = []
+    for reference in {each.reference for each in changes}:
+        own = [each for each in changes if each.reference == reference]
+        placed, held = total(own, Type.ORDER_PLACED), total(own, Type.RESERVED)
+        ended = total(own, *ENDING)
+        left = max(placed, held - total(own, Type.RESERVATION_RELEASED)) - ended
+        owed.append(max(0, left) if placed or held else -ended)
+    return owed
 
 
 def reserved_by(changes: Sequence[Change]) -> int:
-    """Return what is promised to orders: an order is never owed less than nothing, once placed."""
-    total = 0
-    for reference in {each.reference for each in changes}:
-        own = [each for each in changes if each.reference == reference]
-        placed = sum(each.quantity for each in own if each.type is Type.ORDER_PLACED)
-        ended = sum(
-            each.quantity
-            for each in own
-            if each.type in {Type.ORDER_CANCELLED, Type.ORDER_FULFILLED}
-        )
-        total += max(0, placed - ended) if placed else -ended
-    return total
+    return sum(promised(changes))
 
 
 def decided(changes: Sequence[Change], expected: Type, cancelled: Type) -> dict[str, Change]:
@@ -222,12 +227,13 @@ def modelled(changes: Sequence[Change]) -> Level:
         reserved=reserved_by(ordered),
         unavailable=unavailable,
         incoming=sum(each.quantity for each in supply),
-        sold=total(ordered, Type.SALE, Type.ORDER_FULFILLED),
+        sold=total(ordered, Type.SALE, Type.ORDER_FULFILLED, Type.RESERVATION_FULFILLED),
         returned=total(ordered, Type.RETURN),
         received=total(ordered, Type.RECEIPT),
         anchor=anchor,
         supply=tuple(sorted(supply, key=str)),
         demand=tuple(sorted(demand, key=str)),
+        unordered=-sum(min(0, owed) for owed in promised(ordered)),
     )
 
 
@@ -267,7 +273,11 @@ class Store:
             | {each.level for each in batch if demands(each)},
         )
         entries, effects = apply(batch, anchors, known)
-        self.lines |= known.book.lines
+        self.add(entries, effects, known.book)
+        return entries, effects
+
+    def add(self, entries: Sequence[Entry], effects: dict[int, Effect], book: Book) -> None:
+        self.lines |= book.lines
         for level, effect in effects.items():
             before = self.levels[level]
             self.levels[level] = Level(
@@ -281,9 +291,9 @@ class Store:
                 effect.anchor,
                 tuple(sorted(supply_of(self.lines, level), key=str)),
                 tuple(sorted(demand_of(self.lines, level), key=str)),
+                before.unordered + book.unordered.get(level, 0),
             )
-        self.changes += batch
-        return entries, effects
+        self.changes += [entry.change for entry in entries]
 
     def _book(self, batch: Sequence[Change]) -> Book:
         book = Book(dict(self.lines))
@@ -300,7 +310,11 @@ class Store:
         return book
 
 
-NAMED = {type_ for type_ in Type if type_.name.partition("_")[0] in {"ORDER", "SUPPLY", "DEMAND"}}
+NAMED = {
+    type_
+    for type_ in Type
+    if type_.name.partition("_")[0] in {"ORDER", "SUPPLY", "DEMAND", "RESERVED", "RESERVATION"}
+}
 DUE = {Type.SUPPLY_EXPECTED, Type.DEMAND_EXPECTED, Type.TRANSFER_ARRIVING}
 
 # Few instants, channels and ids: ties at one instant, and among counts, are the rule.

@@ -21,10 +21,10 @@ from deploy.local.stack import LocalStack
 from shared.clock import WallClock
 from shared.http.auth import Scope
 from shared.http.pages import MAX_LIMIT
-from tests.bench import history, messages
+from tests.bench import history, messages, peers
 from tests.bench.latencies import Missed, percentile_ms
 from tests.bench.meter import shares
-from tests.bench.plan import Plan
+from tests.bench.plan import Place, Plan
 from tests.bench.preparing import open_shop, settled
 from tests.bench.report import Values, last_line, tell
 from tests.bench.stage import LEDGER_ROLES, fresh_stack, lowtide, meter, roles, traffic
@@ -34,7 +34,7 @@ SECONDS, WARM_UP_S = 20.0, 5.0
 SHORT_SECONDS, SHORT_WARM_UP_S, SHORT_HISTORY = 2.0, 1.0, 200_000
 LEVEL_QUERIES_PER_S, SHORT_LEVEL_QUERIES_PER_S = 2_000, 100
 EVENTS_AT_ONCE = 1_000
-BATCH_CONNECTIONS, CONNECTIONS = 4, 32
+BATCH_CONNECTIONS, CONNECTIONS, RESERVING_CONNECTIONS = 4, 32, 64
 
 Measured = tuple[Values, Values]
 """Figures and ratios."""
@@ -103,6 +103,36 @@ async def ingest(floor: Floor) -> Measured:
     }, {}
 
 
+async def reservations(floor: Floor) -> Measured:
+    """Reserve one unit of any level, then always of the same; beside the bare UPDATE of any."""
+
+    async def reserved(places: Sequence[Place], prefix: str) -> _Sent:
+        return await _sent(
+            floor,
+            "ledger",
+            messages.reservations(floor.token, places, prefix),
+            connections=RESERVING_CONNECTIONS,
+            expected=HTTPStatus.CREATED,
+        )
+
+    any_level = await reserved(floor.plan.shelves, "cold")
+    one_level = await reserved(floor.plan.shelves[:1], "hot")
+    url = floor.stack.servers.service_url("ledger", "lowtide")
+    await peers.conditional_updates(url, floor.warm_up_s)
+    bare = await peers.conditional_updates(url, floor.seconds)
+    tell(f"  bare conditional UPDATE: {bare:,.0f}/s")
+    return {
+        "reserve_rps_cold": any_level.per_s,
+        "reserve_p99_ms_cold": percentile_ms(any_level.latencies_s, 0.99),
+        "reserve_rps_hot": one_level.per_s,
+        "reserve_p99_ms_hot": percentile_ms(one_level.latencies_s, 0.99),
+        "update_cold_tps": bare,
+    }, {
+        "reserve_vs_update_cold": any_level.per_s / bare,
+        "reserve_hot_vs_update_cold": one_level.per_s / bare,
+    }
+
+
 async def statements(floor: Floor) -> Measured:
     """Ask for 30 days of single levels' movements, one after the other, 10 million all told."""
     url = floor.stack.servers.service_url("ledger", "lowtide")
@@ -125,6 +155,7 @@ async def statements(floor: Floor) -> Measured:
 
 PARTS: dict[str, Callable[[Floor], Awaitable[Measured]]] = {
     "levels": level_queries,
+    "reservations": reservations,
     "ingest": ingest,
     "statement": statements,
 }
@@ -160,9 +191,8 @@ async def _sent(
     """Send requests for the floor's time; raises Missed unless all are answered as expected."""
     phases = [Phase(seconds=floor.warm_up_s + floor.seconds, requests_per_s=per_s)]
     reading = meter(floor.stack)
-    async with traffic(
-        floor.stack, service, requests, phases, connections=connections
-    ) as under_way:
+    url = floor.stack.url(service)
+    async with traffic(url, requests, phases, connections=connections) as under_way:
         before = reading.read()
         report = await under_way.ended()
         after = reading.read()

@@ -48,7 +48,7 @@ async def load(minutes: float) -> Values:
         await settled(client)
         requests = messages.sales(stack.token(*Scope), plan.shelves, EVENTS_AT_ONCE)
         phase = Phase(seconds=minutes * 60, requests_per_s=EVENTS_PER_S / EVENTS_AT_ONCE)
-        async with traffic(stack, "ingest", requests, [phase]) as under_way:
+        async with traffic(stack.url("ingest"), requests, [phase]) as under_way:
             looks = await _looks(meter(stack), under_way.start + phase.seconds)
             report = await under_way.ended()
         if set(report.status) != {HTTPStatus.ACCEPTED.value}:

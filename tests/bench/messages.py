@@ -39,6 +39,19 @@ def _sale(place: Place, prefix: str, line: int) -> dict[str, object]:
     }
 
 
+def reservations(token: str, places: Sequence[Place], prefix: str) -> list[str]:
+    """Return requests that each reserve one unit of a place."""
+    return [
+        post(
+            "/v1/reservations",
+            token,
+            {"lines": [{"sku": place.sku, "warehouse": place.warehouse, "quantity": 1}]},
+            f"Idempotency-Key: {prefix}-{NUMBER}",
+        )
+        for place in places
+    ]
+
+
 def post(path: str, token: str, body: object, *further: str) -> str:
     """Return a POST of JSON with further header lines."""
     text = json.dumps(body)

@@ -125,7 +125,7 @@ async def _flowing(floor: Floor, *phases: tuple[float, float]) -> AsyncIterator[
     ]
     meter_before = meter(floor.stack)
     before, tallies = await floor.watch.committed(), await floor.watch.tallies()
-    async with traffic(floor.stack, "ingest", requests, paced) as under_way:
+    async with traffic(floor.stack.url("ingest"), requests, paced) as under_way:
         flow = _Flow(under_way.start, before, paced)
         used = meter_before.read()
         yield flow

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from deploy.local.instance import REPOSITORY, Instance
@@ -88,16 +89,12 @@ class Traffic:
 
 @asynccontextmanager
 async def traffic(
-    stack: LocalStack,
-    service: str,
-    requests: Sequence[str],
-    phases: Sequence[Phase],
-    *,
-    connections: int = 32,
+    url: str, requests: Sequence[str], phases: Sequence[Phase], *, connections: int = 32
 ) -> AsyncIterator[Traffic]:
     """Send requests to a service for the length of the block, unless the phases end before."""
-    address = urlsplit(stack.url(service))
-    report = stack.instance.folder / "traffic.json"
+    address = urlsplit(url)
+    folder = TemporaryDirectory()
+    report = Path(folder.name) / "report.json"
     order = Order(
         host=address.hostname or "",
         port=address.port or 0,
@@ -115,6 +112,7 @@ async def traffic(
     finally:
         process.kill()
         process.wait()
+        folder.cleanup()
 
 
 def _make_ready(order: Order) -> "subprocess.Popen[str]":

@@ -191,9 +191,9 @@ async def since(driver: Driver, ids: Collection[str]) -> dict[tuple[str, str], R
 _TAKE_OFF = """
 UPDATE reservation_line AS l
 SET shipped_before = l.shipped_before
-        + greatest(0, $3 + $4 - greatest($3, l.shipped_before)),
+        + greatest(0, $3::bigint + $4::bigint - greatest($3, l.shipped_before)),
     cancelled_before = l.cancelled_before
-        + greatest(0, $5 + $6 - greatest($5, l.cancelled_before))
+        + greatest(0, $5::bigint + $6::bigint - greatest($5, l.cancelled_before))
 FROM reservation AS r
 WHERE l.reservation_id = r.id AND l.level_id = $1 AND l.reference = $2
   AND r.state = 'held' AND (r.reference = $2 OR r.id = $2)

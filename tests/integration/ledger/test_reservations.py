@@ -3,15 +3,31 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Literal
 
+import asyncpg
 import httpx
+import pytest
 import pytest_asyncio
+from pydantic import SecretStr
 
+from services.ledger import pipeline
+from services.ledger.api import desk, reservations
 from services.ledger.commands.verify import Difference, Report, verify
-from shared.database.engine import create_engine
+from services.ledger.deciding import decide
+from services.ledger.domain.reservations import Fulfil
+from services.ledger.store.codecs import prepare
+from services.ledger.store.periods import ensure_periods
+from shared.database.engine import create_engine, driver
+from shared.events.stock_changes import StockChange
 from shared.events.stock_levels import StockLevel
 from shared.testing.waiting import until
+from tests.integration.ledger.lossy import lossy
 from tests.integration.ledger.service import Ledger, change
+from tests.integration.ledger.test_owners import Dying, run_until_crash
 
 
 @pytest_asyncio.fixture
@@ -243,6 +259,166 @@ async def test_two_hundred_who_want_fifty_get_exactly_fifty(ledger: Ledger) -> N
     versions = [each.version for each in levels]
     assert versions == sorted(set(versions))
     assert await differences(ledger) == []
+
+
+@pytest.mark.parametrize("placed_first", [True, False])
+async def test_an_order_and_its_reservation_are_never_counted_twice(
+    ledger: Ledger, api: httpx.AsyncClient, placed_first: bool
+) -> None:
+    def told(type_: str, id_: str) -> StockChange:
+        return change(id=id_, type=type_, quantity=3, reference="order 1", occurred_at=now())
+
+    def now() -> datetime:
+        return ledger.clock.now()
+
+    async with ledger.consuming():
+        await stock(ledger, A=3)
+        if placed_first:
+            await ledger.publish(told("order_placed", "1"))
+            await ledger.until_recorded(2)
+        made = await reserve(api, wanted(3), reference="order 1")
+        assert made.status_code == 201, made.text
+        if not placed_first:
+            await ledger.publish(told("order_placed", "1"))
+            await ledger.until_recorded(2)
+        assert await level(api) == (3, 3, 0)
+        await ledger.publish(told("order_fulfilled", "2"))
+        await ledger.until_recorded(3)
+        assert await level(api) == (0, 0, 0)
+        done = await api.post(f"/v1/reservations/{made.json()['id']}/fulfil")
+        assert done.json()["state"] == "fulfilled"
+        assert await level(api) == (0, 0, 0)
+    (newest, *_) = (await api.get("/v1/levels/A/W/statement")).json()["items"]
+    assert (newest["quantity"], newest["reason"]) == (0, "met")
+    assert await differences(ledger) == []
+
+
+async def test_a_fulfilment_that_commits_while_a_count_waits_for_it_is_not_lost(
+    ledger: Ledger, api: httpx.AsyncClient
+) -> None:
+    engine = create_engine(ledger.settings.database_url.get_secret_value())
+    async with ledger.consuming():
+        await stock(ledger, A=10)
+        held = (await reserve(api, wanted(3))).json()
+        await told(ledger, 7)
+        counted_at = ledger.clock.now()
+        async with engine.connect() as connection:
+            own = await driver(connection)
+            await prepare(own)
+            async with connection.begin():
+                periods = await ensure_periods(connection, counted_at)
+            async with own.transaction():
+                await decide(
+                    own,
+                    periods,
+                    [Fulfil(held["id"], "test")],
+                    ledger.clock,
+                    partial(reservations.present, None),
+                )
+                # It happened before the fulfilment that its batch has to wait for.
+                await ledger.publish(
+                    change(id="recount", type="count", quantity=9, occurred_at=counted_at)
+                )
+                await until(partial(somebody_waits, ledger))
+        await ledger.until_recorded(2)
+        assert await level(api) == (6, 0, 6)
+    await engine.dispose()
+    assert await differences(ledger) == []
+
+
+async def somebody_waits(ledger: Ledger) -> bool:
+    rows = await ledger.rows(
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    return bool(rows[0][0])
+
+
+async def all_is_noted(ledger: Ledger) -> bool:
+    """Return whether the next claim has nothing to tell."""
+    rows = await ledger.rows(
+        "SELECT bool_and(published = batch), sum(batch) FROM consumer_position"
+    )
+    return bool(rows[0][0] and rows[0][1])
+
+
+async def test_a_dip_that_is_over_is_told_by_the_next_batch(
+    ledger: Ledger, api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "LOOK_SECONDS", 1e9)  # no turn comes first
+    async with ledger.consuming(workers=1):
+        await stock(ledger, A=10)
+        held = (await reserve(api, wanted(9))).json()
+        await api.delete(f"/v1/reservations/{held['id']}")
+        await ledger.publish(change(id="sale", occurred_at=ledger.clock.now()))
+        levels = await told(ledger, 9)
+        assert [each.low_water for each in levels] == [10, 1]
+        await ledger.publish(change(id="another", occurred_at=ledger.clock.now()))
+        levels = await told(ledger, 8)
+        assert levels[-1].low_water == 8
+
+
+async def test_a_crash_before_a_reservation_is_told_hides_no_dip(
+    ledger: Ledger, api: httpx.AsyncClient
+) -> None:
+    async with ledger.consuming():
+        await stock(ledger, A=10)
+        await until(partial(all_is_noted, ledger))
+    held = (await reserve(api, wanted(9))).json()
+    await api.delete(f"/v1/reservations/{held['id']}")
+    async with (
+        Dying(ledger.settings.kafka, ledger.settings.topic_prefix) as producer,
+        ledger.consumer(producer=producer) as consumer,
+    ):
+        await run_until_crash(consumer)
+    assert await ledger.rows("SELECT 1 FROM dirty_level") == []
+    async with ledger.consuming():
+        await ledger.until_published(version=4)
+    levels = [each for each in await ledger.published() if each.sku == "A"]
+    assert [(each.available, each.low_water) for each in levels[-1:]] == [(10, 1)]
+
+
+@pytest.mark.parametrize("lost", ["the answer", "the commit"])
+async def test_a_reservation_whose_commit_is_lost_is_made_once(
+    ledger: Ledger, lost: Literal["the answer", "the commit"]
+) -> None:
+    async with ledger.consuming():
+        await stock(ledger, A=5)
+    async with lossy(ledger.settings.database_url.get_secret_value()) as way:
+        there = SecretStr(way.url)
+        settings = ledger.settings.model_copy(update={"database_url": there})
+        async with replace(ledger, settings=settings).api() as api:
+            await reserve(api, wanted(1))
+            way.loses = lost
+            made = await reserve(api, wanted(4), key="one")
+            assert made.status_code == 201, made.text
+            assert await level(api) == (5, 5, 0)
+            assert (await reserve(api, wanted(4), key="one")).text == made.text
+    assert way.lost == 1
+
+
+async def test_a_group_that_waits_too_long_for_a_level_gives_way_and_comes_again(
+    ledger: Ledger, api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "LOCK_TIMEOUT_MS", 50)
+    async with ledger.consuming():
+        await stock(ledger, A=5)
+    other = await asyncpg.connect(ledger.database.administrator_url)
+    try:
+        async with asyncio.TaskGroup() as group:
+            async with other.transaction():
+                await other.execute("UPDATE ledger.level SET sku = sku")
+                asked = group.create_task(reserve(api, wanted(5)))
+                for _ in range(2):
+                    await until(partial(somebody_waits, ledger))
+
+                    async def has_given_way() -> bool:
+                        return not await somebody_waits(ledger)
+
+                    await until(has_given_way)
+            assert (await asked).status_code == 201
+    finally:
+        await other.close()
 
 
 async def test_only_who_may_reserve_can(ledger: Ledger, api: httpx.AsyncClient) -> None:

@@ -18,7 +18,7 @@ from tests.bench.ground import Ground
 from tests.bench.report import Values, last_line, tell
 from tests.bench.workload import Distribution
 
-SECONDS, CALIBRATION_CHANGES = 15.0, 300_000
+SECONDS, CALIBRATION_CHANGES = 12.0, 300_000
 SHORT_SECONDS, SHORT_CALIBRATION_CHANGES, SHORT_HISTORY = 2.0, 60_000, 200_000
 _ZIPF_SPARE = 1.2
 """Zipf drains faster than uniform does: a batch touches half as many levels."""

@@ -6,10 +6,16 @@ from fastapi import Depends, Request
 
 from services.ledger.api.desk import Desk
 from services.ledger.store.books import Books
+from shared.clock import Clock
 
 
 async def _books(request: Request) -> Books:
     found: Books = request.app.state.books
+    return found
+
+
+async def _clock(request: Request) -> Clock:
+    found: Clock = request.app.state.clock
     return found
 
 
@@ -24,3 +30,5 @@ async def _desk(request: Request) -> Desk:
 
 AtDesk = Annotated[Desk, Depends(_desk)]
 """Where requests about reservations are decided."""
+FromClock = Annotated[Clock, Depends(_clock)]
+"""The application's clock."""

@@ -35,6 +35,8 @@ class Type(IntEnum):
     RESERVED = 20
     RESERVATION_RELEASED = 21
     RESERVATION_FULFILLED = 22
+    COUNT_WAITING = 23
+    """A count that somebody has to approve: it moves nothing; once approved, a `COUNT` does."""
 
     # Asked of sets and tables for every change: an enumeration's own hash is six times as slow.
     __hash__ = int.__hash__
@@ -49,6 +51,7 @@ NAME_OF |= {
         Type.RESERVED,
         Type.RESERVATION_RELEASED,
         Type.RESERVATION_FULFILLED,
+        Type.COUNT_WAITING,
     )
 }
 

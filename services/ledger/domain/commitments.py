@@ -196,16 +196,16 @@ class Book:
         return reserved, incoming
 
 
-def supply_of(lines: Mapping[Key, Line], level: int) -> list[Due]:
+def supply_of(lines: Mapping[Key, Line], level: int, *, most: int | None = SHOWN) -> list[Due]:
     """Return a level's next supplies, the soonest first, those without a date last."""
     return _soonest(
         Due(open_of(key.kind, line), line.due_at, key.reference)
         for key, line in lines.items()
         if key.level == level and key.kind in {Kind.SUPPLY, Kind.TRANSFER}
-    )
+    )[:most]
 
 
-def demand_of(lines: Mapping[Key, Line], level: int) -> list[Due]:
+def demand_of(lines: Mapping[Key, Line], level: int, *, most: int | None = SHOWN) -> list[Due]:
     """Return a level's next demands; what was used up of a reference is taken off the soonest."""
     used = {
         key.reference: line.done
@@ -220,7 +220,7 @@ def demand_of(lines: Mapping[Key, Line], level: int) -> list[Due]:
         covered = min(line.total, used.get(key.reference, 0))
         used[key.reference] = used.get(key.reference, 0) - covered
         left.append(Due(line.total - covered, line.due_at, key.reference))
-    return _soonest(left)
+    return _soonest(left)[:most]
 
 
 def _soonest(lines: Iterable[Due]) -> list[Due]:
@@ -233,4 +233,4 @@ def _soonest(lines: Iterable[Due]) -> list[Due]:
             each.quantity,
         )
     )
-    return still[:SHOWN]
+    return still

@@ -213,33 +213,33 @@ _DECIDED = """
 WITH moved AS (
     INSERT INTO {movement} (level_id, occurred_at, recorded_at, received_at, quantity, applied,
                             "offset", type, late, channel, id, line, reason, reference, actor)
-    SELECT level_id, $13, $13, $13, quantity, applied, -1, type, late, $14, id, line, reason,
+    SELECT level_id, $14, $14, $14, quantity, applied, -1, type, late, $15, id, line, reason,
            reference, actor
-    FROM unnest($15::bigint[], $16::bigint[], $17::bigint[], $18::smallint[], $19::boolean[],
-                $20::text[], $21::text[], $22::text[], $23::text[], $24::text[])
+    FROM unnest($16::bigint[], $17::bigint[], $18::bigint[], $19::smallint[], $20::boolean[],
+                $21::text[], $22::text[], $23::text[], $24::text[], $25::text[])
          AS t (level_id, quantity, applied, type, late, id, line, reason, reference, actor)
 ), dirty AS (
     INSERT INTO dirty_level (level_id, partition)
-    SELECT * FROM unnest($25::bigint[], $26::smallint[])
+    SELECT * FROM unnest($26::bigint[], $27::smallint[])
     ON CONFLICT (level_id) DO NOTHING
 ), made AS (
     INSERT INTO reservation (id, partition, reference, state, created_at, expires_at)
-    SELECT id, partition, reference, 'held', $13, expires_at
-    FROM unnest($27::text[], $28::smallint[], $29::text[], $30::timestamptz[])
+    SELECT id, partition, reference, 'held', $14, expires_at
+    FROM unnest($28::text[], $29::smallint[], $30::text[], $31::timestamptz[])
          AS t (id, partition, reference, expires_at)
 ), lines AS (
     INSERT INTO reservation_line (reservation_id, line, level_id, quantity, reference,
                                   shipped_before, cancelled_before)
-    SELECT * FROM unnest($31::text[], $32::text[], $33::bigint[], $34::bigint[], $35::text[],
-                         $36::bigint[], $37::bigint[])
+    SELECT * FROM unnest($32::text[], $33::text[], $34::bigint[], $35::bigint[], $36::text[],
+                         $37::bigint[], $38::bigint[])
 ), ended AS (
-    UPDATE reservation AS r SET state = e.state, ended_at = $13
-    FROM unnest($38::text[], $39::text[]) AS e (id, state)
+    UPDATE reservation AS r SET state = e.state, ended_at = $14
+    FROM unnest($39::text[], $40::text[]) AS e (id, state)
     WHERE r.id = e.id
 ), answered AS (
     INSERT INTO answer (key, content, status, body, at)
-    SELECT key, content, status, body, $13
-    FROM unnest($40::uuid[], $41::bigint[], $42::smallint[], $43::bytea[])
+    SELECT key, content, status, body, $14
+    FROM unnest($41::uuid[], $42::bigint[], $43::smallint[], $44::bytea[])
          AS t (key, content, status, body)
     ORDER BY key
 )
@@ -289,7 +289,7 @@ async def store(
         *(
             level_columns(effects, dict.fromkeys(effects, (0, 0)))
             if effects
-            else _by_column(12, ())
+            else _by_column(13, ())
         ),
         at,
         channel,
@@ -340,24 +340,31 @@ class Work(NamedTuple):
 
     dirty: frozenset[int] = frozenset()
     expired: frozenset[int] = frozenset()
+    decided: frozenset[int] = frozenset()
 
     @property
     def partitions(self) -> frozenset[int]:
         """All partitions with something to do."""
-        return self.dirty | self.expired
+        return self.dirty | self.expired | self.decided
 
 
 _WORK = """
-SELECT DISTINCT false, partition FROM dirty_level WHERE partition = ANY($1::int[])
+SELECT DISTINCT 'dirty', partition FROM dirty_level WHERE partition = ANY($1::int[])
 UNION ALL
-SELECT DISTINCT true, partition FROM reservation
+SELECT DISTINCT 'expired', partition FROM reservation
 WHERE state = 'held' AND expires_at <= $2 AND partition = ANY($1::int[])
+UNION ALL
+SELECT DISTINCT 'decided', l.partition FROM stock_count AS c JOIN level AS l ON l.id = c.level_id
+WHERE c.settled_at IS NULL AND c.state IN ('approved', 'rejected') AND l.partition = ANY($1::int[])
 """
 
 
 async def work(driver: Driver, partitions: Collection[int], now: datetime) -> Work:
-    """Return in which partitions levels wait to be published, and reservations to expire."""
-    rows = await driver.fetch(_WORK, list(partitions), now)
-    return Work(
-        frozenset(row[1] for row in rows if not row[0]), frozenset(row[1] for row in rows if row[0])
-    )
+    """Return in which partitions levels wait to be published, and reservations to expire.
+
+    Also those with counts that were decided on.
+    """
+    waiting: dict[str, set[int]] = {}
+    for row in await driver.fetch(_WORK, list(partitions), now):
+        waiting.setdefault(row[0], set()).add(row[1])
+    return Work(**{name: frozenset(some) for name, some in waiting.items()})

@@ -27,7 +27,8 @@ from services.ledger.domain.reservations import (
     State,
     Wanted,
 )
-from tests.unit.services.ledger.domain.test_effects import LEVELS, NOON, Store, change
+from tests.unit.services.ledger.cases import NOON, change
+from tests.unit.services.ledger.domain.test_effects import LEVELS, Store
 
 PLACES = {level: (f"SKU {level}", "W") for level in LEVELS}
 

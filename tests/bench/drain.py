@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,33 +98,34 @@ async def rewind(database: Database) -> None:
 
 
 async def drain(
-    stack: Stack, database: Database, prefix: str, count: int, *, workers: int, profile: Path | None
+    stack: Stack,
+    database: Database,
+    prefix: str,
+    count: int,
+    *,
+    workers: int,
+    profile: Path | None,
+    beside: Mapping[str, int],
 ) -> Drain:
-    """Drain `count` changes, from where the positions stand, until the last is acknowledged."""
+    """Drain `count` changes, from where the positions stand, until the last is acknowledged.
+
+    `beside` gives the pids of processes whose time is to be shown as well.
+    """
     port = pick_free(1)[0]
     watch = await asyncpg.connect(database.administrator_url)
-    environment = {
-        "PATH": os.environ["PATH"],  # noqa: TID251 - handed on as it is
-        "PYTHONPATH": str(REPOSITORY),
-        "PYTHONPYCACHEPREFIX": str(home() / "cache" / "pycache"),
-        "LOWTIDE_KAFKA": stack.bootstrap,
-        "LOWTIDE_TOPIC_PREFIX": prefix,
-        "LOWTIDE_DATABASE_URL": database.url("ledger"),
-        "LOWTIDE_LEDGER_WORKERS": str(workers),
-        "LOWTIDE_PORT": str(port),
-        "LOWTIDE_LOG_LEVEL": "warning",
-        "LOWTIDE_LOG_FORMAT": "plain",
-    }
+    environment = environment_of(stack, database, prefix, port)
+    environment["LOWTIDE_LEDGER_WORKERS"] = str(workers)
     module = ["-m", "services.ledger", "consume"]
     if profile is not None:
         module = ["-m", "cProfile", "-o", str(profile), *module]
     try:
-        with _process([sys.executable, *module], environment) as process:
+        with running([sys.executable, *module], environment) as process:
             meter = Meter(
                 {
                     "ledger": process.pid,
                     "database": listener(stack.database_port),
                     "broker": listener(int(stack.bootstrap.rpartition(":")[2])),
+                    **beside,
                 }
             )
             first = await _until(watch, process, warm_up(count))
@@ -141,8 +142,24 @@ async def drain(
     return Drain((last[1] - first[1]) / seconds, seconds, *means, repeats, processors)
 
 
+def environment_of(stack: Stack, database: Database, prefix: str, port: int) -> dict[str, str]:
+    """Return the environment of a ledger's process."""
+    return {
+        "PATH": os.environ["PATH"],  # noqa: TID251 - handed on as it is
+        "PYTHONPATH": str(REPOSITORY),
+        "PYTHONPYCACHEPREFIX": str(home() / "cache" / "pycache"),
+        "LOWTIDE_KAFKA": stack.bootstrap,
+        "LOWTIDE_TOPIC_PREFIX": prefix,
+        "LOWTIDE_DATABASE_URL": database.url("ledger"),
+        "LOWTIDE_PORT": str(port),
+        "LOWTIDE_LOG_LEVEL": "warning",
+        "LOWTIDE_LOG_FORMAT": "plain",
+    }
+
+
 @contextmanager
-def _process(argv: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def running(argv: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process for the length of the block."""
     with subprocess.Popen(argv, env=environment, cwd=home()) as process:
         try:
             yield process

@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -74,10 +74,24 @@ class Ground:
                 self._speed = (await self.drained(fresh, prefix, count)).changes_per_s
         return self._speed
 
-    async def drained(self, database: Database, prefix: str, count: int, workers: int = 2) -> Drain:
-        """Let the ledger drain a topic."""
+    async def drained(
+        self,
+        database: Database,
+        prefix: str,
+        count: int,
+        *,
+        workers: int = 2,
+        beside: Mapping[str, int] | None = None,
+    ) -> Drain:
+        """Let the ledger drain a topic; `beside` names processes that work meanwhile."""
         done = await drain(
-            self.stack, database, prefix, count, workers=workers, profile=self._profile
+            self.stack,
+            database,
+            prefix,
+            count,
+            workers=workers,
+            profile=self._profile,
+            beside=beside or {},
         )
         tell(
             f"  {workers} workers: {done.changes_per_s:,.0f} changes/s over {done.seconds:.1f} s; "

@@ -47,14 +47,15 @@ SELECT row_number() OVER (ORDER BY id) - 1 AS number, id FROM level
 # Types as `domain.changes` numbers them: 1 a sale, 2 a return, 3 a receipt, 4 an adjustment.
 # Receipts are few and large, so that levels neither grow nor empty on the whole. 7919 and 41901
 # (what a hundred numbers on adds to it) share no factor with the number of levels, so that every
-# level has every type.
+# level has every type. A receipt names no order: one that does would be kept as a supply line.
 _ADD_MOVEMENTS = """
 INSERT INTO {movement} (level_id, occurred_at, recorded_at, received_at, quantity, applied,
                         "offset", type, late, channel, id, line, reason, reference)
 SELECT l.id, at, at + interval '900 ms', at + interval '800 ms', quantity,
        CASE type WHEN 1 THEN -quantity ELSE quantity END,
        n, type, n % 50 = 0, channel, 'SO-H-' || lpad((n / 2)::text, 8, '0'), (n % 2 + 1)::text,
-       CASE type WHEN 4 THEN 'correction' END, channel || '/' || lpad((n / 2)::text, 8, '0')
+       CASE type WHEN 4 THEN 'correction' END,
+       CASE WHEN type <> 3 THEN channel || '/' || lpad((n / 2)::text, 8, '0') END
 FROM (
     SELECT n, type, $3::timestamptz + (n - $1) * $4::interval AS at,
            CASE type WHEN 3 THEN 46 ELSE n % 3 + 1 END AS quantity,

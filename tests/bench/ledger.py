@@ -14,8 +14,11 @@ import uvloop
 from shared.testing.stack import migrated_template, running_stack
 from tests.bench import history, peers
 from tests.bench.drain import Drain, make_levels, rewind
+from tests.bench.fill import Kind
 from tests.bench.ground import Ground
+from tests.bench.mix import RESERVATIONS
 from tests.bench.report import Values, last_line, tell
+from tests.bench.reserving import reserving
 from tests.bench.workload import Distribution
 
 SECONDS, CALIBRATION_CHANGES = 12.0, 300_000
@@ -83,13 +86,10 @@ async def smaller_peers(ground: Ground, _: int) -> Measured:
 
 
 async def mix(ground: Ground, _: int) -> Measured:
-    """Counts and repeats among the changes; then orders, transfers and holds as well."""
+    """Counts, repeats and reservations; then orders, transfers and holds as well."""
     plain = (await ground.plain()).changes_per_s
-    count = ground.enough(plain, _MIX_SPARE)
-    async with ground.filled("mix", count, seed=4) as prefix, ground.database() as database:
-        mixed = await ground.drained(database, prefix, count)
-    async with ground.filled("mix_all", count, seed=5) as prefix, ground.database() as database:
-        everything = await ground.drained(database, prefix, count)
+    mixed = await _mixed(ground, "mix", plain)
+    everything = await _mixed(ground, "mix_all", plain)
     return {
         "changes_per_s_mix": mixed.changes_per_s,
         "changes_per_s_mix_all": everything.changes_per_s,
@@ -97,6 +97,16 @@ async def mix(ground: Ground, _: int) -> Measured:
         "mix_vs_plain": mixed.changes_per_s / plain,
         "mix_all_vs_plain": everything.changes_per_s / plain,
     }
+
+
+async def _mixed(ground: Ground, kind: Kind, plain: float) -> Drain:
+    count = ground.enough(plain, _MIX_SPARE)
+    async with (
+        ground.filled(kind, count, seed=4) as prefix,
+        ground.database() as database,
+        reserving(ground.stack, database, prefix, plain * RESERVATIONS) as beside,
+    ):
+        return await ground.drained(database, prefix, count, beside=beside)
 
 
 async def rewound(ground: Ground, _: int) -> Measured:

@@ -18,6 +18,9 @@ from tests.bench import workload
 COUNTS, LATE_COUNTS, REPEATS = 0.05, 0.5, 0.10
 """Of all changes; of the counts, those dated before what their level already has; of all."""
 
+RESERVATIONS = 0.01
+"""Of as many changes, over HTTP beside them: `reserving`."""
+
 _LATE_S = (60.0, 600.0)
 """A level has a change every 50 s of a uniform workload's time."""
 

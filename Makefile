@@ -62,14 +62,20 @@ replay: $(READY)
 
 ## bench: every benchmark; the last line of each is one JSON object
 .PHONY: bench
-bench: bench-ledger bench-latency
+bench: bench-ledger bench-latency bench-http bench-recovery bench-memory
 
-## bench-ledger: stock changes per second, beside the bare database's
+## bench-ledger: stock changes per second, beside the bare database's; [OPTIONS='--only mix']
 .PHONY: bench-ledger
 ## bench-latency: from a sale to its commit and to the request at a destination
 .PHONY: bench-latency
-bench-ledger bench-latency: bench-%: $(READY)
-	@$(BIN)/python -m tests.bench.$*
+## bench-http: events, levels, statements and reservations over HTTP
+.PHONY: bench-http
+## bench-recovery: catching up, claiming, a burst, a stocktake, a rebuild
+.PHONY: bench-recovery
+## bench-memory: resident memory of each process
+.PHONY: bench-memory
+bench-ledger bench-latency bench-http bench-recovery bench-memory: bench-%: $(READY)
+	@$(BIN)/python -m tests.bench.$* $(OPTIONS)
 
 ## faults: kill, pause and cut off everything for a minute each; nothing may be lost; [SEED=...]
 .PHONY: faults

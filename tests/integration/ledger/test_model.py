@@ -146,7 +146,7 @@ class Told:
     versions: list[Level] = field(default_factory=list)
     lows: list[int] = field(default_factory=list)
     owed: list[tuple[int, int]] = field(default_factory=list)
-    """Dips (version, available) that only reservations know of; a claim may leave them to a turn."""
+    """Dips (version, available) of reservations, which a claim leaves to the turn after it."""
     has_dip: bool = False
     """Whether reservations have changed it since its owner last told of it."""
     seen: int = 0
@@ -792,7 +792,7 @@ def test_whatever_happens_the_ledger_says_what_the_model_says(world: World) -> N
             max_examples=examples(12),
             stateful_step_count=25,
             deadline=None,
-            phases=[Phase.generate],
+            phases=[Phase.reuse, Phase.generate, Phase.shrink],
             suppress_health_check=list(HealthCheck),
         ),
     )

@@ -8,13 +8,24 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from services.ledger.api import demand, export, levels, projection, stream, summary
+from services.ledger.api import (
+    counts,
+    demand,
+    export,
+    levels,
+    projection,
+    reservations,
+    stream,
+    summary,
+)
+from services.ledger.api.desk import Behind, Desk
 from services.ledger.inbound import catalog_items, catalog_warehouses, catalogue
 from services.ledger.inbound.catalogue import Copy, Copying, Source
 from services.ledger.inbound.stock_levels import LevelTail
 from services.ledger.pipeline import StockChanges
 from services.ledger.settings import LedgerSettings
 from services.ledger.store.books import Books
+from services.ledger.store.sheets import Sheets
 from shared.clock import Clock, WallClock
 from shared.database.engine import Engine, create_engine
 from shared.events.stock_changes import TOPIC
@@ -103,6 +114,8 @@ def application(
     )
     lag = LagReader(settings.kafka, settings.topic_prefix, TOPIC)
     books = Books(engine, lag)
+    behind = Behind(books)
+    desk = Desk(engine, clock, behind, reservations.present)
     tail = LevelTail(
         settings.kafka,
         settings.topic_prefix,
@@ -119,7 +132,10 @@ def application(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(tail.run()), group.create_task(end_streams())]
+                tasks = [
+                    group.create_task(each)
+                    for each in (tail.run(), end_streams(), desk.run(), behind.run())
+                ]
                 yield
                 for task in tasks:
                     task.cancel()
@@ -134,10 +150,15 @@ def application(
         lifespan=lifespan,
     )
     app.state.books = books
+    app.state.sheets = Sheets(engine)
+    app.state.desk = desk
     app.state.tail = tail
     app.state.clock = clock
     app.state.exports = asyncio.Semaphore(export.MOST)
     app.include_router(levels.router)
+    app.include_router(counts.router)
+    app.include_router(counts.deciding)
+    app.include_router(reservations.router)
     app.include_router(projection.router)
     app.include_router(export.router)
     app.include_router(demand.router)

@@ -305,7 +305,7 @@ class PartitionConsumer(Generic[M]):
             else:
                 await self._poll(worker, group)
                 if worker.timed is not None:
-                    await worker.turn(worker.timed, self._drained(worker))
+                    await worker.turn(group, worker.timed, self._drained(worker))
 
     async def _rearrange(self, index: int, group: asyncio.TaskGroup) -> None:
         worker, arrangement = self._workers[index], self._arrangement

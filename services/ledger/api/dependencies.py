@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from services.ledger.api.desk import Desk
 from services.ledger.store.books import Books
 from shared.clock import Clock
 
@@ -21,5 +22,13 @@ async def _clock(request: Request) -> Clock:
 FromBooks = Annotated[Books, Depends(_books)]
 """The application's view of the tables."""
 
+
+async def _desk(request: Request) -> Desk:
+    found: Desk = request.app.state.desk
+    return found
+
+
+AtDesk = Annotated[Desk, Depends(_desk)]
+"""Where requests about reservations are decided."""
 FromClock = Annotated[Clock, Depends(_clock)]
 """The application's clock."""

@@ -76,7 +76,7 @@ class Level(BaseModel):
             received_total=row.received_total,
             supply=_DUE.validate_json(row.supply or "[]"),
             demand=_DUE.validate_json(row.demand or "[]"),
-            flags=flags(standing),
+            flags=flags(standing, row.doubt),
         )
 
     @classmethod
@@ -84,7 +84,7 @@ class Level(BaseModel):
         """Return a level as some of its movements, one at least, make it."""
         past, book = [each.change for each in movements], Book()
         *_, standing = walk(past, book)
-        sold, returned, received, counted_at, last_change_at = totals(past)
+        sold, _, returned, received, counted_at, last_change_at = totals(past)
         return cls(
             sku=row.sku,
             warehouse=row.warehouse,
@@ -133,7 +133,8 @@ class Movement(BaseModel):
     `reserved`, `unavailable` and `incoming` stood so after it, too. `late`: newer changes had
     been recorded before it. `masked`: a count at or after it had been taken already, so it moved
     nothing. `applied` is what it did when it arrived, `change` what it does to the balance as
-    known now.
+    known now. `unusual`: far more than the level usually sells. A `count_waiting` moves nothing;
+    once it is approved, a `count` of the same identity does.
     """
 
     type: str
@@ -149,6 +150,7 @@ class Movement(BaseModel):
     incoming: int
     late: bool
     masked: bool
+    unusual: bool
     repeats: list[Again]
     reason: str | None
     reference: str | None
@@ -278,7 +280,7 @@ async def _repeats(ledger: Books, row: LevelRow, lines: Sequence[Line]) -> list[
 
 
 def _movement(line: Line, again: Mapping[tuple[str, str, str], list[Again]]) -> Movement:
-    change, applied, late, recorded_at = line.recorded
+    change, applied, late, recorded_at, unusual = line.recorded
     return Movement(
         type=NAME_OF[change.type],
         channel=change.channel,
@@ -293,6 +295,7 @@ def _movement(line: Line, again: Mapping[tuple[str, str, str], list[Again]]) -> 
         incoming=line.standing.incoming,
         late=late,
         masked=line.masked,
+        unusual=unusual,
         repeats=again.get((change.channel, change.id, change.line), []),
         reason=change.reason,
         reference=change.reference,

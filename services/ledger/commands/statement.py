@@ -28,6 +28,7 @@ TEXTS: Mapping[str, _Texts] = {
         "marks": "Marks",
         "late": "late",
         "masked": "masked",
+        "unusual": "unusual",
         "repeats": "again ×{}",
     },
     "zh": {
@@ -42,6 +43,7 @@ TEXTS: Mapping[str, _Texts] = {
         "marks": "标记",
         "late": "迟到",
         "masked": "已被盘点包含",
+        "unusual": "异常",
         "repeats": "重复 ×{}",
     },
 }
@@ -129,7 +131,11 @@ def as_table(told: Statement, language: str) -> Table:
 def _marks(told: Statement, line: Line, texts: _Texts) -> list[str]:
     marks = [
         texts[name]
-        for name, holds in (("late", line.recorded.late), ("masked", line.masked))
+        for name, holds in (
+            ("late", line.recorded.late),
+            ("masked", line.masked),
+            ("unusual", line.recorded.unusual),
+        )
         if holds
     ]
     repeats_ = told.repeats(line)
@@ -138,7 +144,7 @@ def _marks(told: Statement, line: Line, texts: _Texts) -> list[str]:
 
 def as_document(told: Statement, line: Line) -> dict[str, object]:
     """Return a line with the fields that it has over HTTP."""
-    change, applied, late, recorded_at = line.recorded
+    change, applied, late, recorded_at, unusual = line.recorded
     standing = line.standing
     return {
         "type": NAME_OF[change.type],
@@ -154,6 +160,7 @@ def as_document(told: Statement, line: Line) -> dict[str, object]:
         "incoming": standing.incoming,
         "late": late,
         "masked": line.masked,
+        "unusual": unusual,
         "repeats": [
             {"received_at": each.received_at, "recorded_at": each.recorded_at}
             for each in told.repeats(line)

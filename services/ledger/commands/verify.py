@@ -76,9 +76,10 @@ def compare(row: LevelRow, movements: Sequence[Recorded]) -> list[Difference]:
         pass
     recomputed: dict[str, object] = standing._asdict()
     if changes:
-        sold, returned, received, counted_at, last_change_at = totals(changes)
+        sold, sold_changes, returned, received, counted_at, last_change_at = totals(changes)
         recomputed |= {
             "sold_total": sold,
+            "sold_changes": sold_changes,
             "returned_total": returned,
             "received_total": received,
             "counted_at": counted_at,

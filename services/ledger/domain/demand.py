@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from services.ledger.domain.changes import SELLING, Change, Type
+from services.ledger.domain.changes import SOLD, Change, Type
 from services.ledger.domain.past import walk
 
 _HOUR = timedelta(hours=1)
@@ -26,7 +26,7 @@ class Demand:
 
     def take(self, change: Change) -> None:
         """Count a sale or a return."""
-        if change.type in SELLING:
+        if change.type in SOLD:
             self.sold += change.quantity
         else:
             self.returned += change.quantity
@@ -70,7 +70,7 @@ def by_day(past: Sequence[Change], days: Sequence[Day], now: datetime) -> None:
     starts = [day.starts_at for day in days]
     end = days[-1].ends_at
     for change in past:
-        if change.type is not Type.RETURN and change.type not in SELLING:
+        if change.type is not Type.RETURN and change.type not in SOLD:
             continue
         if starts[0] <= change.occurred_at < end:
             day = days[bisect_right(starts, change.occurred_at) - 1]

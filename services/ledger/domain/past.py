@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from services.ledger.domain.changes import SELLING, SIGNS, Change, Type, unavailable_of
+from services.ledger.domain.changes import SIGNS, SOLD, Change, Type, unavailable_of
 from services.ledger.domain.commitments import Book, Key, Kind, Line, demands
 from shared.events.stock_changes import Bucket
 
@@ -24,8 +24,13 @@ class Standing(NamedTuple):
 
     @property
     def available(self) -> int:
-        """What may be sold; more shipped than was ordered does not add to it."""
-        return self.on_hand - max(self.reserved, 0) - self.unavailable
+        """What may be sold."""
+        return available(self.on_hand, self.reserved, self.unavailable)
+
+
+def available(on_hand: int, reserved: int, unavailable: int) -> int:
+    """Return what may be sold; more shipped than was ordered does not add to it."""
+    return on_hand - unavailable - reserved if reserved > 0 else on_hand - unavailable
 
 
 def in_order(change: Change) -> tuple[datetime, bool, str, str, str]:
@@ -71,6 +76,7 @@ class Totals(NamedTuple):
     """What only grows, and the level's place in time."""
 
     sold: int
+    sold_changes: int
     returned: int
     received: int
     counted_at: datetime | None
@@ -89,7 +95,8 @@ def totals(past: Sequence[Change]) -> Totals:
         if change.type is Type.COUNT and change.bucket is not Bucket.UNAVAILABLE
     ]
     return Totals(
-        total(SELLING),
+        total(SOLD),
+        sum(change.type in SOLD for change in past),
         total({Type.RETURN}),
         total({Type.RECEIPT}),
         max(counts, default=None),

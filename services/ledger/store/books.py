@@ -8,8 +8,9 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.ledger.domain.commitments import Key, Line
+from services.ledger.domain.reservations import Reservation, State
 from services.ledger.domain.statement import Recorded
-from services.ledger.store import commitments, levels, past, repeats, warehouses
+from services.ledger.store import commitments, levels, past, repeats, reservations, warehouses
 from services.ledger.store.levels import LevelRow
 from services.ledger.store.repeats import RepeatRow
 from shared.database import positions
@@ -130,6 +131,40 @@ class Books:
         async def question() -> dict[str, str]:
             async with self._engine.connect() as connection:
                 return await warehouses.zones_of(await driver(connection), warehouses_)
+
+        return await asking(question)
+
+    async def reservation(self, reservation_id: str) -> Reservation | None:
+        """Return a reservation."""
+
+        async def question() -> Reservation | None:
+            async with self._engine.connect() as connection:
+                found = await reservations.read(await driver(connection), [reservation_id])
+                return found[0] if found else None
+
+        return await asking(question)
+
+    async def reservations(
+        self,
+        *,
+        reference: str | None,
+        state: State | None,
+        sku: str | None,
+        before: str | None,
+        limit: int,
+    ) -> list[Reservation]:
+        """Return a page of reservations, the newest first."""
+
+        async def question() -> list[Reservation]:
+            async with self._engine.connect() as connection:
+                return await reservations.page(
+                    await driver(connection),
+                    reference=reference,
+                    state=state,
+                    sku=sku,
+                    before=before,
+                    limit=limit,
+                )
 
         return await asking(question)
 

@@ -85,6 +85,7 @@ def compare(row: LevelRow, movements: Sequence[Recorded]) -> list[Difference]:
             "counted_at": counted_at,
             "last_change_at": last_change_at,
         }
+    recomputed["unordered"] = book.unordered.get(row.id, 0)
     recomputed["supply"] = supply_of(book.lines, row.id)
     recomputed["demand"] = demand_of(book.lines, row.id)
     stored: dict[str, object] = {

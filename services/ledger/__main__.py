@@ -1,9 +1,11 @@
-"""`python -m services.ledger consume | serve | migrate | resume | verify`."""
+"""`python -m services.ledger consume | serve | migrate | resume | verify | rebuild`."""
 
 import argparse
 import asyncio
 import json
 import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
 from functools import partial
 
@@ -11,17 +13,42 @@ from rich.console import Console
 from rich.progress import Progress
 
 from services.ledger import wiring
+from services.ledger.commands.rebuild import Selection, rebuild
 from services.ledger.commands.verify import Difference, verify
 from services.ledger.settings import LedgerSettings
 from shared.database import positions
-from shared.database.engine import create_engine
+from shared.database.engine import Engine, create_engine
 from shared.database.migrations import upgrade_blocking
+from shared.errors import LowtideError
 from shared.events.stock_changes import TOPIC
+from shared.events.topics import STOCK_CHANGES
 from shared.roles import run_role
 
 
 def main() -> None:
     """Run a role or a command."""
+    arguments = _parser().parse_args()
+    settings = LedgerSettings()
+    match arguments.role:
+        case "consume":
+            run_role("ledger", "consume", settings, partial(wiring.consume, settings))
+        case "serve":
+            run_role("ledger", "serve", settings, partial(wiring.answer, settings))
+        case "migrate":
+            upgrade_blocking(settings.database_url.get_secret_value(), "ledger")
+        case "resume":
+            resumed = asyncio.run(_resume(settings, arguments.partition))
+            print(f"resumed partitions: {resumed}" if resumed else "no partition was halted")
+        case "verify":
+            sys.exit(asyncio.run(_verify(settings)))
+        case _:
+            selection = Selection(arguments.sku, arguments.warehouse)
+            if not arguments.yes and not _agreed(selection):
+                sys.exit("nothing was done")
+            sys.exit(asyncio.run(_rebuild(settings, selection)))
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m services.ledger", description=__doc__)
     roles = parser.add_subparsers(dest="role", required=True)
     roles.add_parser("consume", help="apply stock changes and publish levels")
@@ -32,50 +59,82 @@ def main() -> None:
     roles.add_parser(
         "verify", help="recompute all levels from their movements; exit 1 if any differs"
     )
-    arguments = parser.parse_args()
-    settings = LedgerSettings()
-    if arguments.role == "consume":
-        run_role("ledger", "consume", settings, partial(wiring.consume, settings))
-    elif arguments.role == "serve":
-        run_role("ledger", "serve", settings, partial(wiring.answer, settings))
-    elif arguments.role == "migrate":
-        upgrade_blocking(settings.database_url.get_secret_value(), "ledger")
-    elif arguments.role == "verify":
-        sys.exit(asyncio.run(_verify(settings)))
-    else:
-        resumed = asyncio.run(_resume(settings, arguments.partition))
-        print(f"resumed partitions: {resumed}" if resumed else "no partition was halted")
+    rebuild = roles.add_parser("rebuild", help="make levels anew from their movements")
+    rebuild.add_argument("--sku", action="append", default=[], help="only this one; repeatable")
+    rebuild.add_argument(
+        "--warehouse", action="append", default=[], help="only this one; repeatable"
+    )
+    rebuild.add_argument("--yes", action="store_true", help="do not ask")
+    return parser
 
 
 async def _resume(settings: LedgerSettings, partition: int | None) -> list[int]:
-    engine = create_engine(settings.database_url.get_secret_value(), application="ledger resume")
-    async with engine.begin() as connection:
-        resumed = await positions.resume(connection, TOPIC, partition)
-    await engine.dispose()
-    return resumed
+    async with _engine(settings, "resume") as engine, engine.begin() as connection:
+        return await positions.resume(connection, TOPIC, partition)
 
 
 async def _verify(settings: LedgerSettings) -> int:
     """Return the exit code: 0 when every level is what its movements make it."""
 
     def tell(difference: Difference) -> None:
-        bar.console.print(
+        console.print(
             f"{difference.sku} in {difference.warehouse}: {difference.field} is stored as "
             f"{difference.stored}, its movements make it {difference.recomputed}",
             markup=False,
         )
 
-    engine = create_engine(settings.database_url.get_secret_value(), application="ledger verify")
-    with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task("levels", total=None)
-        report = await verify(
-            engine,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-            found=tell,
-        )
-    await engine.dispose()
+    async with _engine(settings, "verify") as engine:
+        with _progress() as (progress, console):
+            report = await verify(
+                engine, partitions=STOCK_CHANGES.partitions, progress=progress, found=tell
+            )
     print(json.dumps(asdict(report)))
     return 1 if report.differing else 0
+
+
+def _agreed(selection: Selection) -> bool:
+    """Ask whether to go on; nobody there to ask is a no."""
+    what = "all levels" if selection.everything else "the chosen levels"
+    print(
+        f"This makes {what} anew. The consumers of their partitions stop now and go on when it "
+        "is over;\nmeanwhile changes wait, and levels can be asked for as they are.",
+        file=sys.stderr,
+    )
+    return sys.stdin.isatty() and input("Go on? [y/N] ").strip().lower() in {"y", "yes"}
+
+
+async def _rebuild(settings: LedgerSettings, selection: Selection) -> int:
+    """Return the exit code: 0 when all is rebuilt."""
+    async with _engine(settings, "rebuild") as engine:
+        try:
+            with _progress() as (progress, _):
+                report = await rebuild(
+                    engine, selection, partitions=STOCK_CHANGES.partitions, progress=progress
+                )
+        except LowtideError as error:
+            print(error, file=sys.stderr)
+            return 1
+    print(json.dumps(asdict(report)))
+    return 0
+
+
+@asynccontextmanager
+async def _engine(settings: LedgerSettings, command: str) -> AsyncIterator[Engine]:
+    engine = create_engine(
+        settings.database_url.get_secret_value(), application=f"ledger {command}"
+    )
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+@contextmanager
+def _progress() -> Iterator[tuple[Callable[[int, int], None], Console]]:
+    """Show how many levels are done, and how long the others will take."""
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("levels", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total), bar.console
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ from services.ledger.domain.past import Standing
 from services.ledger.inbound import stock_changes
 from services.ledger.inbound.stock_changes import Incoming
 from services.ledger.outbound import stock_levels
-from services.ledger.store import at_once, commitments, identities, past
+from services.ledger.store import at_once, commitments, generations, identities, past
 from services.ledger.store import changes as store
 from services.ledger.store.changes import Level
 from services.ledger.store.codecs import prepare
@@ -111,7 +111,10 @@ class StockChanges(Handler[list[_Place]]):
     async def claim(
         self, connection: AsyncConnection, claims: Sequence[Claim]
     ) -> Sequence[Outgoing]:
+        await generations.require_no_rebuild(connection)
         self._periods = await ensure_periods(connection, self._clock.now())
+        generation = await generations.of_history(connection)
+        await generations.raise_levels(await self._driver(connection), generation, claims)
         unpublished = await store.unpublished_levels(
             await self._driver(connection), {claim.partition: claim.published for claim in claims}
         )

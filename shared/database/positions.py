@@ -74,7 +74,7 @@ _CLAIM = text(f"""
 INSERT INTO consumer_position AS p (topic, partition, partitions, epoch, next_offset, owner)
 VALUES (:topic, :partition, :partitions, 1, :next_offset, :owner)
 ON CONFLICT (topic, partition)
-DO UPDATE SET epoch = p.epoch + 1, owner = excluded.owner, moved_at = now()
+DO UPDATE SET epoch = p.epoch + 1, batch = p.batch + 1, owner = excluded.owner, moved_at = now()
 RETURNING {_COLUMNS}
 """)  # noqa: S608 - the columns are ours
 
@@ -150,7 +150,8 @@ async def claim(
 ) -> Position:
     """Become the owner of a partition: everyone before is fenced off from here on.
 
-    A partition never seen starts at `first_offset`.
+    A partition never seen starts at `first_offset`. A claim has a batch number of its own: what
+    it changes is published like what a batch changes.
     """
     result = await connection.execute(
         _CLAIM,

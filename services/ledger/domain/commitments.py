@@ -136,6 +136,8 @@ class Book:
     changed: set[Key] = field(default_factory=set)
     told: set[int] = field(default_factory=set)
     """Levels that tell something else of their supply or demand now."""
+    noting: bool = False
+    """Whether what is used up is noted for every reference, as its demand may be told later."""
 
     def take(self, change: Change) -> tuple[int, int]:
         """Note a change; returns what it does to reserved and to incoming."""
@@ -153,8 +155,8 @@ class Book:
             if key.kind is not Kind.ORDER and (now.total or before.total):
                 self.told.add(key.level)
         used = consumption_of(change)
-        if used is not None and used in self.lines:
-            self.lines[used] = after(self.lines[used], change)
+        if used is not None and (self.noting or used in self.lines):
+            self.lines[used] = after(self.lines.get(used) or Line(), change)
             self.changed.add(used)
             self.told.add(used.level)
         return reserved, incoming

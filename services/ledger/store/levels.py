@@ -92,16 +92,20 @@ async def of_skus(
     return [LevelRow(**row) for row in rows.mappings()]
 
 
-_FROM_ID = text(f"""
-SELECT {_COLUMNS} FROM level WHERE id > :after AND last_change_at IS NOT NULL
-ORDER BY id LIMIT :limit
-""")  # noqa: S608 - the columns are ours
+_SELECTED = text("""
+SELECT id, sku FROM level
+WHERE (CAST(:skus AS text[]) IS NULL OR sku = ANY(CAST(:skus AS text[])))
+  AND (CAST(:warehouses AS text[]) IS NULL OR warehouse = ANY(CAST(:warehouses AS text[])))
+""")
 
 
-async def from_id(connection: AsyncConnection, after: int, limit: int) -> list[LevelRow]:
-    """Return up to `limit` levels after an id, in the order in which they were made."""
-    rows = await connection.execute(_FROM_ID, {"after": after, "limit": limit})
-    return [LevelRow(**row) for row in rows.mappings()]
+async def selected(
+    connection: AsyncConnection, skus: Sequence[str], warehouses: Sequence[str]
+) -> dict[int, str]:
+    """Return the SKU by level of some SKUs and warehouses; of all where none is named."""
+    wanted = {"skus": list(skus) or None, "warehouses": list(warehouses) or None}
+    rows = await connection.execute(_SELECTED, wanted)
+    return {row.id: row.sku for row in rows}
 
 
 async def tallies(connection: AsyncConnection) -> dict[str, int]:

@@ -93,7 +93,7 @@ async def proofs(
             level = row[0]
             made = Recomputation(level)
             async for some in movements.of(level):
-                made.take([_change(each) for each in some])
+                made.take(_changes(some))
             own: dict[Key, Line] = {}
             async for some in lines.of(level):
                 own |= {Key(r[0], Kind(r[1]), r[2], r[3]): Line(*r[4:]) for r in some}
@@ -140,30 +140,44 @@ _TYPES = {each.value: each for each in Type}
 _BUCKETS: dict[str | None, Bucket | None] = {None: None} | {each.value: each for each in Bucket}
 
 
-def _change(row: Record) -> Change:
-    """Return a movement as far as levels follow from it."""
-    (level, kind, quantity, occurred_at, channel, id_, line, reason, reference, *rare) = row
-    counterparty, bucket, eta = rare
-    return Change(
-        level,
-        _TYPES[kind],
-        quantity,
-        occurred_at,
-        occurred_at,
-        channel,
-        id_,
-        line,
-        reason,
-        reference,
-        None,
-        b"",
-        0,
-        0,
-        0,
-        counterparty,
-        _BUCKETS[bucket],
-        eta,
-    )
+def _changes(rows: Sequence[Record]) -> list[Change]:
+    """Return movements as far as levels follow from them."""
+    return [
+        Change(
+            level,
+            _TYPES[kind],
+            quantity,
+            occurred_at,
+            occurred_at,
+            channel,
+            id_,
+            line,
+            reason,
+            reference,
+            None,
+            b"",
+            0,
+            0,
+            0,
+            counterparty,
+            _BUCKETS[bucket],
+            eta,
+        )
+        for (
+            level,
+            kind,
+            quantity,
+            occurred_at,
+            channel,
+            id_,
+            line,
+            reason,
+            reference,
+            counterparty,
+            bucket,
+            eta,
+        ) in rows
+    ]
 
 
 _STORE = """

@@ -15,13 +15,15 @@ from rich.progress import Progress
 from services.ledger import wiring
 from services.ledger.commands.rebuild import Selection, rebuild
 from services.ledger.commands.verify import Difference, verify
+from services.ledger.commands.verify_topic import Finding, newest_generation, verify_topic
 from services.ledger.settings import LedgerSettings
 from shared.database import positions
 from shared.database.engine import Engine, create_engine
 from shared.database.migrations import upgrade_blocking
 from shared.errors import LowtideError
 from shared.events.stock_changes import TOPIC
-from shared.events.topics import STOCK_CHANGES
+from shared.events.topics import STOCK_CHANGES, STOCK_LEVELS
+from shared.kafka.log import LogReader
 from shared.roles import run_role
 
 
@@ -39,6 +41,8 @@ def main() -> None:
         case "resume":
             resumed = asyncio.run(_resume(settings, arguments.partition))
             print(f"resumed partitions: {resumed}" if resumed else "no partition was halted")
+        case "verify" if arguments.topic:
+            sys.exit(asyncio.run(_verify_topic(settings, republish=arguments.republish)))
         case "verify":
             sys.exit(asyncio.run(_verify(settings)))
         case _:
@@ -56,8 +60,14 @@ def _parser() -> argparse.ArgumentParser:
     roles.add_parser("migrate", help="bring the database schema up to date")
     resume = roles.add_parser("resume", help="let partitions halted by malformed records go on")
     resume.add_argument("--partition", type=int, help="only this one")
-    roles.add_parser(
+    verify = roles.add_parser(
         "verify", help="recompute all levels from their movements; exit 1 if any differs"
+    )
+    verify.add_argument(
+        "--topic", action="store_true", help="compare what the topic tells of them instead"
+    )
+    verify.add_argument(
+        "--republish", action="store_true", help="with --topic: have what is wrong told again"
     )
     rebuild = roles.add_parser("rebuild", help="make levels anew from their movements")
     rebuild.add_argument("--sku", action="append", default=[], help="only this one; repeatable")
@@ -88,6 +98,34 @@ async def _verify(settings: LedgerSettings) -> int:
             report = await verify(
                 engine, partitions=STOCK_CHANGES.partitions, progress=progress, found=tell
             )
+    print(json.dumps(asdict(report)))
+    return 1 if report.differing else 0
+
+
+async def _verify_topic(settings: LedgerSettings, *, republish: bool) -> int:
+    """Return the exit code: 0 when the topic tells of every level as it is stored."""
+
+    def tell(finding: Finding) -> None:
+        console.print(
+            f"{finding.sku} in {finding.warehouse}: {finding.fault} on the topic "
+            f"(version {finding.told}, stored is {finding.stored})",
+            markup=False,
+        )
+
+    async with _engine(settings, "verify") as engine:
+        with _progress() as (progress, console):
+            async with LogReader(settings.kafka, settings.topic_prefix, STOCK_LEVELS.name) as log:
+                report, findings = await verify_topic(engine, log, progress=progress, found=tell)
+            wrong = [each.level for each in findings if each.level is not None]
+            if republish and wrong:
+                rebuilt = await rebuild(
+                    engine,
+                    Selection(levels=wrong),
+                    partitions=STOCK_CHANGES.partitions,
+                    progress=progress,
+                    beyond=newest_generation(findings),
+                )
+                report.republished = rebuilt.levels
     print(json.dumps(asdict(report)))
     return 1 if report.differing else 0
 

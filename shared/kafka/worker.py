@@ -282,6 +282,22 @@ class Worker(Generic[M]):
             self.trouble = None
             timed.turned()
 
+    async def look_for_other_owners(self) -> None:
+        """Raise Fenced when somebody else has claimed a partition: without records no batch would.
+
+        A database that is away says nothing.
+        """
+        epochs = {partition: owned.epoch for partition, owned in self.owned.items()}
+        try:
+            async with self._engine.connect() as connection:
+                is_ours = await positions.owned(connection, self._topic, epochs)
+        except DATABASE_ERRORS as error:
+            if not is_away(error):
+                raise
+            return
+        if not is_ours and epochs == {each: owned.epoch for each, owned in self.owned.items()}:
+            raise Fenced(f"{self._topic}: partitions belong to another owner")
+
     async def settle(self) -> None:
         """Wait until everything committed is published."""
         if self._publication is not None:

@@ -38,15 +38,16 @@ OWNER = "ledger rebuild"
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which levels: those of some SKUs and warehouses; of all where none is named."""
+    """Which levels: those of some SKUs and warehouses, or some by id; all where none is named."""
 
     skus: Sequence[str] = ()
     warehouses: Sequence[str] = ()
+    levels: Sequence[int] = ()
 
     @property
     def everything(self) -> bool:
         """Whether that is all of them."""
-        return not self.skus and not self.warehouses
+        return not (self.skus or self.warehouses or self.levels)
 
 
 @dataclass(slots=True)
@@ -78,15 +79,17 @@ async def rebuild(
     *,
     partitions: int,
     progress: Callable[[int, int], None],
+    beyond: int = 0,
 ) -> Report:
     """Make levels anew; returns what was done.
 
     `partitions` is the number of the topic's partitions; `progress` hears of (levels done, levels
-    in all). Raises Stopped when another rebuild goes on, or levels change too often to be caught;
-    Fenced when somebody has claimed a partition all the same.
+    in all). The generation is newer than all before and than `beyond`. Raises Stopped when
+    another rebuild goes on, or levels change too often to be caught; Fenced when somebody has
+    claimed a partition all the same.
     """
     async with generations.rebuilding(engine):
-        work, left = await _begun(engine, selection, partitions)
+        work, left = await _begun(engine, selection, partitions, beyond)
         for _ in range(PASSES):
             if left == []:
                 return work.report
@@ -97,15 +100,17 @@ async def rebuild(
 
 
 async def _begun(
-    engine: Engine, selection: Selection, partitions: int
+    engine: Engine, selection: Selection, partitions: int, beyond: int
 ) -> tuple[_Work, list[int] | None]:
     """Claim the partitions and begin a generation; returns the levels chosen, None for all."""
     async with engine.begin() as connection:
         chosen = None
         if not selection.everything:
-            chosen = await levels.selected(connection, selection.skus, selection.warehouses)
+            chosen = await levels.selected(
+                connection, selection.skus, selection.warehouses, selection.levels
+            )
         claimed = await _claim(connection, partitions, chosen)
-        generation = await generations.begin(connection, everything=chosen is None)
+        generation = await generations.begin(connection, everything=chosen is None, beyond=beyond)
     work = _Work(engine, partitions, generation, claimed, Report(generation))
     return work, None if chosen is None else sorted(chosen)
 

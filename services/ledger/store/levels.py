@@ -96,14 +96,22 @@ _SELECTED = text("""
 SELECT id, sku FROM level
 WHERE (CAST(:skus AS text[]) IS NULL OR sku = ANY(CAST(:skus AS text[])))
   AND (CAST(:warehouses AS text[]) IS NULL OR warehouse = ANY(CAST(:warehouses AS text[])))
+  AND (CAST(:levels AS bigint[]) IS NULL OR id = ANY(CAST(:levels AS bigint[])))
 """)
 
 
 async def selected(
-    connection: AsyncConnection, skus: Sequence[str], warehouses: Sequence[str]
+    connection: AsyncConnection,
+    skus: Sequence[str],
+    warehouses: Sequence[str],
+    levels: Sequence[int],
 ) -> dict[int, str]:
-    """Return the SKU by level of some SKUs and warehouses; of all where none is named."""
-    wanted = {"skus": list(skus) or None, "warehouses": list(warehouses) or None}
+    """Return the SKU by level of those asked for; what is empty asks for all."""
+    wanted = {
+        "skus": list(skus) or None,
+        "warehouses": list(warehouses) or None,
+        "levels": list(levels) or None,
+    }
     rows = await connection.execute(_SELECTED, wanted)
     return {row.id: row.sku for row in rows}
 

@@ -68,12 +68,8 @@ WHERE $1::bigint[] IS NULL OR level_id = ANY($1)
 ORDER BY level_id
 """
 
-# One pass over everything sorts it all: it may use memory, and takes as long as it takes.
-_AT_LENGTH = """
-SET LOCAL work_mem = '128MB';
-SET LOCAL statement_timeout = 0;
-SET LOCAL idle_in_transaction_session_timeout = 0
-"""
+_WITH_MEMORY = "SET LOCAL work_mem = '128MB'"
+"""One pass over everything sorts it all."""
 
 
 async def proofs(
@@ -83,7 +79,7 @@ async def proofs(
 
     `strays` gets the ids that something was recorded of without there being such a level.
     """
-    await driver.execute(_AT_LENGTH)
+    await driver.execute(_WITH_MEMORY)
     chosen = None if levels is None else sorted(levels)
     stored = await driver.cursor(_LEVELS, chosen)
     movements = _ByLevel(await driver.cursor(_MOVEMENTS, chosen), strays)

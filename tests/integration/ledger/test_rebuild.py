@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import asyncpg
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deploy.local.instance import REPOSITORY
 from services.ledger.commands import rebuild as rebuilding_module
@@ -17,6 +18,7 @@ from services.ledger.commands.rebuild import Report, Selection, rebuild
 from services.ledger.commands.verify import Difference, verify
 from services.ledger.store import generations
 from shared.database.engine import Engine, create_engine
+from shared.database.history import History, history
 from shared.errors import Fenced, Stopped
 from shared.events.stock_levels import GENERATION_SHIFT, StockLevel
 from shared.kafka import worker
@@ -339,10 +341,9 @@ async def test_an_owner_does_not_go_on_in_another_history(
         ended = tasks.create_task(run_until_fenced(consumer))
         await ledger.publish(change(id="1"))
         await ledger.until_published(version=1)
-        here = worker.history
 
-        async def promoted(connection: worker.AsyncConnection) -> worker.History:
-            return (await here(connection))._replace(timeline=2)
+        async def promoted(connection: AsyncConnection) -> History:
+            return (await history(connection))._replace(timeline=2)
 
         monkeypatch.setattr(worker, "history", promoted)
         way.loses = "the commit"

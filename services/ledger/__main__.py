@@ -1,4 +1,7 @@
-"""`python -m services.ledger consume | serve | migrate | resume | verify | rebuild`."""
+"""`python -m services.ledger consume | serve | migrate`, and commands for operators.
+
+resume | verify | rebuild | repartition
+"""
 
 import argparse
 import asyncio
@@ -14,6 +17,7 @@ from rich.progress import Progress
 
 from services.ledger import wiring
 from services.ledger.commands.rebuild import Selection, rebuild
+from services.ledger.commands.repartition import repartition
 from services.ledger.commands.verify import Difference, verify
 from services.ledger.commands.verify_topic import Finding, newest_generation, verify_topic
 from services.ledger.settings import LedgerSettings
@@ -45,6 +49,8 @@ def main() -> None:
             sys.exit(asyncio.run(_verify_topic(settings, republish=arguments.republish)))
         case "verify":
             sys.exit(asyncio.run(_verify(settings)))
+        case "repartition":
+            sys.exit(asyncio.run(_repartition(settings, arguments.partitions)))
         case _:
             selection = Selection(arguments.sku, arguments.warehouse)
             if not arguments.yes and not _agreed(selection):
@@ -68,6 +74,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     verify.add_argument(
         "--republish", action="store_true", help="with --topic: have what is wrong told again"
+    )
+    repartition = roles.add_parser("repartition", help="go on with more partitions, once drained")
+    repartition.add_argument(
+        "--partitions", type=int, required=True, help="how many this release declares"
     )
     rebuild = roles.add_parser("rebuild", help="make levels anew from their movements")
     rebuild.add_argument("--sku", action="append", default=[], help="only this one; repeatable")
@@ -149,6 +159,26 @@ async def _rebuild(settings: LedgerSettings, selection: Selection) -> int:
                 report = await rebuild(
                     engine, selection, partitions=STOCK_CHANGES.partitions, progress=progress
                 )
+        except LowtideError as error:
+            print(error, file=sys.stderr)
+            return 1
+    print(json.dumps(asdict(report)))
+    return 0
+
+
+async def _repartition(settings: LedgerSettings, partitions: int) -> int:
+    """Return the exit code: 0 when everything is in its new partition."""
+    declared = STOCK_CHANGES.partitions
+    if partitions != declared:
+        print(
+            f"this release declares {declared} partitions (PARTITIONS in shared/events/topics.py), "
+            f"not {partitions}",
+            file=sys.stderr,
+        )
+        return 2
+    async with _engine(settings, "repartition") as engine:
+        try:
+            report = await repartition(engine, settings.kafka, settings.topic_prefix, partitions)
         except LowtideError as error:
             print(error, file=sys.stderr)
             return 1

@@ -71,8 +71,9 @@ _COLUMNS = """topic, partition, partitions, epoch, next_offset, batch, published
               record_time, record_hash, malformed, stopped"""
 
 _CLAIM = text(f"""
-INSERT INTO consumer_position AS p (topic, partition, partitions, epoch, next_offset, owner)
-VALUES (:topic, :partition, :partitions, 1, :next_offset, :owner)
+INSERT INTO consumer_position AS p
+    (topic, partition, partitions, epoch, next_offset, batch, owner)
+VALUES (:topic, :partition, :partitions, 1, :next_offset, 1, :owner)
 ON CONFLICT (topic, partition)
 DO UPDATE SET epoch = p.epoch + 1, batch = p.batch + 1, owner = excluded.owner, moved_at = now()
 RETURNING {_COLUMNS}
@@ -129,6 +130,10 @@ WHERE topic = :topic AND partition = :partition
 _STOP = text("""
 UPDATE consumer_position SET stopped = :reason
 WHERE topic = :topic AND partition = :partition AND epoch = :epoch
+""")
+
+_REPARTITION = text("""
+UPDATE consumer_position SET partitions = :partitions, epoch = epoch + 1 WHERE topic = :topic
 """)
 
 _RESUME = text("""
@@ -233,6 +238,11 @@ async def stop(
     await connection.execute(
         _STOP, {"topic": topic, "partition": partition, "epoch": epoch, "reason": reason}
     )
+
+
+async def repartition(connection: AsyncConnection, topic: str, partitions: int) -> None:
+    """Store how many partitions a topic has from now on; everyone before is fenced off."""
+    await connection.execute(_REPARTITION, {"topic": topic, "partitions": partitions})
 
 
 async def resume(

@@ -1,6 +1,6 @@
 """Read levels and what was done so far, for the API."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -114,6 +114,37 @@ async def selected(
     }
     rows = await connection.execute(_SELECTED, wanted)
     return {row.id: row.sku for row in rows}
+
+
+_UNTOLD = text("""
+SELECT count(*) FROM level AS l
+JOIN consumer_position AS p ON p.topic = :topic AND p.partition = l.partition
+WHERE l.batch > p.published
+""")
+
+
+async def untold(connection: AsyncConnection, topic: str) -> int:
+    """Return how many levels are not known to be published; `topic` is what is consumed."""
+    return int(await connection.scalar(_UNTOLD, {"topic": topic}) or 0)
+
+
+_MOVE = text("""
+UPDATE level AS l SET partition = m.partition, batch = 0
+FROM unnest(CAST(:levels AS bigint[]), CAST(:partitions AS int[])) AS m (id, partition)
+WHERE l.id = m.id AND l.partition <> m.partition
+""")
+
+
+async def move(connection: AsyncConnection, homes: Mapping[int, int]) -> int:
+    """Give levels, all of them published, their partitions; returns how many had another one.
+
+    The batches of another partition say nothing of them.
+    """
+    await connection.execute(text("SET LOCAL statement_timeout = 0"))
+    moved = await connection.execute(
+        _MOVE, {"levels": list(homes), "partitions": list(homes.values())}
+    )
+    return moved.rowcount
 
 
 async def tallies(connection: AsyncConnection) -> dict[str, int]:

@@ -26,6 +26,7 @@ from shared.kafka.consumer import PartitionConsumer
 from shared.testing.waiting import until
 from tests.integration.ledger.lossy import lossy
 from tests.integration.ledger.service import PARTITIONS, START, Ledger, change
+from tests.integration.ledger.test_owners import Dying, run_until_crash
 
 
 @asynccontextmanager
@@ -91,13 +92,13 @@ HISTORY = (
     change(id="part", type="receipt", quantity=5, reference="PO 1", occurred_at=later(2)),
     change(id="plan", type="demand_expected", quantity=6, reference="show", eta=later(99)),
     change(id="used", type="consumed", quantity=2, reference="show", occurred_at=later(3)),
-    change(id="lost", type="demand_cancelled", quantity=0, reference="no show"),
+    change(id="lost", type="demand_cancelled", sku="D", quantity=0, reference="no show"),
     change(id="odd", type="count", sku="B", quantity=3, bucket="available"),
     change(id="hold", type="hold", sku="B", quantity=1, occurred_at=later(1)),
     change(id="away", type="transfer_shipped", sku="B", quantity=2, counterparty="V"),
     change(id="sold", sku="C"),
 )
-LEVELS = 4
+LEVELS = 5
 
 MEDDLING = {
     "on_hand": "UPDATE level SET on_hand = on_hand + 1 WHERE sku = 'A'",
@@ -131,7 +132,7 @@ async def test_what_was_meddled_with_is_named_rebuilt_and_told_as_newer(ledger: 
 
         report = await rebuilt(ledger)
         assert (report.levels, report.movements) == (LEVELS, len(HISTORY) + 1)
-        assert report.differing == LEVELS
+        assert report.differing == LEVELS - 1
         assert await found_by_verify(ledger) == []
         # The owner from before has its levels in memory as they were: it must not go on.
         await ledger.publish(change(id="again", sku="C"))
@@ -233,6 +234,46 @@ async def test_a_level_that_changes_while_it_is_rebuilt_is_read_once_more(
         await reserving.close()
     assert (report.levels, report.movements, report.differing) == (3, 4, 0)
     assert await found_by_verify(ledger) == []
+
+
+async def test_a_rebuild_that_was_paused_stores_nothing_after_the_next_claim(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with ledger.consuming():
+        await ledger.publish(change())
+        await ledger.until_recorded(1)
+    await ledger.rows("UPDATE level SET on_hand = 7")
+    store = rebuilding_module._store
+
+    async def store_after_a_claim(*arguments: object) -> None:
+        # Its lock is gone, as after a lost connection: a consumer has come and claimed.
+        await ledger.rows("UPDATE consumer_position SET epoch = epoch + 1")
+        await store(*arguments)  # type: ignore[arg-type] # passed through as they come
+
+    monkeypatch.setattr(rebuilding_module, "_store", store_after_a_claim)
+    with pytest.raises(Fenced):
+        await rebuilt(ledger)
+    assert await ledger.on_hand() == 7
+
+
+async def test_a_dip_that_nobody_was_told_of_survives_a_rebuild(ledger: Ledger) -> None:
+    await ledger.publish(
+        change(id="count", type="count", quantity=10),
+        change(id="sale", quantity=9, occurred_at=later(1)),
+        change(id="receipt", type="receipt", quantity=20, occurred_at=later(2)),
+    )
+    async with (
+        Dying(ledger.settings.kafka, ledger.settings.topic_prefix) as producer,
+        ledger.consumer(producer=producer) as consumer,
+    ):
+        await run_until_crash(consumer)
+    # Wrong by a hundred, and so was the dip: it is as deep below the level as it was.
+    await ledger.rows("UPDATE level SET on_hand = on_hand + 100, low_water = low_water + 100")
+    await rebuilt(ledger)
+    async with ledger.consuming():
+        await ledger.until_published(version=1)
+    (level,) = await ledger.published()
+    assert (level.available, level.low_water, generation_of(level)) == (21, 1, 2)
 
 
 KILLED = """

@@ -17,6 +17,7 @@ from services.ledger.commands import rebuild as rebuilding_module
 from services.ledger.commands.rebuild import Report, Selection, rebuild
 from services.ledger.commands.verify import Difference, verify
 from services.ledger.store import generations
+from shared.database import engine as engine_module
 from shared.database.engine import Engine, create_engine
 from shared.database.history import History, history
 from shared.errors import Fenced, Stopped
@@ -175,7 +176,10 @@ async def test_some_levels_are_rebuilt_without_the_others_consumers_noticing(
     assert generation_of(newest(await ledger.published())["B", "W"]) == 1
 
 
-async def test_claims_wait_for_a_rebuild_and_a_second_one_does_not(ledger: Ledger) -> None:
+async def test_claims_wait_for_a_rebuild_and_a_second_one_does_not(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "LOCK_TIMEOUT_MS", 300)
     async with engine_of(ledger) as engine, ledger.consumer() as consumer:
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:

@@ -15,6 +15,7 @@ from shared.kafka.messages import Message
 from shared.kafka.partitions import partition_of
 from shared.testing.waiting import until
 from tests.integration.ledger.service import PARTITIONS, Ledger, change
+from tests.integration.ledger.test_owners import Dying, run_until_crash
 
 GENERATION = 2**40
 
@@ -128,3 +129,14 @@ async def test_a_level_that_moves_while_it_is_compared_is_not_reported(
         monkeypatch.setattr(LogReader, "ends", ends_after_more)
         report, findings = await compared(ledger)
         assert (report.levels, findings) == (1, set())
+
+
+async def test_a_level_that_is_still_to_be_told_is_waited_for(ledger: Ledger) -> None:
+    await ledger.publish(change())
+    async with (
+        Dying(ledger.settings.kafka, ledger.settings.topic_prefix) as producer,
+        ledger.consumer(producer=producer) as consumer,
+    ):
+        await run_until_crash(consumer)
+    report, findings = await compared(ledger)
+    assert (report.levels, report.waiting, findings) == (1, 1, set())

@@ -58,7 +58,7 @@ def test_an_opening_stands_for_the_movements_before_it() -> None:
         change(id="1", type=Type.COUNT, quantity=10, hour=1),
         change(id="2", type=Type.ORDER_PLACED, quantity=4, reference="order", hour=2),
         change(id="3", quantity=3, hour=3),
-        change(id="4", type=Type.ORDER_FULFILLED, quantity=4, reference="order", hour=4),
+        change(id="4", type=Type.ORDER_FULFILLED, quantity=5, reference="order", hour=4),
     ]
     whole = recomputed(1, past, 4)
     opening = recomputed(1, past[:2], 2)

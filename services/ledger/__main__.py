@@ -25,10 +25,13 @@ from shared.database import positions
 from shared.database.engine import Engine, create_engine
 from shared.database.migrations import upgrade_blocking
 from shared.errors import LowtideError
-from shared.events.stock_changes import TOPIC
+from shared.events import catalog_items, catalog_warehouses, stock_changes
 from shared.events.topics import STOCK_CHANGES, STOCK_LEVELS
 from shared.kafka.log import LogReader
 from shared.roles import run_role
+
+TOPICS = (stock_changes.TOPIC, catalog_items.TOPIC, catalog_warehouses.TOPIC)
+"""What `consume` consumes."""
 
 
 def main() -> None:
@@ -43,8 +46,10 @@ def main() -> None:
         case "migrate":
             upgrade_blocking(settings.database_url.get_secret_value(), "ledger")
         case "resume":
-            resumed = asyncio.run(_resume(settings, arguments.partition))
-            print(f"resumed partitions: {resumed}" if resumed else "no partition was halted")
+            for topic in TOPICS if arguments.topic is None else (arguments.topic,):
+                resumed = asyncio.run(_resume(settings, arguments.partition, topic))
+                done = f"resumed partitions: {resumed}" if resumed else "no partition was halted"
+                print(f"{topic}: {done}")
         case "verify" if arguments.topic:
             sys.exit(asyncio.run(_verify_topic(settings, republish=arguments.republish)))
         case "verify":
@@ -66,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     roles.add_parser("migrate", help="bring the database schema up to date")
     resume = roles.add_parser("resume", help="let partitions halted by malformed records go on")
     resume.add_argument("--partition", type=int, help="only this one")
+    resume.add_argument("--topic", choices=TOPICS, help="of this one only")
     verify = roles.add_parser(
         "verify", help="recompute all levels from their movements; exit 1 if any differs"
     )
@@ -88,9 +94,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def _resume(settings: LedgerSettings, partition: int | None) -> list[int]:
+async def _resume(
+    settings: LedgerSettings, partition: int | None, topic: str = stock_changes.TOPIC
+) -> list[int]:
     async with _engine(settings, "resume") as engine, engine.begin() as connection:
-        return await positions.resume(connection, TOPIC, partition)
+        return await positions.resume(connection, topic, partition)
 
 
 async def _verify(settings: LedgerSettings) -> int:
@@ -105,9 +113,7 @@ async def _verify(settings: LedgerSettings) -> int:
 
     async with _engine(settings, "verify") as engine:
         with _progress() as (progress, console):
-            report = await verify(
-                engine, partitions=STOCK_CHANGES.partitions, progress=progress, found=tell
-            )
+            report = await verify(engine, progress=progress, found=tell)
     print(json.dumps(asdict(report)))
     return 1 if report.differing else 0
 
@@ -131,7 +137,6 @@ async def _verify_topic(settings: LedgerSettings, *, republish: bool) -> int:
                 rebuilt = await rebuild(
                     engine,
                     Selection(levels=wrong),
-                    partitions=STOCK_CHANGES.partitions,
                     progress=progress,
                     beyond=newest_generation(findings),
                 )
@@ -156,9 +161,7 @@ async def _rebuild(settings: LedgerSettings, selection: Selection) -> int:
     async with _engine(settings, "rebuild") as engine:
         try:
             with _progress() as (progress, _):
-                report = await rebuild(
-                    engine, selection, partitions=STOCK_CHANGES.partitions, progress=progress
-                )
+                report = await rebuild(engine, selection, progress=progress)
         except LowtideError as error:
             print(error, file=sys.stderr)
             return 1

@@ -16,6 +16,7 @@ from services.ledger.domain.statement import Line, Recorded
 from services.ledger.domain.statement import statement as lines_of
 from services.ledger.store.books import Books
 from services.ledger.store.levels import LevelRow
+from services.ledger.store.repeats import RepeatRow
 from shared.events.base import Code, Instant
 from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
@@ -75,7 +76,7 @@ class Level(BaseModel):
             received_total=row.received_total,
             supply=_DUE.validate_json(row.supply or "[]"),
             demand=_DUE.validate_json(row.demand or "[]"),
-            flags=flags(standing),
+            flags=flags(standing, row.doubt),
         )
 
     @classmethod
@@ -83,7 +84,7 @@ class Level(BaseModel):
         """Return a level as some of its movements, one at least, make it."""
         past, book = [each.change for each in movements], Book()
         *_, standing = walk(past, book)
-        sold, returned, received, counted_at, last_change_at = totals(past)
+        sold, _, returned, received, counted_at, last_change_at = totals(past)
         return cls(
             sku=row.sku,
             warehouse=row.warehouse,
@@ -132,7 +133,8 @@ class Movement(BaseModel):
     `reserved`, `unavailable` and `incoming` stood so after it, too. `late`: newer changes had
     been recorded before it. `masked`: a count at or after it had been taken already, so it moved
     nothing. `applied` is what it did when it arrived, `change` what it does to the balance as
-    known now.
+    known now. `unusual`: far more than the level usually sells. A `count_waiting` moves nothing;
+    once it is approved, a `count` of the same identity does.
     """
 
     type: str
@@ -148,6 +150,7 @@ class Movement(BaseModel):
     incoming: int
     late: bool
     masked: bool
+    unusual: bool
     repeats: list[Again]
     reason: str | None
     reference: str | None
@@ -258,9 +261,8 @@ async def statement(
         and (start is None or line.recorded.change.occurred_at >= start)
         and (end is None or line.recorded.change.occurred_at < end)
     ][:limit]
-    instants = sorted({line.recorded.change.occurred_at for line in lines})
     again: dict[tuple[str, str, str], list[Again]] = {}
-    for each in await ledger.repeats(row.id, instants):
+    for each in await _repeats(ledger, row, lines):
         again.setdefault((each.channel, each.id, each.line), []).append(
             Again(received_at=each.received_at, recorded_at=each.recorded_at)
         )
@@ -270,8 +272,15 @@ async def statement(
     )
 
 
+async def _repeats(ledger: Books, row: LevelRow, lines: Sequence[Line]) -> list[RepeatRow]:
+    if not lines:
+        return []
+    first, last = (lines[end].recorded.change.occurred_at for end in (-1, 0))
+    return await ledger.repeats(row.id, first, last)
+
+
 def _movement(line: Line, again: Mapping[tuple[str, str, str], list[Again]]) -> Movement:
-    change, applied, late, recorded_at = line.recorded
+    change, applied, late, recorded_at, unusual = line.recorded
     return Movement(
         type=NAME_OF[change.type],
         channel=change.channel,
@@ -286,6 +295,7 @@ def _movement(line: Line, again: Mapping[tuple[str, str, str], list[Again]]) -> 
         incoming=line.standing.incoming,
         late=late,
         masked=line.masked,
+        unusual=unusual,
         repeats=again.get((change.channel, change.id, change.line), []),
         reason=change.reason,
         reference=change.reference,

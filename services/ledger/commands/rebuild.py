@@ -25,6 +25,7 @@ from shared.database.engine import (
 )
 from shared.errors import Fenced, Stopped
 from shared.events.stock_changes import TOPIC
+from shared.events.topics import STOCK_CHANGES
 from shared.kafka.partitions import partition_of
 
 LEVELS_AT_ONCE = 1_000
@@ -77,7 +78,7 @@ async def rebuild(
     engine: Engine,
     selection: Selection,
     *,
-    partitions: int,
+    partitions: int = STOCK_CHANGES.partitions,
     progress: Callable[[int, int], None],
     beyond: int = 0,
 ) -> Report:

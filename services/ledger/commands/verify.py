@@ -11,6 +11,7 @@ from services.ledger.store import generations, levels
 from services.ledger.store.proof import Proof, proofs
 from shared.database.engine import Engine, driver, snapshot
 from shared.events.stock_levels import GENERATION_SHIFT
+from shared.events.topics import STOCK_CHANGES
 from shared.kafka.partitions import partition_of
 
 TELL_EVERY = 100
@@ -40,7 +41,7 @@ class Report:
 async def verify(
     engine: Engine,
     *,
-    partitions: int,
+    partitions: int = STOCK_CHANGES.partitions,
     progress: Callable[[int, int], None],
     found: Callable[[Difference], None],
 ) -> Report:

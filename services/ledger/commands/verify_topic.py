@@ -109,7 +109,7 @@ async def verify_topic(
         async for each in told.levels(await driver(connection)):
             value = log.values[each.partition].pop(level_key(each.sku, each.warehouse), None)
             report.levels += 1
-            if each.batch > published.get(each.partition, 0):
+            if each.dipped or each.batch > published.get(each.partition, 0):
                 report.waiting += 1
                 continue
             fault, version = _fault(each, value)

@@ -5,11 +5,11 @@ not suffice (`as_of`, statements, counts of what is available) and to verify.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from services.ledger.domain.changes import SIGNS, Change, Type, unavailable_of
+from services.ledger.domain.changes import SIGNS, SOLD, Change, Type, unavailable_of
 from services.ledger.domain.commitments import COMMITTING, Book
 from shared.events.stock_changes import Bucket
 
@@ -83,6 +83,7 @@ class Totals(NamedTuple):
     """What only grows, and the level's place in time."""
 
     sold: int
+    sold_changes: int
     returned: int
     received: int
     counted_at: datetime | None
@@ -92,7 +93,7 @@ class Totals(NamedTuple):
 def totals(past: Sequence[Change]) -> Totals:
     """Return the totals of a level's changes, of which there must be one at least."""
 
-    def total(*types: Type) -> int:
+    def total(types: Collection[Type]) -> int:
         return sum(change.quantity for change in past if change.type in types)
 
     counts = [
@@ -101,9 +102,10 @@ def totals(past: Sequence[Change]) -> Totals:
         if change.type is Type.COUNT and change.bucket is not Bucket.UNAVAILABLE
     ]
     return Totals(
-        total(Type.SALE, Type.ORDER_FULFILLED),
-        total(Type.RETURN),
-        total(Type.RECEIPT),
+        total(SOLD),
+        sum(change.type in SOLD for change in past),
+        total({Type.RETURN}),
+        total({Type.RECEIPT}),
         max(counts, default=None),
         max(change.occurred_at for change in past),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from services.ledger.domain.changes import Change, Type, count_key
+from services.ledger.domain.changes import SOLD, Change, Type, count_key
 from services.ledger.domain.commitments import (
     Book,
     Due,
@@ -33,6 +33,8 @@ class State(NamedTuple):
     sold_total: int = 0
     returned_total: int = 0
     received_total: int = 0
+    sold_changes: int = 0
+    unordered: int = 0
     counted_at: datetime | None = None
     count_key: str | None = None
     last_change_at: datetime | None = None
@@ -50,7 +52,6 @@ class Differing(NamedTuple):
     recomputed: object
 
 
-_SOLD = frozenset({Type.SALE, Type.ORDER_FULFILLED})
 _RETURN, _RECEIPT, _COUNT = Type.RETURN, Type.RECEIPT, Type.COUNT
 
 
@@ -67,6 +68,7 @@ class Recomputation:
     sold: int = 0
     returned: int = 0
     received: int = 0
+    sold_changes: int = 0
     counted_at: datetime | None = None
     count_key: str | None = None
     last_change_at: datetime | None = None
@@ -78,8 +80,9 @@ class Recomputation:
         """Go on through changes, which must be in order and follow those taken before."""
         for change, standing in zip(changes, walk(changes, self.book, self.standing), strict=True):
             change_type = change.type
-            if change_type in _SOLD:
+            if change_type in SOLD:
                 self.sold += change.quantity
+                self.sold_changes += 1
             elif change_type is _RETURN:
                 self.returned += change.quantity
             elif change_type is _RECEIPT:
@@ -120,6 +123,8 @@ class Recomputation:
             self.sold,
             self.returned,
             self.received,
+            self.sold_changes,
+            self.book.unordered.get(self.level, 0),
             self.counted_at,
             self.count_key,
             self.last_change_at,

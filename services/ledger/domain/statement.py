@@ -11,13 +11,15 @@ from services.ledger.domain.past import Standing, walk
 class Recorded(NamedTuple):
     """A change as it was applied, and when.
 
-    `applied` is what it did to on hand when it arrived; `late`: newer changes were there.
+    `applied` is what it did to on hand when it arrived; `late`: newer changes were there;
+    `unusual`: far more than the level usually sells.
     """
 
     change: Change
     applied: int
     late: bool
     recorded_at: datetime
+    unusual: bool = False
 
 
 class Line(NamedTuple):

@@ -27,11 +27,13 @@ class LevelRow:
     last_change_at: datetime
     supply: str | None
     demand: str | None
+    sold_changes: int
+    doubt: int
 
 
 _COLUMNS = """id, sku, warehouse, version, on_hand, reserved, unavailable, incoming,
               sold_total, returned_total, received_total, counted_at, last_change_at,
-              supply::text AS supply, demand::text AS demand"""
+              supply::text AS supply, demand::text AS demand, sold_changes, doubt"""
 
 # A level that only ever met refused changes has no time yet, and is nobody's business.
 _PAGE = text(f"""
@@ -119,7 +121,7 @@ async def selected(
 _UNTOLD = text("""
 SELECT count(*) FROM level AS l
 JOIN consumer_position AS p ON p.topic = :topic AND p.partition = l.partition
-WHERE l.batch > p.published
+WHERE l.batch > p.published OR l.dip IS NOT NULL
 """)
 
 
@@ -135,15 +137,32 @@ WHERE l.id = m.id AND l.partition <> m.partition
 """)
 
 
+_MOVE_RESERVATIONS = text("""
+UPDATE reservation AS r SET partition = f.partition
+FROM (
+    SELECT DISTINCT ON (v.reservation_id) v.reservation_id, l.partition
+    FROM reservation_line AS v JOIN level AS l ON l.id = v.level_id
+    ORDER BY v.reservation_id, v.level_id
+) AS f
+WHERE r.id = f.reservation_id AND r.partition <> f.partition
+""")
+
+_MOVE_DIRTY = text("""
+UPDATE dirty_level AS d SET partition = l.partition FROM level AS l WHERE l.id = d.level_id
+""")
+
+
 async def move(connection: AsyncConnection, homes: Mapping[int, int]) -> int:
     """Give levels, all of them published, their partitions; returns how many had another one.
 
-    The batches of another partition say nothing of them.
+    The batches of another partition say nothing of them. Reservations go with their levels.
     """
     await connection.execute(text("SET LOCAL statement_timeout = 0"))
     moved = await connection.execute(
         _MOVE, {"levels": list(homes), "partitions": list(homes.values())}
     )
+    await connection.execute(_MOVE_RESERVATIONS)
+    await connection.execute(_MOVE_DIRTY)
     return moved.rowcount
 
 

@@ -10,7 +10,8 @@ from shared.events.stock_changes import Bucket
 
 _PAST = """
 SELECT level_id, type::int, quantity, occurred_at, received_at, channel, id, line, reason,
-       reference, actor, "offset", counterparty, bucket, eta, applied, late, recorded_at
+       reference, actor, "offset", counterparty, bucket, eta, applied, late, recorded_at,
+       coalesce(unusual, false)
 FROM movement
 WHERE level_id = ANY($1::bigint[])
   AND ($2::timestamptz IS NULL OR occurred_at <= $2)

@@ -46,8 +46,8 @@ class Proof(NamedTuple):
 
 _LEVELS = """
 SELECT id, partition::int, sku, warehouse, version, on_hand, reserved, unavailable, incoming,
-       sold_total, returned_total, received_total, counted_at, count_key, last_change_at,
-       intricate, demanding, supply::text, demand::text
+       sold_total, returned_total, received_total, sold_changes, unordered,
+       counted_at, count_key, last_change_at, intricate, demanding, supply::text, demand::text
 FROM level
 WHERE $1::bigint[] IS NULL OR id = ANY($1)
 ORDER BY id
@@ -62,7 +62,8 @@ ORDER BY level_id, occurred_at, type = 5, channel COLLATE "C", id COLLATE "C", l
 """
 
 _LINES = """
-SELECT level_id, kind::int, reference, line, total, done, decided_at, decided_key, due_at
+SELECT level_id, kind::int, reference, line, total, done, decided_at, decided_key, due_at,
+       shipped, held, released, fulfilled
 FROM commitment
 WHERE $1::bigint[] IS NULL OR level_id = ANY($1)
 ORDER BY level_id
@@ -93,7 +94,7 @@ async def proofs(
             own: dict[Key, Line] = {}
             async for some in lines.of(level):
                 own |= {Key(r[0], Kind(r[1]), r[2], r[3]): Line(*r[4:]) for r in some}
-            state = State(*row[5:17], *map(commitments.read_due, row[17:]))
+            state = State(*row[5:19], *map(commitments.read_due, row[19:]))
             yield Proof(Stored(level, row[1], row[2], row[3], row[4], state, own), made)
     await movements.rest()
     await lines.rest()
@@ -176,30 +177,33 @@ def _changes(rows: Sequence[Record]) -> list[Change]:
     ]
 
 
-_STORE = """
+_AVAILABLE = "on_hand - greatest({0}.reserved, 0) - {0}.unavailable"
+_NOW, _THEN = (f"({each}.{_AVAILABLE.format(each)})" for each in ("c", "l"))
+
+_STORE = f"""
 UPDATE level AS l
 SET version = ($1::bigint << $2) + 1,
     batch = CASE WHEN c.last_change_at IS NULL THEN 0 ELSE c.batch END,
     partition = c.partition,
-    low_water = c.on_hand - greatest(c.reserved, 0) - c.unavailable
-        + LEAST(0, CASE WHEN l.batch > c.published THEN
-                       l.low_water - (l.on_hand - greatest(l.reserved, 0) - l.unavailable) END),
+    low_water = {_NOW}
+        + LEAST(0, CASE WHEN l.batch > c.published THEN l.low_water - {_THEN} END),
+    dip = l.dip + {_NOW} - {_THEN},
     on_hand = c.on_hand, reserved = c.reserved, unavailable = c.unavailable,
     incoming = c.incoming, sold_total = c.sold, returned_total = c.returned,
-    received_total = c.received, counted_at = c.counted_at, count_key = c.count_key,
-    last_change_at = c.last_change_at, intricate = c.intricate, demanding = c.demanding,
-    supply = c.supply, demand = c.demand
+    received_total = c.received, sold_changes = c.sold_changes, unordered = c.unordered,
+    counted_at = c.counted_at, count_key = c.count_key, last_change_at = c.last_change_at,
+    intricate = c.intricate, demanding = c.demanding, supply = c.supply, demand = c.demand
 FROM unnest($3::bigint[], $4::bigint[], $5::int[], $6::bigint[], $7::bigint[],
             $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
-            $12::bigint[], $13::bigint[], $14::bigint[],
-            $15::timestamptz[], $16::text[], $17::timestamptz[], $18::boolean[], $19::boolean[],
-            $20::json[], $21::json[])
+            $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[],
+            $17::timestamptz[], $18::text[], $19::timestamptz[], $20::boolean[], $21::boolean[],
+            $22::json[], $23::json[])
      AS c (id, version, partition, batch, published, on_hand, reserved, unavailable, incoming,
-           sold, returned, received, counted_at, count_key, last_change_at, intricate, demanding,
-           supply, demand)
+           sold, returned, received, sold_changes, unordered,
+           counted_at, count_key, last_change_at, intricate, demanding, supply, demand)
 WHERE l.id = c.id AND l.version = c.version
 RETURNING l.id
-"""
+"""  # noqa: S608 - the parts are ours
 # A dip that nobody has been told of stays as deep as it was below where the level stands.
 
 _FORGET_LINES = "DELETE FROM commitment WHERE level_id = ANY($1::bigint[])"
@@ -225,7 +229,7 @@ async def store_anew(
             proof.stored.id,
             proof.stored.version,
             *place,
-            *state[:12],
+            *state[:14],
             *(commitments.write_due(due) for due in (state.supply, state.demand)),
         )
         for proof, place in levels

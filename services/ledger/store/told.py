@@ -11,19 +11,23 @@ ROWS = 10_000
 
 
 class ToTell(NamedTuple):
-    """A level, and the number of the batch that is to tell of it."""
+    """A level, and the number of the batch that tells of it.
+
+    `dipped`: a reservation has changed it since, and the batch to come is to tell of that.
+    """
 
     sku: str
     warehouse: str
     partition: int
     batch: int
+    dipped: bool
     level: Level
 
 
 _LEVELS = """
-SELECT sku, warehouse, partition::int, batch,
+SELECT sku, warehouse, partition::int, batch, dip IS NOT NULL,
        id, version, on_hand, reserved, unavailable, incoming, sold_total, returned_total,
-       received_total, counted_at, last_change_at, supply::text, demand::text
+       received_total, counted_at, last_change_at, supply::text, demand::text, doubt
 FROM level
 WHERE last_change_at IS NOT NULL
 """
@@ -34,7 +38,7 @@ async def levels(driver: Driver) -> AsyncIterator[ToTell]:
     cursor = await driver.cursor(_LEVELS)
     while rows := await cursor.fetch(ROWS):
         for row in rows:
-            yield ToTell(row[0], row[1], row[2], row[3], Level(*row[4:]))
+            yield ToTell(row[0], row[1], row[2], row[3], row[4], Level(*row[5:]))
 
 
 _VERSIONS = """

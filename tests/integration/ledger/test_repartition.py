@@ -41,11 +41,20 @@ async def test_levels_move_to_their_new_partitions_once_all_is_drained(ledger: L
             await repartition(engine, kafka, prefix, PARTITIONS - 1)
         assert len(await admin.ends(kafka, prefix, TOPIC)) == PARTITIONS
 
+        await ledger.rows(
+            "WITH made AS (INSERT INTO reservation (id, partition, state, created_at, expires_at) "
+            "SELECT sku, partition, 'held', now(), now() + interval '1 day' FROM level) "
+            "INSERT INTO reservation_line SELECT sku, '0', id, 1, sku, 0, 0 FROM level"
+        )
         report = await repartition(engine, kafka, prefix, MORE)
         assert (report.before, report.partitions) == (PARTITIONS, MORE)
         assert report.moved == sum(
             partition_of(sku, PARTITIONS) != partition_of(sku, MORE) for sku in SKUS
         )
+        rows = await ledger.rows("SELECT id, partition FROM reservation")
+        assert [tuple(row) for row in rows] == [
+            (row[0], partition_of(row[0], MORE)) for row in rows
+        ]
         assert await repartition(engine, kafka, prefix, MORE) == type(report)(MORE, MORE, 0)
     finally:
         await engine.dispose()

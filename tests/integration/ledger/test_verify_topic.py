@@ -140,3 +140,13 @@ async def test_a_level_that_is_still_to_be_told_is_waited_for(ledger: Ledger) ->
         await run_until_crash(consumer)
     report, findings = await compared(ledger)
     assert (report.levels, report.waiting, findings) == (1, 1, set())
+    async with ledger.consuming():
+
+        async def told() -> bool:
+            return (await compared(ledger))[0].waiting == 0
+
+        await until(told)
+    # As a reservation leaves it, until the owner's next turn.
+    await ledger.rows("UPDATE level SET version = version + 1, on_hand = on_hand - 1, dip = -2")
+    report, findings = await compared(ledger)
+    assert (report.levels, report.waiting, findings) == (1, 1, set())

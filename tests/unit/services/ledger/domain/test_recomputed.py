@@ -15,7 +15,9 @@ from services.ledger.domain.recomputed import (
     differing_fields,
     differing_lines,
 )
-from tests.unit.services.ledger.domain.test_effects import LEVELS, Store, change, histories
+from tests.depth import examples
+from tests.unit.services.ledger.cases import change
+from tests.unit.services.ledger.domain.test_effects import LEVELS, Store, histories
 
 
 def recomputed(level: int, past: list[Change], sizes: int) -> Recomputation:
@@ -26,7 +28,7 @@ def recomputed(level: int, past: list[Change], sizes: int) -> Recomputation:
     return made
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(histories(), st.integers(1, 5))
 def test_a_level_is_recomputed_as_its_differences_have_left_it(
     batches: list[list[Change]], sizes: int
@@ -41,6 +43,7 @@ def test_a_level_is_recomputed_as_its_differences_have_left_it(
         assert made.state == State(
             *(stored.on_hand, stored.reserved, stored.unavailable, stored.incoming),
             *(stored.sold, stored.returned, stored.received),
+            *(stored.sold_changes, stored.unordered),
             counted_at=stored.anchor.counted_at,
             count_key=stored.anchor.count_key,
             last_change_at=stored.anchor.last_change_at,

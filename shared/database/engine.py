@@ -62,14 +62,31 @@ async def driver(connection: AsyncConnection) -> Driver:
     return found
 
 
+def hang_up(connection: AsyncConnection) -> None:
+    """Break a connection where it is: whoever waits for an answer on it gets an error at once.
+
+    For a server that does not answer any more. Cancelling the wait would only begin another one,
+    for the server to say that it has cancelled.
+    """
+    if connection.sync_connection is not None and not connection.invalidated:
+        found: Driver | None = connection.sync_connection.connection.driver_connection
+        if found is not None:
+            found.terminate()
+
+
 @asynccontextmanager
 async def snapshot(engine: Engine) -> AsyncIterator[Connection]:
-    """Yield a connection that sees the database as it is now, whatever is committed meanwhile."""
+    """Yield a connection that sees the database as it is now, whatever is committed meanwhile.
+
+    What is read in it takes as long as it takes.
+    """
     async with engine.connect() as connection:
         reading = await connection.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
         async with reading.begin():
+            await reading.execute(text("SET LOCAL statement_timeout = 0"))
+            await reading.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             await reading.execute(text("SELECT 1"))  # only now it is taken
             yield reading
 

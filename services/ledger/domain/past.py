@@ -5,12 +5,12 @@ not suffice (`as_of`, statements, counts of what is available) and to verify.
 """
 
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from services.ledger.domain.changes import SIGNS, SOLD, Change, Type, unavailable_of
-from services.ledger.domain.commitments import Book, Key, Kind, Line, demands
+from services.ledger.domain.commitments import COMMITTING, Book
 from shared.events.stock_changes import Bucket
 
 
@@ -39,18 +39,24 @@ def in_order(change: Change) -> tuple[datetime, bool, str, str, str]:
     return change.occurred_at, is_count, change.channel, change.id, change.line
 
 
-def walk(past: Sequence[Change], book: Book | None = None) -> Iterator[Standing]:
+_NOTHING = Standing()
+_COUNT = Type.COUNT
+
+
+def walk(
+    past: Iterable[Change], book: Book | None = None, opening: Standing = _NOTHING
+) -> Iterator[Standing]:
     """Yield how a level stood after each of its changes, which must be in order.
 
-    A book that is given has the level's lines as they are after the last one.
+    It begins at its opening, with the lines of the book that is given; afterwards the book has
+    the level's lines as they are after the last change.
     """
     book = book or Book()
+    book.noting = True
+    on_hand, reserved, unavailable, incoming = opening
     for change in past:
-        if demands(change) and change.reference:
-            book.lines[Key(change.level, Kind.CONSUMPTION, change.reference)] = Line()
-    on_hand = reserved = unavailable = incoming = 0
-    for change in past:
-        if change.type is Type.COUNT:
+        change_type = change.type
+        if change_type is _COUNT:
             match change.bucket:
                 case Bucket.UNAVAILABLE:
                     unavailable = change.quantity
@@ -59,11 +65,12 @@ def walk(past: Sequence[Change], book: Book | None = None) -> Iterator[Standing]
                 case _:
                     on_hand = change.quantity
         else:
-            on_hand += SIGNS[change.type] * change.quantity
+            on_hand += SIGNS[change_type] * change.quantity
             unavailable += unavailable_of(change)
-            more_reserved, more_incoming = book.take(change)
-            reserved += more_reserved
-            incoming += more_incoming
+            if change.reference or change_type in COMMITTING:
+                more_reserved, more_incoming = book.take(change)
+                reserved += more_reserved
+                incoming += more_incoming
         yield Standing(on_hand, reserved, unavailable, incoming)
 
 

@@ -214,7 +214,8 @@ async def test_a_level_that_changes_while_it_is_rebuilt_is_read_once_more(
         await reserving.execute("BEGIN")
         await reserving.execute(
             "UPDATE level SET version = version + 1, on_hand = on_hand - 2, "
-            "sold_total = sold_total + 2, sold_changes = sold_changes + 1 WHERE id = (SELECT max(id) FROM level)"
+            "sold_total = sold_total + 2, sold_changes = sold_changes + 1 "
+            "WHERE id = (SELECT max(id) FROM level)"
         )
         await reserving.execute(
             "INSERT INTO movement SELECT (jsonb_populate_record(m, "

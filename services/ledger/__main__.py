@@ -1,23 +1,27 @@
 """`python -m services.ledger consume | serve | migrate`, and commands for operators.
 
-resume | verify | rebuild | repartition
+resume | verify | rebuild | repartition | statement
 """
 
 import argparse
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
+from datetime import datetime
 from functools import partial
 
+import msgspec
+from pydantic import TypeAdapter
 from rich.console import Console
 from rich.progress import Progress
 
 from services.ledger import wiring
 from services.ledger.commands.rebuild import Selection, rebuild
 from services.ledger.commands.repartition import repartition
+from services.ledger.commands.statement import TEXTS, Period, as_document, as_table, read
 from services.ledger.commands.verify import Difference, verify
 from services.ledger.commands.verify_topic import Finding, newest_generation, verify_topic
 from services.ledger.settings import LedgerSettings
@@ -26,6 +30,7 @@ from shared.database.engine import Engine, create_engine
 from shared.database.migrations import upgrade_blocking
 from shared.errors import LowtideError
 from shared.events import catalog_items, catalog_warehouses, stock_changes
+from shared.events.base import Instant
 from shared.events.topics import STOCK_CHANGES, STOCK_LEVELS
 from shared.kafka.log import LogReader
 from shared.roles import run_role
@@ -45,22 +50,30 @@ def main() -> None:
             run_role("ledger", "serve", settings, partial(wiring.answer, settings))
         case "migrate":
             upgrade_blocking(settings.database_url.get_secret_value(), "ledger")
+        case _:
+            sys.exit(asyncio.run(_command(settings, arguments)))
+
+
+async def _command(settings: LedgerSettings, arguments: argparse.Namespace) -> int:
+    """Return the exit code of an operator's command."""
+    match arguments.role:
         case "resume":
-            for topic in TOPICS if arguments.topic is None else (arguments.topic,):
-                resumed = asyncio.run(_resume(settings, arguments.partition, topic))
-                done = f"resumed partitions: {resumed}" if resumed else "no partition was halted"
-                print(f"{topic}: {done}")
+            topics = TOPICS if arguments.topic is None else (arguments.topic,)
+            return await _resume_all(settings, arguments.partition, topics)
         case "verify" if arguments.topic:
-            sys.exit(asyncio.run(_verify_topic(settings, republish=arguments.republish)))
+            return await _verify_topic(settings, republish=arguments.republish)
         case "verify":
-            sys.exit(asyncio.run(_verify(settings)))
+            return await _verify(settings)
+        case "statement":
+            return await _statement(settings, arguments)
         case "repartition":
-            sys.exit(asyncio.run(_repartition(settings, arguments.partitions)))
+            return await _repartition(settings, arguments.partitions)
         case _:
             selection = Selection(arguments.sku, arguments.warehouse)
             if not arguments.yes and not _agreed(selection):
-                sys.exit("nothing was done")
-            sys.exit(asyncio.run(_rebuild(settings, selection)))
+                print("nothing was done", file=sys.stderr)
+                return 1
+            return await _rebuild(settings, selection)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -91,7 +104,54 @@ def _parser() -> argparse.ArgumentParser:
         "--warehouse", action="append", default=[], help="only this one; repeatable"
     )
     rebuild.add_argument("--yes", action="store_true", help="do not ask")
+    _add_statement(roles.add_parser("statement", help="show the movements of a level"))
     return parser
+
+
+def _add_statement(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("sku")
+    parser.add_argument("warehouse")
+    parser.add_argument("--from", dest="start", type=_instant, help="first instant")
+    parser.add_argument("--to", dest="end", type=_instant, help="first instant after")
+    parser.add_argument("--as-of", type=_instant, help="what had happened by then")
+    parser.add_argument("--known-at", type=_instant, help="what had been recorded by then")
+    parser.add_argument("--language", choices=sorted(TEXTS), default="en")
+    parser.add_argument("--json", action="store_true", help="a line of JSON for each movement")
+
+
+def _instant(text: str) -> datetime:
+    """Return an instant of ISO 8601; argparse tells of the ValueError of one that has no zone."""
+    return TypeAdapter(Instant).validate_python(text)
+
+
+async def _statement(settings: LedgerSettings, asked: argparse.Namespace) -> int:
+    """Return the exit code: 2 when there is no such level."""
+    period = Period(asked.start, asked.end, asked.as_of, asked.known_at)
+    async with _engine(settings, "statement") as engine:
+        told = await read(engine, asked.sku, asked.warehouse, period)
+    if told is None:
+        print(
+            f"There is no level of SKU {asked.sku} in warehouse {asked.warehouse}; "
+            "check both codes.",
+            file=sys.stderr,
+        )
+        return 2
+    if asked.json:
+        for line in told.lines:
+            print(msgspec.json.encode(as_document(told, line)).decode())
+    else:
+        Console().print(as_table(told, asked.language))
+    return 0
+
+
+async def _resume_all(
+    settings: LedgerSettings, partition: int | None, topics: Sequence[str]
+) -> int:
+    for topic in topics:
+        resumed = await _resume(settings, partition, topic)
+        done = f"resumed partitions: {resumed}" if resumed else "no partition was halted"
+        print(f"{topic}: {done}")
+    return 0
 
 
 async def _resume(

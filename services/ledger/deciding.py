@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from services.ledger.domain.commitments import Book, Key, Kind
 from services.ledger.domain.effects import Known
+from services.ledger.domain.items import Item
 from services.ledger.domain.reservations import (
     CHANNEL,
     Decisions,
@@ -21,13 +22,18 @@ from services.ledger.domain.reservations import (
     Reservation,
     Reserve,
     Reused,
+    taken_apart,
 )
 from services.ledger.store import commitments, past
 from services.ledger.store import reservations as store
+from services.ledger.store.changes import levels_of
+from services.ledger.store.items import items_of
 from services.ledger.store.periods import Periods
 from services.ledger.store.reservations import Answer
 from shared.clock import Clock
 from shared.database.engine import Driver
+from shared.events.topics import STOCK_CHANGES
+from shared.kafka.partitions import partition_of
 
 EXPIRED_AT_ONCE = 200
 """Reservations that one transaction lets expire at the most, so that levels are held shortly."""
@@ -86,16 +92,26 @@ async def _locked(
 ) -> Decisions:
     """Lock the levels concerned, and read all that decisions on them depend on."""
     wanted = [each for each in requests if isinstance(each, Reserve)]
-    places = {(line.sku, line.warehouse) for each in wanted for line in each.wanted}
+    items = await _items(driver, wanted) if wanted else {}
+    lines = [(each, line) for each in wanted for line in taken_apart(each.wanted, items)]
+    places = {(line.sku, line.warehouse) for _, line in lines}
     places |= {(line.sku, line.warehouse) for each in held.values() for line in each.lines}
     levels = await store.lock_levels(driver, places) if places else {}
+    new = [
+        place
+        for place in places - levels.keys()
+        if (item := items.get(place[0])) is not None and item.oversell
+    ]
+    if new:
+        partitions = STOCK_CHANGES.partitions
+        await levels_of(driver, [(*place, partition_of(place[0], partitions)) for place in new])
+        levels |= await store.lock_levels(driver, new)
     demanding = {each.id for each in levels.values() if each.demanding}
     intricate = {each.id for each in levels.values() if each.anchor.intricate}
     orders = {
         Key(level.id, Kind.ORDER, each.reference)
-        for each in wanted
+        for each, line in lines
         if each.reference is not None
-        for line in each.wanted
         if (level := levels.get((line.sku, line.warehouse))) is not None
     } | {
         Key(line.level, Kind.ORDER, line.reference) for each in held.values() for line in each.lines
@@ -113,7 +129,15 @@ async def _locked(
         ),
         await _as_matched(driver, held, book),
         clock.now(),
+        items,
     )
+
+
+async def _items(driver: Driver, wanted: Sequence[Reserve]) -> dict[str, Item]:
+    """Return what is known of the SKUs that are asked for, and of the components of kits."""
+    items = await items_of(driver, {line.sku for each in wanted for line in each.wanted})
+    components = {part.sku for item in items.values() for part in item.kit} - items.keys()
+    return items | await items_of(driver, components) if components else items
 
 
 async def _as_matched(

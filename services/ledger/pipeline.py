@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import chain
+from itertools import chain, islice
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
@@ -94,6 +94,10 @@ AT_ONCE = 400
 """Changes at the most that are stored by one statement instead of six: with the machine busy,
 each wait for an answer costs a small batch more than all its rows."""
 
+
+PLACES = 60_000
+"""Levels that a worker remembers at the most, at half a kilobyte each: a million of them would be
+500 MB. Those met first make room; one that is met again is read again, for 10 µs."""
 
 LOOK_SECONDS = 0.1
 """How often a worker looks whether reservations have left it something to do."""
@@ -225,6 +229,13 @@ class StockChanges(Handler[list[_Place]], Timed):
             self._by_id[level].demanding = True
         self._recent.add(staged.identities)
         self._periods = staged.periods
+        self._make_room()
+
+    def _make_room(self) -> None:
+        if len(self._by_id) > PLACES:
+            # A dictionary keeps its order.
+            for place in list(islice(self._by_id.values(), len(self._by_id) - PLACES // 2)):
+                del self._by_id[place.id], self._places[place.sku, place.warehouse]
 
     @override
     def part_with(self, partitions: Collection[int]) -> Mapping[int, list[_Place]]:
@@ -240,6 +251,7 @@ class StockChanges(Handler[list[_Place]], Timed):
     def take_up(self, memories: Collection[list[_Place]]) -> None:
         for place in chain.from_iterable(memories):
             self._places[place.sku, place.warehouse] = self._by_id[place.id] = place
+        self._make_room()
 
     @override
     async def due(

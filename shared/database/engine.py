@@ -62,6 +62,18 @@ async def driver(connection: AsyncConnection) -> Driver:
     return found
 
 
+def hang_up(connection: AsyncConnection) -> None:
+    """Break a connection where it is: whoever waits for an answer on it gets an error at once.
+
+    For a server that does not answer any more. Cancelling the wait would only begin another one,
+    for the server to say that it has cancelled.
+    """
+    if connection.sync_connection is not None and not connection.invalidated:
+        found: Driver | None = connection.sync_connection.connection.driver_connection
+        if found is not None:
+            found.terminate()
+
+
 @asynccontextmanager
 async def snapshot(engine: Engine) -> AsyncIterator[Connection]:
     """Yield a connection that sees the database as it is now, whatever is committed meanwhile.

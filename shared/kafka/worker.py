@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.clock import Clock
 from shared.database import positions
-from shared.database.engine import DATABASE_ERRORS, is_away, is_retryable
+from shared.database.engine import DATABASE_ERRORS, hang_up, is_away, is_retryable
 from shared.database.history import History, history
 from shared.database.positions import Move, Position
 from shared.errors import Fenced, Stopped, Unavailable
@@ -131,6 +131,11 @@ class Worker(Generic[M]):
     async def close(self) -> None:
         """Give the connection back; what is not published yet is found by the next claim."""
         await self._disconnect()
+
+    def hang_up(self) -> None:
+        """Wait no longer for a database that does not answer."""
+        if self._connection is not None:
+            hang_up(self._connection)
 
     async def claim(
         self, group: asyncio.TaskGroup, partitions: Sequence[tuple[int, int]], count: int

@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from http import HTTPStatus
 
@@ -44,6 +45,9 @@ WAITING = 2_000
 LOCK_TIMEOUT_MS = 500
 """Shorter than PostgreSQL's look for deadlocks (a second): where a consumer's batch and a group
 wait for each other, the group gives way, which costs less to repeat."""
+
+ANSWERS_KEPT = timedelta(days=7)
+"""What was answered under an Idempotency-Key is forgotten then, at the next start or midnight."""
 
 _ATTEMPTS = 8
 _BACKOFF_SECONDS = (0.0, 0.02, 0.1, 0.3)
@@ -180,6 +184,7 @@ class Desk:
         if self._periods is None or self._periods.day != now.date():
             async with self._connection.begin():
                 self._periods = await ensure_periods(self._connection, now)
+                await reservations.forget_answers(self._driver, now - ANSWERS_KEPT)
         return self._driver, self._periods
 
     async def _disconnect(self) -> None:

@@ -6,7 +6,7 @@ what they have said of a reference since it was reserved is matched with its res
 report first, so that an order is consumed once, whoever says so first.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,7 +15,9 @@ from typing import NamedTuple
 from services.ledger.domain.changes import Change, Type
 from services.ledger.domain.commitments import Key, Kind, Line, open_of
 from services.ledger.domain.effects import Anchor, Effect, Entry, Known, apply
+from services.ledger.domain.items import Item
 from services.ledger.domain.past import Standing
+from shared.events.base import MAX_QUANTITY
 
 CHANNEL = "reservations"
 """The source that a statement names for what reservations do."""
@@ -46,6 +48,23 @@ class Wanted(NamedTuple):
     sku: str
     warehouse: str
     quantity: int
+
+
+def taken_apart(wanted: Sequence[Wanted], items: Mapping[str, Item]) -> tuple[Wanted, ...]:
+    """Return lines with a line for each component instead of a kit's own, such as `2/COMPONENT`."""
+    lines: list[Wanted] = []
+    for each in wanted:
+        item = items.get(each.sku)
+        if item is None or not item.kit:
+            lines.append(each)
+            continue
+        lines += (
+            Wanted(
+                f"{each.line}/{part.sku}", part.sku, each.warehouse, each.quantity * part.quantity
+            )
+            for part in item.kit
+        )
+    return tuple(lines)
 
 
 class Once(NamedTuple):
@@ -213,8 +232,8 @@ class Decisions:
     known: Known
     reservations: dict[str, Reservation]
     at: datetime
-    oversold: Collection[str] = ()
-    """SKUs that may be promised beyond what is available."""
+    items: Mapping[str, Item] = field(default_factory=dict)
+    """What is known of the SKUs that are asked for, and of the components of kits."""
     entries: list[Entry] = field(default_factory=list)
     effects: dict[int, Effect] = field(default_factory=dict)
     matches: list[Match] = field(default_factory=list)
@@ -241,8 +260,9 @@ class Decisions:
 
     def _reserve(self, asked: Reserve) -> Reservation | tuple[Lack, ...]:
         """Hold all that is wanted, or nothing and say what is lacking."""
+        wanted = taken_apart(asked.wanted, self.items)
         sums: dict[Place, list[Wanted]] = {}
-        for each in asked.wanted:
+        for each in wanted:
             sums.setdefault((each.sku, each.warehouse), []).append(each)
         references: dict[Place, str] = {}
         lacking: list[Lack] = []
@@ -258,18 +278,18 @@ class Decisions:
                     needed = more
                 else:
                     references[place] = asked.id
-            if level is None or (needed > max(0, available) and place[0] not in self.oversold):
+            if level is None or (
+                needed > max(0, available) and not self._oversells(place[0], needed)
+            ):
                 names = tuple(each.line for each in lines)
                 lacking.append(Lack(names, *place, quantity, available, needed - available))
         if lacking:
             return tuple(lacking)
-        held = tuple(
-            self._held(each, references[each.sku, each.warehouse]) for each in asked.wanted
-        )
+        held = tuple(self._held(each, references[each.sku, each.warehouse]) for each in wanted)
         self._apply(
             asked.id, [(each, Type.RESERVED, each.quantity, None) for each in held], asked.actor
         )
-        first = self.levels[asked.wanted[0].sku, asked.wanted[0].warehouse]
+        first = self.levels[wanted[0].sku, wanted[0].warehouse]
         made = Reservation(
             asked.id,
             first.partition,
@@ -330,6 +350,11 @@ class Decisions:
             moves.append((each, Type.RESERVATION_RELEASED, left, reason))
         self._apply(held.id, moves, actor)
         return replace(held, state=state if unshipped else State.FULFILLED, ended_at=self.at)
+
+    def _oversells(self, sku: str, needed: int) -> bool:
+        """Return whether more than there is may be promised of a SKU; not beyond what fits."""
+        item = self.items.get(sku)
+        return item is not None and item.oversell and needed <= MAX_QUANTITY
 
     def _available(self, level: LockedLevel) -> int:
         """Return what is available now; what was shipped unordered is promised to nobody else."""

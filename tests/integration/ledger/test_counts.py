@@ -309,7 +309,10 @@ async def test_a_change_far_larger_than_usual_is_told_until_the_level_is_counted
         await ledger.until_recorded(28)
         assert await level(api) == (209, [])
         # A count of what is available says what is on hand as well.
-        await ledger.publish(sale(500, 6), count(0, 7, bucket="available"))
+        await ledger.publish(sale(500, 6))
+        await ledger.until_recorded(29)
+        assert await level(api) == (-291, ["negative", "unusual"])
+        await ledger.publish(count(0, 7, bucket="available"))
         await ledger.until_recorded(30)
         assert await level(api) == (0, [])
     typo = [each for each in await items(api, "/v1/levels/A/W/statement") if each["id"] == "typo"]

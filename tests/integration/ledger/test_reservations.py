@@ -20,13 +20,15 @@ from services.ledger.commands.verify import Difference, Report, verify
 from services.ledger.deciding import decide
 from services.ledger.domain.reservations import Fulfil
 from services.ledger.store.codecs import prepare
+from services.ledger.store.items import keep
 from services.ledger.store.periods import ensure_periods
 from shared.database.engine import create_engine, driver
+from shared.events.catalog_items import CatalogItem, Component
 from shared.events.stock_changes import StockChange
 from shared.events.stock_levels import StockLevel
 from shared.testing.waiting import until
 from tests.integration.ledger.lossy import lossy
-from tests.integration.ledger.service import Ledger, change
+from tests.integration.ledger.service import START, Ledger, change
 from tests.integration.ledger.test_owners import Dying, run_until_crash
 
 
@@ -216,6 +218,9 @@ async def test_the_same_key_answers_the_same_whatever_has_happened_since(
         path = f"/v1/reservations/{several[0].json()['id']}"
         done = await api.post(f"{path}/fulfil", headers={"Idempotency-Key": "three"})
         assert done.json()["state"] == "fulfilled"
+        await ledger.rows(
+            "INSERT INTO answer VALUES (gen_random_uuid(), 1, 201, '', now() - interval '8 days')"
+        )
         async with ledger.api() as another:  # whoever is asked
             again = await reserve(another, wanted(4), key="one")
             assert (again.status_code, again.json()["state"]) == (201, "held")
@@ -228,6 +233,7 @@ async def test_the_same_key_answers_the_same_whatever_has_happened_since(
             )
             again = await another.post(f"{path}/fulfil", headers={"Idempotency-Key": "three"})
             assert again.text == done.text
+        assert [tuple(row) for row in await ledger.rows("SELECT count(*) FROM answer")] == [(3,)]
     assert await level(api) == (1, 0, 1)
     assert await differences(ledger) == []
 
@@ -238,21 +244,16 @@ async def test_two_hundred_who_want_fifty_get_exactly_fifty(ledger: Ledger) -> N
         await stock(ledger, A=50, B=30)
         async with AsyncExitStack() as stack:
             desks = [await stack.enter_async_context(ledger.api()) for _ in range(3)]
-            async with asyncio.TaskGroup() as group:
-                group.create_task(
-                    ledger.publish(*(change(id=f"s{each}", sku="B") for each in range(5)))
-                )
-                answers = await asyncio.gather(
-                    *(
-                        # Each line in either order, so that locks would cross if they could.
-                        reserve(
-                            desks[number % 3], *((wanted(1), wanted(1, "B"))[:: 1 - number % 2 * 2])
-                        )
-                        if number % 4 == 0
-                        else reserve(desks[number % 3], wanted(1))
-                        for number in range(200)
-                    )
-                )
+            # Both lines in either order, so that locks would cross if they could.
+            both = [wanted(1), wanted(1, "B")]
+            asked = [
+                reserve(desks[number % 3], *(both if number % 8 else both[::-1]))
+                if number % 4 == 0
+                else reserve(desks[number % 3], wanted(1))
+                for number in range(200)
+            ]
+            sales = [change(id=f"sale {number}", sku="B") for number in range(5)]
+            answers, _ = await asyncio.gather(asyncio.gather(*asked), ledger.publish(*sales))
             statuses = [each.status_code for each in answers]
             assert statuses.count(201) == 50
             assert statuses.count(409) == 150
@@ -431,14 +432,57 @@ async def test_a_group_that_waits_too_long_for_a_level_gives_way_and_comes_again
         await other.close()
 
 
+async def test_kits_are_held_by_component_and_policy_allows_more_than_there_is(
+    ledger: Ledger, api: httpx.AsyncClient
+) -> None:
+    parts = [Component(sku="A", quantity=2), Component(sku="B", quantity=1)]
+    await know(
+        ledger,
+        item("KIT", kit=parts),
+        item("A"),
+        item("B", oversell=True),
+        item("D", oversell=True),
+    )
+    async with ledger.consuming():
+        await stock(ledger, A=7, B=1)
+        made = await reserve(api, wanted(1, "B"), wanted(3, "KIT"), wanted(2, "D"))
+        assert made.status_code == 201, made.text
+        assert [(each["line"], each["quantity"]) for each in made.json()["lines"]] == [
+            ("0", 1),
+            ("1/A", 6),
+            ("1/B", 3),
+            ("2", 2),
+        ]
+        assert [await level(api, sku) for sku in "ABD"] == [(7, 6, 1), (1, 4, -3), (0, 2, -2)]
+        short = (await reserve(api, wanted(1, "KIT"))).json()
+        assert [(each["lines"], each["lacking"]) for each in short["lacking"]] == [(["0/A"], 1)]
+        await api.post(f"/v1/reservations/{made.json()['id']}/fulfil")
+        assert [await level(api, sku) for sku in "ABD"] == [(1, 0, 1), (-3, 0, -3), (-2, 0, -2)]
+        await ledger.publish(change(id="r", type="receipt", sku="D", quantity=5))
+        await told(ledger, 3, "D")
+    assert await differences(ledger) == []
+
+
+def item(sku: str, **fields: object) -> CatalogItem:
+    return CatalogItem.model_validate({"sku": sku, "version": 1, "updated_at": START} | fields)
+
+
+async def know(ledger: Ledger, *items: CatalogItem) -> None:
+    """Tell the ledger of SKUs, as its copy of the catalogue would."""
+    engine = create_engine(ledger.settings.database_url.get_secret_value())
+    async with engine.connect() as connection:
+        await keep(await driver(connection), items)
+    await engine.dispose()
+
+
 async def test_only_who_may_reserve_can(ledger: Ledger, api: httpx.AsyncClient) -> None:
     answer = await api.post("/v1/reservations", json={}, headers={"Authorization": "Bearer x"})
     assert answer.status_code == 401
-    wrong: list[dict[str, object]] = [
+    wrongs: list[dict[str, object]] = [
         {"lines": []},
         {"lines": [wanted(0)]},
         {"lines": [wanted(1)], "expires_in_seconds": 10**9},
         {"lines": [wanted(1)], "reference": "\x00"},
     ]
-    for each in wrong:
-        assert (await api.post("/v1/reservations", json=each)).status_code == 422
+    for wrong in wrongs:
+        assert (await api.post("/v1/reservations", json=wrong)).status_code == 422

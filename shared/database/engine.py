@@ -63,13 +63,18 @@ async def driver(connection: AsyncConnection) -> Driver:
 
 
 @asynccontextmanager
-async def snapshot(engine: Engine) -> AsyncIterator[Connection]:
-    """Yield a connection that sees the database as it is now, whatever is committed meanwhile."""
+async def snapshot(engine: Engine, *, holding: str | None = None) -> AsyncIterator[Connection]:
+    """Yield a connection that sees the database as it is now, whatever is committed meanwhile.
+
+    Tables are not part of what is seen: `holding` names one that must keep its partitions.
+    """
     async with engine.connect() as connection:
         reading = await connection.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
         async with reading.begin():
+            if holding is not None:
+                await reading.execute(text(f"LOCK TABLE {holding} IN ACCESS SHARE MODE"))
             await reading.execute(text("SELECT 1"))  # only now it is taken
             yield reading
 

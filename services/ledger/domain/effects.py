@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from services.ledger.domain.changes import SIGNS, Change, Type, count_key, unavailable_of
 from services.ledger.domain.commitments import COMMITTING, CONSUMING, Book
-from services.ledger.domain.past import Standing, in_order, now
+from services.ledger.domain.past import Opening, Standing, in_order, now
 from shared.events.stock_changes import Bucket
 
 
@@ -112,13 +112,14 @@ class Known:
     """What must be known of the levels besides their anchors; each part only where it is needed.
 
     `standing` of levels with a change that `needs_standing`; `later` the sum of the stored
-    changes after each of `late_counts`; `past` of `intricate_levels`; `book` every line that the
-    changes are about.
+    changes after each of `late_counts`; `past` of `intricate_levels`, which is all that came after
+    their `openings`; `book` every line that the changes are about.
     """
 
     standing: Mapping[int, Standing] = field(default_factory=dict)
     later: Mapping[LateCount, int] = field(default_factory=dict)
     past: Mapping[int, list[Change]] = field(default_factory=dict)
+    openings: Mapping[int, Opening] = field(default_factory=dict)
     book: Book = field(default_factory=Book)
     demanding: Collection[int] = ()
     """Levels with a demand, where what is consumed has to be noted."""
@@ -148,7 +149,7 @@ def apply(  # noqa: C901, PLR0912 - the busiest loop there is, where a call cost
             effect.last_change_at = occurred_at
         change_type = change.type
         if level in past:
-            applied = _by_its_past(change, effect, past[level])
+            applied = _by_its_past(change, effect, past[level], known.openings.get(level))
         elif change_type is _COUNT:
             applied = _count(change, effect, standings[level].on_hand, known.later)
         else:
@@ -219,11 +220,13 @@ def _holds(change: Change, effect: Effect) -> bool:
     return (change.occurred_at, count_key(change)) > (effect.counted_at, effect.count_key or "")
 
 
-def _by_its_past(change: Change, effect: Effect, past: list[Change]) -> int:
+def _by_its_past(
+    change: Change, effect: Effect, past: list[Change], opening: Opening | None
+) -> int:
     """Work a change into the past of its level; returns what that does to on hand."""
-    before = now(past)
+    before = now(past, opening)
     insort(past, change, key=in_order)
-    after = now(past)
+    after = now(past, opening)
     effect.unavailable += after.unavailable - before.unavailable
     if change.type is _COUNT:
         effect.intricate = effect.intricate or change.bucket is not None

@@ -5,8 +5,9 @@ not suffice (`as_of`, statements, counts of what is available) and to verify.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import NamedTuple
 
 from services.ledger.domain.changes import SIGNS, Change, Type, unavailable_of
@@ -28,22 +29,56 @@ class Standing(NamedTuple):
         return self.on_hand - max(self.reserved, 0) - self.unavailable
 
 
+class Totals(NamedTuple):
+    """What only grows, and the level's place in time."""
+
+    sold: int
+    returned: int
+    received: int
+    counted_at: datetime | None
+    last_change_at: datetime
+
+
+class Opening(NamedTuple):
+    """How a level stood after all its changes up to an instant, whose days are archived.
+
+    `at` is when the newest of them happened, `recorded_until` when the last of them was
+    recorded, `movements` how many there were. `count_key` and `intricate` are as of an
+    `effects.Anchor`; `lines` are all that changes after it can still be about.
+    """
+
+    at: datetime
+    recorded_until: datetime
+    movements: int
+    standing: Standing
+    totals: Totals
+    count_key: str | None
+    intricate: bool
+    lines: Mapping[Key, Line]
+
+
 def in_order(change: Change) -> tuple[datetime, bool, str, str, str]:
     """Return what changes are ordered by: a change at a count's instant is contained in it."""
     is_count = change.type is Type.COUNT
     return change.occurred_at, is_count, change.channel, change.id, change.line
 
 
-def walk(past: Sequence[Change], book: Book | None = None) -> Iterator[Standing]:
+def walk(
+    past: Sequence[Change], book: Book | None = None, opening: Opening | None = None
+) -> Iterator[Standing]:
     """Yield how a level stood after each of its changes, which must be in order.
 
-    A book that is given has the level's lines as they are after the last one.
+    They are all that it ever had, or all after an opening. A book that is given has the level's
+    lines as they are after the last one.
     """
     book = book or Book()
+    on_hand = reserved = unavailable = incoming = 0
+    if opening is not None:
+        book.lines.update(opening.lines)
+        on_hand, reserved, unavailable, incoming = opening.standing
     for change in past:
         if demands(change) and change.reference:
-            book.lines[Key(change.level, Kind.CONSUMPTION, change.reference)] = Line()
-    on_hand = reserved = unavailable = incoming = 0
+            book.lines.setdefault(Key(change.level, Kind.CONSUMPTION, change.reference), Line())
     for change in past:
         if change.type is Type.COUNT:
             match change.bucket:
@@ -62,36 +97,36 @@ def walk(past: Sequence[Change], book: Book | None = None) -> Iterator[Standing]
         yield Standing(on_hand, reserved, unavailable, incoming)
 
 
-def now(past: Sequence[Change]) -> Standing:
-    """Return how a level stands after all its changes, which must be in order."""
-    return deque(walk(past), maxlen=1).pop() if past else Standing()
+def now(
+    past: Sequence[Change], opening: Opening | None = None, book: Book | None = None
+) -> Standing:
+    """Return how a level stands after all its changes; see `walk`."""
+    before = Standing() if opening is None else opening.standing
+    return deque(chain((before,), walk(past, book, opening)), maxlen=1).pop()
 
 
-class Totals(NamedTuple):
-    """What only grows, and the level's place in time."""
-
-    sold: int
-    returned: int
-    received: int
-    counted_at: datetime | None
-    last_change_at: datetime
-
-
-def totals(past: Sequence[Change]) -> Totals:
-    """Return the totals of a level's changes, of which there must be one at least."""
+def totals(past: Sequence[Change], opening: Opening | None = None) -> Totals:
+    """Return the totals of a level's changes, of which there must be one at least; see `walk`."""
 
     def total(*types: Type) -> int:
         return sum(change.quantity for change in past if change.type in types)
 
+    before = None if opening is None else opening.totals
     counts = [
         change.occurred_at
         for change in past
         if change.type is Type.COUNT and change.bucket is not Bucket.UNAVAILABLE
     ]
+    if before is not None and before.counted_at is not None:
+        counts.append(before.counted_at)
+    instants = [change.occurred_at for change in past]
+    if before is not None:
+        instants.append(before.last_change_at)
+    sold, returned, received = (0, 0, 0) if before is None else before[:3]
     return Totals(
-        total(Type.SALE, Type.ORDER_FULFILLED),
-        total(Type.RETURN),
-        total(Type.RECEIPT),
+        sold + total(Type.SALE, Type.ORDER_FULFILLED),
+        returned + total(Type.RETURN),
+        received + total(Type.RECEIPT),
         max(counts, default=None),
-        max(change.occurred_at for change in past),
+        max(instants),
     )

@@ -1,11 +1,10 @@
 """A level's statement: each movement with how the level stood after it."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from services.ledger.domain.changes import SIGNS, Change
-from services.ledger.domain.past import Standing, walk
+from services.ledger.domain.past import Opening, Standing, walk
 
 
 class Recorded(NamedTuple):
@@ -18,6 +17,23 @@ class Recorded(NamedTuple):
     applied: int
     late: bool
     recorded_at: datetime
+
+
+class Past(NamedTuple):
+    """A level's past: its movements in order, all of them or those after `opening`."""
+
+    movements: list[Recorded]
+    opening: Opening | None = None
+
+    @property
+    def changes(self) -> list[Change]:
+        """The movements without how they were applied."""
+        return [each.change for each in self.movements]
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything had happened at all."""
+        return bool(self.movements) or self.opening is not None
 
 
 class Line(NamedTuple):
@@ -35,12 +51,15 @@ class Line(NamedTuple):
     masked: bool
 
 
-def statement(movements: Sequence[Recorded]) -> list[Line]:
-    """Return the statement of a level's movements, which must be in order, oldest first."""
+def statement(past: Past) -> list[Line]:
+    """Return the statement of a level's movements, oldest first."""
     lines = []
-    on_hand = 0
-    standings = walk([each.change for each in movements])
-    for place, (each, standing) in enumerate(zip(movements, standings, strict=True), start=1):
+    opening = past.opening
+    on_hand, before = (0, 0) if opening is None else (opening.standing.on_hand, opening.movements)
+    standings = walk(past.changes, opening=opening)
+    for place, (each, standing) in enumerate(
+        zip(past.movements, standings, strict=True), start=before + 1
+    ):
         nominal = SIGNS[each.change.type] * each.change.quantity
         lines.append(
             Line(

@@ -43,7 +43,7 @@ from services.ledger.domain.effects import (
     late_counts,
     needs_standing,
 )
-from services.ledger.domain.past import Standing, in_order, totals, walk
+from services.ledger.domain.past import Opening, Standing, in_order, totals, walk
 from shared.events.stock_changes import Bucket
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -238,6 +238,7 @@ class Store:
         self.levels = dict.fromkeys(LEVELS, Level())
         self.changes: list[Change] = []
         self.lines: dict[Key, Line] = {}
+        self.openings: dict[int, Opening] = {}
 
     def take(self, batch: Sequence[Change]) -> tuple[list[Entry], dict[int, Effect]]:
         anchors = {level: self.levels[level].anchor for level in LEVELS}
@@ -262,6 +263,7 @@ class Store:
                 level: sorted((each for each in self.changes if each.level == level), key=in_order)
                 for level in intricate
             },
+            openings=self.openings,
             book=self._book(batch),
             demanding={key.level for key in self.lines if key.kind is Kind.DEMAND}
             | {each.level for each in batch if demands(each)},

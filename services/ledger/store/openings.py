@@ -1,0 +1,145 @@
+"""The opening balances of levels: what stands for movements whose days are archived."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from services.ledger.domain.changes import Change
+from services.ledger.domain.commitments import Key, Kind, Line, key_of
+from services.ledger.domain.past import Opening, Standing, Totals
+from services.ledger.store.changes import columns
+from shared.database.engine import Driver
+
+_LOCK = 7_246_002
+"""Advisory lock: shared by who records what happened long ago, exclusive to who moves openings."""
+
+
+async def hold_still(driver: Driver) -> None:
+    """Let no opening move until the transaction ends.
+
+    For who records a change that may be old enough to be in one (`reached`).
+    """
+    await driver.execute("SELECT pg_advisory_xact_lock_shared($1)", _LOCK)
+
+
+async def hold_alone(driver: Driver) -> None:
+    """Let nobody record what happened long ago until the transaction ends: openings move."""
+    await driver.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+
+
+async def reached(driver: Driver, levels: Collection[int]) -> dict[int, datetime]:
+    """Return up to when the past of levels is closed, of those that have an opening.
+
+    A change of such a level must have happened later. Asked after `hold_still`.
+    """
+    rows = await driver.fetch(
+        "SELECT level_id, at FROM opening WHERE level_id = ANY($1::bigint[])", list(levels)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+_OPENINGS = """
+SELECT level_id, at, recorded_until, movements, on_hand, reserved, unavailable, incoming,
+       sold_total, returned_total, received_total, counted_at, count_key, intricate
+FROM opening WHERE level_id = ANY($1::bigint[])
+"""
+
+_MANY = (Kind.ORDER,)
+"""Kinds with a line for every order there ever was."""
+
+_LINES = """
+SELECT level_id, kind::int, reference, line, total, done, decided_at, decided_key, due_at
+FROM opening_line
+WHERE level_id = ANY($1::bigint[]) AND kind = ANY($2::smallint[])
+"""
+
+_NAMED_LINES = """
+SELECT level_id, kind::int, reference, line, total, done, decided_at, decided_key, due_at
+FROM opening_line
+JOIN unnest($1::bigint[], $2::smallint[], $3::text[], $4::text[])
+     AS k (level_id, kind, reference, line) USING (level_id, kind, reference, line)
+"""
+
+
+async def of_levels(
+    driver: Driver, levels: Collection[int], changes: Iterable[Change] | None = None
+) -> dict[int, Opening]:
+    """Return the openings of those levels that have one.
+
+    `changes` are all that will be worked out from there: an order that none of them is about
+    is in the opening's `reserved` already, so its line is left out. Without them it is not.
+    """
+    found = await driver.fetch(_OPENINGS, list(levels))
+    if not found:
+        return {}
+    opened = {row[0] for row in found}
+    kinds = [kind for kind in Kind if changes is None or kind not in _MANY]
+    rows = await driver.fetch(_LINES, list(opened), kinds)
+    named = {key for each in changes or () if (key := key_of(each)) is not None}
+    named = {key for key in named if key.kind in _MANY and key.level in opened}
+    if named:
+        rows += await driver.fetch(_NAMED_LINES, *columns([*named]))
+    lines: dict[int, dict[Key, Line]] = {level: {} for level in opened}
+    for row in rows:
+        lines[row[0]][Key(row[0], Kind(row[1]), row[2], row[3])] = Line(*row[4:])
+    return {row[0]: _opening(row, lines[row[0]]) for row in found}
+
+
+def _opening(row: Sequence[Any], lines: Mapping[Key, Line]) -> Opening:
+    sold, returned, received, counted_at = row[8:12]
+    return Opening(
+        at=row[1],
+        recorded_until=row[2],
+        movements=row[3],
+        standing=Standing(*row[4:8]),
+        totals=Totals(sold, returned, received, counted_at, row[1]),
+        count_key=row[12],
+        intricate=row[13],
+        lines=lines,
+    )
+
+
+_SAVE = """
+INSERT INTO opening
+SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::bigint[],
+                     $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
+                     $10::bigint[], $11::bigint[], $12::timestamptz[], $13::text[], $14::boolean[])
+ON CONFLICT (level_id) DO UPDATE
+SET at = excluded.at, recorded_until = excluded.recorded_until, movements = excluded.movements,
+    on_hand = excluded.on_hand, reserved = excluded.reserved, unavailable = excluded.unavailable,
+    incoming = excluded.incoming, sold_total = excluded.sold_total,
+    returned_total = excluded.returned_total, received_total = excluded.received_total,
+    counted_at = excluded.counted_at, count_key = excluded.count_key,
+    intricate = excluded.intricate
+"""
+
+_SAVE_LINES = """
+INSERT INTO opening_line
+SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::text[], $4::text[], $5::bigint[],
+                     $6::bigint[], $7::timestamptz[], $8::text[], $9::timestamptz[])
+ON CONFLICT (level_id, kind, reference, line)
+DO UPDATE SET total = excluded.total, done = excluded.done, decided_at = excluded.decided_at,
+              decided_key = excluded.decided_key, due_at = excluded.due_at
+"""
+
+
+async def save(driver: Driver, openings: Mapping[int, Opening]) -> None:
+    """Store openings as they are now."""
+    rows = [
+        (
+            level,
+            *(each.at, each.recorded_until, each.movements),
+            *each.standing,
+            *each.totals[:4],
+            *(each.count_key, each.intricate),
+        )
+        for level, each in openings.items()
+    ]
+    await driver.execute(_SAVE, *columns(rows))
+    lines = [
+        (*key, line.total, line.done, line.decided_at, line.decided_key, line.due_at)
+        for each in openings.values()
+        for key, line in each.lines.items()
+    ]
+    if lines:
+        await driver.execute(_SAVE_LINES, *columns(lines))

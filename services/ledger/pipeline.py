@@ -38,7 +38,7 @@ from services.ledger.domain.effects import (
     needs_standing,
 )
 from services.ledger.domain.identities import RecentIdentities
-from services.ledger.domain.past import Standing
+from services.ledger.domain.past import available
 from services.ledger.inbound import stock_changes
 from services.ledger.inbound.stock_changes import Incoming
 from services.ledger.outbound import stock_levels
@@ -401,12 +401,12 @@ class StockChanges(Handler[list[_Place]]):
 
     def _message(self, level: Level, effect: Effect) -> Message:
         place = self._place(level.id)
-        before = Standing(
+        before = available(
             level.on_hand - effect.on_hand,
             level.reserved - effect.reserved,
             level.unavailable - effect.unavailable,
         )
-        low_water = before.available + (effect.low or 0)
+        low_water = before + (effect.low or 0)
         return stock_levels.message(place.sku, place.warehouse, place.partition, level, low_water)
 
     def _batches(self, batch: Batch, effects: dict[int, Effect]) -> dict[int, tuple[int, int]]:

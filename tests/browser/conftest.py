@@ -46,6 +46,8 @@ PHONE = ViewportSize(width=390, height=844)
 SHELVES = 120
 """Levels of the demonstration."""
 PATIENCE_MS = 20_000
+OPENED_WITHIN_S = 120
+TOLD_LINES = 40
 
 
 @dataclass
@@ -201,7 +203,11 @@ async def company(stack: Stack, template: str) -> AsyncIterator[LocalStack]:
             topic_prefix=prefix,
         ) as running,
     ):
-        await _opened(running)
+        try:
+            async with asyncio.timeout(OPENED_WITHIN_S):
+                await _opened(running)
+        except TimeoutError:
+            pytest.fail(f"the shops did not open within {OPENED_WITHIN_S} s\n{_told(running)}")
         yield running
     running.instance.delete()
 
@@ -209,13 +215,18 @@ async def company(stack: Stack, template: str) -> AsyncIterator[LocalStack]:
 async def _opened(company: LocalStack) -> None:
     """Wait until the demonstration has set its company up and counted its shelves."""
     headers = {"Authorization": f"Bearer {company.token(Scope.STOCK_READ)}"}
-    async with (
-        asyncio.timeout(60),
-        httpx.AsyncClient(base_url=company.url("ledger"), headers=headers) as client,
-    ):
+    async with httpx.AsyncClient(base_url=company.url("ledger"), headers=headers) as client:
         # Another process is waited for, over HTTP.
         while (await client.get("/v1/summary")).json()["levels"] < SHELVES:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
+
+
+def _told(company: LocalStack) -> str:
+    """Return the last lines of every log, for whoever has only the test's output."""
+    return "\n".join(
+        f"--- {path.name}\n" + "\n".join(path.read_text().splitlines()[-TOLD_LINES:])
+        for path in sorted(company.instance.logs_folder.iterdir())
+    )
 
 
 @pytest_asyncio.fixture

@@ -13,7 +13,7 @@ from shared.clock import Clock
 from shared.http.auth import Scope
 from tests.browser.conftest import Desk, Viewer
 
-pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(300)]
 
 A_SALE_IS_ON_SCREEN_WITHIN_MS = 2_000
 FIRST_ALERT_WITHIN_MS = 60_000

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from services.ledger.domain.changes import SIGNS, Change, Type, count_key, unavailable_of
 from services.ledger.domain.commitments import COMMITTING, CONSUMING, Book
-from services.ledger.domain.past import Opening, Standing, in_order, now
+from services.ledger.domain.past import Opening, Standing, available, in_order, now
 from shared.events.stock_changes import Bucket
 
 
@@ -182,12 +182,12 @@ def apply(  # noqa: C901, PLR0912 - the busiest loop there is, where a call cost
 
 def _running(effect: Effect, standing: Standing) -> int:
     """Return by how much available differs from what it was before the batch."""
-    after = Standing(
+    after = available(
         standing.on_hand + effect.on_hand,
         standing.reserved + effect.reserved,
         standing.unavailable + effect.unavailable,
     )
-    return after.available - standing.available
+    return after - standing.available
 
 
 def _total(change: Change, effect: Effect) -> None:

@@ -25,8 +25,13 @@ class Standing(NamedTuple):
 
     @property
     def available(self) -> int:
-        """What may be sold; more shipped than was ordered does not add to it."""
-        return self.on_hand - max(self.reserved, 0) - self.unavailable
+        """What may be sold."""
+        return available(self.on_hand, self.reserved, self.unavailable)
+
+
+def available(on_hand: int, reserved: int, unavailable: int) -> int:
+    """Return what may be sold; more shipped than was ordered does not add to it."""
+    return on_hand - unavailable - reserved if reserved > 0 else on_hand - unavailable
 
 
 class Totals(NamedTuple):

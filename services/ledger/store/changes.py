@@ -11,6 +11,7 @@ from typing import NamedTuple
 from services.ledger.domain.changes import SIGNS, Change
 from services.ledger.domain.effects import Anchor, Effect, Entry, LateCount
 from services.ledger.domain.past import Standing
+from services.ledger.store.copying import MOVEMENT_COLUMNS, copy, movement_rows
 from services.ledger.store.periods import Periods
 from shared.database.engine import Driver
 
@@ -117,41 +118,12 @@ async def sums_after(driver: Driver, counts: Sequence[LateCount]) -> dict[LateCo
     return {LateCount(row[0], row[1]): row[2] for row in rows}
 
 
-_MOVEMENT_COLUMNS = (
-    "level_id", "occurred_at", "recorded_at", "received_at", "quantity", "applied", "offset",
-    "type", "late", "channel", "id", "line", "reason", "reference", "actor",
-    "counterparty", "bucket", "eta",
-)  # fmt: skip
-
-
 async def add_movements(
     driver: Driver, periods: Periods, entries: Sequence[Entry], recorded_at: datetime
 ) -> None:
     """Store what was applied."""
-    rows = [
-        (
-            change.level,
-            change.occurred_at,
-            recorded_at,
-            change.received_at,
-            change.quantity,
-            applied,
-            change.offset,
-            change.type,
-            late,
-            change.channel,
-            change.id,
-            change.line,
-            change.reason,
-            change.reference,
-            change.actor,
-            change.counterparty,
-            change.bucket,
-            change.eta,
-        )
-        for change, applied, late in entries
-    ]
-    await driver.copy_records_to_table(periods.movement, records=rows, columns=_MOVEMENT_COLUMNS)
+    rows = movement_rows(entries, recorded_at)
+    await copy(driver, periods.movement, MOVEMENT_COLUMNS, rows)
 
 
 _REPEAT_COLUMNS = (

@@ -29,12 +29,15 @@ def _same(value: bytes) -> bytes:
     return value
 
 
-def _written(instant: datetime) -> bytes:
+def microseconds(instant: datetime) -> int:
+    """Return an instant as PostgreSQL counts it."""
     since = instant - _EPOCH
-    seconds = since.days * 86_400 + since.seconds
-    return _MICROSECONDS.pack(seconds * 1_000_000 + since.microseconds)
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def _written(instant: datetime) -> bytes:
+    return _MICROSECONDS.pack(microseconds(instant))
 
 
 def _read(value: bytes) -> datetime:
-    (microseconds,) = _MICROSECONDS.unpack(value)
-    return _EPOCH + timedelta(microseconds=microseconds)
+    return _EPOCH + timedelta(microseconds=_MICROSECONDS.unpack(value)[0])

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import asyncpg
 
 from services.ledger.domain.changes import Change
+from services.ledger.store.copying import IDENTITY_COLUMNS, copy, identity_rows
 from services.ledger.store.identity_filters import Filters
 from services.ledger.store.periods import Periods, partition
 from shared.database.engine import Driver
@@ -19,9 +20,6 @@ class Known(NamedTuple):
     content: int
     level: int
     occurred_at: datetime
-
-
-_IDENTITY_COLUMNS = ("hash", "content", "level_id", "occurred_at", "recorded_at")
 
 
 async def earlier_identities(
@@ -59,18 +57,13 @@ async def add_identities(
     """
     known: dict[bytes, Known] = {}
     while True:
-        rows = [
-            (change.hash, change.content, change.level, change.occurred_at, recorded_at)
-            for change in changes
-            if change.hash not in known
-        ]
-        if not rows:
+        new = [change for change in changes if change.hash not in known]
+        if not new:
             return known
+        rows = identity_rows(new, recorded_at)
         try:
             async with driver.transaction():
-                await driver.copy_records_to_table(
-                    periods.identity, records=rows, columns=_IDENTITY_COLUMNS
-                )
+                await copy(driver, periods.identity, IDENTITY_COLUMNS, rows)
         except asyncpg.UniqueViolationError:
             known = await known_identities(driver, changes)
         else:

@@ -20,5 +20,5 @@ class LedgerSettings(Settings):
     ledger_keep_days: Annotated[int, Field(ge=30)] = 400
     """Days whose movements stay in the tables when `archive` runs: a year, and what is late."""
 
-    ledger_archive_folder: Path = Path("archive")
+    ledger_archive_folder: Path = Path(".lowtide/archive")
     """Where `archive` writes the days that go, and `verify --archive` reads them."""

@@ -21,7 +21,7 @@ from services.ledger.domain.commitments import (
 )
 from services.ledger.domain.effects import Effect, Entry
 from services.ledger.domain.openings import advanced
-from services.ledger.domain.past import in_order, now, totals
+from services.ledger.domain.past import Opening, in_order, now, totals
 from services.ledger.domain.statement import Past, Recorded, statement
 from tests.unit.services.ledger.domain.test_effects import (
     LEVELS,
@@ -142,7 +142,17 @@ def test_an_opening_moved_in_steps_is_that_of_all_its_movements_at_once(ledger: 
         at_once = advanced(None, folded, ledger.demanded(level))
         if level in ledger.unaware:
             at_once = at_once._replace(lines=opening.lines)
-        assert opening == at_once
+        assert said(opening) == said(at_once)
+
+
+def said(opening: Opening) -> Opening:
+    """Return an opening without the lines of demands that have used nothing up."""
+    lines = {
+        key: line
+        for key, line in opening.lines.items()
+        if key.kind is not Kind.CONSUMPTION or line.done
+    }
+    return opening._replace(lines=lines)
 
 
 def test_a_demand_told_after_what_it_used_up_was_archived_starts_anew() -> None:

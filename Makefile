@@ -62,20 +62,31 @@ replay: $(READY)
 
 ## bench: every benchmark; the last line of each is one JSON object
 .PHONY: bench
-bench: bench-ledger bench-latency
+bench: bench-ledger bench-latency bench-http bench-recovery bench-memory
 
-## bench-ledger: stock changes per second, beside the bare database's
+## bench-ledger: stock changes per second, beside the bare database's; [OPTIONS='--only mix']
 .PHONY: bench-ledger
 ## bench-latency: from a sale to its commit and to the request at a destination
 .PHONY: bench-latency
-bench-ledger bench-latency: bench-%: $(READY)
-	@$(BIN)/python -m tests.bench.$*
+## bench-http: events, levels, statements and reservations over HTTP
+.PHONY: bench-http
+## bench-recovery: catching up, claiming, a burst, a stocktake, a rebuild
+.PHONY: bench-recovery
+## bench-memory: resident memory of each process
+.PHONY: bench-memory
+bench-ledger bench-latency bench-http bench-recovery bench-memory: bench-%: $(READY)
+	@$(BIN)/python -m tests.bench.$* $(OPTIONS)
 
-## faults: kill and pause everything, broker and database away for a minute; nothing may be lost
+## faults: kill, pause and cut off everything for a minute each; nothing may be lost; [SEED=...]
 .PHONY: faults
 faults: export LOWTIDE_FAULT_SECONDS ?= 60
+faults: export LOWTIDE_TEST_DEPTH ?= 20
+ifdef SEED
+faults: export LOWTIDE_FAULT_SEED := $(SEED)
+endif
 faults: $(READY)
-	@$(BIN)/python -m pytest tests/faults --capture=no
+	@$(BIN)/python -m pytest tests/faults tests/integration/ledger/test_model.py \
+		tests/unit/services/ledger --capture=no
 
 ## audit: look for known vulnerabilities among the locked dependencies (needs the network)
 .PHONY: audit

@@ -89,21 +89,31 @@ class StockLevels(Handler[Memory], Timed):
         self._territories.update(memories)
 
     @override
-    def due(self, drained: Mapping[int, datetime]) -> bool:
+    async def due(
+        self,
+        connection: Connection,
+        partitions: Collection[int],
+        drained: Mapping[int, datetime],
+    ) -> Collection[int]:
         rules = self._rules()
-        work = False
+        work: list[int] = []
         for partition, until in self._heard_until(drained).items():
             territory = self._territories[partition]
             territory.look_through(self._view(rules, until))
-            work = work or bool(territory.unseen) or territory.is_due(until)
+            if territory.unseen or territory.is_due(until):
+                work.append(partition)
         return work
 
     @override
-    async def turn(self, connection: Connection, drained: Mapping[int, datetime]) -> None:
+    async def turn(
+        self, connection: Connection, batch: Batch, drained: Mapping[int, datetime]
+    ) -> Sequence[Outgoing]:
         draft = self._new_draft()
         self._looked = {}
         left = TURN_SUBJECTS
         for partition, until in self._heard_until(drained).items():
+            if partition not in batch.numbers:
+                continue
             territory = self._territories[partition]
             draft.fire(partition, until, TURN_SUBJECTS)
             subjects = territory.unseen[-left:] if left else []
@@ -111,6 +121,7 @@ class StockLevels(Handler[Memory], Timed):
             self._looked[partition] = len(subjects)
             left -= len(subjects)
         await self._write(connection, draft)
+        return ()
 
     @override
     def turned(self) -> None:

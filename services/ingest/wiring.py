@@ -4,21 +4,25 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from fastapi import FastAPI
 
 from services.ingest.api.app import build
 from services.ingest.api.parts import Parts
 from services.ingest.inbound.stock_changes_dead import TOPIC, DeadChanges
-from services.ingest.outbound.catalog_items import CatalogItems
+from services.ingest.outbound import catalog_items, catalog_warehouses
 from services.ingest.outbound.stock_changes import StockChanges
 from services.ingest.pipeline import Intake, Replay
 from services.ingest.settings import IngestSettings
+from services.ingest.store import catalogue, configuration
 from services.ingest.store.database import Database
 from services.ingest.store.known_codes import KnownCodes
-from services.ingest.store.unpublished import Publisher
+from services.ingest.store.unpublished import Feed, Publisher
 from shared.clock import Clock, WallClock
 from shared.database.engine import create_engine
+from shared.events.catalog_items import CatalogItem
+from shared.events.catalog_warehouses import CatalogWarehouse
 from shared.http.app import serve as serve_http
 from shared.http.auth import Keys, Verifier
 from shared.kafka.consumer import PartitionConsumer
@@ -62,7 +66,7 @@ async def serving(settings: IngestSettings, clock: Clock) -> AsyncIterator[Servi
                 known=known,
                 intake=Intake(known, database, changes, clock),
                 replay=Replay(known, database, changes, clock),
-                publisher=Publisher(database, CatalogItems(producer).publish),
+                publisher=Publisher(database, _feeds(producer)),
             )
             app = build(
                 parts,
@@ -80,6 +84,21 @@ async def serving(settings: IngestSettings, clock: Clock) -> AsyncIterator[Servi
                     task.cancel()
     finally:
         await engine.dispose()
+
+
+def _feeds(producer: Producer) -> tuple[Feed[CatalogItem], Feed[CatalogWarehouse]]:
+    return (
+        Feed(
+            catalogue.unpublished,
+            partial(catalog_items.publish, producer),
+            catalogue.note_published,
+        ),
+        Feed(
+            configuration.unpublished_warehouses,
+            partial(catalog_warehouses.publish, producer),
+            configuration.note_published_warehouses,
+        ),
+    )
 
 
 async def serve(settings: IngestSettings, stop: asyncio.Event) -> None:

@@ -21,8 +21,11 @@ from shared.database import positions
 from shared.database.engine import create_engine
 from shared.database.migrations import upgrade_blocking
 from shared.errors import LowtideError
-from shared.events.stock_changes import TOPIC
+from shared.events import catalog_items, catalog_warehouses, stock_changes
 from shared.roles import run_role
+
+TOPICS = (stock_changes.TOPIC, catalog_items.TOPIC, catalog_warehouses.TOPIC)
+"""What `consume` consumes."""
 
 
 def main() -> None:
@@ -35,6 +38,7 @@ def main() -> None:
     roles.add_parser("migrate", help="bring the database schema up to date")
     resume = roles.add_parser("resume", help="let partitions halted by malformed records go on")
     resume.add_argument("--partition", type=int, help="only this one")
+    resume.add_argument("--topic", choices=TOPICS, help="of this one only")
     verifying = roles.add_parser(
         "verify", help="recompute all levels from their movements; exit 1 if any differs"
     )
@@ -80,14 +84,18 @@ def main() -> None:
             asyncio.run(_archive(settings, arguments.to, arguments.keep_days, arguments.dry_run))
         )
     else:
-        resumed = asyncio.run(_resume(settings, arguments.partition))
-        print(f"resumed partitions: {resumed}" if resumed else "no partition was halted")
+        for topic in TOPICS if arguments.topic is None else (arguments.topic,):
+            resumed = asyncio.run(_resume(settings, arguments.partition, topic))
+            done = f"resumed partitions: {resumed}" if resumed else "no partition was halted"
+            print(f"{topic}: {done}")
 
 
-async def _resume(settings: LedgerSettings, partition: int | None) -> list[int]:
+async def _resume(
+    settings: LedgerSettings, partition: int | None, topic: str = stock_changes.TOPIC
+) -> list[int]:
     engine = create_engine(settings.database_url.get_secret_value(), application="ledger resume")
     async with engine.begin() as connection:
-        resumed = await positions.resume(connection, TOPIC, partition)
+        resumed = await positions.resume(connection, topic, partition)
     await engine.dispose()
     return resumed
 

@@ -4,28 +4,40 @@
 
 Each stage is a function of the batch; what the worker remembers between batches (where levels
 stand in time, the newest identities) follows only when the transaction is durable.
+
+Between batches the worker's turn tells of levels that reservations have changed, lets those expire
+whose time is up, and carries out what was decided on counts that waited.
 """
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import chain
+from itertools import chain, islice
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
 
+from services.ledger.deciding import expire
 from services.ledger.domain.changes import (
     NAME_OF,
     TYPE_OF,
     Change,
+    Type,
     content_hash,
     identity_hash,
     with_arrivals,
 )
-from services.ledger.domain.commitments import (
-    demands,
+from services.ledger.domain.commitments import demands
+from services.ledger.domain.counts import (
+    CountState,
+    Measure,
+    Sheet,
+    Tolerance,
+    older_counts,
+    tolerance_of,
 )
 from services.ledger.domain.effects import (
     Anchor,
@@ -33,38 +45,70 @@ from services.ledger.domain.effects import (
     Entry,
     Known,
     apply,
+    counts_of,
     intricate_levels,
     late_counts,
     needs_standing,
 )
 from services.ledger.domain.identities import RecentIdentities
-from services.ledger.domain.past import available
+from services.ledger.domain.items import Item
+from services.ledger.domain.past import Standing, available
+from services.ledger.domain.statement import openings_of
+from services.ledger.domain.usual import large, unusual
 from services.ledger.inbound import stock_changes
 from services.ledger.inbound.stock_changes import Incoming
 from services.ledger.outbound import stock_levels
-from services.ledger.store import at_once, commitments, identities, openings, past
+from services.ledger.store import (
+    at_once,
+    commitments,
+    counts,
+    identities,
+    openings,
+    past,
+    reservations,
+    tolerances,
+)
 from services.ledger.store import changes as store
-from services.ledger.store.changes import Level
+from services.ledger.store.changes import Level, Unpublished
 from services.ledger.store.codecs import prepare
 from services.ledger.store.identities import First
 from services.ledger.store.identities import Known as KnownIdentity
 from services.ledger.store.identity_filters import Filters
+from services.ledger.store.items import items_of
 from services.ledger.store.periods import CLOSED_DAYS, Periods, ensure_periods
+from services.ledger.store.reservations import Work
 from shared.clock import Clock
 from shared.database.engine import Driver, driver
 from shared.events.dead_letters import DeadReason
 from shared.events.stock_changes import Bucket, ChangeType
 from shared.events.stock_levels import TOPIC as STOCK_LEVELS
-from shared.kafka.handler import Again, Batch, Claim, Handler
+from shared.kafka.handler import Again, Batch, Claim, Handler, Timed
 from shared.kafka.messages import Message, Outgoing
 from shared.kafka.partitions import partition_of
 
 FUTURE = timedelta(minutes=5)
 """A change dated further ahead is refused: one count dated 2099 would freeze a level."""
 
+DECISIONS = 400
+"""Decisions on counts at the most that are carried out in one transaction."""
+
 AT_ONCE = 400
 """Changes at the most that are stored by one statement instead of six: with the machine busy,
 each wait for an answer costs a small batch more than all its rows."""
+
+
+PLACES = 60_000
+"""Levels that a worker remembers at the most, at half a kilobyte each: a million of them would be
+500 MB. Those met first make room; one that is met again is read again, for 10 µs."""
+
+LOOK_SECONDS = 0.1
+"""How often a worker looks whether reservations have left it something to do."""
+
+TOLD_AT_ONCE = 2_000
+"""Levels changed by reservations that one turn tells of at the most, so that batches go on."""
+
+RESERVING_SECONDS = 10.0
+"""How long after a reservation batches lock their levels in one order with reservations."""
 
 
 _Key = tuple[str, str]
@@ -93,7 +137,7 @@ class _Staged:
     periods: Periods | None = None
 
 
-class StockChanges(Handler[list[_Place]]):
+class StockChanges(Handler[list[_Place]], Timed):
     """Works the batches of one worker's partitions of `stock.changes`."""
 
     def __init__(self, clock: Clock, partitions: int, filters: Filters | None = None) -> None:
@@ -108,6 +152,8 @@ class StockChanges(Handler[list[_Place]]):
         self._prepared: Driver | None = None
         self._met_repeat = False
         """Whether this very batch was tried at once and met a known identity."""
+        self._work = Work()
+        self._looked_at = self._reserved_at = float("-inf")
 
     @override
     async def claim(
@@ -117,14 +163,7 @@ class StockChanges(Handler[list[_Place]]):
         unpublished = await store.unpublished_levels(
             await self._driver(connection), {claim.partition: claim.published for claim in claims}
         )
-        return _outgoing(
-            [
-                stock_levels.message(
-                    each.sku, each.warehouse, each.partition, each.level, each.low_water
-                )
-                for each in unpublished
-            ]
-        )
+        return _told_of(unpublished)
 
     @override
     async def handle(self, connection: AsyncConnection, batch: Batch) -> Sequence[Outgoing]:
@@ -139,7 +178,14 @@ class StockChanges(Handler[list[_Place]]):
         fresh, repeats = await self._sort_out(
             database, periods, batch, changes, recorded_at, add=not small
         )
-        entries, effects = await self._applied(database, fresh)
+        big = large(fresh)
+        odd = (
+            unusual(fresh, await counts.sold(database, {each.level for each in big})) if big else []
+        )
+        entries, effects, sheet = await self._applied(database, fresh)
+        if sheet is not None or odd:
+            taken = [] if sheet is None else sheet.taken
+            await counts.note(database, taken, odd, effects, recorded_at)
         tallies = _tallies(batch, repeats)
         if entries and small:
             levels = await at_once.store(
@@ -160,6 +206,8 @@ class StockChanges(Handler[list[_Place]]):
                 await store.add_movements(database, periods, entries, recorded_at)
                 levels = await store.move_levels(database, effects, self._batches(batch, effects))
             await store.add_tallies(database, *tallies)
+        if odd:
+            await counts.mark_unusual(database, periods, odd, recorded_at)
         if repeats:
             await store.add_repeats(database, periods, repeats, recorded_at)
         staged.anchors = {level: effect.anchor for level, effect in effects.items()}
@@ -169,6 +217,9 @@ class StockChanges(Handler[list[_Place]]):
     @override
     def committed(self, batch: Batch) -> None:
         self._met_repeat = False
+        self._adopt()
+
+    def _adopt(self) -> None:
         staged, self._staged = self._staged, _Staged()
         for place in staged.places.values():
             self._places[place.sku, place.warehouse] = self._by_id[place.id] = place
@@ -178,6 +229,13 @@ class StockChanges(Handler[list[_Place]]):
             self._by_id[level].demanding = True
         self._recent.add(staged.identities)
         self._periods = staged.periods
+        self._make_room()
+
+    def _make_room(self) -> None:
+        if len(self._by_id) > PLACES:
+            # A dictionary keeps its order.
+            for place in list(islice(self._by_id.values(), len(self._by_id) - PLACES // 2)):
+                del self._by_id[place.id], self._places[place.sku, place.warehouse]
 
     @override
     def part_with(self, partitions: Collection[int]) -> Mapping[int, list[_Place]]:
@@ -193,6 +251,59 @@ class StockChanges(Handler[list[_Place]]):
     def take_up(self, memories: Collection[list[_Place]]) -> None:
         for place in chain.from_iterable(memories):
             self._places[place.sku, place.warehouse] = self._by_id[place.id] = place
+        self._make_room()
+
+    @override
+    async def due(
+        self,
+        connection: AsyncConnection,
+        partitions: Collection[int],
+        drained: Mapping[int, datetime],
+    ) -> Collection[int]:
+        now = time.monotonic()
+        if now - self._looked_at < LOOK_SECONDS:
+            return ()
+        self._looked_at = now
+        database = await self._driver(connection)
+        self._work = await reservations.work(database, partitions, self._clock.now())
+        if self._work.partitions:
+            self._reserved_at = now
+        return self._work.partitions
+
+    @override
+    async def turn(
+        self, connection: AsyncConnection, batch: Batch, drained: Mapping[int, datetime]
+    ) -> Sequence[Outgoing]:
+        database = await self._driver(connection)
+        staged = self._staged = _Staged()
+        staged.periods = await self._periods_at(connection, self._clock.now())
+        if self._work.expired:
+            # What that changes is told of in the next turn: levels are locked in one order.
+            await expire(database, staged.periods, self._work.expired, self._clock)
+            return ()
+        if self._work.decided:
+            return _outgoing(await self._settled(database, staged.periods, batch))
+        dirty = await reservations.dirty_levels(database, self._work.dirty, TOLD_AT_ONCE)
+        told = await store.tell_dips(
+            database,
+            {
+                level: (batch.numbers[partition], batch.published[partition])
+                for level, partition in dirty.items()
+            },
+        )
+        await reservations.clean(database, dirty)
+        for each in told:
+            place = self._by_id.get(each.level.id)
+            if place is not None:
+                staged.anchors[place.id] = place.anchor._replace(
+                    last_change_at=each.level.last_change_at
+                )
+        return _told_of(told)
+
+    @override
+    def turned(self) -> None:
+        self._adopt()
+        self._looked_at = float("-inf")  # there may be more
 
     async def _driver(self, connection: AsyncConnection) -> Driver:
         found = await driver(connection)
@@ -219,7 +330,7 @@ class StockChanges(Handler[list[_Place]]):
 
         None for a SKU whose partition is not in the batch: only its owner may touch its levels.
         """
-        known, staged = self._places, self._staged.places
+        known = self._places
         missing: dict[_Key, None] = {}
         for each in incoming:
             if each is not None:
@@ -233,18 +344,24 @@ class StockChanges(Handler[list[_Place]]):
             if (sku, warehouse) not in known
             and (partition := partition_of(sku, self._partitions)) in batch.numbers
         ]
-        new: dict[_Key, _Place] = {}
-        if wanted:
-            found = await store.levels_of(database, wanted)
-            for sku, warehouse, partition in wanted:
-                level = found[sku, warehouse]
-                place = _Place(level.id, sku, warehouse, partition, level.anchor, level.demanding)
-                new[sku, warehouse] = staged[level.id] = place
+        new = await self._found(database, wanted)
 
         def place_of(sku: str, warehouse: str) -> _Place | None:
             return known.get((sku, warehouse)) or new.get((sku, warehouse))
 
         return place_of
+
+    async def _found(
+        self, database: Driver, wanted: Sequence[tuple[str, str, int]]
+    ) -> dict[_Key, _Place]:
+        """Return levels of (SKU, warehouse, partition) that memory does not know yet."""
+        new: dict[_Key, _Place] = {}
+        found = await store.levels_of(database, wanted) if wanted else {}
+        for sku, warehouse, partition in wanted:
+            level = found[sku, warehouse]
+            place = _Place(level.id, sku, warehouse, partition, level.anchor, level.demanding)
+            new[sku, warehouse] = self._staged.places[level.id] = place
+        return new
 
     async def _sort_out(
         self,
@@ -375,29 +492,100 @@ class StockChanges(Handler[list[_Place]]):
         return None if row is None else _told(row)
 
     async def _applied(
-        self, database: Driver, fresh: list[Change]
-    ) -> tuple[list[Entry], dict[int, Effect]]:
+        self, database: Driver, fresh: list[Change], *, approved: bool = False
+    ) -> tuple[list[Entry], dict[int, Effect], Sheet | None]:
+        """Work changes into their levels; returns how counts among them were judged, if any."""
         changes = with_arrivals(fresh, lambda level: self._place(level).warehouse)
         anchors = {level: self._place(level).anchor for level in {each.level for each in changes}}
         intricate = intricate_levels(changes, anchors)
-        held = {change.level for change in changes if needs_standing(change)} | intricate
         demanding = {level for level in anchors if self._place(level).demanding}
         demanding |= {change.level for change in changes if demands(change)}
+        counted = counts_of(changes)
+        held = {change.level for change in changes if needs_standing(change)}
+        held |= intricate | demanding
+        sheet = None
+        if approved:
+            sheet = Sheet(approved=True)
+        elif counted:
+            sheet = await self._sheet(database, counted, anchors)
+        standing = await self._held(database, held, anchors) if held else {}
+        later = await store.sums_after(database, late_counts(counted, anchors))
         pasts = await past.of_levels(database, intricate) if intricate else {}
         known = Known(
-            standing=await store.lock_standings(database, held) if held else {},
-            later=await store.sums_after(database, late_counts(changes, anchors)),
+            standing=standing,
+            later=later,
             past={level: each.changes for level, each in pasts.items()},
-            openings={
-                level: each.opening for level, each in pasts.items() if each.opening is not None
-            },
+            openings=openings_of(pasts),
             book=await commitments.opened(database, changes, demanding),
+            sheet=sheet or Sheet(),
             demanding=demanding,
         )
-        applied = apply(changes, anchors, known)
+        entries, effects = apply(changes, anchors, known)
         if known.book.changed:
             self._staged.demanding = await commitments.closed(database, known.book)
-        return applied
+        return entries, effects, sheet
+
+    async def _settled(self, database: Driver, periods: Periods, batch: Batch) -> list[Message]:
+        """Carry out what was decided on counts that waited; returns what to tell of their levels.
+
+        Here and not where it is decided: nobody else knows where levels stand in time.
+        """
+        decided = await counts.undone(database, batch.numbers, DECISIONS)
+        if not decided:
+            return []
+        await self._found(
+            database,
+            [
+                key
+                for key in dict.fromkeys(
+                    (each.sku, each.warehouse, each.partition) for each in decided
+                )
+                if key[:2] not in self._places
+            ],
+        )
+        recorded_at = self._clock.now()
+        approved = [each.change for each in decided if each.state is CountState.APPROVED]
+        entries, effects, _ = await self._applied(database, approved, approved=True)
+        for level in {each.change.level for each in decided} - effects.keys():
+            effects[level] = Effect(*self._place(level).anchor, low=0)
+        await store.add_movements(database, periods, entries, recorded_at)
+        await counts.settle(database, decided, effects, recorded_at)
+        levels = await store.move_levels(database, effects, self._batches(batch, effects))
+        self._staged.anchors = {level: effect.anchor for level, effect in effects.items()}
+        return [self._message(level, effects[level.id]) for level in levels]
+
+    async def _sheet(
+        self, database: Driver, counted: list[Change], anchors: Mapping[int, Anchor]
+    ) -> Sheet:
+        """Return what the counts of a batch are judged by."""
+        places = [self._place(level) for level in {change.level for change in counted}]
+        limits = await tolerances.in_warehouses(database, {place.warehouse for place in places})
+        items = await items_of(database, {place.sku for place in places})
+        found: dict[tuple[str | None, str], Tolerance | None] = {}
+        measures = {}
+        for place in places:
+            item = items.get(place.sku) or Item(place.sku)
+            kind = (item.stock_class, place.warehouse)
+            if kind not in found:
+                found[kind] = tolerance_of(limits, *kind)
+            measures[place.id] = Measure(found[kind], item.cost)
+        newest = {place.id: anchors[place.id].newest_count for place in places}
+        older = older_counts(counted, newest)
+        return Sheet(measures, await counts.stretches(database, older))
+
+    async def _held(
+        self, database: Driver, held: Collection[int], anchors: dict[int, Anchor]
+    ) -> dict[int, Standing]:
+        """Lock levels; anchors learn of what reservations have done behind the worker's back."""
+        if time.monotonic() - self._reserved_at < RESERVING_SECONDS:
+            # All in the order of their ids, as reservations lock them: else both would wait.
+            held = anchors.keys()
+        standings, newest = await store.lock_standings(database, held)
+        for level, at in newest.items():
+            known = anchors[level].last_change_at
+            if at is not None and (known is None or at > known):
+                anchors[level] = anchors[level]._replace(last_change_at=at)
+        return standings
 
     def _message(self, level: Level, effect: Effect) -> Message:
         place = self._place(level.id)
@@ -407,6 +595,8 @@ class StockChanges(Handler[list[_Place]]):
             level.unavailable - effect.unavailable,
         )
         low_water = before + (effect.low or 0)
+        if level.dip is not None and level.dip < low_water:
+            low_water = level.dip
         return stock_levels.message(place.sku, place.warehouse, place.partition, level, low_water)
 
     def _batches(self, batch: Batch, effects: dict[int, Effect]) -> dict[int, tuple[int, int]]:
@@ -493,8 +683,9 @@ def _tallies(
 
 def _told(first: First) -> str:
     """Return what was first recorded under an identity, as JSON for a person to compare."""
+    kind = Type.COUNT if first.type == Type.COUNT_WAITING else first.type
     said = first._asdict() | {
-        "type": NAME_OF[first.type],
+        "type": NAME_OF[kind],
         "occurred_at": first.occurred_at.isoformat(),
         "eta": None if first.eta is None else first.eta.isoformat(),
     }
@@ -502,6 +693,17 @@ def _told(first: First) -> str:
         if said[rare] is None:
             del said[rare]
     return json.dumps(said, ensure_ascii=False)
+
+
+def _told_of(levels: Sequence[Unpublished]) -> list[Outgoing]:
+    return _outgoing(
+        [
+            stock_levels.message(
+                each.sku, each.warehouse, each.partition, each.level, each.low_water
+            )
+            for each in levels
+        ]
+    )
 
 
 def _outgoing(messages: list[Message]) -> list[Outgoing]:

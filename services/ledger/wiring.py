@@ -3,17 +3,32 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
 
 from fastapi import FastAPI
 
-from services.ledger.api import levels, stream, summary
+from services.ledger.api import (
+    counts,
+    demand,
+    export,
+    levels,
+    projection,
+    reservations,
+    stream,
+    summary,
+)
+from services.ledger.api.desk import Behind, Desk
+from services.ledger.inbound import catalog_items, catalog_warehouses, catalogue
+from services.ledger.inbound.catalogue import Copy, Copying, Source
 from services.ledger.inbound.stock_levels import LevelTail
 from services.ledger.pipeline import StockChanges
 from services.ledger.settings import LedgerSettings
 from services.ledger.store.books import Books
 from services.ledger.store.identity_filters import Filters
+from services.ledger.store.sheets import Sheets
 from shared.clock import Clock, WallClock
-from shared.database.engine import create_engine
+from shared.database.engine import Engine, create_engine
 from shared.events.stock_changes import TOPIC
 from shared.events.topics import STOCK_CHANGES
 from shared.http.app import create_app, serve
@@ -23,15 +38,17 @@ from shared.kafka.lag import LagReader
 from shared.kafka.producer import Producer
 from shared.roles import with_probes
 
+_SOURCES: tuple[Source[Any], ...] = (catalog_items.SOURCE, catalog_warehouses.SOURCE)
+
 
 async def consume(
     settings: LedgerSettings, stop: asyncio.Event, clock: Clock | None = None
 ) -> None:
-    """Apply stock changes until told to stop."""
+    """Apply stock changes, and keep copies of the catalogue, until told to stop."""
     clock = clock or WallClock()
     engine = create_engine(
         settings.database_url.get_secret_value(),
-        pool=2 * settings.ledger_workers,
+        pool=2 * settings.ledger_workers + len(_SOURCES),
         application="ledger consume",
     )
     try:
@@ -47,10 +64,40 @@ async def consume(
                 workers=settings.ledger_workers,
                 clock=clock,
             )
+            copies = {
+                source.topic: Copying(
+                    source.topic, partial(_copier, settings, source, engine, producer, clock)
+                )
+                for source in _SOURCES
+            }
+
+            async def work(stop: asyncio.Event) -> None:
+                async with asyncio.TaskGroup() as group:
+                    for copy in copies.values():
+                        group.create_task(copy.run(stop))
+                    await consumer.run(stop)
+
             checks = {"consumer": consumer.check, "broker": producer.check}
-            await with_probes(settings, "ledger consume", checks, consumer.run, stop)
+            checks |= {topic: copy.check for topic, copy in copies.items()}
+            await with_probes(settings, "ledger consume", checks, work, stop)
     finally:
         await engine.dispose()
+
+
+def _copier(
+    settings: LedgerSettings, source: Source[Any], engine: Engine, producer: Producer, clock: Clock
+) -> PartitionConsumer:
+    return PartitionConsumer(
+        settings=settings,
+        service="ledger",
+        topic=source.topic,
+        engine=engine,
+        producer=producer,
+        handler=lambda: Copy(source),
+        workers=1,
+        poll_ms=catalogue.POLL_MS,
+        clock=clock,
+    )
 
 
 def application(
@@ -69,6 +116,8 @@ def application(
     )
     lag = LagReader(settings.kafka, settings.topic_prefix, TOPIC)
     books = Books(engine, lag)
+    behind = Behind(books)
+    desk = Desk(engine, clock, behind, reservations.present)
     tail = LevelTail(
         settings.kafka,
         settings.topic_prefix,
@@ -85,7 +134,10 @@ def application(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(tail.run()), group.create_task(end_streams())]
+                tasks = [
+                    group.create_task(each)
+                    for each in (tail.run(), end_streams(), desk.run(), behind.run())
+                ]
                 yield
                 for task in tasks:
                     task.cancel()
@@ -100,9 +152,18 @@ def application(
         lifespan=lifespan,
     )
     app.state.books = books
+    app.state.sheets = Sheets(engine)
+    app.state.desk = desk
     app.state.tail = tail
     app.state.clock = clock
+    app.state.exports = asyncio.Semaphore(export.MOST)
     app.include_router(levels.router)
+    app.include_router(counts.router)
+    app.include_router(counts.deciding)
+    app.include_router(reservations.router)
+    app.include_router(projection.router)
+    app.include_router(export.router)
+    app.include_router(demand.router)
     app.include_router(stream.router)
     app.include_router(summary.router)
     return app

@@ -101,16 +101,13 @@ JOIN unnest(CAST(:partition AS int[]), CAST(:epoch AS bigint[])) AS m (partition
 WHERE p.topic = :topic
 """)
 
-_HOLD = text("""
-SELECT count(*)
-FROM (
-    SELECT 1
-    FROM consumer_position AS p
-    JOIN unnest(CAST(:partition AS int[]), CAST(:epoch AS bigint[])) AS m (partition, epoch)
-      ON p.partition = m.partition AND p.epoch = m.epoch
-    WHERE p.topic = :topic
-    FOR SHARE OF p
-) AS held
+_STAY = text("""
+UPDATE consumer_position AS p
+SET batch = p.batch + 1, published = m.published, moved_at = now()
+FROM unnest(CAST(:partition AS int[]), CAST(:epoch AS bigint[]), CAST(:published AS bigint[]))
+     AS m (partition, epoch, published)
+WHERE p.topic = :topic AND p.partition = m.partition AND p.epoch = m.epoch AND p.stopped IS NULL
+RETURNING p.partition, p.batch
 """)
 
 _PUBLISHED = text("""
@@ -195,14 +192,20 @@ async def owned(connection: AsyncConnection, topic: str, epochs: dict[int, int])
     return bool(count == len(epochs))
 
 
-async def hold(connection: AsyncConnection, topic: str, epochs: dict[int, int]) -> bool:
-    """Return whether all partitions still are at the given epochs, and let none go before commit.
+async def stay(
+    connection: AsyncConnection, topic: str, published: Sequence[tuple[int, int, int]]
+) -> dict[int, int]:
+    """Number a batch that moves no partition on, fenced; returns the number by partition.
 
-    For work that moves no position: whoever claims a partition waits for this transaction.
+    Takes (partition, epoch, last published batch). Whoever claims one of them waits for this
+    transaction. Fewer come back than were given when another owner has claimed one, or one is
+    stopped: the caller must roll back.
     """
-    parameters = {"partition": list(epochs), "epoch": list(epochs.values())}
-    count = await connection.scalar(_HOLD, {"topic": topic, **parameters})
-    return bool(count == len(epochs))
+    partitions, epochs, batches = (list(column) for column in zip(*published, strict=True))
+    rows = await connection.execute(
+        _STAY, {"topic": topic, "partition": partitions, "epoch": epochs, "published": batches}
+    )
+    return {row.partition: row.batch for row in rows}
 
 
 async def set_published(

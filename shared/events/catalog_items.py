@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.events.base import Code, Event, Instant
+from shared.events.base import MAX_QUANTITY, Code, Event, Instant
 
 TOPIC = "catalog.items"
 VERSION = 1
@@ -24,8 +24,20 @@ class LifeCycle(StrEnum):
     ENDED = "ended"
 
 
+class Component(Event):
+    """What one unit of a kit takes of another SKU."""
+
+    sku: Code
+    quantity: Annotated[int, Field(ge=1, le=MAX_QUANTITY)]
+
+
 class CatalogItem(Event):
-    """A SKU's master data; `version` grows with each change of it."""
+    """A SKU's master data; `version` grows with each change of it.
+
+    `kit` is what one unit of it is put together from; empty for what is stocked itself.
+    `oversell`: a reservation may take what is available below zero. `stock_class` is a label of
+    the user's own, such as A, B or C.
+    """
 
     v: Literal[1] = 1
     sku: Code
@@ -38,6 +50,9 @@ class CatalogItem(Event):
     life_cycle: LifeCycle = LifeCycle.ACTIVE
     cost: Decimal | None = None
     price: Decimal | None = None
+    kit: tuple[Component, ...] = ()
+    oversell: bool = False
+    stock_class: str | None = None
     tags: tuple[str, ...] = ()
     attributes: dict[str, str] = Field(default_factory=dict)
     updated_at: Instant

@@ -6,17 +6,26 @@ from pydantic import TypeAdapter
 
 from shared.events.base import Event
 from shared.events.catalog_items import CatalogItem
+from shared.events.catalog_warehouses import CatalogWarehouse
 from shared.events.dead_letters import DeadLetter
 from shared.events.stock_alerts import StockAlert
 from shared.events.stock_changes import StockChange
 from shared.events.stock_levels import StockLevel
-from shared.events.topics import CATALOG_ITEMS, STOCK_ALERTS, STOCK_CHANGES, STOCK_LEVELS, TOPICS
+from shared.events.topics import (
+    CATALOG_ITEMS,
+    CATALOG_WAREHOUSES,
+    STOCK_ALERTS,
+    STOCK_CHANGES,
+    STOCK_LEVELS,
+    TOPICS,
+)
 
 MODELS: dict[str, type[Event]] = {
     STOCK_CHANGES.name: StockChange,
     STOCK_LEVELS.name: StockLevel,
     STOCK_ALERTS.name: StockAlert,
     CATALOG_ITEMS.name: CatalogItem,
+    CATALOG_WAREHOUSES.name: CatalogWarehouse,
 }
 """What each topic carries; every dead topic carries dead letters."""
 

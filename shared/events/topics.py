@@ -3,7 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from shared.events import catalog_items, stock_alerts, stock_changes, stock_levels
+from shared.events import (
+    catalog_items,
+    catalog_warehouses,
+    stock_alerts,
+    stock_changes,
+    stock_levels,
+)
 from shared.events.dead_letters import dead_topic
 
 _HOUR_MS = 3_600_000
@@ -14,7 +20,8 @@ _DAY_MS = 24 * _HOUR_MS
 class Topic:
     """A topic's contract with the broker and between services.
 
-    `retention_ms` is None for compacted topics, which keep the newest record of each key.
+    `retention_ms` is None for compacted topics, which keep the newest record of each key. The
+    first of the consumers is the one that writes the topic's dead letters.
     """
 
     name: str
@@ -85,9 +92,19 @@ STOCK_ALERTS = Topic(
 CATALOG_ITEMS = Topic(
     name=catalog_items.TOPIC,
     producer="ingest",
-    consumers=("alerting",),
+    consumers=("ledger", "alerting"),
     key="sku",
     partitions=6,
+    cleanup="compact",
+    retention_ms=None,
+)
+CATALOG_WAREHOUSES = Topic(
+    name=catalog_warehouses.TOPIC,
+    producer="ingest",
+    consumers=("ledger",),
+    key="warehouse",
+    # As many as a company has warehouses: seldom more than a hundred.
+    partitions=1,
     cleanup="compact",
     retention_ms=None,
 )
@@ -97,9 +114,12 @@ _ALL = (
     STOCK_LEVELS,
     STOCK_ALERTS,
     CATALOG_ITEMS,
+    CATALOG_WAREHOUSES,
     _dead(STOCK_CHANGES, "ingest"),
     _dead(STOCK_LEVELS),
     _dead(STOCK_ALERTS),
+    _dead(CATALOG_ITEMS),
+    _dead(CATALOG_WAREHOUSES),
 )
 
 TOPICS: dict[str, Topic] = {topic.name: topic for topic in _ALL}

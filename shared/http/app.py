@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from http import HTTPStatus
+from typing import Any
 
 import structlog
 import uvicorn
@@ -15,8 +16,9 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
+from shared.http import problems
 from shared.http.auth import Verifier
-from shared.http.problems import Problem, install
+from shared.http.problems import Problem
 from shared.observability import tracing
 from shared.observability.logs import get_logger
 from shared.observability.metrics import HTTP_SECONDS
@@ -43,19 +45,31 @@ def create_app(
     `checks` are asked by `/readyz`, each naming a dependency. Routes take
     `Depends(require(scope))` from `shared.http.auth`.
     """
-    app = FastAPI(
+    app = _Api(
         title=f"Lowtide {title}",
         version="1",
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        responses=problems.RESPONSES,
     )
     app.state.verifier = verifier
-    install(app)
+    problems.install(app)
     _add_probes(app, checks or {})
     app.add_middleware(_BodyLimit)
     app.add_middleware(_RequestLog)
     return app
+
+
+class _Api(FastAPI):
+    """An application whose document says how errors look."""
+
+    @override
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        known = document.setdefault("components", {}).setdefault("schemas", {})
+        known.update(problems.schemas())
+        return document
 
 
 def _add_probes(app: FastAPI, checks: Mapping[str, Check]) -> None:
@@ -65,8 +79,8 @@ def _add_probes(app: FastAPI, checks: Mapping[str, Check]) -> None:
 
     @app.get("/readyz", include_in_schema=False)
     async def readyz(response: Response) -> dict[str, object]:
-        problems = {name: await check() for name, check in checks.items()}
-        wrong = {name: problem for name, problem in problems.items() if problem is not None}
+        found = {name: await check() for name, check in checks.items()}
+        wrong = {name: problem for name, problem in found.items() if problem is not None}
         if wrong:
             response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
         return {"status": "unavailable" if wrong else "ok", "problems": wrong}

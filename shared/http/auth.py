@@ -156,18 +156,18 @@ async def _caller(
     return await verifier.caller(credentials.credentials)
 
 
-def require(scope: Scope) -> Callable[[Caller], Coroutine[None, None, Caller]]:
-    """Return a FastAPI dependency that yields the caller, or answers 401 or 403.
+def require(*scopes: Scope) -> Callable[[Caller], Coroutine[None, None, Caller]]:
+    """Return a FastAPI dependency that yields a caller with any of the scopes, else 401 or 403.
 
     Use as `caller: Annotated[Caller, Depends(require(Scope.STOCK_READ))]`.
     """
 
     async def dependency(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
-        if not caller.may(scope):
+        if not any(map(caller.may, scopes)):
             raise Problem(
                 HTTPStatus.FORBIDDEN,
                 "forbidden",
-                f"The token lacks the scope {scope.value}; ask for one that has it.",
+                f"The token lacks the scope {' or '.join(scopes)}; ask for one that has it.",
             )
         return caller
 

@@ -43,12 +43,17 @@ def decode_cursor(cursor: str, *kinds: type) -> tuple[str | int, ...]:
         or len(position) != len(kinds)
         or not all(map(_fits, position, kinds))
     ):
-        raise Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "bad_cursor",
-            "The cursor is not one of ours; start again without it.",
-        )
+        raise bad_cursor()
     return tuple(position)
+
+
+def bad_cursor() -> Problem:
+    """Return the problem for a cursor that does not stand for a position in what is asked for."""
+    return Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "bad_cursor",
+        "The cursor is not one of ours; start again without it.",
+    )
 
 
 def _fits(part: object, kind: type) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from shared.errors import Unavailable
@@ -15,6 +16,55 @@ MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:lowtide:problem:"
 _CODES = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_large"}
 """Where a status has a code of its own; its phrase differs between versions of Python."""
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field of a request."""
+
+    model_config = ConfigDict(extra="allow")
+
+    field: str
+    code: str
+    message: str
+
+
+class ProblemDocument(BaseModel):
+    """An error (RFC 9457): `type` is stable and for programs, `detail` says what to do.
+
+    Some problems have members of their own; `errors` names each field that is wrong.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[FieldError] = []
+
+
+_SCHEMAS = "#/components/schemas/"
+
+
+def _documented(description: str) -> dict[str, Any]:
+    reference = {"$ref": _SCHEMAS + ProblemDocument.__name__}
+    return {"description": description, "content": {MEDIA_TYPE: {"schema": reference}}}
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    "4XX": _documented("The request cannot be answered as it is"),
+    "5XX": _documented(
+        "It cannot be answered now; try again, with 503 after `Retry-After` seconds"
+    ),
+}
+"""What every operation may answer instead, for the OpenAPI document."""
+
+
+def schemas() -> dict[str, Any]:
+    """Return the JSON Schemas that `RESPONSES` refer to, by name."""
+    schema = ProblemDocument.model_json_schema(ref_template=_SCHEMAS + "{model}")
+    return {**schema.pop("$defs"), ProblemDocument.__name__: schema}
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457's word

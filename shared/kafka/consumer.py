@@ -90,7 +90,8 @@ class _Arrangement:
 class PartitionConsumer(Generic[M]):
     """Consumes one topic for one service.
 
-    `handler` makes a worker's handler; it is called once per worker.
+    `handler` makes a worker's handler; it is called once per worker. `poll_ms` is how long an
+    empty fetch may take, and with it a rebalance.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class PartitionConsumer(Generic[M]):
         workers: int = 2,
         max_records: int = MAX_RECORDS,
         collect_seconds: float = COLLECT_SECONDS,
+        poll_ms: int = POLL_MS,
         clock: Clock | None = None,
     ) -> None:
         self._settings = settings
@@ -113,6 +115,7 @@ class PartitionConsumer(Generic[M]):
         self._contiguous = TOPICS[topic].cleanup == "delete"
         self._max_records = max_records
         self._collect_seconds = collect_seconds
+        self._poll_ms = poll_ms
         self._group_id = f"{settings.topic_prefix}lowtide.{service}.{topic}"
         owner = f"{socket.gethostname()}:{os.getpid()}"
         self._engine = engine
@@ -212,7 +215,7 @@ class PartitionConsumer(Generic[M]):
                 session_timeout_ms=_SESSION_MS,
                 rebalance_timeout_ms=_REBALANCE_MS,
                 max_partition_fetch_bytes=2 * 1024 * 1024,
-                fetch_max_wait_ms=POLL_MS,
+                fetch_max_wait_ms=self._poll_ms,
                 metadata_max_age_ms=30_000,
                 retry_backoff_ms=100,
             )
@@ -302,7 +305,7 @@ class PartitionConsumer(Generic[M]):
             else:
                 await self._poll(worker, group)
                 if worker.timed is not None:
-                    await worker.turn(worker.timed, self._drained(worker))
+                    await worker.turn(group, worker.timed, self._drained(worker))
 
     async def _rearrange(self, index: int, group: asyncio.TaskGroup) -> None:
         worker, arrangement = self._workers[index], self._arrangement
@@ -373,7 +376,7 @@ class PartitionConsumer(Generic[M]):
         tps = [TopicPartition(self._name, partition) for partition in worker.owned]
         try:
             fetched = await self._client.getmany(
-                *tps, timeout_ms=POLL_MS, max_records=self._max_records
+                *tps, timeout_ms=self._poll_ms, max_records=self._max_records
             )
             if 0 < sum(map(len, fetched.values())) < FEW_RECORDS:
                 await asyncio.sleep(self._collect_seconds)

@@ -106,15 +106,26 @@ class Timed(Protocol):
     Called by the same worker between batches, so never beside `handle`.
     """
 
-    def due(self, drained: Mapping[int, datetime]) -> bool:
-        """Return whether there is something to do; asked several times a second.
+    async def due(
+        self,
+        connection: AsyncConnection,
+        partitions: Collection[int],
+        drained: Mapping[int, datetime],
+    ) -> Collection[int]:
+        """Return the partitions in which there is something to do; none most of the time.
 
-        `drained` has the worker's partitions that are worked up to their end, each with the
-        instant at which the broker last said where that is.
+        Asked several times a second, outside any transaction: one cheap question to the database
+        at the most. `partitions` are the worker's; `drained` has those that are worked up to their
+        end, each with the instant at which the broker last said where that is.
         """
 
-    async def turn(self, connection: AsyncConnection, drained: Mapping[int, datetime]) -> None:
-        """Do it, inside a transaction that has proved that the partitions are still ours."""
+    async def turn(
+        self, connection: AsyncConnection, batch: Batch, drained: Mapping[int, datetime]
+    ) -> Sequence[Outgoing]:
+        """Do it, inside a transaction that has made it a batch, without records, of those.
+
+        Returns what to publish after the commit.
+        """
 
     def turned(self) -> None:
         """Take staged memory for real: the transaction is durable."""

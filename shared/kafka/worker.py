@@ -239,29 +239,52 @@ class Worker(Generic[M]):
                 f"writes them, then run: python -m services.{self._service} resume"
             )
 
-    async def turn(self, timed: Timed, drained: Mapping[int, datetime]) -> None:
-        """Give the handler a transaction of its own, if time has given it something to do.
+    async def turn(
+        self, group: asyncio.TaskGroup, timed: Timed, drained: Mapping[int, datetime]
+    ) -> None:
+        """Give the handler a batch without records, if time has given it something to do.
 
         Raises Fenced when another owner has claimed a partition, or the outcome is unknown.
         """
-        if not timed.due(drained):
-            return
+        batch = Batch([])
         committing = False
         try:
             connection = await self._connect()
+            partitions = await timed.due(connection, self.owned.keys(), drained)
+            if not partitions:
+                return
             async with connection.begin():
-                epochs = {partition: owned.epoch for partition, owned in self.owned.items()}
-                if not await positions.hold(connection, self._topic, epochs):
-                    raise Fenced(f"{self._topic}: partitions belong to another owner")
-                await timed.turn(connection, drained)
+                await self._stay(connection, batch, partitions)
+                fenced_at = time.monotonic()
+                outgoing = await timed.turn(connection, batch, drained)
                 committing = True
         except DATABASE_ERRORS as error:
             await self._recover(error)
             if committing:
                 raise Fenced(f"{self._topic}: a commit of unknown outcome; claim anew") from error
-        else:
-            self.trouble = None
-            timed.turned()
+            return
+        self.trouble = None
+        self._fenced_at = fenced_at
+        for partition, number in batch.numbers.items():
+            self.owned[partition].batch = number
+            self.owned[partition].stored_published = batch.published[partition]
+        timed.turned()
+        await self.settle()
+        self._publish(group, outgoing, dict(batch.numbers))
+
+    async def _stay(
+        self, connection: AsyncConnection, batch: Batch, partitions: Collection[int]
+    ) -> None:
+        staying = [
+            (partition, self.owned[partition].epoch, self.owned[partition].published)
+            for partition in sorted(partitions)
+        ]
+        batch.numbers.update(await positions.stay(connection, self._topic, staying))
+        if len(batch.numbers) < len(staying):
+            lost = sorted(set(partitions) - batch.numbers.keys())
+            raise Fenced(f"{self._topic} partitions {lost} belong to another owner or are stopped")
+        for partition, _, published in staying:
+            batch.published[partition] = published
 
     async def settle(self) -> None:
         """Wait until everything committed is published."""

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,9 @@ from tests.bench.report import tell
 from tests.bench.workload import shelves
 
 WARM_UP_SHARE = 0.04
-"""Of the changes, before the clock starts."""
+WARM_UP_CHANGES = 150_000
+"""Of the changes, before the clock starts: the larger of the two, so that nearly all levels of a
+uniform workload are known by then, though never more than a quarter."""
 
 _POLL_S = 0.05
 _SILENCE_LIMIT_S = 60.0
@@ -36,14 +38,27 @@ FROM ledger.consumer_position WHERE topic = $1
 """
 
 
+_TALLIES = """
+SELECT COALESCE(sum(total) FILTER (WHERE name = 'repeats'), 0)::bigint,
+       COALESCE(sum(total) FILTER (WHERE name LIKE 'rejected.%'), 0)::bigint
+FROM ledger.tally
+"""
+
+_REWIND = """
+UPDATE ledger.consumer_position SET next_offset = 0, record_time = NULL, record_hash = NULL
+WHERE topic = $1
+"""
+
+
 @dataclass(frozen=True)
 class Drain:
-    """What a drain measured; sizes are means over all of it."""
+    """What a drain measured; sizes are means over all of it, `repeats` those of the database."""
 
     changes_per_s: float
     seconds: float
     records_per_batch: float
     levels_per_batch: float
+    repeats: int
     processors: str
 
 
@@ -64,49 +79,87 @@ async def make_levels(database: Database) -> dict[tuple[str, str], int]:
     return ids
 
 
+def warm_up(count: int) -> int:
+    """Return how many of so many changes the clock does not see."""
+    return min(max(int(count * WARM_UP_SHARE), WARM_UP_CHANGES), count // 4)
+
+
+def with_warm_up(measured: int) -> int:
+    """Return how many changes it takes for so many to be measured."""
+    share = int(measured / (1 - WARM_UP_SHARE))
+    return max(share, min(measured + WARM_UP_CHANGES, measured * 4 // 3 + 1))
+
+
+async def rewind(database: Database) -> None:
+    """Let the next drain begin at the start of the topic once more: all of it are repeats."""
+    connection = await asyncpg.connect(database.administrator_url)
+    await connection.execute(_REWIND, TOPIC)
+    await connection.close()
+
+
 async def drain(
-    stack: Stack, database: Database, prefix: str, count: int, *, workers: int, profile: Path | None
+    stack: Stack,
+    database: Database,
+    prefix: str,
+    count: int,
+    *,
+    workers: int,
+    profile: Path | None,
+    beside: Mapping[str, int],
 ) -> Drain:
-    """Drain `count` changes into a fresh database, until the last level is acknowledged."""
+    """Drain `count` changes, from where the positions stand, until the last is acknowledged.
+
+    `beside` gives the pids of processes whose time is to be shown as well.
+    """
     port = pick_free(1)[0]
     watch = await asyncpg.connect(database.administrator_url)
-    environment = {
+    environment = environment_of(stack, database, prefix, port)
+    environment["LOWTIDE_LEDGER_WORKERS"] = str(workers)
+    module = ["-m", "services.ledger", "consume"]
+    if profile is not None:
+        module = ["-m", "cProfile", "-o", str(profile), *module]
+    try:
+        with running([sys.executable, *module], environment) as process:
+            meter = Meter(
+                {
+                    "ledger": process.pid,
+                    "database": listener(stack.database_port),
+                    "broker": listener(int(stack.bootstrap.rpartition(":")[2])),
+                    **beside,
+                }
+            )
+            first = await _until(watch, process, warm_up(count))
+            cpu = meter.read()
+            last = await _until(watch, process, count, published=True)
+            seconds = last[0] - first[0]
+            processors = shares(cpu, meter.read(), seconds, last[1] - first[1])
+            means = await _means(port)
+            repeats, rejected = await watch.fetchrow(_TALLIES)
+    finally:
+        await watch.close()
+    if rejected:
+        raise RuntimeError(f"{rejected:,} changes were refused: this workload is not what it says")
+    return Drain((last[1] - first[1]) / seconds, seconds, *means, repeats, processors)
+
+
+def environment_of(stack: Stack, database: Database, prefix: str, port: int) -> dict[str, str]:
+    """Return the environment of a ledger's process."""
+    return {
         "PATH": os.environ["PATH"],  # noqa: TID251 - handed on as it is
         "PYTHONPATH": str(REPOSITORY),
         "PYTHONPYCACHEPREFIX": str(home() / "cache" / "pycache"),
         "LOWTIDE_KAFKA": stack.bootstrap,
         "LOWTIDE_TOPIC_PREFIX": prefix,
         "LOWTIDE_DATABASE_URL": database.url("ledger"),
-        "LOWTIDE_LEDGER_WORKERS": str(workers),
         "LOWTIDE_PORT": str(port),
         "LOWTIDE_LOG_LEVEL": "warning",
         "LOWTIDE_LOG_FORMAT": "plain",
     }
-    module = ["-m", "services.ledger", "consume"]
-    if profile is not None:
-        module = ["-m", "cProfile", "-o", str(profile), *module]
-    try:
-        with _process([sys.executable, *module], environment) as process:
-            meter = Meter(
-                {
-                    "ledger": process.pid,
-                    "database": listener(stack.database_port),
-                    "broker": listener(int(stack.bootstrap.rpartition(":")[2])),
-                }
-            )
-            first = await _until(watch, process, int(count * WARM_UP_SHARE))
-            cpu = meter.read()
-            last = await _until(watch, process, count, published=True)
-            seconds = last[0] - first[0]
-            processors = shares(cpu, meter.read(), seconds, last[1] - first[1])
-            means = await _means(port)
-    finally:
-        await watch.close()
-    return Drain((last[1] - first[1]) / seconds, seconds, *means, processors)
 
 
 @contextmanager
-def _process(argv: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def running(argv: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process for the length of the block."""
     with subprocess.Popen(argv, env=environment, cwd=home()) as process:
         try:
             yield process
@@ -149,5 +202,5 @@ async def _means(port: int) -> tuple[float, float]:
     )
     batches = float(values[f'lowtide_batch_records_count{{topic="{TOPIC}"}}'])
     records = float(values[f'lowtide_batch_records_sum{{topic="{TOPIC}"}}'])
-    levels = float(values[f'lowtide_published_total{{topic="{STOCK_LEVELS}"}}'])
+    levels = float(values.get(f'lowtide_published_total{{topic="{STOCK_LEVELS}"}}', 0))
     return records / batches, levels / batches

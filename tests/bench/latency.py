@@ -17,8 +17,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,8 +25,7 @@ from urllib.parse import urlsplit
 import httpx
 import uvloop
 
-from deploy.local.instance import REPOSITORY, Instance
-from deploy.local.ownership import owned
+from deploy.local.instance import REPOSITORY
 from deploy.local.processes import ROLES, Process
 from deploy.local.replays.lowtide import Lowtide
 from deploy.local.stack import LocalStack
@@ -48,17 +46,19 @@ from tests.bench.latencies import (
     until_committed,
 )
 from tests.bench.load import Order
-from tests.bench.meter import Meter, shares
-from tests.bench.plan import Plan
-from tests.bench.preparing import set_up, settled
+from tests.bench.meter import shares
+from tests.bench.plan import REQUESTS_PER_S, Plan
+from tests.bench.preparing import open_shop, settled, warn
 from tests.bench.report import Values, last_line, tell
+from tests.bench.stage import LEDGER_ROLES, fresh_stack, lowtide, meter, roles
 
-RATES = (500, 2_000)
+RATES = (500, 2_000, 5_000)
 WARM_UP_S, MEASURED_S = 20, 60
 SHORT_WARM_UP_S, SHORT_MEASURED_S = 2, 4
-ACHIEVED_SHARE = 0.99
-_LEAD_S = 12.0
-"""Between the order and the first request: the load process makes all bodies meanwhile."""
+ACHIEVED_SHARE, SHORT_ACHIEVED_SHARE = 0.99, 0.5
+_LEAD_S, _MADE_PER_S = 8.0, 40_000
+"""Between the order and the first request: the load process makes all bodies meanwhile, with so
+many events a second at the least."""
 
 _NOTICES_LIMIT_S = 60.0
 GROUPS = Process(name="groups", module="tests.bench.groups", arguments=(), port=8190)
@@ -68,24 +68,15 @@ GROUPS = Process(name="groups", module="tests.bench.groups", arguments=(), port=
 async def measure(rate: int, warm_up_s: int, measured_s: int) -> tuple[Values, Values]:
     """Return the figures and ratios of one rate; raises Missed when the run does not count."""
     plan = Plan(rate, warm_up_s + measured_s, seed=rate)
-    async with _fresh_stack() as stack:
+    async with fresh_stack(ROLES, [GROUPS]) as stack, lowtide(stack) as client:
         groups = f"http://127.0.0.1:{stack.surroundings.ports[GROUPS.name]}"
-        token = stack.token(*Scope)
-        urls = {name: stack.url(name) for name in ("ingest", "ledger", "alerting", "notifier")}
-        async with Lowtide(urls, token) as lowtide:
-            await set_up(lowtide, plan, groups)
-            await settled(lowtide)
-            tell(f"{rate} events/s: {warm_up_s} s of warm-up, then {measured_s} s")
-            run = Run(plan, warm_up_s, time.time() + _LEAD_S)
-            answers = await _load(stack, run, token)
-            tell(f"  answers: {dict(Counter(status for _, status in answers))}")
-            share = achieved(run, answers)
-            tell(f"  taken at {share * rate:,.1f} events/s, {share:.2%} of {rate}")
-            if share < ACHIEVED_SHARE:
-                raise Missed(f"{share:.2%} of the intended rate")
-            notices = await _notices(groups, len(plan.probes))
-            await settled(lowtide)
-            merged = await _merged(lowtide)
+        await warn(client, groups)
+        await open_shop(client, plan)
+        await settled(client)
+        run, share = await _run(stack, plan, warm_up_s)
+        notices = await _notices(groups, len(plan.probes))
+        await settled(client)
+        merged = await _merged(client)
         levels = await _records(stack, STOCK_LEVELS)
         alerts = await _records(stack, STOCK_ALERTS)
     if merged:
@@ -110,20 +101,37 @@ async def measure(rate: int, warm_up_s: int, measured_s: int) -> tuple[Values, V
     return figures, {f"achieved_share_{rate}": share}
 
 
-@asynccontextmanager
-async def _fresh_stack() -> AsyncIterator[LocalStack]:
-    stack = LocalStack("bench", processes=ROLES, afterwards=[GROUPS])
-    try:
-        _delete(stack.instance)  # what a run that was killed has left
-        async with stack:
-            yield stack
-    finally:
-        _delete(stack.instance)
+async def measure_ledger(rate: int, warm_up_s: int, measured_s: int) -> tuple[Values, Values]:
+    """Return figures and ratios of one rate with nothing but ingest and ledger."""
+    plan = Plan(rate, warm_up_s + measured_s, seed=rate)
+    async with fresh_stack(roles(*LEDGER_ROLES)) as stack, lowtide(stack) as client:
+        await open_shop(client, plan)
+        await settled(client, "ledger")
+        run, share = await _run(stack, plan, warm_up_s)
+        await settled(client, "ledger")
+        levels = await _records(stack, STOCK_LEVELS)
+    committed = until_committed(run, levels)
+    figures = {
+        f"commit_p50_ms_{rate}_ledger_only": percentile_ms(committed, 0.50),
+        f"commit_p99_ms_{rate}_ledger_only": percentile_ms(committed, 0.99),
+        f"commit_max_ms_{rate}_ledger_only": max(committed) * 1000,
+    }
+    return figures, {f"achieved_share_{rate}_ledger_only": share}
 
 
-def _delete(instance: Instance) -> None:
-    with owned(instance):
-        instance.delete()
+async def _run(stack: LocalStack, plan: Plan, warm_up_s: int) -> tuple[Run, float]:
+    """Post everything; returns the achieved share of the rate, or raises Missed."""
+    rate = plan.events_per_s
+    tell(f"{rate} events/s: {warm_up_s} s of warm-up, then {plan.seconds - warm_up_s} s")
+    lead_s = _LEAD_S + plan.requests * rate / REQUESTS_PER_S / _MADE_PER_S
+    run = Run(plan, warm_up_s, time.time() + lead_s)
+    answers = await _load(stack, run, stack.token(*Scope))
+    tell(f"  answers: {dict(Counter(status for _, status in answers))}")
+    share = achieved(run, answers)
+    tell(f"  taken at {share * rate:,.1f} events/s, {share:.2%} of {rate}")
+    if share < (ACHIEVED_SHARE if plan.seconds >= MEASURED_S else SHORT_ACHIEVED_SHARE):
+        raise Missed(f"{share:.2%} of the intended rate")
+    return run, share
 
 
 async def _load(stack: LocalStack, run: Run, token: str) -> list[tuple[float, int]]:
@@ -139,9 +147,7 @@ async def _load(stack: LocalStack, run: Run, token: str) -> list[tuple[float, in
         seed=run.plan.seed,
         report=report,
     )
-    names = ["kafka", "postgres", *(role.name for role in ROLES), GROUPS.name]
-    children = {name: stack.supervisor.child(name).pid for name in names}
-    meter = Meter({name: pid for name, pid in children.items() if pid is not None})
+    reading = meter(stack)
     posting = asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-m", "tests.bench.load"],
@@ -152,10 +158,10 @@ async def _load(stack: LocalStack, run: Run, token: str) -> list[tuple[float, in
     async with asyncio.TaskGroup() as group:
         posted = group.create_task(posting)
         await asyncio.sleep(run.start + run.warm_up_s - time.time())
-        before, began = meter.read(), time.time()
+        before, began = reading.read(), time.time()
         await posted
     changes = (run.plan.seconds - run.warm_up_s) * run.plan.events_per_s
-    tell("  " + shares(before, meter.read(), time.time() - began, changes))
+    tell("  " + shares(before, reading.read(), time.time() - began, changes))
     return _answers(report)
 
 
@@ -195,8 +201,11 @@ async def _merged(lowtide: Lowtide) -> int:
     return int(by_state.get("merged", 0))
 
 
-async def bench(rates: Sequence[int], repetitions: int, warm_up_s: int, measured_s: int) -> str:
+async def bench(rates: Sequence[int], repetitions: int, *, ledger_only: bool, short: bool) -> str:
     """Return the last line."""
+    warm_up_s, measured_s = (WARM_UP_S, MEASURED_S)
+    if short:
+        warm_up_s, measured_s = (SHORT_WARM_UP_S, SHORT_MEASURED_S)
     figures: list[Values] = []
     ratios: list[Values] = []
     for number in range(1, repetitions + 1):
@@ -204,10 +213,11 @@ async def bench(rates: Sequence[int], repetitions: int, warm_up_s: int, measured
         figures.append({})
         ratios.append({})
         for rate in rates:
-            some, shares_ = await measure(rate, warm_up_s, measured_s)
+            measuring = measure_ledger if ledger_only else measure
+            some, shares_ = await measuring(rate, warm_up_s, measured_s)
             figures[-1] |= some
             ratios[-1] |= shares_
-    return last_line("latency", figures, ratios)
+    return last_line("latency", figures, ratios, short=short)
 
 
 def main() -> None:
@@ -215,12 +225,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.latency", description=__doc__)
     parser.add_argument("--rates", type=int, nargs="+", default=RATES)
     parser.add_argument("--repetitions", type=int, default=1)
+    parser.add_argument("--ledger-only", action="store_true", help="without what warns and tells")
     parser.add_argument("--short", action="store_true", help="a few seconds: does it work at all")
     given = parser.parse_args()
-    warm_up_s = SHORT_WARM_UP_S if given.short else WARM_UP_S
-    measured_s = SHORT_MEASURED_S if given.short else MEASURED_S
     try:
-        print(uvloop.run(bench(given.rates, given.repetitions, warm_up_s, measured_s)))
+        print(
+            uvloop.run(
+                bench(
+                    given.rates,
+                    given.repetitions,
+                    ledger_only=given.ledger_only,
+                    short=given.short,
+                )
+            )
+        )
     except Missed as missed:
         sys.exit(f"This run does not count: {missed}")
 

@@ -8,21 +8,14 @@ import asyncio
 import json
 import sys
 import time
-from collections import deque
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import cast
 
-import httptools
 import uvloop
 from pydantic import BaseModel
-from typing_extensions import override
 
+from tests.bench.connections import Connections
 from tests.bench.plan import CHANNEL, REQUESTS_PER_S, Plan, Sale
-
-ANSWER_LIMIT_S = 30.0
-_TRIES = 2
-"""A server may end an idle connection just as a request leaves; a shop would send it again."""
 
 
 class Order(BaseModel):
@@ -38,54 +31,6 @@ class Order(BaseModel):
     report: Path
 
 
-class _Answer(asyncio.Protocol):
-    """One connection; answers come in the order of the requests, and there is one at a time."""
-
-    def __init__(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
-        self._transport: asyncio.Transport | None = None
-        self._waiting: asyncio.Future[int] | None = None
-
-    @override
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # Not isinstance: uvloop's transports have the methods, but another ancestor.
-        self._transport = cast("asyncio.Transport", transport)
-
-    @override
-    def data_received(self, data: bytes) -> None:
-        self._parser.feed_data(data)
-
-    @override
-    def connection_lost(self, _: Exception | None) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(0)
-
-    def on_message_complete(self) -> None:
-        """Take an answer, as the parser has seen its end."""
-        status = self._parser.get_status_code()
-        self._parser = httptools.HttpResponseParser(self)
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(status)
-
-    @property
-    def usable(self) -> bool:
-        """Whether the other side has not ended the connection."""
-        return self._transport is not None and not self._transport.is_closing()
-
-    async def post(self, request: bytes) -> int:
-        """Return the answer's status, 0 when none came."""
-        if self._transport is None or self._transport.is_closing():
-            return 0
-        self._waiting = asyncio.get_running_loop().create_future()
-        self._transport.write(request)
-        try:
-            async with asyncio.timeout(ANSWER_LIMIT_S):
-                return await self._waiting
-        except TimeoutError:
-            self._transport.close()
-            return 0
-
-
 async def load(order: Order) -> list[tuple[float, int]]:
     """Return (when it was answered in seconds after the start, status) of each request."""
     plan = Plan(order.events_per_s, order.seconds, order.seed)
@@ -94,31 +39,21 @@ async def load(order: Order) -> list[tuple[float, int]]:
         for number, sales in enumerate(plan.sales())
     ]
     answers: list[tuple[float, int]] = [(0.0, 0)] * len(bodies)
-    idle: deque[_Answer] = deque()
-    loop = asyncio.get_running_loop()
-
-    async def connected() -> _Answer:
-        while idle:
-            connection = idle.pop()
-            if connection.usable:
-                return connection
-        _, connection = await loop.create_connection(_Answer, order.host, order.port)
-        return connection
+    connections = Connections(order.host, order.port)
 
     async def post(number: int, body: bytes) -> None:
-        status = 0
-        for _ in range(_TRIES):
-            connection = await connected()
-            status = await connection.post(body)
-            if status:
-                idle.append(connection)
-                break
+        status = await connections.ask(body)
         answers[number] = (time.time() - order.start, status)
 
-    async with asyncio.TaskGroup() as posting:
-        for number, body in enumerate(bodies):
-            await asyncio.sleep(order.start + number / REQUESTS_PER_S - time.time())
-            posting.create_task(post(number, body))
+    if time.time() > order.start:
+        raise RuntimeError("making the requests took until after the start")
+    async with asyncio.TaskGroup() as watching:
+        watch = watching.create_task(connections.watch())
+        async with asyncio.TaskGroup() as posting:
+            for number, body in enumerate(bodies):
+                await asyncio.sleep(order.start + number / REQUESTS_PER_S - time.time())
+                posting.create_task(post(number, body))
+        watch.cancel()
     return answers
 
 

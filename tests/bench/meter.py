@@ -1,5 +1,6 @@
-"""How much CPU each process took between two moments."""
+"""How much CPU each process took between two moments, and how much memory it has."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,14 +17,25 @@ class Meter:
         """Return the CPU seconds used so far, by name."""
         return {name: _cpu_seconds(psutil.Process(pid)) for name, pid in self.pids.items()}
 
+    def resident_mb(self) -> dict[str, float]:
+        """Return the resident memory by name, in MB of a million bytes.
+
+        Of a process with children, what they share is counted once.
+        """
+        return {name: _resident_bytes(psutil.Process(pid)) / 1e6 for name, pid in self.pids.items()}
+
 
 def shares(
-    before: Mapping[str, float], after: Mapping[str, float], seconds: float, changes: int
+    before: Mapping[str, float],
+    after: Mapping[str, float],
+    seconds: float,
+    count: int,
+    what: str = "change",
 ) -> str:
-    """Return what each process took, in cores and by change, for a person to read."""
+    """Return what each process took, in cores and by what was done, for a person to read."""
     used = {name: after[name] - before[name] for name in before}
     return ", ".join(
-        f"{name} {taken / seconds:.2f} cores ({taken / changes * 1e6:.1f} µs a change)"
+        f"{name} {taken / seconds:.2f} cores ({taken / count * 1e6:.1f} µs per {what})"
         for name, taken in used.items()
     )
 
@@ -45,3 +57,14 @@ def _cpu_seconds(process: psutil.Process) -> float:
         except psutil.NoSuchProcess:
             continue  # it has just ended: its time is its parent's at the next reading
     return total
+
+
+def _resident_bytes(process: psutil.Process) -> int:
+    children = process.children(recursive=True)
+    if not children:
+        return int(process.memory_info().rss)
+    shares_of_all = 0
+    for each in [process, *children]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            shares_of_all += each.memory_full_info().pss
+    return shares_of_all

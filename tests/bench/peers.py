@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import islice
+from tempfile import NamedTemporaryFile
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -203,9 +204,39 @@ async def pgbench(stack: Stack, database: Database, seconds: float) -> float:
     """Return transactions/s of `pgbench` TPC-B: scale 20, 8 clients, 2 threads, prepared."""
     url = stack.administrator_url(database.name)
     await _pgbench("--initialize", "--scale=20", "--quiet", url)
-    text = await _pgbench(
+    return await _tps(
         "--client=8", "--jobs=2", "--protocol=prepared", f"--time={max(1, round(seconds))}", url
     )
+
+
+_UPDATE_ANY = """
+\\set id random({first}, {last})
+UPDATE level SET reserved = reserved + 1 WHERE id = :id AND on_hand - reserved - unavailable >= 1;
+"""
+
+
+async def conditional_updates(url: str, seconds: float) -> float:
+    """Return transactions/s of `pgbench` that each reserve a unit of any level, and no more.
+
+    16 clients, 2 threads, prepared. `url` is of the ledger's own database user.
+    """
+    connection = await asyncpg.connect(url)
+    first, last, count = await connection.fetchrow("SELECT min(id), max(id), count(*) FROM level")
+    await connection.close()
+    if count < 0.99 * (last - first + 1):
+        raise RuntimeError("too many ids that are no level's: to update nothing is quicker")
+    with NamedTemporaryFile("w", suffix=".sql") as script:
+        script.write(_UPDATE_ANY.format(first=first, last=last))
+        script.flush()
+        time_ = f"--time={max(1, round(seconds))}"
+        return await _tps(
+            "--no-vacuum", "--client=16", "--jobs=2", "--protocol=prepared", time_,
+            f"--file={script.name}", url,
+        )  # fmt: skip
+
+
+async def _tps(*arguments: str) -> float:
+    text = await _pgbench(*arguments)
     line = next(each for each in text.splitlines() if each.startswith("tps = "))
     return float(line.split()[2])
 

@@ -12,11 +12,12 @@ _BULK = 1_000
 _LAG_LIMIT_S = 120.0
 
 
-async def set_up(lowtide: Lowtide, plan: Plan, wecom_url: str) -> None:
-    """Make channel, warehouses, SKUs, rules, groups, and fill all shelves."""
+async def open_shop(lowtide: Lowtide, plan: Plan) -> None:
+    """Make channel, warehouses and SKUs, and fill all shelves."""
     await lowtide.put("ingest", f"/v1/channels/{CHANNEL}", {"name": "Bench", "kind": "api"})
-    for number in range(GROUPS):
-        await _set_up_group(lowtide, number, wecom_url)
+    for code in map(warehouse, range(GROUPS)):
+        body = {"name": code, "zone": "Asia/Shanghai"}
+        await lowtide.put("ingest", f"/v1/warehouses/{code}", body)
     skus = dict.fromkeys(place.sku for place in [*plan.shelves, *plan.probes])
     for some in _bulks([{"sku": sku} for sku in skus]):
         await lowtide.post("ingest", "/v1/skus", {"items": some})
@@ -29,9 +30,14 @@ async def set_up(lowtide: Lowtide, plan: Plan, wecom_url: str) -> None:
         await lowtide.post("ingest", "/v1/events", list(some))
 
 
+async def warn(lowtide: Lowtide, wecom_url: str) -> None:
+    """Make a rule, a group and a route to it for each warehouse."""
+    for number in range(GROUPS):
+        await _set_up_group(lowtide, number, wecom_url)
+
+
 async def _set_up_group(lowtide: Lowtide, number: int, wecom_url: str) -> None:
     code = warehouse(number)
-    await lowtide.put("ingest", f"/v1/warehouses/{code}", {"name": code, "zone": "Asia/Shanghai"})
     rule: Json = {
         "name": {"zh-CN": "库存不足", "en": "Running low"},
         "kind": "below",
@@ -54,14 +60,18 @@ async def _set_up_group(lowtide: Lowtide, number: int, wecom_url: str) -> None:
     await lowtide.put("notifier", f"/v1/routes/{code}", route)
 
 
-async def settled(lowtide: Lowtide) -> None:
-    """Wait until ledger and alerting have worked off all there is."""
-    for service, path in (("ledger", "/v1/summary"), ("alerting", "/v1/alerts/summary")):
+_SUMMARIES = {"ledger": "/v1/summary", "alerting": "/v1/alerts/summary"}
+
+
+async def settled(lowtide: Lowtide, *services: str, limit_s: float = _LAG_LIMIT_S) -> None:
+    """Wait until services, ledger and alerting unless others are named, have worked off all."""
+    for service in services or _SUMMARIES:
+        path = _SUMMARIES[service]
 
         async def drained(service: str = service, path: str = path) -> bool:
             return bool((await lowtide.get(service, path))["lag_records"] == 0)
 
-        await until(drained, seconds=_LAG_LIMIT_S)
+        await until(drained, seconds=limit_s)
 
 
 def _receipts(places: Iterable[Place], quantity: int, occurred_at: datetime) -> list[Json]:

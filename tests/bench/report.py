@@ -20,10 +20,13 @@ def tell(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def last_line(name: str, figures: Sequence[Values], ratios: Sequence[Values]) -> str:
+def last_line(
+    name: str, figures: Sequence[Values], ratios: Sequence[Values], *, short: bool
+) -> str:
     """Return the JSON object of a benchmark: medians over repetitions, spread where there is one.
 
-    `figures` and `ratios` have one mapping per repetition.
+    `figures` and `ratios` have one mapping per repetition. A short run is marked: it shows that
+    the benchmark works, and its values mean nothing.
     """
     result: dict[str, object] = {
         "name": name,
@@ -32,6 +35,8 @@ def last_line(name: str, figures: Sequence[Values], ratios: Sequence[Values]) ->
         "figures": _medians(figures),
         "ratios": _medians(ratios),
     }
+    if short:
+        result["short"] = True
     if len(figures) > 1:
         result["repetitions"] = len(figures)
         result["spread"] = {

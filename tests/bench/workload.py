@@ -83,3 +83,25 @@ def changes(
                 ),
             )
         made += size
+
+
+def each_level_once(count: int, start: datetime) -> Iterator[tuple[int, ChangeRecord]]:
+    """Yield (partition, change): one receipt for each of `count` levels, five to a SKU."""
+    for number in range(count):
+        place, warehouse = divmod(number, len(WAREHOUSES))
+        sku = f"MANY-{place:07d}"
+        yield (
+            partition_of(sku, PARTITIONS),
+            ChangeRecord(
+                v=1,
+                id=f"OPENING-{place:07d}",
+                line=str(warehouse),
+                channel=CHANNELS[0],
+                type=ChangeType.RECEIPT,
+                sku=sku,
+                warehouse=WAREHOUSES[warehouse],
+                quantity=100,
+                occurred_at=start,
+                received_at=start,
+            ),
+        )

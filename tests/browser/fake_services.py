@@ -276,6 +276,7 @@ class FakeServices:
             "recorded_at": when,
             "late": index % 5 == 3,
             "masked": index == 7,
+            "unusual": index == 8,
             "repeats": [{"received_at": when, "recorded_at": when}] if index % 6 == 1 else [],
             "reason": "破损" if kind == "adjustment" else None,
             "reference": f"PO-{index}" if kind == "receipt" else None,

@@ -17,11 +17,12 @@ from services.console.inbound import stock_levels as console_levels
 from services.ingest.domain.quarantine import Reason
 from services.ingest.inbound.stock_changes_dead import entry_of
 from services.ingest.outbound.stock_changes import decode as decode_change
-from services.ledger.inbound import stock_changes
+from services.ledger.inbound import catalog_items, catalog_warehouses, catalogue, stock_changes
 from services.ledger.inbound import stock_levels as ledger_levels
 from services.notifier.inbound import stock_alerts as notifier_alerts
 from shared.events.base import Event
 from shared.events.catalog_items import CatalogItem
+from shared.events.catalog_warehouses import CatalogWarehouse
 from shared.events.dead_letters import DeadLetter
 from shared.events.stock_alerts import StockAlert
 from shared.events.stock_changes import Bucket, ChangeType, StockChange
@@ -37,9 +38,12 @@ MODELS: dict[str, type[Event]] = {
     "stock.levels": StockLevel,
     "stock.alerts": StockAlert,
     "catalog.items": CatalogItem,
+    "catalog.warehouses": CatalogWarehouse,
     "stock.changes.dead": DeadLetter,
     "stock.levels.dead": DeadLetter,
     "stock.alerts.dead": DeadLetter,
+    "catalog.items.dead": DeadLetter,
+    "catalog.warehouses.dead": DeadLetter,
 }
 
 
@@ -150,6 +154,24 @@ def test_alerting_reads_catalog_items(path: Path) -> None:
     catalogue.take(record(path))
     meant = CatalogItem.model_validate_json(record(path).value or b"")
     assert catalogue._versions == {meant.sku: meant.version}
+
+
+@pytest.mark.parametrize("path", of_topic("catalog.items"), ids=_name)
+def test_the_ledger_reads_catalog_items(path: Path) -> None:
+    batch = Batch([record(path)])
+    assert catalogue.read(batch, catalog_items.SOURCE) == [
+        CatalogItem.model_validate_json(record(path).value or b"")
+    ]
+    assert not batch.dead_letters
+
+
+@pytest.mark.parametrize("path", of_topic("catalog.warehouses"), ids=_name)
+def test_the_ledger_reads_catalog_warehouses(path: Path) -> None:
+    batch = Batch([record(path)])
+    assert catalogue.read(batch, catalog_warehouses.SOURCE) == [
+        CatalogWarehouse.model_validate_json(record(path).value or b"")
+    ]
+    assert not batch.dead_letters
 
 
 @pytest.mark.parametrize("path", of_topic("stock.changes.dead"), ids=_name)

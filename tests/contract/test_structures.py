@@ -274,6 +274,7 @@ due = st.none() | st.lists(
         last_change_at=aware,
         supply=due,
         demand=due,
+        doubt=st.integers(0, 3),
     ),
     quantities,
 )
@@ -284,16 +285,21 @@ def test_a_level_is_published_as_its_message_says(
     assert (message.partition, message.key) == (3, level_key(sku, warehouse))
     told = StockLevel.model_validate_json(message.value or b"")
     stored = level._asdict()
-    del stored["id"]
+    del stored["id"], stored["doubt"]
     for name in ("supply", "demand"):
         stored[name] = tuple(json.loads(stored[name] or "[]"))
-    odd = [(level.on_hand, "negative"), (level.reserved, "not_ordered")]
+    odd = [
+        (level.on_hand < 0, "negative"),
+        (level.reserved < 0, "not_ordered"),
+        (level.doubt & 1, "in_doubt"),
+        (level.doubt & 2, "unusual"),
+    ]
     assert told == StockLevel(
         sku=sku,
         warehouse=warehouse,
         low_water=low_water,
         available=level.on_hand - max(level.reserved, 0) - level.unavailable,
-        flags=tuple(flag for quantity, flag in odd if quantity < 0),
+        flags=tuple(flag for holds, flag in odd if holds),
         **stored,
     )
     assert json.loads(message.value or b"") == json.loads(told.encode())

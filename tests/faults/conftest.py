@@ -1,7 +1,9 @@
 """One whole stack for all faults: every role, a broker and a database server of its own."""
 
 import os
+import secrets
 from collections.abc import AsyncIterator
+from functools import cached_property
 
 import pytest
 import pytest_asyncio
@@ -24,8 +26,18 @@ class FaultSettings(BaseSettings):
 
     fault_seconds: float = 6
     """How long broker and database are away."""
-    fault_seed: int = 20_111_209
-    """Of the goods, and of the order in which processes are killed."""
+    fault_seed: int | None = None
+    """Of the goods, the order in which processes are killed, and all else that befalls."""
+
+    @property
+    def goods_seed(self) -> int:
+        """Of what a whole stack trades: always the same goods, unless a seed is given."""
+        return 20_111_209 if self.fault_seed is None else self.fault_seed
+
+    @cached_property
+    def schedule_seed(self) -> int:
+        """Of what befalls the ways of the ledger: another one in each run."""
+        return secrets.randbits(32) if self.fault_seed is None else self.fault_seed
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +58,7 @@ async def shop(
             LocalStack(instance.name) as stack,
             Lowtide(_urls(stack), stack.token(*Scope)) as lowtide,
         ):
-            shop = Shop(stack, lowtide, group, settings.fault_seed, folder)
+            shop = Shop(stack, lowtide, group, settings.goods_seed, folder)
             await shop.set_up(url)
             yield shop
             await shop.close()

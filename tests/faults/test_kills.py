@@ -23,8 +23,8 @@ async def test_nothing_is_lost_when_every_process_is_killed_in_turn(
     shop: Shop, settings: FaultSettings
 ) -> None:
     rounds = max(1, round(settings.fault_seconds / ROUND_SECONDS))
-    draw = random.Random(settings.fault_seed)  # noqa: S311 - reproducible, not secret
-    say(f"seed {settings.fault_seed}, {rounds} rounds")
+    draw = random.Random(settings.goods_seed)  # noqa: S311 - reproducible, not secret
+    say(f"seed {settings.goods_seed}, {rounds} rounds")
     async with shop.load("kills") as load:
         for _ in range(rounds):
             names = [BROKER, DATABASE, *(role.name for role in ROLES)]

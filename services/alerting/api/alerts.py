@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from services.alerting.api.desk import Desk, desk
 from services.alerting.store import alerts, episodes
 from services.alerting.store.alerts import Filter, State, StoredAlert, StoredRevision
+from shared.events.base import Code
 from shared.events.stock_alerts import AlertFacts, AlertLevel
 from shared.http.auth import Caller, Scope, require
 from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
@@ -113,9 +114,9 @@ async def list_alerts(
     at: AtDesk,
     state: Literal["open", "resolved", "all"] = "open",
     level: AlertLevel | None = None,
-    rule: str | None = None,
-    sku: str | None = None,
-    warehouse: str | None = None,
+    rule: Code | None = None,
+    sku: Code | None = None,
+    warehouse: Code | None = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[Alert]:

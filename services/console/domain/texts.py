@@ -153,11 +153,16 @@ CATALOGUE: dict[str, Text] = {
     "statement.masked.hint": Text(
         "发生在盘点之前，盘点数里已经有它", "Happened before a count, which already contains it"
     ),
+    "statement.unusual": Text("数量异常", "Unusual"),
+    "statement.unusual.hint": Text(
+        "比平常大得多，请核对", "Far more than usual; check whether it is right"
+    ),
     "type.sale": Text("销售", "Sale"),
     "type.return": Text("退货", "Return"),
     "type.receipt": Text("入库", "Receipt"),
     "type.adjustment": Text("调整", "Adjustment"),
     "type.count": Text("盘点", "Count"),
+    "type.count_waiting": Text("盘点待审", "Count to approve"),
     "type.consumed": Text("领料", "Consumed"),
     "type.produced": Text("完工", "Produced"),
     "type.hold": Text("冻结", "Hold"),

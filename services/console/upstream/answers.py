@@ -62,6 +62,7 @@ class StatementLine(Answer):
     received_at: datetime
     late: bool = False
     masked: bool = False
+    unusual: bool = False
     repeats: list[Repeat] = Field(default_factory=list)
     reason: str | None = None
     reference: str | None = None

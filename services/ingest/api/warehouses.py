@@ -43,6 +43,7 @@ async def put_warehouse(parts: Given, warehouse: Code, body: WarehouseBody) -> d
     row = await parts.database.write(
         configuration.put_warehouse, warehouse, body.name, body.zone, parts.clock.now()
     )
+    parts.publisher.wake()
     done = await replay_waiting(parts, {warehouse})
     return {**row, "replayed": done.replayed}
 

@@ -1,6 +1,6 @@
 """Master data of a SKU, and what may not be said about two of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated
@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from shared.events.base import Code
-from shared.events.catalog_items import LifeCycle
+from shared.events.catalog_items import Component, LifeCycle
 
 _TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 Text = Annotated[str, StringConstraints(max_length=512, pattern=_TEXT)]
@@ -16,11 +16,19 @@ Label = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=_
 Money = Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=6)]
 
 
+class KitComponent(Component):
+    """What one unit of a kit takes of another SKU, named by its own code."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
 class SkuItem(BaseModel):
     """A SKU with its other spellings. In an upsert, fields left out stay as they are.
 
     `aliases` and `barcodes` resolve to the SKU exactly as they are written here, letter case
-    included; `unit` is the base unit that quantities count. Money is per base unit.
+    included; `unit` is the base unit that quantities count. Money is per base unit. `kit` is
+    what one unit is put together from, none for what is stocked itself; `oversell` lets
+    reservations take what is available below zero; `stock_class` is a label such as A, B or C.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,6 +41,9 @@ class SkuItem(BaseModel):
     life_cycle: LifeCycle = LifeCycle.ACTIVE
     cost: Money | None = None
     price: Money | None = None
+    kit: Annotated[tuple[KitComponent, ...], Field(max_length=100)] = ()
+    oversell: bool = False
+    stock_class: Label | None = None
     barcodes: Annotated[tuple[Code, ...], Field(max_length=100)] = ()
     aliases: Annotated[tuple[Code, ...], Field(max_length=100)] = ()
     tags: Annotated[tuple[Label, ...], Field(max_length=100)] = ()
@@ -61,7 +72,7 @@ class SkuItem(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A code that would mean two SKUs; `index` counts within the request."""
+    """What may not be said of a SKU beside the others; `index` counts within the request."""
 
     index: int
     field: str
@@ -114,3 +125,67 @@ def conflicts(
                     found.append(Conflict(index, field, "taken", message))
                 claimed[spelling] = item.sku
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Kits:
+    """What the stored SKUs, the request's own left out, have to do with the kits of a request.
+
+    `kits` are those of its components that are kits, `containing` has for those of its SKUs
+    that are a component somewhere a kit that has them, `owners` who has its components' codes as
+    another spelling. A component that nobody has told of yet is taken for one that is no kit:
+    when it turns out to be one, that is refused then.
+    """
+
+    kits: frozenset[str]
+    containing: Mapping[str, str]
+    owners: Mapping[str, str]
+
+
+def kit_conflicts(items: Sequence[SkuItem], stored: Kits) -> list[Conflict]:
+    """Return where items, as they would be stored, would make kits that cannot be taken apart.
+
+    A kit's components are stocked themselves: kits do not nest.
+    """
+    kits = stored.kits | {item.sku for item in items if item.kit}
+    containing = dict(stored.containing)
+    owners = dict(stored.owners)
+    for item in items:
+        containing.update((each.sku, item.sku) for each in item.kit if each.sku != item.sku)
+        owners.update((spelling, item.sku) for spelling in item.spellings)
+    found = []
+    for index, item in enumerate(items):
+        if not item.kit:
+            continue
+        if item.sku in containing:
+            found.append(
+                Conflict(
+                    index,
+                    "kit",
+                    "is_component",
+                    f"{item.sku} is a component of the kit {containing[item.sku]} and cannot be a "
+                    "kit itself; name its components there instead",
+                )
+            )
+        seen: set[str] = set()
+        for component in item.kit:
+            mistake = _component_mistake(item.sku, component.sku, seen, kits, owners)
+            if mistake is not None:
+                found.append(Conflict(index, "kit", *mistake))
+            seen.add(component.sku)
+    return found
+
+
+def _component_mistake(
+    kit: str, component: str, seen: set[str], kits: Collection[str], owners: Mapping[str, str]
+) -> tuple[str, str] | None:
+    if component == kit:
+        return "is_itself", f"{kit} cannot be a component of itself; leave it out"
+    if component in seen:
+        return "repeated", f"{component} is in the kit twice; name it once with the whole quantity"
+    if component in kits:
+        return "is_kit", f"{component} is a kit itself; name its components instead"
+    if component in owners:
+        owner = owners[component]
+        return "is_spelling", f"{component} is another spelling of {owner}; name {owner}"
+    return None

@@ -9,22 +9,14 @@ from shared.kafka.partitions import partition_of
 from shared.kafka.producer import Producer
 
 
-class CatalogItems:
-    """Sends master data to whoever keeps a copy."""
-
-    def __init__(self, producer: Producer) -> None:
-        self._producer = producer
-
-    async def publish(self, items: Sequence[CatalogItem]) -> None:
-        """Publish items; returns when the broker has them all, else raises Unavailable."""
-        await self._producer.send(
-            TOPIC,
-            [
-                Message(
-                    partition_of(item.sku, CATALOG_ITEMS.partitions),
-                    item.sku.encode(),
-                    item.encode(),
-                )
-                for item in items
-            ],
-        )
+async def publish(producer: Producer, items: Sequence[CatalogItem]) -> None:
+    """Publish items; returns when the broker has them all, else raises Unavailable."""
+    await producer.send(
+        TOPIC,
+        [
+            Message(
+                partition_of(item.sku, CATALOG_ITEMS.partitions), item.sku.encode(), item.encode()
+            )
+            for item in items
+        ],
+    )

@@ -8,13 +8,13 @@ from datetime import datetime
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.ingest.domain.catalogue import Conflict, SkuItem, conflicts
+from services.ingest.domain.catalogue import Conflict, Kits, SkuItem, conflicts, kit_conflicts
 from services.ingest.store.configuration import next_version
 from services.ingest.store.database import Row, row_of, rows_of
 from shared.events.catalog_items import CatalogItem
 
-_FIELDS = """name, category, brand, unit, life_cycle, cost, price, barcodes, aliases, tags,
-             attributes"""
+_FIELDS = """name, category, brand, unit, life_cycle, cost, price, kit, oversell,
+             stock_class, barcodes, aliases, tags, attributes"""
 
 _STORED = text(f"SELECT sku, {_FIELDS} FROM sku WHERE sku = ANY (CAST(:skus AS text[]))")  # noqa: S608 - the columns are ours
 _OWNERS = text("""
@@ -27,14 +27,26 @@ INSERT INTO sku (sku, {_FIELDS}, version, changed_in, created_at, updated_at)
 SELECT sku, {_FIELDS}, 1, :version, :now, :now
 FROM jsonb_to_recordset(CAST(:items AS jsonb)) AS item (
     sku text, name text, category text, brand text, unit text, life_cycle text,
-    cost numeric, price numeric, barcodes text[], aliases text[], tags text[], attributes jsonb)
+    cost numeric, price numeric, kit jsonb, oversell boolean, stock_class text, barcodes text[],
+    aliases text[], tags text[], attributes jsonb)
 ON CONFLICT (sku) DO UPDATE
 SET name = excluded.name, category = excluded.category, brand = excluded.brand,
     unit = excluded.unit, life_cycle = excluded.life_cycle, cost = excluded.cost,
-    price = excluded.price, barcodes = excluded.barcodes, aliases = excluded.aliases,
+    price = excluded.price, kit = excluded.kit, oversell = excluded.oversell,
+    stock_class = excluded.stock_class, barcodes = excluded.barcodes, aliases = excluded.aliases,
     tags = excluded.tags, attributes = excluded.attributes, version = sku.version + 1,
     changed_in = excluded.changed_in, updated_at = excluded.updated_at
 """)  # noqa: S608 - the columns are ours
+_KITS_AMONG = text("""
+SELECT sku FROM sku
+WHERE kit <> '[]' AND sku = ANY (CAST(:codes AS text[])) AND sku <> ALL (CAST(:skus AS text[]))
+""")
+_KITS_CONTAINING = text("""
+SELECT component ->> 'sku' AS component, sku
+FROM sku, jsonb_array_elements(kit) AS component
+WHERE kit <> '[]' AND component ->> 'sku' = ANY (CAST(:codes AS text[]))
+  AND sku <> ALL (CAST(:skus AS text[]))
+""")
 _FORGET_SPELLINGS = text("DELETE FROM sku_spelling WHERE sku = ANY (CAST(:skus AS text[]))")
 _ADD_SPELLINGS = text("""
 INSERT INTO sku_spelling (spelling, sku)
@@ -107,9 +119,25 @@ async def _conflicts(
     spellings = [spelling for item in merged for spelling in item.spellings]
     owners = await connection.execute(_OWNERS, {"codes": spellings + skus, "skus": skus})
     colliding = await connection.execute(_COLLIDING, {"spellings": spellings})
-    return conflicts(
+    found = conflicts(
         merged,
         frozenset(row.sku for row in colliding) | frozenset(skus),
+        {row.spelling: row.sku for row in owners},
+    )
+    return found + kit_conflicts(merged, await _kits(connection, merged, skus))
+
+
+async def _kits(connection: AsyncConnection, merged: Sequence[SkuItem], skus: list[str]) -> Kits:
+    kits = [item.sku for item in merged if item.kit]
+    if not kits:
+        return Kits(frozenset(), {}, {})
+    components = [each.sku for item in merged for each in item.kit]
+    among = await connection.execute(_KITS_AMONG, {"codes": components, "skus": skus})
+    containing = await connection.execute(_KITS_CONTAINING, {"codes": kits, "skus": skus})
+    owners = await connection.execute(_OWNERS, {"codes": components, "skus": skus})
+    return Kits(
+        frozenset(row.sku for row in among),
+        {row.component: row.sku for row in containing},
         {row.spelling: row.sku for row in owners},
     )
 

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ingest.domain.codes import Kind, Mapping
 from services.ingest.store.database import Row, row_of, rows_of
+from shared.events.catalog_warehouses import CatalogWarehouse
 
 _NEXT_VERSION = text("UPDATE catalogue_version SET version = version + 1 RETURNING version")
 
@@ -25,16 +26,27 @@ SELECT channel AS id, name, kind, created_at, updated_at FROM channel
 WHERE channel > :after ORDER BY channel LIMIT :limit
 """)
 _PUT_WAREHOUSE = text("""
-INSERT INTO warehouse (warehouse, name, zone, changed_in, created_at, updated_at)
-VALUES (:id, :name, :zone, :version, :now, :now)
+INSERT INTO warehouse (warehouse, name, zone, version, changed_in, created_at, updated_at)
+VALUES (:id, :name, :zone, 1, :version, :now, :now)
 ON CONFLICT (warehouse) DO UPDATE
-SET name = excluded.name, zone = excluded.zone, changed_in = excluded.changed_in,
-    updated_at = excluded.updated_at
+SET name = excluded.name, zone = excluded.zone, version = warehouse.version + 1,
+    changed_in = excluded.changed_in, updated_at = excluded.updated_at
 RETURNING warehouse AS id, name, zone, created_at, updated_at
 """)
 _WAREHOUSES = text("""
 SELECT warehouse AS id, name, zone, created_at, updated_at FROM warehouse
 WHERE warehouse > :after ORDER BY warehouse LIMIT :limit
+""")
+# One publisher at a time: an older version must never follow a newer one into the topic.
+_PUBLISHING_TURN = text("SELECT pg_try_advisory_xact_lock(hashtext('ingest.catalog.warehouses'))")
+_UNPUBLISHED_WAREHOUSES = text("""
+SELECT warehouse, version, name, zone, updated_at FROM warehouse
+WHERE published_version < version ORDER BY warehouse LIMIT :limit
+""")
+_PUBLISHED_WAREHOUSES = text("""
+UPDATE warehouse SET published_version = done.version
+FROM unnest(CAST(:warehouses AS text[]), CAST(:versions AS bigint[])) AS done (warehouse, version)
+WHERE warehouse.warehouse = done.warehouse
 """)
 _PUT_MAPPINGS = text("""
 INSERT INTO mapping (channel, kind, external, action, target, changed_in, updated_at)
@@ -91,6 +103,28 @@ async def warehouses(connection: AsyncConnection, after: str, limit: int) -> lis
     """Return warehouses by id."""
     values = {"after": after, "limit": limit}
     return rows_of((await connection.execute(_WAREHOUSES, values)).mappings())
+
+
+async def unpublished_warehouses(connection: AsyncConnection, limit: int) -> list[CatalogWarehouse]:
+    """Return warehouses that catalog.warehouses does not have in their newest version.
+
+    Empty as well while another process is publishing; the turn ends with the transaction.
+    """
+    if not (await connection.execute(_PUBLISHING_TURN)).scalar_one():
+        return []
+    rows = await connection.execute(_UNPUBLISHED_WAREHOUSES, {"limit": limit})
+    return [CatalogWarehouse.model_validate(dict(row)) for row in rows.mappings()]
+
+
+async def note_published_warehouses(
+    connection: AsyncConnection, warehouses: Sequence[CatalogWarehouse]
+) -> None:
+    """Remember that the broker has warehouses in these versions."""
+    values = {
+        "warehouses": [each.warehouse for each in warehouses],
+        "versions": [each.version for each in warehouses],
+    }
+    await connection.execute(_PUBLISHED_WAREHOUSES, values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from services.ledger.domain.statement import statement as lines_of
 from services.ledger.store.books import Books
 from services.ledger.store.levels import LevelRow
 from services.ledger.store.past import ArchivedError
+from services.ledger.store.repeats import RepeatRow
 from shared.events.base import Code, Instant
 from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
@@ -77,7 +78,7 @@ class Level(BaseModel):
             received_total=row.received_total,
             supply=_DUE.validate_json(row.supply or "[]"),
             demand=_DUE.validate_json(row.demand or "[]"),
-            flags=flags(standing),
+            flags=flags(standing, row.doubt),
         )
 
     @classmethod
@@ -85,7 +86,7 @@ class Level(BaseModel):
         """Return a level as its past, which has begun, makes it."""
         changes, book = past.changes, Book()
         standing = now(changes, past.opening, book)
-        sold, returned, received, counted_at, last_change_at = totals(changes, past.opening)
+        sold, _, returned, received, counted_at, last_change_at = totals(changes, past.opening)
         return cls(
             sku=row.sku,
             warehouse=row.warehouse,
@@ -134,8 +135,9 @@ class Movement(BaseModel):
     `reserved`, `unavailable` and `incoming` stood so after it, too. `late`: newer changes had
     been recorded before it. `masked`: a count at or after it had been taken already, so it moved
     nothing. `applied` is what it did when it arrived, `change` what it does to the balance as
-    known now. The oldest line may be an `opening_balance`: what all movements before, which are
-    archived, came to.
+    known now. `unusual`: far more than the level usually sells. A `count_waiting` moves nothing;
+    once it is approved, a `count` of the same identity does. The oldest line may be an
+    `opening_balance`: what all movements before, which are archived, came to.
     """
 
     type: str
@@ -151,6 +153,7 @@ class Movement(BaseModel):
     incoming: int
     late: bool
     masked: bool
+    unusual: bool
     repeats: list[Again]
     reason: str | None
     reference: str | None
@@ -253,7 +256,7 @@ async def statement(
     """Return a level's movements, newest first, with the balance after each."""
     row = await _row(ledger, sku, warehouse)
     before = int(decode_cursor(cursor, int)[0]) if cursor else None
-    past = (await _pasts(ledger, [row], as_of, known_at))[row.id]
+    past = (await pasts_of(ledger, [row], as_of, known_at))[row.id]
     lines = [
         line
         for line in reversed(lines_of(past))
@@ -261,9 +264,8 @@ async def statement(
         and (start is None or line.recorded.change.occurred_at >= start)
         and (end is None or line.recorded.change.occurred_at < end)
     ][:limit]
-    instants = sorted({line.recorded.change.occurred_at for line in lines})
     again: dict[tuple[str, str, str], list[Again]] = {}
-    for each in await ledger.repeats(row.id, instants):
+    for each in await _repeats(ledger, row, lines):
         again.setdefault((each.channel, each.id, each.line), []).append(
             Again(received_at=each.received_at, recorded_at=each.recorded_at)
         )
@@ -299,6 +301,7 @@ def _opening_balance(opening: Opening) -> Movement:
         incoming=standing.incoming,
         late=False,
         masked=False,
+        unusual=False,
         repeats=[],
         reason=None,
         reference=None,
@@ -312,8 +315,15 @@ def _opening_balance(opening: Opening) -> Movement:
     )
 
 
+async def _repeats(ledger: Books, row: LevelRow, lines: Sequence[Line]) -> list[RepeatRow]:
+    if not lines:
+        return []
+    first, last = (lines[end].recorded.change.occurred_at for end in (-1, 0))
+    return await ledger.repeats(row.id, first, last)
+
+
 def _movement(line: Line, again: Mapping[tuple[str, str, str], list[Again]]) -> Movement:
-    change, applied, late, recorded_at = line.recorded
+    change, applied, late, recorded_at, unusual = line.recorded
     return Movement(
         type=NAME_OF[change.type],
         channel=change.channel,
@@ -328,6 +338,7 @@ def _movement(line: Line, again: Mapping[tuple[str, str, str], list[Again]]) -> 
         incoming=line.standing.incoming,
         late=late,
         masked=line.masked,
+        unusual=unusual,
         repeats=again.get((change.channel, change.id, change.line), []),
         reason=change.reason,
         reference=change.reference,
@@ -347,11 +358,11 @@ async def _levels(
     """Return stored levels as they are, or those that there were at an instant as they were."""
     if as_of is None and known_at is None:
         return [Level.of(row) for row in rows]
-    pasts = await _pasts(ledger, rows, as_of, known_at)
+    pasts = await pasts_of(ledger, rows, as_of, known_at)
     return [Level.of_past(row, pasts[row.id]) for row in rows if pasts[row.id].begun]
 
 
-async def _pasts(
+async def pasts_of(
     ledger: Books, rows: Sequence[LevelRow], as_of: datetime | None, known_at: datetime | None
 ) -> dict[int, Past]:
     """Return the past of levels, or answer that a part of it is archived."""
@@ -359,13 +370,18 @@ async def _pasts(
         return await ledger.pasts([row.id for row in rows], as_of=as_of, known_at=known_at)
     except ArchivedError as error:
         row = next(row for row in rows if row.id == error.level)
-        raise Problem(
-            HTTPStatus.GONE,
-            "archived",
-            f"What was known of SKU {row.sku} in warehouse {row.warehouse} then is archived; ask "
-            f"for {error.since.isoformat()} or later, or look into the archive.",
-            since=error.since.isoformat(),
-        ) from error
+        raise archived(row, error.since) from error
+
+
+def archived(row: LevelRow, since: datetime) -> Problem:
+    """Return the problem for a past of a level that is told from an instant on only."""
+    return Problem(
+        HTTPStatus.GONE,
+        "archived",
+        f"What happened to SKU {row.sku} in warehouse {row.warehouse} then is archived; ask for "
+        f"{since.isoformat()} or later, or look into the archive.",
+        since=since.isoformat(),
+    )
 
 
 async def _row(ledger: Books, sku: str, warehouse: str) -> LevelRow:

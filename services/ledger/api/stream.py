@@ -7,13 +7,8 @@ from http import HTTPStatus
 from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Depends, Header, Query, Request
-from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 from pydantic import Field
-from starlette.requests import ClientDisconnect
-from starlette.types import Message, Receive, Send
-from starlette.types import Scope as Connection
-from typing_extensions import override
 
 from services.ledger.api.dependencies import FromBooks
 from services.ledger.api.levels import Level
@@ -27,6 +22,7 @@ from shared.events.base import Code
 from shared.events.stock_levels import StockLevel
 from shared.http.auth import Caller, Scope, require
 from shared.http.problems import Problem
+from shared.http.streaming import TimedStream
 from shared.kafka.log import Loss
 
 router = APIRouter(tags=["levels"])
@@ -138,21 +134,8 @@ async def _opened(
         yield stream
 
 
-class _Events(StreamingResponse):
-    """A response that gives up a client that takes nothing any more."""
-
+class _Events(TimedStream):
     media_type = "text/event-stream"
-
-    @override
-    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
-        async def sent_in_time(message: Message) -> None:
-            try:
-                async with asyncio.timeout(SEND_SECONDS):
-                    await send(message)
-            except TimeoutError:
-                raise ClientDisconnect from None
-
-        await super().__call__(scope, receive, sent_in_time)
 
 
 @router.get("/v1/stream/levels", response_class=_Events, responses=_EVENTS)
@@ -178,7 +161,8 @@ async def stream_levels(
         await snapshot.take()
     clock: Clock = request.app.state.clock
     told = _Told(stream, snapshot, caller.expires_at, clock)
-    return _Events(told.chunks(is_new=start is None), headers=_HEADERS)
+    chunks = told.chunks(is_new=start is None)
+    return _Events(chunks, send_seconds=SEND_SECONDS, headers=_HEADERS)
 
 
 class _Snapshot:

@@ -102,7 +102,7 @@ async def archive(
                     _count(report, holds["movement"].rows, holds["repeat"].rows)
                     tell(f"{day} would go: {holds['movement'].rows} movements")
                 else:
-                    await _archive_day(raw, folder, day, now, report, progress)
+                    await _archive_day(raw, folder, day, now, report, progress, tell)
             for starts in days_of("identity", present):
                 if forgettable(starts, today - identity_filters.SETTLED):
                     if not dry_run:
@@ -135,11 +135,15 @@ async def _archive_day(
     now: datetime,
     report: Report,
     progress: Progress,
+    tell: Callable[[str], None],
 ) -> None:
     progress(f"{day} to its files", 0, 1)
     holds = {table: await files.contents(raw, table, day) for table in files.TABLES}
     manifest = await files.write(raw, folder, day, holds)
-    await _open_levels(raw, day, progress)
+    waiting = await _open_levels(raw, day, progress)
+    if waiting:
+        tell(f"{day} stays: {waiting} levels have a count from until then that waits for somebody")
+        return
     fault = await asyncio.to_thread(files.fault, folder, day, manifest.sha256)
     if fault is not None:
         raise DayChangedError(fault)
@@ -160,20 +164,25 @@ async def _archive_day(
     _count(report, movements, repeats)
 
 
-async def _open_levels(raw: Driver, day: date, progress: Progress) -> None:
-    """Move the openings of all levels that moved on a day to the last that happened there."""
-    after = done = 0
+async def _open_levels(raw: Driver, day: date, progress: Progress) -> int:
+    """Move the openings of the levels that moved on a day to the last that happened there.
+
+    Returns how many stay, because a count that waits may still become a part of their past.
+    """
+    after = done = waiting = 0
     while True:
         async with raw.transaction():
             await openings.hold_alone(raw)
             moved = await retention.levels_moved(raw, day, after, LEVELS_AT_ONCE)
             if not moved:
-                return
+                return waiting
+            held = await retention.levels_with_a_count_that_waits(raw, moved)
+            waiting += len(held)
             before = await openings.reached(raw, moved)
             spans = [
                 (level, before.get(level), until)
                 for level, until in moved.items()
-                if level not in before or before[level] < until
+                if level not in held and (level not in before or before[level] < until)
             ]
             if spans:
                 await _advance(raw, spans)

@@ -101,9 +101,12 @@ def compare(row: LevelRow, past: Past) -> list[Difference]:
     changes, book = past.changes, Book()
     recomputed: dict[str, object] = now(changes, past.opening, book)._asdict()
     if past.begun:
-        sold, returned, received, counted_at, last_change_at = totals(changes, past.opening)
+        sold, sold_changes, returned, received, counted_at, last_change_at = totals(
+            changes, past.opening
+        )
         recomputed |= {
             "sold_total": sold,
+            "sold_changes": sold_changes,
             "returned_total": returned,
             "received_total": received,
             "counted_at": counted_at,

@@ -32,6 +32,11 @@ class Type(IntEnum):
     DEMAND_CANCELLED = 18
     TRANSFER_ARRIVING = 19
     """The other half of `TRANSFER_SHIPPED`: what it does where the goods are going."""
+    RESERVED = 20
+    RESERVATION_RELEASED = 21
+    RESERVATION_FULFILLED = 22
+    COUNT_WAITING = 23
+    """A count that somebody has to approve: it moves nothing; once approved, a `COUNT` does."""
 
     # Asked of sets and tables for every change: an enumeration's own hash is six times as slow.
     __hash__ = int.__hash__
@@ -39,7 +44,16 @@ class Type(IntEnum):
 
 TYPE_OF: dict[ChangeType, Type] = {each: Type[each.name] for each in ChangeType}
 NAME_OF: dict[int, str] = {number.value: each.value for each, number in TYPE_OF.items()}
-NAME_OF[Type.TRANSFER_ARRIVING] = "transfer_arriving"
+NAME_OF |= {
+    each.value: each.name.lower()
+    for each in (
+        Type.TRANSFER_ARRIVING,
+        Type.RESERVED,
+        Type.RESERVATION_RELEASED,
+        Type.RESERVATION_FULFILLED,
+        Type.COUNT_WAITING,
+    )
+}
 
 DAMAGED = "damaged"
 """A return with this reason is on hand but cannot be sold."""
@@ -129,8 +143,12 @@ SIGNS = dict.fromkeys(Type, 0) | {
     Type.ORDER_FULFILLED: -1,
     Type.TRANSFER_SHIPPED: -1,
     Type.TRANSFER_RECEIVED: 1,
+    Type.RESERVATION_FULFILLED: -1,
 }
 """What a unit of each type means for on hand; 0 for a count, which says what is there."""
+
+SOLD = frozenset({Type.SALE, Type.ORDER_FULFILLED, Type.RESERVATION_FULFILLED})
+"""Types by which units are sold."""
 
 # Bound once: this runs for every change there is.
 _HOLD, _RELEASE, _RETURN = Type.HOLD, Type.RELEASE, Type.RETURN

@@ -4,6 +4,10 @@ Each is a line of two numbers: a total (ordered, shipped, expected) and what of 
 (fulfilled or cancelled, received, consumed). Totals of orders and transfers add up; those of
 supply and demand are decided anew, and the decision that happened last holds. Sums and the last
 decision do not depend on the order of arrival, so neither does what is open.
+
+An order and the reservations of its reference are one promise, whichever is told first:
+
+    open = max(placed, held − released) − fulfilled or cancelled by channels − fulfilled by the API
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +16,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import NamedTuple
 
-from services.ledger.domain.changes import Change, Type, count_key
+from services.ledger.domain.changes import SOLD, Change, Type, count_key
 
 SHOWN = 8
 """Lines of supply and of demand that a level message carries at the most."""
@@ -40,13 +44,26 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line; quantities in base units, `decided` orders decisions on its total."""
+    """A line; quantities in base units, `decided` orders decisions on its total.
+
+    An order's has sums besides: `shipped` of what is done, and what its reservations have ever
+    held, released and fulfilled.
+    """
 
     total: int = 0
     done: int = 0
     decided_at: datetime | None = None
     decided_key: str | None = None
     due_at: datetime | None = None
+    shipped: int = 0
+    held: int = 0
+    released: int = 0
+    fulfilled: int = 0
+
+    @property
+    def cancelled(self) -> int:
+        """What channels said was cancelled of an order."""
+        return self.done - self.shipped
 
 
 class Due(NamedTuple):
@@ -57,11 +74,12 @@ class Due(NamedTuple):
     reference: str
 
 
-_ORDER = frozenset({Type.ORDER_PLACED, Type.ORDER_CANCELLED, Type.ORDER_FULFILLED})
+_RESERVATION = frozenset({Type.RESERVED, Type.RESERVATION_RELEASED, Type.RESERVATION_FULFILLED})
+_ORDER = _RESERVATION | {Type.ORDER_PLACED, Type.ORDER_CANCELLED, Type.ORDER_FULFILLED}
 _TRANSFER = frozenset({Type.TRANSFER_ARRIVING, Type.TRANSFER_RECEIVED})
 _SUPPLY = frozenset({Type.SUPPLY_EXPECTED, Type.SUPPLY_CANCELLED})
 _DEMAND = frozenset({Type.DEMAND_EXPECTED, Type.DEMAND_CANCELLED})
-_CONSUMING = frozenset({Type.SALE, Type.CONSUMED, Type.ORDER_FULFILLED, Type.TRANSFER_SHIPPED})
+_CONSUMING = SOLD | {Type.CONSUMED, Type.TRANSFER_SHIPPED}
 _ADDING = frozenset({Type.ORDER_PLACED, Type.TRANSFER_ARRIVING})
 _DECIDING = _SUPPLY | _DEMAND
 
@@ -116,16 +134,26 @@ def after(line: Line, change: Change) -> Line:
     if change.type in _ADDING:
         dues = [each for each in (line.due_at, change.eta) if each is not None]
         return replace(line, total=line.total + change.quantity, due_at=max(dues, default=None))
-    return replace(line, done=line.done + change.quantity)
+    if change.type is Type.RESERVED:
+        return replace(line, held=line.held + change.quantity)
+    if change.type is Type.RESERVATION_RELEASED:
+        return replace(line, released=line.released + change.quantity)
+    if change.type is Type.RESERVATION_FULFILLED:
+        return replace(line, fulfilled=line.fulfilled + change.quantity)
+    shipped = change.quantity if change.type is Type.ORDER_FULFILLED else 0
+    return replace(line, done=line.done + change.quantity, shipped=line.shipped + shipped)
 
 
 def open_of(kind: Kind, line: Line) -> int:
     """Return what is still to come of a line.
 
-    Below zero only for an order that nobody has placed and that was shipped all the same.
+    Below zero only for an order that nobody has placed or reserved and that was shipped all the
+    same.
     """
-    left = line.total - line.done
-    return left if kind is Kind.ORDER and line.total == 0 else max(0, left)
+    if kind is not Kind.ORDER:
+        return max(0, line.total - line.done)
+    left = max(line.total, line.held - line.released) - line.done - line.fulfilled
+    return left if line.total == line.held == 0 else max(0, left)
 
 
 @dataclass(slots=True)
@@ -136,6 +164,9 @@ class Book:
     changed: set[Key] = field(default_factory=set)
     told: set[int] = field(default_factory=set)
     """Levels that tell something else of their supply or demand now."""
+    unordered: dict[int, int] = field(default_factory=dict)
+    """By level, how much more was shipped for orders that nobody has placed: it takes reserved
+    below what is promised to the others."""
 
     def take(self, change: Change) -> tuple[int, int]:
         """Note a change; returns what it does to reserved and to incoming."""
@@ -145,31 +176,36 @@ class Book:
             before = self.lines.get(key) or Line()
             now = self.lines[key] = after(before, change)
             self.changed.add(key)
-            difference = open_of(key.kind, now) - open_of(key.kind, before)
+            left, was = open_of(key.kind, now), open_of(key.kind, before)
+            difference = left - was
             if key.kind is Kind.ORDER:
                 reserved = difference
+                if left < 0 or was < 0:
+                    more = min(was, 0) - min(left, 0)
+                    self.unordered[key.level] = self.unordered.get(key.level, 0) + more
             elif key.kind in {Kind.SUPPLY, Kind.TRANSFER}:
                 incoming = difference
             if key.kind is not Kind.ORDER and (now.total or before.total):
                 self.told.add(key.level)
         used = consumption_of(change)
         if used is not None and used in self.lines:
-            self.lines[used] = after(self.lines[used], change)
+            line = self.lines[used]
+            self.lines[used] = replace(line, done=line.done + change.quantity)
             self.changed.add(used)
             self.told.add(used.level)
         return reserved, incoming
 
 
-def supply_of(lines: Mapping[Key, Line], level: int) -> list[Due]:
+def supply_of(lines: Mapping[Key, Line], level: int, *, most: int | None = SHOWN) -> list[Due]:
     """Return a level's next supplies, the soonest first, those without a date last."""
     return _soonest(
         Due(open_of(key.kind, line), line.due_at, key.reference)
         for key, line in lines.items()
         if key.level == level and key.kind in {Kind.SUPPLY, Kind.TRANSFER}
-    )
+    )[:most]
 
 
-def demand_of(lines: Mapping[Key, Line], level: int) -> list[Due]:
+def demand_of(lines: Mapping[Key, Line], level: int, *, most: int | None = SHOWN) -> list[Due]:
     """Return a level's next demands; what was used up of a reference is taken off the soonest."""
     used = {
         key.reference: line.done
@@ -184,7 +220,7 @@ def demand_of(lines: Mapping[Key, Line], level: int) -> list[Due]:
         covered = min(line.total, used.get(key.reference, 0))
         used[key.reference] = used.get(key.reference, 0) - covered
         left.append(Due(line.total - covered, line.due_at, key.reference))
-    return _soonest(left)
+    return _soonest(left)[:most]
 
 
 def _soonest(lines: Iterable[Due]) -> list[Due]:
@@ -197,4 +233,4 @@ def _soonest(lines: Iterable[Due]) -> list[Due]:
             each.quantity,
         )
     )
-    return still[:SHOWN]
+    return still

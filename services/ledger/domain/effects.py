@@ -11,14 +11,22 @@ Levels where anything but on hand was ever counted are intricate: what such a co
 on what was reserved and unavailable at its instant, so they are worked out from their whole past.
 """
 
-from bisect import insort
+from bisect import bisect, insort
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from services.ledger.domain.changes import SIGNS, Change, Type, count_key, unavailable_of
+from services.ledger.domain.changes import (
+    SIGNS,
+    SOLD,
+    Change,
+    Type,
+    count_key,
+    unavailable_of,
+)
 from services.ledger.domain.commitments import COMMITTING, CONSUMING, Book
+from services.ledger.domain.counts import OlderCount, Sheet, Stretch, on_hand_before
 from services.ledger.domain.past import Opening, Standing, available, in_order, now
 from shared.events.stock_changes import Bucket
 
@@ -31,6 +39,11 @@ class Anchor(NamedTuple):
     last_change_at: datetime | None = None
     intricate: bool = False
     """Whether anything but on hand was ever counted."""
+
+    @property
+    def newest_count(self) -> tuple[datetime, str] | None:
+        """The place in time of the count that holds."""
+        return None if self.counted_at is None else (self.counted_at, self.count_key or "")
 
 
 class Entry(NamedTuple):
@@ -57,6 +70,7 @@ class Effect:
     unavailable: int = 0
     incoming: int = 0
     sold: int = 0
+    sold_changes: int = 0
     returned: int = 0
     received: int = 0
     low: int | None = None
@@ -64,6 +78,8 @@ class Effect:
     """Whether a count of the batch holds now."""
     earlier: list[tuple[datetime, int]] | None = None
     """(occurred_at, difference) of the batch's changes so far, for counts that follow."""
+    counts: list[tuple[datetime, str, int]] | None = None
+    """(occurred_at, key, quantity) of the batch's counts so far, for older ones that follow."""
 
     @property
     def anchor(self) -> Anchor:
@@ -96,14 +112,18 @@ def intricate_levels(changes: Iterable[Change], anchors: Mapping[int, Anchor]) -
     return levels & anchors.keys()
 
 
-def late_counts(changes: Iterable[Change], anchors: Mapping[int, Anchor]) -> list[LateCount]:
+def counts_of(changes: Iterable[Change]) -> list[Change]:
+    """Return the counts among changes."""
+    return [change for change in changes if change.type is _COUNT]
+
+
+def late_counts(counts: Iterable[Change], anchors: Mapping[int, Anchor]) -> list[LateCount]:
     """Return the counts older than their level's newest stored change."""
     found = []
-    for change in changes:
-        if change.type is Type.COUNT:
-            newest = anchors[change.level].last_change_at
-            if newest is not None and newest > change.occurred_at:
-                found.append(LateCount(change.level, change.occurred_at))
+    for count in counts:
+        newest = anchors[count.level].last_change_at
+        if newest is not None and newest > count.occurred_at:
+            found.append(LateCount(count.level, count.occurred_at))
     return found
 
 
@@ -113,7 +133,8 @@ class Known:
 
     `standing` of levels with a change that `needs_standing`; `later` the sum of the stored
     changes after each of `late_counts`; `past` of `intricate_levels`, which is all that came after
-    their `openings`; `book` every line that the changes are about.
+    their `openings`; `book` every line that the changes are about; `sheet` what counts are judged
+    by.
     """
 
     standing: Mapping[int, Standing] = field(default_factory=dict)
@@ -121,19 +142,24 @@ class Known:
     past: Mapping[int, list[Change]] = field(default_factory=dict)
     openings: Mapping[int, Opening] = field(default_factory=dict)
     book: Book = field(default_factory=Book)
+    sheet: Sheet = field(default_factory=Sheet)
     demanding: Collection[int] = ()
     """Levels with a demand, where what is consumed has to be noted."""
 
 
 def apply(  # noqa: C901, PLR0912 - the busiest loop there is, where a call costs more than a branch
-    changes: Sequence[Change], anchors: Mapping[int, Anchor], known: Known
+    changes: Sequence[Change],
+    anchors: Mapping[int, Anchor],
+    known: Known,
+    effects: dict[int, Effect] | None = None,
 ) -> tuple[list[Entry], dict[int, Effect]]:
     """Work changes in their order of arrival; returns the entries and the effect by level.
 
-    `anchors` has every level named.
+    `anchors` has every level named. `effects` given are those of the changes before, in the same
+    transaction: they are added to.
     """
     entries: list[Entry] = []
-    effects: dict[int, Effect] = {}
+    effects = {} if effects is None else effects
     book, demanding, past, standings = known.book, known.demanding, known.past, known.standing
     with_count = {change.level for change in changes if change.type is _COUNT}
     for change in changes:
@@ -142,16 +168,19 @@ def apply(  # noqa: C901, PLR0912 - the busiest loop there is, where a call cost
         if effect is None:
             effect = effects[level] = Effect(*anchors[level])
             if level in with_count:
-                effect.earlier = []
+                effect.earlier, effect.counts = [], []
         counted_at, newest = effect.counted_at, effect.last_change_at
         late = newest is not None and occurred_at < newest
         if not late:
             effect.last_change_at = occurred_at
         change_type = change.type
         if level in past:
-            applied = _by_its_past(change, effect, past[level], known.openings.get(level))
+            opening = known.openings.get(level)
+            if change_type is _COUNT and change.bucket is None:
+                change = _judged_by_its_past(change, effect, known, opening)  # noqa: PLW2901
+            applied = _by_its_past(change, effect, past[level], opening)
         elif change_type is _COUNT:
-            applied = _count(change, effect, standings[level].on_hand, known.later)
+            change, applied = _count(change, effect, known)  # noqa: PLW2901
         else:
             difference = SIGNS[change_type] * change.quantity
             masked = counted_at is not None and occurred_at <= counted_at
@@ -193,24 +222,41 @@ def _running(effect: Effect, standing: Standing) -> int:
 def _total(change: Change, effect: Effect) -> None:
     """Add up what counts do not mask: totals only grow."""
     change_type = change.type
-    if change_type is _SALE or change_type is Type.ORDER_FULFILLED:
+    if change_type is _SALE or change_type in SOLD:
         effect.sold += change.quantity
+        effect.sold_changes += 1
     elif change_type is _RECEIPT:
         effect.received += change.quantity
     elif change_type is _RETURN:
         effect.returned += change.quantity
 
 
-def _count(
-    change: Change, effect: Effect, stored_on_hand: int, later: Mapping[LateCount, int]
-) -> int:
-    occurred_at, key = change.occurred_at, count_key(change)
-    if not _holds(change, effect):
-        return 0  # an older count than the one that holds
-    follows = later.get(LateCount(change.level, occurred_at), 0)
-    follows += sum(difference for at, difference in effect.earlier or () if at > occurred_at)
+def _count(change: Change, effect: Effect, known: Known) -> tuple[Change, int]:
+    """Return a count as it is stored, and what it does to on hand: its variance, if it holds."""
+    level, occurred_at, key = change.level, change.occurred_at, count_key(change)
+    earlier, counts = effect.earlier, effect.counts
+    if earlier is None or counts is None:
+        raise RuntimeError("levels with a count keep what arrives before it")
+    holds = _holds(change, effect)
+    if holds:
+        follows = known.later.get(LateCount(level, occurred_at), 0)
+        follows += sum(difference for at, difference in earlier if at > occurred_at)
+        expected = known.standing[level].on_hand + effect.on_hand - follows
+    else:
+        older = OlderCount(level, occurred_at, key)
+        stretch = known.sheet.stretches.get(older, _NOTHING)
+        expected = on_hand_before(older, stretch, earlier, counts)
+    judged = known.sheet.take(change, expected, newest=holds)
+    if judged.type is not _COUNT:
+        return judged, 0
+    counts.append((occurred_at, key, change.quantity))
+    if not holds:
+        return judged, 0
     effect.counted, effect.counted_at, effect.count_key = True, occurred_at, key
-    return change.quantity + follows - (stored_on_hand + effect.on_hand)
+    return judged, change.quantity - expected
+
+
+_NOTHING = Stretch()
 
 
 def _holds(change: Change, effect: Effect) -> bool:
@@ -218,6 +264,16 @@ def _holds(change: Change, effect: Effect) -> bool:
     if effect.counted_at is None:
         return True
     return (change.occurred_at, count_key(change)) > (effect.counted_at, effect.count_key or "")
+
+
+def _judged_by_its_past(
+    change: Change, effect: Effect, known: Known, opening: Opening | None
+) -> Change:
+    """Return a count of on hand as it is stored."""
+    past = known.past[change.level]
+    before = past[: bisect(past, in_order(change), key=in_order)]
+    expected = now(before, opening).on_hand
+    return known.sheet.take(change, expected, newest=_holds(change, effect))
 
 
 def _by_its_past(

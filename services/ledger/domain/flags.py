@@ -1,5 +1,7 @@
 """What is odd about a level: facts to be shown, not errors."""
 
+from enum import IntFlag
+
 from services.ledger.domain.past import Standing
 
 NEGATIVE = "negative"
@@ -8,10 +10,31 @@ NEGATIVE = "negative"
 NOT_ORDERED = "not_ordered"
 """More was shipped for orders than was ever ordered: reserved is below zero."""
 
+IN_DOUBT = "in_doubt"
+"""A count waits for a recount or for somebody who approves it."""
 
-def flags(standing: Standing) -> tuple[str, ...]:
-    """Return the words for what is odd about a level."""
-    if standing.on_hand >= 0 and standing.reserved >= 0:
+UNUSUAL = "unusual"
+"""A change far larger than the level's usual was applied, and on hand was not counted since."""
+
+
+class Doubt(IntFlag):
+    """Why a level's numbers are doubted; bits are for life."""
+
+    WAITING_COUNT = 1
+    UNUSUAL_CHANGE = 2
+
+
+_WAITING_COUNT, _UNUSUAL_CHANGE = Doubt.WAITING_COUNT.value, Doubt.UNUSUAL_CHANGE.value
+
+
+def flags(standing: Standing, doubt: int = 0) -> tuple[str, ...]:
+    """Return the words for what is odd about a level; `doubt` has the bits of `Doubt`."""
+    if standing.on_hand >= 0 and standing.reserved >= 0 and not doubt:
         return ()
-    odd = ((standing.on_hand < 0, NEGATIVE), (standing.reserved < 0, NOT_ORDERED))
+    odd = (
+        (standing.on_hand < 0, NEGATIVE),
+        (standing.reserved < 0, NOT_ORDERED),
+        (doubt & _WAITING_COUNT, IN_DOUBT),
+        (doubt & _UNUSUAL_CHANGE, UNUSUAL),
+    )
     return tuple(flag for holds, flag in odd if holds)

@@ -5,12 +5,12 @@ not suffice (`as_of`, statements, counts of what is available) and to verify.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import NamedTuple
 
-from services.ledger.domain.changes import SIGNS, Change, Type, unavailable_of
+from services.ledger.domain.changes import SIGNS, SOLD, Change, Type, unavailable_of
 from services.ledger.domain.commitments import Book, Key, Kind, Line, demands
 from shared.events.stock_changes import Bucket
 
@@ -38,6 +38,7 @@ class Totals(NamedTuple):
     """What only grows, and the level's place in time."""
 
     sold: int
+    sold_changes: int
     returned: int
     received: int
     counted_at: datetime | None
@@ -113,7 +114,7 @@ def now(
 def totals(past: Sequence[Change], opening: Opening | None = None) -> Totals:
     """Return the totals of a level's changes, of which there must be one at least; see `walk`."""
 
-    def total(*types: Type) -> int:
+    def total(types: Collection[Type]) -> int:
         return sum(change.quantity for change in past if change.type in types)
 
     before = None if opening is None else opening.totals
@@ -127,11 +128,12 @@ def totals(past: Sequence[Change], opening: Opening | None = None) -> Totals:
     instants = [change.occurred_at for change in past]
     if before is not None:
         instants.append(before.last_change_at)
-    sold, returned, received = (0, 0, 0) if before is None else before[:3]
+    sold, sold_changes, returned, received = (0, 0, 0, 0) if before is None else before[:4]
     return Totals(
-        sold + total(Type.SALE, Type.ORDER_FULFILLED),
-        returned + total(Type.RETURN),
-        received + total(Type.RECEIPT),
+        sold + total(SOLD),
+        sold_changes + sum(change.type in SOLD for change in past),
+        returned + total({Type.RETURN}),
+        received + total({Type.RECEIPT}),
         max(counts, default=None),
         max(instants),
     )

@@ -1,5 +1,6 @@
 """A level's statement: each movement with how the level stood after it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -10,13 +11,15 @@ from services.ledger.domain.past import Opening, Standing, walk
 class Recorded(NamedTuple):
     """A change as it was applied, and when.
 
-    `applied` is what it did to on hand when it arrived; `late`: newer changes were there.
+    `applied` is what it did to on hand when it arrived; `late`: newer changes were there;
+    `unusual`: far more than the level usually sells.
     """
 
     change: Change
     applied: int
     late: bool
     recorded_at: datetime
+    unusual: bool = False
 
 
 class Past(NamedTuple):
@@ -34,6 +37,11 @@ class Past(NamedTuple):
     def begun(self) -> bool:
         """Whether anything had happened at all."""
         return bool(self.movements) or self.opening is not None
+
+
+def openings_of(pasts: Mapping[int, Past]) -> dict[int, Opening]:
+    """Return the openings of those levels that have one."""
+    return {level: each.opening for level, each in pasts.items() if each.opening is not None}
 
 
 class Line(NamedTuple):

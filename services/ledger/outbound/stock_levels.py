@@ -65,6 +65,6 @@ def message(sku: str, warehouse: str, partition: int, level: Level, low_water: i
         level.received_total,
         _lines(level.supply),
         _lines(level.demand),
-        flags(standing),
+        flags(standing, level.doubt),
     )
     return Message(partition, level_key(sku, warehouse), _encode(value))

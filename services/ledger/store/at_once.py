@@ -12,29 +12,29 @@ from shared.database.engine import Driver
 _AT_ONCE = """
 WITH told AS (
     SELECT *
-    FROM unnest($13::uuid[], $14::bigint[], $15::bigint[], $16::timestamptz[],
-                $17::timestamptz[], $18::bigint[], $19::bigint[], $20::bigint[],
-                $21::smallint[], $22::boolean[], $23::text[], $24::text[], $25::text[],
-                $26::text[], $27::text[], $28::text[], $29::text[], $30::text[],
-                $31::timestamptz[])
+    FROM unnest($14::uuid[], $15::bigint[], $16::bigint[], $17::timestamptz[],
+                $18::timestamptz[], $19::bigint[], $20::bigint[], $21::bigint[],
+                $22::smallint[], $23::boolean[], $24::text[], $25::text[], $26::text[],
+                $27::text[], $28::text[], $29::text[], $30::text[], $31::text[],
+                $32::timestamptz[])
          AS t (hash, content, level_id, occurred_at, received_at, quantity, applied, "offset",
                type, late, channel, id, line, reason, reference, actor, counterparty, bucket, eta)
 ), identified AS (
     INSERT INTO {identity} (hash, content, level_id, occurred_at, recorded_at)
-    SELECT hash, content, level_id, occurred_at, $32::timestamptz FROM told WHERE type <> {half}
+    SELECT hash, content, level_id, occurred_at, $33::timestamptz FROM told WHERE type <> {half}
     ON CONFLICT (hash) DO NOTHING
     RETURNING 1
 ), moved AS (
     INSERT INTO {movement} (level_id, occurred_at, recorded_at, received_at, quantity, applied,
                             "offset", type, late, channel, id, line, reason, reference, actor,
                             counterparty, bucket, eta)
-    SELECT level_id, occurred_at, $32, received_at, quantity, applied,
+    SELECT level_id, occurred_at, $33, received_at, quantity, applied,
            "offset", type, late, channel, id, line, reason, reference, actor,
            counterparty, bucket, eta
     FROM told
 ), tallied AS (
     INSERT INTO tally (partition, name, total)
-    SELECT $33, * FROM unnest($34::text[], $35::bigint[]) ORDER BY 2
+    SELECT $34, * FROM unnest($35::text[], $36::bigint[]) ORDER BY 2
     ON CONFLICT (partition, name) DO UPDATE SET total = tally.total + excluded.total
 ), changed AS ({changed})
 SELECT (SELECT count(*) FROM identified) AS identified, changed.* FROM changed

@@ -1,17 +1,28 @@
 """What a reader asks the ledger's tables, with a database that may be away."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.ledger.domain.commitments import Key, Line
+from services.ledger.domain.reservations import Reservation, State
 from services.ledger.domain.statement import Past
-from services.ledger.store import levels, past, repeats
+from services.ledger.store import commitments, levels, past, repeats, reservations, warehouses
 from services.ledger.store.levels import LevelRow
 from services.ledger.store.repeats import RepeatRow
 from shared.database import positions
-from shared.database.engine import asking, driver, trouble
+from shared.database.engine import (
+    DATABASE_ERRORS,
+    Connection,
+    asking,
+    driver,
+    is_away,
+    snapshot,
+    trouble,
+)
 from shared.errors import Unavailable
 from shared.events.stock_changes import TOPIC
 from shared.kafka.lag import Lag, LagReader
@@ -53,6 +64,17 @@ class Books:
 
         return await asking(question)
 
+    @asynccontextmanager
+    async def frozen(self) -> AsyncIterator["Frozen"]:
+        """Yield the levels as they are now, whatever is committed meanwhile."""
+        try:
+            async with snapshot(self._engine) as connection:
+                yield Frozen(connection)
+        except DATABASE_ERRORS as error:
+            if is_away(error):
+                raise Unavailable("the database") from error
+            raise
+
     async def of_skus(
         self, skus: Sequence[str], warehouses: Sequence[str] | None
     ) -> list[LevelRow]:
@@ -81,12 +103,68 @@ class Books:
 
         return await asking(question)
 
-    async def repeats(self, level: int, instants: Sequence[datetime]) -> list[RepeatRow]:
-        """Return the repeats of a level's movements that happened at given instants."""
+    async def repeats(self, level: int, first: datetime, last: datetime) -> list[RepeatRow]:
+        """Return the repeats of a level's movements that happened between two instants."""
 
         async def question() -> list[RepeatRow]:
             async with self._engine.connect() as connection:
-                return await repeats.of_instants(connection, level, instants)
+                return await repeats.between(connection, level, first, last)
+
+        return await asking(question)
+
+    async def with_lines(self, sku: str, warehouse: str) -> tuple[LevelRow, dict[Key, Line]] | None:
+        """Return a level with its dated lines as of the same moment; None: there is no such."""
+
+        async def question() -> tuple[LevelRow, dict[Key, Line]] | None:
+            async with snapshot(self._engine) as connection:
+                rows = await levels.of_skus(connection, [sku], [warehouse])
+                if not rows:
+                    return None
+                own = await commitments.lines_of(await driver(connection), [rows[0].id], [])
+                return rows[0], own
+
+        return await asking(question)
+
+    async def zones(self, warehouses_: Collection[str]) -> dict[str, str]:
+        """Return the IANA time zones of warehouses; those unknown are left out."""
+
+        async def question() -> dict[str, str]:
+            async with self._engine.connect() as connection:
+                return await warehouses.zones_of(await driver(connection), warehouses_)
+
+        return await asking(question)
+
+    async def reservation(self, reservation_id: str) -> Reservation | None:
+        """Return a reservation."""
+
+        async def question() -> Reservation | None:
+            async with self._engine.connect() as connection:
+                found = await reservations.read(await driver(connection), [reservation_id])
+                return found[0] if found else None
+
+        return await asking(question)
+
+    async def reservations(
+        self,
+        *,
+        reference: str | None,
+        state: State | None,
+        sku: str | None,
+        before: str | None,
+        limit: int,
+    ) -> list[Reservation]:
+        """Return a page of reservations, the newest first."""
+
+        async def question() -> list[Reservation]:
+            async with self._engine.connect() as connection:
+                return await reservations.page(
+                    await driver(connection),
+                    reference=reference,
+                    state=state,
+                    sku=sku,
+                    before=before,
+                    limit=limit,
+                )
 
         return await asking(question)
 
@@ -124,3 +202,16 @@ class Books:
     async def check(self) -> str | None:
         """Return why the tables cannot be asked, or None."""
         return await trouble(self._engine)
+
+
+class Frozen:
+    """The levels at one moment, for as long as the database is asked at least every 15 seconds."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def page(
+        self, *, warehouse: str | None, after: tuple[str, str], limit: int
+    ) -> list[LevelRow]:
+        """Return up to `limit` levels after a (sku, warehouse), in that order."""
+        return await levels.page(self._connection, warehouse=warehouse, after=after, limit=limit)

@@ -40,6 +40,10 @@ class Level(NamedTuple):
     last_change_at: datetime
     supply: str | None = None
     demand: str | None = None
+    doubt: int = 0
+    """Bits of `Doubt`."""
+    dip: int | None = None
+    """The smallest available since the last message, where reservations have changed the level."""
 
 
 _FIND_LEVELS = """
@@ -84,29 +88,34 @@ async def _find_levels(
 
 
 _LOCK_STANDINGS = """
-SELECT id, on_hand, reserved, unavailable FROM level
+SELECT id, last_change_at, on_hand, reserved, unavailable FROM level
 WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE
 """
 
 
-async def lock_standings(driver: Driver, levels: Collection[int]) -> dict[int, Standing]:
-    """Return what is stored of levels, held until the transaction ends."""
+async def lock_standings(
+    driver: Driver, levels: Collection[int]
+) -> tuple[dict[int, Standing], dict[int, datetime | None]]:
+    """Return what is stored of levels, and the newest change of each, held until the end.
+
+    Memory may know an older change: reservations come from other processes.
+    """
     rows = await driver.fetch(_LOCK_STANDINGS, sorted(levels))
-    return {row[0]: Standing(*row[1:]) for row in rows}
+    return {row[0]: Standing(*row[2:]) for row in rows}, {row[0]: row[1] for row in rows}
 
 
-_SIGN = (
-    f"CASE {' '.join(f'WHEN m.type = {kind:d} THEN {sign}' for kind, sign in SIGNS.items())} END"
-)
+SIGN = f"CASE {' '.join(f'WHEN m.type = {kind:d} THEN {sign}' for kind, sign in SIGNS.items())} END"
 """What a unit of a movement means for on hand, as SQL."""
 
 _LATER = f"""
 SELECT c.level_id, c.occurred_at,
-       (SELECT COALESCE(sum({_SIGN} * m.quantity), 0)
+       (SELECT COALESCE(sum({SIGN} * m.quantity), 0)
         FROM movement AS m
-        WHERE m.level_id = c.level_id AND m.occurred_at > c.occurred_at)::bigint
+        WHERE m.level_id = c.level_id AND m.occurred_at > c.occurred_at
+          AND m.recorded_at > c.occurred_at - interval '1 day')::bigint
 FROM unnest($1::bigint[], $2::timestamptz[]) AS c (level_id, occurred_at)
 """  # noqa: S608 - the signs are ours
+# Nothing is recorded a day before it happens: days before the count need not be looked into.
 
 
 async def sums_after(driver: Driver, counts: Sequence[LateCount]) -> dict[LateCount, int]:
@@ -155,31 +164,66 @@ async def add_repeats(
 
 _LEVEL_ARRAYS = (
     "$1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], "
-    "$7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::timestamptz[]"
+    "$7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::timestamptz[], "
+    "$13::bigint[]"
 )
 
-MOVE_LEVELS = f"""
-UPDATE level AS l
-SET version = l.version + 1,
-    batch = c.batch,
-    low_water = LEAST(CASE WHEN l.batch > c.published THEN l.low_water END,
-                      l.on_hand - greatest(l.reserved, 0) - l.unavailable + c.low),
+_LOW = "l.on_hand - greatest(l.reserved, 0) - l.unavailable + c.low"
+
+_ADD = """
+    version = l.version + 1,
     on_hand = l.on_hand + c.on_hand,
     reserved = l.reserved + c.reserved,
     unavailable = l.unavailable + c.unavailable,
     incoming = l.incoming + c.incoming,
     sold_total = l.sold_total + c.sold,
+    sold_changes = l.sold_changes + c.sold_changes,
     returned_total = l.returned_total + c.returned,
     received_total = l.received_total + c.received,
-    last_change_at = c.last_change_at
+    last_change_at = greatest(l.last_change_at, c.last_change_at)
+"""
+# What a worker remembers may be older: reservations change levels, too.
+
+_RETURNED = """
+    l.id, l.version, l.on_hand, l.reserved, l.unavailable, l.incoming, l.sold_total,
+    l.returned_total, l.received_total, l.counted_at, l.last_change_at,
+    l.supply::text AS supply, l.demand::text AS demand, l.doubt, old.dip
+"""
+
+MOVE_LEVELS = f"""
+UPDATE level AS l
+SET batch = c.batch,
+    low_water = LEAST(CASE WHEN l.batch > c.published THEN l.low_water END, l.dip, {_LOW}),
+    dip = NULL,
+    {_ADD}
 FROM unnest({_LEVEL_ARRAYS})
      AS c (id, batch, published, on_hand, reserved, unavailable, incoming, low, sold, returned,
-           received, last_change_at)
+           received, last_change_at, sold_changes)
 WHERE l.id = c.id
-RETURNING l.id, l.version, l.on_hand, l.reserved, l.unavailable, l.incoming, l.sold_total,
-          l.returned_total, l.received_total, l.counted_at, l.last_change_at,
-          l.supply::text AS supply, l.demand::text AS demand
+RETURNING {_RETURNED}
 """  # noqa: S608 - the arrays are ours
+
+DIP_LEVELS = f"""
+UPDATE level AS l
+SET dip = LEAST(l.dip, {_LOW}),
+    {_ADD}
+FROM unnest({_LEVEL_ARRAYS})
+     AS c (id, batch, published, on_hand, reserved, unavailable, incoming, low, sold, returned,
+           received, last_change_at, sold_changes)
+WHERE l.id = c.id
+"""  # noqa: S608 - the arrays are ours
+"""What others than the owner of its partition do to a level: who publishes it learns of the dip."""
+
+_TELL_DIPS = f"""
+UPDATE level AS l
+SET version = l.version + 1,
+    batch = c.batch,
+    low_water = LEAST(CASE WHEN l.batch > c.published THEN l.low_water END, l.dip),
+    dip = NULL
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS c (id, batch, published)
+WHERE l.id = c.id AND l.dip IS NOT NULL
+RETURNING l.sku, l.warehouse, l.partition, old.dip, {_RETURNED}
+"""  # noqa: S608 - the columns are ours
 
 
 _COUNT_LEVELS = """
@@ -233,6 +277,7 @@ def level_columns(
                 effect.returned,
                 effect.received,
                 effect.last_change_at,
+                effect.sold_changes,
             )
             for level, effect in sorted(effects.items())
         ]
@@ -261,7 +306,7 @@ _UNPUBLISHED = """
 SELECT l.sku, l.warehouse, l.partition, l.low_water,
        l.id, l.version, l.on_hand, l.reserved, l.unavailable, l.incoming, l.sold_total,
        l.returned_total, l.received_total, l.counted_at, l.last_change_at,
-       l.supply::text, l.demand::text
+       l.supply::text, l.demand::text, l.doubt
 FROM level AS l
 JOIN unnest($1::int[], $2::bigint[]) AS c (partition, published)
   ON l.partition = c.partition AND l.batch > c.published
@@ -269,7 +314,7 @@ JOIN unnest($1::int[], $2::bigint[]) AS c (partition, published)
 
 
 class Unpublished(NamedTuple):
-    """A level that changed after the last batch known to be published."""
+    """A level that nobody may have been told of as it is."""
 
     sku: str
     warehouse: str
@@ -284,4 +329,16 @@ async def unpublished_levels(driver: Driver, published: Mapping[int, int]) -> li
     `published` gives the last batch known to be published by partition.
     """
     rows = await driver.fetch(_UNPUBLISHED, list(published), list(published.values()))
+    return [Unpublished(row[0], row[1], row[2], row[3], Level(*row[4:])) for row in rows]
+
+
+async def tell_dips(driver: Driver, levels: Mapping[int, tuple[int, int]]) -> list[Unpublished]:
+    """Make levels that reservations have changed part of a batch; returns those to be told.
+
+    `levels` gives (batch, last published batch) by level. One that another batch has told of
+    meanwhile is not among them.
+    """
+    rows = await driver.fetch(
+        _TELL_DIPS, *columns([(level, *levels[level]) for level in sorted(levels)])
+    )
     return [Unpublished(row[0], row[1], row[2], row[3], Level(*row[4:])) for row in rows]

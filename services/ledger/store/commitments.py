@@ -60,6 +60,8 @@ async def closed(driver: Driver, book: Book) -> set[int]:
     }
     if shown:
         await show(driver, shown)
+    if any(book.unordered.values()):
+        await note_unordered(driver, book.unordered)
     return demanding
 
 
@@ -70,12 +72,13 @@ def _json(lines: Sequence[Due]) -> str | None:
 _DATED = [Kind.SUPPLY, Kind.TRANSFER, Kind.DEMAND, Kind.CONSUMPTION]
 
 _LINES = """
-SELECT level_id, kind::int, reference, line, total, done, decided_at, decided_key, due_at
+SELECT level_id, kind::int, reference, line, total, done, decided_at, decided_key, due_at,
+       shipped, held, released, fulfilled
 FROM commitment
 WHERE level_id = ANY($1::bigint[]) AND kind = ANY($2::smallint[])
 UNION ALL
 SELECT c.level_id, c.kind, c.reference, c.line, c.total, c.done, c.decided_at, c.decided_key,
-       c.due_at
+       c.due_at, c.shipped, c.held, c.released, c.fulfilled
 FROM commitment AS c
 JOIN unnest($3::bigint[], $4::text[]) AS k (level_id, reference)
   ON c.level_id = k.level_id AND c.reference = k.reference AND c.kind = $5 AND c.line = ''
@@ -123,19 +126,26 @@ async def consumed(driver: Driver, keys: Collection[Key]) -> dict[Key, Line]:
 
 
 _SAVE = """
-INSERT INTO commitment
+INSERT INTO commitment (level_id, kind, reference, line, total, done, decided_at, decided_key,
+                        due_at, shipped, held, released, fulfilled)
 SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::text[], $4::text[], $5::bigint[],
-                     $6::bigint[], $7::timestamptz[], $8::text[], $9::timestamptz[])
+                     $6::bigint[], $7::timestamptz[], $8::text[], $9::timestamptz[],
+                     $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])
 ON CONFLICT (level_id, kind, reference, line)
 DO UPDATE SET total = excluded.total, done = excluded.done, decided_at = excluded.decided_at,
-              decided_key = excluded.decided_key, due_at = excluded.due_at
+              decided_key = excluded.decided_key, due_at = excluded.due_at,
+              shipped = excluded.shipped, held = excluded.held, released = excluded.released,
+              fulfilled = excluded.fulfilled
 """
 
 
 async def save(driver: Driver, lines: Mapping[Key, Line]) -> None:
     """Store lines as they are now."""
     rows = [
-        (*key, line.total, line.done, line.decided_at, line.decided_key, line.due_at)
+        (
+            *(*key, line.total, line.done, line.decided_at, line.decided_key, line.due_at),
+            *(line.shipped, line.held, line.released, line.fulfilled),
+        )
         for key, line in sorted(lines.items())
     ]
     await driver.execute(_SAVE, *(list(column) for column in zip(*rows, strict=True)))
@@ -154,3 +164,17 @@ async def show(driver: Driver, levels: Mapping[int, tuple[str | None, str | None
     """Store what levels tell of: next supplies and demands (JSON), whether there is any demand."""
     rows = [(level, *shown) for level, shown in sorted(levels.items())]
     await driver.execute(_SHOW, *(list(column) for column in zip(*rows, strict=True)))
+
+
+_UNORDERED = """
+UPDATE level AS l SET unordered = l.unordered + u.more
+FROM unnest($1::bigint[], $2::bigint[]) AS u (id, more)
+WHERE l.id = u.id
+"""
+
+
+async def note_unordered(driver: Driver, more: Mapping[int, int]) -> None:
+    """Add up by level what was shipped for orders that nobody has placed."""
+    await driver.execute(
+        _UNORDERED, *(list(column) for column in zip(*sorted(more.items()), strict=True))
+    )

@@ -73,7 +73,7 @@ async def add_identities(
 _IDENTITIES_OF = (
     "SELECT hash, content, level_id, occurred_at FROM {table} WHERE hash = ANY($1::uuid[])"
 )
-_OLDER_IDENTITIES = _IDENTITIES_OF.format(table="identity") + " AND recorded_at < $2::date"
+_OLDER_IDENTITIES = _IDENTITIES_OF.format(table="identity") + " AND recorded_at < $2"
 _KNOWN_IDENTITIES = _IDENTITIES_OF.format(table="identity")
 
 

@@ -33,7 +33,7 @@ class Filters:
         A period that the clock has been set back into is about to be written to: its filter goes.
         """
         await driver.execute(
-            "DELETE FROM identity_filter WHERE starts >= $1", periods.identity_starts
+            "DELETE FROM identity_filter WHERE starts >= $1", periods.identity_starts.date()
         )
         rows = await driver.fetch(
             "SELECT starts, identities, octet_length(bits) FROM identity_filter "

@@ -27,11 +27,13 @@ class LevelRow:
     last_change_at: datetime
     supply: str | None
     demand: str | None
+    sold_changes: int
+    doubt: int
 
 
 _COLUMNS = """id, sku, warehouse, version, on_hand, reserved, unavailable, incoming,
               sold_total, returned_total, received_total, counted_at, last_change_at,
-              supply::text AS supply, demand::text AS demand"""
+              supply::text AS supply, demand::text AS demand, sold_changes, doubt"""
 
 # A level that only ever met refused changes has no time yet, and is nobody's business.
 _PAGE = text(f"""

@@ -40,7 +40,7 @@ async def reached(driver: Driver, levels: Collection[int]) -> dict[int, datetime
 
 _OPENINGS = """
 SELECT level_id, at, recorded_until, movements, on_hand, reserved, unavailable, incoming,
-       sold_total, returned_total, received_total, counted_at, count_key, intricate
+       sold_total, sold_changes, returned_total, received_total, counted_at, count_key, intricate
 FROM opening WHERE level_id = ANY($1::bigint[])
 """
 
@@ -48,13 +48,15 @@ _MANY = (Kind.ORDER,)
 """Kinds with a line for every order there ever was."""
 
 _LINES = """
-SELECT level_id, kind::int, reference, line, total, done, decided_at, decided_key, due_at
+SELECT level_id, kind::int, reference, line, total, done, decided_at, decided_key, due_at,
+       shipped, held, released, fulfilled
 FROM opening_line
 WHERE level_id = ANY($1::bigint[]) AND kind = ANY($2::smallint[])
 """
 
 _NAMED_LINES = """
-SELECT level_id, kind::int, reference, line, total, done, decided_at, decided_key, due_at
+SELECT level_id, kind::int, reference, line, total, done, decided_at, decided_key, due_at,
+       shipped, held, released, fulfilled
 FROM opening_line
 JOIN unnest($1::bigint[], $2::smallint[], $3::text[], $4::text[])
      AS k (level_id, kind, reference, line) USING (level_id, kind, reference, line)
@@ -86,15 +88,15 @@ async def of_levels(
 
 
 def _opening(row: Sequence[Any], lines: Mapping[Key, Line]) -> Opening:
-    sold, returned, received, counted_at = row[8:12]
+    sold, sold_changes, returned, received, counted_at = row[8:13]
     return Opening(
         at=row[1],
         recorded_until=row[2],
         movements=row[3],
         standing=Standing(*row[4:8]),
-        totals=Totals(sold, returned, received, counted_at, row[1]),
-        count_key=row[12],
-        intricate=row[13],
+        totals=Totals(sold, sold_changes, returned, received, counted_at, row[1]),
+        count_key=row[13],
+        intricate=row[14],
         lines=lines,
     )
 
@@ -103,7 +105,8 @@ _SAVE = """
 INSERT INTO opening
 SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::bigint[],
                      $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
-                     $10::bigint[], $11::bigint[], $12::timestamptz[], $13::text[], $14::boolean[])
+                     $10::bigint[], $11::bigint[], $12::bigint[], $13::timestamptz[], $14::text[],
+                     $15::boolean[])
 ON CONFLICT (level_id) DO UPDATE
 SET at = excluded.at, recorded_until = excluded.recorded_until, movements = excluded.movements,
     on_hand = excluded.on_hand, reserved = excluded.reserved, unavailable = excluded.unavailable,
@@ -116,10 +119,13 @@ SET at = excluded.at, recorded_until = excluded.recorded_until, movements = excl
 _SAVE_LINES = """
 INSERT INTO opening_line
 SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::text[], $4::text[], $5::bigint[],
-                     $6::bigint[], $7::timestamptz[], $8::text[], $9::timestamptz[])
+                     $6::bigint[], $7::timestamptz[], $8::text[], $9::timestamptz[],
+                     $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])
 ON CONFLICT (level_id, kind, reference, line)
 DO UPDATE SET total = excluded.total, done = excluded.done, decided_at = excluded.decided_at,
-              decided_key = excluded.decided_key, due_at = excluded.due_at
+              decided_key = excluded.decided_key, due_at = excluded.due_at,
+              shipped = excluded.shipped, held = excluded.held, released = excluded.released,
+              fulfilled = excluded.fulfilled
 """
 
 
@@ -130,14 +136,17 @@ async def save(driver: Driver, openings: Mapping[int, Opening]) -> None:
             level,
             *(each.at, each.recorded_until, each.movements),
             *each.standing,
-            *each.totals[:4],
+            *each.totals[:5],
             *(each.count_key, each.intricate),
         )
         for level, each in openings.items()
     ]
     await driver.execute(_SAVE, *columns(rows))
     lines = [
-        (*key, line.total, line.done, line.decided_at, line.decided_key, line.due_at)
+        (
+            *(*key, line.total, line.done, line.decided_at, line.decided_key, line.due_at),
+            *(line.shipped, line.held, line.released, line.fulfilled),
+        )
         for each in openings.values()
         for key, line in each.lines.items()
     ]

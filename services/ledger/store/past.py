@@ -14,7 +14,7 @@ from shared.events.stock_changes import Bucket
 COLUMNS = (
     "level_id", "type", "quantity", "occurred_at", "received_at", "channel", "id", "line",
     "reason", "reference", "actor", "offset", "counterparty", "bucket", "eta", "applied", "late",
-    "recorded_at",
+    "recorded_at", "unusual",
 )  # fmt: skip
 """What `recorded` takes, in its order."""
 
@@ -25,7 +25,7 @@ SELECT {", ".join(f'm."{name}"' for name in COLUMNS)} FROM movement AS m
 ORDER = """
 m.level_id, m.occurred_at, m.type = 5, m.channel COLLATE "C", m.id COLLATE "C", m.line COLLATE "C"
 """
-"""The order in which changes happened, level by level."""
+
 
 _PAST = f"""
 {MOVEMENTS}
@@ -100,4 +100,5 @@ def recorded(row: Sequence[Any]) -> Recorded:
         bucket=None if row[13] is None else Bucket(row[13]),
         eta=row[14],
     )
-    return Recorded(change, *row[15:])
+    applied, late, recorded_at, unusual = row[15:]
+    return Recorded(change, applied, late, recorded_at, bool(unusual))

@@ -31,7 +31,7 @@ class Periods:
     movement: str
     repeat: str
     identity: str
-    identity_starts: date
+    identity_starts: datetime
     older_identities: tuple[date, ...]
     """First days of the closed periods that may hold an identity of the last 90 days."""
     newer_identities: bool
@@ -74,7 +74,7 @@ async def ensure_periods(connection: AsyncConnection, now: datetime) -> Periods:
         movement=partition("movement", today),
         repeat=partition("repeat", today),
         identity=partition("identity", start),
-        identity_starts=start,
+        identity_starts=datetime(start.year, start.month, start.day, tzinfo=UTC),
         older_identities=older_identities(present, today),
         newer_identities=max(days_of("identity", present)) > start + timedelta(days=IDENTITY_DAYS),
     )

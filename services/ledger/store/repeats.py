@@ -1,6 +1,5 @@
 """The repeats of movements: each is stored beside the time that its first telling gave."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,14 +20,18 @@ class RepeatRow:
 
 _REPEATS = text("""
 SELECT channel, id, line, received_at, recorded_at FROM repeat
-WHERE level_id = :level AND occurred_at = ANY(CAST(:instants AS timestamptz[]))
+WHERE level_id = :level AND occurred_at BETWEEN :first AND :last
 ORDER BY recorded_at
 """)
 
 
-async def of_instants(
-    connection: AsyncConnection, level: int, instants: Sequence[datetime]
+async def between(
+    connection: AsyncConnection, level: int, first: datetime, last: datetime
 ) -> list[RepeatRow]:
-    """Return the repeats of movements that happened at given instants."""
-    rows = await connection.execute(_REPEATS, {"level": level, "instants": list(instants)})
+    """Return the repeats of movements that happened between two instants, both included.
+
+    They are rare: one look into each day finds more than a page needs sooner than a look for
+    each of its lines.
+    """
+    rows = await connection.execute(_REPEATS, {"level": level, "first": first, "last": last})
     return [RepeatRow(**row) for row in rows.mappings()]

@@ -1,6 +1,6 @@
 """What goes from the tables: days whose movements are archived, periods of identities too old."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
 from typing import NamedTuple
@@ -97,6 +97,20 @@ async def demanded(driver: Driver, levels: Collection[int]) -> dict[int, set[str
     for level, reference in rows:
         found[level].add(reference)
     return found
+
+
+async def levels_with_a_count_that_waits(driver: Driver, moved: Mapping[int, datetime]) -> set[int]:
+    """Return levels with a count until an instant that is not settled: it may hold yet."""
+    rows = await driver.fetch(
+        """
+        SELECT DISTINCT c.level_id FROM stock_count AS c
+        JOIN unnest($1::bigint[], $2::timestamptz[]) AS k (level_id, until) USING (level_id)
+        WHERE c.settled_at IS NULL AND c.occurred_at <= k.until
+        """,
+        list(moved),
+        list(moved.values()),
+    )
+    return {row[0] for row in rows}
 
 
 async def levels_not_opened(driver: Driver, day: date) -> int:

@@ -17,6 +17,7 @@ from services.notifier.domain.deliveries import Kind, State
 from services.notifier.store import listing
 from services.notifier.store.listing import AttemptRow, DeliveryRow
 from shared.database.engine import Connection
+from shared.events.base import Code
 from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import Problem, not_found
@@ -143,7 +144,7 @@ async def list_deliveries(
     state: State | None = None,
     kind: Kind | None = None,
     alert_id: UUID | None = None,
-    destination: str | None = None,
+    destination: Code | None = None,
     digest_id: UUID | None = None,
     cursor: Cursor = None,
     limit: Limit = 100,

@@ -151,6 +151,57 @@ async def test_a_warehouse_needs_a_time_zone_that_exists(ingest: Ingest) -> None
     assert {"id": "main", **body}.items() <= stored.items()
 
 
+async def test_a_warehouse_and_its_changes_reach_catalog_warehouses(ingest: Ingest) -> None:
+    for name, zone in (("Main", "Europe/London"), ("主仓", "Asia/Shanghai")):
+        await ingest.ask("PUT", "/v1/warehouses/main", {"name": name, "zone": zone})
+    # Made before its versions were kept: it is told of all the same.
+    await ingest.rows("""
+        INSERT INTO warehouse (warehouse, name, zone, changed_in, created_at, updated_at)
+        VALUES ('old', 'Old', 'Asia/Tokyo', 0, now(), now())
+    """)
+
+    async def published() -> bool:
+        told = await ingest.published("catalog.warehouses")
+        newest = {each["warehouse"]: each for each in told}
+        return {key: (each["version"], each["zone"]) for key, each in newest.items()} == {
+            "main": (2, "Asia/Shanghai"),
+            "old": (1, "Asia/Tokyo"),
+        }
+
+    await until(published)
+
+
+async def test_a_kit_is_stored_published_and_refused_where_it_would_nest(ingest: Ingest) -> None:
+    box = {
+        "sku": "BOX",
+        "kit": [{"sku": "A", "quantity": 2}, {"sku": "B", "quantity": 1}],
+        "oversell": True,
+        "stock_class": "A",
+    }
+    await ingest.ask("POST", "/v1/skus", {"items": [box, {"sku": "A", "aliases": ["a"]}]})
+    assert (await ingest.ask("POST", "/v1/skus", {"items": [{"sku": "BOX"}]}))["unchanged"] == 1
+    stored = await ingest.ask("GET", "/v1/skus/BOX")
+    assert {name: stored[name] for name in box} == box
+    items = [
+        {"sku": "A", "kit": [{"sku": "C", "quantity": 1}]},
+        {"sku": "CRATE", "kit": [{"sku": "BOX", "quantity": 6}]},
+    ]
+    errors = await refused(ingest, "POST", "/v1/skus", {"items": items})
+    assert [(each["index"], each["code"]) for each in errors] == [
+        (0, "is_component"),
+        (1, "is_kit"),
+    ]
+    items = [{"sku": "BAG", "kit": [{"sku": "a", "quantity": 1}]}]
+    errors = await refused(ingest, "POST", "/v1/skus", {"items": items})
+    assert [(each["index"], each["code"]) for each in errors] == [(0, "is_spelling")]
+
+    async def published() -> bool:
+        told = {each["sku"]: each for each in await ingest.published("catalog.items")}
+        return "BOX" in told and {name: told["BOX"][name] for name in box} == box
+
+    await until(published)
+
+
 async def test_mappings_need_their_channel_and_targets(ingest: Ingest) -> None:
     await ingest.set_up()
     path = "/v1/channels/shop/mappings"

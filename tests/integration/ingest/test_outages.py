@@ -10,7 +10,7 @@ import pytest_asyncio
 from services.ingest.settings import IngestSettings
 from services.ingest.store import quarantine
 from shared.errors import Unavailable
-from tests.integration.ingest.proxy import Proxy, proxied
+from shared.testing.proxy import Proxy, proxied
 from tests.integration.ingest.service import Ingest, event, running, until
 
 pytestmark = pytest.mark.stack

@@ -31,7 +31,7 @@ async def ledger(stack: Stack, database: Database, topics: str, key: Path) -> As
     token = mint(
         key,
         subject="test",
-        scopes=[Scope.STOCK_READ],
+        scopes=[Scope.STOCK_READ, Scope.RESERVATIONS_WRITE],
         now=WallClock().now(),
         lifetime=timedelta(hours=1),
     )

@@ -14,41 +14,13 @@ import pytest
 from services.ledger.domain.changes import TYPE_OF, Change, Type
 from services.ledger.domain.commitments import Book, demand_of, supply_of
 from services.ledger.domain.past import Standing, in_order, walk
-from shared.events.stock_changes import SHAPES, Bucket, ChangeType, StockChange
+from shared.events.stock_changes import ChangeType, StockChange
+from tests.factories.changes import course
 from tests.integration.ledger.service import START, Ledger, change
 
 CHANGES = 240
 WAREHOUSES = ("north", "south")
 SKUS = ("A", "B", "C")
-
-
-def course(chance: random.Random) -> list[StockChange]:
-    """Return changes of all types, with few instants and references, so that they meet often."""
-    made = []
-    for number in range(CHANGES):
-        type_ = chance.choice(list(ChangeType))
-        shape = SHAPES[type_]
-        here, there = chance.sample(WAREHOUSES, 2)
-        fields: dict[str, object] = {
-            "reference": chance.choice(("1", "2")),
-            "counterparty": there,
-            "bucket": chance.choice((None, None, *Bucket)),
-            "eta": START + timedelta(days=chance.randint(1, 3)),
-        }
-        made.append(
-            change(
-                id=f"{number}",
-                line=chance.choice(("0", "1")),
-                type=type_,
-                sku=chance.choice(SKUS),
-                warehouse=here,
-                quantity=chance.randint(max(1, shape.least), 9),
-                occurred_at=START - timedelta(hours=chance.randrange(12)),
-                reason="damaged" if chance.random() < 0.3 else None,
-                **{name: fields[name] for name in sorted(shape.needs | shape.may_have)},
-            )
-        )
-    return made
 
 
 def halves(event: StockChange) -> Iterator[tuple[str, Change]]:
@@ -110,7 +82,7 @@ async def test_levels_are_what_all_their_changes_make_them(ledger: Ledger, arriv
     seed = secrets.randbits(32)
     print(f"seed {seed}, {arrival}")  # noqa: T201 - shown when the test fails
     chance = random.Random(seed)  # noqa: S311 - a course of events, not a secret
-    changes = course(chance)
+    changes = course(chance, CHANGES, skus=SKUS, warehouses=WAREHOUSES, until=START)
     if arrival == "any order":
         chance.shuffle(changes)
     else:

@@ -280,7 +280,16 @@ async def test_what_cannot_be_asked_is_a_422_with_its_reason(
     assert problem(answer, 400)["type"] == "urn:lowtide:problem:not_json"
 
 
-PATHS = ("/v1/levels", "/v1/levels/A", "/v1/levels/A/W", "/v1/levels/A/W/statement", "/v1/summary")
+PATHS = (
+    "/v1/levels",
+    "/v1/levels/A",
+    "/v1/levels/A/W",
+    "/v1/levels/A/W/statement",
+    "/v1/levels/A/W/projection",
+    "/v1/demand/daily?sku=A&from=2026-03-01&to=2026-03-02",
+    "/v1/export/levels?format=csv",
+    "/v1/summary",
+)
 
 
 async def test_nothing_is_told_to_who_may_not_know(ledger: Ledger, key: Path) -> None:

@@ -23,8 +23,8 @@ from shared.clock import ManualClock, WallClock
 from shared.database.engine import create_engine
 from shared.events.dead_letters import DeadReason
 from shared.testing.waiting import until
+from tests.factories.changes import course
 from tests.integration.ledger.service import Ledger, change
-from tests.integration.ledger.test_all_types import course
 
 DAY = timedelta(days=1)
 FIRST = datetime.combine(WallClock().now().date() - 85 * DAY, datetime.min.time(), UTC) + timedelta(
@@ -129,7 +129,7 @@ async def told(api: httpx.AsyncClient, path: str, **parameters: str) -> dict[str
 
 async def history(ledger: Ledger, clock: ManualClock, chance: random.Random) -> int:
     """Record a course of all types over ten days, late and told again here and there."""
-    changes = course(chance)
+    changes = course(chance, 240, skus=("A", "B", "C"), warehouses=("north", "south"), until=FIRST)
     shift = FIRST - max(each.occurred_at for each in changes)
     recorded = 0
     for number in range(10):

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0006"
-down_revision = "0002"
+down_revision = "0005"
 
 OPENING = """
 CREATE TABLE opening (
@@ -16,6 +16,7 @@ CREATE TABLE opening (
     unavailable     bigint      NOT NULL,
     incoming        bigint      NOT NULL,
     sold_total      bigint      NOT NULL,
+    sold_changes    bigint      NOT NULL,
     returned_total  bigint      NOT NULL,
     received_total  bigint      NOT NULL,
     counted_at      timestamptz,
@@ -35,6 +36,10 @@ CREATE TABLE opening_line (
     decided_at   timestamptz,
     decided_key  text,
     due_at       timestamptz,
+    shipped      bigint   NOT NULL,
+    held         bigint   NOT NULL,
+    released     bigint   NOT NULL,
+    fulfilled    bigint   NOT NULL,
     PRIMARY KEY (level_id, kind, reference, line)
 )
 """

@@ -32,7 +32,7 @@ GOOD = StockLevel(
     sold_total=70,
     returned_total=1,
     received_total=80,
-    flags=("negative",),
+    flags=("negative", "in_doubt", "unusual", "of a later version"),
 )
 
 

@@ -15,8 +15,11 @@ from shared.events.stock_changes import ChangeType
 PACKAGE = Path(services.console.__file__).parent
 ZH, EN = Words(Language.CHINESE), Words(Language.ENGLISH)
 
-# A statement tells of a transfer that was shipped where it is going, too.
-TYPES = {*(f"type.{kind}" for kind in ChangeType), "type.transfer_arriving"}
+# A statement tells of a transfer that was shipped where it is going, too, and of counts that wait.
+TYPES = {
+    *(f"type.{kind}" for kind in ChangeType),
+    *("type.transfer_arriving", "type.count_waiting"),
+}
 # Keys that pages put together from a value.
 MADE = {
     *(f"alert.event.{event}" for event in AlertEvent),

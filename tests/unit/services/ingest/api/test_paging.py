@@ -1,16 +1,23 @@
+import base64
+
 import pytest
 
-from services.ingest.api.paging import cursor_of, page, position_of
+from services.ingest.api.paging import page, position_of
+from shared.http.pages import encode_cursor
 from shared.http.problems import Problem
+
+DEEP = base64.urlsafe_b64encode(b"[" * 1_400).decode()
+HALF = base64.urlsafe_b64encode(b'["\\ud800"]').decode()
+"""Half a surrogate pair: no database holds it."""
 
 
 def test_a_cursor_leads_back_to_its_position() -> None:
-    assert position_of(cursor_of("sku", "仓 é|/"), parts=2) == ("sku", "仓 é|/")
+    assert position_of(encode_cursor("sku", "仓 é|/"), parts=2) == ("sku", "仓 é|/")
     assert position_of(None, parts=2) == ("", "")
 
 
 @pytest.mark.parametrize(
-    "cursor", ["x", "é", "e30", cursor_of("a", "b"), cursor_of("\x00"), "WzFd"]
+    "cursor", ["x", "é", "e30", encode_cursor("a", "b"), encode_cursor("\x00"), "WzFd", DEEP, HALF]
 )
 def test_a_made_up_cursor_is_422(cursor: str) -> None:
     with pytest.raises(Problem) as raised:

@@ -3,7 +3,14 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
-from services.ingest.domain.catalogue import SkuItem, conflicts, repeated
+from services.ingest.domain.catalogue import (
+    Conflict,
+    Kits,
+    SkuItem,
+    conflicts,
+    kit_conflicts,
+    repeated,
+)
 
 
 def item(sku: str, **fields: object) -> SkuItem:
@@ -60,9 +67,46 @@ def test_a_code_never_means_two_skus(
         {"name": "a\x00b"},
         {"life_cycle": "dead"},
         {"colour": "red"},
+        {"kit": [{"sku": "B", "quantity": 0}]},
+        {"kit": [{"sku": "B"}]},
+        {"kit": [{"sku": "B", "quantity": 1, "unit": "box"}]},
+        {"kit": [{"sku": "B", "quantity": 1}] * 101},
+        {"stock_class": ""},
     ],
     ids=str,
 )
 def test_master_data_that_nobody_could_use_is_refused(fields: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         SkuItem.model_validate({"sku": "A", **fields})
+
+
+def kit(sku: str, *components: str, **fields: object) -> SkuItem:
+    return item(sku, kit=[{"sku": each, "quantity": 2} for each in components], **fields)
+
+
+NOTHING = Kits(frozenset(), {}, {})
+
+
+@pytest.mark.parametrize(
+    ("items", "stored", "expected"),
+    [
+        ([kit("K", "A", "K")], NOTHING, [(0, "is_itself")]),
+        ([kit("K", "A", "A")], NOTHING, [(0, "repeated")]),
+        ([kit("K", "L")], Kits(frozenset({"L"}), {}, {}), [(0, "is_kit")]),
+        ([kit("K", "A")], Kits(frozenset(), {"K": "M"}, {}), [(0, "is_component")]),
+        ([item("A"), kit("K", "L"), kit("L", "A")], NOTHING, [(1, "is_kit"), (2, "is_component")]),
+        ([kit("K", "x")], Kits(frozenset(), {}, {"x": "A"}), [(0, "is_spelling")]),
+        ([item("A", aliases=["x"]), kit("K", "x")], NOTHING, [(1, "is_spelling")]),
+    ],
+)
+def test_a_kit_is_made_of_what_is_stocked_itself(
+    items: list[SkuItem], stored: Kits, expected: list[tuple[int, str]]
+) -> None:
+    found = kit_conflicts(items, stored)
+    assert [(each.index, each.code) for each in found] == expected
+    assert {each.field for each in found} == {"kit"}
+
+
+def test_a_kit_of_what_nobody_has_told_of_yet_is_taken() -> None:
+    found: list[Conflict] = kit_conflicts([kit("K", "A", "B"), kit("L", "A"), item("A")], NOTHING)
+    assert found == []

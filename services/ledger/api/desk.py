@@ -1,0 +1,240 @@
+"""The desk where requests about reservations wait; those that wait are decided together.
+
+A transaction a request would let a level that everybody wants do a few thousand a second at the
+best, each waiting for the disk. So whoever waits when a transaction ends goes into the next one, in
+order of arrival; nobody waits for company.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from http import HTTPStatus
+
+import asyncpg
+
+from services.ledger.deciding import decide
+from services.ledger.domain.reservations import Outcome, Request, Reserve
+from services.ledger.store import reservations
+from services.ledger.store.books import Books
+from services.ledger.store.codecs import prepare
+from services.ledger.store.periods import Periods, ensure_periods
+from shared.clock import Clock
+from shared.database.engine import (
+    DATABASE_ERRORS,
+    Connection,
+    Driver,
+    Engine,
+    driver,
+    is_away,
+    is_retryable,
+)
+from shared.errors import Unavailable
+from shared.http.problems import Problem
+from shared.observability.logs import get_logger
+
+GROUP = 200
+"""Requests that one transaction decides at the most."""
+
+WAITING = 2_000
+"""Requests that wait at the most; at some thousand a second that is well below a second."""
+
+LOCK_TIMEOUT_MS = 500
+"""Shorter than PostgreSQL's look for deadlocks (a second): where a consumer's batch and a group
+wait for each other, the group gives way, which costs less to repeat."""
+
+ANSWERS_KEPT = timedelta(days=7)
+"""What was answered under an Idempotency-Key is forgotten then, at the next start or midnight."""
+
+_ATTEMPTS = 8
+_BACKOFF_SECONDS = (0.0, 0.02, 0.1, 0.3)
+
+_log = get_logger("api.desk")
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    request: Request
+    answer: asyncio.Future[tuple[int, bytes]] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+
+class Desk:
+    """Takes requests and answers them; `present` makes the answers' status and body.
+
+    It is told how many seconds the ledger is behind, None while nobody can say.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        behind: "Behind",
+        present: Callable[[float | None, Request, Outcome], tuple[int, bytes]],
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._behind = behind
+        self._present = present
+        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(WAITING)
+        self._held_back: list[_Waiting] = []
+        self._connection: Connection | None = None
+        self._driver: Driver | None = None
+        self._periods: Periods | None = None
+
+    async def ask(self, request: Request) -> tuple[int, bytes]:
+        """Return the status and body of the answer.
+
+        Raises Problem 503 when too many wait, and Unavailable when the database is away. Then it
+        may all the same have been done: to send it again is safe with an Idempotency-Key.
+        """
+        waiting = _Waiting(request)
+        try:
+            self._queue.put_nowait(waiting)
+        except asyncio.QueueFull:
+            raise Problem(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "busy",
+                f"{WAITING:,} requests wait already; try again in a second.",
+                headers={"Retry-After": "1"},
+            ) from None
+        return await waiting.answer
+
+    def new_id(self) -> str:
+        """Return an id for a reservation: 32 hexadecimal digits that grow with time."""
+        milliseconds = int(self._clock.now().timestamp() * 1000)
+        return f"{milliseconds:012x}{secrets.token_hex(10)}"
+
+    async def run(self) -> None:
+        """Decide what waits, until cancelled."""
+        try:
+            while True:
+                await self._answer(await self._group())
+        finally:
+            await self._disconnect()
+
+    async def _group(self) -> list[_Waiting]:
+        """Return who waits, but of each Idempotency-Key only the first."""
+        waiting, self._held_back = self._held_back, []
+        if not waiting:
+            waiting.append(await self._queue.get())
+        while len(waiting) < GROUP and not self._queue.empty():
+            waiting.append(self._queue.get_nowait())
+        group: list[_Waiting] = []
+        keys: set[bytes] = set()
+        for each in waiting:
+            once = each.request.once
+            if once is not None and once.key in keys:
+                self._held_back.append(each)
+            else:
+                group.append(each)
+                if once is not None:
+                    keys.add(once.key)
+        return group
+
+    async def _answer(self, group: Sequence[_Waiting]) -> None:
+        try:
+            answers = await self._decided([each.request for each in group])
+        except Exception as error:  # noqa: BLE001 - each of those who wait raises it
+            for each in group:
+                if not each.answer.done():
+                    each.answer.set_exception(error)
+        else:
+            for each, answer in zip(group, answers, strict=True):
+                if not each.answer.done():
+                    each.answer.set_result(answer)
+
+    async def _decided(self, requests: Sequence[Request]) -> list[tuple[int, bytes]]:
+        present = partial(self._present, await self._behind.seconds())
+        attempt = 0
+        answers: list[tuple[int, bytes]] = []
+        ids = [each.id for each in requests if isinstance(each, Reserve)]
+        while True:
+            try:
+                database, periods = await self._prepared()
+                if answers and await reservations.any_of(database, ids):
+                    return answers  # a commit whose answer was lost had succeeded
+                async with database.transaction():
+                    answers = await decide(database, periods, requests, self._clock, present)
+            except DATABASE_ERRORS as error:
+                attempt += 1
+                await self._disconnect()
+                away = is_away(error)
+                again = away or is_retryable(error) or _answered_meanwhile(error)
+                if not again or attempt == _ATTEMPTS:
+                    if again:
+                        raise Unavailable("the database" if away else "the level") from error
+                    raise
+                _log.warning("a group will be repeated", reason=repr(error)[:300])
+                await asyncio.sleep(_BACKOFF_SECONDS[min(attempt, len(_BACKOFF_SECONDS)) - 1])
+            else:
+                return answers
+
+    async def _prepared(self) -> tuple[Driver, Periods]:
+        now = self._clock.now()
+        if self._connection is None or self._driver is None:
+            self._connection = await self._engine.connect()
+            self._driver = await driver(self._connection)
+            await prepare(self._driver)
+            await self._driver.execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}")
+        if self._periods is None or self._periods.day != now.date():
+            async with self._connection.begin():
+                self._periods = await ensure_periods(self._connection, now)
+                await reservations.forget_answers(self._driver, now - ANSWERS_KEPT)
+        return self._driver, self._periods
+
+    async def _disconnect(self) -> None:
+        connection, self._connection, self._driver = self._connection, None, None
+        if connection is not None:
+            # Not back to the pool: it has its own codecs and limits.
+            await connection.invalidate()
+            await connection.close()
+
+
+def _answered_meanwhile(error: BaseException) -> bool:
+    return isinstance(error, asyncpg.UniqueViolationError)
+
+
+class Behind:
+    """How far behind the ledger is, for those who cannot wait for a broker that is away."""
+
+    _FRESH_SECONDS = 1.0
+    _WAIT_SECONDS = 1.0
+
+    def __init__(self, books: Books) -> None:
+        self._books = books
+        self._seconds: float | None = None
+        self._away = False
+        self._looked_at = float("-inf")
+        self._asked = asyncio.Event()
+        self._told = asyncio.Event()
+
+    async def seconds(self) -> float | None:
+        """Return the age of the oldest change not applied yet; None while nobody can say."""
+        if time.monotonic() - self._looked_at > self._FRESH_SECONDS:
+            self._told.clear()
+            self._asked.set()
+            if not self._away:
+                try:
+                    async with asyncio.timeout(self._WAIT_SECONDS):
+                        await self._told.wait()
+                except TimeoutError:
+                    self._seconds, self._away = None, True
+        return self._seconds
+
+    async def run(self) -> None:
+        """Look when somebody asks, until cancelled."""
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            try:
+                self._seconds = await self._books.behind_seconds()
+            except Unavailable:
+                self._seconds = None
+            self._away = self._seconds is None
+            self._looked_at = time.monotonic()
+            self._told.set()

@@ -1,0 +1,165 @@
+"""Keep copies of the catalogue's topics: of each key the newest version."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from pydantic import ValidationError
+from typing_extensions import override
+
+from shared.database.engine import Connection, Driver, driver
+from shared.errors import Stopped
+from shared.events.catalog_items import CatalogItem
+from shared.events.catalog_warehouses import CatalogWarehouse
+from shared.events.dead_letters import DeadReason
+from shared.kafka.consumer import PartitionConsumer
+from shared.kafka.handler import Batch, Claim, Handler
+from shared.kafka.messages import Outgoing
+from shared.observability.logs import get_logger
+
+RETRY_SECONDS = 30.0
+"""How soon a halted copy looks whether it may go on."""
+
+POLL_MS = 1_000
+"""How long the broker may hold a fetch that brings nothing: what comes is sent on at once, and
+nobody waits for a rebalance here."""
+
+_BIGINT = 2**63 - 1
+_log = get_logger("inbound.catalogue")
+
+E = TypeVar("E", CatalogItem, CatalogWarehouse)
+
+
+@dataclass(frozen=True, slots=True)
+class Source(Generic[E]):
+    """A topic to be copied.
+
+    `newest` is the schema version that is read, `key` what a message is about, `fault_of` why it
+    cannot be stored (None if it can); `keep` stores messages, each key once.
+    """
+
+    topic: str
+    model: type[E]
+    newest: int
+    key: Callable[[E], str]
+    fault_of: Callable[[E], str | None]
+    keep: Callable[[Driver, Sequence[E]], Awaitable[None]]
+
+
+class Copy(Handler[None], Generic[E]):
+    """Stores what a topic says; nothing is remembered and nothing published."""
+
+    def __init__(self, source: Source[E]) -> None:
+        self._source: Source[E] = source
+
+    @override
+    async def claim(self, connection: Connection, claims: Sequence[Claim]) -> Sequence[Outgoing]:
+        return ()
+
+    @override
+    async def handle(self, connection: Connection, batch: Batch) -> Sequence[Outgoing]:
+        newest: dict[str, E] = {}
+        for message in read(batch, self._source):
+            known = newest.setdefault(self._source.key(message), message)
+            if known.version < message.version:
+                newest[self._source.key(message)] = message
+        if newest:
+            await self._source.keep(await driver(connection), list(newest.values()))
+        return ()
+
+    @override
+    def committed(self, batch: Batch) -> None:
+        """Nothing was staged."""
+
+    @override
+    def part_with(self, partitions: Collection[int]) -> Mapping[int, None]:
+        return {}
+
+    @override
+    def take_up(self, memories: Collection[None]) -> None:
+        """Nothing is held."""
+
+
+def read(batch: Batch, source: Source[E]) -> list[E]:
+    """Return what a batch's records say; those that cannot be kept become dead letters.
+
+    A record without value (the topics are compacted) says nothing and is left out. Raises
+    Stopped at a schema version newer than this one: such a record is good, and must wait for a
+    ledger that can read it.
+    """
+    messages: list[E] = []
+    for record in batch.records:
+        if record.value is None:
+            continue
+        try:
+            message = source.model.model_validate_json(record.value)
+        except ValidationError as error:
+            _refuse_newer(error, source)
+            batch.dead(record, _reason(error), _words(error))
+            continue
+        fault = source.fault_of(message)
+        if message.version > _BIGINT:
+            fault = "version: larger than can be stored"
+        if fault is not None:
+            batch.dead(record, DeadReason.INVALID, fault)
+        else:
+            messages.append(message)
+    return messages
+
+
+def _refuse_newer(error: ValidationError, source: Source[E]) -> None:
+    for each in error.errors(include_url=False):
+        version = each["input"]
+        if each["loc"] == ("v",) and isinstance(version, int) and version > source.newest:
+            raise Stopped(
+                f"{source.topic} has records of schema version {version}, newer than "
+                f"{source.newest}: upgrade the ledger"
+            )
+
+
+def _reason(error: ValidationError) -> DeadReason:
+    undecodable = any(each["type"] == "json_invalid" for each in error.errors(include_url=False))
+    return DeadReason.UNDECODABLE if undecodable else DeadReason.INVALID
+
+
+def _words(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(str(part) for part in each['loc']) or 'record'}: {each['msg']}"
+        for each in error.errors(include_url=False, include_input=False)
+    )
+
+
+class Copying:
+    """A copy kept up for as long as the process lives; when it is halted, nothing else is.
+
+    A stock change must not wait for a SKU's name. `consumer` makes a consumer that has not run.
+    """
+
+    def __init__(self, topic: str, consumer: Callable[[], PartitionConsumer]) -> None:
+        self._topic = topic
+        self._make = consumer
+        self._consumer = consumer()
+        self._halted: str | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Copy until told to stop; raises Fenced or Stalled when the process should end."""
+        while not stop.is_set():
+            try:
+                await self._consumer.run(stop)
+            except Stopped as halted:
+                if str(halted) != self._halted:
+                    _log.error("copying is halted", topic=self._topic, reason=str(halted))
+                self._halted = str(halted)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(RETRY_SECONDS):
+                        await stop.wait()
+                self._consumer = self._make()
+
+    async def check(self) -> str | None:
+        """Return why the copy may be out of date, or None; for readiness."""
+        trouble = await self._consumer.check()
+        if trouble is None:
+            self._halted = None
+        return self._halted or trouble

@@ -1,0 +1,251 @@
+"""Whatever a client sends, what comes back is in the service's OpenAPI document, and never a 5xx.
+
+Schemathesis makes requests from the document itself, fitting and not; some of them name things
+that there are. The services run in this process on the real database and broker.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from cryptography.fernet import Fernet
+from fastapi import FastAPI
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import SecretStr
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.generation import GenerationMode
+from schemathesis.generation.case import Case
+from schemathesis.schemas import APIOperation
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from services.alerting import wiring as alerting
+from services.alerting.settings import AlertingSettings
+from services.ingest import wiring as ingest
+from services.ingest.settings import IngestSettings
+from services.ledger import wiring as ledger
+from services.ledger.settings import LedgerSettings
+from services.notifier import wiring as notifier
+from services.notifier.settings import NotifierSettings
+from shared.clock import WallClock
+from shared.http.auth import Scope
+from shared.http.tokens import ensure_keys, mint
+from shared.kafka.producer import Producer
+from shared.testing.stack import Database, Stack
+from tests.depth import examples
+from tests.integration.ledger.service import Ledger, change
+
+CHECKED = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+Operation = APIOperation[Any, Any, Any, Any]
+ENDLESS = {"/v1/stream/levels"}
+"""Answers that do not end by themselves; they have tests of their own."""
+
+THERE = {"sku": "A", "warehouse": "W", "channel": "shop", "rule_id": "rule", "id_": "buyers"}
+"""Names that there are, by the parameter that takes them."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a service is set up on."""
+
+    stack: Stack
+    database: Database
+    topics: str
+    keys: Path
+
+    def settings(self, service: str) -> dict[str, object]:
+        return {
+            "kafka": self.stack.bootstrap,
+            "topic_prefix": self.topics,
+            "database_url": SecretStr(self.database.url(service)),
+            "jwks_file": self.keys / "jwks.json",
+        }
+
+    def token(self) -> str:
+        return mint(
+            self.keys / "key.pem",
+            subject="anyone",
+            scopes=list(Scope),
+            now=WallClock().now(),
+            lifetime=timedelta(hours=1),
+        )
+
+
+@asynccontextmanager
+async def of_ledger(ground: Ground) -> AsyncIterator[FastAPI]:
+    chosen = LedgerSettings.model_validate(ground.settings("ledger"))
+    async with Producer(ground.stack.bootstrap, ground.topics) as producer:
+        service = Ledger(chosen, producer, ground.database, ground.token())
+        async with service.consuming():
+            await service.publish(
+                change(id="1", type="receipt", quantity=9),
+                change(id="1", type="receipt", quantity=9),
+                change(id="2", type="order_placed", quantity=2, reference="7"),
+                change(id="3", type="supply_expected", quantity=5, reference="PO 1"),
+                change(id="4", type="transfer_shipped", quantity=3, counterparty="N"),
+                change(id="5", type="count", quantity=2, bucket="unavailable"),
+            )
+            await service.until_tallied(movements=5, repeats=1)
+    app = ledger.application(chosen)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@asynccontextmanager
+async def of_ingest(ground: Ground) -> AsyncIterator[FastAPI]:
+    async with ingest.serving(
+        IngestSettings.model_validate(ground.settings("ingest")), WallClock()
+    ) as serving:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(serving.app),
+            base_url="http://ingest",
+            headers={"Authorization": f"Bearer {ground.token()}"},
+        ) as client:
+            await client.put("/v1/channels/shop", json={"name": "Shop", "kind": "api"})
+            await client.put("/v1/warehouses/W", json={"name": "W", "zone": "Europe/London"})
+            await client.post("/v1/skus", json={"items": [{"sku": "A"}]})
+        yield serving.app
+
+
+@asynccontextmanager
+async def of_alerting(ground: Ground) -> AsyncIterator[FastAPI]:
+    app = alerting.application(AlertingSettings.model_validate(ground.settings("alerting")))
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@asynccontextmanager
+async def of_notifier(ground: Ground) -> AsyncIterator[FastAPI]:
+    key = SecretStr(Fernet.generate_key().decode())
+    app = notifier.application(
+        NotifierSettings.model_validate(ground.settings("notifier") | {"secret_key": key})
+    )
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+SERVICES: dict[str, Callable[[Ground], AbstractAsyncContextManager[FastAPI]]] = {
+    "ledger": of_ledger,
+    "ingest": of_ingest,
+    "alerting": of_alerting,
+    "notifier": of_notifier,
+}
+
+
+class Client:
+    """Asks an application in its own loop, from code that has none."""
+
+    def __init__(self, runner: asyncio.Runner, app: FastAPI, token: str) -> None:
+        self._run = runner.get_loop().run_until_complete
+        self._token = token
+        self._client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app, raise_app_exceptions=False),
+            base_url="http://service",
+        )
+
+    def ask(self, case: Case[Any]) -> httpx.Response:
+        """Send what was made up, as it is."""
+        told = case.as_transport_kwargs(
+            base_url="http://service", headers={"Authorization": f"Bearer {self._token}"}
+        )
+        body = told.pop("data", None)
+        kind = "content" if isinstance(body, bytes | str) else "data"
+        asked = {name: told[name] for name in REQUEST & told.keys()}
+        return self._run(self._client.request(**asked, **{kind: body}))
+
+
+REQUEST = {"method", "url", "headers", "params", "json"}
+
+
+def operations(app: FastAPI) -> Iterator[Operation]:
+    """Yield what an application's document describes."""
+    for found in schemathesis.openapi.from_dict(app.openapi()).get_all_operations():
+        assert isinstance(found, Ok), found
+        if found.ok().path not in ENDLESS:
+            yield found.ok()
+
+
+def cases(operation: Operation) -> st.SearchStrategy[Case[Any]]:
+    """Return requests that fit and that do not, some of them about what there is."""
+    names = [each.name for each in operation.path_parameters]
+    there = {name: THERE[name] for name in names if name in THERE}
+    kinds = [operation.as_strategy()]
+    if there:
+        kinds.append(operation.as_strategy(path_parameters=there))
+    if operation.body or operation.query or operation.path_parameters:
+        kinds.append(operation.as_strategy(GenerationMode.NEGATIVE))
+    return st.one_of(kinds)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_answer_is_documented(
+    service: str, stack: Stack, database: Database, topics: str, tmp_path: Path
+) -> None:
+    ensure_keys(tmp_path / "key.pem", tmp_path / "jwks.json")
+    ground = Ground(stack, database, topics, tmp_path)
+    with asyncio.Runner() as runner, served(runner, SERVICES[service](ground)) as app:
+        client = Client(runner, app, ground.token())
+        for operation in operations(app):
+
+            @settings(
+                max_examples=examples(5),
+                derandomize=True,
+                deadline=None,
+                database=None,
+                suppress_health_check=list(HealthCheck),
+            )
+            @given(case=cases(operation))
+            def answers_are_documented(case: Case[Any]) -> None:
+                answer = client.ask(case)
+                case.validate_response(answer, checks=CHECKED)
+
+            answers_are_documented()
+
+
+@contextmanager
+def served(
+    runner: asyncio.Runner, application: AbstractAsyncContextManager[FastAPI]
+) -> Iterator[FastAPI]:
+    """Yield an application that lives in a task of its own; whoever asks has to run the loop."""
+    loop = runner.get_loop()
+    started: asyncio.Future[FastAPI] = loop.create_future()
+    stop = asyncio.Event()
+
+    async def live() -> None:
+        async with application as app:
+            started.set_result(app)
+            await stop.wait()
+
+    async def until_started(life: "asyncio.Task[None]") -> FastAPI:
+        either: list[asyncio.Future[Any]] = [life, started]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if life.done():
+            await life
+        return started.result()
+
+    life = loop.create_task(live())
+    try:
+        yield loop.run_until_complete(until_started(life))
+    finally:
+        stop.set()
+        loop.run_until_complete(asyncio.wait({life}))

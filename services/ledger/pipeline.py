@@ -62,6 +62,7 @@ from services.ledger.store import (
     at_once,
     commitments,
     counts,
+    generations,
     identities,
     openings,
     past,
@@ -159,7 +160,10 @@ class StockChanges(Handler[list[_Place]], Timed):
     async def claim(
         self, connection: AsyncConnection, claims: Sequence[Claim]
     ) -> Sequence[Outgoing]:
+        await generations.require_no_rebuild(connection)
         self._periods = await self._periods_of(connection, self._clock.now())
+        generation = await generations.of_history(connection)
+        await generations.raise_levels(await self._driver(connection), generation, claims)
         unpublished = await store.unpublished_levels(
             await self._driver(connection), {claim.partition: claim.published for claim in claims}
         )

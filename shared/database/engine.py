@@ -62,11 +62,24 @@ async def driver(connection: AsyncConnection) -> Driver:
     return found
 
 
+def hang_up(connection: AsyncConnection) -> None:
+    """Break a connection where it is: whoever waits for an answer on it gets an error at once.
+
+    For a server that does not answer any more. Cancelling the wait would only begin another one,
+    for the server to say that it has cancelled.
+    """
+    if connection.sync_connection is not None and not connection.invalidated:
+        found: Driver | None = connection.sync_connection.connection.driver_connection
+        if found is not None:
+            found.terminate()
+
+
 @asynccontextmanager
 async def snapshot(engine: Engine, *, holding: str | None = None) -> AsyncIterator[Connection]:
     """Yield a connection that sees the database as it is now, whatever is committed meanwhile.
 
-    Tables are not part of what is seen: `holding` names one that must keep its partitions.
+    What is read in it takes as long as it takes. Tables are not part of what is seen: `holding`
+    names one that must keep its partitions.
     """
     async with engine.connect() as connection:
         reading = await connection.execution_options(
@@ -74,7 +87,9 @@ async def snapshot(engine: Engine, *, holding: str | None = None) -> AsyncIterat
         )
         async with reading.begin():
             if holding is not None:
-                await reading.execute(text(f"LOCK TABLE {holding} IN ACCESS SHARE MODE"))
+                await reading.execute(text(f"LOCK TABLE ONLY {holding} IN ACCESS SHARE MODE"))
+            await reading.execute(text("SET LOCAL statement_timeout = 0"))
+            await reading.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             await reading.execute(text("SELECT 1"))  # only now it is taken
             yield reading
 

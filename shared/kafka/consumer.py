@@ -52,8 +52,8 @@ for so long: two halves of a small batch cost nearly twice as much as the whole.
 
 WATCH_SECONDS = 2.0
 STALL_SECONDS = 30.0
-"""No progress for so long although records wait, broker and database answer: the client has gone
-silent (seen after broker restarts); the process ends and is started anew."""
+"""No progress for so long although records wait and nobody is known to be away: the client has
+gone silent (seen after broker restarts), or the database; the process ends and is started anew."""
 
 RELEASE_SECONDS = 20.0
 GIVE_UP_SECONDS = 5.0
@@ -444,6 +444,8 @@ class PartitionConsumer(Generic[M]):
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
+            for worker in self._workers:
+                await worker.look_for_other_owners()
             consumer, offsets = self._client, dict(self._offsets)
             tps = [TopicPartition(self._name, partition) for partition in self._wanted]
             try:
@@ -471,6 +473,8 @@ class PartitionConsumer(Generic[M]):
             if self._lag == 0 or waiting:
                 self._progress_at = time.monotonic()
             elif time.monotonic() - self._progress_at > STALL_SECONDS:
+                for worker in self._workers:
+                    worker.hang_up()  # it may be the database that does not answer
                 raise Stalled(f"{self._topic}: no progress for {STALL_SECONDS:.0f} s, lag {lag}")
 
     async def _require_broker_away(self) -> None:

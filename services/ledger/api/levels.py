@@ -13,7 +13,7 @@ from services.ledger.domain.changes import NAME_OF
 from services.ledger.domain.commitments import Book, demand_of, supply_of
 from services.ledger.domain.flags import flags
 from services.ledger.domain.past import Opening, Standing, now, totals
-from services.ledger.domain.statement import Line, Past
+from services.ledger.domain.statement import OPENING_BALANCE, Line, Past
 from services.ledger.domain.statement import statement as lines_of
 from services.ledger.store.books import Books
 from services.ledger.store.levels import LevelRow
@@ -288,7 +288,7 @@ def _opening_balance(opening: Opening) -> Movement:
     """Return the line that stands for all movements that are archived."""
     standing = opening.standing
     return Movement(
-        type="opening_balance",
+        type=OPENING_BALANCE,
         channel="ledger",
         id="opening",
         line="0",

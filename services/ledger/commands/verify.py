@@ -1,26 +1,24 @@
-"""`verify`: recompute every level from its past and name each difference; there is none.
+"""`verify`: recompute every level from its movements and name each difference; there is none.
 
-Reads one snapshot of the database, so the ledger may go on meanwhile. The past is all movements,
-or a level's opening and what happened after it. With the archive the openings are recomputed, too.
+Reads one snapshot of the database, so the ledger may go on meanwhile. A level's movements are all
+there were, or those after its opening; with the archive, openings are recomputed as well.
 """
 
-import asyncio
-import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
 
-from services.ledger.domain.commitments import Book, Due, Kind, demand_of, supply_of
-from services.ledger.domain.openings import advanced
-from services.ledger.domain.past import Opening, in_order, now, totals
-from services.ledger.domain.statement import Past, Recorded
-from services.ledger.store import archive, levels, openings, past, retention
-from services.ledger.store.archive import Archive
-from services.ledger.store.levels import LevelRow
-from shared.database.engine import Driver, Engine, driver, snapshot
+from services.ledger.commands.verify_archive import archived, differing_openings
+from services.ledger.domain.recomputed import Differing, differing_fields, differing_lines
+from services.ledger.store import generations, levels
+from services.ledger.store.proof import Proof, proofs
+from shared.database.engine import Engine, driver, snapshot
+from shared.events.stock_levels import GENERATION_SHIFT
+from shared.events.topics import STOCK_CHANGES
+from shared.kafka.partitions import partition_of
 
-LEVELS_AT_ONCE = 500
+TELL_EVERY = 100
+"""Levels between two reports of progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +40,12 @@ class Report:
     movements: int = 0
     differing: int = 0
     archived_days: int | None = None
-    """Looked at in the archive; None without it."""
+    """Looked at in the archive; None without one."""
     archive_faults: int | None = None
 
     @property
     def right(self) -> bool:
-        """Whether nothing differs and nothing is missing."""
+        """Whether nothing differs and no file is wrong."""
         return not self.differing and not self.archive_faults
 
     def said(self) -> dict[str, int]:
@@ -58,6 +56,7 @@ class Report:
 async def verify(
     engine: Engine,
     *,
+    partitions: int = STOCK_CHANGES.partitions,
     progress: Callable[[int, int], None],
     found: Callable[[Difference], None],
     folder: Path | None = None,
@@ -65,141 +64,58 @@ async def verify(
 ) -> Report:
     """Return how many levels differ; `found` hears of each difference.
 
-    `progress` hears of (levels done, levels in all). With the archive's `folder`, `faulty` hears
-    of each day whose files are not what was written; without such a day, openings are recomputed
-    from all archived movements. Raises the database's errors.
+    `partitions` is the number of the topic's partitions. `progress` hears of (levels done, levels
+    in all). With the archive's `folder`, `faulty` hears of each day whose files are not what was
+    written. Raises the database's errors.
     """
     report = Report()
-    async with snapshot(engine, holding="ONLY movement") as connection:
+    async with snapshot(engine, holding="movement") as connection:
         raw = await driver(connection)
-        archived = None
+        files = None
         if folder is not None:
-            archived = await _archived(raw, folder, report, faulty)
+            report.archived_days, report.archive_faults, files = await archived(raw, folder, faulty)
         expected = await levels.number_of_levels(connection)
-        after = 0
-        while rows := await levels.from_id(connection, after, LEVELS_AT_ONCE):
-            pasts = await past.of_levels(raw, [row.id for row in rows])
-            before = {} if archived is None else await _recomputed(raw, archived, rows)
-            for row in rows:
-                own = pasts[row.id]
-                differences = [*compare(row, own)]
-                if archived is not None:
-                    differences += compare_opening(row, *before[row.id])
-                for difference in differences:
-                    found(difference)
-                report.levels += 1
-                report.movements += len(own.movements)
-                report.movements += 0 if own.opening is None else own.opening.movements
-                report.differing += bool(differences)
-            after = rows[-1].id
-            progress(report.levels, expected)
+        newest = (await generations.newest(connection)).number
+        strays: set[int] = set()
+        places: dict[int, tuple[str, str]] = {}
+        wrong: set[int] = set()
+        async for proof in proofs(raw, strays):
+            if files is not None:
+                places[proof.stored.id] = proof.stored.sku, proof.stored.warehouse
+            differing = [*differences(proof, partitions, newest)]
+            for each in differing:
+                found(Difference(proof.stored.sku, proof.stored.warehouse, *each))
+            # A level that only ever met refused changes is nobody's business.
+            report.levels += bool(proof.made.movements or differing)
+            report.movements += proof.made.movements
+            if differing:
+                wrong.add(proof.stored.id)
+                report.differing += 1
+            if report.levels % TELL_EVERY == 0:
+                progress(report.levels, expected)
+        progress(report.levels, expected)
+        if files is not None:
+            async for level, some in differing_openings(raw, files, [*places]):
+                sku, warehouse = places[level]
+                for each in some:
+                    found(Difference(sku, warehouse, *each))
+                report.differing += level not in wrong
+        for level in sorted(strays):
+            found(Difference(f"level {level}", "no warehouse", "row", None, "a level"))
+            report.differing += 1
     return report
 
 
-def compare(row: LevelRow, past: Past) -> list[Difference]:
-    """Return where a stored level differs from what its past makes it."""
-    changes, book = past.changes, Book()
-    recomputed: dict[str, object] = now(changes, past.opening, book)._asdict()
-    if past.begun:
-        sold, sold_changes, returned, received, counted_at, last_change_at = totals(
-            changes, past.opening
-        )
-        recomputed |= {
-            "sold_total": sold,
-            "sold_changes": sold_changes,
-            "returned_total": returned,
-            "received_total": received,
-            "counted_at": counted_at,
-            "last_change_at": last_change_at,
-        }
-    recomputed["supply"] = supply_of(book.lines, row.id)
-    recomputed["demand"] = demand_of(book.lines, row.id)
-    stored: dict[str, object] = {
-        name: getattr(row, name) for name in recomputed if name not in {"supply", "demand"}
-    }
-    stored |= {"supply": _due(row.supply), "demand": _due(row.demand)}
-    return [
-        Difference(row.sku, row.warehouse, name, stored[name], value)
-        for name, value in recomputed.items()
-        if stored[name] != value
-    ]
+def differences(proof: Proof, partitions: int, newest: int) -> Iterator[Differing]:
+    """Yield where a stored level is not as its movements, and its SKU, make it.
 
-
-def compare_opening(
-    row: LevelRow, stored: Opening | None, recomputed: Opening | None
-) -> list[Difference]:
-    """Return where a stored opening differs from what the archived movements make it."""
-    fields = _fields(stored), _fields(recomputed)
-    return [
-        Difference(
-            row.sku, row.warehouse, f"opening {name}", fields[0].get(name), fields[1].get(name)
-        )
-        for name in sorted(fields[0].keys() | fields[1].keys())
-        if fields[0].get(name) != fields[1].get(name)
-    ]
-
-
-def _fields(opening: Opening | None) -> dict[str, object]:
-    if opening is None:
-        return {}
-    # What was used up counts for demands that were known when the opening took it in, so those
-    # lines may be of more in the archive.
-    lines = {
-        "/".join(map(str, key[1:])): line
-        for key, line in opening.lines.items()
-        if key.kind is not Kind.CONSUMPTION
-    }
-    return opening._asdict() | {"lines": len(lines)} | lines
-
-
-async def _archived(
-    raw: Driver, folder: Path, report: Report, faulty: Callable[[str], None]
-) -> Archive | None:
-    """Return the archive, unless there is anything wrong with its files."""
-    # Files are read between statements, for longer than a transaction may be idle.
-    await raw.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-    days = await retention.archived_days(raw)
-    faults = [
-        fault
-        for each in days
-        if (fault := await asyncio.to_thread(archive.fault, folder, each.day, each.manifest))
-    ]
-    for fault in faults:
-        faulty(fault)
-    report.archived_days, report.archive_faults = len(days), len(faults)
-    return None if faults else Archive(folder, [each.day for each in days])
-
-
-async def _recomputed(
-    raw: Driver, archived: Archive, rows: Sequence[LevelRow]
-) -> dict[int, tuple[Opening | None, Opening | None]]:
-    """Return the opening of each level as it is stored, and as its movements make it."""
-    ids = [row.id for row in rows]
-    stored = await openings.of_levels(raw, ids)
-    folded = await asyncio.to_thread(archived.movements, ids[0], ids[-1])
-    spans = [(level, None, opening.at) for level, opening in stored.items()]
-    for level, kept in (await retention.movements_between(raw, spans)).items() if spans else ():
-        folded.setdefault(level, []).extend(kept)
-    demanded = await retention.demanded(raw, ids)
-    return {
-        level: (
-            stored.get(level),
-            advanced(None, _sorted(folded[level]), demanded[level]) if folded.get(level) else None,
-        )
-        for level in ids
-    }
-
-
-def _sorted(movements: Iterable[Recorded]) -> list[Recorded]:
-    return sorted(movements, key=lambda each: in_order(each.change))
-
-
-def _due(stored: str | None) -> list[Due]:
-    return [
-        Due(
-            each["quantity"],
-            None if each["due_at"] is None else datetime.fromisoformat(each["due_at"]),
-            each["reference"],
-        )
-        for each in json.loads(stored or "[]")
-    ]
+    `newest` is the newest generation, which no version can be beyond.
+    """
+    stored, made = proof
+    yield from differing_fields(stored.state, made.state)
+    yield from differing_lines(stored.lines, made.lines)
+    home = partition_of(stored.sku, partitions)
+    if stored.partition != home:
+        yield Differing("partition", stored.partition, home)
+    if made.movements and not 0 < stored.version >> GENERATION_SHIFT <= newest:
+        yield Differing("version", stored.version, f"one of generation {newest} at the most")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from services.ledger.domain.changes import SOLD, Change, Type
-from services.ledger.domain.past import walk
+from services.ledger.domain.past import walk_on
 from services.ledger.domain.statement import Past
 
 _HOUR = timedelta(hours=1)
@@ -89,7 +89,7 @@ def _out_of_stock(
     opening = past.opening
     begun = opening is not None and opening.standing.available > 0
     since = None if begun else start
-    for change, standing in zip(past.changes, walk(past.changes, opening=opening), strict=True):
+    for change, standing in zip(past.changes, walk_on(past.changes, opening), strict=True):
         at = min(max(change.occurred_at, start), end)
         if since is None and standing.available <= 0:
             since = at

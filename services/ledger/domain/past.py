@@ -5,13 +5,13 @@ not suffice (`as_of`, statements, counts of what is available) and to verify.
 """
 
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import NamedTuple
 
 from services.ledger.domain.changes import SIGNS, SOLD, Change, Type, unavailable_of
-from services.ledger.domain.commitments import Book, Key, Kind, Line, demands
+from services.ledger.domain.commitments import COMMITTING, Book, Key, Line
 from shared.events.stock_changes import Bucket
 
 
@@ -50,7 +50,8 @@ class Opening(NamedTuple):
 
     `at` is when the newest of them happened, `recorded_until` when the last of them was
     recorded, `movements` how many there were. `count_key` and `intricate` are as of an
-    `effects.Anchor`; `lines` are all that changes after it can still be about.
+    `effects.Anchor`, `unordered` as of a `Book`; `lines` are all that changes after it can still
+    be about.
     """
 
     at: datetime
@@ -60,6 +61,7 @@ class Opening(NamedTuple):
     totals: Totals
     count_key: str | None
     intricate: bool
+    unordered: int
     lines: Mapping[Key, Line]
 
 
@@ -69,24 +71,24 @@ def in_order(change: Change) -> tuple[datetime, bool, str, str, str]:
     return change.occurred_at, is_count, change.channel, change.id, change.line
 
 
+_NOTHING = Standing()
+_COUNT = Type.COUNT
+
+
 def walk(
-    past: Sequence[Change], book: Book | None = None, opening: Opening | None = None
+    past: Iterable[Change], book: Book | None = None, opening: Standing = _NOTHING
 ) -> Iterator[Standing]:
     """Yield how a level stood after each of its changes, which must be in order.
 
-    They are all that it ever had, or all after an opening. A book that is given has the level's
-    lines as they are after the last one.
+    It begins at its opening, with the lines of the book that is given; afterwards the book has
+    the level's lines as they are after the last change.
     """
     book = book or Book()
-    on_hand = reserved = unavailable = incoming = 0
-    if opening is not None:
-        book.lines.update(opening.lines)
-        on_hand, reserved, unavailable, incoming = opening.standing
+    book.noting = True
+    on_hand, reserved, unavailable, incoming = opening
     for change in past:
-        if demands(change) and change.reference:
-            book.lines.setdefault(Key(change.level, Kind.CONSUMPTION, change.reference), Line())
-    for change in past:
-        if change.type is Type.COUNT:
+        change_type = change.type
+        if change_type is _COUNT:
             match change.bucket:
                 case Bucket.UNAVAILABLE:
                     unavailable = change.quantity
@@ -95,24 +97,36 @@ def walk(
                 case _:
                     on_hand = change.quantity
         else:
-            on_hand += SIGNS[change.type] * change.quantity
+            on_hand += SIGNS[change_type] * change.quantity
             unavailable += unavailable_of(change)
-            more_reserved, more_incoming = book.take(change)
-            reserved += more_reserved
-            incoming += more_incoming
+            if change.reference or change_type in COMMITTING:
+                more_reserved, more_incoming = book.take(change)
+                reserved += more_reserved
+                incoming += more_incoming
         yield Standing(on_hand, reserved, unavailable, incoming)
 
 
+def walk_on(
+    past: Iterable[Change], opening: Opening | None, book: Book | None = None
+) -> Iterator[Standing]:
+    """Yield the same of changes after an opening, if there is one; it gives the book its lines."""
+    if opening is None:
+        return walk(past, book)
+    book = book or Book()
+    book.lines.update(opening.lines)
+    return walk(past, book, opening.standing)
+
+
 def now(
-    past: Sequence[Change], opening: Opening | None = None, book: Book | None = None
+    past: Iterable[Change], opening: Opening | None = None, book: Book | None = None
 ) -> Standing:
-    """Return how a level stands after all its changes; see `walk`."""
-    before = Standing() if opening is None else opening.standing
-    return deque(chain((before,), walk(past, book, opening)), maxlen=1).pop()
+    """Return how a level stands after all its changes; see `walk_on`."""
+    before = _NOTHING if opening is None else opening.standing
+    return deque(chain((before,), walk_on(past, opening, book)), maxlen=1).pop()
 
 
 def totals(past: Sequence[Change], opening: Opening | None = None) -> Totals:
-    """Return the totals of a level's changes, of which there must be one at least; see `walk`."""
+    """Return the totals of a level's changes and its opening, of which there must be one."""
 
     def total(types: Collection[Type]) -> int:
         return sum(change.quantity for change in past if change.type in types)

@@ -5,7 +5,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from services.ledger.domain.changes import SIGNS, Change
-from services.ledger.domain.past import Opening, Standing, walk
+from services.ledger.domain.past import Opening, Standing, walk_on
+
+OPENING_BALANCE = "opening_balance"
+"""The type of a line that stands for all movements before, which are archived."""
 
 
 class Recorded(NamedTuple):
@@ -64,7 +67,7 @@ def statement(past: Past) -> list[Line]:
     lines = []
     opening = past.opening
     on_hand, before = (0, 0) if opening is None else (opening.standing.on_hand, opening.movements)
-    standings = walk(past.changes, opening=opening)
+    standings = walk_on(past.changes, opening)
     for place, (each, standing) in enumerate(
         zip(past.movements, standings, strict=True), start=before + 1
     ):

@@ -38,26 +38,36 @@ async def reached(driver: Driver, levels: Collection[int]) -> dict[int, datetime
     return {row[0]: row[1] for row in rows}
 
 
-_OPENINGS = """
+OPENINGS = """
 SELECT level_id, at, recorded_until, movements, on_hand, reserved, unavailable, incoming,
-       sold_total, sold_changes, returned_total, received_total, counted_at, count_key, intricate
-FROM opening WHERE level_id = ANY($1::bigint[])
+       sold_total, sold_changes, returned_total, received_total, counted_at, count_key, intricate,
+       unordered
+FROM opening
+WHERE $1::bigint[] IS NULL OR level_id = ANY($1)
+ORDER BY level_id
 """
+"""What `opening` takes, for some levels or all."""
 
 _MANY = (Kind.ORDER,)
 """Kinds with a line for every order there ever was."""
 
-_LINES = """
+_LINE = """
 SELECT level_id, kind::int, reference, line, total, done, decided_at, decided_key, due_at,
        shipped, held, released, fulfilled
 FROM opening_line
-WHERE level_id = ANY($1::bigint[]) AND kind = ANY($2::smallint[])
 """
 
-_NAMED_LINES = """
-SELECT level_id, kind::int, reference, line, total, done, decided_at, decided_key, due_at,
-       shipped, held, released, fulfilled
-FROM opening_line
+LINES = f"""
+{_LINE}
+WHERE $1::bigint[] IS NULL OR level_id = ANY($1)
+ORDER BY level_id
+"""
+"""What `lines` takes, for some levels or all."""
+
+_DATED_LINES = f"{_LINE} WHERE level_id = ANY($1::bigint[]) AND kind = ANY($2::smallint[])"
+
+_NAMED_LINES = f"""
+{_LINE}
 JOIN unnest($1::bigint[], $2::smallint[], $3::text[], $4::text[])
      AS k (level_id, kind, reference, line) USING (level_id, kind, reference, line)
 """
@@ -71,23 +81,32 @@ async def of_levels(
     `changes` are all that will be worked out from there: an order that none of them is about
     is in the opening's `reserved` already, so its line is left out. Without them it is not.
     """
-    found = await driver.fetch(_OPENINGS, list(levels))
+    found = await driver.fetch(OPENINGS, list(levels))
     if not found:
         return {}
     opened = {row[0] for row in found}
-    kinds = [kind for kind in Kind if changes is None or kind not in _MANY]
-    rows = await driver.fetch(_LINES, list(opened), kinds)
-    named = {key for each in changes or () if (key := key_of(each)) is not None}
-    named = {key for key in named if key.kind in _MANY and key.level in opened}
-    if named:
-        rows += await driver.fetch(_NAMED_LINES, *columns([*named]))
-    lines: dict[int, dict[Key, Line]] = {level: {} for level in opened}
-    for row in rows:
-        lines[row[0]][Key(row[0], Kind(row[1]), row[2], row[3])] = Line(*row[4:])
-    return {row[0]: _opening(row, lines[row[0]]) for row in found}
+    if changes is None:
+        rows = await driver.fetch(LINES, list(opened))
+    else:
+        dated = [kind for kind in Kind if kind not in _MANY]
+        rows = await driver.fetch(_DATED_LINES, list(opened), dated)
+        named = {key for each in changes if (key := key_of(each)) is not None}
+        named = {key for key in named if key.kind in _MANY and key.level in opened}
+        if named:
+            rows += await driver.fetch(_NAMED_LINES, *columns([*named]))
+    by_level: dict[int, dict[Key, Line]] = {level: {} for level in opened}
+    for key, line in lines(rows).items():
+        by_level[key.level][key] = line
+    return {row[0]: opening(row, by_level[row[0]]) for row in found}
 
 
-def _opening(row: Sequence[Any], lines: Mapping[Key, Line]) -> Opening:
+def lines(rows: Iterable[Sequence[Any]]) -> dict[Key, Line]:
+    """Return stored lines."""
+    return {Key(row[0], Kind(row[1]), row[2], row[3]): Line(*row[4:]) for row in rows}
+
+
+def opening(row: Sequence[Any], its_lines: Mapping[Key, Line]) -> Opening:
+    """Return a stored opening with its lines."""
     sold, sold_changes, returned, received, counted_at = row[8:13]
     return Opening(
         at=row[1],
@@ -97,27 +116,32 @@ def _opening(row: Sequence[Any], lines: Mapping[Key, Line]) -> Opening:
         totals=Totals(sold, sold_changes, returned, received, counted_at, row[1]),
         count_key=row[13],
         intricate=row[14],
-        lines=lines,
+        unordered=row[15],
+        lines=its_lines,
     )
 
 
 _SAVE = """
-INSERT INTO opening
+INSERT INTO opening (level_id, at, recorded_until, movements, on_hand, reserved, unavailable,
+                     incoming, sold_total, sold_changes, returned_total, received_total,
+                     counted_at, count_key, intricate, unordered)
 SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::bigint[],
                      $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
                      $10::bigint[], $11::bigint[], $12::bigint[], $13::timestamptz[], $14::text[],
-                     $15::boolean[])
+                     $15::boolean[], $16::bigint[])
 ON CONFLICT (level_id) DO UPDATE
 SET at = excluded.at, recorded_until = excluded.recorded_until, movements = excluded.movements,
     on_hand = excluded.on_hand, reserved = excluded.reserved, unavailable = excluded.unavailable,
     incoming = excluded.incoming, sold_total = excluded.sold_total,
+    sold_changes = excluded.sold_changes,
     returned_total = excluded.returned_total, received_total = excluded.received_total,
     counted_at = excluded.counted_at, count_key = excluded.count_key,
-    intricate = excluded.intricate
+    intricate = excluded.intricate, unordered = excluded.unordered
 """
 
 _SAVE_LINES = """
-INSERT INTO opening_line
+INSERT INTO opening_line (level_id, kind, reference, line, total, done, decided_at, decided_key,
+                          due_at, shipped, held, released, fulfilled)
 SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::text[], $4::text[], $5::bigint[],
                      $6::bigint[], $7::timestamptz[], $8::text[], $9::timestamptz[],
                      $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])
@@ -137,12 +161,12 @@ async def save(driver: Driver, openings: Mapping[int, Opening]) -> None:
             *(each.at, each.recorded_until, each.movements),
             *each.standing,
             *each.totals[:5],
-            *(each.count_key, each.intricate),
+            *(each.count_key, each.intricate, each.unordered),
         )
         for level, each in openings.items()
     ]
     await driver.execute(_SAVE, *columns(rows))
-    lines = [
+    kept = [
         (
             *(*key, line.total, line.done, line.decided_at, line.decided_key, line.due_at),
             *(line.shipped, line.held, line.released, line.fulfilled),
@@ -150,5 +174,5 @@ async def save(driver: Driver, openings: Mapping[int, Opening]) -> None:
         for each in openings.values()
         for key, line in each.lines.items()
     ]
-    if lines:
-        await driver.execute(_SAVE_LINES, *columns(lines))
+    if kept:
+        await driver.execute(_SAVE_LINES, *columns(kept))

@@ -21,7 +21,8 @@ CREATE TABLE opening (
     received_total  bigint      NOT NULL,
     counted_at      timestamptz,
     count_key       text,
-    intricate       boolean     NOT NULL
+    intricate       boolean     NOT NULL,
+    unordered       bigint      NOT NULL
 )
 """
 

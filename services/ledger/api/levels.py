@@ -76,7 +76,7 @@ class Level(BaseModel):
             received_total=row.received_total,
             supply=_DUE.validate_json(row.supply or "[]"),
             demand=_DUE.validate_json(row.demand or "[]"),
-            flags=flags(standing, row.doubt),
+            flags=flags(row.on_hand, row.reserved, row.doubt),
         )
 
     @classmethod
@@ -98,7 +98,7 @@ class Level(BaseModel):
             received_total=received,
             supply=[DueLine(**due._asdict()) for due in supply_of(book.lines, row.id)],
             demand=[DueLine(**due._asdict()) for due in demand_of(book.lines, row.id)],
-            flags=flags(standing),
+            flags=flags(standing.on_hand, standing.reserved),
         )
 
 

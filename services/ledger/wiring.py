@@ -136,7 +136,7 @@ def application(
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(each)
-                    for each in (tail.run(), end_streams(), desk.run(), behind.run())
+                    for each in (tail.run(), end_streams(), books.run(), desk.run(), behind.run())
                 ]
                 yield
                 for task in tasks:

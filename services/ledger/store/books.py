@@ -11,6 +11,7 @@ from services.ledger.domain.commitments import Key, Line
 from services.ledger.domain.reservations import Reservation, State
 from services.ledger.domain.statement import Past
 from services.ledger.store import commitments, levels, past, repeats, reservations, warehouses
+from services.ledger.store.inquiries import Inquiries
 from services.ledger.store.levels import LevelRow
 from services.ledger.store.repeats import RepeatRow
 from shared.database import positions
@@ -32,10 +33,14 @@ _LAG_SECONDS = 0.5
 
 
 class Books:
-    """Reads for others; each method is one short transaction, raising Unavailable (503)."""
+    """Reads for others; each method is one statement, or a snapshot, raising Unavailable (503).
+
+    Statements need no transaction: BEGIN and ROLLBACK would be two more trips to the database.
+    """
 
     def __init__(self, engine: AsyncEngine, lag: LagReader) -> None:
-        self._engine = engine
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._inquiries = Inquiries(engine)
         self._lag_reader = lag
         self._lag: Lag | None = None
         self._looked_at = float("-inf")
@@ -74,6 +79,14 @@ class Books:
             if is_away(error):
                 raise Unavailable("the database") from error
             raise
+
+    async def run(self) -> None:
+        """Answer questions about single levels, until cancelled."""
+        await self._inquiries.run()
+
+    async def level(self, sku: str, warehouse: str) -> LevelRow | None:
+        """Return a level, or None."""
+        return await asking(lambda: self._inquiries.level(sku, warehouse))
 
     async def of_skus(
         self, skus: Sequence[str], warehouses: Sequence[str] | None

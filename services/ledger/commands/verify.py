@@ -4,15 +4,16 @@ Reads one snapshot of the database, so the ledger may go on meanwhile. A level's
 there were, or those after its opening; with the archive, openings are recomputed as well.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from services.ledger.commands.verify_archive import archived, differing_openings
 from services.ledger.domain.recomputed import Differing, differing_fields, differing_lines
 from services.ledger.store import generations, levels
+from services.ledger.store.archive import Archive
 from services.ledger.store.proof import Proof, proofs
-from shared.database.engine import Engine, driver, snapshot
+from shared.database.engine import Driver, Engine, driver, snapshot
 from shared.events.stock_levels import GENERATION_SHIFT
 from shared.events.topics import STOCK_CHANGES
 from shared.kafka.partitions import partition_of
@@ -80,30 +81,40 @@ async def verify(
         places: dict[int, tuple[str, str]] = {}
         wrong: set[int] = set()
         async for proof in proofs(raw, strays):
-            if files is not None:
-                places[proof.stored.id] = proof.stored.sku, proof.stored.warehouse
+            sku, warehouse = places[proof.stored.id] = proof.stored.sku, proof.stored.warehouse
             differing = [*differences(proof, partitions, newest)]
             for each in differing:
-                found(Difference(proof.stored.sku, proof.stored.warehouse, *each))
+                found(Difference(sku, warehouse, *each))
             # A level that only ever met refused changes is nobody's business.
             report.levels += bool(proof.made.movements or differing)
             report.movements += proof.made.movements
             if differing:
                 wrong.add(proof.stored.id)
-                report.differing += 1
             if report.levels % TELL_EVERY == 0:
                 progress(report.levels, expected)
         progress(report.levels, expected)
         if files is not None:
-            async for level, some in differing_openings(raw, files, [*places]):
-                sku, warehouse = places[level]
-                for each in some:
-                    found(Difference(sku, warehouse, *each))
-                report.differing += level not in wrong
+            wrong |= await _verify_openings(raw, files, places, found)
         for level in sorted(strays):
             found(Difference(f"level {level}", "no warehouse", "row", None, "a level"))
-            report.differing += 1
+        report.differing = len(wrong | strays)
     return report
+
+
+async def _verify_openings(
+    raw: Driver,
+    files: Archive,
+    places: Mapping[int, tuple[str, str]],
+    found: Callable[[Difference], None],
+) -> set[int]:
+    """Return the levels whose opening balance is not what the archived movements make it."""
+    wrong = set()
+    async for level, differing in differing_openings(raw, files, [*places]):
+        wrong.add(level)
+        sku, warehouse = places[level]
+        for each in differing:
+            found(Difference(sku, warehouse, *each))
+    return wrong
 
 
 def differences(proof: Proof, partitions: int, newest: int) -> Iterator[Differing]:

@@ -34,6 +34,7 @@ FENCE_SECONDS = 4.0
 """Nothing is sent on a proof of ownership older than this: an owner that was paused between
 commit and publish must not overwrite what its successor has published since."""
 
+_DATABASE_AWAY = "the database cannot be reached"
 _TOO_MANY = f"more than {LIMIT} malformed records among the last {WINDOW:,}"
 _NEVER = 2**63  # no offset is as large
 _RETRIES = 5
@@ -276,6 +277,8 @@ class Worker(Generic[M]):
             connection = await self._connect()
             partitions = await timed.due(connection, self.owned.keys(), drained)
             if not partitions:
+                if self.trouble == _DATABASE_AWAY:
+                    self.trouble = None  # it was asked, or connected to anew
                 return
             async with connection.begin():
                 await self._stay(connection, batch, partitions)
@@ -528,12 +531,15 @@ class Worker(Generic[M]):
         # What was committed last may be missing there: going on would skip those records.
         return Fenced(f"{self._topic}: the database goes on in another history; claim anew")
 
-    async def _disconnect(self) -> None:
+    async def _disconnect(self, *, lost: bool = False) -> None:
+        """Give the connection back; one that is lost must not be lent again."""
         connection, self._connection = self._connection, None
         if connection is None:
             return
         try:
-            if connection.in_transaction():
+            if lost:
+                await connection.invalidate()
+            elif connection.in_transaction():
                 await connection.rollback()
         except DATABASE_ERRORS:
             await connection.invalidate()
@@ -541,9 +547,11 @@ class Worker(Generic[M]):
 
     async def _recover(self, error: BaseException, attempt: int = 1) -> None:
         """Wait before a repeat, or raise what no repeat can mend."""
-        await self._disconnect()
-        if is_away(error):
-            self.trouble = "the database cannot be reached"
+        away = is_away(error)
+        # What is asked outside of transactions fails behind the pool's back.
+        await self._disconnect(lost=away)
+        if away:
+            self.trouble = _DATABASE_AWAY
         elif not is_retryable(error) or attempt > _RETRIES:
             raise error
         _log.warning("transaction will be repeated", topic=self._topic, reason=repr(error)[:300])

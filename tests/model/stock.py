@@ -158,19 +158,32 @@ def level(changes: Iterable[StockChange], place: Place) -> Level:
     )
 
 
+def promisable(changes: Iterable[StockChange], place: Place) -> int:
+    """Return what may still be promised: what was shipped unordered makes no room."""
+    here = [each for each in changes if place in places(each)]
+    if not here:
+        return 0
+    own = [each for each in here if (each.sku, each.warehouse) == place]
+    now = level(here, place)
+    unordered = sum(min(0, left) for left in _orders(own))
+    return now.on_hand - (now.reserved - unordered) - now.unavailable
+
+
 def _total(changes: Iterable[StockChange], *kinds: ChangeType) -> int:
     return sum(each.quantity for each in changes if each.type in kinds)
 
 
-def _reserved(own: Sequence[StockChange]) -> int:
-    """Return what orders have open: less than nothing only for those that nobody placed."""
-    total = 0
+def _orders(own: Sequence[StockChange]) -> Iterator[int]:
+    """Yield what each order has open: less than nothing only if nobody placed it."""
     for reference in {each.reference for each in own}:
         order = [each for each in own if each.reference == reference]
         placed = _total(order, ChangeType.ORDER_PLACED)
         ended = _total(order, *_ENDING)
-        total += max(0, placed - ended) if placed else -ended
-    return total
+        yield max(0, placed - ended) if placed else -ended
+
+
+def _reserved(own: Sequence[StockChange]) -> int:
+    return sum(_orders(own))
 
 
 def _decided(own: Sequence[StockChange], *kinds: ChangeType) -> list[StockChange]:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.ledger.domain.commitments import Key, Line
 from services.ledger.domain.reservations import Reservation, State
-from services.ledger.domain.statement import Recorded
+from services.ledger.domain.statement import Past
 from services.ledger.store import commitments, levels, past, repeats, reservations, warehouses
 from services.ledger.store.inquiries import Inquiries
 from services.ledger.store.levels import LevelRow
@@ -99,16 +99,16 @@ class Books:
 
         return await asking(question)
 
-    async def movements(
+    async def pasts(
         self,
         level_ids: Collection[int],
         *,
         as_of: datetime | None = None,
         known_at: datetime | None = None,
-    ) -> dict[int, list[Recorded]]:
-        """Return the movements of levels, in order; see `store.past` for the instants."""
+    ) -> dict[int, Past]:
+        """Return the past of levels; see `store.past` for the instants. Raises ArchivedError."""
 
-        async def question() -> dict[int, list[Recorded]]:
+        async def question() -> dict[int, Past]:
             async with self._engine.connect() as connection:
                 return await past.of_levels(
                     await driver(connection), level_ids, as_of=as_of, known_at=known_at

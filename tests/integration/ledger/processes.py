@@ -6,8 +6,9 @@ what a process waits for stays where it is, as if it were paused.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum, auto
 from typing import Any
 
@@ -110,6 +111,19 @@ class _Hands(StockChanges):
     @override
     def committed(self, batch: Batch) -> None:
         super().committed(batch)
+        self._process.has_committed(self._worker)
+
+    @override
+    async def turn(
+        self, connection: AsyncConnection, batch: Batch, drained: Mapping[int, datetime]
+    ) -> Sequence[Outgoing]:
+        outgoing = await super().turn(connection, batch, drained)
+        self._process.comes_to_commit()
+        return outgoing
+
+    @override
+    def turned(self) -> None:
+        super().turned()
         self._process.has_committed(self._worker)
 
 
@@ -237,6 +251,20 @@ class Process:
         await self._do(work)
         self._seam = self._recorder.seam = Seam.NONE
 
+    async def turn(self, worker: int, seam: Seam = Seam.NONE) -> None:
+        """Give a worker its turn between batches, once. Raises like `work`."""
+        self._seam = self._recorder.seam = seam
+
+        async def turn(group: asyncio.TaskGroup) -> None:
+            chosen = self._workers[worker]
+            assert chosen.timed is not None
+            await chosen.turn(group, chosen.timed, {})
+            if not self.holds_back:
+                await chosen.settle()
+
+        await self._do(turn)
+        self._seam = self._recorder.seam = Seam.NONE
+
     def hold_back(self) -> None:
         """Publish nothing from now on."""
         self._gate.clear()
@@ -310,10 +338,10 @@ class Process:
 
 
 def _cause(ended: "asyncio.Task[None]") -> BaseException:
-    """Return the one error that a process has died of."""
+    """Return what a process has died of: two workers may be fenced at once, no more than that."""
     error = ended.exception()
     while isinstance(error, BaseExceptionGroup):
-        assert len(error.exceptions) == 1, error
+        assert len(error.exceptions) == 1 or error.split(Fenced)[1] is None, error
         error = error.exceptions[0]
     assert error is not None
     return error

@@ -1,4 +1,4 @@
-"""Promises 1 to 3, 5 and 6 against a model, whatever happens in whatever order.
+"""Promises 1 to 6 against a model, whatever happens in whatever order.
 
 Hypothesis chooses what is told and what befalls the processes that work it off: changes of every
 type, late and told again and told otherwise, processes killed at every seam, paused while others
@@ -8,9 +8,11 @@ and so is every message; in the end nothing is missing and `verify` agrees.
 
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import asyncpg
@@ -27,9 +29,15 @@ from hypothesis.stateful import (
 )
 from typing_extensions import override
 
+from services.ledger import pipeline
+from services.ledger.api.reservations import present
 from services.ledger.commands.verify import Difference, verify
+from services.ledger.deciding import decide
+from services.ledger.domain.reservations import Fulfil, Release, Request, Reserve, Wanted
+from services.ledger.store.codecs import prepare
+from services.ledger.store.periods import ensure_periods
 from shared.clock import ManualClock
-from shared.database.engine import create_engine
+from shared.database.engine import create_engine, driver
 from shared.errors import Fenced
 from shared.events.dead_letters import DeadReason
 from shared.events.stock_changes import SHAPES, Bucket, ChangeType, StockChange
@@ -37,6 +45,7 @@ from shared.events.stock_levels import GENERATION_SHIFT
 from shared.kafka import worker as worker_module
 from shared.kafka.partitions import partition_of
 from shared.testing.stack import Stack, fresh_database
+from shared.testing.waiting import until
 from tests.depth import examples
 from tests.factories.records import FakeRecord
 from tests.integration.ledger.lossy import lossy
@@ -117,11 +126,29 @@ class World:
 
 
 @dataclass
+class Held:
+    """A reservation that has not ended; lines are (SKU, warehouse, quantity)."""
+
+    id: str
+    lines: tuple[tuple[str, str, int], ...]
+    expires_at: datetime
+
+    @property
+    def home(self) -> int:
+        """Whose owner lets it expire."""
+        return partition_of(self.lines[0][0], PARTITIONS)
+
+
+@dataclass
 class Told:
     """What the model knows of one level: how it stood after each of its versions, and its dips."""
 
     versions: list[Level] = field(default_factory=list)
     lows: list[int] = field(default_factory=list)
+    owed: list[tuple[int, int]] = field(default_factory=list)
+    """Dips (version, available) of reservations, which a claim leaves to the turn after it."""
+    has_dip: bool = False
+    """Whether reservations have changed it since its owner last told of it."""
     seen: int = 0
     """The newest version on the topic."""
     sure: bool = True
@@ -146,9 +173,13 @@ class Ledger(RuleBasedStateMachine):
         self.done = dict.fromkeys(HOMES, 0)
         self.changes: dict[stock.Identity, StockChange] = {}
         self.levels: dict[Place, Told] = {}
+        self.held: dict[str, Held] = {}
+        self.reserved: list[StockChange] = []
+        """What reservations have done, as what orders do that nobody else speaks of."""
         self.repeats: list[tuple[stock.Identity, datetime]] = []
         self.rejected: dict[tuple[int, int], DeadReason] = {}
         self.read = 0
+        self.asked = 0
 
     # What is told.
 
@@ -268,6 +299,180 @@ class Ledger(RuleBasedStateMachine):
         self._ends(process)
         self._start(HOMES, 2, Seam.NONE)
 
+    @rule(
+        wanted=st.lists(
+            st.lists(st.tuples(skus, st.sampled_from(WAREHOUSES), st.integers(1, 5)), min_size=1),
+            min_size=1,
+            max_size=3,
+        ),
+        days=st.integers(1, 2),
+    )
+    def reserve(self, wanted: list[list[tuple[str, str, int]]], days: int) -> None:
+        """Let some ask for stock at once: they are decided in one transaction."""
+        requests = [self._asked(lines, days) for lines in wanted]
+        self._answered(requests, self.world.run(self._decide(requests)))
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data(), fulfils=st.booleans())
+    def end(self, data: st.DataObject, *, fulfils: bool) -> None:
+        requests = [self._ended(data.draw(st.sampled_from(sorted(self.held))), fulfils=fulfils)]
+        self._answered(requests, self.world.run(self._decide(requests)))
+
+    @precondition(lambda self: self.owners)
+    @rule(
+        data=st.data(),
+        events=st.lists(told, min_size=1, max_size=3),
+        lines=st.lists(
+            st.tuples(skus, st.sampled_from(WAREHOUSES), st.integers(1, 5)), min_size=1, max_size=3
+        ),
+    )
+    def decide_while_a_batch_waits(
+        self,
+        data: st.DataObject,
+        events: Sequence[dict[str, Any]],
+        lines: list[tuple[str, str, int]],
+    ) -> None:
+        """Let a reservation hold levels that a batch has begun to change."""
+        home = data.draw(st.sampled_from(sorted(self.owners)))
+        process = self.owners[home]
+        if process.is_stuck:
+            return
+        self._tell(events)
+        requests: list[Request] = [self._asked(lines, 1)]
+        if self.held:
+            id_ = data.draw(st.sampled_from(sorted(self.held)))
+            requests.append(self._ended(id_, fulfils=True))
+        worker = process.worker_of(home)
+        records = self._waiting(process, worker, 9)
+        if not records or self._has_lost(process, records):
+            return
+        work = process.work(worker, [*records])
+        self._answered(requests, self.world.run(self._decide(requests, work)))
+        self._take(records)
+
+    def _asked(self, lines: Sequence[tuple[str, str, int]], days: int) -> Reserve:
+        self.asked += 1
+        wanted = tuple(Wanted(str(place), *line) for place, line in enumerate(lines))
+        return Reserve(f"R{self.asked:03}", wanted, None, timedelta(days=days), "somebody")
+
+    def _ended(self, id_: str, *, fulfils: bool) -> Fulfil | Release:
+        return Fulfil(id_, "somebody") if fulfils else Release(id_, "somebody")
+
+    async def _decide(
+        self, requests: Sequence[Request], beside: Coroutine[Any, Any, None] | None = None
+    ) -> list[int]:
+        """Return the statuses of answers; something beside has to wait for them, or not."""
+        async with self.surroundings.engine.connect() as connection:
+            async with connection.begin():
+                periods = await ensure_periods(connection, self.clock.now())
+            own = await driver(connection)
+            await prepare(own)
+            async with asyncio.TaskGroup() as group, own.transaction():
+                shown = partial(present, None)
+                answers = await decide(own, periods, requests, self.clock, shown)
+                if beside is not None:
+                    working = group.create_task(beside)
+
+                    async def is_held_up() -> bool:
+                        return working.done() or await self._somebody_waits()
+
+                    await until(is_held_up)
+        return [status for status, _ in answers]
+
+    async def _somebody_waits(self) -> bool:
+        waiting = await self.world.administrator.fetchval(
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return bool(waiting)
+
+    def _answered(self, requests: Sequence[Request], statuses: Sequence[int]) -> None:
+        """Hold answers against what may be promised, one decision after the other."""
+        lows: dict[Place, int] = {}
+        for request, status in zip(requests, statuses, strict=True):
+            if isinstance(request, Reserve):
+                lines = tuple(line[1:] for line in request.wanted)
+                sums = Counter[Place]()
+                for sku, warehouse, quantity in lines:
+                    sums[sku, warehouse] += quantity
+                fits = all(
+                    quantity <= max(0, stock.promisable(self.past, place))
+                    for place, quantity in sums.items()
+                )
+                assert status == (201 if fits else 409), "promised what there is, and all of it"
+                if fits:
+                    held = Held(request.id, lines, self.clock.now() + request.expires_in)
+                    self.held[held.id] = held
+                    self._promise(held, ChangeType.ORDER_PLACED, lows)
+            else:
+                assert status == 200
+                fulfils = isinstance(request, Fulfil)
+                kind = ChangeType.ORDER_FULFILLED if fulfils else ChangeType.ORDER_CANCELLED
+                self._promise(self.held.pop(request.id), kind, lows)
+        self._grow(lows, has_dip=True)
+
+    def _promise(self, held: Held, kind: ChangeType, lows: dict[Place, int]) -> None:
+        for line, (sku, warehouse, quantity) in enumerate(held.lines):
+            event = StockChange(
+                channel="reservations",
+                id=held.id,
+                line=str(line),
+                type=kind,
+                sku=sku,
+                warehouse=warehouse,
+                quantity=quantity,
+                reference=held.id,
+                occurred_at=self.clock.now(),
+                received_at=self.clock.now(),
+            )
+            self.reserved.append(event)
+            self._note(event, lows)
+
+    @precondition(lambda self: self.owners)
+    @rule(
+        home=st.sampled_from(HOMES),
+        seam=st.sampled_from([Seam.NONE] * 3 + list(Seam)),
+    )
+    def take_turn(self, home: int, seam: Seam) -> None:
+        """Let whoever owns a partition tell of reservations, or end those whose time is up."""
+        process = self.owners.get(home)
+        if process is not None and not process.is_stuck:
+            self._turn(process, process.worker_of(home), seam)
+
+    def _turn(self, process: Process, worker: int, seam: Seam) -> None:
+        share = process.shares[worker]
+        expired = [
+            each
+            for _, each in sorted(self.held.items())
+            if each.expires_at <= self.clock.now() and each.home in share
+        ]
+        dips = {
+            place: told
+            for place, told in self.levels.items()
+            if told.has_dip and partition_of(place[0], PARTITIONS) in share
+        }
+        lost = [home for home in share if self.owners.get(home) is not process]
+        commits = seam.commits and seam is not Seam.COMMIT_LOST
+        try:
+            self.world.run(process.turn(worker, seam))
+        except Killed:
+            assert seam is not Seam.NONE
+        except Fenced:
+            assert lost or seam in {Seam.COMMIT_LOST, Seam.ANSWER_LOST}
+            commits = commits and not lost
+        if commits and expired:
+            lows: dict[Place, int] = {}
+            for each in expired:
+                self._promise(self.held.pop(each.id), ChangeType.ORDER_CANCELLED, lows)
+            self._grow(lows, has_dip=True)
+        elif commits:
+            self._grow(
+                {place: told.versions[-1].available for place, told in dips.items()},
+                has_dip=False,
+            )
+        if process.is_dead:
+            self._ends(process)
+
     def _start(self, homes: Sequence[int], workers: int, seam: Seam) -> None:
         async def start() -> Process:
             process = Process(self.surroundings, workers)
@@ -347,16 +552,21 @@ class Ledger(RuleBasedStateMachine):
             if process in self.processes:
                 self._work(process, worker, 9, Seam.NONE)
 
-    def _work(self, process: Process, worker: int, most: int, seam: Seam) -> None:
-        records = [
+    def _waiting(self, process: Process, worker: int, most: int) -> list[FakeRecord]:
+        return [
             record
             for home in process.shares[worker]
             for record in self.logs[home][process.next_offset(home) :][:most]
         ]
+
+    def _has_lost(self, process: Process, records: Sequence[FakeRecord]) -> bool:
+        return any(self.owners.get(record.partition) is not process for record in records)
+
+    def _work(self, process: Process, worker: int, most: int, seam: Seam) -> None:
+        records = self._waiting(process, worker, most)
         if not records:
             return
-        homes = {record.partition for record in records}
-        if any(self.owners.get(home) is not process for home in homes):
+        if self._has_lost(process, records):
             with pytest.raises((Fenced, Killed)):
                 self.world.run(process.work(worker, [*records], seam))
             self._ends(process)
@@ -438,13 +648,28 @@ class Ledger(RuleBasedStateMachine):
                 self.rejected[place] = DeadReason.FROM_THE_FUTURE
             else:
                 self.changes[stock.identity(event)] = event
-                for touched in places(event):
-                    available = stock.level(self.changes.values(), touched).available
-                    lows[touched] = min(available, lows.get(touched, available))
+                self._note(event, lows)
+        self._grow(lows, has_dip=False)
+
+    @property
+    def past(self) -> list[StockChange]:
+        """All that has happened, in no order."""
+        return [*self.changes.values(), *self.reserved]
+
+    def _note(self, event: StockChange, lows: dict[Place, int]) -> None:
+        for touched in places(event):
+            available = stock.level(self.past, touched).available
+            lows[touched] = min(available, lows.get(touched, available))
+
+    def _grow(self, lows: dict[Place, int], *, has_dip: bool) -> None:
+        """Let levels have a new version."""
         for touched, low in lows.items():
             told = self.levels.setdefault(touched, Told())
-            told.versions.append(stock.level(self.changes.values(), touched))
+            told.versions.append(stock.level(self.past, touched))
             told.lows.append(low)
+            told.has_dip = has_dip
+            if has_dip:
+                told.owed.append((len(told.versions), low))
 
     @invariant()
     def levels_are_those_of_the_model(self) -> None:
@@ -476,10 +701,18 @@ class Ledger(RuleBasedStateMachine):
             assert number >= told.seen, "an older level follows a newer one"
             assert Level.told(message) == told.versions[number - 1]
             if number > told.seen:
-                untold = min(told.lows[told.seen : number])
+                owed = dict(told.owed)
+                versions = {each for each in owed if each <= number}
+                versions |= set(range(told.seen + 1, number + 1))
+                untold = {each: told.lows[each - 1] for each in versions}
                 if told.sure:
-                    assert message.low_water == untold
-                assert min(told.lows[:number]) <= message.low_water <= untold
+                    assert message.low_water == min(untold.values())
+                must = [low for each, low in untold.items() if each not in owed]
+                assert message.low_water <= min(must, default=message.low_water)
+                assert message.low_water in told.lows[:number]
+                told.owed = [
+                    each for each in told.owed if each[0] > number or each[1] < message.low_water
+                ]
                 told.seen, told.sure = number, True
         self.read = len(messages)
 
@@ -498,9 +731,12 @@ class Ledger(RuleBasedStateMachine):
         last = self.processes[-1]
         self._work(last, 0, 10_000, Seam.NONE)
         assert self.done == {home: len(log) for home, log in self.logs.items()}
+        for _ in range(2):  # one lets reservations expire, the next one tells of them
+            self._turn(last, 0, Seam.NONE)
         self.levels_are_those_of_the_model()
         self.messages_say_what_the_model_says_and_no_dip_is_lost()
         assert all(told.seen == len(told.versions) for told in self.levels.values())
+        assert not any(told.owed for told in self.levels.values())
         letters = {
             (each.partition, each.offset): each.reason for each in self.surroundings.dead_letters
         }
@@ -528,6 +764,7 @@ class Ledger(RuleBasedStateMachine):
 def world(stack: Stack, template: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     # Whoever wakes up must ask whether it still owns what it publishes for, however soon.
     monkeypatch.setattr(worker_module, "FENCE_SECONDS", 0.0)
+    monkeypatch.setattr(pipeline, "LOOK_SECONDS", 0.0)
     with asyncio.Runner() as runner:
         run = runner.get_loop().run_until_complete
         fresh = fresh_database(stack, template)

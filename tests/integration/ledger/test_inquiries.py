@@ -65,7 +65,7 @@ async def stocked(ledger: Ledger) -> None:
     async with ledger.consuming():
         await ledger.publish(
             *(change(id=f"{n}", sku=f"S{n}", type="receipt", quantity=n) for n in range(1, 10)),
-            change(id="o", sku="S1", type="order_placed", quantity=4, reference="7", eta=START),
+            change(id="d", sku="S1", type="demand_expected", quantity=4, reference="7", eta=START),
             change(id="e", sku="S1", type="supply_expected", quantity=5, reference="PO", eta=START),
         )
         await ledger.until_recorded(11)

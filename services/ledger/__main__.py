@@ -1,22 +1,49 @@
-"""`python -m services.ledger consume | serve | migrate | resume | verify`."""
+"""`python -m services.ledger consume | serve | migrate`, and commands for operators.
+
+resume | verify | rebuild | repartition | statement | archive
+"""
 
 import argparse
 import asyncio
 import json
 import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
+from datetime import datetime
 from functools import partial
+from pathlib import Path
 
+import msgspec
+from pydantic import TypeAdapter
 from rich.console import Console
 from rich.progress import Progress
 
 from services.ledger import wiring
+from services.ledger.commands.archive import archive
+from services.ledger.commands.rebuild import Selection, rebuild
+from services.ledger.commands.repartition import repartition
+from services.ledger.commands.statement import (
+    TEXTS,
+    Period,
+    as_document,
+    as_table,
+    opening_as_document,
+    read,
+)
 from services.ledger.commands.verify import Difference, verify
+from services.ledger.commands.verify_topic import Finding, newest_generation, verify_topic
 from services.ledger.settings import LedgerSettings
+from services.ledger.store.periods import KEPT_DAYS
+from shared.clock import WallClock
 from shared.database import positions
-from shared.database.engine import create_engine
+from shared.database.engine import Engine, create_engine
 from shared.database.migrations import upgrade_blocking
+from shared.errors import LowtideError
 from shared.events import catalog_items, catalog_warehouses, stock_changes
+from shared.events.base import Instant
+from shared.events.topics import STOCK_CHANGES, STOCK_LEVELS
+from shared.kafka.log import LogReader
 from shared.roles import run_role
 
 TOPICS = (stock_changes.TOPIC, catalog_items.TOPIC, catalog_warehouses.TOPIC)
@@ -25,6 +52,44 @@ TOPICS = (stock_changes.TOPIC, catalog_items.TOPIC, catalog_warehouses.TOPIC)
 
 def main() -> None:
     """Run a role or a command."""
+    settings = LedgerSettings()
+    arguments = _parser(settings).parse_args()
+    match arguments.role:
+        case "consume":
+            run_role("ledger", "consume", settings, partial(wiring.consume, settings))
+        case "serve":
+            run_role("ledger", "serve", settings, partial(wiring.answer, settings))
+        case "migrate":
+            upgrade_blocking(settings.database_url.get_secret_value(), "ledger")
+        case _:
+            sys.exit(asyncio.run(_command(settings, arguments)))
+
+
+async def _command(settings: LedgerSettings, arguments: argparse.Namespace) -> int:
+    """Return the exit code of an operator's command."""
+    match arguments.role:
+        case "resume":
+            topics = TOPICS if arguments.topic is None else (arguments.topic,)
+            return await _resume_all(settings, arguments.partition, topics)
+        case "verify" if arguments.topic:
+            return await _verify_topic(settings, republish=arguments.republish)
+        case "verify":
+            return await _verify(settings, arguments.archive)
+        case "archive":
+            return await _archive(settings, arguments.to, arguments.keep_days, arguments.dry_run)
+        case "statement":
+            return await _statement(settings, arguments)
+        case "repartition":
+            return await _repartition(settings, arguments.partitions)
+        case _:
+            selection = Selection(arguments.sku, arguments.warehouse)
+            if not arguments.yes and not _agreed(selection):
+                print("nothing was done", file=sys.stderr)
+                return 1
+            return await _rebuild(settings, selection)
+
+
+def _parser(settings: LedgerSettings) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m services.ledger", description=__doc__)
     roles = parser.add_subparsers(dest="role", required=True)
     roles.add_parser("consume", help="apply stock changes and publish levels")
@@ -33,57 +98,259 @@ def main() -> None:
     resume = roles.add_parser("resume", help="let partitions halted by malformed records go on")
     resume.add_argument("--partition", type=int, help="only this one")
     resume.add_argument("--topic", choices=TOPICS, help="of this one only")
-    roles.add_parser(
+    verify = roles.add_parser(
         "verify", help="recompute all levels from their movements; exit 1 if any differs"
     )
-    arguments = parser.parse_args()
-    settings = LedgerSettings()
-    if arguments.role == "consume":
-        run_role("ledger", "consume", settings, partial(wiring.consume, settings))
-    elif arguments.role == "serve":
-        run_role("ledger", "serve", settings, partial(wiring.answer, settings))
-    elif arguments.role == "migrate":
-        upgrade_blocking(settings.database_url.get_secret_value(), "ledger")
-    elif arguments.role == "verify":
-        sys.exit(asyncio.run(_verify(settings)))
+    verify.add_argument(
+        "--topic", action="store_true", help="compare what the topic tells of them instead"
+    )
+    verify.add_argument(
+        "--republish", action="store_true", help="with --topic: have what is wrong told again"
+    )
+    verify.add_argument(
+        "--archive",
+        metavar="FOLDER",
+        nargs="?",
+        type=Path,
+        const=settings.ledger_archive_folder,
+        help="check the archive's files, too, and recompute the opening balances from them",
+    )
+    _add_archive(
+        roles.add_parser("archive", help="move old days to files; keep openings and filters"),
+        settings,
+    )
+    repartition = roles.add_parser("repartition", help="go on with more partitions, once drained")
+    repartition.add_argument(
+        "--partitions", type=int, required=True, help="how many this release declares"
+    )
+    rebuild = roles.add_parser("rebuild", help="make levels anew from their movements")
+    rebuild.add_argument("--sku", action="append", default=[], help="only this one; repeatable")
+    rebuild.add_argument(
+        "--warehouse", action="append", default=[], help="only this one; repeatable"
+    )
+    rebuild.add_argument("--yes", action="store_true", help="do not ask")
+    _add_statement(roles.add_parser("statement", help="show the movements of a level"))
+    return parser
+
+
+def _add_archive(parser: argparse.ArgumentParser, settings: LedgerSettings) -> None:
+    parser.add_argument(
+        "--keep-days",
+        metavar="N",
+        type=_days,
+        default=settings.ledger_keep_days,
+        help=f"leave what was recorded in the last N days, {KEPT_DAYS} or more (%(default)s)",
+    )
+    parser.add_argument(
+        "--to",
+        metavar="FOLDER",
+        type=Path,
+        default=settings.ledger_archive_folder,
+        help="where the files go (%(default)s)",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only say what would go")
+
+
+def _days(text: str) -> int:
+    if int(text) < KEPT_DAYS:
+        raise argparse.ArgumentTypeError(f"{KEPT_DAYS} at least: late changes need their past")
+    return int(text)
+
+
+def _add_statement(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("sku")
+    parser.add_argument("warehouse")
+    parser.add_argument("--from", dest="start", type=_instant, help="first instant")
+    parser.add_argument("--to", dest="end", type=_instant, help="first instant after")
+    parser.add_argument("--as-of", type=_instant, help="what had happened by then")
+    parser.add_argument("--known-at", type=_instant, help="what had been recorded by then")
+    parser.add_argument("--language", choices=sorted(TEXTS), default="en")
+    parser.add_argument("--json", action="store_true", help="a line of JSON for each movement")
+
+
+def _instant(text: str) -> datetime:
+    """Return an instant of ISO 8601; argparse tells of the ValueError of one that has no zone."""
+    return TypeAdapter(Instant).validate_python(text)
+
+
+async def _statement(settings: LedgerSettings, asked: argparse.Namespace) -> int:
+    """Return the exit code: 2 when there is no such level."""
+    period = Period(asked.start, asked.end, asked.as_of, asked.known_at)
+    async with _engine(settings, "statement") as engine:
+        try:
+            told = await read(engine, asked.sku, asked.warehouse, period)
+        except LowtideError as error:
+            print(error, file=sys.stderr)
+            return 1
+    if told is None:
+        print(
+            f"There is no level of SKU {asked.sku} in warehouse {asked.warehouse}; "
+            "check both codes.",
+            file=sys.stderr,
+        )
+        return 2
+    if asked.json:
+        if told.opening is not None:
+            print(msgspec.json.encode(opening_as_document(told.opening)).decode())
+        for line in told.lines:
+            print(msgspec.json.encode(as_document(told, line)).decode())
     else:
-        for topic in TOPICS if arguments.topic is None else (arguments.topic,):
-            resumed = asyncio.run(_resume(settings, arguments.partition, topic))
-            done = f"resumed partitions: {resumed}" if resumed else "no partition was halted"
-            print(f"{topic}: {done}")
+        Console().print(as_table(told, asked.language))
+    return 0
+
+
+async def _resume_all(
+    settings: LedgerSettings, partition: int | None, topics: Sequence[str]
+) -> int:
+    for topic in topics:
+        resumed = await _resume(settings, partition, topic)
+        done = f"resumed partitions: {resumed}" if resumed else "no partition was halted"
+        print(f"{topic}: {done}")
+    return 0
 
 
 async def _resume(
     settings: LedgerSettings, partition: int | None, topic: str = stock_changes.TOPIC
 ) -> list[int]:
-    engine = create_engine(settings.database_url.get_secret_value(), application="ledger resume")
-    async with engine.begin() as connection:
-        resumed = await positions.resume(connection, topic, partition)
-    await engine.dispose()
-    return resumed
+    async with _engine(settings, "resume") as engine, engine.begin() as connection:
+        return await positions.resume(connection, topic, partition)
 
 
-async def _verify(settings: LedgerSettings) -> int:
+async def _verify(settings: LedgerSettings, folder: Path | None) -> int:
     """Return the exit code: 0 when every level is what its movements make it."""
 
     def tell(difference: Difference) -> None:
-        bar.console.print(
+        console.print(
             f"{difference.sku} in {difference.warehouse}: {difference.field} is stored as "
             f"{difference.stored}, its movements make it {difference.recomputed}",
             markup=False,
         )
 
-    engine = create_engine(settings.database_url.get_secret_value(), application="ledger verify")
-    with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task("levels", total=None)
-        report = await verify(
-            engine,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-            found=tell,
+    async with _engine(settings, "verify") as engine:
+        with _progress() as (progress, console):
+            report = await verify(
+                engine,
+                progress=progress,
+                found=tell,
+                folder=folder,
+                faulty=lambda fault: console.print(fault, markup=False),
+            )
+    print(json.dumps(report.said()))
+    return 0 if report.right else 1
+
+
+async def _archive(settings: LedgerSettings, folder: Path, keep_days: int, dry_run: bool) -> int:
+    """Return the exit code: 0 when everything that was due is done."""
+    async with _engine(settings, "archive") as engine:
+        try:
+            with Progress(console=Console(stderr=True)) as bar:
+                task = bar.add_task("", total=None)
+                report = await archive(
+                    engine,
+                    folder,
+                    now=WallClock().now(),
+                    keep_days=keep_days,
+                    progress=lambda what, done, total: bar.update(
+                        task, description=what, completed=done, total=total
+                    ),
+                    tell=lambda line: bar.console.print(line, markup=False),
+                    dry_run=dry_run,
+                )
+        except LowtideError as error:
+            print(error, file=sys.stderr)
+            return 1
+    print(json.dumps(asdict(report)))
+    return 0
+
+
+async def _verify_topic(settings: LedgerSettings, *, republish: bool) -> int:
+    """Return the exit code: 0 when the topic tells of every level as it is stored."""
+
+    def tell(finding: Finding) -> None:
+        console.print(
+            f"{finding.sku} in {finding.warehouse}: {finding.fault} on the topic "
+            f"(version {finding.told}, stored is {finding.stored})",
+            markup=False,
         )
-    await engine.dispose()
+
+    async with _engine(settings, "verify") as engine:
+        with _progress() as (progress, console):
+            async with LogReader(settings.kafka, settings.topic_prefix, STOCK_LEVELS.name) as log:
+                report, findings = await verify_topic(engine, log, progress=progress, found=tell)
+            wrong = [each.level for each in findings if each.level is not None]
+            if republish and wrong:
+                rebuilt = await rebuild(
+                    engine,
+                    Selection(levels=wrong),
+                    progress=progress,
+                    beyond=newest_generation(findings),
+                )
+                report.republished = rebuilt.levels
     print(json.dumps(asdict(report)))
     return 1 if report.differing else 0
+
+
+def _agreed(selection: Selection) -> bool:
+    """Ask whether to go on; nobody there to ask is a no."""
+    what = "all levels" if selection.everything else "the chosen levels"
+    print(
+        f"This makes {what} anew. The consumers of their partitions stop now and go on when it "
+        "is over;\nmeanwhile changes wait, and levels can be asked for as they are.",
+        file=sys.stderr,
+    )
+    return sys.stdin.isatty() and input("Go on? [y/N] ").strip().lower() in {"y", "yes"}
+
+
+async def _rebuild(settings: LedgerSettings, selection: Selection) -> int:
+    """Return the exit code: 0 when all is rebuilt."""
+    async with _engine(settings, "rebuild") as engine:
+        try:
+            with _progress() as (progress, _):
+                report = await rebuild(engine, selection, progress=progress)
+        except LowtideError as error:
+            print(error, file=sys.stderr)
+            return 1
+    print(json.dumps(asdict(report)))
+    return 0
+
+
+async def _repartition(settings: LedgerSettings, partitions: int) -> int:
+    """Return the exit code: 0 when everything is in its new partition."""
+    declared = STOCK_CHANGES.partitions
+    if partitions != declared:
+        print(
+            f"this release declares {declared} partitions (PARTITIONS in shared/events/topics.py), "
+            f"not {partitions}",
+            file=sys.stderr,
+        )
+        return 2
+    async with _engine(settings, "repartition") as engine:
+        try:
+            report = await repartition(engine, settings.kafka, settings.topic_prefix, partitions)
+        except LowtideError as error:
+            print(error, file=sys.stderr)
+            return 1
+    print(json.dumps(asdict(report)))
+    return 0
+
+
+@asynccontextmanager
+async def _engine(settings: LedgerSettings, command: str) -> AsyncIterator[Engine]:
+    engine = create_engine(
+        settings.database_url.get_secret_value(), application=f"ledger {command}"
+    )
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+@contextmanager
+def _progress() -> Iterator[tuple[Callable[[int, int], None], Console]]:
+    """Show how many levels are done, and how long the others will take."""
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("levels", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total), bar.console
 
 
 if __name__ == "__main__":

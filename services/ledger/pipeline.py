@@ -53,6 +53,7 @@ from services.ledger.domain.effects import (
 from services.ledger.domain.identities import RecentIdentities
 from services.ledger.domain.items import Item
 from services.ledger.domain.past import Standing, available
+from services.ledger.domain.statement import openings_of
 from services.ledger.domain.usual import large, unusual
 from services.ledger.inbound import stock_changes
 from services.ledger.inbound.stock_changes import Incoming
@@ -61,7 +62,9 @@ from services.ledger.store import (
     at_once,
     commitments,
     counts,
+    generations,
     identities,
+    openings,
     past,
     reservations,
     tolerances,
@@ -71,8 +74,9 @@ from services.ledger.store.changes import Level, Unpublished
 from services.ledger.store.codecs import prepare
 from services.ledger.store.identities import First
 from services.ledger.store.identities import Known as KnownIdentity
+from services.ledger.store.identity_filters import Filters
 from services.ledger.store.items import items_of
-from services.ledger.store.periods import Periods, ensure_periods
+from services.ledger.store.periods import CLOSED_DAYS, Periods, ensure_periods
 from services.ledger.store.reservations import Work
 from shared.clock import Clock
 from shared.database.engine import Driver, driver
@@ -137,9 +141,10 @@ class _Staged:
 class StockChanges(Handler[list[_Place]], Timed):
     """Works the batches of one worker's partitions of `stock.changes`."""
 
-    def __init__(self, clock: Clock, partitions: int) -> None:
+    def __init__(self, clock: Clock, partitions: int, filters: Filters | None = None) -> None:
         self._clock = clock
         self._partitions = partitions
+        self._filters = filters or Filters()
         self._places: dict[_Key, _Place] = {}
         self._by_id: dict[int, _Place] = {}
         self._recent = RecentIdentities()
@@ -155,7 +160,10 @@ class StockChanges(Handler[list[_Place]], Timed):
     async def claim(
         self, connection: AsyncConnection, claims: Sequence[Claim]
     ) -> Sequence[Outgoing]:
-        self._periods = await ensure_periods(connection, self._clock.now())
+        await generations.require_no_rebuild(connection)
+        self._periods = await self._periods_of(connection, self._clock.now())
+        generation = await generations.of_history(connection)
+        await generations.raise_levels(await self._driver(connection), generation, claims)
         unpublished = await store.unpublished_levels(
             await self._driver(connection), {claim.partition: claim.published for claim in claims}
         )
@@ -311,8 +319,13 @@ class StockChanges(Handler[list[_Place]], Timed):
     async def _periods_at(self, connection: AsyncConnection, now: datetime) -> Periods:
         # Not remembered yet: partitions made now are gone again when the transaction is.
         if self._periods is None or self._periods.day != now.date():
-            return await ensure_periods(connection, now)
+            return await self._periods_of(connection, now)
         return self._periods
+
+    async def _periods_of(self, connection: AsyncConnection, now: datetime) -> Periods:
+        periods = await ensure_periods(connection, now)
+        await self._filters.load(await self._driver(connection), periods)
+        return periods
 
     async def _located(
         self, database: Driver, batch: Batch, incoming: Sequence[Incoming | None]
@@ -369,7 +382,8 @@ class StockChanges(Handler[list[_Place]], Timed):
         Identity comes first: a repeat is a repeat, whatever its times say. Unless the identities
         are to be added here, those of the current period that memory does not know pass for new.
         """
-        fresh, again, doubtful = self._sort_by_memory(changes, recorded_at + FUTURE)
+        closed = await self._closed(database, changes, recorded_at)
+        fresh, again, doubtful = self._sort_by_memory(changes, recorded_at + FUTURE, closed)
         known = await identities.known_identities(database, doubtful) if doubtful else {}
         for change in doubtful:
             if change.hash in known:
@@ -381,10 +395,20 @@ class StockChanges(Handler[list[_Place]], Timed):
                     f"occurred_at {change.occurred_at.isoformat()} is more than five minutes "
                     "ahead; check the clock of what sent it",
                 )
+            elif change.position in closed:
+                batch.dead(
+                    batch.records[change.position],
+                    DeadReason.TOO_OLD,
+                    f"occurred_at {change.occurred_at.isoformat()} is not after "
+                    f"{closed[change.position].isoformat()}, up to which the past of its level "
+                    "is archived; count what is there now",
+                )
             elif fresh.setdefault(change.hash, change) is not change:
                 again.append(change)
         if fresh:
-            met = await identities.earlier_identities(database, periods, list(fresh.values()))
+            met = await identities.earlier_identities(
+                database, periods, self._filters, list(fresh.values())
+            )
             again += [fresh.pop(identity) for identity in met]
             if add:
                 added = list(fresh.values())
@@ -405,8 +429,31 @@ class StockChanges(Handler[list[_Place]], Timed):
                 )
         return list(fresh.values()), repeats
 
+    async def _closed(
+        self, database: Driver, changes: Sequence[Change], recorded_at: datetime
+    ) -> dict[int, datetime]:
+        """Return until when the past is archived where changes happened before, by position.
+
+        Only what is older than any archived day can be is asked about, so nothing needs to be
+        remembered, and a day may be archived at any moment.
+        """
+        limit = recorded_at - CLOSED_DAYS
+        old = [change for change in changes if change.occurred_at < limit]
+        if not old:
+            return {}
+        await openings.hold_still(database)
+        concerned = {change.level for change in old}
+        concerned.update(change.other for change in old if change.other is not None)
+        until = await openings.reached(database, concerned)
+        closed = {}
+        for change in old:
+            ends = [until[level] for level in (change.level, change.other) if level in until]
+            if ends and change.occurred_at <= max(ends):
+                closed[change.position] = max(ends)
+        return closed
+
     def _sort_by_memory(
-        self, changes: list[Change], horizon: datetime
+        self, changes: list[Change], horizon: datetime, closed: Collection[int]
     ) -> tuple[dict[bytes, Change], list[Change], list[Change]]:
         """Part changes into those probably new, repeats within them, and those to ask about."""
         fresh: dict[bytes, Change] = {}
@@ -415,7 +462,11 @@ class StockChanges(Handler[list[_Place]], Timed):
         recent = self._recent.among(change.hash for change in changes)
         for change in changes:
             identity = change.hash
-            if identity in recent or change.occurred_at > horizon:
+            if (
+                identity in recent
+                or change.occurred_at > horizon
+                or (closed and change.position in closed)
+            ):
                 (again if identity in fresh else doubtful).append(change)
             elif fresh.setdefault(identity, change) is not change:
                 again.append(change)
@@ -461,10 +512,14 @@ class StockChanges(Handler[list[_Place]], Timed):
             sheet = Sheet(approved=True)
         elif counted:
             sheet = await self._sheet(database, counted, anchors)
+        standing = await self._held(database, held, anchors) if held else {}
+        later = await store.sums_after(database, late_counts(counted, anchors))
+        pasts = await past.of_levels(database, intricate) if intricate else {}
         known = Known(
-            standing=await self._held(database, held, anchors) if held else {},
-            later=await store.sums_after(database, late_counts(counted, anchors)),
-            past=await _changes_of(database, intricate) if intricate else {},
+            standing=standing,
+            later=later,
+            past={level: each.changes for level, each in pasts.items()},
+            openings=openings_of(pasts),
             book=await commitments.opened(database, changes, demanding),
             sheet=sheet or Sheet(),
             demanding=demanding,
@@ -611,11 +666,6 @@ def _identified(
             )
         )
     return changes
-
-
-async def _changes_of(database: Driver, levels: Collection[int]) -> dict[int, list[Change]]:
-    movements = await past.of_levels(database, levels)
-    return {level: [each.change for each in some] for level, some in movements.items()}
 
 
 def _known(change: Change) -> KnownIdentity:

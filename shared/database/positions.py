@@ -71,10 +71,11 @@ _COLUMNS = """topic, partition, partitions, epoch, next_offset, batch, published
               record_time, record_hash, malformed, stopped"""
 
 _CLAIM = text(f"""
-INSERT INTO consumer_position AS p (topic, partition, partitions, epoch, next_offset, owner)
-VALUES (:topic, :partition, :partitions, 1, :next_offset, :owner)
+INSERT INTO consumer_position AS p
+    (topic, partition, partitions, epoch, next_offset, batch, owner)
+VALUES (:topic, :partition, :partitions, 1, :next_offset, 1, :owner)
 ON CONFLICT (topic, partition)
-DO UPDATE SET epoch = p.epoch + 1, owner = excluded.owner, moved_at = now()
+DO UPDATE SET epoch = p.epoch + 1, batch = p.batch + 1, owner = excluded.owner, moved_at = now()
 RETURNING {_COLUMNS}
 """)  # noqa: S608 - the columns are ours
 
@@ -110,6 +111,18 @@ WHERE p.topic = :topic AND p.partition = m.partition AND p.epoch = m.epoch AND p
 RETURNING p.partition, p.batch
 """)
 
+_HOLD = text("""
+SELECT count(*)
+FROM (
+    SELECT 1
+    FROM consumer_position AS p
+    JOIN unnest(CAST(:partition AS int[]), CAST(:epoch AS bigint[])) AS m (partition, epoch)
+      ON p.partition = m.partition AND p.epoch = m.epoch
+    WHERE p.topic = :topic
+    FOR SHARE OF p
+) AS held
+""")
+
 _PUBLISHED = text("""
 UPDATE consumer_position AS p
 SET published = m.published
@@ -126,6 +139,10 @@ WHERE topic = :topic AND partition = :partition
 _STOP = text("""
 UPDATE consumer_position SET stopped = :reason
 WHERE topic = :topic AND partition = :partition AND epoch = :epoch
+""")
+
+_REPARTITION = text("""
+UPDATE consumer_position SET partitions = :partitions, epoch = epoch + 1 WHERE topic = :topic
 """)
 
 _RESUME = text("""
@@ -147,7 +164,8 @@ async def claim(
 ) -> Position:
     """Become the owner of a partition: everyone before is fenced off from here on.
 
-    A partition never seen starts at `first_offset`.
+    A partition never seen starts at `first_offset`. A claim has a batch number of its own: what
+    it changes is published like what a batch changes.
     """
     result = await connection.execute(
         _CLAIM,
@@ -208,6 +226,16 @@ async def stay(
     return {row.partition: row.batch for row in rows}
 
 
+async def hold(connection: AsyncConnection, topic: str, epochs: dict[int, int]) -> bool:
+    """Return whether all partitions still are at the given epochs, and let none go before commit.
+
+    For work that is no batch: whoever claims a partition waits for this transaction.
+    """
+    parameters = {"partition": list(epochs), "epoch": list(epochs.values())}
+    count = await connection.scalar(_HOLD, {"topic": topic, **parameters})
+    return bool(count == len(epochs))
+
+
 async def set_published(
     connection: AsyncConnection, topic: str, published: Sequence[tuple[int, int, int]]
 ) -> None:
@@ -235,6 +263,11 @@ async def stop(
     await connection.execute(
         _STOP, {"topic": topic, "partition": partition, "epoch": epoch, "reason": reason}
     )
+
+
+async def repartition(connection: AsyncConnection, topic: str, partitions: int) -> None:
+    """Store how many partitions a topic has from now on; everyone before is fenced off."""
+    await connection.execute(_REPARTITION, {"topic": topic, "partitions": partitions})
 
 
 async def resume(

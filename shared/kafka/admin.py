@@ -1,10 +1,19 @@
-"""Create the declared topics, and only those."""
+"""Create the declared topics, and only those; let them grow."""
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
 
-from shared.errors import Stopped
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
+from aiokafka.errors import InvalidPartitionsError, KafkaError, TopicAlreadyExistsError
+
+from shared.errors import Stopped, Unavailable
 from shared.events.topics import TOPICS
+from shared.kafka.metadata import known_partitions
+
+_GROWING_TRIES = 50
+_GROWING_SECONDS = 0.2
 
 
 async def create_topics(bootstrap: str, prefix: str, *, replication: int = 1) -> None:
@@ -53,5 +62,51 @@ async def delete_topics(bootstrap: str, prefix: str) -> None:
     try:
         present = set(await admin.list_topics())
         await admin.delete_topics([prefix + name for name in TOPICS if prefix + name in present])
+    finally:
+        await admin.close()
+
+
+async def ends(bootstrap: str, prefix: str, topic: str) -> list[int]:
+    """Return where each partition of a topic ends, of however many the broker has.
+
+    Raises Unavailable while the broker is away.
+    """
+    client = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    try:
+        await client.start()
+        numbers = sorted(await known_partitions(client, prefix + topic))
+        found = await client.end_offsets([TopicPartition(prefix + topic, each) for each in numbers])
+    except (KafkaError, OSError) as error:
+        raise Unavailable("the broker") from error
+    finally:
+        await client.stop()
+    return [found[TopicPartition(prefix + topic, each)] for each in numbers]
+
+
+async def grow(bootstrap: str, prefix: str, topics: Sequence[str], partitions: int) -> None:
+    """Let topics have so many partitions; those that have them already are left alone.
+
+    Whoever writes or reads them must be stopped: keys move between partitions. Raises Unavailable
+    when the broker refuses or is away.
+    """
+    names = [prefix + topic for topic in topics]
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        await admin.start()
+        for _ in range(_GROWING_TRIES):
+            small = [
+                each["topic"]
+                for each in await admin.describe_topics(names)
+                if len(each["partitions"]) < partitions
+            ]
+            if not small:
+                return
+            # Whom we ask may hear late of what has been done: then it is done already.
+            with suppress(InvalidPartitionsError):
+                await admin.create_partitions({name: NewPartitions(partitions) for name in small})
+            await asyncio.sleep(_GROWING_SECONDS)
+        raise Unavailable("the broker")
+    except (KafkaError, OSError) as error:
+        raise Unavailable("the broker") from error
     finally:
         await admin.close()

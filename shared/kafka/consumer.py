@@ -444,6 +444,8 @@ class PartitionConsumer(Generic[M]):
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
+            for worker in self._workers:
+                await worker.look_for_other_owners()
             consumer, offsets = self._client, dict(self._offsets)
             tps = [TopicPartition(self._name, partition) for partition in self._wanted]
             try:

@@ -46,7 +46,7 @@ class Lost(LowtideError):  # noqa: N818 - a state of the log, not a mistake
 class LogReader:
     """Reads all partitions of one topic, without group or state of its own.
 
-    Use as an asynchronous context manager, then `seek` or `seek_to_end` before the first `poll`.
+    Use as an asynchronous context manager, then seek in one of the ways before the first `poll`.
     `offsets` has the next offset of each partition. Everything raises Unavailable while the
     broker is away or silent: leave, enter a new one and seek to where the old one was.
     """
@@ -95,6 +95,16 @@ class LogReader:
     async def seek_to_end(self) -> None:
         """Read what comes from now on."""
         self._go_to([(await self._ends())[tp] for tp in self._tps])
+
+    async def seek_to_beginning(self) -> None:
+        """Read all that there is."""
+        begins = await _asked(self._opened().beginning_offsets(self._tps))
+        self._go_to([begins[tp] for tp in self._tps])
+
+    async def ends(self) -> list[int]:
+        """Return where each partition ends now: the next offset behind its last record."""
+        ends = await self._ends()
+        return [ends[tp] for tp in self._tps]
 
     async def seek(self, offsets: Sequence[int], time_ms: int) -> None:
         """Go on at a place known from before: the next offsets, and the newest time seen there.

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from shared.clock import Clock
 from shared.database import positions
 from shared.database.engine import DATABASE_ERRORS, hang_up, is_away, is_retryable
+from shared.database.history import History, history
 from shared.database.positions import Move, Position
 from shared.errors import Fenced, Stopped, Unavailable
 from shared.events.dead_letters import dead_topic
@@ -33,6 +34,7 @@ FENCE_SECONDS = 4.0
 """Nothing is sent on a proof of ownership older than this: an owner that was paused between
 commit and publish must not overwrite what its successor has published since."""
 
+_DATABASE_AWAY = "the database cannot be reached"
 _TOO_MANY = f"more than {LIMIT} malformed records among the last {WINDOW:,}"
 _NEVER = 2**63  # no offset is as large
 _RETRIES = 5
@@ -92,6 +94,7 @@ class Passed(Generic[M]):
     owned: Owned
     memory: M | None
     fenced_at: float
+    history: History | None
 
 
 class Worker(Generic[M]):
@@ -118,6 +121,8 @@ class Worker(Generic[M]):
         """The handler, when time alone can give it work."""
         self._clock = clock
         self._connection: AsyncConnection | None = None
+        self._history: History | None = None
+        """The database's history in which the partitions were claimed."""
         self._fenced_at = 0.0
         self._publication: asyncio.Task[None] | None = None
         self.owned: dict[int, Owned] = {}
@@ -138,8 +143,9 @@ class Worker(Generic[M]):
     ) -> list[Position]:
         """Take over (partition, first offset) pairs of a topic with `count` partitions.
 
-        Waits for the database as long as it takes. Raises Stopped for a topic whose number of
-        partitions is not the stored one, or a partition that waits for `resume`.
+        Waits for the database, and for what the handler finds unavailable, as long as it takes.
+        Raises Stopped for a topic whose number of partitions is not the stored one, or a
+        partition that waits for `resume`.
         """
         taken = None
         while taken is None:
@@ -147,6 +153,9 @@ class Worker(Generic[M]):
                 taken = await self._take(partitions, count)
             except DATABASE_ERRORS as error:
                 await self._recover(error)
+            except Unavailable as error:
+                self.trouble = str(error)
+                await asyncio.sleep(_BACKOFF_SECONDS[-1])
         claimed, outgoing = taken
         self.trouble = None
         for each in claimed:
@@ -194,13 +203,24 @@ class Worker(Generic[M]):
         await self.settle()
         memories = self._handler.part_with(partitions)
         return {
-            partition: Passed(self.owned.pop(partition), memories.get(partition), self._fenced_at)
+            partition: Passed(
+                self.owned.pop(partition),
+                memories.get(partition),
+                self._fenced_at,
+                self._history,
+            )
             for partition in partitions
         }
 
     def take_over(self, passed: Mapping[int, "Passed[M]"]) -> None:
-        """Go on with partitions where another worker of this process has left off."""
+        """Go on with partitions where another worker of this process has left off.
+
+        Raises Fenced when they were claimed in another history of the database.
+        """
         for partition, each in passed.items():
+            if each.history != (self._history or each.history):
+                raise self._in_another_history()
+            self._history = each.history
             self.owned[partition] = each.owned
             self._fenced_at = min(self._fenced_at, each.fenced_at)
         self._handler.take_up([each.memory for each in passed.values() if each.memory is not None])
@@ -257,6 +277,8 @@ class Worker(Generic[M]):
             connection = await self._connect()
             partitions = await timed.due(connection, self.owned.keys(), drained)
             if not partitions:
+                if self.trouble == _DATABASE_AWAY:
+                    self.trouble = None  # it was asked, or connected to anew
                 return
             async with connection.begin():
                 await self._stay(connection, batch, partitions)
@@ -290,6 +312,22 @@ class Worker(Generic[M]):
             raise Fenced(f"{self._topic} partitions {lost} belong to another owner or are stopped")
         for partition, _, published in staying:
             batch.published[partition] = published
+
+    async def look_for_other_owners(self) -> None:
+        """Raise Fenced when somebody else has claimed a partition: without records no batch would.
+
+        A database that is away says nothing.
+        """
+        epochs = {partition: owned.epoch for partition, owned in self.owned.items()}
+        try:
+            async with self._engine.connect() as connection:
+                is_ours = await positions.owned(connection, self._topic, epochs)
+        except DATABASE_ERRORS as error:
+            if not is_away(error):
+                raise
+            return
+        if not is_ours and epochs == {each: owned.epoch for each, owned in self.owned.items()}:
+            raise Fenced(f"{self._topic}: partitions belong to another owner")
 
     async def settle(self) -> None:
         """Wait until everything committed is published."""
@@ -481,15 +519,27 @@ class Worker(Generic[M]):
 
     async def _connect(self) -> AsyncConnection:
         if self._connection is None:
-            self._connection = await self._engine.connect()
+            self._connection = connection = await self._engine.connect()
+            async with connection.begin():
+                here = await history(connection)
+            if self.owned and here != self._history:
+                raise self._in_another_history()
+            self._history = here
         return self._connection
 
-    async def _disconnect(self) -> None:
+    def _in_another_history(self) -> Fenced:
+        # What was committed last may be missing there: going on would skip those records.
+        return Fenced(f"{self._topic}: the database goes on in another history; claim anew")
+
+    async def _disconnect(self, *, lost: bool = False) -> None:
+        """Give the connection back; one that is lost must not be lent again."""
         connection, self._connection = self._connection, None
         if connection is None:
             return
         try:
-            if connection.in_transaction():
+            if lost:
+                await connection.invalidate()
+            elif connection.in_transaction():
                 await connection.rollback()
         except DATABASE_ERRORS:
             await connection.invalidate()
@@ -497,9 +547,11 @@ class Worker(Generic[M]):
 
     async def _recover(self, error: BaseException, attempt: int = 1) -> None:
         """Wait before a repeat, or raise what no repeat can mend."""
-        await self._disconnect()
-        if is_away(error):
-            self.trouble = "the database cannot be reached"
+        away = is_away(error)
+        # What is asked outside of transactions fails behind the pool's back.
+        await self._disconnect(lost=away)
+        if away:
+            self.trouble = _DATABASE_AWAY
         elif not is_retryable(error) or attempt > _RETRIES:
             raise error
         _log.warning("transaction will be repeated", topic=self._topic, reason=repr(error)[:300])

@@ -55,7 +55,7 @@ from tests.bench.stage import LEDGER_ROLES, fresh_stack, lowtide, meter, roles
 RATES = (500, 2_000, 5_000)
 WARM_UP_S, MEASURED_S = 20, 60
 SHORT_WARM_UP_S, SHORT_MEASURED_S = 2, 4
-ACHIEVED_SHARE = 0.99
+ACHIEVED_SHARE, SHORT_ACHIEVED_SHARE = 0.99, 0.5
 _LEAD_S, _MADE_PER_S = 8.0, 40_000
 """Between the order and the first request: the load process makes all bodies meanwhile, with so
 many events a second at the least."""
@@ -129,7 +129,7 @@ async def _run(stack: LocalStack, plan: Plan, warm_up_s: int) -> tuple[Run, floa
     tell(f"  answers: {dict(Counter(status for _, status in answers))}")
     share = achieved(run, answers)
     tell(f"  taken at {share * rate:,.1f} events/s, {share:.2%} of {rate}")
-    if share < ACHIEVED_SHARE:
+    if share < (ACHIEVED_SHARE if plan.seconds >= MEASURED_S else SHORT_ACHIEVED_SHARE):
         raise Missed(f"{share:.2%} of the intended rate")
     return run, share
 

@@ -134,7 +134,7 @@ def _cells(row: LevelRow) -> tuple[object, ...]:
         row.sold_total,
         row.returned_total,
         row.received_total,
-        " ".join(flags(standing)),
+        " ".join(flags(row.on_hand, row.reserved, row.doubt)),
         row.version,
     )
 

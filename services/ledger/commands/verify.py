@@ -1,21 +1,25 @@
 """`verify`: recompute every level from its movements and name each difference; there is none.
 
-Reads one snapshot of the database, so the ledger may go on meanwhile.
+Reads one snapshot of the database, so the ledger may go on meanwhile. A level's movements are all
+there were, or those after its opening; with the archive, openings are recomputed as well.
 """
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
-from services.ledger.domain.commitments import Book, Due, demand_of, supply_of
-from services.ledger.domain.past import Standing, totals, walk
-from services.ledger.domain.statement import Recorded
-from services.ledger.store import levels, past
-from services.ledger.store.levels import LevelRow
-from shared.database.engine import Engine, driver, snapshot
+from services.ledger.commands.verify_archive import archived, differing_openings
+from services.ledger.domain.recomputed import Differing, differing_fields, differing_lines
+from services.ledger.store import generations, levels
+from services.ledger.store.archive import Archive
+from services.ledger.store.proof import Proof, proofs
+from shared.database.engine import Driver, Engine, driver, snapshot
+from shared.events.stock_levels import GENERATION_SHIFT
+from shared.events.topics import STOCK_CHANGES
+from shared.kafka.partitions import partition_of
 
-LEVELS_AT_ONCE = 500
+TELL_EVERY = 100
+"""Levels between two reports of progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,74 +40,93 @@ class Report:
     levels: int = 0
     movements: int = 0
     differing: int = 0
+    archived_days: int | None = None
+    """Looked at in the archive; None without one."""
+    archive_faults: int | None = None
+
+    @property
+    def right(self) -> bool:
+        """Whether nothing differs and no file is wrong."""
+        return not self.differing and not self.archive_faults
+
+    def said(self) -> dict[str, int]:
+        """Return what was found, of what was looked at."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 async def verify(
     engine: Engine,
     *,
+    partitions: int = STOCK_CHANGES.partitions,
     progress: Callable[[int, int], None],
     found: Callable[[Difference], None],
+    folder: Path | None = None,
+    faulty: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Return how many levels differ; `found` hears of each difference.
 
-    `progress` hears of (levels done, levels in all). Raises the database's errors.
+    `partitions` is the number of the topic's partitions. `progress` hears of (levels done, levels
+    in all). With the archive's `folder`, `faulty` hears of each day whose files are not what was
+    written. Raises the database's errors.
     """
     report = Report()
-    async with snapshot(engine) as connection:
+    async with snapshot(engine, holding="movement") as connection:
         raw = await driver(connection)
+        files = None
+        if folder is not None:
+            report.archived_days, report.archive_faults, files = await archived(raw, folder, faulty)
         expected = await levels.number_of_levels(connection)
-        after = 0
-        while rows := await levels.from_id(connection, after, LEVELS_AT_ONCE):
-            movements = await past.of_levels(raw, [row.id for row in rows])
-            for row in rows:
-                own = movements[row.id]
-                differences = compare(row, own)
-                for difference in differences:
-                    found(difference)
-                report.levels += 1
-                report.movements += len(own)
-                report.differing += bool(differences)
-            after = rows[-1].id
-            progress(report.levels, expected)
+        newest = (await generations.newest(connection)).number
+        strays: set[int] = set()
+        places: dict[int, tuple[str, str]] = {}
+        wrong: set[int] = set()
+        async for proof in proofs(raw, strays):
+            sku, warehouse = places[proof.stored.id] = proof.stored.sku, proof.stored.warehouse
+            differing = [*differences(proof, partitions, newest)]
+            for each in differing:
+                found(Difference(sku, warehouse, *each))
+            # A level that only ever met refused changes is nobody's business.
+            report.levels += bool(proof.made.movements or differing)
+            report.movements += proof.made.movements
+            if differing:
+                wrong.add(proof.stored.id)
+            if report.levels % TELL_EVERY == 0:
+                progress(report.levels, expected)
+        progress(report.levels, expected)
+        if files is not None:
+            wrong |= await _verify_openings(raw, files, places, found)
+        for level in sorted(strays):
+            found(Difference(f"level {level}", "no warehouse", "row", None, "a level"))
+        report.differing = len(wrong | strays)
     return report
 
 
-def compare(row: LevelRow, movements: Sequence[Recorded]) -> list[Difference]:
-    """Return where a stored level differs from what its movements make it."""
-    changes, book = [each.change for each in movements], Book()
-    standing = Standing()
-    for standing in walk(changes, book):  # noqa: B007 - the last one counts
-        pass
-    recomputed: dict[str, object] = standing._asdict()
-    if changes:
-        sold, sold_changes, returned, received, counted_at, last_change_at = totals(changes)
-        recomputed |= {
-            "sold_total": sold,
-            "sold_changes": sold_changes,
-            "returned_total": returned,
-            "received_total": received,
-            "counted_at": counted_at,
-            "last_change_at": last_change_at,
-        }
-    recomputed["supply"] = supply_of(book.lines, row.id)
-    recomputed["demand"] = demand_of(book.lines, row.id)
-    stored: dict[str, object] = {
-        name: getattr(row, name) for name in recomputed if name not in {"supply", "demand"}
-    }
-    stored |= {"supply": _due(row.supply), "demand": _due(row.demand)}
-    return [
-        Difference(row.sku, row.warehouse, name, stored[name], value)
-        for name, value in recomputed.items()
-        if stored[name] != value
-    ]
+async def _verify_openings(
+    raw: Driver,
+    files: Archive,
+    places: Mapping[int, tuple[str, str]],
+    found: Callable[[Difference], None],
+) -> set[int]:
+    """Return the levels whose opening balance is not what the archived movements make it."""
+    wrong = set()
+    async for level, differing in differing_openings(raw, files, [*places]):
+        wrong.add(level)
+        sku, warehouse = places[level]
+        for each in differing:
+            found(Difference(sku, warehouse, *each))
+    return wrong
 
 
-def _due(stored: str | None) -> list[Due]:
-    return [
-        Due(
-            each["quantity"],
-            None if each["due_at"] is None else datetime.fromisoformat(each["due_at"]),
-            each["reference"],
-        )
-        for each in json.loads(stored or "[]")
-    ]
+def differences(proof: Proof, partitions: int, newest: int) -> Iterator[Differing]:
+    """Yield where a stored level is not as its movements, and its SKU, make it.
+
+    `newest` is the newest generation, which no version can be beyond.
+    """
+    stored, made = proof
+    yield from differing_fields(stored.state, made.state)
+    yield from differing_lines(stored.lines, made.lines)
+    home = partition_of(stored.sku, partitions)
+    if stored.partition != home:
+        yield Differing("partition", stored.partition, home)
+    if made.movements and not 0 < stored.version >> GENERATION_SHIFT <= newest:
+        yield Differing("version", stored.version, f"one of generation {newest} at the most")

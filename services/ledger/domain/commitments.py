@@ -167,6 +167,8 @@ class Book:
     unordered: dict[int, int] = field(default_factory=dict)
     """By level, how much more was shipped for orders that nobody has placed: it takes reserved
     below what is promised to the others."""
+    noting: bool = False
+    """Whether what is used up is noted for every reference, as its demand may be told later."""
 
     def take(self, change: Change) -> tuple[int, int]:
         """Note a change; returns what it does to reserved and to incoming."""
@@ -188,8 +190,8 @@ class Book:
             if key.kind is not Kind.ORDER and (now.total or before.total):
                 self.told.add(key.level)
         used = consumption_of(change)
-        if used is not None and used in self.lines:
-            line = self.lines[used]
+        if used is not None and (self.noting or used in self.lines):
+            line = self.lines.get(used) or Line()
             self.lines[used] = replace(line, done=line.done + change.quantity)
             self.changed.add(used)
             self.told.add(used.level)

@@ -2,8 +2,6 @@
 
 from enum import IntFlag
 
-from services.ledger.domain.past import Standing
-
 NEGATIVE = "negative"
 """Less than nothing is on hand: something was sold before it was recorded."""
 
@@ -27,13 +25,13 @@ class Doubt(IntFlag):
 _WAITING_COUNT, _UNUSUAL_CHANGE = Doubt.WAITING_COUNT.value, Doubt.UNUSUAL_CHANGE.value
 
 
-def flags(standing: Standing, doubt: int = 0) -> tuple[str, ...]:
+def flags(on_hand: int, reserved: int, doubt: int = 0) -> tuple[str, ...]:
     """Return the words for what is odd about a level; `doubt` has the bits of `Doubt`."""
-    if standing.on_hand >= 0 and standing.reserved >= 0 and not doubt:
+    if on_hand >= 0 and reserved >= 0 and not doubt:
         return ()
     odd = (
-        (standing.on_hand < 0, NEGATIVE),
-        (standing.reserved < 0, NOT_ORDERED),
+        (on_hand < 0, NEGATIVE),
+        (reserved < 0, NOT_ORDERED),
         (doubt & _WAITING_COUNT, IN_DOUBT),
         (doubt & _UNUSUAL_CHANGE, UNUSUAL),
     )

@@ -424,10 +424,13 @@ def _promise(order: Line, quantity: int) -> tuple[bool, int]:
     """Return whether an order's line can hold so much more of a promise, and what that adds to it.
 
     It cannot where channels have reported so much as shipped or cancelled that what is reserved
-    now would count as done: that is a promise of its own.
+    now would count as done, nor after a cancellation that is about others still held: it may turn
+    out that all of those were fulfilled, and must not take this one instead. Either is a promise
+    of its own.
     """
     before = max(0, open_of(Kind.ORDER, order))
     left = open_of(Kind.ORDER, replace(order, held=order.held + quantity))
     others = order.held - order.released - order.fulfilled
-    shared = order.done == 0 or left - before >= quantity or (others == 0 and left >= quantity)
+    more = order.cancelled == 0 and left - before >= quantity
+    shared = order.done == 0 or more or (others == 0 and left >= quantity)
     return shared, left - before

@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 from services.ledger.domain.flags import flags
-from services.ledger.domain.past import Standing
+from services.ledger.domain.past import available
 from services.ledger.store.changes import Level
 from shared.events.stock_levels import level_key
 from shared.kafka.messages import Message
@@ -35,36 +35,46 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
 
 
 _encode = msgspec.json.Encoder().encode
-
-
 _NOTHING = msgspec.Raw(b"[]")
-
-
-def _lines(stored: str | None) -> msgspec.Raw:
-    return _NOTHING if stored is None else msgspec.Raw(stored.encode())
 
 
 def message(sku: str, warehouse: str, partition: int, level: Level, low_water: int) -> Message:
     """Return the message that tells of a level."""
-    standing = Standing(level.on_hand, level.reserved, level.unavailable, level.incoming)
+    (
+        _,
+        version,
+        on_hand,
+        reserved,
+        unavailable,
+        incoming,
+        sold_total,
+        returned_total,
+        received_total,
+        counted_at,
+        last_change_at,
+        supply,
+        demand,
+        doubt,
+        _,
+    ) = level
     value = Outgoing(
         1,
         sku,
         warehouse,
-        level.version,
-        level.on_hand,
-        level.reserved,
-        level.unavailable,
-        level.incoming,
-        standing.available,
+        version,
+        on_hand,
+        reserved,
+        unavailable,
+        incoming,
+        available(on_hand, reserved, unavailable),
         low_water,
-        level.counted_at,
-        level.last_change_at,
-        level.sold_total,
-        level.returned_total,
-        level.received_total,
-        _lines(level.supply),
-        _lines(level.demand),
-        flags(standing, level.doubt),
+        counted_at,
+        last_change_at,
+        sold_total,
+        returned_total,
+        received_total,
+        _NOTHING if supply is None else msgspec.Raw(supply.encode()),
+        _NOTHING if demand is None else msgspec.Raw(demand.encode()),
+        flags(on_hand, reserved, doubt),
     )
     return Message(partition, level_key(sku, warehouse), _encode(value))

@@ -1,6 +1,7 @@
 """The lines of orders, supply, transfers and demand, read and written with a batch."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -50,12 +51,16 @@ async def closed(driver: Driver, book: Book) -> set[int]:
     """Store what has changed, and what levels tell of it; returns those that have a demand now."""
     await save(driver, {key: book.lines[key] for key in book.changed})
     demanding = {key.level for key in book.changed if key.kind is Kind.DEMAND}
-    own: dict[int, dict[Key, Line]] = {level: {} for level in book.told}
+    own: dict[int, dict[Key, Line]] = {level: {} for level in book.told | demanding}
     for key, line in book.lines.items():
         if key.level in own:
             own[key.level][key] = line
     shown = {
-        level: (_json(supply_of(lines, level)), _json(demand_of(lines, level)), level in demanding)
+        level: (
+            write_due(supply_of(lines, level)),
+            write_due(demand_of(lines, level)),
+            level in demanding,
+        )
         for level, lines in own.items()
     }
     if shown:
@@ -65,8 +70,21 @@ async def closed(driver: Driver, book: Book) -> set[int]:
     return demanding
 
 
-def _json(lines: Sequence[Due]) -> str | None:
+def write_due(lines: Sequence[Due]) -> str | None:
+    """Return what a level tells of as it is stored: JSON, nothing for nothing."""
     return msgspec.json.encode([each._asdict() for each in lines]).decode() if lines else None
+
+
+def read_due(stored: str | None) -> tuple[Due, ...]:
+    """Return what is stored of it."""
+    return tuple(
+        Due(
+            each["quantity"],
+            None if each["due_at"] is None else datetime.fromisoformat(each["due_at"]),
+            each["reference"],
+        )
+        for each in msgspec.json.decode(stored or b"[]")
+    )
 
 
 _DATED = [Kind.SUPPLY, Kind.TRANSFER, Kind.DEMAND, Kind.CONSUMPTION]
@@ -104,13 +122,18 @@ _CONSUMED = """
 SELECT k.level_id, k.reference,
        (SELECT COALESCE(sum(m.quantity), 0) FROM movement AS m
         WHERE m.level_id = k.level_id AND m.reference = k.reference
-          AND m.type = ANY($3::smallint[]))::bigint
+          AND m.type = ANY($3::smallint[])
+          AND m.occurred_at > COALESCE((SELECT o.at FROM opening AS o
+                                        WHERE o.level_id = k.level_id), '-infinity'))::bigint
 FROM unnest($1::bigint[], $2::text[]) AS k (level_id, reference)
 """
 
 
 async def consumed(driver: Driver, keys: Collection[Key]) -> dict[Key, Line]:
-    """Return what was used up so far for references that had no demand until now."""
+    """Return what was used up so far for references that had no demand until now.
+
+    What an opening stands for is not looked through: it counts for demands known by then.
+    """
     rows = await driver.fetch(
         _CONSUMED,
         [key.level for key in keys],

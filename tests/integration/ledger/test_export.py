@@ -30,6 +30,7 @@ async def test_all_levels_are_exported_as_they_are_answered(
     async with ledger.consuming():
         await ledger.publish(*changes)
         await ledger.until_tallied(movements=6, **{"rejected.from_the_future": 1})
+    await ledger.rows("UPDATE level SET doubt = 3 WHERE warehouse = 'W'")
     async with ledger.api() as api:
         levels = (await api.get("/v1/levels")).json()["items"]
         assert len(levels) == 4

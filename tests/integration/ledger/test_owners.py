@@ -310,6 +310,26 @@ async def test_a_connection_that_ends_in_mid_batch_is_replaced(ledger: Ledger) -
     assert await ledger.on_hand() == 7
 
 
+async def test_an_idle_ledger_whose_connections_end_is_ready_again_by_itself(
+    ledger: Ledger,
+) -> None:
+    ours = "FROM pg_stat_activity WHERE datname = current_database() AND usename = 'ledger'"
+
+    async with ledger.consuming(workers=1) as consumer:
+        await ledger.until_claimed(times=1)
+        ended = await ledger.rows(f"SELECT pid, pg_terminate_backend(pid) {ours}")
+
+        async def has_connected_again() -> bool:
+            return bool({row[0] for row in await ledger.rows(f"SELECT pid {ours}")} - gone)
+
+        async def is_ready() -> bool:
+            return await consumer.check() is None
+
+        gone = {row[0] for row in ended}
+        await until(has_connected_again)
+        await until(is_ready)
+
+
 class Contended(StockChanges):
     """Lets another transaction hold a level's row before the batch comes to it."""
 

@@ -40,10 +40,11 @@ async def test_levels_are_what_their_movements_make_them_until_somebody_meddles(
             change(id="o", type="order_placed", quantity=2, reference="order 1"),
             change(id="p", type="supply_expected", quantity=20, reference="PO 1"),
             change(id="h", type="hold", sku="B", quantity=1),
+            change(id="u", type="order_fulfilled", sku="B", quantity=2, reference="unheard of"),
         )
-        await ledger.until_recorded(6)
+        await ledger.until_recorded(7)
     code, report, _ = await verify(ledger)
-    assert (code, report) == (0, {"levels": 2, "movements": 6, "differing": 0})
+    assert (code, report) == (0, {"levels": 2, "movements": 7, "differing": 0})
 
     meddler = await asyncpg.connect(ledger.database.administrator_url)
     try:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Literal, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.ledger.domain.changes import Type
@@ -27,6 +27,7 @@ from services.ledger.domain.reservations import (
     State,
     Wanted,
 )
+from tests.depth import examples
 from tests.unit.services.ledger.cases import NOON, change
 from tests.unit.services.ledger.domain.test_effects import LEVELS, Store
 
@@ -237,6 +238,21 @@ def test_what_is_reserved_for_an_order_that_was_shipped_is_a_promise_of_its_own(
     assert shop.standing() == Standing(5, 0, 0)
 
 
+@pytest.mark.parametrize("how", ["fulfil", "release", "expire"])
+def test_what_is_reserved_after_a_cancellation_stays_reserved_however_the_others_end(
+    how: Literal["fulfil", "release", "expire"],
+) -> None:
+    shop = Shop()
+    before = shop.held(1, "order")
+    shop.report(Type.ORDER_CANCELLED, "order", 1)
+    after = shop.held(1, "order")
+    shop.end(before.id, how)
+    assert shop.standing().reserved == 1
+    on_hand = shop.standing().on_hand
+    shop.end(after.id, "fulfil")
+    assert shop.standing() == Standing(on_hand - 1, 0, 0)
+
+
 def test_what_is_left_of_an_order_can_be_reserved_for_it() -> None:
     shop = Shop(of_1=6)
     shop.report(Type.ORDER_PLACED, "order", 6)
@@ -296,8 +312,17 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(steps)
+@example(
+    [
+        ("reserve", None, "a", 1),
+        ("reserve", None, "a", 3),
+        ("report", Type.ORDER_CANCELLED, "a", 1),
+        ("reserve", None, "a", 1),
+        ("report", Type.ORDER_FULFILLED, "a", 4),
+    ]
+)
 def test_what_is_held_is_reserved_and_nothing_is_promised_twice(
     course: list[tuple[str, Type | None, str | None, int]],
 ) -> None:
@@ -323,12 +348,13 @@ def test_what_is_held_is_reserved_and_nothing_is_promised_twice(
 
 def _still_held_is_reserved(shop: Shop) -> None:
     """Give back all that is held, of a copy: no more may come back than is promised."""
-    promised = shop.promised(1)
-    left = deepcopy(shop)
-    known = len(left.store.changes)
-    for each in list(left.reservations.values()):
-        if each.state is State.HELD:
-            left.end(each.id, "release")
-    for back in left.store.changes[known:]:
-        promised[back.reference or ""] -= back.quantity
-    assert min(promised.values(), default=0) >= 0
+    held = [each.id for each in shop.reservations.values() if each.state is State.HELD]
+    for ids in (held, held[::-1]):
+        promised = shop.promised(1)
+        left = deepcopy(shop)
+        known = len(left.store.changes)
+        for each in ids:
+            left.end(each, "release")
+        for back in left.store.changes[known:]:
+            promised[back.reference or ""] -= back.quantity
+        assert min(promised.values(), default=0) >= 0

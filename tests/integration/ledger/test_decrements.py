@@ -18,14 +18,14 @@ async def test_400_sales_at_once_of_one_unit_each_leave_nothing_of_400(
     settings = IngestSettings.model_validate(
         ledger.settings.model_dump() | {"database_url": database.url("ingest")}
     )
-    async with running(settings, database, key) as ingest, ledger.consuming():
+    async with running(settings, database, key) as ingest, ledger.consuming(max_records=20):
         await ingest.set_up()
         await accepted(ingest, event(id="count", type="count", quantity=SALES))
         # The second joins in the middle, so that partitions change hands under way.
         async with asyncio.TaskGroup() as posts:
             for number in range(SALES):
                 posts.create_task(sold(ingest, number))
-            async with ledger.consuming():
+            async with ledger.consuming(max_records=20):
                 await ledger.until_recorded(1 + SALES)
         await ledger.until_published(version=1, sku="A", warehouse="main")
     assert await ledger.on_hand("A", "main") == 0

@@ -148,6 +148,8 @@ class Told:
     lows: list[int] = field(default_factory=list)
     owed: list[tuple[int, int]] = field(default_factory=list)
     """Dips (version, available) of reservations, which a claim leaves to the turn after it."""
+    dipped: set[int] = field(default_factory=set)
+    """The versions that reservations have made."""
     has_dip: bool = False
     """Whether reservations have changed it since its owner last told of it."""
     seen: int = 0
@@ -453,11 +455,34 @@ class Ledger(RuleBasedStateMachine):
         self.take_turn(home, seam)
         self._start([home], 1, Seam.NONE)
 
-    @precondition(lambda self: self.held)
-    @rule(data=st.data())
-    def let_expire(self, data: st.DataObject) -> None:
+    @rule(line=lines, events=st.lists(told, max_size=2), seam=st.sampled_from(Seam))
+    def sell_what_was_given_back(
+        self, line: tuple[str, str, int], events: Sequence[dict[str, Any]], seam: Seam
+    ) -> None:
+        """Let a batch come to a level before the turn that would have told of its dip."""
+        sku, warehouse, quantity = line
+        there = next(each for each in WAREHOUSES if each != warehouse)
+        plenty = {
+            "type": ChangeType.RECEIPT,
+            "quantity": quantity,
+            "sku": sku,
+            "channel": "shop",
+            "warehouses": (warehouse, there),
+            "occurred_at": BEGAN,
+        }
+        home = partition_of(sku, PARTITIONS)
+        self.tell_and_work([plenty], (home, 12), 0, Seam.NONE, hold_back=False)
+        self.reserve([[line]], 1, gives_back=True)
+        sale = plenty | {"type": ChangeType.SALE, "quantity": 1}
+        self.tell_and_work([sale, *events], (home, 12), 0, seam, hold_back=False)
+
+    @rule(line=lines)
+    def let_expire(self, line: tuple[str, str, int]) -> None:
         """Let time be up for a reservation, and for all that were made before."""
-        chosen = self.held[data.draw(st.sampled_from(sorted(self.held)))]
+        self.reserve([[line]], 1, gives_back=False)
+        if not self.held:
+            return
+        chosen = self.held[max(self.held)]
         self.clock.set(max(self.clock.now(), chosen.expires_at))
         for _ in range(2):  # one turn ends it, the next one tells of it
             self.take_turn(chosen.home, Seam.NONE)
@@ -693,6 +718,7 @@ class Ledger(RuleBasedStateMachine):
             told.has_dip = has_dip
             if has_dip:
                 told.owed.append((len(told.versions), low))
+                told.dipped.add(len(told.versions))
 
     @invariant()
     def levels_are_those_of_the_model(self) -> None:
@@ -736,7 +762,9 @@ class Ledger(RuleBasedStateMachine):
                 told.owed = [
                     each for each in told.owed if each[0] > number or each[1] < message.low_water
                 ]
-                told.seen, told.sure = number, True
+                # After a claim a dip of reservations may be told once more, by their turn.
+                told.sure = told.sure or not told.dipped & versions
+                told.seen = number
         self.read = len(messages)
 
     @override

@@ -1,6 +1,6 @@
 """`python -m services.ledger consume | serve | migrate`, and commands for operators.
 
-resume | verify | rebuild | repartition | statement
+resume | verify | rebuild | repartition | statement | archive
 """
 
 import argparse
@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 
 import msgspec
 from pydantic import TypeAdapter
@@ -19,12 +20,22 @@ from rich.console import Console
 from rich.progress import Progress
 
 from services.ledger import wiring
+from services.ledger.commands.archive import archive
 from services.ledger.commands.rebuild import Selection, rebuild
 from services.ledger.commands.repartition import repartition
-from services.ledger.commands.statement import TEXTS, Period, as_document, as_table, read
+from services.ledger.commands.statement import (
+    TEXTS,
+    Period,
+    as_document,
+    as_table,
+    opening_as_document,
+    read,
+)
 from services.ledger.commands.verify import Difference, verify
 from services.ledger.commands.verify_topic import Finding, newest_generation, verify_topic
 from services.ledger.settings import LedgerSettings
+from services.ledger.store.periods import KEPT_DAYS
+from shared.clock import WallClock
 from shared.database import positions
 from shared.database.engine import Engine, create_engine
 from shared.database.migrations import upgrade_blocking
@@ -41,8 +52,8 @@ TOPICS = (stock_changes.TOPIC, catalog_items.TOPIC, catalog_warehouses.TOPIC)
 
 def main() -> None:
     """Run a role or a command."""
-    arguments = _parser().parse_args()
     settings = LedgerSettings()
+    arguments = _parser(settings).parse_args()
     match arguments.role:
         case "consume":
             run_role("ledger", "consume", settings, partial(wiring.consume, settings))
@@ -63,7 +74,9 @@ async def _command(settings: LedgerSettings, arguments: argparse.Namespace) -> i
         case "verify" if arguments.topic:
             return await _verify_topic(settings, republish=arguments.republish)
         case "verify":
-            return await _verify(settings)
+            return await _verify(settings, arguments.archive)
+        case "archive":
+            return await _archive(settings, arguments.to, arguments.keep_days, arguments.dry_run)
         case "statement":
             return await _statement(settings, arguments)
         case "repartition":
@@ -76,7 +89,7 @@ async def _command(settings: LedgerSettings, arguments: argparse.Namespace) -> i
             return await _rebuild(settings, selection)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(settings: LedgerSettings) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m services.ledger", description=__doc__)
     roles = parser.add_subparsers(dest="role", required=True)
     roles.add_parser("consume", help="apply stock changes and publish levels")
@@ -94,6 +107,18 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument(
         "--republish", action="store_true", help="with --topic: have what is wrong told again"
     )
+    verify.add_argument(
+        "--archive",
+        metavar="FOLDER",
+        nargs="?",
+        type=Path,
+        const=settings.ledger_archive_folder,
+        help="check the archive's files, too, and recompute the opening balances from them",
+    )
+    _add_archive(
+        roles.add_parser("archive", help="move old days to files; keep openings and filters"),
+        settings,
+    )
     repartition = roles.add_parser("repartition", help="go on with more partitions, once drained")
     repartition.add_argument(
         "--partitions", type=int, required=True, help="how many this release declares"
@@ -106,6 +131,30 @@ def _parser() -> argparse.ArgumentParser:
     rebuild.add_argument("--yes", action="store_true", help="do not ask")
     _add_statement(roles.add_parser("statement", help="show the movements of a level"))
     return parser
+
+
+def _add_archive(parser: argparse.ArgumentParser, settings: LedgerSettings) -> None:
+    parser.add_argument(
+        "--keep-days",
+        metavar="N",
+        type=_days,
+        default=settings.ledger_keep_days,
+        help=f"leave what was recorded in the last N days, {KEPT_DAYS} or more (%(default)s)",
+    )
+    parser.add_argument(
+        "--to",
+        metavar="FOLDER",
+        type=Path,
+        default=settings.ledger_archive_folder,
+        help="where the files go (%(default)s)",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only say what would go")
+
+
+def _days(text: str) -> int:
+    if int(text) < KEPT_DAYS:
+        raise argparse.ArgumentTypeError(f"{KEPT_DAYS} at least: late changes need their past")
+    return int(text)
 
 
 def _add_statement(parser: argparse.ArgumentParser) -> None:
@@ -128,7 +177,11 @@ async def _statement(settings: LedgerSettings, asked: argparse.Namespace) -> int
     """Return the exit code: 2 when there is no such level."""
     period = Period(asked.start, asked.end, asked.as_of, asked.known_at)
     async with _engine(settings, "statement") as engine:
-        told = await read(engine, asked.sku, asked.warehouse, period)
+        try:
+            told = await read(engine, asked.sku, asked.warehouse, period)
+        except LowtideError as error:
+            print(error, file=sys.stderr)
+            return 1
     if told is None:
         print(
             f"There is no level of SKU {asked.sku} in warehouse {asked.warehouse}; "
@@ -137,6 +190,8 @@ async def _statement(settings: LedgerSettings, asked: argparse.Namespace) -> int
         )
         return 2
     if asked.json:
+        if told.opening is not None:
+            print(msgspec.json.encode(opening_as_document(told.opening)).decode())
         for line in told.lines:
             print(msgspec.json.encode(as_document(told, line)).decode())
     else:
@@ -161,7 +216,7 @@ async def _resume(
         return await positions.resume(connection, topic, partition)
 
 
-async def _verify(settings: LedgerSettings) -> int:
+async def _verify(settings: LedgerSettings, folder: Path | None) -> int:
     """Return the exit code: 0 when every level is what its movements make it."""
 
     def tell(difference: Difference) -> None:
@@ -173,9 +228,39 @@ async def _verify(settings: LedgerSettings) -> int:
 
     async with _engine(settings, "verify") as engine:
         with _progress() as (progress, console):
-            report = await verify(engine, progress=progress, found=tell)
+            report = await verify(
+                engine,
+                progress=progress,
+                found=tell,
+                folder=folder,
+                faulty=lambda fault: console.print(fault, markup=False),
+            )
+    print(json.dumps(report.said()))
+    return 0 if report.right else 1
+
+
+async def _archive(settings: LedgerSettings, folder: Path, keep_days: int, dry_run: bool) -> int:
+    """Return the exit code: 0 when everything that was due is done."""
+    async with _engine(settings, "archive") as engine:
+        try:
+            with Progress(console=Console(stderr=True)) as bar:
+                task = bar.add_task("", total=None)
+                report = await archive(
+                    engine,
+                    folder,
+                    now=WallClock().now(),
+                    keep_days=keep_days,
+                    progress=lambda what, done, total: bar.update(
+                        task, description=what, completed=done, total=total
+                    ),
+                    tell=lambda line: bar.console.print(line, markup=False),
+                    dry_run=dry_run,
+                )
+        except LowtideError as error:
+            print(error, file=sys.stderr)
+            return 1
     print(json.dumps(asdict(report)))
-    return 1 if report.differing else 0
+    return 0
 
 
 async def _verify_topic(settings: LedgerSettings, *, republish: bool) -> int:

@@ -24,6 +24,7 @@ from services.ledger.domain.reservations import (
     Reused,
     taken_apart,
 )
+from services.ledger.domain.statement import openings_of
 from services.ledger.store import commitments, past
 from services.ledger.store import reservations as store
 from services.ledger.store.changes import levels_of
@@ -118,12 +119,13 @@ async def _locked(
     }
     dated = demanding if any(isinstance(each, Fulfil) for each in requests) else ()
     book = Book(await commitments.lines_of(driver, dated, orders) if orders or dated else {})
-    movements = await past.of_levels(driver, intricate) if intricate else {}
+    pasts = await past.of_levels(driver, intricate) if intricate else {}
     return Decisions(
         levels,
         Known(
             standing={each.id: each.standing for each in levels.values()},
-            past={level: [each.change for each in some] for level, some in movements.items()},
+            past={level: each.changes for level, each in pasts.items()},
+            openings=openings_of(pasts),
             book=book,
             demanding=demanding,
         ),

@@ -1,5 +1,10 @@
 """What the ledger reads from the environment beyond what all services share."""
 
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
 from shared.settings import Settings
 
 
@@ -11,3 +16,9 @@ class LedgerSettings(Settings):
 
     ledger_streams: int = 100
     """Streams of level changes that a process of `serve` keeps open at the most."""
+
+    ledger_keep_days: Annotated[int, Field(ge=30)] = 400
+    """Days whose movements stay in the tables when `archive` runs: a year, and what is late."""
+
+    ledger_archive_folder: Path = Path(".lowtide/archive")
+    """Where `archive` writes the days that go, and `verify --archive` reads them."""

@@ -25,6 +25,7 @@ from services.ledger.inbound.stock_levels import LevelTail
 from services.ledger.pipeline import StockChanges
 from services.ledger.settings import LedgerSettings
 from services.ledger.store.books import Books
+from services.ledger.store.identity_filters import Filters
 from services.ledger.store.sheets import Sheets
 from shared.clock import Clock, WallClock
 from shared.database.engine import Engine, create_engine
@@ -51,6 +52,7 @@ async def consume(
         application="ledger consume",
     )
     try:
+        filters = Filters()
         async with Producer(settings.kafka, settings.topic_prefix, name="ledger") as producer:
             consumer = PartitionConsumer(
                 settings=settings,
@@ -58,7 +60,7 @@ async def consume(
                 topic=TOPIC,
                 engine=engine,
                 producer=producer,
-                handler=lambda: StockChanges(clock, STOCK_CHANGES.partitions),
+                handler=lambda: StockChanges(clock, STOCK_CHANGES.partitions, filters),
                 workers=settings.ledger_workers,
                 clock=clock,
             )
@@ -134,7 +136,7 @@ def application(
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(each)
-                    for each in (tail.run(), end_streams(), desk.run(), behind.run())
+                    for each in (tail.run(), end_streams(), books.run(), desk.run(), behind.run())
                 ]
                 yield
                 for task in tasks:

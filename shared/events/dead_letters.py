@@ -24,6 +24,8 @@ class DeadReason(StrEnum):
     """A known identity with other content."""
     FROM_THE_FUTURE = "from_the_future"
     """Dated more than five minutes ahead."""
+    TOO_OLD = "too_old"
+    """Dated before what is left of its level's past: those days are archived."""
 
     @property
     def malformed(self) -> bool:

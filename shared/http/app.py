@@ -155,25 +155,26 @@ class _RequestLog:
                 ]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(traceparent=traceparent):
-            try:
-                await self._app(scope, receive, noted)
-            except ClientDisconnect:
-                status = 499  # it hung up while sending: there is nobody left to answer
-            except Exception:
-                _log.exception("request failed", path=scope["path"])
-                raise
-            finally:
-                seconds = time.perf_counter() - started
-                route = getattr(scope.get("route"), "path", "unmatched")
-                HTTP_SECONDS.labels(scope["method"], route, str(status)).observe(seconds)
-                _log.debug(
-                    "request",
-                    method=scope["method"],
-                    path=scope["path"],
-                    status=status,
-                    ms=round(seconds * 1000, 2),
-                )
+        bound = structlog.contextvars.bind_contextvars(traceparent=traceparent)
+        try:
+            await self._app(scope, receive, noted)
+        except ClientDisconnect:
+            status = 499  # it hung up while sending: there is nobody left to answer
+        except Exception:
+            _log.exception("request failed", path=scope["path"])
+            raise
+        finally:
+            seconds = time.perf_counter() - started
+            route = getattr(scope.get("route"), "path", "unmatched")
+            HTTP_SECONDS.labels(scope["method"], route, str(status)).observe(seconds)
+            _log.debug(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                ms=round(seconds * 1000, 2),
+            )
+            structlog.contextvars.reset_contextvars(**bound)
 
 
 async def serve(app: ASGIApp, host: str, port: int, *, stop: asyncio.Event) -> None:

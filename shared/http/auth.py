@@ -6,7 +6,7 @@ Any OpenID provider's JWKS works; `python -m shared.http.tokens` mints local tok
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
@@ -163,12 +163,21 @@ def require(*scopes: Scope) -> Callable[[Caller], Coroutine[None, None, Caller]]
     """
 
     async def dependency(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
-        if not any(map(caller.may, scopes)):
-            raise Problem(
-                HTTPStatus.FORBIDDEN,
-                "forbidden",
-                f"The token lacks the scope {' or '.join(scopes)}; ask for one that has it.",
-            )
-        return caller
+        return _allowed(caller, scopes)
 
     return dependency
+
+
+async def admit(request: Request, *scopes: Scope) -> Caller:
+    """Return who sends a request, if with any of the scopes, else raise what `require` does."""
+    return _allowed(await _caller(request, await _bearer(request)), scopes)
+
+
+def _allowed(caller: Caller, scopes: Sequence[Scope]) -> Caller:
+    if not any(map(caller.may, scopes)):
+        raise Problem(
+            HTTPStatus.FORBIDDEN,
+            "forbidden",
+            f"The token lacks the scope {' or '.join(scopes)}; ask for one that has it.",
+        )
+    return caller

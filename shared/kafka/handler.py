@@ -33,7 +33,7 @@ class Dead(NamedTuple):
 class Batch:
     """Records to be worked on in one transaction, in order within each partition.
 
-    By partition: `numbers` is this transaction's batch number, which grows without gaps;
+    By partition: `numbers` is this transaction's batch number, of which each claim takes one, too;
     `published` the last one whose messages the broker has acknowledged.
     """
 

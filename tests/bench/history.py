@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import asyncpg
 
+from services.ledger.store import identity_filters
+from services.ledger.store.codecs import prepare
 from services.ledger.store.periods import IDENTITY_DAYS, Periods, ensure_periods
 from shared.clock import WallClock
 from shared.database.engine import create_engine
@@ -131,6 +133,9 @@ async def add_identities(url: str, a_period: int = IDENTITIES_A_PERIOD) -> None:
     for start in starts:
         step = IDENTITY_DAYS * _DAY / (a_period + 1)
         await connection.execute(_ADD_IDENTITIES, a_period, start, step)
+    await prepare(connection)
+    for start in starts:
+        await identity_filters.build(connection, start.date(), lambda *_: None)
     await connection.close()
     took = time.perf_counter() - began
     tell(f"  {PERIODS} × {a_period:,} older identities in {took:.0f} s")

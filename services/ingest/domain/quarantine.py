@@ -21,6 +21,7 @@ class Reason(StrEnum):
     UNKNOWN_WAREHOUSE = "unknown_warehouse"
     ID_REUSED = "id_reused"
     FROM_THE_FUTURE = "from_the_future"
+    TOO_OLD = "too_old"
     UNDECODABLE = "undecodable"
     INVALID = "invalid"
 

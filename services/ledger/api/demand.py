@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.ledger.api.dependencies import FromBooks, FromClock
+from services.ledger.api.levels import archived, pasts_of
 from services.ledger.domain.demand import Day, by_day, calendar
 from services.ledger.store.books import Books
 from services.ledger.store.levels import LevelRow
@@ -154,10 +155,14 @@ async def _answer(
     zones = await _zones(ledger, {row.warehouse for row in rows})
     days = {row.id: _calendar(query, zones[row.warehouse], now) for row in rows}
     end = max((each[-1].ends_at for each in days.values() if each), default=now)
-    movements = await ledger.movements(list(days), as_of=end, known_at=query.known_at)
-    for level, own in days.items():
-        if own:
-            by_day([each.change for each in movements[level]], own, now)
+    pasts = await pasts_of(ledger, rows, end, query.known_at)
+    for row in rows:
+        own, past = days[row.id], pasts[row.id]
+        if not own:
+            continue
+        if past.opening is not None and own[0].starts_at <= past.opening.at:
+            raise archived(row, past.opening.at)
+        by_day(past, own, now)
     last = rows[-1] if rows and rows[-1] is not found[-1] else None
     return DailyDemand(
         items=[

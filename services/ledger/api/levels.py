@@ -1,26 +1,30 @@
 """`/v1/levels`: what there is, asked by other systems and by the console."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Self
+from http import HTTPStatus
+from typing import Annotated, Any, Self
 
-from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, Field, TypeAdapter
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from typing_extensions import override
 
 from services.ledger.api.dependencies import FromBooks
 from services.ledger.domain.changes import NAME_OF
 from services.ledger.domain.commitments import Book, demand_of, supply_of
 from services.ledger.domain.flags import flags
-from services.ledger.domain.past import Standing, totals, walk
-from services.ledger.domain.statement import Line, Recorded
+from services.ledger.domain.past import Opening, Standing, now, totals
+from services.ledger.domain.statement import OPENING_BALANCE, Line, Past
 from services.ledger.domain.statement import statement as lines_of
 from services.ledger.store.books import Books
 from services.ledger.store.levels import LevelRow
+from services.ledger.store.past import ArchivedError
 from services.ledger.store.repeats import RepeatRow
 from shared.events.base import Code, Instant
-from shared.http.auth import Scope, require
+from shared.http.auth import Scope, admit, require
 from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
-from shared.http.problems import not_found
+from shared.http.problems import Problem, not_found
 
 router = APIRouter(
     prefix="/v1/levels", tags=["levels"], dependencies=[Depends(require(Scope.STOCK_READ))]
@@ -80,11 +84,11 @@ class Level(BaseModel):
         )
 
     @classmethod
-    def of_past(cls, row: LevelRow, movements: Sequence[Recorded]) -> Self:
-        """Return a level as some of its movements, one at least, make it."""
-        past, book = [each.change for each in movements], Book()
-        *_, standing = walk(past, book)
-        sold, _, returned, received, counted_at, last_change_at = totals(past)
+    def of_past(cls, row: LevelRow, past: Past) -> Self:
+        """Return a level as its past, which has begun, makes it."""
+        changes, book = past.changes, Book()
+        standing = now(changes, past.opening, book)
+        sold, _, returned, received, counted_at, last_change_at = totals(changes, past.opening)
         return cls(
             sku=row.sku,
             warehouse=row.warehouse,
@@ -134,7 +138,8 @@ class Movement(BaseModel):
     been recorded before it. `masked`: a count at or after it had been taken already, so it moved
     nothing. `applied` is what it did when it arrived, `change` what it does to the balance as
     known now. `unusual`: far more than the level usually sells. A `count_waiting` moves nothing;
-    once it is approved, a `count` of the same identity does.
+    once it is approved, a `count` of the same identity does. The oldest line may be an
+    `opening_balance`: what all movements before, which are archived, came to.
     """
 
     type: str
@@ -220,7 +225,6 @@ async def levels_of_sku(
     )
 
 
-@router.get("/{sku}/{warehouse}")
 async def level(
     sku: Code,
     warehouse: Code,
@@ -238,6 +242,36 @@ async def level(
     return levels[0]
 
 
+class _ShortWay(APIRoute):
+    """Answers by itself for a level as it is now, which is what others ask all the time.
+
+    FastAPI's way, with dependencies and models, takes several times as long to the same answer. It
+    remains for everything else: instants, and codes that cannot be.
+    """
+
+    @override
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        documented = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            if request.scope["query_string"]:
+                return await documented(request)
+            try:
+                sku, warehouse = _KEY.validate_python(tuple(request.path_params.values()))
+            except ValidationError:
+                return await documented(request)
+            await admit(request, Scope.STOCK_READ)
+            row = await _row(request.app.state.books, sku, warehouse)
+            return Response(Level.of(row).model_dump_json(), media_type="application/json")
+
+        return handler
+
+
+_KEY = TypeAdapter(tuple[Code, Code])
+
+router.add_api_route("/{sku}/{warehouse}", level, route_class_override=_ShortWay)
+
+
 @router.get("/{sku}/{warehouse}/statement")
 async def statement(
     sku: Code,
@@ -253,10 +287,10 @@ async def statement(
     """Return a level's movements, newest first, with the balance after each."""
     row = await _row(ledger, sku, warehouse)
     before = int(decode_cursor(cursor, int)[0]) if cursor else None
-    movements = await ledger.movements([row.id], as_of=as_of, known_at=known_at)
+    past = (await pasts_of(ledger, [row], as_of, known_at))[row.id]
     lines = [
         line
-        for line in reversed(lines_of(movements[row.id]))
+        for line in reversed(lines_of(past))
         if (before is None or line.place < before)
         and (start is None or line.recorded.change.occurred_at >= start)
         and (end is None or line.recorded.change.occurred_at < end)
@@ -266,9 +300,49 @@ async def statement(
         again.setdefault((each.channel, each.id, each.line), []).append(
             Again(received_at=each.received_at, recorded_at=each.recorded_at)
         )
-    return Page(
-        items=[_movement(line, again) for line in lines],
-        next_cursor=encode_cursor(lines[-1].place) if len(lines) == limit else None,
+    items = [_movement(line, again) for line in lines]
+    places = [line.place for line in lines]
+    opening = past.opening
+    if (
+        opening is not None
+        and len(items) < limit
+        and (before is None or opening.movements < before)
+        and (start is None or opening.at >= start)
+        and (end is None or opening.at < end)
+    ):
+        items.append(_opening_balance(opening))
+        places.append(opening.movements)
+    return Page(items=items, next_cursor=encode_cursor(places[-1]) if len(items) == limit else None)
+
+
+def _opening_balance(opening: Opening) -> Movement:
+    """Return the line that stands for all movements that are archived."""
+    standing = opening.standing
+    return Movement(
+        type=OPENING_BALANCE,
+        channel="ledger",
+        id="opening",
+        line="0",
+        quantity=standing.on_hand,
+        change=standing.on_hand,
+        applied=standing.on_hand,
+        balance=standing.on_hand,
+        reserved=standing.reserved,
+        unavailable=standing.unavailable,
+        incoming=standing.incoming,
+        late=False,
+        masked=False,
+        unusual=False,
+        repeats=[],
+        reason=None,
+        reference=None,
+        counterparty=None,
+        bucket=None,
+        eta=None,
+        actor=None,
+        occurred_at=opening.at,
+        received_at=opening.recorded_until,
+        recorded_at=opening.recorded_until,
     )
 
 
@@ -315,15 +389,37 @@ async def _levels(
     """Return stored levels as they are, or those that there were at an instant as they were."""
     if as_of is None and known_at is None:
         return [Level.of(row) for row in rows]
-    movements = await ledger.movements([row.id for row in rows], as_of=as_of, known_at=known_at)
-    return [Level.of_past(row, movements[row.id]) for row in rows if movements[row.id]]
+    pasts = await pasts_of(ledger, rows, as_of, known_at)
+    return [Level.of_past(row, pasts[row.id]) for row in rows if pasts[row.id].begun]
+
+
+async def pasts_of(
+    ledger: Books, rows: Sequence[LevelRow], as_of: datetime | None, known_at: datetime | None
+) -> dict[int, Past]:
+    """Return the past of levels, or answer that a part of it is archived."""
+    try:
+        return await ledger.pasts([row.id for row in rows], as_of=as_of, known_at=known_at)
+    except ArchivedError as error:
+        row = next(row for row in rows if row.id == error.level)
+        raise archived(row, error.since) from error
+
+
+def archived(row: LevelRow, since: datetime) -> Problem:
+    """Return the problem for a past of a level that is told from an instant on only."""
+    return Problem(
+        HTTPStatus.GONE,
+        "archived",
+        f"What happened to SKU {row.sku} in warehouse {row.warehouse} then is archived; ask for "
+        f"{since.isoformat()} or later, or look into the archive.",
+        since=since.isoformat(),
+    )
 
 
 async def _row(ledger: Books, sku: str, warehouse: str) -> LevelRow:
-    rows = await ledger.of_skus([sku], [warehouse])
-    if not rows:
+    row = await ledger.level(sku, warehouse)
+    if row is None:
         raise not_found(
             f"level of SKU {sku} in warehouse {warehouse}; check both codes, or post its first "
             "change"
         )
-    return rows[0]
+    return row

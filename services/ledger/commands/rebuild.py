@@ -140,7 +140,7 @@ async def _pass(
     work: _Work, chosen: Collection[int] | None, progress: Callable[[int, int], None]
 ) -> None:
     """Read levels with their movements in one snapshot, and store them as they should be."""
-    async with snapshot(work.engine) as connection:
+    async with snapshot(work.engine, holding="movement") as connection:
         expected = await levels.number_of_levels(connection) if chosen is None else len(chosen)
         done = 0
         found = proofs(await driver(connection), set(), chosen)

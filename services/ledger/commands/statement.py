@@ -8,7 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from services.ledger.domain.changes import NAME_OF
-from services.ledger.domain.statement import Line, statement
+from services.ledger.domain.past import Opening
+from services.ledger.domain.statement import OPENING_BALANCE, Line, statement
 from services.ledger.store import items, levels, past, repeats
 from services.ledger.store.repeats import RepeatRow
 from shared.database.engine import Engine, driver, snapshot
@@ -58,19 +59,22 @@ class Period:
     as_of: datetime | None = None
     known_at: datetime | None = None
 
-    def has(self, line: Line) -> bool:
-        """Return whether a line lies between start (included) and end (not)."""
-        at = line.recorded.change.occurred_at
+    def covers(self, at: datetime) -> bool:
+        """Return whether an instant lies between start (included) and end (not)."""
         return (self.start is None or at >= self.start) and (self.end is None or at < self.end)
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A level's lines, the oldest first, and when each was told again."""
+    """A level's lines, the oldest first, and when each was told again.
+
+    `opening` is what they go on from, when movements before are archived.
+    """
 
     sku: str
     warehouse: str
     name: str | None
+    opening: Opening | None
     lines: Sequence[Line]
     again: Mapping[tuple[str, str, str], Sequence[RepeatRow]]
 
@@ -83,16 +87,21 @@ class Statement:
 async def read(engine: Engine, sku: str, warehouse: str, period: Period) -> Statement | None:
     """Return a level's statement, None for a level that there is not.
 
-    Raises the database's errors.
+    Raises the database's errors, and ArchivedError.
     """
-    async with snapshot(engine) as connection:
+    async with snapshot(engine, holding="movement") as connection:
         rows = await levels.of_skus(connection, [sku], [warehouse])
         if not rows:
             return None
         raw = await driver(connection)
         level = rows[0].id
-        movements = await past.of_levels(raw, [level], as_of=period.as_of, known_at=period.known_at)
-        lines = [line for line in statement(movements[level]) if period.has(line)]
+        pasts = await past.of_levels(raw, [level], as_of=period.as_of, known_at=period.known_at)
+        opening = pasts[level].opening
+        lines = [
+            line
+            for line in statement(pasts[level])
+            if period.covers(line.recorded.change.occurred_at)
+        ]
         again: dict[tuple[str, str, str], list[RepeatRow]] = {}
         if lines:
             first, last = (lines[end].recorded.change.occurred_at for end in (0, -1))
@@ -100,7 +109,9 @@ async def read(engine: Engine, sku: str, warehouse: str, period: Period) -> Stat
                 again.setdefault((each.channel, each.id, each.line), []).append(each)
         known = await items.items_of(raw, [sku])
     name = known[sku].name if sku in known else None
-    return Statement(sku, warehouse, name, lines, again)
+    if opening is not None and not period.covers(opening.at):
+        opening = None
+    return Statement(sku, warehouse, name, opening, lines, again)
 
 
 def as_table(told: Statement, language: str) -> Table:
@@ -114,6 +125,16 @@ def as_table(told: Statement, language: str) -> Table:
     for column in ("change", "balance", "reserved", "unavailable", "incoming"):
         table.add_column(texts[column], justify="right", no_wrap=True)
     table.add_column(texts["marks"])
+    if told.opening is not None:
+        standing = told.opening.standing
+        table.add_row(
+            f"{told.opening.at:%Y-%m-%d %H:%M:%S}",
+            OPENING_BALANCE,
+            "",
+            f"{standing.on_hand:+d}",
+            *(str(quantity) for quantity in standing),
+            "",
+        )
     for line in told.lines:
         change, standing = line.recorded.change, line.standing
         table.add_row(
@@ -140,6 +161,19 @@ def _marks(told: Statement, line: Line, texts: _Texts) -> list[str]:
     ]
     repeats_ = told.repeats(line)
     return [*marks, texts["repeats"].format(len(repeats_))] if repeats_ else marks
+
+
+def opening_as_document(opening: Opening) -> dict[str, object]:
+    """Return the line that stands for all movements before, as far as it has fields."""
+    return {
+        "type": OPENING_BALANCE,
+        "balance": opening.standing.on_hand,
+        "reserved": opening.standing.reserved,
+        "unavailable": opening.standing.unavailable,
+        "incoming": opening.standing.incoming,
+        "occurred_at": opening.at,
+        "recorded_at": opening.recorded_until,
+    }
 
 
 def as_document(told: Statement, line: Line) -> dict[str, object]:

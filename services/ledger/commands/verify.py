@@ -1,15 +1,19 @@
 """`verify`: recompute every level from its movements and name each difference; there is none.
 
-Reads one snapshot of the database, so the ledger may go on meanwhile.
+Reads one snapshot of the database, so the ledger may go on meanwhile. A level's movements are all
+there were, or those after its opening; with the archive, openings are recomputed as well.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
+from services.ledger.commands.verify_archive import archived, differing_openings
 from services.ledger.domain.recomputed import Differing, differing_fields, differing_lines
 from services.ledger.store import generations, levels
+from services.ledger.store.archive import Archive
 from services.ledger.store.proof import Proof, proofs
-from shared.database.engine import Engine, driver, snapshot
+from shared.database.engine import Driver, Engine, driver, snapshot
 from shared.events.stock_levels import GENERATION_SHIFT
 from shared.events.topics import STOCK_CHANGES
 from shared.kafka.partitions import partition_of
@@ -36,6 +40,18 @@ class Report:
     levels: int = 0
     movements: int = 0
     differing: int = 0
+    archived_days: int | None = None
+    """Looked at in the archive; None without one."""
+    archive_faults: int | None = None
+
+    @property
+    def right(self) -> bool:
+        """Whether nothing differs and no file is wrong."""
+        return not self.differing and not self.archive_faults
+
+    def said(self) -> dict[str, int]:
+        """Return what was found, of what was looked at."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 async def verify(
@@ -44,32 +60,61 @@ async def verify(
     partitions: int = STOCK_CHANGES.partitions,
     progress: Callable[[int, int], None],
     found: Callable[[Difference], None],
+    folder: Path | None = None,
+    faulty: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Return how many levels differ; `found` hears of each difference.
 
     `partitions` is the number of the topic's partitions. `progress` hears of (levels done, levels
-    in all). Raises the database's errors.
+    in all). With the archive's `folder`, `faulty` hears of each day whose files are not what was
+    written. Raises the database's errors.
     """
     report = Report()
-    async with snapshot(engine) as connection:
+    async with snapshot(engine, holding="movement") as connection:
+        raw = await driver(connection)
+        files = None
+        if folder is not None:
+            report.archived_days, report.archive_faults, files = await archived(raw, folder, faulty)
         expected = await levels.number_of_levels(connection)
         newest = (await generations.newest(connection)).number
         strays: set[int] = set()
-        async for proof in proofs(await driver(connection), strays):
+        places: dict[int, tuple[str, str]] = {}
+        wrong: set[int] = set()
+        async for proof in proofs(raw, strays):
+            sku, warehouse = places[proof.stored.id] = proof.stored.sku, proof.stored.warehouse
             differing = [*differences(proof, partitions, newest)]
             for each in differing:
-                found(Difference(proof.stored.sku, proof.stored.warehouse, *each))
+                found(Difference(sku, warehouse, *each))
             # A level that only ever met refused changes is nobody's business.
             report.levels += bool(proof.made.movements or differing)
             report.movements += proof.made.movements
-            report.differing += bool(differing)
+            if differing:
+                wrong.add(proof.stored.id)
             if report.levels % TELL_EVERY == 0:
                 progress(report.levels, expected)
         progress(report.levels, expected)
+        if files is not None:
+            wrong |= await _verify_openings(raw, files, places, found)
         for level in sorted(strays):
             found(Difference(f"level {level}", "no warehouse", "row", None, "a level"))
-            report.differing += 1
+        report.differing = len(wrong | strays)
     return report
+
+
+async def _verify_openings(
+    raw: Driver,
+    files: Archive,
+    places: Mapping[int, tuple[str, str]],
+    found: Callable[[Difference], None],
+) -> set[int]:
+    """Return the levels whose opening balance is not what the archived movements make it."""
+    wrong = set()
+    async for level, differing in differing_openings(raw, files, [*places]):
+        wrong.add(level)
+        sku, warehouse = places[level]
+        for each in differing:
+            found(Difference(sku, warehouse, *each))
+    return wrong
 
 
 def differences(proof: Proof, partitions: int, newest: int) -> Iterator[Differing]:

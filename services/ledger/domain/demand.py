@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from services.ledger.domain.changes import SOLD, Change, Type
-from services.ledger.domain.past import walk
+from services.ledger.domain.past import walk_on
+from services.ledger.domain.statement import Past
 
 _HOUR = timedelta(hours=1)
 _MIDNIGHT = time()
@@ -62,14 +63,14 @@ def calendar(first: date, last: date, zone: tzinfo) -> list[Day]:
     return list(map(Day, dates, starts, starts[1:]))
 
 
-def by_day(past: Sequence[Change], days: Sequence[Day], now: datetime) -> None:
-    """Fill days in a row from all of a level's changes up to their end, which must be in order.
+def by_day(past: Past, days: Sequence[Day], now: datetime) -> None:
+    """Fill days in a row, all after its opening, from a level's past up to their end.
 
     Nothing is said of the time after `now`.
     """
     starts = [day.starts_at for day in days]
     end = days[-1].ends_at
-    for change in past:
+    for change in past.changes:
         if change.type is not Type.RETURN and change.type not in SOLD:
             continue
         if starts[0] <= change.occurred_at < end:
@@ -82,11 +83,13 @@ def by_day(past: Sequence[Change], days: Sequence[Day], now: datetime) -> None:
 
 
 def _out_of_stock(
-    past: Sequence[Change], start: datetime, end: datetime
+    past: Past, start: datetime, end: datetime
 ) -> Iterator[tuple[datetime, datetime]]:
     """Yield the spans of time between two instants in which nothing was available, in order."""
-    since: datetime | None = start
-    for change, standing in zip(past, walk(past), strict=True):
+    opening = past.opening
+    begun = opening is not None and opening.standing.available > 0
+    since = None if begun else start
+    for change, standing in zip(past.changes, walk_on(past.changes, opening), strict=True):
         at = min(max(change.occurred_at, start), end)
         if since is None and standing.available <= 0:
             since = at

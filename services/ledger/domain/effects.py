@@ -27,7 +27,7 @@ from services.ledger.domain.changes import (
 )
 from services.ledger.domain.commitments import COMMITTING, CONSUMING, Book
 from services.ledger.domain.counts import OlderCount, Sheet, Stretch, on_hand_before
-from services.ledger.domain.past import Standing, available, in_order, now
+from services.ledger.domain.past import Opening, Standing, available, in_order, now
 from shared.events.stock_changes import Bucket
 
 
@@ -132,13 +132,15 @@ class Known:
     """What must be known of the levels besides their anchors; each part only where it is needed.
 
     `standing` of levels with a change that `needs_standing`; `later` the sum of the stored
-    changes after each of `late_counts`; `past` of `intricate_levels`; `book` every line that the
-    changes are about; `sheet` what counts are judged by.
+    changes after each of `late_counts`; `past` of `intricate_levels`, which is all that came after
+    their `openings`; `book` every line that the changes are about; `sheet` what counts are judged
+    by.
     """
 
     standing: Mapping[int, Standing] = field(default_factory=dict)
     later: Mapping[LateCount, int] = field(default_factory=dict)
     past: Mapping[int, list[Change]] = field(default_factory=dict)
+    openings: Mapping[int, Opening] = field(default_factory=dict)
     book: Book = field(default_factory=Book)
     sheet: Sheet = field(default_factory=Sheet)
     demanding: Collection[int] = ()
@@ -173,9 +175,10 @@ def apply(  # noqa: C901, PLR0912 - the busiest loop there is, where a call cost
             effect.last_change_at = occurred_at
         change_type = change.type
         if level in past:
+            opening = known.openings.get(level)
             if change_type is _COUNT and change.bucket is None:
-                change = _judged_by_its_past(change, effect, known)  # noqa: PLW2901
-            applied = _by_its_past(change, effect, past[level])
+                change = _judged_by_its_past(change, effect, known, opening)  # noqa: PLW2901
+            applied = _by_its_past(change, effect, past[level], opening)
         elif change_type is _COUNT:
             change, applied = _count(change, effect, known)  # noqa: PLW2901
         else:
@@ -263,18 +266,23 @@ def _holds(change: Change, effect: Effect) -> bool:
     return (change.occurred_at, count_key(change)) > (effect.counted_at, effect.count_key or "")
 
 
-def _judged_by_its_past(change: Change, effect: Effect, known: Known) -> Change:
+def _judged_by_its_past(
+    change: Change, effect: Effect, known: Known, opening: Opening | None
+) -> Change:
     """Return a count of on hand as it is stored."""
     past = known.past[change.level]
     before = past[: bisect(past, in_order(change), key=in_order)]
-    return known.sheet.take(change, now(before).on_hand, newest=_holds(change, effect))
+    expected = now(before, opening).on_hand
+    return known.sheet.take(change, expected, newest=_holds(change, effect))
 
 
-def _by_its_past(change: Change, effect: Effect, past: list[Change]) -> int:
+def _by_its_past(
+    change: Change, effect: Effect, past: list[Change], opening: Opening | None
+) -> int:
     """Work a change into the past of its level; returns what that does to on hand."""
-    before = now(past)
+    before = now(past, opening)
     insort(past, change, key=in_order)
-    after = now(past)
+    after = now(past, opening)
     effect.unavailable += after.unavailable - before.unavailable
     if change.type is _COUNT:
         effect.intricate = effect.intricate or change.bucket is not None

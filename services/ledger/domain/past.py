@@ -5,12 +5,13 @@ not suffice (`as_of`, statements, counts of what is available) and to verify.
 """
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import NamedTuple
 
 from services.ledger.domain.changes import SIGNS, SOLD, Change, Type, unavailable_of
-from services.ledger.domain.commitments import COMMITTING, Book
+from services.ledger.domain.commitments import COMMITTING, Book, Key, Line
 from shared.events.stock_changes import Bucket
 
 
@@ -31,6 +32,37 @@ class Standing(NamedTuple):
 def available(on_hand: int, reserved: int, unavailable: int) -> int:
     """Return what may be sold; more shipped than was ordered does not add to it."""
     return on_hand - unavailable - reserved if reserved > 0 else on_hand - unavailable
+
+
+class Totals(NamedTuple):
+    """What only grows, and the level's place in time."""
+
+    sold: int
+    sold_changes: int
+    returned: int
+    received: int
+    counted_at: datetime | None
+    last_change_at: datetime
+
+
+class Opening(NamedTuple):
+    """How a level stood after all its changes up to an instant, whose days are archived.
+
+    `at` is when the newest of them happened, `recorded_until` when the last of them was
+    recorded, `movements` how many there were. `count_key` and `intricate` are as of an
+    `effects.Anchor`, `unordered` as of a `Book`; `lines` are all that changes after it can still
+    be about.
+    """
+
+    at: datetime
+    recorded_until: datetime
+    movements: int
+    standing: Standing
+    totals: Totals
+    count_key: str | None
+    intricate: bool
+    unordered: int
+    lines: Mapping[Key, Line]
 
 
 def in_order(change: Change) -> tuple[datetime, bool, str, str, str]:
@@ -74,38 +106,48 @@ def walk(
         yield Standing(on_hand, reserved, unavailable, incoming)
 
 
-def now(past: Sequence[Change]) -> Standing:
-    """Return how a level stands after all its changes, which must be in order."""
-    return deque(walk(past), maxlen=1).pop() if past else Standing()
+def walk_on(
+    past: Iterable[Change], opening: Opening | None, book: Book | None = None
+) -> Iterator[Standing]:
+    """Yield the same of changes after an opening, if there is one; it gives the book its lines."""
+    if opening is None:
+        return walk(past, book)
+    book = book or Book()
+    book.lines.update(opening.lines)
+    return walk(past, book, opening.standing)
 
 
-class Totals(NamedTuple):
-    """What only grows, and the level's place in time."""
-
-    sold: int
-    sold_changes: int
-    returned: int
-    received: int
-    counted_at: datetime | None
-    last_change_at: datetime
+def now(
+    past: Iterable[Change], opening: Opening | None = None, book: Book | None = None
+) -> Standing:
+    """Return how a level stands after all its changes; see `walk_on`."""
+    before = _NOTHING if opening is None else opening.standing
+    return deque(chain((before,), walk_on(past, opening, book)), maxlen=1).pop()
 
 
-def totals(past: Sequence[Change]) -> Totals:
-    """Return the totals of a level's changes, of which there must be one at least."""
+def totals(past: Sequence[Change], opening: Opening | None = None) -> Totals:
+    """Return the totals of a level's changes and its opening, of which there must be one."""
 
     def total(types: Collection[Type]) -> int:
         return sum(change.quantity for change in past if change.type in types)
 
+    before = None if opening is None else opening.totals
     counts = [
         change.occurred_at
         for change in past
         if change.type is Type.COUNT and change.bucket is not Bucket.UNAVAILABLE
     ]
+    if before is not None and before.counted_at is not None:
+        counts.append(before.counted_at)
+    instants = [change.occurred_at for change in past]
+    if before is not None:
+        instants.append(before.last_change_at)
+    sold, sold_changes, returned, received = (0, 0, 0, 0) if before is None else before[:4]
     return Totals(
-        total(SOLD),
-        sum(change.type in SOLD for change in past),
-        total({Type.RETURN}),
-        total({Type.RECEIPT}),
+        sold + total(SOLD),
+        sold_changes + sum(change.type in SOLD for change in past),
+        returned + total({Type.RETURN}),
+        received + total({Type.RECEIPT}),
         max(counts, default=None),
-        max(change.occurred_at for change in past),
+        max(instants),
     )

@@ -1,11 +1,14 @@
 """A level's statement: each movement with how the level stood after it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 from services.ledger.domain.changes import SIGNS, Change
-from services.ledger.domain.past import Standing, walk
+from services.ledger.domain.past import Opening, Standing, walk_on
+
+OPENING_BALANCE = "opening_balance"
+"""The type of a line that stands for all movements before, which are archived."""
 
 
 class Recorded(NamedTuple):
@@ -20,6 +23,28 @@ class Recorded(NamedTuple):
     late: bool
     recorded_at: datetime
     unusual: bool = False
+
+
+class Past(NamedTuple):
+    """A level's past: its movements in order, all of them or those after `opening`."""
+
+    movements: list[Recorded]
+    opening: Opening | None = None
+
+    @property
+    def changes(self) -> list[Change]:
+        """The movements without how they were applied."""
+        return [each.change for each in self.movements]
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything had happened at all."""
+        return bool(self.movements) or self.opening is not None
+
+
+def openings_of(pasts: Mapping[int, Past]) -> dict[int, Opening]:
+    """Return the openings of those levels that have one."""
+    return {level: each.opening for level, each in pasts.items() if each.opening is not None}
 
 
 class Line(NamedTuple):
@@ -37,12 +62,15 @@ class Line(NamedTuple):
     masked: bool
 
 
-def statement(movements: Sequence[Recorded]) -> list[Line]:
-    """Return the statement of a level's movements, which must be in order, oldest first."""
+def statement(past: Past) -> list[Line]:
+    """Return the statement of a level's movements, oldest first."""
     lines = []
-    on_hand = 0
-    standings = walk([each.change for each in movements])
-    for place, (each, standing) in enumerate(zip(movements, standings, strict=True), start=1):
+    opening = past.opening
+    on_hand, before = (0, 0) if opening is None else (opening.standing.on_hand, opening.movements)
+    standings = walk_on(past.changes, opening)
+    for place, (each, standing) in enumerate(
+        zip(past.movements, standings, strict=True), start=before + 1
+    ):
         nominal = SIGNS[each.change.type] * each.change.quantity
         lines.append(
             Line(

@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.ledger.domain.commitments import Key, Line
 from services.ledger.domain.reservations import Reservation, State
-from services.ledger.domain.statement import Recorded
+from services.ledger.domain.statement import Past
 from services.ledger.store import commitments, levels, past, repeats, reservations, warehouses
+from services.ledger.store.inquiries import Inquiries
 from services.ledger.store.levels import LevelRow
 from services.ledger.store.repeats import RepeatRow
 from shared.database import positions
@@ -32,10 +33,14 @@ _LAG_SECONDS = 0.5
 
 
 class Books:
-    """Reads for others; each method is one short transaction, raising Unavailable (503)."""
+    """Reads for others; each method is one statement, or a snapshot, raising Unavailable (503).
+
+    Statements need no transaction: BEGIN and ROLLBACK would be two more trips to the database.
+    """
 
     def __init__(self, engine: AsyncEngine, lag: LagReader) -> None:
-        self._engine = engine
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._inquiries = Inquiries(engine)
         self._lag_reader = lag
         self._lag: Lag | None = None
         self._looked_at = float("-inf")
@@ -75,6 +80,14 @@ class Books:
                 raise Unavailable("the database") from error
             raise
 
+    async def run(self) -> None:
+        """Answer questions about single levels, until cancelled."""
+        await self._inquiries.run()
+
+    async def level(self, sku: str, warehouse: str) -> LevelRow | None:
+        """Return a level, or None."""
+        return await asking(lambda: self._inquiries.level(sku, warehouse))
+
     async def of_skus(
         self, skus: Sequence[str], warehouses: Sequence[str] | None
     ) -> list[LevelRow]:
@@ -86,16 +99,16 @@ class Books:
 
         return await asking(question)
 
-    async def movements(
+    async def pasts(
         self,
         level_ids: Collection[int],
         *,
         as_of: datetime | None = None,
         known_at: datetime | None = None,
-    ) -> dict[int, list[Recorded]]:
-        """Return the movements of levels, in order; see `store.past` for the instants."""
+    ) -> dict[int, Past]:
+        """Return the past of levels; see `store.past` for the instants. Raises ArchivedError."""
 
-        async def question() -> dict[int, list[Recorded]]:
+        async def question() -> dict[int, Past]:
             async with self._engine.connect() as connection:
                 return await past.of_levels(
                     await driver(connection), level_ids, as_of=as_of, known_at=known_at

@@ -122,13 +122,18 @@ _CONSUMED = """
 SELECT k.level_id, k.reference,
        (SELECT COALESCE(sum(m.quantity), 0) FROM movement AS m
         WHERE m.level_id = k.level_id AND m.reference = k.reference
-          AND m.type = ANY($3::smallint[]))::bigint
+          AND m.type = ANY($3::smallint[])
+          AND m.occurred_at > COALESCE((SELECT o.at FROM opening AS o
+                                        WHERE o.level_id = k.level_id), '-infinity'))::bigint
 FROM unnest($1::bigint[], $2::text[]) AS k (level_id, reference)
 """
 
 
 async def consumed(driver: Driver, keys: Collection[Key]) -> dict[Key, Line]:
-    """Return what was used up so far for references that had no demand until now."""
+    """Return what was used up so far for references that had no demand until now.
+
+    What an opening stands for is not looked through: it counts for demands known by then.
+    """
     rows = await driver.fetch(
         _CONSUMED,
         [key.level for key in keys],

@@ -24,14 +24,17 @@ _MOVEMENT_KEY, _COUNT_KEY = _KEY.format(id="id"), _KEY.format(id="change_id")
 _MOVING = ", ".join(f"{kind:d}" for kind, sign in SIGNS.items() if sign)
 
 _STRETCHES = f"""
-SELECT c.occurred_at, c.key, c.quantity, s.instants, s.differences
+SELECT coalesce(c.occurred_at, o.at), c.key, coalesce(c.quantity, o.on_hand),
+       s.instants, s.differences
 FROM unnest($1::bigint[], $2::timestamptz[], $3::text[]) WITH ORDINALITY
      AS k (level_id, occurred_at, key, number)
+LEFT JOIN opening AS o USING (level_id)
 LEFT JOIN LATERAL (
     SELECT m.occurred_at, {_MOVEMENT_KEY} AS key, m.quantity
     FROM movement AS m
     WHERE m.level_id = k.level_id AND m.type = {Type.COUNT:d}
       AND m.occurred_at <= k.occurred_at
+      AND (o.at IS NULL OR m.occurred_at > o.at)
       AND (m.occurred_at, {_MOVEMENT_KEY}) < (k.occurred_at, k.key COLLATE "C")
     ORDER BY m.occurred_at DESC, {_MOVEMENT_KEY} DESC
     LIMIT 1
@@ -41,7 +44,7 @@ LEFT JOIN LATERAL (
     FROM movement AS m
     WHERE m.level_id = k.level_id AND m.type IN ({_MOVING})
       AND m.occurred_at <= k.occurred_at
-      AND (c.occurred_at IS NULL OR m.occurred_at > c.occurred_at)
+      AND m.occurred_at > coalesce(c.occurred_at, o.at, '-infinity')
 ) AS s ON true
 ORDER BY k.number
 """  # noqa: S608 - the numbers are ours
@@ -49,6 +52,8 @@ ORDER BY k.number
 
 async def stretches(driver: Driver, counts: Sequence[OlderCount]) -> dict[OlderCount, Stretch]:
     """Return what is stored between the count before each of some and itself.
+
+    An opening is as good as a count: each of some happened after it.
 
     For levels of which nothing but on hand was ever counted.
     """

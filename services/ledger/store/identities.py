@@ -8,7 +8,8 @@ import asyncpg
 
 from services.ledger.domain.changes import Change
 from services.ledger.store.copying import IDENTITY_COLUMNS, copy, identity_rows
-from services.ledger.store.periods import Periods
+from services.ledger.store.identity_filters import Filters
+from services.ledger.store.periods import Periods, partition
 from shared.database.engine import Driver
 
 
@@ -22,14 +23,28 @@ class Known(NamedTuple):
 
 
 async def earlier_identities(
-    driver: Driver, periods: Periods, changes: Sequence[Change]
+    driver: Driver, periods: Periods, filters: Filters, changes: Sequence[Change]
 ) -> dict[bytes, Known]:
-    """Return the identities of changes that other periods than the current one know, by hash."""
+    """Return the identities of changes that other periods than the current one know, by hash.
+
+    A period with a filter is asked for the few that it lets pass, one without for all.
+    """
     if periods.newer_identities:
         return await known_identities(driver, changes)
-    if periods.older_identities:
-        return await known_identities(driver, changes, before=periods.identity_starts)
-    return {}
+    if not periods.older_identities:
+        return {}
+    identities = [change.hash for change in changes]
+    known: dict[bytes, Known] = {}
+    covered, filter_ = filters.known  # of one moment: another worker may load them meanwhile
+    if covered and (suspects := filter_.among(identities)):
+        rows = await driver.fetch(_OLDER_IDENTITIES, suspects, periods.identity_starts)
+        known = {row[0]: Known(*row) for row in rows}
+    for starts in periods.older_identities:
+        if starts not in covered:
+            table = partition("identity", starts)
+            rows = await driver.fetch(_IDENTITIES_OF.format(table=table), identities)
+            known |= {row[0]: Known(*row) for row in rows}
+    return known
 
 
 async def add_identities(
@@ -55,20 +70,16 @@ async def add_identities(
             return known
 
 
-_KNOWN_IDENTITIES = """
-SELECT hash, content, level_id, occurred_at FROM identity
-WHERE hash = ANY($1::uuid[]) AND ($2::timestamptz IS NULL OR recorded_at < $2)
-"""
+_IDENTITIES_OF = (
+    "SELECT hash, content, level_id, occurred_at FROM {table} WHERE hash = ANY($1::uuid[])"
+)
+_OLDER_IDENTITIES = _IDENTITIES_OF.format(table="identity") + " AND recorded_at < $2"
+_KNOWN_IDENTITIES = _IDENTITIES_OF.format(table="identity")
 
 
-async def known_identities(
-    driver: Driver, changes: Sequence[Change], *, before: datetime | None = None
-) -> dict[bytes, Known]:
-    """Return what is stored under the identities of changes, by hash.
-
-    `before` asks only what was recorded before an instant.
-    """
-    rows = await driver.fetch(_KNOWN_IDENTITIES, [change.hash for change in changes], before)
+async def known_identities(driver: Driver, changes: Sequence[Change]) -> dict[bytes, Known]:
+    """Return what is stored under the identities of changes, by hash."""
+    rows = await driver.fetch(_KNOWN_IDENTITIES, [change.hash for change in changes])
     return {row[0]: Known(*row) for row in rows}
 
 

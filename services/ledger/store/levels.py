@@ -1,11 +1,17 @@
 """Read levels and what was done so far, for the API."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.database.engine import Driver
+
+Key: TypeAlias = tuple[str, str]
+"""What a level is called outside: SKU and warehouse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,20 @@ async def of_skus(
         {"skus": list(skus), "warehouses": None if warehouses is None else list(warehouses)},
     )
     return [LevelRow(**row) for row in rows.mappings()]
+
+
+_OF_KEYS = f"""
+SELECT {_COLUMNS} FROM unnest($1::text[], $2::text[]) AS k (sku, warehouse)
+JOIN level USING (sku, warehouse)
+WHERE last_change_at IS NOT NULL
+"""  # noqa: S608 - the columns are ours
+
+
+async def of_keys(driver: Driver, keys: Collection[Key]) -> dict[Key, LevelRow]:
+    """Return those levels that there are; a single statement, needing no transaction."""
+    skus, warehouses = zip(*keys, strict=True)
+    rows = (LevelRow(*record) for record in await driver.fetch(_OF_KEYS, skus, warehouses))
+    return {(row.sku, row.warehouse): row for row in rows}
 
 
 _SELECTED = text("""

@@ -1,23 +1,52 @@
-"""The past of levels: every movement, in the order in which it happened."""
+"""The past of levels: all movements, or those after an opening, as they happened."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 from services.ledger.domain.changes import Change, Type
-from services.ledger.domain.statement import Recorded
+from services.ledger.domain.statement import Past, Recorded
+from services.ledger.store import openings
 from shared.database.engine import Driver
+from shared.errors import LowtideError
 from shared.events.stock_changes import Bucket
 
-_PAST = """
-SELECT level_id, type::int, quantity, occurred_at, received_at, channel, id, line, reason,
-       reference, actor, "offset", counterparty, bucket, eta, applied, late, recorded_at,
-       coalesce(unusual, false)
-FROM movement
-WHERE level_id = ANY($1::bigint[])
-  AND ($2::timestamptz IS NULL OR occurred_at <= $2)
-  AND ($3::timestamptz IS NULL OR recorded_at <= $3)
-ORDER BY level_id, occurred_at, type = 5, channel COLLATE "C", id COLLATE "C", line COLLATE "C"
+COLUMNS = (
+    "level_id", "type", "quantity", "occurred_at", "received_at", "channel", "id", "line",
+    "reason", "reference", "actor", "offset", "counterparty", "bucket", "eta", "applied", "late",
+    "recorded_at", "unusual",
+)  # fmt: skip
+"""What `recorded` takes, in its order."""
+
+MOVEMENTS = f"""
+SELECT {", ".join(f'm."{name}"' for name in COLUMNS)} FROM movement AS m
+"""  # noqa: S608 - the columns are ours
+
+ORDER = """
+m.level_id, m.occurred_at, m.type = 5, m.channel COLLATE "C", m.id COLLATE "C", m.line COLLATE "C"
 """
+
+
+_PAST = f"""
+{MOVEMENTS}
+WHERE m.level_id = ANY($1::bigint[])
+  AND ($2::timestamptz IS NULL OR m.occurred_at <= $2)
+  AND ($3::timestamptz IS NULL OR m.recorded_at <= $3)
+ORDER BY {ORDER}
+"""
+
+
+class ArchivedError(LowtideError):
+    """The past that was asked for has been archived.
+
+    `level` is one of those asked for, whose past can be told again `since` an instant, as known
+    then or later.
+    """
+
+    def __init__(self, level: int, since: datetime) -> None:
+        super().__init__(f"the past of level {level} before {since.isoformat()} has been archived")
+        self.level = level
+        self.since = since
 
 
 async def of_levels(
@@ -26,32 +55,50 @@ async def of_levels(
     *,
     as_of: datetime | None = None,
     known_at: datetime | None = None,
-) -> dict[int, list[Recorded]]:
-    """Return each level's movements.
+) -> dict[int, Past]:
+    """Return each level's past.
 
-    `as_of` leaves out what happened later, `known_at` what was recorded later.
+    `as_of` leaves out what happened later, `known_at` what was recorded later. Raises
+    ArchivedError when that concerns what an opening stands for.
     """
-    past: dict[int, list[Recorded]] = {level: [] for level in levels}
+    found: dict[int, list[Recorded]] = {level: [] for level in levels}
+    # Movements first: a day archived between the two questions is then in both answers, which is
+    # sorted out below; the other way round it would be in none.
     for row in await driver.fetch(_PAST, list(levels), as_of, known_at):
-        change = Change(
-            level=row[0],
-            type=Type(row[1]),
-            quantity=row[2],
-            occurred_at=row[3],
-            received_at=row[4],
-            channel=row[5],
-            id=row[6],
-            line=row[7],
-            reason=row[8],
-            reference=row[9],
-            actor=row[10],
-            hash=b"",
-            content=0,
-            position=0,
-            offset=row[11],
-            counterparty=row[12],
-            bucket=None if row[13] is None else Bucket(row[13]),
-            eta=row[14],
-        )
-        past[row[0]].append(Recorded(change, *row[15:]))
-    return past
+        found[row[0]].append(recorded(row))
+    opened = await openings.of_levels(
+        driver, levels, (each.change for some in found.values() for each in some)
+    )
+    for level, opening in opened.items():
+        if as_of is not None and as_of < opening.at:
+            raise ArchivedError(level, opening.at)
+        if known_at is not None and known_at < opening.recorded_until:
+            raise ArchivedError(level, opening.recorded_until)
+        found[level] = [each for each in found[level] if each.change.occurred_at > opening.at]
+    return {level: Past(some, opened.get(level)) for level, some in found.items()}
+
+
+def recorded(row: Sequence[Any]) -> Recorded:
+    """Return a stored movement."""
+    change = Change(
+        level=row[0],
+        type=Type(row[1]),
+        quantity=row[2],
+        occurred_at=row[3],
+        received_at=row[4],
+        channel=row[5],
+        id=row[6],
+        line=row[7],
+        reason=row[8],
+        reference=row[9],
+        actor=row[10],
+        hash=b"",
+        content=0,
+        position=0,
+        offset=row[11],
+        counterparty=row[12],
+        bucket=None if row[13] is None else Bucket(row[13]),
+        eta=row[14],
+    )
+    applied, late, recorded_at, unusual = row[15:]
+    return Recorded(change, applied, late, recorded_at, bool(unusual))

@@ -1,6 +1,6 @@
 """All that is stored of levels, beside what their movements make of them; and levels made anew.
 
-Read in one pass in the order of the levels, by three cursors side by side: neither all levels nor
+Read in one pass in the order of the levels, by cursors side by side: neither all levels nor
 all movements of one have to fit in memory.
 """
 
@@ -13,10 +13,13 @@ from asyncpg import Record
 from asyncpg.cursor import Cursor
 
 from services.ledger.domain.changes import Change, Type
-from services.ledger.domain.commitments import Key, Kind, Line
+from services.ledger.domain.commitments import Key, Line
+from services.ledger.domain.openings import resumed
+from services.ledger.domain.past import Opening
 from services.ledger.domain.recomputed import Recomputation, State
-from services.ledger.store import commitments
+from services.ledger.store import commitments, openings
 from services.ledger.store.changes import columns
+from services.ledger.store.past import ORDER
 from shared.database.engine import Driver
 from shared.events.stock_changes import Bucket
 from shared.events.stock_levels import GENERATION_SHIFT
@@ -53,13 +56,14 @@ WHERE $1::bigint[] IS NULL OR id = ANY($1)
 ORDER BY id
 """
 
-_MOVEMENTS = """
-SELECT level_id, type::int, quantity, occurred_at, channel, id, line, reason, reference,
-       counterparty, bucket, eta
-FROM movement
-WHERE $1::bigint[] IS NULL OR level_id = ANY($1)
-ORDER BY level_id, occurred_at, type = 5, channel COLLATE "C", id COLLATE "C", line COLLATE "C"
-"""
+_MOVEMENTS = f"""
+SELECT m.level_id, m.type::int, m.quantity, m.occurred_at, m.channel, m.id, m.line, m.reason,
+       m.reference, m.counterparty, m.bucket, m.eta
+FROM movement AS m LEFT JOIN opening AS o USING (level_id)
+WHERE ($1::bigint[] IS NULL OR m.level_id = ANY($1))
+  AND (o.at IS NULL OR m.occurred_at > o.at)
+ORDER BY {ORDER}
+"""  # noqa: S608 - the order is ours
 
 _LINES = """
 SELECT level_id, kind::int, reference, line, total, done, decided_at, decided_key, due_at,
@@ -78,26 +82,42 @@ async def proofs(
 ) -> AsyncIterator[Proof]:
     """Yield all levels, or some, in the order of their ids; in the caller's snapshot.
 
+    That has to hold `movement`.
+
     `strays` gets the ids that something was recorded of without there being such a level.
     """
     await driver.execute(_WITH_MEMORY)
     chosen = None if levels is None else sorted(levels)
     stored = await driver.cursor(_LEVELS, chosen)
+    opened = _ByLevel(await driver.cursor(openings.OPENINGS, chosen), strays)
+    opened_lines = _ByLevel(await driver.cursor(openings.LINES, chosen), strays)
     movements = _ByLevel(await driver.cursor(_MOVEMENTS, chosen), strays)
     lines = _ByLevel(await driver.cursor(_LINES, chosen), strays)
     while rows := await stored.fetch(ROWS):
         for row in rows:
             level = row[0]
-            made = Recomputation(level)
+            made = resumed(level, await _opening(opened, opened_lines, level))
             async for some in movements.of(level):
                 made.take(_changes(some))
             own: dict[Key, Line] = {}
             async for some in lines.of(level):
-                own |= {Key(r[0], Kind(r[1]), r[2], r[3]): Line(*r[4:]) for r in some}
+                own |= openings.lines(some)
             state = State(*row[5:19], *map(commitments.read_due, row[19:]))
             yield Proof(Stored(level, row[1], row[2], row[3], row[4], state, own), made)
+    await opened.rest()
+    await opened_lines.rest()
     await movements.rest()
     await lines.rest()
+
+
+async def _opening(opened: "_ByLevel", opened_lines: "_ByLevel", level: int) -> Opening | None:
+    found: Opening | None = None
+    own: dict[Key, Line] = {}
+    async for some in opened_lines.of(level):
+        own |= openings.lines(some)
+    async for (row,) in opened.of(level):
+        found = openings.opening(row, own)
+    return found
 
 
 class _ByLevel:

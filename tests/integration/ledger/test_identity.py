@@ -3,16 +3,21 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
 
 import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
 
+from services.ledger.commands.archive import archive
 from services.ledger.domain.identities import RecentIdentities
-from services.ledger.pipeline import FUTURE, StockChanges
-from services.ledger.store.periods import IDENTITY_DAYS, identity_start
+from services.ledger.pipeline import StockChanges
+from services.ledger.sorting import FUTURE
+from services.ledger.store.identity_filters import Filters
+from services.ledger.store.periods import IDENTITY_DAYS, Periods, identity_start
 from shared.clock import ManualClock
+from shared.database.engine import Driver, create_engine
 from shared.events.dead_letters import DeadLetter, DeadReason
 from shared.events.stock_changes import StockChange
 from shared.kafka.handler import Batch
@@ -37,7 +42,7 @@ def clock(ledger: Ledger) -> ManualClock:
 def forgetful(ledger: Ledger) -> StockChanges:
     """Return a handler without a memory: every identity is asked of the database."""
     handler = StockChanges(ledger.clock, PARTITIONS)
-    handler._recent = RecentIdentities(0)
+    handler._sorting._recent = RecentIdentities(0)
     return handler
 
 
@@ -102,6 +107,76 @@ async def test_a_clock_set_back_over_the_end_of_a_period_forgets_nothing(
         await ledger.until_tallied(repeats=1)
     assert await ledger.tallies() == {"movements": 1, "repeats": 1}
     assert await ledger.on_hand() == 5
+
+
+async def build_filters(ledger: Ledger, folder: Path) -> int:
+    """Do what is done every day; returns how many filters were made."""
+    engine = create_engine(ledger.settings.database_url.get_secret_value())
+    try:
+        report = await archive(
+            engine,
+            folder,
+            now=ledger.clock.now(),
+            keep_days=400,
+            progress=lambda *_: None,
+            tell=lambda _: None,
+        )
+    finally:
+        await engine.dispose()
+    return report.filters
+
+
+async def test_closed_periods_are_asked_only_for_what_their_filters_let_pass(
+    ledger: Ledger, clock: ManualClock, tmp_path: Path
+) -> None:
+    asked: list[list[bytes]] = []
+
+    class Asking(Filters):
+        @override
+        async def load(self, driver: Driver, periods: Periods) -> None:
+            await super().load(driver, periods)
+            passed = self.known.filter.among
+
+            def among(identities: Sequence[bytes]) -> list[bytes]:
+                asked.append(passed(identities))
+                return asked[-1]
+
+            self.known.filter.among = among  # type: ignore[method-assign]
+
+    filters = Asking()
+
+    def handler() -> StockChanges:
+        handler = StockChanges(clock, PARTITIONS, filters)
+        handler._sorting._recent = RecentIdentities(0)
+        return handler
+
+    clock.set(BOUNDARY - SECOND)
+    async with ledger.consuming(handler=handler):
+        await ledger.publish(RECEIPT)
+        await ledger.until_recorded(1)
+        clock.set(BOUNDARY + 2 * DAY)
+        assert await build_filters(ledger, tmp_path) == 1
+        assert await build_filters(ledger, tmp_path) == 0
+        await ledger.publish(again(), change(id="sale"))
+        await ledger.until_tallied(repeats=1, movements=2)
+        assert [len(each) for each in asked if each] == [1]
+
+        # The clock is set back into the period, which gets another identity, and forward again.
+        clock.set(BOUNDARY - DAY)
+        await ledger.publish(change(id="set back"))
+        await ledger.until_recorded(3)
+        assert await ledger.rows("SELECT 1 FROM identity_filter") == []
+        clock.set(BOUNDARY + 2 * DAY)
+        await ledger.publish(change(id="set back"), again())
+        await ledger.until_tallied(repeats=3)
+
+        # Nobody has to know them any more.
+        clock.set(BOUNDARY + 92 * DAY)
+        await build_filters(ledger, tmp_path)
+        await ledger.publish(again())
+        await ledger.until_recorded(4)
+    assert await ledger.tallies() == {"movements": 4, "repeats": 3}
+    assert await ledger.on_hand() == 5 + 5 - 2
 
 
 class Deadlocked(StockChanges):

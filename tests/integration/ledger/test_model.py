@@ -97,6 +97,7 @@ def fitting(kind: ChangeType) -> st.SearchStrategy[dict[str, object]]:
 
 skus = st.sampled_from(SKUS)
 hours = st.integers(0, 4).map(lambda hour: BEGAN - timedelta(hours=hour))
+lines = st.tuples(skus, st.sampled_from(WAREHOUSES), st.integers(1, 3))
 PLAIN = (ChangeType.SALE, ChangeType.RECEIPT, ChangeType.COUNT)
 told = st.one_of(st.sampled_from(PLAIN), st.sampled_from(ChangeType)).flatmap(fitting)
 
@@ -301,16 +302,22 @@ class Ledger(RuleBasedStateMachine):
 
     @rule(
         wanted=st.lists(
-            st.lists(st.tuples(skus, st.sampled_from(WAREHOUSES), st.integers(1, 5)), min_size=1),
+            st.lists(lines, min_size=1, max_size=2),
             min_size=1,
             max_size=3,
         ),
         days=st.integers(1, 2),
+        gives_back=st.booleans(),
     )
-    def reserve(self, wanted: list[list[tuple[str, str, int]]], days: int) -> None:
+    def reserve(
+        self, wanted: list[list[tuple[str, str, int]]], days: int, *, gives_back: bool
+    ) -> None:
         """Let some ask for stock at once: they are decided in one transaction."""
-        requests = [self._asked(lines, days) for lines in wanted]
+        requests: list[Request] = [self._asked(lines, days) for lines in wanted]
         self._answered(requests, self.world.run(self._decide(requests)))
+        if gives_back:  # a dip that is over before anybody is told of it
+            given = [self._ended(each.id, fulfils=False) for each in requests]
+            self._answered(given, self.world.run(self._decide(given)))
 
     @precondition(lambda self: self.held)
     @rule(data=st.data(), fulfils=st.booleans())
@@ -322,9 +329,7 @@ class Ledger(RuleBasedStateMachine):
     @rule(
         data=st.data(),
         events=st.lists(told, min_size=1, max_size=3),
-        lines=st.lists(
-            st.tuples(skus, st.sampled_from(WAREHOUSES), st.integers(1, 5)), min_size=1, max_size=3
-        ),
+        lines=st.lists(lines, min_size=1, max_size=3),
     )
     def decide_while_a_batch_waits(
         self,
@@ -404,6 +409,8 @@ class Ledger(RuleBasedStateMachine):
                     held = Held(request.id, lines, self.clock.now() + request.expires_in)
                     self.held[held.id] = held
                     self._promise(held, ChangeType.ORDER_PLACED, lows)
+            elif request.id not in self.held:
+                assert status == 404
             else:
                 assert status == 200
                 fulfils = isinstance(request, Fulfil)
@@ -431,13 +438,29 @@ class Ledger(RuleBasedStateMachine):
     @precondition(lambda self: self.owners)
     @rule(
         home=st.sampled_from(HOMES),
-        seam=st.sampled_from([Seam.NONE] * 3 + list(Seam)),
+        seam=st.sampled_from([*[Seam.NONE] * 3, *Seam, Seam.AFTER_COMMIT, Seam.AFTER_COMMIT]),
     )
     def take_turn(self, home: int, seam: Seam) -> None:
         """Let whoever owns a partition tell of reservations, or end those whose time is up."""
         process = self.owners.get(home)
         if process is not None and not process.is_stuck:
             self._turn(process, process.worker_of(home), seam)
+
+    @rule(line=lines, seam=st.sampled_from([Seam.AFTER_COMMIT, Seam.HALF_PUBLISHED]))
+    def crash_before_a_dip_is_told(self, line: tuple[str, str, int], seam: Seam) -> None:
+        self.reserve([[line]], 1, gives_back=True)
+        home = partition_of(line[0], PARTITIONS)
+        self.take_turn(home, seam)
+        self._start([home], 1, Seam.NONE)
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data())
+    def let_expire(self, data: st.DataObject) -> None:
+        """Let time be up for a reservation, and for all that were made before."""
+        chosen = self.held[data.draw(st.sampled_from(sorted(self.held)))]
+        self.clock.set(max(self.clock.now(), chosen.expires_at))
+        for _ in range(2):  # one turn ends it, the next one tells of it
+            self.take_turn(chosen.home, Seam.NONE)
 
     def _turn(self, process: Process, worker: int, seam: Seam) -> None:
         share = process.shares[worker]
@@ -789,7 +812,7 @@ def test_whatever_happens_the_ledger_says_what_the_model_says(world: World) -> N
     run_state_machine_as_test(
         Course,
         settings=settings(
-            max_examples=examples(12),
+            max_examples=examples(10),
             stateful_step_count=25,
             deadline=None,
             phases=[Phase.reuse, Phase.generate, Phase.shrink],

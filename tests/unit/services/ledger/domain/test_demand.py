@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from services.ledger.domain.changes import Change, Type
 from services.ledger.domain.demand import Day, Demand, by_day, calendar
 from services.ledger.domain.past import in_order, now
+from services.ledger.domain.statement import Past, Recorded
 
 LONDON = ZoneInfo("Europe/London")
 SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)
@@ -41,7 +42,7 @@ def filled(
     past: Sequence[Change], first: date, last: date, zone: ZoneInfo, at: datetime = LATER
 ) -> list[Day]:
     days = calendar(first, last, zone)
-    by_day(past, days, at)
+    by_day(Past([Recorded(each, 0, False, each.occurred_at) for each in past]), days, at)
     return days
 
 

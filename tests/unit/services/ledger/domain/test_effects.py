@@ -55,7 +55,7 @@ from services.ledger.domain.effects import (
     late_counts,
     needs_standing,
 )
-from services.ledger.domain.past import Standing, in_order, totals, walk
+from services.ledger.domain.past import Opening, Standing, in_order, totals, walk
 from shared.events.stock_changes import Bucket
 from tests.depth import examples
 from tests.unit.services.ledger.cases import NOON, change
@@ -231,6 +231,7 @@ class Store:
         self.taken: list[Taken] = []
         self.measure = measure or Measure()
         self.lines: dict[Key, Line] = {}
+        self.openings: dict[int, Opening] = {}
 
     def take(self, batch: Sequence[Change]) -> tuple[list[Entry], dict[int, Effect]]:
         anchors = {level: self.levels[level].anchor for level in LEVELS}
@@ -259,6 +260,7 @@ class Store:
                 level: sorted((each for each in self.changes if each.level == level), key=in_order)
                 for level in intricate
             },
+            openings=self.openings,
             book=self._book(batch),
             sheet=Sheet(dict.fromkeys(LEVELS, self.measure), stretches),
             demanding={key.level for key in self.lines if key.kind is Kind.DEMAND}

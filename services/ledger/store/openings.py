@@ -1,0 +1,178 @@
+"""The opening balances of levels: what stands for movements whose days are archived."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from services.ledger.domain.changes import Change
+from services.ledger.domain.commitments import Key, Kind, Line, key_of
+from services.ledger.domain.past import Opening, Standing, Totals
+from services.ledger.store.changes import columns
+from shared.database.engine import Driver
+
+_LOCK = 7_246_002
+"""Advisory lock: shared by who records what happened long ago, exclusive to who moves openings."""
+
+
+async def hold_still(driver: Driver) -> None:
+    """Let no opening move until the transaction ends.
+
+    For who records a change that may be old enough to be in one (`reached`).
+    """
+    await driver.execute("SELECT pg_advisory_xact_lock_shared($1)", _LOCK)
+
+
+async def hold_alone(driver: Driver) -> None:
+    """Let nobody record what happened long ago until the transaction ends: openings move."""
+    await driver.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+
+
+async def reached(driver: Driver, levels: Collection[int]) -> dict[int, datetime]:
+    """Return up to when the past of levels is closed, of those that have an opening.
+
+    A change of such a level must have happened later. Asked after `hold_still`.
+    """
+    rows = await driver.fetch(
+        "SELECT level_id, at FROM opening WHERE level_id = ANY($1::bigint[])", list(levels)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+OPENINGS = """
+SELECT level_id, at, recorded_until, movements, on_hand, reserved, unavailable, incoming,
+       sold_total, sold_changes, returned_total, received_total, counted_at, count_key, intricate,
+       unordered
+FROM opening
+WHERE $1::bigint[] IS NULL OR level_id = ANY($1)
+ORDER BY level_id
+"""
+"""What `opening` takes, for some levels or all."""
+
+_MANY = (Kind.ORDER,)
+"""Kinds with a line for every order there ever was."""
+
+_LINE = """
+SELECT level_id, kind::int, reference, line, total, done, decided_at, decided_key, due_at,
+       shipped, held, released, fulfilled
+FROM opening_line
+"""
+
+LINES = f"""
+{_LINE}
+WHERE $1::bigint[] IS NULL OR level_id = ANY($1)
+ORDER BY level_id
+"""
+"""What `lines` takes, for some levels or all."""
+
+_DATED_LINES = f"{_LINE} WHERE level_id = ANY($1::bigint[]) AND kind = ANY($2::smallint[])"
+
+_NAMED_LINES = f"""
+{_LINE}
+JOIN unnest($1::bigint[], $2::smallint[], $3::text[], $4::text[])
+     AS k (level_id, kind, reference, line) USING (level_id, kind, reference, line)
+"""
+
+
+async def of_levels(
+    driver: Driver, levels: Collection[int], changes: Iterable[Change] | None = None
+) -> dict[int, Opening]:
+    """Return the openings of those levels that have one.
+
+    `changes` are all that will be worked out from there: an order that none of them is about
+    is in the opening's `reserved` already, so its line is left out. Without them it is not.
+    """
+    found = await driver.fetch(OPENINGS, list(levels))
+    if not found:
+        return {}
+    opened = {row[0] for row in found}
+    if changes is None:
+        rows = await driver.fetch(LINES, list(opened))
+    else:
+        dated = [kind for kind in Kind if kind not in _MANY]
+        rows = await driver.fetch(_DATED_LINES, list(opened), dated)
+        named = {key for each in changes if (key := key_of(each)) is not None}
+        named = {key for key in named if key.kind in _MANY and key.level in opened}
+        if named:
+            rows += await driver.fetch(_NAMED_LINES, *columns([*named]))
+    by_level: dict[int, dict[Key, Line]] = {level: {} for level in opened}
+    for key, line in lines(rows).items():
+        by_level[key.level][key] = line
+    return {row[0]: opening(row, by_level[row[0]]) for row in found}
+
+
+def lines(rows: Iterable[Sequence[Any]]) -> dict[Key, Line]:
+    """Return stored lines."""
+    return {Key(row[0], Kind(row[1]), row[2], row[3]): Line(*row[4:]) for row in rows}
+
+
+def opening(row: Sequence[Any], its_lines: Mapping[Key, Line]) -> Opening:
+    """Return a stored opening with its lines."""
+    sold, sold_changes, returned, received, counted_at = row[8:13]
+    return Opening(
+        at=row[1],
+        recorded_until=row[2],
+        movements=row[3],
+        standing=Standing(*row[4:8]),
+        totals=Totals(sold, sold_changes, returned, received, counted_at, row[1]),
+        count_key=row[13],
+        intricate=row[14],
+        unordered=row[15],
+        lines=its_lines,
+    )
+
+
+_SAVE = """
+INSERT INTO opening (level_id, at, recorded_until, movements, on_hand, reserved, unavailable,
+                     incoming, sold_total, sold_changes, returned_total, received_total,
+                     counted_at, count_key, intricate, unordered)
+SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::bigint[],
+                     $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
+                     $10::bigint[], $11::bigint[], $12::bigint[], $13::timestamptz[], $14::text[],
+                     $15::boolean[], $16::bigint[])
+ON CONFLICT (level_id) DO UPDATE
+SET at = excluded.at, recorded_until = excluded.recorded_until, movements = excluded.movements,
+    on_hand = excluded.on_hand, reserved = excluded.reserved, unavailable = excluded.unavailable,
+    incoming = excluded.incoming, sold_total = excluded.sold_total,
+    sold_changes = excluded.sold_changes,
+    returned_total = excluded.returned_total, received_total = excluded.received_total,
+    counted_at = excluded.counted_at, count_key = excluded.count_key,
+    intricate = excluded.intricate, unordered = excluded.unordered
+"""
+
+_SAVE_LINES = """
+INSERT INTO opening_line (level_id, kind, reference, line, total, done, decided_at, decided_key,
+                          due_at, shipped, held, released, fulfilled)
+SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::text[], $4::text[], $5::bigint[],
+                     $6::bigint[], $7::timestamptz[], $8::text[], $9::timestamptz[],
+                     $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])
+ON CONFLICT (level_id, kind, reference, line)
+DO UPDATE SET total = excluded.total, done = excluded.done, decided_at = excluded.decided_at,
+              decided_key = excluded.decided_key, due_at = excluded.due_at,
+              shipped = excluded.shipped, held = excluded.held, released = excluded.released,
+              fulfilled = excluded.fulfilled
+"""
+
+
+async def save(driver: Driver, openings: Mapping[int, Opening]) -> None:
+    """Store openings as they are now."""
+    rows = [
+        (
+            level,
+            *(each.at, each.recorded_until, each.movements),
+            *each.standing,
+            *each.totals[:5],
+            *(each.count_key, each.intricate, each.unordered),
+        )
+        for level, each in openings.items()
+    ]
+    await driver.execute(_SAVE, *columns(rows))
+    kept = [
+        (
+            *(*key, line.total, line.done, line.decided_at, line.decided_key, line.due_at),
+            *(line.shipped, line.held, line.released, line.fulfilled),
+        )
+        for each in openings.values()
+        for key, line in each.lines.items()
+    ]
+    if kept:
+        await driver.execute(_SAVE_LINES, *columns(kept))

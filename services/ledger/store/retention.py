@@ -1,0 +1,150 @@
+"""What goes from the tables: days whose movements are archived, periods of identities too old."""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import date, datetime
+from typing import NamedTuple
+
+import asyncpg
+
+from services.ledger.domain.commitments import Kind
+from services.ledger.domain.statement import Recorded
+from services.ledger.store.changes import columns
+from services.ledger.store.past import MOVEMENTS, ORDER, recorded
+from services.ledger.store.periods import partition
+from shared.database.engine import Driver
+
+_ONE_AT_A_TIME = 7_246_003
+"""Advisory lock: of two commands at once, one waits."""
+
+LOCK_MS = 300
+"""How long a statement that needs a table for itself waits: readers queue behind it meanwhile."""
+
+
+@asynccontextmanager
+async def alone(driver: Driver) -> AsyncIterator[None]:
+    """Wait until no other command is at work, and be the only one; its statements may take long."""
+    await driver.execute("SELECT pg_advisory_lock($1)", _ONE_AT_A_TIME)
+    await driver.execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
+    try:
+        yield
+    finally:
+        await driver.execute("SELECT pg_advisory_unlock($1)", _ONE_AT_A_TIME)
+
+
+class ArchivedDay(NamedTuple):
+    """A day whose rows are in the archive and no longer in the tables.
+
+    `manifest` is the SHA-256 of its manifest.
+    """
+
+    day: date
+    movements: int
+    repeats: int
+    manifest: str
+    archived_at: datetime
+
+
+async def archived_days(driver: Driver) -> list[ArchivedDay]:
+    """Return the archived days, oldest first."""
+    rows = await driver.fetch(
+        "SELECT day, movements, repeats, manifest, archived_at FROM archived_day ORDER BY day"
+    )
+    return [ArchivedDay(*row) for row in rows]
+
+
+async def levels_moved(driver: Driver, day: date, after: int, limit: int) -> dict[int, datetime]:
+    """Return up to when the movements of a day happened, by level, in the order of their ids."""
+    rows = await driver.fetch(
+        f"""
+        SELECT level_id, max(occurred_at) FROM {partition("movement", day)}
+        WHERE level_id > $1 GROUP BY level_id ORDER BY level_id LIMIT $2
+        """,  # noqa: S608 - the table is ours
+        after,
+        limit,
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+_BETWEEN = f"""
+{MOVEMENTS}
+JOIN unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[]) AS k (level_id, after, until)
+  ON m.level_id = k.level_id AND m.occurred_at > COALESCE(k.after, '-infinity')
+     AND m.occurred_at <= k.until
+ORDER BY {ORDER}
+"""
+
+
+async def movements_between(
+    driver: Driver, spans: Sequence[tuple[int, datetime | None, datetime]]
+) -> dict[int, list[Recorded]]:
+    """Return the movements of levels that happened after an instant and up to another, in order."""
+    found: dict[int, list[Recorded]] = {}
+    for row in await driver.fetch(_BETWEEN, *columns(spans)):
+        found.setdefault(row[0], []).append(recorded(row))
+    return found
+
+
+async def demanded(driver: Driver, levels: Collection[int]) -> dict[int, set[str]]:
+    """Return the references that levels have a demand for, whenever it was dated."""
+    found: dict[int, set[str]] = {level: set() for level in levels}
+    rows = await driver.fetch(
+        "SELECT level_id, reference FROM commitment "
+        "WHERE level_id = ANY($1::bigint[]) AND kind = $2",
+        list(levels),
+        Kind.DEMAND,
+    )
+    for level, reference in rows:
+        found[level].add(reference)
+    return found
+
+
+async def levels_with_a_count_that_waits(driver: Driver, moved: Mapping[int, datetime]) -> set[int]:
+    """Return levels with a count until an instant that is not settled: it may hold yet."""
+    rows = await driver.fetch(
+        """
+        SELECT DISTINCT c.level_id FROM stock_count AS c
+        JOIN unnest($1::bigint[], $2::timestamptz[]) AS k (level_id, until) USING (level_id)
+        WHERE c.settled_at IS NULL AND c.occurred_at <= k.until
+        """,
+        list(moved),
+        list(moved.values()),
+    )
+    return {row[0] for row in rows}
+
+
+async def levels_not_opened(driver: Driver, day: date) -> int:
+    """Return how many levels moved on a day later than their openings reach."""
+    count = await driver.fetchval(
+        f"""
+        SELECT count(DISTINCT m.level_id) FROM {partition("movement", day)} AS m
+        LEFT JOIN opening AS o USING (level_id)
+        WHERE o.at IS NULL OR o.at < m.occurred_at
+        """  # noqa: S608 - the table is ours
+    )
+    return int(count)
+
+
+async def close_to_writers(driver: Driver, tables: Sequence[tuple[str, date]]) -> None:
+    """Let nothing more be written to partitions until the transaction ends."""
+    for table, day in tables:
+        await driver.execute(f"LOCK TABLE {partition(table, day)} IN SHARE MODE")
+
+
+async def drop(driver: Driver, tables: Sequence[tuple[str, date]]) -> bool:
+    """Drop partitions; False when somebody reads their tables, and nothing was done."""
+    await driver.execute(f"SET LOCAL lock_timeout = {LOCK_MS}")
+    try:
+        async with driver.transaction():
+            for table, day in tables:
+                name = partition(table, day)
+                await driver.execute(f"ALTER TABLE {table} DETACH PARTITION {name}")
+                await driver.execute(f"DROP TABLE {name}")
+    except asyncpg.LockNotAvailableError:
+        return False
+    return True
+
+
+async def remember_archived(driver: Driver, day: ArchivedDay) -> None:
+    """Store that a day is in the archive and gone from the tables."""
+    await driver.execute("INSERT INTO archived_day VALUES ($1, $2, $3, $4, $5)", *day)

@@ -1,0 +1,345 @@
+"""Days go from the tables to files, and nobody can tell but by what is refused from then on."""
+
+import asyncio
+import json
+import random
+import secrets
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from deploy.local.instance import REPOSITORY
+from services.ledger.commands import archive as commands_archive
+from services.ledger.commands import verify as commands_verify
+from shared.clock import ManualClock, WallClock
+from shared.database.engine import create_engine
+from shared.events.dead_letters import DeadReason
+from shared.testing.waiting import until
+from tests.factories.changes import course
+from tests.integration.ledger.service import Ledger, change
+
+DAY = timedelta(days=1)
+FIRST = datetime.combine(WallClock().now().date() - 85 * DAY, datetime.min.time(), UTC) + timedelta(
+    hours=12
+)
+"""When recording begins: far enough back for the command, which goes by the wall clock, and not so
+far that an identity may be forgotten."""
+
+
+@pytest.fixture
+def clock(ledger: Ledger) -> ManualClock:
+    ledger.clock = manual = ManualClock(FIRST)
+    return manual
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "archive"
+
+
+async def start(ledger: Ledger, *arguments: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.ledger", *arguments),
+        env={
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPYCACHEPREFIX": sys.pycache_prefix or "",
+            "LOWTIDE_KAFKA": ledger.settings.kafka,
+            "LOWTIDE_DATABASE_URL": ledger.settings.database_url.get_secret_value(),
+        },
+        cwd=REPOSITORY,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def run(ledger: Ledger, *arguments: str) -> tuple[int, dict[str, int], str]:
+    """Run a command; returns its exit code, its report and what it said on the way."""
+    process = await start(ledger, *arguments)
+    out, said = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, json.loads(out or "{}"), " ".join(said.decode().split())
+
+
+async def archive(ledger: Ledger, folder: Path, keep_days: int) -> dict[str, int]:
+    """Do what the command does, here."""
+    engine = create_engine(ledger.settings.database_url.get_secret_value())
+    try:
+        report = await commands_archive.archive(
+            engine,
+            folder,
+            now=WallClock().now(),
+            keep_days=keep_days,
+            progress=lambda *_: None,
+            tell=lambda _: None,
+        )
+    finally:
+        await engine.dispose()
+    return asdict(report)
+
+
+async def verify(ledger: Ledger, folder: Path) -> tuple[dict[str, int], list[str]]:
+    """Do what the command does with the archive, here; returns its report and what it found."""
+    said: list[str] = []
+    engine = create_engine(ledger.settings.database_url.get_secret_value())
+    try:
+        report = await commands_verify.verify(
+            engine,
+            progress=lambda *_: None,
+            found=lambda difference: said.append(difference.field),
+            folder=folder,
+            faulty=said.append,
+        )
+    finally:
+        await engine.dispose()
+    return report.said(), said
+
+
+async def days(ledger: Ledger) -> list[str]:
+    """Return the days whose movements are in the tables, those ahead left out."""
+    rows = await ledger.rows(
+        "SELECT DISTINCT to_char(recorded_at, 'YYYY-MM-DD') FROM movement ORDER BY 1"
+    )
+    return [row[0] for row in rows]
+
+
+@asynccontextmanager
+async def connected(ledger: Ledger) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(ledger.database.administrator_url)
+    try:
+        await connection.execute("SET search_path = ledger")
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def told(api: httpx.AsyncClient, path: str, **parameters: str) -> dict[str, Any]:
+    answer = await api.get(f"/v1/levels{path}", params=parameters)
+    assert answer.status_code == 200, answer.text
+    answered: dict[str, Any] = answer.json()
+    return answered
+
+
+async def history(ledger: Ledger, clock: ManualClock, chance: random.Random) -> int:
+    """Record a course of all types over ten days, late and told again here and there."""
+    changes = course(chance, 240, skus=("A", "B", "C"), warehouses=("north", "south"), until=FIRST)
+    shift = FIRST - max(each.occurred_at for each in changes)
+    recorded = 0
+    for number in range(10):
+        clock.set(FIRST + number * DAY)
+        some = [
+            each.model_copy(
+                update={
+                    "occurred_at": each.occurred_at
+                    + shift
+                    + timedelta(hours=24 * max(0, number - chance.choice((0, 0, 0, 1, 5)))),
+                    "reason": chance.choice(("damaged", "", 'of "two",\nlines \\N; 货', None)),
+                }
+            )
+            for each in changes[number::10]
+        ]
+        await ledger.publish(*some)
+        recorded += len(some)
+        await ledger.until_recorded(recorded)
+        await ledger.publish(some[0])
+        await ledger.until_tallied(repeats=number + 1)
+    return recorded
+
+
+async def test_levels_statements_and_verification_stay_when_days_go(
+    ledger: Ledger, clock: ManualClock, folder: Path
+) -> None:
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")  # noqa: T201 - shown when the test fails
+    chance = random.Random(seed)  # noqa: S311 - a course of events, not a secret
+    async with ledger.consuming(), ledger.api() as api:
+        recorded = await history(ledger, clock, chance)
+        recently = (FIRST + 9 * DAY).isoformat()
+        levels = await told(api, "")
+        before = await told(api, "/A/north/statement", limit="500")
+        past = await told(api, "/A/north", as_of=recently, known_at=recently)
+        report = await archive(ledger, folder, keep_days=80)
+        assert (report["days"], report["repeats"]) == (5, 5)
+        assert await days(ledger) == [f"{FIRST + n * DAY:%Y-%m-%d}" for n in range(5, 10)]
+
+        assert (await told(api, ""))["items"] == levels["items"]
+        assert await told(api, "/A/north", as_of=recently, known_at=recently) == past
+        after = await told(api, "/A/north/statement", limit="500")
+        *kept, opening = after["items"]
+        assert kept == before["items"][: len(kept)]
+        assert opening["type"] == "opening_balance"
+        last = before["items"][len(kept)]
+        assert [opening[name] for name in ("balance", "reserved", "unavailable", "incoming")] == [
+            last[name] for name in ("balance", "reserved", "unavailable", "incoming")
+        ]
+        gone = await api.get("/v1/levels/A/north", params={"as_of": FIRST.isoformat()})
+        assert gone.status_code == 410
+        assert gone.json()["type"].endswith(":archived")
+        again = await api.get("/v1/levels/A/north", params={"as_of": gone.json()["since"]})
+        assert again.status_code == 200
+
+        # The rest goes later; what was told again since is known all the same.
+        assert (await archive(ledger, folder, keep_days=77))["days"] == 3
+        assert (await archive(ledger, folder, keep_days=77))["days"] == 0
+        clock.advance(DAY)
+        await ledger.publish(
+            *(
+                change(id=f"new {n}", sku=sku, warehouse="north", occurred_at=clock.now())
+                for n, sku in enumerate("ABC")
+            )
+        )
+        await ledger.until_recorded(recorded + 3)
+    report, said = await verify(ledger, folder)
+    assert report == {
+        "levels": len(levels["items"]),
+        "movements": await halves(ledger),
+        "differing": 0,
+        "archived_days": 8,
+        "archive_faults": 0,
+    }, said
+
+    file = folder / f"day={FIRST.date()}" / "movement.parquet"
+    written = bytearray(file.read_bytes())
+    written[len(written) // 2] ^= 1
+    file.write_bytes(written)
+    report, said = await verify(ledger, folder)
+    assert (report["differing"], report["archive_faults"]) == (0, 1)
+    assert said == [f"{FIRST.date()}: movement.parquet is not what was written"]
+    written[len(written) // 2] ^= 1
+    file.write_bytes(written)
+
+    async with connected(ledger) as meddler:
+        await meddler.execute("UPDATE opening SET on_hand = on_hand + 1 WHERE level_id = 1")
+    report, said = await verify(ledger, folder)
+    assert (report["differing"], report["archive_faults"]) == (1, 0)
+    assert "opening standing" in said
+
+
+async def halves(ledger: Ledger) -> int:
+    """Return how many movements there were: those done, and the arriving halves of transfers."""
+    rows = await ledger.rows(
+        "SELECT (SELECT sum(movements) FROM opening) + (SELECT count(*) FROM movement AS m "
+        "LEFT JOIN opening AS o USING (level_id) WHERE o.at IS NULL OR m.occurred_at > o.at)"
+    )
+    return int(rows[0][0])
+
+
+async def test_a_killed_command_leaves_a_day_that_the_next_one_takes(
+    ledger: Ledger, clock: ManualClock, folder: Path
+) -> None:
+    arguments = ("archive", "--keep-days", "40", "--to", str(folder))
+    async with ledger.consuming(), connected(ledger) as other:
+        await ledger.publish(
+            change(id="r", type="receipt", quantity=9, occurred_at=FIRST),
+            change(id="o", type="order_placed", quantity=2, reference="1", occurred_at=FIRST),
+        )
+        await ledger.until_recorded(2)
+        clock.advance(2 * DAY)
+        await ledger.publish(
+            change(id="late", quantity=3, occurred_at=FIRST - DAY),
+            change(id="f", type="order_fulfilled", reference="1", occurred_at=clock.now()),
+        )
+        await ledger.until_recorded(4)
+
+        # Between the files and the openings: a change of long ago is just being recorded.
+        await other.execute("SELECT pg_advisory_lock_shared(7246002)")
+        process = await start(ledger, *arguments)
+        manifest = folder / f"day={FIRST.date()}" / "manifest.json"
+
+        async def written() -> bool:
+            assert process.returncode is None, await process.communicate()
+            return manifest.exists()
+
+        await until(written, seconds=60)
+        process.kill()
+        await process.wait()
+        assert await ledger.rows("SELECT 1 FROM opening") == []
+        await other.execute("SELECT pg_advisory_unlock_all()")
+
+        # Between the openings and the tables: somebody reads the past.
+        async with other.transaction():
+            await other.execute("SELECT 1 FROM movement LIMIT 1")
+            process = await start(ledger, *arguments)
+
+            async def opened() -> bool:
+                return len(await ledger.rows("SELECT 1 FROM opening")) == 1
+
+            await until(opened, seconds=60)
+            process.kill()
+            await process.wait()
+            assert await ledger.rows("SELECT 1 FROM archived_day") == []
+            async with ledger.api() as api:
+                answer = await api.get("/v1/levels/A/W/statement")
+            assert [each["id"] for each in answer.json()["items"]] == ["f", "opening"]
+
+        assert (await archive(ledger, folder, keep_days=40))["days"] == 4  # with those between
+        clock.set(WallClock().now())
+        await ledger.publish(change(id="now", occurred_at=clock.now()))
+        await ledger.until_recorded(5)
+        assert await ledger.on_hand() == 9 - 3 - 1 - 1
+    code, report, words = await run(ledger, "verify", "--archive", str(folder))
+    assert (code, report["movements"], report["archived_days"]) == (0, 5, 4), words
+    assert drafts(folder) == []
+
+
+def drafts(folder: Path) -> list[Path]:
+    return [*folder.glob(".*")]
+
+
+async def test_what_happened_before_an_opening_is_refused_and_a_repeat_is_a_repeat(
+    ledger: Ledger, clock: ManualClock, folder: Path
+) -> None:
+    receipt = change(id="r", type="receipt", quantity=9, occurred_at=FIRST)
+    async with ledger.consuming():
+        await ledger.publish(receipt)
+        await ledger.until_recorded(1)
+        clock.set(WallClock().now())
+        ancient = FIRST - 300 * DAY
+        # Nothing is archived: nothing is too old, and it goes into the opening with the rest.
+        await ledger.publish(change(id="ancient", quantity=2, occurred_at=ancient))
+        await ledger.until_recorded(2)
+        # A count that waits for somebody may still become a part of what happened then.
+        await ledger.rows(
+            "INSERT INTO stock_count (level_id, occurred_at, recorded_at, received_at, counted, "
+            'expected, "offset", within, state, channel, change_id, line) '
+            "SELECT id, $1, $1, $1, 8, 9, 0, false, 'waiting', 'app', 'c', '0' FROM level",
+            FIRST - DAY,
+        )
+        assert (await archive(ledger, folder, keep_days=40))["days"] == 1
+        assert await ledger.rows("SELECT 1 FROM opening") == []
+        await ledger.rows("UPDATE stock_count SET settled_at = $1, state = 'rejected'", FIRST)
+        assert (await archive(ledger, folder, keep_days=40))["days"] == 1
+
+        shipped = change(
+            id="t",
+            type="transfer_shipped",
+            warehouse="X",
+            counterparty="W",
+            reference="1",
+            occurred_at=FIRST - DAY,
+        )
+        await ledger.publish(
+            receipt,
+            change(id="old", occurred_at=FIRST),
+            change(id="old", type="count", quantity=4, occurred_at=ancient),
+            shipped,
+            change(id="elsewhere", warehouse="Y", occurred_at=ancient),
+            change(id="after", occurred_at=FIRST + timedelta(microseconds=1)),
+        )
+        await ledger.until_tallied(repeats=1, movements=4)
+        await ledger.until_rejected(DeadReason.TOO_OLD, 3)
+        assert await ledger.on_hand() == 9 - 2 - 1
+    letters = await ledger.dead_letters()
+    assert {(each.reason, json.loads(each.value or "")["id"]) for each in letters} == {
+        (DeadReason.TOO_OLD, "old"),
+        (DeadReason.TOO_OLD, "t"),
+    }
+    report, said = await verify(ledger, folder)
+    assert (report["movements"], said) == (4, [])

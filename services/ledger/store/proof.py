@@ -226,6 +226,14 @@ RETURNING l.id
 """  # noqa: S608 - the parts are ours
 # A dip that nobody has been told of stays as deep as it was below where the level stands.
 
+_TELL_DIPPED = """
+INSERT INTO dirty_level AS d (level_id, partition)
+SELECT id, partition FROM level WHERE id = ANY($1::bigint[]) AND dip IS NOT NULL
+ORDER BY id
+ON CONFLICT (level_id) DO UPDATE SET partition = excluded.partition
+WHERE d.partition <> excluded.partition
+"""
+
 _FORGET_LINES = "DELETE FROM commitment WHERE level_id = ANY($1::bigint[])"
 
 
@@ -242,7 +250,8 @@ async def store_anew(
 ) -> set[int]:
     """Store levels as their movements make them, as the first version of a generation.
 
-    Returns those stored: not one that has changed since it was read.
+    Their partitions' owners are to tell of what reservations have changed. Returns those stored:
+    not one that has changed since it was read.
     """
     rows = [
         (
@@ -257,6 +266,7 @@ async def store_anew(
     ]
     found = await driver.fetch(_STORE, generation, GENERATION_SHIFT, *columns(rows))
     stored = {row[0] for row in found}
+    await driver.execute(_TELL_DIPPED, sorted(stored))
     lines: dict[Key, Line] = {}
     mended = []
     for proof, _ in levels:

@@ -12,7 +12,8 @@ from typing_extensions import override
 
 from services.ledger.commands.archive import archive
 from services.ledger.domain.identities import RecentIdentities
-from services.ledger.pipeline import FUTURE, StockChanges
+from services.ledger.pipeline import StockChanges
+from services.ledger.sorting import FUTURE
 from services.ledger.store.identity_filters import Filters
 from services.ledger.store.periods import IDENTITY_DAYS, Periods, identity_start
 from shared.clock import ManualClock
@@ -41,7 +42,7 @@ def clock(ledger: Ledger) -> ManualClock:
 def forgetful(ledger: Ledger) -> StockChanges:
     """Return a handler without a memory: every identity is asked of the database."""
     handler = StockChanges(ledger.clock, PARTITIONS)
-    handler._recent = RecentIdentities(0)
+    handler._sorting._recent = RecentIdentities(0)
     return handler
 
 
@@ -146,7 +147,7 @@ async def test_closed_periods_are_asked_only_for_what_their_filters_let_pass(
 
     def handler() -> StockChanges:
         handler = StockChanges(clock, PARTITIONS, filters)
-        handler._recent = RecentIdentities(0)
+        handler._sorting._recent = RecentIdentities(0)
         return handler
 
     clock.set(BOUNDARY - SECOND)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.ledger import pipeline
+from services.ledger import memory
 from tests.integration.ledger.service import PARTITIONS, START, Ledger, change
 
 SKUS = [f"SKU-{number}" for number in range(30)]
@@ -14,7 +14,7 @@ LATER = START + timedelta(minutes=1)
 async def test_a_forgotten_level_still_knows_its_last_count(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "PLACES", 6)
+    monkeypatch.setattr(memory, "PLACES", 6)
     handler = ledger.handler()
     async with ledger.consuming(handler=lambda: handler, workers=1, max_records=4):
         # One type after the other, over all SKUs: by its turn each was forgotten.

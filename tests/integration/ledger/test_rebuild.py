@@ -287,6 +287,62 @@ async def test_a_dip_that_nobody_was_told_of_survives_a_rebuild(ledger: Ledger) 
     assert (level.available, level.low_water, generation_of(level)) == (21, 1, 2)
 
 
+PROMISES = """
+SELECT l.sku, c.reference, c.total, c.done, c.shipped, c.held, c.released, c.fulfilled, l.unordered
+FROM level AS l JOIN commitment AS c ON c.level_id = l.id ORDER BY l.sku, c.reference
+"""
+
+UNTOLD = """
+SELECT l.sku, l.dip IS NOT NULL, d.partition, l.partition
+FROM level AS l LEFT JOIN dirty_level AS d ON d.level_id = l.id ORDER BY l.sku
+"""
+
+
+async def test_promises_are_rebuilt_and_what_reservations_changed_is_told(ledger: Ledger) -> None:
+    async with ledger.api() as api:
+
+        async def reserve(sku: str, reference: str) -> str:
+            line = {"sku": sku, "warehouse": "W", "quantity": 3}
+            asked = {"lines": [line], "reference": reference}
+            made = await api.post("/v1/reservations", json=asked)
+            return str(made.json()["id"])
+
+        async with ledger.consuming():
+            await ledger.publish(
+                change(id="count", type="count", quantity=20),
+                change(id="other", type="count", sku="B", quantity=20),
+                change(id="unheard", type="order_fulfilled", quantity=2, reference="unheard of"),
+            )
+            await ledger.until_recorded(3)
+            shipped, released = await reserve("A", "order 1"), await reserve("A", "order 1")
+            await ledger.publish(change(id="part", type="order_fulfilled", reference="order 1"))
+            await ledger.until_recorded(4)
+            await api.post(f"/v1/reservations/{shipped}/fulfil")
+            await api.delete(f"/v1/reservations/{released}")
+        await reserve("A", "order 2")
+        await reserve("B", "order 2")
+    promises = [tuple(row) for row in await ledger.rows(PROMISES)]
+    assert promises[0] == ("A", "order 1", 0, 1, 1, 6, 3, 2, 2)
+
+    await ledger.rows("UPDATE commitment SET shipped = 9, held = 9, released = 9, fulfilled = 9")
+    await ledger.rows("UPDATE level SET unordered = 9, partition = (partition + 1) % 24")
+    await ledger.rows("UPDATE dirty_level SET partition = (partition + 1) % 24")
+    await ledger.rows(
+        "DELETE FROM dirty_level AS d USING level AS l WHERE l.id = d.level_id AND l.sku = 'B'"
+    )
+    await rebuilt(ledger)
+    assert [tuple(row) for row in await ledger.rows(PROMISES)] == promises
+    for _, dipped, queued, home in await ledger.rows(UNTOLD):
+        assert (dipped, queued) == (True, home)
+    async with ledger.consuming():
+
+        async def told() -> bool:
+            return all(row[1:3] == (False, None) for row in map(tuple, await ledger.rows(UNTOLD)))
+
+        await until(told)
+    assert await found_by_verify(ledger) == []
+
+
 KILLED = """
 import asyncio, sys
 from services.ledger.commands import rebuild

@@ -12,6 +12,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
@@ -444,8 +445,10 @@ class PartitionConsumer(Generic[M]):
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            for worker in self._workers:
-                await worker.look_for_other_owners()
+            with suppress(TimeoutError):  # a database that does not answer says nothing
+                async with asyncio.timeout(WATCH_SECONDS):
+                    for worker in self._workers:
+                        await worker.look_for_other_owners()
             consumer, offsets = self._client, dict(self._offsets)
             tps = [TopicPartition(self._name, partition) for partition in self._wanted]
             try:

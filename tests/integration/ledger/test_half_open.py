@@ -1,44 +1,87 @@
 """A network that swallows everything: connections stay open, and nothing ever comes."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import pytest
 
+from shared.database.engine import create_engine, trouble
 from shared.kafka import consumer as consumer_module
-from shared.kafka.consumer import Stalled
-from shared.testing.proxy import Direction, proxied
+from shared.kafka.consumer import PartitionConsumer, Stalled
+from shared.testing.proxy import Direction, Proxy, proxied
 from tests.integration.ledger.lossy import through
 from tests.integration.ledger.service import Ledger, change
 
 ENDS_WITHIN_S = 40.0
 
 
-@pytest.mark.parametrize("lost", [Direction.TO_CLIENT, Direction.TO_SERVER])
+@pytest.mark.parametrize("lost", Direction)
 async def test_a_database_that_says_nothing_any_more_ends_the_process(
     ledger: Ledger, lost: Direction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = ledger.settings.database_url.get_secret_value()
-    async with (
-        proxied(urlsplit(url).port or 0) as proxy,
-        ledger.consumer(database_url=through(url, proxy.port)) as consumer,
-        asyncio.TaskGroup() as tasks,
-    ):
-        ended = tasks.create_task(until_stalled(consumer.run(asyncio.Event())))
-        await ledger.publish(change(id="receipt", type="receipt", quantity=10))
-        await ledger.until_published(version=1)
+    async with consuming_through(ledger) as (_, running, proxy):
         monkeypatch.setattr(consumer_module, "STALL_SECONDS", 3.0)
         proxy.silence(lost)
         await ledger.publish(change(id="sale", quantity=4))
-        async with asyncio.timeout(ENDS_WITHIN_S):
-            await ended
+        with pytest.raises(Stalled):
+            async with asyncio.timeout(ENDS_WITHIN_S):
+                await running
     async with ledger.consuming():
         await ledger.until_published(version=2)
     assert await ledger.tallies() == {"movements": 2}
     assert await ledger.on_hand() == 6
 
 
-async def until_stalled(running: Coroutine[None, None, None]) -> None:
-    with pytest.raises(Stalled):
-        await running
+@pytest.mark.parametrize("lost", Direction)
+async def test_a_process_that_is_told_to_end_does_not_wait_for_a_silent_database(
+    ledger: Ledger, lost: Direction
+) -> None:
+    async with consuming_through(ledger) as (consumer, _, proxy):
+        proxy.silence(lost)
+        await ledger.publish(change(id="sale", quantity=4))
+        assert await consumer.check() == "the database cannot be reached"
+    async with ledger.consuming():
+        await ledger.until_published(version=2)
+    assert await ledger.on_hand() == 6
+
+
+@asynccontextmanager
+async def consuming_through(
+    ledger: Ledger,
+) -> AsyncIterator[tuple[PartitionConsumer, asyncio.Task[None], Proxy]]:
+    """Yield a consumer that has published something, and its way to the database.
+
+    In the end it is told to stop, and has to.
+    """
+    url = ledger.settings.database_url.get_secret_value()
+    stop = asyncio.Event()
+    async with (
+        proxied(urlsplit(url).port or 0) as proxy,
+        ledger.consumer(database_url=through(url, proxy.port)) as consumer,
+    ):
+        running = asyncio.get_running_loop().create_task(consumer.run(stop))
+        await ledger.publish(change(id="receipt", type="receipt", quantity=10))
+        await ledger.until_published(version=1)
+        yield consumer, running, proxy
+        stop.set()
+        _, late = await asyncio.wait([running], timeout=ENDS_WITHIN_S)
+        proxy.speak()
+        assert not late, "it waits for an answer that never comes"
+
+
+@pytest.mark.parametrize("lost", Direction)
+async def test_readiness_is_told_though_the_database_says_nothing(
+    ledger: Ledger, lost: Direction
+) -> None:
+    url = ledger.settings.database_url.get_secret_value()
+    async with proxied(urlsplit(url).port or 0) as proxy:
+        engine = create_engine(through(url, proxy.port))
+        assert await trouble(engine) is None
+        proxy.silence(lost)
+        async with asyncio.timeout(ENDS_WITHIN_S):
+            assert await trouble(engine) == "the database cannot be reached"
+        proxy.speak()
+        assert await trouble(engine) is None
+        await engine.dispose()

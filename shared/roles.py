@@ -27,14 +27,17 @@ def run_role(service: str, role: str, settings: Settings, main: Main) -> None:
     """
     configure_logs(service, role, level=settings.log_level, form=settings.log_format)
     _calm_collector()
+    failed = False
     try:
         uvloop.run(_run(main))
     except* LowtideError as errors:
+        failed = True
         for error in _leaves(errors):
             _log.error("ended", reason=str(error), kind=type(error).__name__)
-        sys.exit(1)
     except* Exception:  # noqa: BLE001 - the last line of defence: log it, then end
+        failed = True
         _log.exception("ended by an unexpected error")
+    if failed:
         sys.exit(1)
 
 

@@ -181,6 +181,7 @@ class PartitionConsumer(Generic[M]):
         consumer = await self._start()
         self._consumer = consumer
         self._broker_seen_at = time.monotonic()
+        ended: ExceptionGroup[LowtideError] | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
@@ -197,12 +198,14 @@ class PartitionConsumer(Generic[M]):
                 for worker in self._workers:
                     await worker.give_up(GIVE_UP_SECONDS)
         except* LowtideError as errors:
-            raise errors.exceptions[0] from None
+            ended = errors  # raised below: what is raised here, Python 3.11.2 wraps in a group
         finally:
             # The group has ended: what was committed is published, or was given up with an error.
             for worker in self._workers:
                 await asyncio.shield(worker.close())
             await asyncio.shield(_stop(consumer))
+        if ended is not None:
+            raise ended.exceptions[0]
 
     async def _start(self) -> AIOKafkaConsumer:
         while True:

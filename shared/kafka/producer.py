@@ -83,13 +83,16 @@ class Producer:
         for message in messages:
             by_partition[message.partition].append(message)
         name = self._prefix + topic
+        failed: BaseException | None = None
         try:
             async with asyncio.timeout(self._timeout_seconds), asyncio.TaskGroup() as group:
                 for partition, own in by_partition.items():
                     group.create_task(_send_partition(client, name, partition, own))
         except* (KafkaError, TimeoutError) as errors:
-            self._give_up(client, errors)
-            raise Unavailable("the broker") from errors
+            failed = errors  # raised below: what is raised here, Python 3.11.2 wraps in a group
+        if failed is not None:
+            self._give_up(client, failed)
+            raise Unavailable("the broker") from failed
         PUBLISHED_TOTAL.labels(topic).inc(len(messages))
 
     async def check(self) -> str | None:

@@ -212,8 +212,10 @@ async def test_what_was_stored_before_changes_had_a_counterparty_is_replayed(
     await ingest.rows(
         "ALTER TABLE quarantine DROP COLUMN counterparty, DROP COLUMN unknown_counterparty"
     )
+    (now,) = await ingest.rows("SELECT version_num FROM schema_version")
     await ingest.rows("UPDATE schema_version SET version_num = '0001'")
-    await migrations.upgrade(ingest.database.url("ingest"), "ingest")
+    await migrations.upgrade(ingest.database.url("ingest"), "ingest", "0002")
+    await ingest.rows("UPDATE schema_version SET version_num = $1", now["version_num"])
     assert (await ingest.post(event(sku="x", reference="order 7")))["quarantined"] == 1
     (entry,) = await waiting(ingest)
     assert (entry["event_id"], entry["counterparty"]) == ("1", None)

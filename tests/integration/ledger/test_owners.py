@@ -236,7 +236,7 @@ async def test_what_was_published_before_a_restart_is_not_published_again(ledger
 
         async def noted() -> bool:
             rows = await ledger.rows(
-                "SELECT 1 FROM consumer_position WHERE batch > 0 AND published = batch"
+                "SELECT 1 FROM consumer_position WHERE next_offset > 0 AND published = batch"
             )
             return bool(rows)
 

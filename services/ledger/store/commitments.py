@@ -18,6 +18,7 @@ from services.ledger.domain.commitments import (
     key_of,
     supply_of,
 )
+from services.ledger.store.lines import read, save
 from shared.database.engine import Driver
 
 
@@ -49,7 +50,7 @@ async def opened(driver: Driver, changes: Iterable[Change], demanding: Collectio
 
 async def closed(driver: Driver, book: Book) -> set[int]:
     """Store what has changed, and what levels tell of it; returns those that have a demand now."""
-    await save(driver, {key: book.lines[key] for key in book.changed})
+    await save(driver, "commitment", {key: book.lines[key] for key in book.changed})
     demanding = {key.level for key in book.changed if key.kind is Kind.DEMAND}
     own: dict[int, dict[Key, Line]] = {level: {} for level in book.told | demanding}
     for key, line in book.lines.items():
@@ -115,7 +116,7 @@ async def lines_of(
         [key.reference for key in orders],
         Kind.ORDER,
     )
-    return {Key(row[0], Kind(row[1]), row[2], row[3]): Line(*row[4:]) for row in rows}
+    return read(rows)
 
 
 _CONSUMED = """
@@ -141,32 +142,6 @@ async def consumed(driver: Driver, keys: Collection[Key]) -> dict[Key, Line]:
         sorted(CONSUMING),
     )
     return {Key(row[0], Kind.CONSUMPTION, row[1]): Line(done=row[2]) for row in rows}
-
-
-_SAVE = """
-INSERT INTO commitment (level_id, kind, reference, line, total, done, decided_at, decided_key,
-                        due_at, shipped, held, released, fulfilled)
-SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::text[], $4::text[], $5::bigint[],
-                     $6::bigint[], $7::timestamptz[], $8::text[], $9::timestamptz[],
-                     $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])
-ON CONFLICT (level_id, kind, reference, line)
-DO UPDATE SET total = excluded.total, done = excluded.done, decided_at = excluded.decided_at,
-              decided_key = excluded.decided_key, due_at = excluded.due_at,
-              shipped = excluded.shipped, held = excluded.held, released = excluded.released,
-              fulfilled = excluded.fulfilled
-"""
-
-
-async def save(driver: Driver, lines: Mapping[Key, Line]) -> None:
-    """Store lines as they are now."""
-    rows = [
-        (
-            *(*key, line.total, line.done, line.decided_at, line.decided_key, line.due_at),
-            *(line.shipped, line.held, line.released, line.fulfilled),
-        )
-        for key, line in sorted(lines.items())
-    ]
-    await driver.execute(_SAVE, *(list(column) for column in zip(*rows, strict=True)))
 
 
 _SHOW = """

@@ -7,6 +7,7 @@ from typing import Any
 from services.ledger.domain.changes import Change
 from services.ledger.domain.commitments import Key, Kind, Line, key_of
 from services.ledger.domain.past import Opening, Standing, Totals
+from services.ledger.store import lines
 from services.ledger.store.changes import columns
 from shared.database.engine import Driver
 
@@ -62,7 +63,7 @@ LINES = f"""
 WHERE $1::bigint[] IS NULL OR level_id = ANY($1)
 ORDER BY level_id
 """
-"""What `lines` takes, for some levels or all."""
+"""What `lines.read` takes, for some levels or all."""
 
 _DATED_LINES = f"{_LINE} WHERE level_id = ANY($1::bigint[]) AND kind = ANY($2::smallint[])"
 
@@ -95,14 +96,9 @@ async def of_levels(
         if named:
             rows += await driver.fetch(_NAMED_LINES, *columns([*named]))
     by_level: dict[int, dict[Key, Line]] = {level: {} for level in opened}
-    for key, line in lines(rows).items():
+    for key, line in lines.read(rows).items():
         by_level[key.level][key] = line
     return {row[0]: opening(row, by_level[row[0]]) for row in found}
-
-
-def lines(rows: Iterable[Sequence[Any]]) -> dict[Key, Line]:
-    """Return stored lines."""
-    return {Key(row[0], Kind(row[1]), row[2], row[3]): Line(*row[4:]) for row in rows}
 
 
 def opening(row: Sequence[Any], its_lines: Mapping[Key, Line]) -> Opening:
@@ -139,19 +135,6 @@ SET at = excluded.at, recorded_until = excluded.recorded_until, movements = excl
     intricate = excluded.intricate, unordered = excluded.unordered
 """
 
-_SAVE_LINES = """
-INSERT INTO opening_line (level_id, kind, reference, line, total, done, decided_at, decided_key,
-                          due_at, shipped, held, released, fulfilled)
-SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::text[], $4::text[], $5::bigint[],
-                     $6::bigint[], $7::timestamptz[], $8::text[], $9::timestamptz[],
-                     $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])
-ON CONFLICT (level_id, kind, reference, line)
-DO UPDATE SET total = excluded.total, done = excluded.done, decided_at = excluded.decided_at,
-              decided_key = excluded.decided_key, due_at = excluded.due_at,
-              shipped = excluded.shipped, held = excluded.held, released = excluded.released,
-              fulfilled = excluded.fulfilled
-"""
-
 
 async def save(driver: Driver, openings: Mapping[int, Opening]) -> None:
     """Store openings as they are now."""
@@ -166,13 +149,6 @@ async def save(driver: Driver, openings: Mapping[int, Opening]) -> None:
         for level, each in openings.items()
     ]
     await driver.execute(_SAVE, *columns(rows))
-    kept = [
-        (
-            *(*key, line.total, line.done, line.decided_at, line.decided_key, line.due_at),
-            *(line.shipped, line.held, line.released, line.fulfilled),
-        )
-        for each in openings.values()
-        for key, line in each.lines.items()
-    ]
+    kept = {key: line for each in openings.values() for key, line in each.lines.items()}
     if kept:
-        await driver.execute(_SAVE_LINES, *columns(kept))
+        await lines.save(driver, "opening_line", kept)

@@ -19,6 +19,7 @@ from services.ledger.domain.past import Opening
 from services.ledger.domain.recomputed import Recomputation, State
 from services.ledger.store import commitments, openings
 from services.ledger.store.changes import columns
+from services.ledger.store.lines import read, save
 from services.ledger.store.past import ORDER
 from shared.database.engine import Driver
 from shared.events.stock_changes import Bucket
@@ -101,7 +102,7 @@ async def proofs(
                 made.take(_changes(some))
             own: dict[Key, Line] = {}
             async for some in lines.of(level):
-                own |= openings.lines(some)
+                own |= read(some)
             state = State(*row[5:19], *map(commitments.read_due, row[19:]))
             yield Proof(Stored(level, row[1], row[2], row[3], row[4], state, own), made)
     await opened.rest()
@@ -114,7 +115,7 @@ async def _opening(opened: "_ByLevel", opened_lines: "_ByLevel", level: int) -> 
     found: Opening | None = None
     own: dict[Key, Line] = {}
     async for some in opened_lines.of(level):
-        own |= openings.lines(some)
+        own |= read(some)
     async for (row,) in opened.of(level):
         found = openings.opening(row, own)
     return found
@@ -276,5 +277,5 @@ async def store_anew(
     if mended:
         await driver.execute(_FORGET_LINES, mended)
     if lines:
-        await commitments.save(driver, lines)
+        await save(driver, "commitment", lines)
     return stored

@@ -37,7 +37,7 @@ from services.ledger.settings import LedgerSettings
 from services.ledger.store.periods import KEPT_DAYS
 from shared.clock import WallClock
 from shared.database import positions
-from shared.database.engine import Engine, create_engine
+from shared.database.engine import DATABASE_ERRORS, Engine, create_engine, is_away
 from shared.database.migrations import upgrade_blocking
 from shared.errors import LowtideError
 from shared.events import catalog_items, catalog_warehouses, stock_changes
@@ -62,7 +62,21 @@ def main() -> None:
         case "migrate":
             upgrade_blocking(settings.database_url.get_secret_value(), "ledger")
         case _:
-            sys.exit(asyncio.run(_command(settings, arguments)))
+            sys.exit(_carried_out(settings, arguments))
+
+
+def _carried_out(settings: LedgerSettings, arguments: argparse.Namespace) -> int:
+    """Return the exit code of an operator's command; what stands in its way is told in a line."""
+    try:
+        return asyncio.run(_command(settings, arguments))
+    except LowtideError as error:
+        reason = str(error)
+    except DATABASE_ERRORS as error:
+        if not is_away(error):
+            raise
+        reason = "the database cannot be reached; look at LOWTIDE_DATABASE_URL, and whether it runs"
+    print(reason, file=sys.stderr)
+    return 1
 
 
 async def _command(settings: LedgerSettings, arguments: argparse.Namespace) -> int:
@@ -84,7 +98,7 @@ async def _command(settings: LedgerSettings, arguments: argparse.Namespace) -> i
         case _:
             selection = Selection(arguments.sku, arguments.warehouse)
             if not arguments.yes and not _agreed(selection):
-                print("nothing was done", file=sys.stderr)
+                print("Nothing was done; --yes goes on without asking.", file=sys.stderr)
                 return 1
             return await _rebuild(settings, selection)
 
@@ -242,23 +256,19 @@ async def _verify(settings: LedgerSettings, folder: Path | None) -> int:
 async def _archive(settings: LedgerSettings, folder: Path, keep_days: int, dry_run: bool) -> int:
     """Return the exit code: 0 when everything that was due is done."""
     async with _engine(settings, "archive") as engine:
-        try:
-            with Progress(console=Console(stderr=True)) as bar:
-                task = bar.add_task("", total=None)
-                report = await archive(
-                    engine,
-                    folder,
-                    now=WallClock().now(),
-                    keep_days=keep_days,
-                    progress=lambda what, done, total: bar.update(
-                        task, description=what, completed=done, total=total
-                    ),
-                    tell=lambda line: bar.console.print(line, markup=False),
-                    dry_run=dry_run,
-                )
-        except LowtideError as error:
-            print(error, file=sys.stderr)
-            return 1
+        with Progress(console=Console(stderr=True)) as bar:
+            task = bar.add_task("", total=None)
+            report = await archive(
+                engine,
+                folder,
+                now=WallClock().now(),
+                keep_days=keep_days,
+                progress=lambda what, done, total: bar.update(
+                    task, description=what, completed=done, total=total
+                ),
+                tell=lambda line: bar.console.print(line, markup=False),
+                dry_run=dry_run,
+            )
     print(json.dumps(asdict(report)))
     return 0
 
@@ -304,12 +314,8 @@ def _agreed(selection: Selection) -> bool:
 async def _rebuild(settings: LedgerSettings, selection: Selection) -> int:
     """Return the exit code: 0 when all is rebuilt."""
     async with _engine(settings, "rebuild") as engine:
-        try:
-            with _progress() as (progress, _):
-                report = await rebuild(engine, selection, progress=progress)
-        except LowtideError as error:
-            print(error, file=sys.stderr)
-            return 1
+        with _progress() as (progress, _):
+            report = await rebuild(engine, selection, progress=progress)
     print(json.dumps(asdict(report)))
     return 0
 
@@ -325,11 +331,7 @@ async def _repartition(settings: LedgerSettings, partitions: int) -> int:
         )
         return 2
     async with _engine(settings, "repartition") as engine:
-        try:
-            report = await repartition(engine, settings.kafka, settings.topic_prefix, partitions)
-        except LowtideError as error:
-            print(error, file=sys.stderr)
-            return 1
+        report = await repartition(engine, settings.kafka, settings.topic_prefix, partitions)
     print(json.dumps(asdict(report)))
     return 0
 

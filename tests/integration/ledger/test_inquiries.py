@@ -7,12 +7,15 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 import pytest_asyncio
+from fastapi import Request
 
+from services.ledger.api import levels as api_levels
 from services.ledger.store import inquiries, levels
 from services.ledger.store.inquiries import Inquiries
 from services.ledger.store.levels import Key, LevelRow
 from shared.database.engine import Driver, create_engine
 from shared.errors import Unavailable
+from shared.http.auth import Scope, admit
 from tests.integration.ledger.service import START, Ledger, change
 
 
@@ -106,8 +109,17 @@ async def test_one_question_too_many_and_a_database_that_hangs_are_errors_and_pa
     assert again.on_hand == 1
 
 
-async def test_the_short_way_and_the_documented_one_answer_the_same(ledger: Ledger) -> None:
+async def test_the_short_way_and_the_documented_one_answer_the_same(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await stocked(ledger)
+    taken = []
+
+    async def noting(request: Request, *scopes: Scope) -> None:
+        taken.append(request.url.path)
+        await admit(request, *scopes)
+
+    monkeypatch.setattr(api_levels, "admit", noting)
     async with ledger.api() as api:
         for path in ("/v1/levels/S1/W", "/v1/levels/S9/W", "/v1/levels/none/W"):
             short, documented = await api.get(path), await api.get(path, params={"any": "1"})
@@ -115,5 +127,7 @@ async def test_the_short_way_and_the_documented_one_answer_the_same(ledger: Ledg
             for answer in (short, documented):
                 assert answer.headers.pop("traceparent")
             assert short.headers == documented.headers
+            assert taken.pop() == path
+            assert not taken, "the documented one is FastAPI's"
         level = (await api.get("/v1/levels/S1/W")).json()
     assert [len(level[lines]) for lines in ("supply", "demand")] == [1, 1]

@@ -13,6 +13,7 @@ from deploy.local.instance import home
 pytest_plugins = ["shared.testing.fixtures"]
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NO_CHROMIUM = "no Chromium was found"
 _skipped = pytest.StashKey[int]()
 
 
@@ -38,34 +39,44 @@ def chromium() -> Path:
     """Return the browser's executable, for Playwright's `executable_path`."""
     found = find_chromium()
     if found is None:
-        pytest.fail("no Chromium was found; tests that need one carry the mark `browser`")
+        pytest.fail(f"{NO_CHROMIUM}; tests that need one carry the mark `browser`")
     return found
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if BrowserSettings().require_browser and find_chromium() is None:
+        raise pytest.UsageError(f"LOWTIDE_REQUIRE_BROWSER is set, but {NO_CHROMIUM}")
     config.stash[_skipped] = 0
     temporary = home() / "cache" / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
     # What tests and hypothesis write belongs into the ignored folder like everything else.
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(temporary))  # noqa: TID251 - pytest's own
     configuration.set_hypothesis_home_dir(home() / "cache" / "hypothesis")
+    config.pluginmanager.register(_Skips(config))
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    browser_tests = [item for item in items if item.get_closest_marker("browser") is not None]
-    if not browser_tests or find_chromium() is not None:
-        return
-    if BrowserSettings().require_browser:
-        raise pytest.UsageError("LOWTIDE_REQUIRE_BROWSER is set, but no Chromium was found")
-    for item in browser_tests:
-        item.add_marker(pytest.mark.skip(reason="no Chromium was found"))
-    config.stash[_skipped] = len(browser_tests)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if find_chromium() is None:
+        for item in items:
+            if item.get_closest_marker("browser") is not None:
+                item.add_marker(pytest.mark.skip(reason=NO_CHROMIUM))
+
+
+class _Skips:
+    """Counts the tests that went without a browser, in whichever process they were."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.skipped and NO_CHROMIUM in str(report.longrepr):
+            self._config.stash[_skipped] += 1
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     skipped = config.stash.get(_skipped, 0)
     if skipped:
         print(  # noqa: T201 - the last line of a test run is for whoever started it
-            f"{skipped} browser tests were skipped: no Chromium was found "
+            f"{skipped} browser tests were skipped: {NO_CHROMIUM} "
             "(Debian, Ubuntu: apt-get install chromium fonts-noto-cjk)"
         )

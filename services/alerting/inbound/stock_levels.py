@@ -4,6 +4,7 @@ The structure mirrors `shared.events.stock_levels.StockLevel`; a contract test h
 together.
 """
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -59,6 +60,9 @@ class _Versioned(msgspec.Struct):
     v: int = 1
 
 
+_foreign = re.compile(r"[|\x00-\x1f\x7f]").search
+"""Finds what no code holds; see `shared.events.base.Code`."""
+
 _one = msgspec.json.Decoder(Told)
 _many = msgspec.json.Decoder(list[Told])
 _version = msgspec.json.Decoder(_Versioned)
@@ -73,21 +77,20 @@ def read(batch: Batch) -> list[tuple[Record, Level]]:
     """
     records = [record for record in batch.records if record.value is not None]
     values = [record.value or b"" for record in records]
-    # An escaped control character is the one thing that only the slow way would notice.
-    if not any(b"\\u00" in value for value in values):
-        try:
-            levels = _many.decode(b"[" + b",".join(values) + b"]")
-        except (msgspec.DecodeError, RecursionError):
-            pass
-        else:
-            # A record that held two values would shift all that follow.
-            if len(levels) == len(records) and all(map(_well_named, levels)):
-                return list(zip(records, levels, strict=True))
+    try:
+        levels = _many.decode(b"[" + b",".join(values) + b"]")
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    else:
+        # A record that held two values would shift all that follow.
+        if len(levels) == len(records) and all(map(_well_named, levels)):
+            return list(zip(records, levels, strict=True))
     return [pair for record in records if (pair := _read_alone(batch, record)) is not None]
 
 
 def _well_named(level: Level) -> bool:
-    return "|" not in level.sku and "|" not in level.warehouse
+    # Of both at once: half the time of a pattern for each.
+    return _foreign(level.sku + level.warehouse) is None
 
 
 def _read_alone(batch: Batch, record: Record) -> tuple[Record, Level] | None:

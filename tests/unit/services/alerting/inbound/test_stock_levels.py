@@ -99,7 +99,14 @@ def test_a_field_unknown_to_this_version_is_passed_over() -> None:
     assert read(altered(colour=[])) == ([GOOD.model_dump()], [])
 
 
-@pytest.mark.parametrize("value", [b"", b"7", b'"A"', b"[]", altered(sku="A|B"), altered(sku="")])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(b"", b"7", b'"A"', b"[]"),
+        *(altered(sku=sku) for sku in ("", "A|B", "A\r", "A\n", "\tA", "A\x7f", "\x00")),
+        altered(warehouse="N\r"),
+    ],
+)
 def test_what_is_no_level_is_put_aside(value: bytes) -> None:
     levels, dead = read(value)
     assert levels == []

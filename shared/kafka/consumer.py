@@ -30,7 +30,7 @@ from shared.errors import LowtideError, Stopped
 from shared.events.topics import TOPICS
 from shared.kafka.handler import Handler, M
 from shared.kafka.messages import Record
-from shared.kafka.metadata import known_partitions
+from shared.kafka.metadata import known_partitions, patient
 from shared.kafka.producer import Producer
 from shared.kafka.worker import Passed, Worker, record_hash
 from shared.observability.logs import get_logger
@@ -209,19 +209,21 @@ class PartitionConsumer(Generic[M]):
 
     async def _start(self) -> AIOKafkaConsumer:
         while True:
-            consumer = AIOKafkaConsumer(
-                bootstrap_servers=self._settings.kafka,
-                group_id=self._group_id,
-                group_instance_id=self._settings.instance,
-                enable_auto_commit=False,
-                # Where to start is decided by the claim; until it seeks, what comes is dropped.
-                auto_offset_reset="earliest",
-                session_timeout_ms=_SESSION_MS,
-                rebalance_timeout_ms=_REBALANCE_MS,
-                max_partition_fetch_bytes=2 * 1024 * 1024,
-                fetch_max_wait_ms=self._poll_ms,
-                metadata_max_age_ms=30_000,
-                retry_backoff_ms=100,
+            consumer = patient(
+                AIOKafkaConsumer(
+                    bootstrap_servers=self._settings.kafka,
+                    group_id=self._group_id,
+                    group_instance_id=self._settings.instance,
+                    enable_auto_commit=False,
+                    # Where to start is decided by the claim; until it seeks, what comes is dropped.
+                    auto_offset_reset="earliest",
+                    session_timeout_ms=_SESSION_MS,
+                    rebalance_timeout_ms=_REBALANCE_MS,
+                    max_partition_fetch_bytes=2 * 1024 * 1024,
+                    fetch_max_wait_ms=self._poll_ms,
+                    metadata_max_age_ms=30_000,
+                    retry_backoff_ms=100,
+                )
             )
             try:
                 await consumer.start()

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared.kafka.messages import Record
-from shared.kafka.metadata import known_partitions
+from shared.kafka.metadata import known_partitions, patient
 from shared.observability.logs import get_logger
 
 _log = get_logger("kafka.tail")
@@ -41,11 +41,13 @@ class TailReader:
         After a break it goes on where it was, so nothing is skipped.
         """
         while True:
-            consumer = AIOKafkaConsumer(
-                bootstrap_servers=self._bootstrap,
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                metadata_max_age_ms=30_000,
+            consumer = patient(
+                AIOKafkaConsumer(
+                    bootstrap_servers=self._bootstrap,
+                    enable_auto_commit=False,
+                    auto_offset_reset="earliest",
+                    metadata_max_age_ms=30_000,
+                )
             )
             try:
                 await consumer.start()

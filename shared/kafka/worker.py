@@ -550,11 +550,15 @@ class Worker(Generic[M]):
         away = is_away(error)
         # What is asked outside of transactions fails behind the pool's back.
         await self._disconnect(lost=away)
+        if not away and (not is_retryable(error) or attempt > _RETRIES):
+            raise error
+        # Once for a database that is away, however often it is tried: that may take hours.
+        if not away or self.trouble != _DATABASE_AWAY:
+            _log.warning(
+                "transaction will be repeated", topic=self._topic, reason=repr(error)[:300]
+            )
         if away:
             self.trouble = _DATABASE_AWAY
-        elif not is_retryable(error) or attempt > _RETRIES:
-            raise error
-        _log.warning("transaction will be repeated", topic=self._topic, reason=repr(error)[:300])
         await asyncio.sleep(_BACKOFF_SECONDS[min(attempt, len(_BACKOFF_SECONDS)) - 1])
 
 

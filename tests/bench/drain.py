@@ -5,8 +5,9 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,36 +105,42 @@ async def drain(
     count: int,
     *,
     workers: int,
+    processes: int,
     profile: Path | None,
     beside: Mapping[str, int],
 ) -> Drain:
     """Drain `count` changes, from where the positions stand, until the last is acknowledged.
 
-    `beside` gives the pids of processes whose time is to be shown as well.
+    So many processes share the partitions, each with so many workers. `beside` gives the pids of
+    others whose time is to be shown as well.
     """
-    port = pick_free(1)[0]
+    ports = pick_free(processes)
     watch = await asyncpg.connect(database.administrator_url)
-    environment = environment_of(stack, database, prefix, port)
-    environment["LOWTIDE_LEDGER_WORKERS"] = str(workers)
     module = ["-m", "services.ledger", "consume"]
     if profile is not None:
         module = ["-m", "cProfile", "-o", str(profile), *module]
     try:
-        with running([sys.executable, *module], environment) as process:
+        with ExitStack() as open_processes:
+            ledgers = []
+            for port in ports:
+                environment = environment_of(stack, database, prefix, port)
+                environment["LOWTIDE_LEDGER_WORKERS"] = str(workers)
+                process = running([sys.executable, *module], environment)
+                ledgers.append(open_processes.enter_context(process))
             meter = Meter(
                 {
-                    "ledger": process.pid,
+                    **{f"ledger {each.pid}": each.pid for each in ledgers},
                     "database": listener(stack.database_port),
                     "broker": listener(int(stack.bootstrap.rpartition(":")[2])),
                     **beside,
                 }
             )
-            first = await _until(watch, process, warm_up(count))
+            first = await _until(watch, ledgers, warm_up(count))
             cpu = meter.read()
-            last = await _until(watch, process, count, published=True)
+            last = await _until(watch, ledgers, count, published=True)
             seconds = last[0] - first[0]
             processors = shares(cpu, meter.read(), seconds, last[1] - first[1])
-            means = await _means(port)
+            means = await _means(ports)
             repeats, rejected = await watch.fetchrow(_TALLIES)
     finally:
         await watch.close()
@@ -169,7 +176,7 @@ def running(argv: list[str], environment: dict[str, str]) -> Iterator[subprocess
 
 async def _until(
     watch: asyncpg.Connection,
-    process: subprocess.Popen[bytes],
+    processes: Sequence[subprocess.Popen[bytes]],
     changes: int,
     *,
     published: bool = False,
@@ -181,8 +188,9 @@ async def _until(
         now = time.perf_counter()
         if done >= changes and (all_published or not published):
             return now, done
-        if process.poll() is not None:
-            raise RuntimeError(f"the ledger ended with exit code {process.returncode}")
+        for process in processes:
+            if process.poll() is not None:
+                raise RuntimeError(f"a ledger ended with exit code {process.returncode}")
         if done != seen:
             seen, moved_at = done, now
         elif now - moved_at > _SILENCE_LIMIT_S:
@@ -193,14 +201,17 @@ async def _until(
         await asyncio.sleep(_POLL_S)
 
 
-async def _means(port: int) -> tuple[float, float]:
-    """Return the mean records and published levels of a batch, from the process's own metrics."""
+async def _means(ports: Sequence[int]) -> tuple[float, float]:
+    """Return the mean records and published levels of a batch, from the processes' own metrics."""
+    totals: Counter[str] = Counter()
     async with httpx.AsyncClient() as client:
-        answer = await client.get(f"http://{LOOPBACK}:{port}/metrics")
-    values = dict(
-        line.rsplit(" ", 1) for line in answer.text.splitlines() if not line.startswith("#")
-    )
-    batches = float(values[f'lowtide_batch_records_count{{topic="{TOPIC}"}}'])
-    records = float(values[f'lowtide_batch_records_sum{{topic="{TOPIC}"}}'])
-    levels = float(values.get(f'lowtide_published_total{{topic="{STOCK_LEVELS}"}}', 0))
+        for port in ports:
+            answer = await client.get(f"http://{LOOPBACK}:{port}/metrics")
+            for line in answer.text.splitlines():
+                if not line.startswith("#"):
+                    name, value = line.rsplit(" ", 1)
+                    totals[name] += float(value)
+    batches = totals[f'lowtide_batch_records_count{{topic="{TOPIC}"}}']
+    records = totals[f'lowtide_batch_records_sum{{topic="{TOPIC}"}}']
+    levels = totals[f'lowtide_published_total{{topic="{STOCK_LEVELS}"}}']
     return records / batches, levels / batches

@@ -81,6 +81,7 @@ class Ground:
         count: int,
         *,
         workers: int = 2,
+        processes: int = 1,
         beside: Mapping[str, int] | None = None,
     ) -> Drain:
         """Let the ledger drain a topic; `beside` names processes that work meanwhile."""
@@ -90,11 +91,12 @@ class Ground:
             prefix,
             count,
             workers=workers,
+            processes=processes,
             profile=self._profile,
             beside=beside or {},
         )
         tell(
-            f"  {workers} workers: {done.changes_per_s:,.0f} changes/s over {done.seconds:.1f} s; "
+            f"  {processes} × {workers} workers: {done.changes_per_s:,.0f} changes/s over {done.seconds:.1f} s; "
             f"a batch: {done.records_per_batch:,.0f} changes, {done.levels_per_batch:,.0f} levels; "
             f"{done.repeats:,} repeats; {done.processors}"
         )

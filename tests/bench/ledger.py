@@ -36,20 +36,24 @@ Measured = tuple[Values, Values]
 
 
 async def uniform(ground: Ground, _: int) -> Measured:
-    """50,000 levels, each as busy as the others; two workers and one."""
+    """50,000 levels, each as busy as the others; two workers, one, and one in each of two."""
     prefix, count = await ground.uniform()
     two = await ground.plain()
     async with ground.database() as database:
         one = await ground.drained(database, prefix, count, workers=1)
+    async with ground.database() as database:
+        apart = await ground.drained(database, prefix, count, workers=1, processes=2)
     bare = await _batch_transaction(ground, "uniform", two)
     return {
         "changes_per_s_uniform": two.changes_per_s,
         "changes_per_s_uniform_1_worker": one.changes_per_s,
+        "changes_per_s_uniform_2_processes": apart.changes_per_s,
         "batch_txn_changes_per_s": bare,
-        "shortest_drain_s": min(two.seconds, one.seconds),
+        "shortest_drain_s": min(two.seconds, one.seconds, apart.seconds),
     }, {
         "batch_txn_1_worker": one.changes_per_s / bare,
         "batch_txn_2_workers": two.changes_per_s / bare,
+        "batch_txn_2_processes": apart.changes_per_s / bare,
     }
 
 

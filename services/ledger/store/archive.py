@@ -17,15 +17,16 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Self
-
-import duckdb
+from typing import TYPE_CHECKING, Self
 
 from services.ledger.domain.statement import Recorded
 from services.ledger.store.past import COLUMNS, recorded
 from services.ledger.store.periods import partition
 from shared.database.engine import Driver
 from shared.errors import LowtideError
+
+if TYPE_CHECKING:
+    import duckdb
 
 TABLES = ("movement", "repeat")
 MANIFEST = "manifest.json"
@@ -286,7 +287,10 @@ def _sha256(path: Path) -> str:
 
 
 @contextmanager
-def _duck() -> Iterator[duckdb.DuckDBPyConnection]:
+def _duck() -> Iterator["duckdb.DuckDBPyConnection"]:
+    # Only archives need it, and every role of the ledger would load it: 30 MB, a third of a second.
+    import duckdb  # noqa: PLC0415
+
     with duckdb.connect() as duck:
         duck.execute(f"SET memory_limit = '{_MEMORY}'; SET threads = 1; SET TimeZone = 'UTC'")
         yield duck

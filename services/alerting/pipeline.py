@@ -20,7 +20,7 @@ from services.alerting.domain.sales import day_of
 from services.alerting.domain.timebase import Heard, Timebase
 from services.alerting.inbound import stock_levels
 from services.alerting.inbound.catalog_items import Catalogue
-from services.alerting.store import episodes, memory
+from services.alerting.store import memory, recording
 from shared.clock import Clock
 from shared.database.engine import Connection
 from shared.kafka.handler import Batch, Claim, Handler, Timed
@@ -154,7 +154,7 @@ class StockLevels(Handler[Memory], Timed):
         await memory.save_levels(connection, [each for each in heard if each.is_new], new=True)
         await memory.save_levels(connection, [each for each in heard if not each.is_new], new=False)
         await memory.save_conditions(connection, draft.conditions)
-        await episodes.record(connection, draft.announcements, self._clock.now())
+        await recording.record(connection, draft.announcements, self._clock.now())
 
     def _adopt(self) -> None:
         draft, self._draft = self._draft, None

@@ -6,12 +6,13 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.alerting.api import alerts, rules
+from services.alerting.api import alerts, people, rules, silences
 from services.alerting.api.desk import Desk
 from services.alerting.domain.timebase import EventTime, Timebase, WallTime
 from services.alerting.inbound.catalog_items import CatalogueReader
 from services.alerting.outbound.stock_alerts import Relay
 from services.alerting.pipeline import StockLevels
+from services.alerting.reminding import Reminding
 from services.alerting.settings import AlertingSettings
 from services.alerting.store.outbox import Outbox
 from services.alerting.store.rule_watch import RuleWatch
@@ -84,25 +85,31 @@ async def consume(
         await engine.dispose()
 
 
-async def tick(settings: AlertingSettings, stop: asyncio.Event) -> None:
-    """Relay the outbox until told to stop."""
+async def tick(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | None = None) -> None:
+    """Relay the outbox and remind people until told to stop."""
     engine = create_engine(
-        settings.database_url.get_secret_value(), pool=2, application="alerting tick"
+        settings.database_url.get_secret_value(), pool=3, application="alerting tick"
     )
     producer = Producer(settings.kafka, settings.topic_prefix, name="alerting-tick")
     try:
         async with producer, asyncio.TaskGroup() as group:
             outbox = Outbox(engine)
             relay = Relay(outbox, producer)
-            relaying = group.create_task(relay.run())
-            checks = {"outbox": relay.check, "broker": producer.check}
+            reminding = Reminding(engine, clock or WallClock())
+            beside = [group.create_task(relay.run()), group.create_task(reminding.run())]
+            checks = {
+                "outbox": relay.check,
+                "reminders": reminding.check,
+                "broker": producer.check,
+            }
 
             async def until_stopped(stop: asyncio.Event) -> None:
                 await stop.wait()
 
             await with_probes(settings, "alerting tick", checks, until_stopped, stop)
-            relaying.cancel()
-            await asyncio.wait({relaying})
+            for task in beside:
+                task.cancel()
+            await asyncio.wait(beside)
             await outbox.close()
     finally:
         await engine.dispose()
@@ -136,6 +143,8 @@ def application(settings: AlertingSettings, clock: Clock | None = None) -> FastA
     app.state.desk = desk
     app.include_router(alerts.router)
     app.include_router(rules.router)
+    app.include_router(silences.router)
+    app.include_router(people.router)
     return app
 
 

@@ -30,6 +30,10 @@ class AlertEvent(StrEnum):
     OPENED = "opened"
     LEVEL_CHANGED = "level_changed"
     ACKNOWLEDGED = "acknowledged"
+    ASSIGNED = "assigned"
+    SNOOZED = "snoozed"
+    REMINDED = "reminded"
+    """It still holds, and what kept it from people (a silence, a snooze) has ended."""
     RESOLVED = "resolved"
 
 
@@ -57,6 +61,21 @@ class AlertFacts(Event):
     incoming: int = 0
 
 
+class HushKind(StrEnum):
+    """What keeps a revision from people: a silence over its kind, or a snooze of the alert."""
+
+    SILENCE = "silence"
+    SNOOZE = "snooze"
+
+
+class Hush(Event):
+    """Why and until when people are not told of a revision; the record has it all the same."""
+
+    by: HushKind
+    until: Instant
+    silence: UUID | None = None
+
+
 class StockAlert(Event):
     """An episode at one revision.
 
@@ -82,4 +101,9 @@ class StockAlert(Event):
     occurred_at: Instant
     recorded_at: Instant
     acknowledged_by: str | None = None
+    owner: str | None = None
+    """Who sees to it."""
+    snoozed_until: Instant | None = None
+    hush: Hush | None = None
+    """Set where people are not to be told of this revision."""
     note: str | None = None

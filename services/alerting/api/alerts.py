@@ -1,18 +1,20 @@
-"""`/v1/alerts`: episodes, and taking one on."""
+"""`/v1/alerts`: episodes, and what people do with them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from services.alerting.api.desk import Desk, desk
-from services.alerting.store import alerts, episodes
+from services.alerting.api.desk import Desk, Question, desk
+from services.alerting.store import acts, alerts, people
+from services.alerting.store.acts import By
 from services.alerting.store.alerts import Filter, State, StoredAlert, StoredRevision
-from shared.events.base import Code
-from shared.events.stock_alerts import AlertFacts, AlertLevel
+from services.alerting.store.episodes import Episode
+from shared.events.base import Code, Instant
+from shared.events.stock_alerts import AlertFacts, AlertLevel, Hush
 from shared.http.auth import Caller, Scope, require
 from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import Problem, not_found
@@ -21,7 +23,10 @@ router = APIRouter(
     prefix="/v1/alerts", tags=["alerts"], dependencies=[Depends(require(Scope.ALERTS_READ))]
 )
 
+MAX_SNOOZE = timedelta(days=30)
+
 AtDesk = Annotated[Desk, Depends(desk)]
+Actor = Annotated[Caller, Depends(require(Scope.ALERTS_WRITE))]
 
 
 class RuleName(BaseModel):
@@ -48,6 +53,8 @@ class Alert(BaseModel):
     resolved_at: datetime | None
     acknowledged_at: datetime | None
     acknowledged_by: str | None
+    owner: str | None
+    snoozed_until: datetime | None
     facts: AlertFacts
     labels: dict[str, str]
 
@@ -58,7 +65,10 @@ class Alert(BaseModel):
 
 
 class Revision(BaseModel):
-    """What happened at one revision; `actor` and `note` where a person did it."""
+    """What happened at one revision.
+
+    `actor` and `note` where a person did it; `hush` where people were not told of it, and why.
+    """
 
     revision: int
     event: str
@@ -70,6 +80,7 @@ class Revision(BaseModel):
     recorded_at: datetime
     actor: str | None
     note: str | None
+    hush: Hush | None
 
     @classmethod
     def of(cls, stored: StoredRevision) -> Self:
@@ -86,14 +97,46 @@ class AlertWithHistory(Alert):
 class Acknowledgement(BaseModel):
     """What a person says when taking an alert on."""
 
+    model_config = ConfigDict(extra="forbid")
+
     note: Annotated[str, StringConstraints(max_length=1_000, strip_whitespace=True)] | None = None
+
+
+class Assignment(Acknowledgement):
+    """Who is to see to an alert: the id of a person."""
+
+    to: Code
+
+
+class Snooze(Acknowledgement):
+    """Until when an alert is put off; say `until` or `minutes`, not both."""
+
+    until: Instant | None = None
+    minutes: Annotated[int, Field(ge=1, le=MAX_SNOOZE // timedelta(minutes=1))] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.until is None) is (self.minutes is None):
+            raise ValueError("say either until or minutes")
+        return self
+
+    def end(self, now: datetime) -> datetime:
+        """Return until when. Raises Problem 422 for the past and what is too far ahead."""
+        until = now + timedelta(minutes=self.minutes or 0) if self.until is None else self.until
+        if not now < until <= now + MAX_SNOOZE:
+            raise Problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                "snooze_out_of_range",
+                f"until must lie within the next {MAX_SNOOZE.days} days.",
+            )
+        return until
 
 
 class Summary(BaseModel):
     """Alerts counted: `open` by present level, `opened` (all there ever were) by first level.
 
-    `outbox` are notices not yet with the broker, `lag_records` level messages not yet evaluated
-    (null while the broker cannot say).
+    `unowned` are open and nobody's. `outbox` are notices not yet with the broker, `lag_records`
+    level messages not yet evaluated (null while the broker cannot say).
     """
 
     open: dict[AlertLevel, int]
@@ -101,6 +144,7 @@ class Summary(BaseModel):
     episodes: int
     resolved: int
     subjects: int
+    unowned: int
     outbox: int
     lag_records: int | None
     behind_seconds: float | None = Field(description="Age of the oldest message that waits")
@@ -117,11 +161,12 @@ async def list_alerts(
     rule: Code | None = None,
     sku: Code | None = None,
     warehouse: Code | None = None,
+    owner: Code | None = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[Alert]:
     """Return alerts, the newest first; `open` includes those that recover."""
-    wanted = Filter(_IS_OPEN[state], level, rule, sku, warehouse)
+    wanted = Filter(_IS_OPEN[state], level, rule, sku, warehouse, owner)
     before = None if cursor is None else int(decode_cursor(cursor, int)[0])
     found = await at.ask(lambda connection: alerts.page(connection, wanted, before, limit))
     more = encode_cursor(found[-1].number) if len(found) == limit else None
@@ -140,6 +185,7 @@ async def summary(at: AtDesk) -> Summary:
         episodes=sum(totals.opened.values()),
         resolved=totals.resolved,
         subjects=totals.subjects,
+        unowned=totals.unowned,
         outbox=totals.outbox,
         lag_records=None if lag is None else lag.records,
         behind_seconds=None if lag is None else lag.seconds,
@@ -154,30 +200,58 @@ async def get_alert(alert_id: UUID, at: AtDesk) -> AlertWithHistory:
 
 @router.post("/{alert_id}/acknowledge")
 async def acknowledge(
-    alert_id: UUID,
-    request: Request,
-    at: AtDesk,
-    caller: Annotated[Caller, Depends(require(Scope.ALERTS_WRITE))],
-    body: Acknowledgement | None = None,
+    alert_id: UUID, request: Request, at: AtDesk, caller: Actor, body: Acknowledgement | None = None
 ) -> AlertWithHistory:
-    """Take an alert on. Doing it again changes nothing; a resolved alert answers 409."""
-    episode = await at.change(
-        lambda connection: episodes.acknowledge(
-            connection,
-            alert_id,
-            actor=caller.subject,
-            note=None if body is None else body.note,
-            now=at.clock.now(),
-            trace=request.state.traceparent,
+    """Take an alert on; who does so owns it, unless somebody else does already.
+
+    Doing it again changes nothing; a resolved alert answers 409, here as with all that follows.
+    """
+    by = _by(at, request, caller, body)
+    return await _done(at, alert_id, lambda each: acts.acknowledge(each, alert_id, by))
+
+
+@router.post("/{alert_id}/assign")
+async def assign(
+    alert_id: UUID, request: Request, at: AtDesk, caller: Actor, body: Assignment
+) -> AlertWithHistory:
+    """Give an alert to somebody of `/v1/people`."""
+    if await at.ask(lambda connection: people.one(connection, body.to)) is None:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "unknown_person",
+            f"There is no person {body.to}; see /v1/people, or make one with PUT.",
         )
-    )
+    by = _by(at, request, caller, body)
+    return await _done(at, alert_id, lambda each: acts.assign(each, alert_id, body.to, by))
+
+
+@router.post("/{alert_id}/snooze")
+async def snooze(
+    alert_id: UUID, request: Request, at: AtDesk, caller: Actor, body: Snooze
+) -> AlertWithHistory:
+    """Put an alert off: until then people are told only when it gets worse or ends.
+
+    When the time is up and it still holds, they are reminded, once.
+    """
+    by = _by(at, request, caller, body)
+    until = body.end(by.at)
+    return await _done(at, alert_id, lambda each: acts.snooze(each, alert_id, until, by))
+
+
+def _by(at: Desk, request: Request, caller: Caller, body: Acknowledgement | None) -> By:
+    note = None if body is None else body.note
+    return By(caller.subject, note, at.clock.now(), request.state.traceparent)
+
+
+async def _done(at: Desk, alert_id: UUID, act: Question[Episode | None]) -> AlertWithHistory:
+    episode = await at.change(act)
     if episode is None:
         raise _unknown(alert_id)
-    if episode.acknowledged_at is None:
+    if episode.resolved_at is not None:
         raise Problem(
             HTTPStatus.CONFLICT,
             "already_resolved",
-            f"Alert {episode.number} is resolved already; there is nothing to take on.",
+            f"Alert {episode.number} is resolved already; there is nothing left to do.",
         )
     return await _with_history(at, alert_id)
 

@@ -25,6 +25,7 @@ class Announcement:
     rule: Rule
     subject: Subject
     sku_name: str | None
+    category: str | None
     transition: Transition
     trace: str | None
 
@@ -193,8 +194,10 @@ class Draft:
         self.reasons[rule.kind, step.reason] += 1
         if step.transition is not None:
             item = self._items.get(subject.sku)
-            name = None if item is None else item.name
-            self.announcements.append(Announcement(rule, subject, name, step.transition, trace))
+            name, category = (None, None) if item is None else (item.name, item.category)
+            self.announcements.append(
+                Announcement(rule, subject, name, category, step.transition, trace)
+            )
         return step.condition
 
 

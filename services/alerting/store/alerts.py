@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.events.stock_alerts import AlertFacts, AlertLevel, AlertRule
+from shared.events.stock_alerts import AlertFacts, AlertLevel, AlertRule, Hush
 
 State = Literal["open", "recovering", "resolved"]
 
@@ -32,6 +32,8 @@ class StoredAlert:
     resolved_at: datetime | None
     acknowledged_at: datetime | None
     acknowledged_by: str | None
+    owner: str | None
+    snoozed_until: datetime | None
     facts: AlertFacts
     labels: Mapping[str, str]
 
@@ -50,6 +52,7 @@ class StoredRevision:
     recorded_at: datetime
     actor: str | None
     note: str | None
+    hush: Hush | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class Filter:
     rule: str | None = None
     sku: str | None = None
     warehouse: str | None = None
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +76,13 @@ class Totals:
     resolved: int
     subjects: int
     outbox: int
+    unowned: int
 
 
 _ALERT = """
 SELECT a.id, a.number, a.revision, a.level, a.rule::text AS rule, a.sku, a.sku_name, a.warehouse,
-       a.opened_at, a.resolved_at, a.acknowledged_at, a.acknowledged_by, a.facts::text AS facts,
-       a.labels::text AS labels,
+       a.opened_at, a.resolved_at, a.acknowledged_at, a.acknowledged_by, a.owner,
+       a.snoozed_until, a.facts::text AS facts, a.labels::text AS labels,
        CASE WHEN a.resolved_at IS NOT NULL THEN 'resolved'
             WHEN c.state = 'recovering' THEN 'recovering'
             ELSE 'open' END AS state
@@ -91,7 +96,7 @@ _ONE = text(f"{_ALERT} WHERE a.id = :id")
 
 _HISTORY = text("""
 SELECT revision, event, level, previous_level, reason, facts::text AS facts, occurred_at,
-       recorded_at, actor, note
+       recorded_at, actor, note, hush::text AS hush
 FROM alert_history
 WHERE alert_id = :id
 ORDER BY revision
@@ -105,6 +110,8 @@ _SUBJECTS = text("SELECT count(*) FROM (SELECT DISTINCT sku, warehouse FROM aler
 
 _OUTBOX = text("SELECT count(*) FROM outbox")
 
+_UNOWNED = text("SELECT count(*) FROM alert WHERE resolved_at IS NULL AND owner IS NULL")
+
 
 async def page(
     connection: AsyncConnection, wanted: Filter, before: int | None, limit: int
@@ -115,6 +122,7 @@ async def page(
         "rule_id": wanted.rule,
         "sku": wanted.sku,
         "warehouse": wanted.warehouse,
+        "owner": wanted.owner,
     }
     values = {name: value for name, value in values.items() if value is not None}
     terms = [f"a.{name} = :{name}" for name in values]
@@ -138,10 +146,7 @@ async def one(connection: AsyncConnection, alert_id: UUID) -> StoredAlert | None
 async def history(connection: AsyncConnection, alert_id: UUID) -> Sequence[StoredRevision]:
     """Return what happened to an alert, the oldest first."""
     rows = await connection.execute(_HISTORY, {"id": alert_id})
-    return [
-        StoredRevision(**{**row, "facts": AlertFacts.model_validate_json(row["facts"])})
-        for row in rows.mappings()
-    ]
+    return [_revision(row) for row in rows.mappings()]
 
 
 async def totals(connection: AsyncConnection) -> Totals:
@@ -154,6 +159,7 @@ async def totals(connection: AsyncConnection) -> Totals:
         resolved=sum(opened.values()) - sum(still_open.values()),
         subjects=(await connection.execute(_SUBJECTS)).scalar_one(),
         outbox=(await connection.execute(_OUTBOX)).scalar_one(),
+        unowned=(await connection.execute(_UNOWNED)).scalar_one(),
     )
 
 
@@ -165,5 +171,16 @@ def _alert(row: RowMapping) -> StoredAlert:
             "rule": AlertRule.model_validate_json(row["rule"]),
             "facts": AlertFacts.model_validate_json(row["facts"]),
             "labels": json.loads(row["labels"]),
+        }
+    )
+
+
+def _revision(row: RowMapping) -> StoredRevision:
+    hush = row["hush"]
+    return StoredRevision(
+        **{
+            **row,
+            "facts": AlertFacts.model_validate_json(row["facts"]),
+            "hush": None if hush is None else Hush.model_validate_json(hush),
         }
     )

@@ -1,20 +1,29 @@
-"""Write what became of episodes: the alert, its history and the notice in the outbox, at once."""
+"""Episodes as they stand, and writing them with their history and their notices at once."""
 
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.draft import Announcement
 from services.alerting.domain.subject import LevelSubject, Subject
-from shared.events.stock_alerts import AlertEvent, AlertFacts, AlertLevel, AlertRule, StockAlert
+from services.alerting.store import silences
+from shared.events.stock_alerts import (
+    AlertEvent,
+    AlertFacts,
+    AlertLevel,
+    AlertRule,
+    Hush,
+    StockAlert,
+)
 from shared.observability import tracing
 
-_Key = tuple[str, Subject]
+Key = tuple[str, Subject]
+"""A rule and what it watches: one episode of the two is open at the most."""
 
 
 @dataclass(slots=True)
@@ -34,11 +43,15 @@ class Episode:
     resolved_at: datetime | None = None
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
+    owner: str | None = None
+    snoozed_until: datetime | None = None
+    untold: bool = False
+    """Whether something that people should know was kept from them."""
     is_new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class Entry:
     """One revision: what history keeps and what the outbox sends."""
 
     notice: StockAlert
@@ -50,7 +63,7 @@ class _Entry:
 _STORED = """
     a.id, a.number, a.revision, a.rule::text AS rule, a.sku, a.warehouse, a.sku_name,
     a.labels::text AS labels, a.level, a.facts::text AS facts, a.opened_at, a.resolved_at,
-    a.acknowledged_at, a.acknowledged_by
+    a.acknowledged_at, a.acknowledged_by, a.owner, a.snoozed_until, a.untold
 """
 
 _OPEN = text(f"""
@@ -67,6 +80,18 @@ FOR UPDATE OF a
 
 _ONE = text(f"SELECT {_STORED} FROM alert AS a WHERE a.id = :id FOR UPDATE")  # noqa: S608 - as above
 
+# What keeps them from being told is over: no snooze, and no silence that covers them.
+_TO_REMIND = text(f"""
+SELECT {_STORED}, k.available, k.on_hand, k.low_water, k.incoming
+FROM alert AS a JOIN known_level AS k ON k.sku = a.sku AND k.warehouse = a.warehouse
+WHERE a.resolved_at IS NULL AND (a.untold OR a.snoozed_until IS NOT NULL)
+  AND (a.snoozed_until IS NULL OR a.snoozed_until <= :now)
+  AND NOT EXISTS (SELECT FROM silence AS s WHERE {silences.COVERS})
+ORDER BY a.id
+LIMIT :limit
+FOR UPDATE OF a SKIP LOCKED
+""")  # noqa: S608 - the columns and the condition are ours
+
 _NUMBERS = text("SELECT nextval('alert_number') FROM generate_series(1, :count)")
 
 _COLUMNS = """
@@ -75,16 +100,20 @@ _COLUMNS = """
            CAST(:warehouse AS text[]), CAST(:sku_name AS text[]), CAST(:level AS text[]),
            CAST(:rule AS text[]), CAST(:labels AS text[]), CAST(:facts AS text[]),
            CAST(:opened_at AS timestamptz[]), CAST(:resolved_at AS timestamptz[]),
-           CAST(:acknowledged_at AS timestamptz[]), CAST(:acknowledged_by AS text[]))
+           CAST(:acknowledged_at AS timestamptz[]), CAST(:acknowledged_by AS text[]),
+           CAST(:owner AS text[]), CAST(:snoozed_until AS timestamptz[]),
+           CAST(:untold AS boolean[]))
         AS n (id, number, revision, rule_id, kind, sku, warehouse, sku_name, level, rule, labels,
-              facts, opened_at, resolved_at, acknowledged_at, acknowledged_by)
+              facts, opened_at, resolved_at, acknowledged_at, acknowledged_by, owner,
+              snoozed_until, untold)
 """
 
 _INSERT = text(f"""
 INSERT INTO alert (id, number, revision, rule_id, subject_kind, sku, warehouse, sku_name, level,
-                   rule, labels, facts, opened_at, resolved_at)
+                   rule, labels, facts, opened_at, resolved_at, owner, untold)
 SELECT n.id, n.number, n.revision, n.rule_id, n.kind, n.sku, n.warehouse, n.sku_name, n.level,
-       n.rule::jsonb, n.labels::jsonb, n.facts::jsonb, n.opened_at, n.resolved_at
+       n.rule::jsonb, n.labels::jsonb, n.facts::jsonb, n.opened_at, n.resolved_at, n.owner,
+       n.untold
 FROM {_COLUMNS}
 """)  # noqa: S608 - the columns are ours
 
@@ -92,22 +121,24 @@ _UPDATE = text(f"""
 UPDATE alert AS a
 SET revision = n.revision, level = n.level, rule = n.rule::jsonb, labels = n.labels::jsonb,
     facts = n.facts::jsonb, sku_name = n.sku_name, resolved_at = n.resolved_at,
-    acknowledged_at = n.acknowledged_at, acknowledged_by = n.acknowledged_by
+    acknowledged_at = n.acknowledged_at, acknowledged_by = n.acknowledged_by, owner = n.owner,
+    snoozed_until = n.snoozed_until, untold = n.untold
 FROM {_COLUMNS}
 WHERE a.id = n.id
 """)  # noqa: S608 - the columns are ours
 
 _HISTORY = text("""
 INSERT INTO alert_history (alert_id, revision, event, level, previous_level, reason, facts,
-                           occurred_at, recorded_at, actor, note)
+                           occurred_at, recorded_at, actor, note, hush)
 SELECT n.alert_id, n.revision, n.event, n.level, n.previous_level, n.reason, n.facts::jsonb,
-       n.occurred_at, n.recorded_at, n.actor, n.note
+       n.occurred_at, n.recorded_at, n.actor, n.note, n.hush::jsonb
 FROM unnest(CAST(:alert_id AS uuid[]), CAST(:revision AS int[]), CAST(:event AS text[]),
             CAST(:level AS text[]), CAST(:previous_level AS text[]), CAST(:reason AS text[]),
             CAST(:facts AS text[]), CAST(:occurred_at AS timestamptz[]),
-            CAST(:recorded_at AS timestamptz[]), CAST(:actor AS text[]), CAST(:note AS text[]))
+            CAST(:recorded_at AS timestamptz[]), CAST(:actor AS text[]), CAST(:note AS text[]),
+            CAST(:hush AS text[]))
      AS n (alert_id, revision, event, level, previous_level, reason, facts, occurred_at,
-           recorded_at, actor, note)
+           recorded_at, actor, note, hush)
 """)
 
 _OUTBOX = text("""
@@ -119,62 +150,10 @@ ORDER BY n.position
 """)
 
 
-async def record(
-    connection: AsyncConnection, announcements: Sequence[Announcement], recorded_at: datetime
-) -> None:
-    """Store what happened to episodes, in order, each as a new revision of its alert.
-
-    Alerts are locked in the order of their ids first, so revisions never cross an
-    acknowledgement, and a later revision enters the outbox after an earlier one has committed.
-    """
-    if not announcements:
-        return
-    episodes = await _open_episodes(connection, announcements)
-    openings = sum(each.transition.event is AlertEvent.OPENED for each in announcements)
-    numbers = iter(await _numbers(connection, openings))
-    touched: dict[UUID, Episode] = {}
-    entries = []
-    for each in announcements:
-        key = (each.rule.id, each.subject)
-        if each.transition.event is AlertEvent.OPENED:
-            episode = episodes[key] = _opened(each, next(numbers))
-        else:
-            episode = episodes[key]
-            _move(episode, each)
-        touched[episode.id] = episode
-        entries.append(_entry(episode, each, recorded_at))
-    await _write(connection, touched.values(), entries)
-
-
-async def acknowledge(
-    connection: AsyncConnection,
-    alert_id: UUID,
-    *,
-    actor: str,
-    note: str | None,
-    now: datetime,
-    trace: str | None,
-) -> Episode | None:
-    """Store that a person has taken an alert on; returns it as it stands, or None if unknown.
-
-    Nothing changes for an alert that is acknowledged or resolved already.
-    """
-    row = (await connection.execute(_ONE, {"id": alert_id})).mappings().one_or_none()
-    if row is None:
-        return None
-    episode = _episode(row)
-    if episode.acknowledged_at is None and episode.resolved_at is None:
-        episode.revision += 1
-        episode.acknowledged_at = now
-        episode.acknowledged_by = actor
-        notice = _notice(episode, AlertEvent.ACKNOWLEDGED, None, now, now, note)
-        await _write(connection, [episode], [_Entry(notice, None, actor, trace)])
-    return episode
-
-
-async def _open_episodes(
+async def open_episodes(
     connection: AsyncConnection, announcements: Iterable[Announcement]
-) -> dict[_Key, Episode]:
+) -> dict[Key, Episode]:
+    """Return the open episodes that announcements speak of, locked in the order of their ids."""
     keys = list({(each.rule.id, each.subject): None for each in announcements})
     values = {
         "rule_id": [rule_id for rule_id, _ in keys],
@@ -186,8 +165,42 @@ async def _open_episodes(
     return {(episode.rule.id, episode.subject): episode for episode in episodes}
 
 
-async def _numbers(connection: AsyncConnection, count: int) -> list[int]:
+async def locked(connection: AsyncConnection, alert_id: UUID) -> Episode | None:
+    """Return an episode, open or not, locked; None when there is no such alert."""
+    row = (await connection.execute(_ONE, {"id": alert_id})).mappings().one_or_none()
+    return None if row is None else _episode(row)
+
+
+async def to_remind(connection: AsyncConnection, now: datetime, limit: int) -> list[Episode]:
+    """Return open episodes that people were not told of and now may be, locked.
+
+    Their facts are those of the level as it was last heard of.
+    """
+    rows = await connection.execute(_TO_REMIND, {"now": now, "limit": limit})
+    found = []
+    for row in rows.mappings():
+        episode = _episode(row)
+        episode.facts = _renewed(episode.facts, row)
+        found.append(episode)
+    return found
+
+
+async def numbers(connection: AsyncConnection, count: int) -> list[int]:
+    """Return so many running numbers for new episodes."""
     return list((await connection.execute(_NUMBERS, {"count": count})).scalars()) if count else []
+
+
+def _renewed(facts: AlertFacts, level: RowMapping) -> AlertFacts:
+    cover = level["available"] / facts.daily_sales if facts.daily_sales else None
+    return facts.model_copy(
+        update={
+            "available": level["available"],
+            "on_hand": level["on_hand"],
+            "low_water": level["low_water"],
+            "incoming": level["incoming"],
+            "days_of_cover": cover,
+        }
+    )
 
 
 def _episode(row: RowMapping) -> Episode:
@@ -205,59 +218,23 @@ def _episode(row: RowMapping) -> Episode:
         resolved_at=row["resolved_at"],
         acknowledged_at=row["acknowledged_at"],
         acknowledged_by=row["acknowledged_by"],
+        owner=row["owner"],
+        snoozed_until=row["snoozed_until"],
+        untold=row["untold"],
     )
 
 
-def _opened(announcement: Announcement, number: int) -> Episode:
-    rule, transition = announcement.rule, announcement.transition
-    return Episode(
-        id=uuid4(),
-        number=number,
-        revision=1,
-        rule=rule.named(),
-        subject=announcement.subject,
-        sku_name=announcement.sku_name,
-        labels=dict(rule.labels),
-        level=transition.level,
-        facts=transition.facts,
-        opened_at=transition.occurred_at,
-        is_new=True,
-    )
-
-
-def _move(episode: Episode, announcement: Announcement) -> None:
-    rule, transition = announcement.rule, announcement.transition
-    episode.revision += 1
-    episode.rule = rule.named()
-    episode.labels = dict(rule.labels)
-    episode.sku_name = announcement.sku_name or episode.sku_name
-    episode.level = transition.level
-    episode.facts = transition.facts
-    if transition.event is AlertEvent.RESOLVED:
-        episode.resolved_at = max(transition.occurred_at, episode.opened_at)
-
-
-def _entry(episode: Episode, announcement: Announcement, recorded_at: datetime) -> _Entry:
-    transition = announcement.transition
-    notice = _notice(
-        episode,
-        transition.event,
-        transition.previous_level,
-        transition.occurred_at,
-        recorded_at,
-        None,
-    )
-    return _Entry(notice, transition.reason.value, None, announcement.trace)
-
-
-def _notice(
+def notice_of(
     episode: Episode,
     event: AlertEvent,
-    previous_level: AlertLevel | None,
+    *,
     occurred_at: datetime,
     recorded_at: datetime,
-    note: str | None,
+    previous_level: AlertLevel | None = None,
+    hush: Hush | None = None,
+    note: str | None = None,
 ) -> StockAlert:
+    """Return the notice of an episode's present revision."""
     return StockAlert(
         alert_id=episode.id,
         number=episode.number,
@@ -275,13 +252,17 @@ def _notice(
         occurred_at=occurred_at,
         recorded_at=recorded_at,
         acknowledged_by=episode.acknowledged_by,
+        owner=episode.owner,
+        snoozed_until=episode.snoozed_until,
+        hush=hush,
         note=note,
     )
 
 
-async def _write(
-    connection: AsyncConnection, episodes: Iterable[Episode], entries: Sequence[_Entry]
+async def write(
+    connection: AsyncConnection, episodes: Iterable[Episode], entries: Sequence[Entry]
 ) -> None:
+    """Write episodes with the revisions that were added to them, in order."""
     touched = list(episodes)
     # What has resolved goes first: its subject may open again in the same batch, and only one
     # episode of a rule and subject may be open at any moment.
@@ -306,6 +287,9 @@ async def _write(
             "recorded_at": [notice.recorded_at for notice in notices],
             "actor": [entry.actor for entry in entries],
             "note": [notice.note for notice in notices],
+            "hush": [
+                None if notice.hush is None else notice.hush.model_dump_json() for notice in notices
+            ],
         },
     )
     await connection.execute(
@@ -336,4 +320,7 @@ def _columns(episodes: Sequence[Episode]) -> dict[str, list[object]]:
         "resolved_at": [each.resolved_at for each in episodes],
         "acknowledged_at": [each.acknowledged_at for each in episodes],
         "acknowledged_by": [each.acknowledged_by for each in episodes],
+        "owner": [each.owner for each in episodes],
+        "snoozed_until": [each.snoozed_until for each in episodes],
+        "untold": [each.untold for each in episodes],
     }

@@ -1,4 +1,4 @@
-"""An episode: what messages link to. Facts, what happened, and the button that says "I'm on it"."""
+"""An episode: what messages link to. Facts, what happened, and what one can do about it."""
 
 import asyncio
 from uuid import UUID
@@ -17,6 +17,8 @@ from services.console.upstream.service import Refused
 from shared.errors import Unavailable
 
 _TRY_AGAIN_SECONDS = 3.0
+_SNOOZES = {"snooze.1": 60, "snooze.8": 8 * 60}
+"""By act, in minutes."""
 
 
 def register(context: Context) -> None:
@@ -104,12 +106,15 @@ class AlertPage:
             self._level = level
 
     async def _act(self, act: str) -> None:
-        if act != "acknowledge" or self._acting or not self._frame.may_act():
+        if act not in {"acknowledge", *_SNOOZES} or self._acting or not self._frame.may_act():
             return
         self._acting, self._failure = True, ""
         self._panel.show(self._html(away=False))
         try:
-            await self._frame.context.alerting.acknowledge(self._id)
+            if act in _SNOOZES:
+                await self._frame.context.alerting.snooze(self._id, _SNOOZES[act])
+            else:
+                await self._frame.context.alerting.acknowledge(self._id)
         except Refused as error:
             self._failure = error.detail
         except Unavailable:

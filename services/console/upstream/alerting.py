@@ -45,6 +45,11 @@ class Alerting:
         """Note that somebody takes care of it. Raises Refused when it may not be."""
         await self._service.post(_ANYTHING, f"/v1/alerts/{alert_id}/acknowledge", {})
 
+    async def snooze(self, alert_id: UUID, minutes: int) -> None:
+        """Put an episode off for a while. Raises Refused when it may not be."""
+        body = {"minutes": minutes}
+        await self._service.post(_ANYTHING, f"/v1/alerts/{alert_id}/snooze", body)
+
     async def summary(self) -> AlertSummary:
         """Return how many episodes are open."""
         summary = await self._service.get(_SUMMARY, "/v1/alerts/summary", {})

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.events.stock_alerts import AlertEvent, AlertLevel
+from shared.events.stock_alerts import AlertEvent, AlertLevel, Hush
 
 T = TypeVar("T")
 
@@ -133,6 +133,7 @@ class Revision(Answer):
     facts: Facts = Facts()
     actor: str | None = None
     note: str | None = None
+    hush: Hush | None = None
 
 
 class Alert(Answer):
@@ -150,6 +151,8 @@ class Alert(Answer):
     resolved_at: datetime | None = None
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
+    owner: str | None = None
+    snoozed_until: datetime | None = None
     facts: Facts = Facts()
     history: list[Revision] = Field(default_factory=list)
 

@@ -148,9 +148,13 @@ def _since(alert: StockAlert, phrasing: Phrasing) -> list[Line]:
     lines.append(Line(words.rule, phrasing.typed(_rule_name(alert, phrasing.language))))
     if alert.acknowledged_by is not None:
         lines.append(Line(words.acknowledged_by, phrasing.typed(alert.acknowledged_by)))
+    if alert.owner is not None and alert.owner != alert.acknowledged_by:
+        lines.append(Line(words.owner, phrasing.typed(alert.owner)))
+    if alert.snoozed_until is not None:
+        lines.append(Line(words.snoozed_until, phrasing.moment(alert.snoozed_until)))
     if alert.note:
         lines.append(Line(words.note, phrasing.typed(alert.note)))
-    if alert.event in {AlertEvent.OPENED, AlertEvent.LEVEL_CHANGED}:
+    if alert.event in {AlertEvent.OPENED, AlertEvent.LEVEL_CHANGED, AlertEvent.REMINDED}:
         lines.append(Line(words.advice, words.advice_by_level[alert.level]))
     return lines
 

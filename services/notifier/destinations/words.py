@@ -31,6 +31,8 @@ class Words:
     lasted: str
     rule: str
     acknowledged_by: str
+    owner: str
+    snoozed_until: str
     note: str
     advice: str
     advice_by_level: Mapping[AlertLevel, str]
@@ -57,6 +59,9 @@ _CHINESE = Words(
         AlertEvent.OPENED: "新预警",
         AlertEvent.LEVEL_CHANGED: "级别变化",
         AlertEvent.ACKNOWLEDGED: "已接单",
+        AlertEvent.ASSIGNED: "已指派",
+        AlertEvent.SNOOZED: "已暂缓",
+        AlertEvent.REMINDED: "仍未恢复",
         AlertEvent.RESOLVED: "已恢复",
     },
     mark="【{}】",
@@ -75,6 +80,8 @@ _CHINESE = Words(
     lasted="持续",
     rule="规则",
     acknowledged_by="接单人",
+    owner="负责人",
+    snoozed_until="暂缓至",
     note="备注",
     advice="建议",
     advice_by_level={
@@ -104,6 +111,9 @@ _ENGLISH = Words(
         AlertEvent.OPENED: "New alert",
         AlertEvent.LEVEL_CHANGED: "Level changed",
         AlertEvent.ACKNOWLEDGED: "Acknowledged",
+        AlertEvent.ASSIGNED: "Assigned",
+        AlertEvent.SNOOZED: "Snoozed",
+        AlertEvent.REMINDED: "Still holds",
         AlertEvent.RESOLVED: "Resolved",
     },
     mark="[{}] ",
@@ -122,6 +132,8 @@ _ENGLISH = Words(
     lasted="Lasted",
     rule="Rule",
     acknowledged_by="Acknowledged by",
+    owner="Owner",
+    snoozed_until="Snoozed until",
     note="Note",
     advice="What to do",
     advice_by_level={

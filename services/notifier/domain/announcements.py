@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from services.notifier.domain.deliveries import Kind, NewDelivery, Reason, State
 from services.notifier.domain.routes import RoutingTable
-from shared.events.stock_alerts import AlertEvent, StockAlert
+from shared.events.stock_alerts import AlertEvent, Hush, HushKind, StockAlert
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,8 @@ class Known:
     """Whether there was a first notice."""
 
 
-_ANNOUNCING = {AlertEvent.OPENED, AlertEvent.LEVEL_CHANGED}
+_ANNOUNCING = {AlertEvent.OPENED, AlertEvent.LEVEL_CHANGED, AlertEvent.REMINDED}
+_HUSHED = {HushKind.SILENCE: Reason.SILENCED, HushKind.SNOOZE: Reason.SNOOZED}
 
 
 def deliveries_of(
@@ -47,7 +48,7 @@ def deliveries_of(
                     )
                 )
         elif before is not None and before.announced:
-            found.append(NewDelivery(alert, destination, Kind.CHANGE, State.WAITING))
+            found.append(_change(alert, destination))
         elif destination in wanted:
             found.append(_first(alert, destination))
     if not found and not seen_before:
@@ -57,7 +58,20 @@ def deliveries_of(
     return found
 
 
+def _change(alert: StockAlert, destination: str) -> NewDelivery:
+    if alert.hush is not None:
+        return _hushed(alert, destination, alert.hush)
+    return NewDelivery(alert, destination, Kind.CHANGE, State.WAITING)
+
+
 def _first(alert: StockAlert, destination: str) -> NewDelivery:
+    if alert.hush is not None:
+        return _hushed(alert, destination, alert.hush)
     if alert.event in _ANNOUNCING:
         return NewDelivery(alert, destination, Kind.FIRST, State.WAITING)
     return NewDelivery(alert, destination, Kind.CHANGE, State.SUPPRESSED, Reason.NEVER_ANNOUNCED)
+
+
+def _hushed(alert: StockAlert, destination: str, hush: Hush) -> NewDelivery:
+    reason = f"{_HUSHED[hush.by]}: until {hush.until:%Y-%m-%d %H:%M} UTC"
+    return NewDelivery(alert, destination, Kind.CHANGE, State.SUPPRESSED, reason)

@@ -46,6 +46,8 @@ class Reason(StrEnum):
 
     NO_ROUTE = "no_route"
     NEVER_ANNOUNCED = "never_announced"
+    SILENCED = "silenced"
+    SNOOZED = "snoozed"
     OUTCOME_UNKNOWN = "outcome_unknown"
     NEWER_REVISION = "newer_revision"
     GAVE_UP = "gave_up"

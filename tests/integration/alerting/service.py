@@ -14,7 +14,7 @@ import httpx
 
 from services.alerting import wiring
 from services.alerting.settings import AlertingSettings
-from shared.clock import WallClock
+from shared.clock import Clock, WallClock
 from shared.errors import Unavailable
 from shared.events.catalog_items import TOPIC as CATALOG_ITEMS
 from shared.events.catalog_items import CatalogItem
@@ -42,6 +42,8 @@ class Alerting:
     database: Database
     producer: Producer
     client: httpx.AsyncClient
+    clock: Clock
+    """What the API and reminders go by; evaluations have the wall clock."""
     versions: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def level(self, available: int, **fields: object) -> StockLevel:
@@ -105,7 +107,7 @@ class Alerting:
     @asynccontextmanager
     async def relaying(self) -> AsyncIterator[None]:
         """Run `tick` for a while."""
-        async with running(lambda stop: wiring.tick(self.settings, stop)):
+        async with running(lambda stop: wiring.tick(self.settings, stop, self.clock)):
             yield
 
     async def ask(
@@ -192,10 +194,11 @@ async def running(
 
 @asynccontextmanager
 async def alerting_on(
-    settings: AlertingSettings, database: Database, key: Path
+    settings: AlertingSettings, database: Database, key: Path, clock: Clock | None = None
 ) -> AsyncIterator[Alerting]:
     """Yield alerting with its API; other roles run when they are asked for."""
-    app = wiring.application(settings)
+    clock = clock or WallClock()
+    app = wiring.application(settings, clock)
     async with (
         Producer(settings.kafka, settings.topic_prefix, name="test") as producer,
         app.router.lifespan_context(app),
@@ -205,7 +208,7 @@ async def alerting_on(
             headers=authorization(key, Scope.ALERTS_READ, Scope.ALERTS_WRITE, Scope.CONFIG_WRITE),
         ) as client,
     ):
-        yield Alerting(settings, database, producer, client)
+        yield Alerting(settings, database, producer, client, clock)
 
 
 def authorization(key: Path, *scopes: Scope) -> dict[str, str]:
@@ -215,7 +218,7 @@ def authorization(key: Path, *scopes: Scope) -> dict[str, str]:
         subject="buyer",
         scopes=list(scopes),
         now=WallClock().now(),
-        lifetime=timedelta(hours=1),
+        lifetime=timedelta(days=60),
     )
     return {"Authorization": f"Bearer {token}"}
 

@@ -101,6 +101,7 @@ async def test_the_summary_counts_open_and_opened_alerts_by_level(alerting: Aler
         "episodes": 6,
         "resolved": 2,
         "subjects": 3,
+        "unowned": 4,
         "outbox": 8,
         "lag_records": 0,
         "behind_seconds": 0.0,

@@ -9,7 +9,7 @@ import pytest
 import services.console
 from services.console.domain.language import Language
 from services.console.domain.texts import CATALOGUE, Text, Words, number, signed
-from shared.events.stock_alerts import AlertEvent, AlertLevel
+from shared.events.stock_alerts import AlertEvent, AlertLevel, HushKind
 from shared.events.stock_changes import ChangeType
 
 PACKAGE = Path(services.console.__file__).parent
@@ -23,6 +23,8 @@ TYPES = {
 # Keys that pages put together from a value.
 MADE = {
     *(f"alert.event.{event}" for event in AlertEvent),
+    *(f"alert.hushed.{kind}" for kind in HushKind),
+    *("alert.snooze.1", "alert.snooze.8"),
     *(f"alert.state.{state}" for state in ("open", "recovering", "resolved")),
     *(f"level.{level}" for level in AlertLevel),
     *(f"now.current.{stage}" for stage in ("ledger", "alerting", "notifier")),

@@ -71,3 +71,33 @@ def test_exactly_one_delivery_comes_of_a_revision_and_destination() -> None:
     twice = [Route("a", "boss"), Route("b", "boss")]
     found: list[NewDelivery] = deliveries_of(stock_alert(), RoutingTable(["boss"], twice), {})
     assert len(found) == 1
+
+
+HUSHED = {"by": "silence", "until": "2026-03-02T00:00:00Z"}
+
+
+def test_what_is_silenced_is_recorded_with_the_reason_and_sent_to_nobody() -> None:
+    known: dict[str | None, Known] = {"buyers": Known(1, announced=True)}
+    silenced = stock_alert(revision=2, event="level_changed", previous_level="watch", hush=HUSHED)
+    found = deliveries_of(silenced, EVERYTHING, known)
+    reason = "silenced: until 2026-03-02 00:00 UTC"
+    assert [(each.destination, each.kind, each.state, each.reason) for each in found] == [
+        ("boss", Kind.CHANGE, State.SUPPRESSED, reason),
+        ("buyers", Kind.CHANGE, State.SUPPRESSED, reason),
+    ]
+
+
+def test_a_reminder_is_the_first_notice_of_what_opened_in_silence() -> None:
+    reminded = stock_alert(revision=2, event="reminded")
+    known = Known(1, announced=False)
+    assert told(reminded, EVERYTHING, boss=known, buyers=Known(1, announced=True)) == [
+        ("boss", Kind.FIRST, State.WAITING),
+        ("buyers", Kind.CHANGE, State.WAITING),
+    ]
+
+
+def test_the_end_of_what_opened_in_silence_is_suppressed() -> None:
+    resolved = stock_alert(revision=2, event="resolved")
+    assert told(resolved, ONLY_OUT, boss=Known(1, announced=False)) == [
+        ("boss", Kind.CHANGE, State.SUPPRESSED)
+    ]

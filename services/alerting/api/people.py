@@ -1,0 +1,214 @@
+"""`/v1/people` and `/v1/responsibilities`: who sees to what."""
+
+import csv
+import io
+from http import HTTPStatus
+from typing import Annotated, Literal, Self
+
+from fastapi import APIRouter, Body, Depends, Path, Response
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from services.alerting.api.desk import Desk, desk
+from services.alerting.domain.people import Responsibility as Row
+from services.alerting.store import people
+from services.alerting.store.people import Person as StoredPerson
+from shared.database.engine import Connection
+from shared.events.base import Code, Instant
+from shared.http.auth import Caller, Scope, require
+from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.problems import Problem, not_found
+
+router = APIRouter(tags=["people"], dependencies=[Depends(require(Scope.ALERTS_READ))])
+
+MAX_ROWS = 5_000
+
+AtDesk = Annotated[Desk, Depends(desk)]
+Editor = Annotated[Caller, Depends(require(Scope.CONFIG_WRITE))]
+PersonId = Annotated[str, Path(pattern=r"^[^|\x00-\x1f\x7f/]{1,128}$")]
+_Name = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=200)]
+_Address = Annotated[
+    str, StringConstraints(pattern=r"^[\x21-\x3f\x41-\x7e]+@[A-Za-z0-9.-]+$", max_length=254)
+]
+
+
+class PersonBody(BaseModel):
+    """A person; `language` is that of the messages to them.
+
+    `away_until`: what opens before goes to the deputy. One e-mail address or WeCom user id belongs
+    to one person.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: _Name
+    language: Literal["zh-CN", "en"] = "zh-CN"
+    email: _Address | None = None
+    wecom_userid: Annotated[_Name, StringConstraints(max_length=64)] | None = None
+    away_until: Instant | None = None
+
+
+class Person(PersonBody):
+    """A person; `id` is the subject of the person's sign-in."""
+
+    id: str
+
+    @classmethod
+    def of(cls, stored: StoredPerson) -> Self:
+        """Return a stored person as it is answered."""
+        return cls.model_validate(stored, from_attributes=True)
+
+
+class Responsibility(BaseModel):
+    """Who sees to a category in a warehouse; leave either out for all of them.
+
+    The most specific row decides. The first of owner, deputy and manager who is not away gets
+    what opens.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    category: _Name | None = None
+    warehouse: Code | None = None
+    owner: Code | None = None
+    deputy: Code | None = None
+    manager: Code | None = None
+
+
+class Table(BaseModel):
+    """The table of responsibilities, whole."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    items: Annotated[list[Responsibility], Field(max_length=MAX_ROWS)]
+
+
+@router.get("/v1/people")
+async def list_people(at: AtDesk, cursor: Cursor = None, limit: Limit = 100) -> Page[Person]:
+    """Return people, by id."""
+    after = "" if cursor is None else str(decode_cursor(cursor, str)[0])
+    found = await at.ask(lambda connection: people.page(connection, after, limit))
+    more = encode_cursor(found[-1].id) if len(found) == limit else None
+    return Page(items=[Person.of(each) for each in found], next_cursor=more)
+
+
+@router.get("/v1/people/{person_id}")
+async def get_person(person_id: PersonId, at: AtDesk) -> Person:
+    """Return a person."""
+    found = await at.ask(lambda connection: people.one(connection, person_id))
+    if found is None:
+        raise not_found(f"person {person_id}")
+    return Person.of(found)
+
+
+@router.put("/v1/people/{person_id}")
+async def put_person(person_id: PersonId, body: PersonBody, at: AtDesk, _: Editor) -> Person:
+    """Make or change a person."""
+    person = StoredPerson(id=person_id, **body.model_dump())
+    other = await at.change(lambda connection: people.put(connection, person))
+    if other is not None:
+        raise Problem(
+            HTTPStatus.CONFLICT,
+            "address_taken",
+            f"The e-mail address or WeCom user id is that of {other}; each belongs to one person.",
+        )
+    return Person.of(person)
+
+
+@router.delete("/v1/people/{person_id}", status_code=HTTPStatus.NO_CONTENT)
+async def delete_person(person_id: PersonId, at: AtDesk, _: Editor) -> Response:
+    """Delete a person, unless the table of responsibilities names them still."""
+    if not await at.change(lambda connection: people.delete(connection, person_id)):
+        raise Problem(
+            HTTPStatus.CONFLICT,
+            "still_responsible",
+            f"{person_id} is in the table of responsibilities; name somebody else there first.",
+        )
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+@router.get("/v1/responsibilities")
+async def get_responsibilities(at: AtDesk) -> Table:
+    """Return the table of responsibilities."""
+    rows = await at.ask(people.table)
+    return Table(items=[Responsibility(**row._asdict()) for row in rows])
+
+
+@router.put("/v1/responsibilities")
+async def put_responsibilities(table: Table, at: AtDesk, _: Editor) -> Table:
+    """Replace the table of responsibilities, or refuse it with what is wrong in which row."""
+    return await _replaced(at, table)
+
+
+@router.post("/v1/responsibilities/import")
+async def import_responsibilities(
+    at: AtDesk,
+    _: Editor,
+    sheet: Annotated[str, Body(media_type="text/csv", max_length=1_000_000)],
+) -> Table:
+    """Replace the table by a sheet: CSV with a head of category, warehouse, owner, deputy, manager.
+
+    Columns may be left out, and cells be empty.
+    """
+    reader = csv.DictReader(io.StringIO(sheet.removeprefix("\ufeff")), strict=True)
+    items, errors = [], []
+    try:
+        lines = list(reader)
+    except csv.Error as error:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "unreadable_sheet", f"This is no CSV: {error}."
+        ) from None
+    for number, line in enumerate(lines):
+        # Too many cells in a line come under None, too few have None as their value.
+        cells = {str(name): value for name, value in line.items() if value}
+        try:
+            items.append(Responsibility.model_validate(cells))
+        except ValidationError as error:
+            errors += [
+                _error(number, str(each["loc"][0]), each["type"], each["msg"])
+                for each in error.errors()
+            ]
+    if errors or len(items) > MAX_ROWS:
+        raise _refused(errors or [_error(MAX_ROWS, "items", "too_long", "5,000 rows at the most")])
+    return await _replaced(at, Table(items=items))
+
+
+async def _replaced(at: Desk, table: Table) -> Table:
+    rows = [Row(**each.model_dump()) for each in table.items]
+    first: dict[tuple[str | None, str | None], int] = {}
+    errors = []
+    for number, row in enumerate(rows):
+        earlier = first.setdefault((row.category, row.warehouse), number)
+        if earlier != number:
+            errors.append(
+                _error(number, "category", "repeated", f"Row {earlier} speaks of the same already")
+            )
+        if row.owner is row.deputy is row.manager is None:
+            errors.append(_error(number, "owner", "missing", "Name an owner or a manager"))
+    if errors:
+        raise _refused(errors)
+
+    async def replace(connection: Connection) -> list[tuple[int, str]]:
+        return await people.put_table(connection, rows)
+
+    strangers = await at.change(replace)
+    if strangers:
+        raise _refused(
+            [
+                _error(number, column, "unknown_person", "Make the person first: PUT /v1/people/…")
+                for number, column in strangers
+            ]
+        )
+    return table
+
+
+def _error(row: int, column: str, code: str, message: str) -> dict[str, str]:
+    return {"field": f"items.{row}.{column}", "code": code, "message": message}
+
+
+def _refused(errors: list[dict[str, str]]) -> Problem:
+    return Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "invalid",
+        "The table stays as it was; see errors for what to change in which row (from 0).",
+        errors=errors,
+    )

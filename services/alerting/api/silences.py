@@ -1,0 +1,166 @@
+"""`/v1/silences`: for a while people are not told of some alerts."""
+
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Annotated, Self
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+
+from fastapi import APIRouter, Depends, Header
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from services.alerting.api.desk import Desk, desk
+from services.alerting.store import silences
+from services.alerting.store.silences import Silence as StoredSilence
+from shared.database.engine import Connection
+from shared.events.base import Code, Instant
+from shared.http.auth import Caller, Scope, require
+from shared.http.pages import Cursor, Limit, Page, bad_cursor, decode_cursor, encode_cursor
+from shared.http.problems import Problem, not_found
+
+router = APIRouter(
+    prefix="/v1/silences", tags=["silences"], dependencies=[Depends(require(Scope.ALERTS_READ))]
+)
+
+LONGEST = timedelta(days=366)
+"""A silence without an end is a rule that should be switched off."""
+
+AtDesk = Annotated[Desk, Depends(desk)]
+Author = Annotated[Caller, Depends(require(Scope.ALERTS_WRITE))]
+_Label = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+
+class NewSilence(BaseModel):
+    """What is silenced: alerts that agree in all that is given, one thing at the least.
+
+    Without `starts_at` it begins at once. `comment` says to others why.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    rule: Code | None = None
+    sku: Code | None = None
+    warehouse: Code | None = None
+    labels: Annotated[dict[_Label, _Label], Field(max_length=20)] = Field(default_factory=dict)
+    starts_at: Instant | None = None
+    ends_at: Instant
+    comment: Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if not (self.rule or self.sku or self.warehouse or self.labels):
+            raise ValueError("name a rule, a sku, a warehouse or labels: not everything at once")
+        return self
+
+
+class Silence(BaseModel):
+    """A silence; it is in force from `starts_at` until `ends_at`."""
+
+    id: UUID
+    rule: str | None
+    sku: str | None
+    warehouse: str | None
+    labels: dict[str, str]
+    starts_at: datetime
+    ends_at: datetime
+    comment: str
+    created_by: str
+    created_at: datetime
+
+    @classmethod
+    def of(cls, stored: StoredSilence) -> Self:
+        """Return a stored silence as it is answered."""
+        return cls.model_validate(stored, from_attributes=True)
+
+
+@router.get("")
+async def list_silences(
+    at: AtDesk, *, ended: bool = False, cursor: Cursor = None, limit: Limit = 100
+) -> Page[Silence]:
+    """Return silences, the newest first; `ended=true` shows those that are over as well."""
+    before = None if cursor is None else _position(cursor)
+    now = at.clock.now()
+    found = await at.ask(
+        lambda connection: silences.page(
+            connection, in_force=not ended, now=now, before=before, limit=limit
+        )
+    )
+    more = None
+    if len(found) == limit:
+        more = encode_cursor(found[-1].created_at.isoformat(), str(found[-1].id))
+    return Page(items=[Silence.of(each) for each in found], next_cursor=more)
+
+
+@router.post("", status_code=HTTPStatus.CREATED)
+async def add_silence(
+    new: NewSilence,
+    at: AtDesk,
+    author: Author,
+    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+) -> Silence:
+    """Keep some alerts from people for a while. They go on being recorded.
+
+    What opens meanwhile and still holds at the end is told then, once. The end of an alert that
+    was announced before is told at any time. The same Idempotency-Key makes one silence only.
+    """
+    now = at.clock.now()
+    starts_at = new.starts_at or now
+    if not max(now, starts_at) < new.ends_at <= starts_at + LONGEST:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "silence_out_of_range",
+            "ends_at must lie ahead, after starts_at and no more than 366 days after it.",
+        )
+    silence = StoredSilence(
+        id=uuid4() if idempotency_key is None else _id_of(author, idempotency_key),
+        rule=new.rule,
+        sku=new.sku,
+        warehouse=new.warehouse,
+        labels=new.labels,
+        starts_at=starts_at,
+        ends_at=new.ends_at,
+        comment=new.comment,
+        created_by=author.subject,
+        created_at=now,
+    )
+
+    async def add(connection: Connection) -> StoredSilence | None:
+        await silences.add(connection, silence)
+        return await silences.one(connection, silence.id)
+
+    return _answer(silence.id, await at.change(add))
+
+
+@router.get("/{silence_id}")
+async def get_silence(silence_id: UUID, at: AtDesk) -> Silence:
+    """Return a silence."""
+    found = await at.ask(lambda connection: silences.one(connection, silence_id))
+    return _answer(silence_id, found)
+
+
+@router.delete("/{silence_id}")
+async def end_silence(silence_id: UUID, at: AtDesk, _: Author) -> Silence:
+    """End a silence now; one that is over stays as it is."""
+
+    async def end(connection: Connection) -> StoredSilence | None:
+        await silences.end(connection, silence_id, at.clock.now())
+        return await silences.one(connection, silence_id)
+
+    return _answer(silence_id, await at.change(end))
+
+
+def _answer(silence_id: UUID, found: StoredSilence | None) -> Silence:
+    if found is None:
+        raise not_found(f"silence {silence_id}")
+    return Silence.of(found)
+
+
+def _id_of(author: Caller, key: str) -> UUID:
+    return uuid5(NAMESPACE_URL, f"silence:{author.subject}:{key}")
+
+
+def _position(cursor: str) -> tuple[datetime, UUID]:
+    at, silence_id = decode_cursor(cursor, str, str)
+    try:
+        return datetime.fromisoformat(str(at)), UUID(str(silence_id))
+    except ValueError:
+        raise bad_cursor() from None

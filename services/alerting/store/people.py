@@ -1,0 +1,147 @@
+"""People, and the table of what they are responsible for."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.alerting.domain.people import Responsibilities, Responsibility
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who sees to alerts; `id` is the subject of the person's sign-in.
+
+    `away_until`: until then a deputy takes what opens.
+    """
+
+    id: str
+    name: str
+    language: str
+    email: str | None = None
+    wecom_userid: str | None = None
+    away_until: datetime | None = None
+
+
+_PERSON = "SELECT id, name, language, email, wecom_userid, away_until FROM person"
+
+_PAGE = text(f"{_PERSON} WHERE id > :after ORDER BY id LIMIT :limit")
+
+_ONE = text(f"{_PERSON} WHERE id = :id")
+
+_PUT = text("""
+INSERT INTO person (id, name, language, email, wecom_userid, away_until)
+VALUES (:id, :name, :language, :email, :wecom_userid, :away_until)
+ON CONFLICT (id) DO UPDATE SET
+    name = EXCLUDED.name, language = EXCLUDED.language, email = EXCLUDED.email,
+    wecom_userid = EXCLUDED.wecom_userid, away_until = EXCLUDED.away_until
+""")
+
+# One chat id or address belongs to one person: a button that is pressed there must name somebody.
+_SAME_ADDRESS = text("""
+SELECT id FROM person
+WHERE id <> :id AND (lower(email) = lower(:email) OR lower(wecom_userid) = lower(:wecom_userid))
+LIMIT 1
+""")
+
+_NAMED = text("""
+SELECT 1 FROM responsibility WHERE :id IN (owner, deputy, manager) LIMIT 1
+""")
+
+_DELETE = text("DELETE FROM person WHERE id = :id")
+
+_KNOWN = text("SELECT id FROM person WHERE id = ANY(CAST(:ids AS text[]))")
+
+_AWAY = text("SELECT id, away_until FROM person WHERE away_until IS NOT NULL")
+
+_TABLE = text("""
+SELECT category, warehouse, owner, deputy, manager FROM responsibility ORDER BY position
+""")
+
+_CLEAR = text("DELETE FROM responsibility")
+
+_FILL = text("""
+INSERT INTO responsibility (position, category, warehouse, owner, deputy, manager)
+SELECT position, category, warehouse, owner, deputy, manager
+FROM unnest(CAST(:category AS text[]), CAST(:warehouse AS text[]), CAST(:owner AS text[]),
+            CAST(:deputy AS text[]), CAST(:manager AS text[]))
+     WITH ORDINALITY AS t (category, warehouse, owner, deputy, manager, position)
+""")
+
+# Whoever changes people or the table takes turns with whoever else does.
+_LOCK = text("LOCK TABLE responsibility IN SHARE ROW EXCLUSIVE MODE")
+
+
+async def page(connection: AsyncConnection, after: str, limit: int) -> list[Person]:
+    """Return people by id, those after an id."""
+    rows = await connection.execute(_PAGE, {"after": after, "limit": limit})
+    return [_person(row) for row in rows.mappings()]
+
+
+async def one(connection: AsyncConnection, person_id: str) -> Person | None:
+    """Return a person."""
+    row = (await connection.execute(_ONE, {"id": person_id})).mappings().one_or_none()
+    return None if row is None else _person(row)
+
+
+async def put(connection: AsyncConnection, person: Person) -> str | None:
+    """Store a person; returns whose address it is already, in which case nothing is stored."""
+    await connection.execute(_LOCK)
+    values = asdict(person)
+    other: str | None = await connection.scalar(_SAME_ADDRESS, values)
+    if other is None:
+        await connection.execute(_PUT, values)
+    return other
+
+
+async def delete(connection: AsyncConnection, person_id: str) -> bool:
+    """Delete a person; returns False for one whom the table names still."""
+    await connection.execute(_LOCK)
+    if await connection.scalar(_NAMED, {"id": person_id}):
+        return False
+    await connection.execute(_DELETE, {"id": person_id})
+    return True
+
+
+async def known(connection: AsyncConnection, ids: Collection[str]) -> set[str]:
+    """Return which of some ids are those of people."""
+    return set((await connection.execute(_KNOWN, {"ids": list(ids)})).scalars())
+
+
+async def table(connection: AsyncConnection) -> list[Responsibility]:
+    """Return the table, in the order in which it was given."""
+    return [Responsibility(*row) for row in await connection.execute(_TABLE)]
+
+
+async def put_table(
+    connection: AsyncConnection, rows: Sequence[Responsibility]
+) -> list[tuple[int, str]]:
+    """Replace the table, unless it names nobody's ids: returns where, as (row, column)."""
+    await connection.execute(_LOCK)
+    named = {
+        (number, column): person
+        for number, row in enumerate(rows)
+        for column in ("owner", "deputy", "manager")
+        if (person := getattr(row, column)) is not None
+    }
+    people = await known(connection, set(named.values()))
+    strangers = [place for place, person in named.items() if person not in people]
+    if not strangers:
+        await connection.execute(_CLEAR)
+        await connection.execute(
+            _FILL,
+            {name: [getattr(row, name) for row in rows] for name in Responsibility._fields},
+        )
+    return strangers
+
+
+async def responsibilities(connection: AsyncConnection) -> Responsibilities:
+    """Return who sees to what, as of this transaction."""
+    away = {row.id: row.away_until for row in await connection.execute(_AWAY)}
+    return Responsibilities(await table(connection), away)
+
+
+def _person(row: RowMapping) -> Person:
+    return Person(**row)

@@ -1,0 +1,145 @@
+"""People, what they are responsible for, and whose an alert is when it opens."""
+
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+
+from shared.clock import WallClock
+from tests.integration.alerting.service import Alerting, until
+
+pytestmark = pytest.mark.stack
+
+
+async def person(alerting: Alerting, person_id: str, **fields: object) -> dict[str, Any]:
+    return await alerting.ask("PUT", f"/v1/people/{person_id}", {"name": person_id} | fields)
+
+
+async def opened(alerting: Alerting, sku: str = "A") -> dict[str, Any]:
+    """Let a SKU run low and return its alert."""
+    await alerting.put_rule("low")
+    await alerting.tell(alerting.level(5, sku=sku))
+    async with alerting.consuming():
+        await alerting.caught_up()
+    return (await alerting.alerts(sku=sku))[-1]
+
+
+async def test_an_alert_belongs_to_whoever_is_responsible_when_it_opens(
+    alerting: Alerting,
+) -> None:
+    for each in ("an", "bo", "cai"):
+        await person(alerting, each)
+    rows = [
+        {"category": "cups", "owner": "an"},
+        {"warehouse": "W", "owner": "bo", "deputy": "cai"},
+    ]
+    await alerting.ask("PUT", "/v1/responsibilities", {"items": rows})
+    await alerting.name("A", category="cups")
+    assert (await opened(alerting))["owner"] == "an"
+    assert (await opened(alerting, "B"))["owner"] == "bo"
+    later = (WallClock().now() + timedelta(days=1)).isoformat()
+    await person(alerting, "bo", away_until=later)
+    assert (await opened(alerting, "C"))["owner"] == "cai"
+    assert (await alerting.ask("GET", "/v1/alerts/summary"))["unowned"] == 0
+    async with alerting.relaying():
+
+        async def told() -> bool:
+            return len(await alerting.notices()) == 3
+
+        await until(told)
+    assert {each.sku: each.owner for each in await alerting.notices()} == {
+        "A": "an",
+        "B": "bo",
+        "C": "cai",
+    }
+
+
+async def test_an_alert_that_is_nobodys_is_counted(alerting: Alerting) -> None:
+    assert (await opened(alerting))["owner"] is None
+    assert (await alerting.ask("GET", "/v1/alerts/summary"))["unowned"] == 1
+
+
+async def test_the_table_is_replaced_whole_or_not_at_all(alerting: Alerting) -> None:
+    await person(alerting, "an")
+    good = {"items": [{"category": "cups", "owner": "an"}]}
+    await alerting.ask("PUT", "/v1/responsibilities", good)
+    for row, field, code in (
+        ({"category": "plates", "owner": "nobody"}, "items.1.owner", "unknown_person"),
+        ({"category": "cups", "owner": "an"}, "items.1.category", "repeated"),
+        ({"category": "plates"}, "items.1.owner", "missing"),
+    ):
+        problem = await alerting.ask(
+            "PUT",
+            "/v1/responsibilities",
+            {"items": [*good["items"], row]},
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+        )
+        assert [(each["field"], each["code"]) for each in problem["errors"]] == [(field, code)]
+    (row,) = (await alerting.ask("GET", "/v1/responsibilities"))["items"]
+    assert (row["category"], row["owner"]) == ("cups", "an")
+
+
+SHEET = "\ufeffcategory,warehouse,owner,deputy\ncups,,an,\n,W,bo,an\n"
+
+
+async def test_the_table_comes_from_a_sheet(alerting: Alerting) -> None:
+    await person(alerting, "an")
+    await person(alerting, "bo")
+    answer = await alerting.client.post(
+        "/v1/responsibilities/import", content=SHEET, headers={"Content-Type": "text/csv"}
+    )
+    assert answer.status_code == HTTPStatus.OK, answer.text
+    rows = (await alerting.ask("GET", "/v1/responsibilities"))["items"]
+    assert [tuple(row.values()) for row in rows] == [
+        ("cups", None, "an", None, None),
+        (None, "W", "bo", "an", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sheet", "field"),
+    [
+        ("category,boss\ncups,an\n", "items.0.boss"),
+        ("owner\nan,bo\n", "items.0.None"),
+        ("owner\nA|B\n", "items.0.owner"),
+    ],
+)
+async def test_a_sheet_that_cannot_be_is_refused_with_row_and_column(
+    alerting: Alerting, sheet: str, field: str
+) -> None:
+    answer = await alerting.client.post(
+        "/v1/responsibilities/import", content=sheet, headers={"Content-Type": "text/csv"}
+    )
+    assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert [each["field"] for each in answer.json()["errors"]] == [field]
+
+
+async def test_an_address_belongs_to_one_person(alerting: Alerting) -> None:
+    await person(alerting, "an", email="an@example.com", wecom_userid="An")
+    for same in ({"email": "AN@example.com"}, {"wecom_userid": "an"}):
+        problem = await alerting.ask(
+            "PUT", "/v1/people/bo", {"name": "Bo"} | same, HTTPStatus.CONFLICT
+        )
+        assert problem["type"].endswith("address_taken")
+    await person(alerting, "an", email="an@example.com", wecom_userid="an")
+
+
+async def test_who_is_responsible_cannot_be_deleted(alerting: Alerting) -> None:
+    await person(alerting, "an")
+    await person(alerting, "bo")
+    await alerting.ask("PUT", "/v1/responsibilities", {"items": [{"owner": "an"}]})
+    problem = await alerting.ask("DELETE", "/v1/people/an", None, HTTPStatus.CONFLICT)
+    assert problem["type"].endswith("still_responsible")
+    for _ in range(2):
+        answer = await alerting.client.delete("/v1/people/bo")
+        assert answer.status_code == HTTPStatus.NO_CONTENT
+    await alerting.ask("GET", "/v1/people/bo", None, HTTPStatus.NOT_FOUND)
+
+
+async def test_people_come_in_pages(alerting: Alerting) -> None:
+    for each in ("an", "bo", "cai"):
+        await person(alerting, each)
+    first = await alerting.ask("GET", "/v1/people?limit=2")
+    second = await alerting.ask("GET", f"/v1/people?limit=2&cursor={first['next_cursor']}")
+    assert [each["id"] for each in first["items"] + second["items"]] == ["an", "bo", "cai"]

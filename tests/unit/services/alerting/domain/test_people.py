@@ -1,0 +1,55 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.alerting.domain.people import Part, Responsibilities, Responsibility, Responsible
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LATER = NOW + timedelta(days=1)
+
+TABLE = (
+    Responsibility("cups", "north", "an"),
+    Responsibility("cups", None, "bo", "cai", "dan"),
+    Responsibility(None, "north", "en"),
+    Responsibility(None, None, None, manager="fang"),
+)
+
+
+@pytest.mark.parametrize(
+    ("category", "warehouse", "person"),
+    [
+        ("cups", "north", "an"),
+        ("cups", "south", "bo"),
+        ("plates", "north", "en"),
+        (None, "north", "en"),
+        ("plates", "south", "fang"),
+    ],
+)
+def test_the_row_that_says_most_decides(category: str | None, warehouse: str, person: str) -> None:
+    found = Responsibilities(TABLE).of(category, warehouse, NOW)
+    assert found is not None
+    assert found.person == person
+
+
+def test_an_alert_without_an_owner_goes_to_the_manager() -> None:
+    found = Responsibilities(TABLE).of(None, "south", NOW)
+    assert found == Responsible("fang", Part.MANAGER)
+
+
+@pytest.mark.parametrize(
+    ("away", "found"),
+    [
+        ({}, Responsible("bo", Part.OWNER)),
+        ({"bo": LATER}, Responsible("cai", Part.DEPUTY)),
+        ({"bo": NOW}, Responsible("bo", Part.OWNER)),
+        ({"bo": LATER, "cai": LATER}, Responsible("dan", Part.MANAGER)),
+        ({"bo": LATER, "cai": LATER, "dan": LATER}, Responsible("bo", Part.OWNER)),
+    ],
+)
+def test_the_first_who_is_there_gets_it(away: dict[str, datetime], found: Responsible) -> None:
+    assert Responsibilities(TABLE, away).of("cups", "south", NOW) == found
+
+
+def test_where_the_table_is_silent_nobody_is_named() -> None:
+    assert Responsibilities(TABLE[:1]).of("plates", "south", NOW) is None
+    assert Responsibilities([Responsibility(None, None, None)]).of(None, "south", NOW) is None

@@ -2,6 +2,9 @@
 
     answered before? → lock what they are about → decide one after the other → store → answer
 
+Whoever needs a level that somebody else holds just then is asked for again in a moment, so that the
+others need not wait with it, and nobody waits who holds something himself.
+
 Levels that change are left for the workers of their partitions, who alone publish. All instants
 are taken under the locks, so that what happens to a level happens in the order of its commits.
 """
@@ -44,28 +47,38 @@ Present = Callable[[Request, Outcome], tuple[int, bytes]]
 
 
 async def decide(
-    driver: Driver, periods: Periods, requests: Sequence[Request], clock: Clock, present: Present
-) -> list[tuple[int, bytes]]:
+    driver: Driver,
+    periods: Periods,
+    requests: Sequence[Request],
+    clock: Clock,
+    present: Present,
+    *,
+    wait: bool,
+) -> list[tuple[int, bytes] | None]:
     """Return an answer to each request, within the caller's transaction.
 
-    No two of them have the same Idempotency-Key. Raises UniqueViolationError when somebody else
-    has answered under one meanwhile: then the transaction is to be repeated.
+    Without waiting, None for those of which somebody else holds a level at the moment. No two of
+    them have the same Idempotency-Key. Raises UniqueViolationError when somebody else has answered
+    under one meanwhile: then the transaction is to be repeated.
     """
     keys = [each.once.key for each in requests if each.once is not None]
     known = await store.answers(driver, keys) if keys else {}
     new = [each for each in requests if each.once is None or each.once.key not in known]
     ends = {each.id for each in new if not isinstance(each, Reserve)}
     held = await store.lock(driver, ends) if ends else {}
-    decisions = await _locked(driver, new, held, clock)
+    decisions, busy = await _locked(driver, new, held, clock, wait=wait)
 
     answered: list[Answer] = []
-    answers: list[tuple[int, bytes]] = []
+    answers: list[tuple[int, bytes] | None] = []
     for request in requests:
         once = request.once
         first = None if once is None else known.get(once.key)
         if once is not None and first is not None:
             same = first.content == once.content
             answers.append(first[2:] if same else present(request, Reused()))
+            continue
+        if busy and not busy.isdisjoint(_places(request, decisions.items, held)):
+            answers.append(None)
             continue
         status, body = present(request, decisions.decide(request))
         answers.append((status, body))
@@ -81,7 +94,7 @@ async def expire(
     """Take back what reservations hold whose time is up; returns how many."""
     due = await store.lock_expired(driver, clock.now(), partitions, EXPIRED_AT_ONCE)
     if due:
-        decisions = await _locked(driver, (), {each.id: each for each in due}, clock)
+        decisions, _ = await _locked(driver, (), {each.id: each for each in due}, clock, wait=True)
         for each in due:
             decisions.expire(decisions.reservations[each.id])
         await _store(driver, periods, decisions, ())
@@ -89,18 +102,29 @@ async def expire(
 
 
 async def _locked(
-    driver: Driver, requests: Sequence[Request], held: dict[str, Reservation], clock: Clock
-) -> Decisions:
-    """Lock the levels concerned, and read all that decisions on them depend on."""
+    driver: Driver,
+    requests: Sequence[Request],
+    held: dict[str, Reservation],
+    clock: Clock,
+    *,
+    wait: bool,
+) -> tuple[Decisions, set[Place]]:
+    """Lock the levels concerned, and read all that decisions on them depend on.
+
+    Returns as well where somebody else holds a level, unless it is waited for.
+    """
     wanted = [each for each in requests if isinstance(each, Reserve)]
     items = await _items(driver, wanted) if wanted else {}
     lines = [(each, line) for each in wanted for line in taken_apart(each.wanted, items)]
     places = {(line.sku, line.warehouse) for _, line in lines}
     places |= {(line.sku, line.warehouse) for each in held.values() for line in each.lines}
-    levels = await store.lock_levels(driver, places) if places else {}
+    levels = await store.lock_levels(driver, places, wait=wait) if places else {}
+    busy: set[Place] = set()
+    if not wait and (missed := places - levels.keys()):
+        busy = await store.there(driver, missed)
     new = [
         place
-        for place in places - levels.keys()
+        for place in places - levels.keys() - busy
         if (item := items.get(place[0])) is not None and item.oversell
     ]
     if new:
@@ -120,19 +144,24 @@ async def _locked(
     dated = demanding if any(isinstance(each, Fulfil) for each in requests) else ()
     book = Book(await commitments.lines_of(driver, dated, orders) if orders or dated else {})
     pasts = await past.of_levels(driver, intricate) if intricate else {}
-    return Decisions(
-        levels,
-        Known(
-            standing={each.id: each.standing for each in levels.values()},
-            past={level: each.changes for level, each in pasts.items()},
-            openings=openings_of(pasts),
-            book=book,
-            demanding=demanding,
-        ),
-        await _as_matched(driver, held, book),
-        clock.now(),
-        items,
+    known = Known(
+        standing={each.id: each.standing for each in levels.values()},
+        past={level: each.changes for level, each in pasts.items()},
+        openings=openings_of(pasts),
+        book=book,
+        demanding=demanding,
     )
+    matched = await _as_matched(driver, held, book)
+    return Decisions(levels, known, matched, clock.now(), items), busy
+
+
+def _places(
+    request: Request, items: Mapping[str, Item], held: Mapping[str, Reservation]
+) -> set[Place]:
+    if isinstance(request, Reserve):
+        return {(line.sku, line.warehouse) for line in taken_apart(request.wanted, items)}
+    found = held.get(request.id)
+    return set() if found is None else {(line.sku, line.warehouse) for line in found.lines}
 
 
 async def _items(driver: Driver, wanted: Sequence[Reserve]) -> dict[str, Item]:

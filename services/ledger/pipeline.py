@@ -89,9 +89,6 @@ LOOK_SECONDS = 0.1
 TOLD_AT_ONCE = 2_000
 """Levels changed by reservations that one turn tells of at the most, so that batches go on."""
 
-RESERVING_SECONDS = 10.0
-"""How long after a reservation batches lock their levels in one order with reservations."""
-
 
 class StockChanges(Handler[list[Place]], Timed):
     """Works the batches of one worker's partitions of `stock.changes`."""
@@ -110,7 +107,7 @@ class StockChanges(Handler[list[Place]], Timed):
         self._met_repeat = False
         """Whether this very batch was tried at once and met a known identity."""
         self._work = Work()
-        self._looked_at = self._reserved_at = float("-inf")
+        self._looked_at = float("-inf")
 
     @override
     async def claim(
@@ -209,8 +206,6 @@ class StockChanges(Handler[list[Place]], Timed):
         self._looked_at = now
         database = await self._driver(connection)
         self._work = await reservations.work(database, partitions, self._clock.now())
-        if self._work.partitions:
-            self._reserved_at = now
         return self._work.partitions
 
     @override
@@ -382,9 +377,6 @@ class StockChanges(Handler[list[Place]], Timed):
         self, database: Driver, held: Collection[int], anchors: dict[int, Anchor]
     ) -> dict[int, Standing]:
         """Lock levels; anchors learn of what reservations have done behind the worker's back."""
-        if time.monotonic() - self._reserved_at < RESERVING_SECONDS:
-            # All in the order of their ids, as reservations lock them: else both would wait.
-            held = anchors.keys()
         standings, newest = await store.lock_standings(database, held)
         for level, at in newest.items():
             known = anchors[level].last_change_at

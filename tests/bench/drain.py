@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -203,7 +203,7 @@ async def _until(
 
 async def _means(ports: Sequence[int]) -> tuple[float, float]:
     """Return the mean records and published levels of a batch, from the processes' own metrics."""
-    totals: Counter[str] = Counter()
+    totals: defaultdict[str, float] = defaultdict(float)
     async with httpx.AsyncClient() as client:
         for port in ports:
             answer = await client.get(f"http://{LOOPBACK}:{port}/metrics")

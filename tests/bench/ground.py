@@ -96,9 +96,9 @@ class Ground:
             beside=beside or {},
         )
         tell(
-            f"  {processes} × {workers} workers: {done.changes_per_s:,.0f} changes/s over {done.seconds:.1f} s; "
-            f"a batch: {done.records_per_batch:,.0f} changes, {done.levels_per_batch:,.0f} levels; "
-            f"{done.repeats:,} repeats; {done.processors}"
+            f"  {processes} × {workers} workers: {done.changes_per_s:,.0f} changes/s "
+            f"over {done.seconds:.1f} s; a batch: {done.records_per_batch:,.0f} changes, "
+            f"{done.levels_per_batch:,.0f} levels; {done.repeats:,} repeats; {done.processors}"
         )
         return done
 

@@ -27,6 +27,8 @@ _ZIPF_SPARE = 1.2
 """Zipf drains faster than uniform does: a batch touches half as many levels."""
 
 _MIX_SPARE = 0.8
+_MIX_GOAL = 0.7
+"""Of the plain speed: what the mix should come to, and so what reservations are a share of."""
 _PEER_SHARE, _SMALL_PEER_SHARE = 1 / 2, 1 / 8
 """Of a drain's time, for the bare transaction and for the others: indexes are smaller when a peer
 ends sooner, so what this saves is in the peers' favour."""
@@ -108,7 +110,7 @@ async def _mixed(ground: Ground, kind: Kind, plain: float) -> Drain:
     async with (
         ground.filled(kind, count, seed=4) as prefix,
         ground.database() as database,
-        reserving(ground.stack, database, prefix, plain * RESERVATIONS) as beside,
+        reserving(ground.stack, database, prefix, plain * _MIX_GOAL * RESERVATIONS) as beside,
     ):
         return await ground.drained(database, prefix, count, beside=beside)
 

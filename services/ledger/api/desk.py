@@ -2,7 +2,7 @@
 
 A transaction a request would let a level that everybody wants do a few thousand a second at the
 best, each waiting for the disk. So whoever waits when a transaction ends goes into the next one, in
-order of arrival; nobody waits for company.
+order of arrival; nobody waits for company, nor for a level that only others need.
 """
 
 import asyncio
@@ -42,6 +42,13 @@ GROUP = 200
 WAITING = 2_000
 """Requests that wait at the most; at some thousand a second that is well below a second."""
 
+PATIENCE_SECONDS = 0.1
+"""How long somebody is put off while a level that he needs is held; then he waits for it. A batch
+of the consumer holds most of its levels for some tens of milliseconds."""
+
+AGAIN_SECONDS = 0.01
+"""After this long those who were put off are tried again, if nobody else comes before."""
+
 LOCK_TIMEOUT_MS = 500
 """Shorter than PostgreSQL's look for deadlocks (a second): where a consumer's batch and a group
 wait for each other, the group gives way, which costs less to repeat."""
@@ -61,6 +68,7 @@ class _Waiting:
     answer: asyncio.Future[tuple[int, bytes]] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
+    since: float = field(default_factory=time.monotonic)
 
 
 class Desk:
@@ -76,15 +84,16 @@ class Desk:
         behind: "Behind",
         present: Callable[[float | None, Request, Outcome], tuple[int, bytes]],
     ) -> None:
-        self._engine = engine
         self._clock = clock
-        self._behind = behind
-        self._present = present
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(WAITING)
         self._held_back: list[_Waiting] = []
-        self._connection: Connection | None = None
-        self._driver: Driver | None = None
-        self._periods: Periods | None = None
+        """For the next group: the second of two with one key."""
+        self._put_off: list[_Waiting] = []
+        """Whose levels somebody else holds."""
+        self._late: asyncio.Queue[_Waiting] = asyncio.Queue(WAITING)
+        """Who was put off for long enough, and waits for the locks now."""
+        self._prompt = _Table(engine, clock, behind, present, wait=False)
+        self._patient = _Table(engine, clock, behind, present, wait=True)
 
     async def ask(self, request: Request) -> tuple[int, bytes]:
         """Return the status and body of the answer.
@@ -112,16 +121,35 @@ class Desk:
     async def run(self) -> None:
         """Decide what waits, until cancelled."""
         try:
-            while True:
-                await self._answer(await self._group())
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._serve())
+                group.create_task(self._serve_late())
         finally:
-            await self._disconnect()
+            await self._prompt.close()
+            await self._patient.close()
+
+    async def _serve(self) -> None:
+        while True:
+            late = time.monotonic() - PATIENCE_SECONDS
+            for each in await self._prompt.answer(await self._group()):
+                if each.since < late and not self._late.full():
+                    self._late.put_nowait(each)
+                else:
+                    self._put_off.append(each)
+
+    async def _serve_late(self) -> None:
+        while True:
+            group = [await self._late.get()]
+            while len(group) < GROUP and not self._late.empty():
+                group.append(self._late.get_nowait())
+            await self._patient.answer(group)
 
     async def _group(self) -> list[_Waiting]:
         """Return who waits, but of each Idempotency-Key only the first."""
-        waiting, self._held_back = self._held_back, []
-        if not waiting:
-            waiting.append(await self._queue.get())
+        if self._put_off or not self._held_back:
+            await self._somebody()
+        waiting = self._put_off + self._held_back
+        self._put_off, self._held_back = [], []
         while len(waiting) < GROUP and not self._queue.empty():
             waiting.append(self._queue.get_nowait())
         group: list[_Waiting] = []
@@ -136,22 +164,65 @@ class Desk:
                     keys.add(once.key)
         return group
 
-    async def _answer(self, group: Sequence[_Waiting]) -> None:
+    async def _somebody(self) -> None:
+        """Wait for a request; not for long if there are some that were put off."""
+        try:
+            async with asyncio.timeout(AGAIN_SECONDS if self._put_off else None):
+                self._held_back.append(await self._queue.get())
+        except TimeoutError:
+            pass
+
+
+class _Table:
+    """Where groups are decided, on a connection of its own: by what is free, or waiting for it."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        behind: "Behind",
+        present: Callable[[float | None, Request, Outcome], tuple[int, bytes]],
+        *,
+        wait: bool,
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._behind = behind
+        self._present = present
+        self._wait = wait
+        self._connection: Connection | None = None
+        self._driver: Driver | None = None
+        self._periods: Periods | None = None
+
+    async def answer(self, group: Sequence[_Waiting]) -> list[_Waiting]:
+        """Answer a group; returns those whose levels somebody else holds. Raises nothing."""
         try:
             answers = await self._decided([each.request for each in group])
         except Exception as error:  # noqa: BLE001 - each of those who wait raises it
             for each in group:
                 if not each.answer.done():
                     each.answer.set_exception(error)
-        else:
-            for each, answer in zip(group, answers, strict=True):
-                if not each.answer.done():
-                    each.answer.set_result(answer)
+            return []
+        busy = []
+        for each, answer in zip(group, answers, strict=True):
+            if answer is None:
+                busy.append(each)
+            elif not each.answer.done():
+                each.answer.set_result(answer)
+        return busy
 
-    async def _decided(self, requests: Sequence[Request]) -> list[tuple[int, bytes]]:
+    async def close(self) -> None:
+        """Give the connection back."""
+        connection, self._connection, self._driver = self._connection, None, None
+        if connection is not None:
+            # Not back to the pool: it has its own codecs and limits.
+            await connection.invalidate()
+            await connection.close()
+
+    async def _decided(self, requests: Sequence[Request]) -> list[tuple[int, bytes] | None]:
         present = partial(self._present, await self._behind.seconds())
         attempt = 0
-        answers: list[tuple[int, bytes]] = []
+        answers: list[tuple[int, bytes] | None] = []
         ids = [each.id for each in requests if isinstance(each, Reserve)]
         while True:
             try:
@@ -159,12 +230,15 @@ class Desk:
                 if answers and await reservations.any_of(database, ids):
                     return answers  # a commit whose answer was lost had succeeded
                 async with database.transaction():
-                    answers = await decide(database, periods, requests, self._clock, present)
+                    answers = await decide(
+                        database, periods, requests, self._clock, present, wait=self._wait
+                    )
             except DATABASE_ERRORS as error:
                 attempt += 1
-                await self._disconnect()
                 away = is_away(error)
                 again = away or is_retryable(error) or _answered_meanwhile(error)
+                if away or not again:
+                    await self.close()
                 if not again or attempt == _ATTEMPTS:
                     if again:
                         raise Unavailable("the database" if away else "the level") from error
@@ -186,13 +260,6 @@ class Desk:
                 self._periods = await ensure_periods(self._connection, now)
                 await reservations.forget_answers(self._driver, now - ANSWERS_KEPT)
         return self._driver, self._periods
-
-    async def _disconnect(self) -> None:
-        connection, self._connection, self._driver = self._connection, None, None
-        if connection is not None:
-            # Not back to the pool: it has its own codecs and limits.
-            await connection.invalidate()
-            await connection.close()
 
 
 def _answered_meanwhile(error: BaseException) -> bool:

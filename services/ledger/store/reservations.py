@@ -62,11 +62,20 @@ WHERE l.id IN (
 ORDER BY l.id FOR UPDATE
 """
 
+_LOCK_FREE_LEVELS = f"{_LOCK_LEVELS} SKIP LOCKED"
 
-async def lock_levels(driver: Driver, places: Collection[Place]) -> dict[Place, LockedLevel]:
-    """Return the levels there are, held until the transaction ends."""
+
+async def lock_levels(
+    driver: Driver, places: Collection[Place], *, wait: bool = True
+) -> dict[Place, LockedLevel]:
+    """Return the levels there are, held until the transaction ends.
+
+    Without waiting, those that somebody else holds are left out.
+    """
     rows = await driver.fetch(
-        _LOCK_LEVELS, [place[0] for place in places], [place[1] for place in places]
+        _LOCK_LEVELS if wait else _LOCK_FREE_LEVELS,
+        [place[0] for place in places],
+        [place[1] for place in places],
     )
     return {
         (row[0], row[1]): LockedLevel(
@@ -74,6 +83,20 @@ async def lock_levels(driver: Driver, places: Collection[Place]) -> dict[Place, 
         )
         for row in rows
     }
+
+
+_THERE = """
+SELECT sku, warehouse FROM unnest($1::text[], $2::text[]) AS k (sku, warehouse)
+JOIN level USING (sku, warehouse)
+"""
+
+
+async def there(driver: Driver, places: Collection[Place]) -> set[Place]:
+    """Return at which places there is a level."""
+    rows = await driver.fetch(
+        _THERE, [place[0] for place in places], [place[1] for place in places]
+    )
+    return {(row[0], row[1]) for row in rows}
 
 
 _COLUMNS = """r.id, r.partition, r.reference, r.state, r.created_at, r.expires_at, r.ended_at,

@@ -376,7 +376,7 @@ class Ledger(RuleBasedStateMachine):
             await prepare(own)
             async with asyncio.TaskGroup() as group, own.transaction():
                 shown = partial(present, None)
-                answers = await decide(own, periods, requests, self.clock, shown)
+                answers = await decide(own, periods, requests, self.clock, shown, wait=True)
                 if beside is not None:
                     working = group.create_task(beside)
 
@@ -384,7 +384,7 @@ class Ledger(RuleBasedStateMachine):
                         return working.done() or await self._somebody_waits()
 
                     await until(is_held_up)
-        return [status for status, _ in answers]
+        return [answer[0] for answer in answers if answer is not None]
 
     async def _somebody_waits(self) -> bool:
         waiting = await self.world.administrator.fetchval(

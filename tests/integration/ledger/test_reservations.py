@@ -318,6 +318,7 @@ async def test_a_fulfilment_that_commits_while_a_count_waits_for_it_is_not_lost(
                     [Fulfil(held["id"], "test")],
                     ledger.clock,
                     partial(reservations.present, None),
+                    wait=True,
                 )
                 # It happened before the fulfilment that its batch has to wait for.
                 await ledger.publish(
@@ -430,6 +431,29 @@ async def test_a_group_that_waits_too_long_for_a_level_gives_way_and_comes_again
             assert (await asked).status_code == 201
     finally:
         await other.close()
+
+
+async def test_a_level_that_somebody_holds_keeps_nobody_from_the_others(
+    ledger: Ledger, api: httpx.AsyncClient
+) -> None:
+    async with ledger.consuming():
+        await stock(ledger, A=5, B=5)
+    other = await asyncpg.connect(ledger.database.administrator_url)
+    try:
+        async with asyncio.TaskGroup() as group:
+            async with other.transaction():
+                await other.execute("UPDATE ledger.level SET sku = sku WHERE sku = 'A'")
+                first = group.create_task(reserve(api, wanted(1, "A")))
+                both = group.create_task(reserve(api, wanted(2, "A"), wanted(2, "B")))
+                for _ in range(3):
+                    assert (await reserve(api, wanted(1, "B"))).status_code == 201
+                assert not first.done()
+                assert not both.done()
+            assert (await first).status_code == 201
+            assert (await both).status_code == 201
+    finally:
+        await other.close()
+    assert [await level(api, sku) for sku in "AB"] == [(5, 3, 2), (5, 5, 0)]
 
 
 async def test_kits_are_held_by_component_and_policy_allows_more_than_there_is(

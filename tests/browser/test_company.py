@@ -161,6 +161,10 @@ async def test_an_alert_reaches_the_inbox_and_its_link_leads_to_acknowledging_it
     await expect(measure(viewer, "present")).to_have_text("0 件")
     await viewer.page.get_by_role("button", name="接单").click()
     await expect(viewer.page.locator(".done")).to_contain_text("已接单")
+    await expect(measure(viewer, "owner")).not_to_be_empty()
+    await viewer.page.get_by_role("button", name="暂缓 8 小时").click()
+    await expect(measure(viewer, "snoozed")).to_be_visible()
+    await expect(viewer.page.get_by_role("button", name="暂缓 8 小时")).to_have_count(0)
 
     await shelf.post("receipt", 60)
     await expect(measure(viewer, "state")).to_have_text("已解除")

@@ -73,8 +73,8 @@ def read(batch: Batch) -> list[tuple[Record, Level]]:
     """
     records = [record for record in batch.records if record.value is not None]
     values = [record.value or b"" for record in records]
-    # An escaped control character is the one thing that only the slow way would notice.
-    if not any(b"\\u00" in value for value in values):
+    # A control character, escaped or not, is the one thing that only the slow way would notice.
+    if not any(b"\\" in value or b"\x7f" in value for value in values):
         try:
             levels = _many.decode(b"[" + b",".join(values) + b"]")
         except (msgspec.DecodeError, RecursionError):

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field, StringConstraints
 
-from services.alerting.api.desk import Desk, desk
+from services.alerting.api.desk import AtDesk, Desk
 from services.alerting.store import alerts, episodes
 from services.alerting.store.alerts import Filter, State, StoredAlert, StoredRevision
 from shared.events.base import Code
@@ -20,8 +20,6 @@ from shared.http.problems import Problem, not_found
 router = APIRouter(
     prefix="/v1/alerts", tags=["alerts"], dependencies=[Depends(require(Scope.ALERTS_READ))]
 )
-
-AtDesk = Annotated[Desk, Depends(desk)]
 
 
 class RuleName(BaseModel):

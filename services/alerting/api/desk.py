@@ -1,15 +1,16 @@
 """What the routes are built over: the tables, the clock, and how far `consume` has come."""
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from shared.clock import Clock
 from shared.database import positions
 from shared.database.engine import Connection, Engine, asking, trouble
 from shared.errors import Unavailable
 from shared.events.stock_levels import TOPIC
+from shared.http.auth import Caller, Scope, require
 from shared.kafka.lag import Lag, LagReader
 
 T = TypeVar("T")
@@ -60,3 +61,8 @@ async def desk(request: Request) -> Desk:
     """Return the application's desk, as a dependency."""
     found: Desk = request.app.state.desk
     return found
+
+
+AtDesk = Annotated[Desk, Depends(desk)]
+Editor = Annotated[Caller, Depends(require(Scope.CONFIG_WRITE))]
+"""Who may change rules and parameters."""

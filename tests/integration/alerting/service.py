@@ -1,7 +1,7 @@
 """Alerting under test: its roles in this process, on a real broker and database."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -108,6 +108,12 @@ class Alerting:
         async with running(lambda stop: wiring.tick(self.settings, stop)):
             yield
 
+    @asynccontextmanager
+    async def answering(self, settings: AlertingSettings) -> AsyncIterator[httpx.AsyncClient]:
+        """Run `serve` a second time, with other settings; yields a client of it."""
+        async with served(settings, self.client.headers) as client:
+            yield client
+
     async def ask(
         self, method: str, path: str, body: object = None, status: int = HTTPStatus.OK
     ) -> dict[str, Any]:
@@ -195,17 +201,29 @@ async def alerting_on(
     settings: AlertingSettings, database: Database, key: Path
 ) -> AsyncIterator[Alerting]:
     """Yield alerting with its API; other roles run when they are asked for."""
-    app = wiring.application(settings)
+    scopes = (Scope.ALERTS_READ, Scope.ALERTS_WRITE, Scope.CONFIG_WRITE)
     async with (
         Producer(settings.kafka, settings.topic_prefix, name="test") as producer,
+        served(settings, authorization(key, *scopes)) as client,
+    ):
+        yield Alerting(settings, database, producer, client)
+
+
+@asynccontextmanager
+async def served(
+    settings: AlertingSettings, headers: Mapping[str, str]
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Run `serve` in this process; yields a client of it."""
+    app = wiring.application(settings)
+    async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(
             transport=httpx.ASGITransport(app),
             base_url="http://alerting",
-            headers=authorization(key, Scope.ALERTS_READ, Scope.ALERTS_WRITE, Scope.CONFIG_WRITE),
+            headers=dict(headers),
         ) as client,
     ):
-        yield Alerting(settings, database, producer, client)
+        yield client
 
 
 def authorization(key: Path, *scopes: Scope) -> dict[str, str]:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.alerting.api import alerts, parameters, rules
+from services.alerting.api import alerts, explain, parameters, rules
 from services.alerting.api.desk import Desk
 from services.alerting.domain.timebase import EventTime, Timebase, WallTime
 from services.alerting.inbound.catalog_items import CatalogueReader
@@ -114,7 +114,7 @@ async def tick(settings: AlertingSettings, stop: asyncio.Event) -> None:
 
 
 def application(settings: AlertingSettings, clock: Clock | None = None) -> FastAPI:
-    """Return the API; it connects when it is first asked."""
+    """Return the API; it asks the database when it is asked, and keeps the catalogue at hand."""
     clock = clock or WallClock()
     engine = create_engine(
         settings.database_url.get_secret_value(),
@@ -122,12 +122,16 @@ def application(settings: AlertingSettings, clock: Clock | None = None) -> FastA
         application="alerting serve",
     )
     lag = LagReader(settings.kafka, settings.topic_prefix, TOPIC)
-    desk = Desk(engine, clock, lag)
+    reader = CatalogueReader(settings.kafka, settings.topic_prefix)
+    desk = Desk(engine, clock, lag, reader, in_event_time=settings.clock == "event")
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
-            yield
+            async with asyncio.TaskGroup() as group:
+                reading = group.create_task(reader.run())
+                yield
+                reading.cancel()
         finally:
             await lag.close()
             await engine.dispose()
@@ -142,6 +146,7 @@ def application(settings: AlertingSettings, clock: Clock | None = None) -> FastA
     app.include_router(alerts.router)
     app.include_router(rules.router)
     app.include_router(parameters.router)
+    app.include_router(explain.router)
     return app
 
 

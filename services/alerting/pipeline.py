@@ -4,7 +4,8 @@
          → write transitions, conditions and levels → (relay) → stock.alerts
 
 A batch is drafted on a view of the worker's memory, written in one transaction, and adopted when
-that is durable. Between batches the worker's turn does what time or a changed rule asks for.
+that is durable. Between batches the worker's turn does what time, or a changed rule or parameter,
+asks for.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -15,6 +16,7 @@ from typing_extensions import override
 
 from services.alerting.domain.draft import Draft
 from services.alerting.domain.memory import Territory
+from services.alerting.domain.parameters import ParameterBook
 from services.alerting.domain.rulebook import RuleBook
 from services.alerting.domain.sales import day_of
 from services.alerting.domain.timebase import Heard, Timebase
@@ -43,11 +45,13 @@ class StockLevels(Handler[Memory], Timed):
         self,
         *,
         rules: Callable[[], RuleBook],
+        parameters: Callable[[], ParameterBook],
         catalogue: Catalogue,
         timebase: Timebase,
         clock: Clock,
     ) -> None:
         self._rules = rules
+        self._parameters = parameters
         self._catalogue = catalogue
         self._timebase = timebase
         self._clock = clock
@@ -95,11 +99,13 @@ class StockLevels(Handler[Memory], Timed):
         partitions: Collection[int],
         drained: Mapping[int, datetime],
     ) -> Collection[int]:
-        rules = self._rules()
+        rules, parameters = self._rules(), self._parameters()
         work: list[int] = []
         for partition, until in self._heard_until(drained).items():
             territory = self._territories[partition]
             territory.look_through(self._view(rules, until))
+            if rules.asks_parameters:
+                territory.follow(parameters)
             if territory.unseen or territory.is_due(until):
                 work.append(partition)
         return work
@@ -131,7 +137,9 @@ class StockLevels(Handler[Memory], Timed):
         self._adopt()
 
     def _new_draft(self) -> Draft:
-        self._draft = Draft(self._territories, self._rules(), self._catalogue.items)
+        self._draft = Draft(
+            self._territories, self._rules(), self._catalogue.items, self._parameters()
+        )
         return self._draft
 
     def _heard_until(self, drained: Mapping[int, datetime]) -> Mapping[int, datetime]:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.alerting.api import alerts, people, rules, silences
+from services.alerting.api import alerts, explain, parameters, people, rules, silences
 from services.alerting.api.desk import Desk
 from services.alerting.domain.timebase import EventTime, Timebase, WallTime
 from services.alerting.inbound.catalog_items import CatalogueReader
@@ -15,6 +15,7 @@ from services.alerting.pipeline import StockLevels
 from services.alerting.reminding import Reminding
 from services.alerting.settings import AlertingSettings
 from services.alerting.store.outbox import Outbox
+from services.alerting.store.parameter_watch import ParameterWatch
 from services.alerting.store.rule_watch import RuleWatch
 from shared.clock import Clock, WallClock
 from shared.database.engine import create_engine
@@ -39,11 +40,11 @@ async def consume(
     clock = clock or WallClock()
     engine = create_engine(
         settings.database_url.get_secret_value(),
-        pool=2 * settings.alerting_workers + 1,
+        pool=2 * settings.alerting_workers + 2,
         application="alerting consume",
     )
     timebase: Timebase = EventTime() if settings.clock == "event" else WallTime()
-    watch = RuleWatch(engine)
+    rule_watch, parameter_watch = RuleWatch(engine), ParameterWatch(engine)
     reader = CatalogueReader(settings.kafka, settings.topic_prefix)
     producer = Producer(settings.kafka, settings.topic_prefix, name="alerting")
     try:
@@ -55,7 +56,8 @@ async def consume(
                 engine=engine,
                 producer=producer,
                 handler=lambda: StockLevels(
-                    rules=lambda: watch.book,
+                    rules=lambda: rule_watch.book,
+                    parameters=lambda: parameter_watch.book,
                     catalogue=reader.catalogue,
                     timebase=timebase,
                     clock=clock,
@@ -67,17 +69,20 @@ async def consume(
 
             async def evaluate(stop: asyncio.Event) -> None:
                 # Without its rules and the catalogue a worker would take scopes for left.
-                await _first(stop, watch.loaded, reader.caught_up)
+                await _first(stop, rule_watch.loaded, parameter_watch.loaded, reader.caught_up)
                 if not stop.is_set():
                     await consumer.run(stop)
 
             checks = {
-                "rules": watch.check,
+                "rules": rule_watch.check,
+                "parameters": parameter_watch.check,
                 "catalogue": reader.check,
                 "consumer": consumer.check,
                 "broker": producer.check,
             }
-            beside = [group.create_task(watch.run()), group.create_task(reader.run())]
+            beside = [
+                group.create_task(each.run()) for each in (rule_watch, parameter_watch, reader)
+            ]
             await with_probes(settings, "alerting consume", checks, evaluate, stop)
             for task in beside:
                 task.cancel()
@@ -116,7 +121,7 @@ async def tick(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | N
 
 
 def application(settings: AlertingSettings, clock: Clock | None = None) -> FastAPI:
-    """Return the API; it connects when it is first asked."""
+    """Return the API; it asks the database when it is asked, and keeps the catalogue at hand."""
     clock = clock or WallClock()
     engine = create_engine(
         settings.database_url.get_secret_value(),
@@ -124,12 +129,16 @@ def application(settings: AlertingSettings, clock: Clock | None = None) -> FastA
         application="alerting serve",
     )
     lag = LagReader(settings.kafka, settings.topic_prefix, TOPIC)
-    desk = Desk(engine, clock, lag)
+    reader = CatalogueReader(settings.kafka, settings.topic_prefix)
+    desk = Desk(engine, clock, lag, reader, in_event_time=settings.clock == "event")
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
-            yield
+            async with asyncio.TaskGroup() as group:
+                reading = group.create_task(reader.run())
+                yield
+                reading.cancel()
         finally:
             await lag.close()
             await engine.dispose()
@@ -143,6 +152,8 @@ def application(settings: AlertingSettings, clock: Clock | None = None) -> FastA
     app.state.desk = desk
     app.include_router(alerts.router)
     app.include_router(rules.router)
+    app.include_router(parameters.router)
+    app.include_router(explain.router)
     app.include_router(silences.router)
     app.include_router(people.router)
     return app

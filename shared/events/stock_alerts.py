@@ -16,6 +16,12 @@ TOPIC = "stock.alerts"
 VERSION = 1
 
 
+KINDS_IN_DAYS = frozenset(
+    {"days_of_cover", "overstock", "inbound_overdue", "run_out_before_inbound"}
+)
+"""Kinds of rule whose threshold is in days; those of the others are units."""
+
+
 class AlertLevel(StrEnum):
     """How bad it is: 关注, 紧急, 断货."""
 
@@ -54,7 +60,7 @@ class AlertFacts(Event):
     on_hand: int
     low_water: int
     threshold: float | None = None
-    """The enter limit that held: units, or days for days_of_cover."""
+    """The enter limit that held: units, or days for KINDS_IN_DAYS; None where it is neither."""
     daily_sales: float | None = None
     """Mean units a day over the last 28 days, where known."""
     days_of_cover: float | None = None

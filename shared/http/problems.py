@@ -122,7 +122,8 @@ def unavailable(error: Unavailable) -> Problem:
     )
 
 
-def _field_errors(errors: Sequence[Any]) -> list[dict[str, str]]:
+def field_errors(errors: Sequence[Any]) -> list[dict[str, str]]:
+    """Return what pydantic found wrong, field by field, as `errors` has it."""
     return [
         {
             "field": ".".join(str(part) for part in error["loc"] if part != "body") or "body",
@@ -155,7 +156,7 @@ def install(app: FastAPI) -> None:
                 HTTPStatus.UNPROCESSABLE_ENTITY,
                 "invalid",
                 "Some fields are missing or wrong; see errors.",
-                errors=_field_errors(error.errors()),
+                errors=field_errors(error.errors()),
             )
         return problem.response(request.url.path)
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from services.alerting.api.desk import Desk, Question, desk
+from services.alerting.api.desk import AtDesk, Desk, Question
 from services.alerting.store import acts, alerts, people
 from services.alerting.store.acts import By
 from services.alerting.store.alerts import Filter, State, StoredAlert, StoredRevision
@@ -25,7 +25,6 @@ router = APIRouter(
 
 MAX_SNOOZE = timedelta(days=30)
 
-AtDesk = Annotated[Desk, Depends(desk)]
 Actor = Annotated[Caller, Depends(require(Scope.ALERTS_WRITE))]
 
 

@@ -1,15 +1,18 @@
-"""What the routes are built over: the tables, the clock, and how far `consume` has come."""
+"""What the routes are built over: tables, clock, catalogue, and how far `consume` has come."""
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from fastapi import Request
+from fastapi import Depends, Request
 
+from services.alerting.domain.subject import Item
+from services.alerting.inbound.catalog_items import CatalogueReader
 from shared.clock import Clock
 from shared.database import positions
 from shared.database.engine import Connection, Engine, asking, trouble
 from shared.errors import Unavailable
 from shared.events.stock_levels import TOPIC
+from shared.http.auth import Caller, Scope, require
 from shared.kafka.lag import Lag, LagReader
 
 T = TypeVar("T")
@@ -20,10 +23,21 @@ Question = Callable[[Connection], Awaitable[T]]
 class Desk:
     """One transaction a question; a database that is away raises Unavailable (503)."""
 
-    def __init__(self, engine: Engine, clock: Clock, lag: LagReader) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        lag: LagReader,
+        reader: CatalogueReader,
+        *,
+        in_event_time: bool,
+    ) -> None:
         self._engine = engine
         self._lag = lag
+        self._reader = reader
         self.clock = clock
+        self.in_event_time = in_event_time
+        """Whether `consume` evaluates on the events' own time."""
 
     async def ask(self, question: Question[T]) -> T:
         """Return the answer to a question."""
@@ -43,6 +57,15 @@ class Desk:
 
         return await asking(changed)
 
+    def item(self, sku: str, *, needed: bool) -> Item | None:
+        """Return what the catalogue says of a SKU.
+
+        Raises Unavailable while it is needed and not read to its end yet.
+        """
+        if needed and not self._reader.caught_up.is_set():
+            raise Unavailable("the catalogue")
+        return self._reader.catalogue.items.get(sku)
+
     async def lag(self) -> Lag | None:
         """Return how far behind `consume` is; None while the broker cannot say."""
         stored = await self.ask(lambda connection: positions.read(connection, TOPIC))
@@ -60,3 +83,8 @@ async def desk(request: Request) -> Desk:
     """Return the application's desk, as a dependency."""
     found: Desk = request.app.state.desk
     return found
+
+
+AtDesk = Annotated[Desk, Depends(desk)]
+Editor = Annotated[Caller, Depends(require(Scope.CONFIG_WRITE))]
+"""Who may change rules and parameters."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from fastapi import APIRouter, Body, Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from services.alerting.api.desk import Desk, desk
+from services.alerting.api.desk import AtDesk, Desk
 from services.alerting.domain.people import Responsibility as Row
 from services.alerting.store import people
 from services.alerting.store.people import Person as StoredPerson
@@ -22,7 +22,6 @@ router = APIRouter(tags=["people"], dependencies=[Depends(require(Scope.ALERTS_R
 
 MAX_ROWS = 5_000
 
-AtDesk = Annotated[Desk, Depends(desk)]
 Editor = Annotated[Caller, Depends(require(Scope.CONFIG_WRITE))]
 PersonId = Annotated[str, Path(pattern=r"^[^|\x00-\x1f\x7f/]{1,128}$")]
 _Name = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=200)]

@@ -2,36 +2,37 @@
 
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from uuid import uuid4
 
-from fastapi import APIRouter, Depends, Header, Path, Response
-from pydantic import StringConstraints
+from fastapi import APIRouter, Body, Depends, Header, Path, Request, Response
+from pydantic import BaseModel, Field, ValidationError
 
-from services.alerting.api.desk import Desk, desk
+from services.alerting.api import rule_file
+from services.alerting.api.desk import AtDesk, Desk, Editor
+from services.alerting.api.rule_file import RuleCode
+from services.alerting.domain import cel
 from services.alerting.domain.definition import RuleDefinition
 from services.alerting.store import rules
 from services.alerting.store.rules import StoredRule
 from shared.database.engine import Connection
 from shared.http.auth import Caller, Scope, require
 from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
-from shared.http.problems import Problem, not_found
+from shared.http.problems import FieldError, Problem, field_errors, not_found
 
 router = APIRouter(
     prefix="/v1/rules", tags=["rules"], dependencies=[Depends(require(Scope.ALERTS_READ))]
 )
 
-_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+_NEWEST = 2**31 - 1
 
-AtDesk = Annotated[Desk, Depends(desk)]
-Editor = Annotated[Caller, Depends(require(Scope.CONFIG_WRITE))]
-RuleId = Annotated[str, Path(pattern=_ID)]
+RuleId = Annotated[RuleCode, Path()]
 
 
 class NewRule(RuleDefinition):
     """A rule to be made; without an `id` it gets one."""
 
-    id: Annotated[str, StringConstraints(pattern=_ID)] | None = None
+    id: RuleCode | None = None
 
     def definition(self) -> RuleDefinition:
         """Return the rule without its id."""
@@ -39,8 +40,9 @@ class NewRule(RuleDefinition):
 
 
 class Rule(RuleDefinition):
-    """One version of a rule, and who made it."""
+    """One version of a rule, and who made it; `cel` is its condition as text."""
 
+    cel: str | None
     id: str
     version: int
     changed_by: str
@@ -49,13 +51,41 @@ class Rule(RuleDefinition):
     @classmethod
     def of(cls, stored: StoredRule) -> Self:
         """Return a stored version as it is answered."""
+        definition = _definition(stored)
         return cls(
-            **RuleDefinition.model_validate_json(stored.body).model_dump(),
+            **definition.model_dump(),
+            cel=_text(definition),
             id=stored.id,
             version=stored.version,
             changed_by=stored.changed_by,
             changed_at=stored.changed_at,
         )
+
+
+class Verdict(BaseModel):
+    """Whether a rule could be saved: as it would be, defaults filled in, or what is wrong.
+
+    `cel` is its condition as text.
+    """
+
+    valid: bool
+    rule: RuleDefinition | None = None
+    cel: str | None = None
+    errors: list[FieldError] = []
+
+
+class RollBack(BaseModel):
+    """Which version is to hold again."""
+
+    version: Annotated[int, Field(ge=1, le=_NEWEST)]
+
+
+class ImportedRules(BaseModel):
+    """What became of the rules of a file; `unchanged` ones were like that already."""
+
+    created: list[str]
+    changed: list[str]
+    unchanged: list[str]
 
 
 @router.get("")
@@ -65,6 +95,23 @@ async def list_rules(at: AtDesk, cursor: Cursor = None, limit: Limit = 100) -> P
     found = await at.ask(lambda connection: rules.page(connection, after, limit))
     more = encode_cursor(found[-1].id) if len(found) == limit else None
     return Page(items=[Rule.of(each) for each in found], next_cursor=more)
+
+
+@router.get(
+    "/export",
+    response_class=Response,
+    responses={
+        HTTPStatus.OK.value: {
+            "description": "The newest version of each rule",
+            "content": {rule_file.MEDIA_TYPE: {"schema": rule_file.SCHEMA}},
+        }
+    },
+)
+async def export_rules(at: AtDesk) -> Response:
+    """Return all rules as a YAML file that `POST /v1/rules/import` takes; disabled ones too."""
+    found = await at.ask(rules.newest)
+    written = rule_file.write([(each.id, _definition(each)) for each in found])
+    return Response(written, media_type=rule_file.MEDIA_TYPE)
 
 
 @router.get("/{rule_id}")
@@ -81,7 +128,7 @@ async def list_versions(
     rule_id: RuleId, at: AtDesk, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[Rule]:
     """Return the versions of a rule, the newest first."""
-    before = 2**31 - 1 if cursor is None else int(decode_cursor(cursor, int)[0])
+    before = _NEWEST if cursor is None else int(decode_cursor(cursor, int)[0])
     found = await at.ask(lambda connection: rules.versions(connection, rule_id, before, limit))
     if not found and cursor is None:
         raise not_found(f"rule {rule_id}")
@@ -123,6 +170,49 @@ async def create_rule(
     return Rule.of(await at.change(create))
 
 
+@router.post("/validate")
+async def validate_rule(definition: Annotated[dict[str, Any], Body()]) -> Verdict:
+    """Say whether PUT would take a rule, without saving anything."""
+    try:
+        rule = RuleDefinition.model_validate(definition)
+    except ValidationError as error:
+        wrong = [FieldError.model_validate(each) for each in field_errors(error.errors())]
+        return Verdict(valid=False, errors=wrong)
+    return Verdict(valid=True, rule=rule, cel=_text(rule))
+
+
+@router.post(
+    "/import",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {rule_file.MEDIA_TYPE: {"schema": rule_file.SCHEMA}},
+        }
+    },
+)
+async def import_rules(request: Request, at: AtDesk, editor: Editor) -> ImportedRules:
+    """Put the rules of a YAML file, all or none; rules that it does not name stay as they are.
+
+    Doing it again changes nothing.
+    """
+    said = rule_file.read(await request.body())
+
+    async def take(connection: Connection) -> ImportedRules:
+        done = ImportedRules(created=[], changed=[], unchanged=[])
+        for each in said:
+            revision = await rules.begin_edit(connection)
+            before = await rules.one(connection, each.id)
+            made = await _put(connection, revision, each.id, each.definition(), editor, at)
+            if before is None:
+                done.created.append(each.id)
+            else:
+                same = made.version == before.version
+                (done.unchanged if same else done.changed).append(each.id)
+        return done
+
+    return await at.change(take)
+
+
 @router.put("/{rule_id}", responses={HTTPStatus.CREATED: {"description": "A new rule"}})
 async def put_rule(
     rule_id: RuleId, definition: RuleDefinition, response: Response, at: AtDesk, editor: Editor
@@ -131,13 +221,7 @@ async def put_rule(
 
     async def put(connection: Connection) -> StoredRule:
         revision = await rules.begin_edit(connection)
-        before = await rules.one(connection, rule_id)
-        if before is not None and _definition(before) == definition:
-            return before
-        version = 1 if before is None else before.version + 1
-        rule = _version(rule_id, version, definition, editor, at)
-        await rules.add(connection, rule, revision)
-        return rule
+        return await _put(connection, revision, rule_id, definition, editor, at)
 
     made = await at.change(put)
     if made.version == 1:
@@ -154,15 +238,45 @@ async def disable_rule(rule_id: RuleId, at: AtDesk, editor: Editor) -> Rule:
         before = await rules.one(connection, rule_id)
         if before is None:
             raise not_found(f"rule {rule_id}")
-        definition = _definition(before)
-        if not definition.enabled:
-            return before
-        disabled = definition.model_copy(update={"enabled": False})
-        rule = _version(rule_id, before.version + 1, disabled, editor, at)
-        await rules.add(connection, rule, revision)
-        return rule
+        disabled = _definition(before).model_copy(update={"enabled": False})
+        return await _put(connection, revision, rule_id, disabled, editor, at)
 
     return Rule.of(await at.change(disable))
+
+
+@router.post("/{rule_id}/rollback")
+async def roll_back(rule_id: RuleId, body: RollBack, at: AtDesk, editor: Editor) -> Rule:
+    """Make a new version that says what an earlier one said; nothing is lost.
+
+    Doing it again changes nothing.
+    """
+
+    async def again(connection: Connection) -> StoredRule:
+        revision = await rules.begin_edit(connection)
+        wanted = await rules.version(connection, rule_id, body.version)
+        if wanted is None:
+            raise not_found(f"version {body.version} of rule {rule_id}")
+        return await _put(connection, revision, rule_id, _definition(wanted), editor, at)
+
+    return Rule.of(await at.change(again))
+
+
+async def _put(
+    connection: Connection,
+    revision: int,
+    rule_id: str,
+    definition: RuleDefinition,
+    editor: Caller,
+    at: Desk,
+) -> StoredRule:
+    """Return the newest version, made unless the rule says just that already."""
+    before = await rules.one(connection, rule_id)
+    if before is not None and _definition(before) == definition:
+        return before
+    version = 1 if before is None else before.version + 1
+    rule = _version(rule_id, version, definition, editor, at)
+    await rules.add(connection, rule, revision)
+    return rule
 
 
 def _version(
@@ -175,6 +289,10 @@ def _version(
 
 def _definition(stored: StoredRule) -> RuleDefinition:
     return RuleDefinition.model_validate_json(stored.body)
+
+
+def _text(definition: RuleDefinition) -> str | None:
+    return None if definition.condition is None else cel.write(definition.condition)
 
 
 def _same(made: StoredRule, definition: RuleDefinition) -> StoredRule:

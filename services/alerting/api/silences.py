@@ -8,7 +8,7 @@ from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 from fastapi import APIRouter, Depends, Header
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from services.alerting.api.desk import Desk, desk
+from services.alerting.api.desk import AtDesk
 from services.alerting.store import silences
 from services.alerting.store.silences import Silence as StoredSilence
 from shared.database.engine import Connection
@@ -24,7 +24,6 @@ router = APIRouter(
 LONGEST = timedelta(days=366)
 """A silence without an end is a rule that should be switched off."""
 
-AtDesk = Annotated[Desk, Depends(desk)]
 Author = Annotated[Caller, Depends(require(Scope.ALERTS_WRITE))]
 _Label = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 

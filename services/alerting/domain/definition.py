@@ -4,9 +4,35 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
-from services.alerting.domain.rule import SEVERITY, Limit, Rule, RuleKind, Scope, ordered
+from services.alerting.domain import cel
+from services.alerting.domain.kind import TRAITS, RuleKind
+from services.alerting.domain.predicate import (
+    MAX_DEPTH,
+    MAX_PARTS,
+    Custom,
+    Predicate,
+    compiled,
+    depth,
+    parts,
+)
+from services.alerting.domain.rule import (
+    SEVERITY,
+    Doubts,
+    Filters,
+    Limit,
+    Rule,
+    Scope,
+    ordered,
+)
 from shared.events.base import Code
 from shared.events.stock_alerts import AlertLevel
 
@@ -17,6 +43,7 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whit
 Measure = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST, allow_inf_nan=False)]
 Seconds = Annotated[int, Field(ge=0, le=MAX_SECONDS)]
 Codes = Annotated[list[Code], Field(max_length=10_000)]
+Flag = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]{0,63}$")]
 
 
 class _Strict(BaseModel):
@@ -33,24 +60,65 @@ class ScopeDefinition(_Strict):
 
 
 class LimitDefinition(_Strict):
-    """A level: entered at `enter`, left at `exit`; units, or days for days_of_cover."""
+    """A level: entered at `enter`, left at `exit`.
+
+    In units, in days (days_of_cover, overstock, inbound_overdue, run_out_before_inbound), in
+    multiples of the parameter (below_safety_stock, below_reorder_point), or in reasons to doubt
+    (data_doubt); none for custom.
+    """
 
     level: AlertLevel
-    enter: Measure
+    enter: Measure | None = None
+    """The kind's own when left out, if it has one."""
     exit: Measure | None = None
     """The enter limit when left out."""
+
+
+class FilterDefinition(_Strict):
+    """What keeps an episode from opening although a limit holds; one that is open goes on."""
+
+    min_daily_sales: Annotated[float, Field(ge=0, le=_LARGEST, allow_inf_nan=False)] = 0
+    """Nothing opens where fewer are sold a day, in the mean of 28 days; 0: no matter how few."""
+    grace_days: Annotated[int, Field(ge=0, le=366)] = 0
+    """Nothing opens in the first days after a level was heard of for the first time."""
+    covered_by_inbound: bool = False
+    """Nothing opens where no limit would hold if all that is incoming were here."""
+    inhibited_by_out: bool = False
+    """No 关注 (watch) opens where another rule has the level as 断货 (out)."""
+
+
+class DoubtDefinition(_Strict):
+    """What counts as a reason to doubt a level's numbers."""
+
+    flags: Annotated[list[Flag], Field(max_length=20)] = ["negative", "not_ordered", "in_doubt"]
+    """Flags of the level, as `stock.levels` has them; `unusual` is one more."""
+    count_older_than_days: Annotated[int, Field(ge=1, le=3_650)] | None = None
+    """The last count is longer ago; a level that was never counted is not meant."""
+
+
+def _parsed(said: object) -> object:
+    return cel.parse(said) if isinstance(said, str) else said
 
 
 class RuleDefinition(_Strict):
     """A rule without its identity.
 
-    For `stock_out` the levels may be left out: 断货 at 0 units.
+    Levels may be left out where the kind has one of its own, such as 断货 at 0 units for
+    `stock_out`.
     """
 
     name: Annotated[dict[Literal["zh-CN", "en"], Text], Field(min_length=1)]
     kind: RuleKind
     scope: ScopeDefinition = ScopeDefinition()
     levels: Annotated[list[LimitDefinition], Field(max_length=3)] = []
+    filters: FilterDefinition = FilterDefinition()
+    doubts: DoubtDefinition | None = None
+    """For data_doubt; the flags of a level when left out."""
+    condition: Annotated[
+        Predicate | None,
+        BeforeValidator(_parsed, json_schema_input_type=Predicate | str | None),
+    ] = None
+    """For custom: a tree of comparisons, or the same as CEL text."""
     pending_seconds: Seconds = 0
     recovery_seconds: Seconds = 0
     enabled: bool = True
@@ -58,11 +126,15 @@ class RuleDefinition(_Strict):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.kind is RuleKind.STOCK_OUT and not self.levels:
-            self.levels = [LimitDefinition(level=AlertLevel.OUT, enter=0)]
+        traits = TRAITS[self.kind]
+        if not self.levels and traits.level is not None:
+            self.levels = [LimitDefinition(level=traits.level)]
         for limit in self.levels:
+            limit.enter = traits.enter if limit.enter is None else limit.enter
             limit.exit = limit.enter if limit.exit is None else limit.exit
-        problem = _problem(self.kind, [_limit(limit) for limit in self.levels])
+        if self.kind is RuleKind.DATA_DOUBT and self.doubts is None:
+            self.doubts = DoubtDefinition()
+        problem = _problem_of_levels(self) or _problem_of_extras(self)
         if problem is not None:
             raise ValueError(problem)
         return self
@@ -74,7 +146,7 @@ class RuleDefinition(_Strict):
             version=version,
             kind=self.kind,
             name=dict(self.name.items()),
-            limits=ordered(tuple(_limit(limit) for limit in self.levels)),
+            limits=ordered(tuple(map(_limit, self.levels))),
             scope=Scope(
                 skus=frozenset(self.scope.skus),
                 warehouses=frozenset(self.scope.warehouses),
@@ -85,30 +157,77 @@ class RuleDefinition(_Strict):
             recovery=timedelta(seconds=self.recovery_seconds),
             enabled=self.enabled,
             labels=dict(self.labels),
+            filters=Filters(**self.filters.model_dump()),
+            doubts=_doubts(self.doubts),
+            custom=_custom(self.condition),
         )
 
 
 def _limit(definition: LimitDefinition) -> Limit:
-    leave = definition.enter if definition.exit is None else definition.exit
-    return Limit(definition.level, definition.enter, leave)
+    enter = 0 if definition.enter is None else definition.enter
+    leave = enter if definition.exit is None else definition.exit
+    return Limit(definition.level, enter, leave)
 
 
-def _problem(kind: RuleKind, limits: list[Limit]) -> str | None:
+def _doubts(definition: DoubtDefinition | None) -> Doubts:
+    if definition is None:
+        return Doubts()
+    return Doubts(frozenset(definition.flags), definition.count_older_than_days)
+
+
+def _custom(predicate: Predicate | None) -> Custom | None:
+    return None if predicate is None else Custom(cel.write(predicate), compiled(predicate))
+
+
+def _problem_of_levels(rule: RuleDefinition) -> str | None:
     """Return what is wrong with a rule's levels, in words that say what to do, or None."""
-    if not limits:
-        return "give at least one level with its enter limit"
-    if len({limit.level for limit in limits}) < len(limits):
+    kind, levels = rule.kind, rule.levels
+    if not levels or any(level.enter is None for level in levels):
+        return "give at least one level, each with its enter limit"
+    if len({level.level for level in levels}) < len(levels):
         return "give each level once"
-    if any(limit.exit < limit.enter for limit in limits):
-        return "an exit limit must not be under its enter limit"
-    if kind is RuleKind.STOCK_OUT and any(limit.enter != 0 for limit in limits):
+    if kind is RuleKind.STOCK_OUT and any(level.enter != 0 for level in levels):
         return "stock_out is entered at 0; use the kind below for another limit"
-    if kind is RuleKind.STOCK_OUT and len(limits) > 1:
+    if kind is RuleKind.STOCK_OUT and len(levels) > 1:
         return "stock_out has one level; use the kind below for several"
+    return _problem_of_order(TRAITS[kind].above, list(map(_limit, levels)))
+
+
+def _problem_of_order(above: bool, limits: list[Limit]) -> str | None:
+    worse_way, sign = ("under", -1) if above else ("over", 1)
+    if any(sign * (limit.exit - limit.enter) < 0 for limit in limits):
+        return f"an exit limit must not be {'over' if above else 'under'} its enter limit"
     by_severity = sorted(limits, key=lambda limit: SEVERITY[limit.level])
     for milder, worse in pairwise(by_severity):
-        if worse.enter > milder.enter or worse.exit > milder.exit:
-            return (
-                f"the limits of {worse.level.value} must not be over those of {milder.level.value}"
-            )
+        if sign * (worse.enter - milder.enter) > 0 or sign * (worse.exit - milder.exit) > 0:
+            worse_level, milder_level = worse.level.value, milder.level.value
+            return f"the limits of {worse_level} must not be {worse_way} those of {milder_level}"
+    return None
+
+
+def _problem_of_extras(rule: RuleDefinition) -> str | None:
+    """Return what does not belong to a rule of this kind, or None."""
+    if rule.filters.covered_by_inbound and not TRAITS[rule.kind].of_available:
+        return (
+            f"{rule.kind.value} does not measure what is available, so nothing incoming can cover "
+            "it; leave covered_by_inbound out"
+        )
+    doubts = rule.doubts
+    if doubts is not None and rule.kind is not RuleKind.DATA_DOUBT:
+        return "doubts belong to the kind data_doubt; leave them out"
+    if doubts is not None and not doubts.flags and doubts.count_older_than_days is None:
+        return "give at least one flag, or count_older_than_days"
+    return _problem_of_condition(rule)
+
+
+def _problem_of_condition(rule: RuleDefinition) -> str | None:
+    condition = rule.condition
+    if (condition is None) is (rule.kind is RuleKind.CUSTOM):
+        return "a rule of the kind custom needs a condition, no other may have one"
+    if condition is None:
+        return None
+    if len(rule.levels) > 1 or rule.levels[0].enter != 1 or rule.levels[0].exit != 1:
+        return "custom has one level and no limits; they are in its condition"
+    if parts(condition) > MAX_PARTS or depth(condition) > MAX_DEPTH:
+        return f"use at most {MAX_PARTS} comparisons, nested {MAX_DEPTH} deep"
     return None

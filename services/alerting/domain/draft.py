@@ -8,14 +8,18 @@ from typing import NamedTuple
 
 from services.alerting.domain import evaluation
 from services.alerting.domain.condition import Condition
+from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.memory import Known, Territory
 from services.alerting.domain.outcome import Evaluation, Reason, Transition
-from services.alerting.domain.rule import Rule, RuleKind
+from services.alerting.domain.parameters import NOTHING_SET, ParameterBook
+from services.alerting.domain.rule import Rule
 from services.alerting.domain.rulebook import RuleBook
 from services.alerting.domain.sales import SalesHistory
+from services.alerting.domain.standing import Standing
 from services.alerting.domain.subject import Item, Level, LevelSubject, Subject
+from shared.events.stock_alerts import AlertLevel
 
-_Judge = Callable[[Rule, Level, SalesHistory, Condition | None, datetime], Iterable[Evaluation]]
+_Judge = Callable[[Rule, Standing, Condition | None], Iterable[Evaluation]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +53,16 @@ class Draft:
     """
 
     def __init__(
-        self, territories: Mapping[int, Territory], rules: RuleBook, items: Mapping[str, Item]
+        self,
+        territories: Mapping[int, Territory],
+        rules: RuleBook,
+        items: Mapping[str, Item],
+        parameters: ParameterBook,
     ) -> None:
         self._territories = territories
         self._rules = rules
         self._items = items
+        self._parameters = parameters
         self.staged: dict[Subject, Staged] = {}
         self.conditions: dict[tuple[Subject, str], tuple[int, Condition | None]] = {}
         """Changed conditions with their partition, by subject and rule; None: all is well."""
@@ -93,7 +102,7 @@ class Draft:
                 )
 
     def look(self, partition: int, subjects: Iterable[Subject], now: datetime) -> None:
-        """Evaluate subjects anew, as last heard of: a rule, the catalogue or the day changed."""
+        """Evaluate subjects anew, as last heard of: something besides their levels changed."""
         for subject in subjects:
             known = self._known(partition, subject)
             if known is not None:
@@ -128,17 +137,18 @@ class Draft:
         now: datetime,
         trace: str | None,
     ) -> Known:
-        level, sales, before = known
-        after = dict(before)
+        after = dict(known.conditions)
         watching = self._rules.watching(subject, self._items.get(subject.sku))
+        at = self._standing(subject, known, after, now)
+        if after:
+            self._retire(subject, at, after, {rule.id for rule in watching})
         for rule in watching:
+            # While a rule is evaluated, `after` has what became of the others.
             condition = after.pop(rule.id, None)
-            for step in judge(rule, level, sales, condition, now):
+            for step in judge(rule, at, condition):
                 condition = self._note(rule, subject, step, trace)
             if condition is not None:
                 after[rule.id] = condition
-        if before:
-            self._retire(subject, known, after, {rule.id for rule in watching}, now)
         return self._settle(partition, subject, known, after)
 
     def _fire(self, partition: int, subject: Subject, known: Known, until: datetime) -> Known:
@@ -149,22 +159,38 @@ class Draft:
             condition = after.get(rule.id)
             if condition is None or condition.due_at is None or condition.due_at > until:
                 continue
-            step = evaluation.evaluate(rule, known.level, known.sales, condition, condition.due_at)
+            del after[rule.id]
+            at = self._standing(subject, known, after, condition.due_at)
+            step = evaluation.evaluate(rule, at, condition)
             changed = self._note(rule, subject, step, None)
-            if changed is None:
-                del after[rule.id]
-            else:
+            if changed is not None:
                 after[rule.id] = changed
-        self._retire(subject, known, after, {rule.id for rule in watching}, until)
+            elif condition.held is AlertLevel.OUT:
+                self._release(subject, at, after, watching)
+        at = self._standing(subject, known, after, until)
+        self._retire(subject, at, after, {rule.id for rule in watching})
         return self._settle(partition, subject, known, after)
+
+    def _release(
+        self,
+        subject: Subject,
+        at: Standing,
+        after: dict[str, Condition],
+        watching: Iterable[Rule],
+    ) -> None:
+        """Evaluate what an episode of 断货 (out) may have kept quiet until this moment."""
+        for rule in watching:
+            if rule.filters.inhibited_by_out and rule.id not in after:
+                condition = self._note(rule, subject, evaluation.evaluate(rule, at, None), None)
+                if condition is not None:
+                    after[rule.id] = condition
 
     def _retire(
         self,
         subject: Subject,
-        known: Known,
+        at: Standing,
         after: dict[str, Condition],
         watching: Collection[str],
-        now: datetime,
     ) -> None:
         """End the conditions of rules that no longer watch the subject."""
         for rule_id in after.keys() - watching:
@@ -172,10 +198,15 @@ class Draft:
             if rule is None:
                 continue
             reason = Reason.OUT_OF_SCOPE if rule.enabled else Reason.RULE_DISABLED
-            step = evaluation.retire(
-                rule, known.level, known.sales, after.pop(rule_id), now, reason
-            )
+            step = evaluation.retire(rule, at, after.pop(rule_id), reason)
             self._note(rule, subject, step, None)
+
+    def _standing(
+        self, subject: Subject, known: Known, others: Mapping[str, Condition], now: datetime
+    ) -> Standing:
+        asked = self._rules.asks_parameters
+        parameters = self._parameters.of(subject) if asked else NOTHING_SET
+        return Standing(known.level, known.sales, now, parameters, others)
 
     def _settle(
         self, partition: int, subject: Subject, known: Known, after: Mapping[str, Condition]
@@ -201,7 +232,5 @@ class Draft:
         return step.condition
 
 
-def _look(
-    rule: Rule, level: Level, sales: SalesHistory, condition: Condition | None, now: datetime
-) -> tuple[Evaluation]:
-    return (evaluation.evaluate(rule, level, sales, condition, now),)
+def _look(rule: Rule, at: Standing, condition: Condition | None) -> tuple[Evaluation]:
+    return (evaluation.evaluate(rule, at, condition),)

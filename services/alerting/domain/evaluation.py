@@ -8,78 +8,67 @@ crossed and re-crossed between two messages opens an episode that then recovers 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from math import inf
 from typing import assert_never
 
 from services.alerting.domain.condition import Condition, State
+from services.alerting.domain.kind import TRAITS, RuleKind
+from services.alerting.domain.measure import holding, scale
+from services.alerting.domain.noise import hidden
 from services.alerting.domain.outcome import Evaluation, Reason, Transition
-from services.alerting.domain.rule import SEVERITY, Limit, Rule, RuleKind
-from services.alerting.domain.sales import SalesHistory, day_of
-from services.alerting.domain.subject import Level
+from services.alerting.domain.rule import SEVERITY, Limit, Rule
+from services.alerting.domain.standing import Standing
 from shared.events.stock_alerts import AlertEvent, AlertFacts, AlertLevel
 
 
-def hear(
-    rule: Rule, level: Level, sales: SalesHistory, condition: Condition | None, now: datetime
-) -> Iterator[Evaluation]:
+def hear(rule: Rule, at: Standing, condition: Condition | None) -> Iterator[Evaluation]:
     """Yield the evaluations that a level message asks for: its dip, where it counts, and itself.
 
     Each starts from the condition that the one before has left.
     """
-    if level.low_water < level.available and _dip_counts(rule, condition):
-        dipped = _dip(rule, level, sales, condition, now)
+    if at.level.low_water < at.level.available and _dip_counts(rule, condition):
+        dipped = _dip(rule, at, condition)
         condition = dipped.condition
         yield dipped
-    yield evaluate(rule, level, sales, condition, now)
+    yield evaluate(rule, at, condition)
 
 
-def evaluate(
-    rule: Rule, level: Level, sales: SalesHistory, condition: Condition | None, now: datetime
-) -> Evaluation:
-    """Return what becomes of a rule on a subject that is where the level says.
+def evaluate(rule: Rule, at: Standing, condition: Condition | None) -> Evaluation:
+    """Return what becomes of a rule on a subject that is where its level says.
 
     `condition` is None where all was well. Evaluating the same again changes nothing, and
-    nothing but time (`now`) makes a difference between messages.
+    nothing but time (`at.now`) makes a difference between messages.
     """
-    measure = _measure(rule.kind, level.available, sales, now)
-    if measure is None:
-        return Evaluation(condition, None, Reason.TOO_LITTLE_HISTORY)
+    held = None if condition is None else condition.held
+    limit = holding(rule, at, at.level.available, held)
+    if isinstance(limit, Reason):
+        return _NOTHING[limit] if condition is None else Evaluation(condition, None, limit)
     if condition is None:
-        limit = rule.holding(measure, None)
-        return _CLEAR if limit is None else _begin(_Moment(rule, level, sales, now), limit)
-    limit = rule.holding(measure, condition.held)
-    at = _Moment(rule, level, sales, max(now, condition.since))
+        return _CLEAR if limit is None else _begin(_Moment(rule, at, at.now), limit)
+    moment = _Moment(rule, at, max(at.now, condition.since))
     match condition.state:
         case State.PENDING:
-            return _wait(at, condition, limit)
+            return _wait(moment, condition, limit)
         case State.OPEN:
-            return _stay(at, condition, limit)
+            return _stay(moment, condition, limit)
         case State.RECOVERING:
-            return _recover(at, condition, limit)
+            return _recover(moment, condition, limit)
         case _:
             assert_never(condition.state)
 
 
-def retire(
-    rule: Rule,
-    level: Level,
-    sales: SalesHistory,
-    condition: Condition,
-    now: datetime,
-    reason: Reason,
-) -> Evaluation:
+def retire(rule: Rule, at: Standing, condition: Condition, reason: Reason) -> Evaluation:
     """Return the end of a condition whose rule no longer watches the subject."""
     if condition.held is None:
         return Evaluation(None, None, reason)
-    at = _Moment(rule, level, sales, max(now, condition.since))
-    return _resolve(at, condition, reason)
+    return _resolve(_Moment(rule, at, max(at.now, condition.since)), condition, reason)
 
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
+    """`now` is never before the condition that is looked at began."""
+
     rule: Rule
-    level: Level
-    sales: SalesHistory
+    standing: Standing
     now: datetime
 
     def transition(
@@ -95,26 +84,21 @@ class _Moment:
             event=event,
             level=level,
             previous_level=previous,
-            facts=facts(self.level, self.sales, self.now, limit),
+            facts=facts(self.rule, self.standing, limit),
             occurred_at=self.now,
             reason=reason,
         )
 
 
-_CLEAR = Evaluation(None, None, Reason.CLEAR)
-
-
-def _measure(kind: RuleKind, units: int, sales: SalesHistory, now: datetime) -> float | None:
-    if kind is not RuleKind.DAYS_OF_COVER:
-        return units
-    mean = sales.on(day_of(now)).daily_mean
-    if mean is None:
-        return None
-    # What nobody buys lasts for ever.
-    return units / mean if mean else inf
+_NOTHING = {reason: Evaluation(None, None, reason) for reason in Reason}
+_CLEAR = _NOTHING[Reason.CLEAR]
+"""Made once: hardly any message is about anything."""
 
 
 def _begin(at: _Moment, limit: Limit) -> Evaluation:
+    why_not = hidden(at.rule, at.standing, at.standing.level.available, limit)
+    if why_not is not None:
+        return _NOTHING[why_not]
     if at.rule.pending:
         due = at.now + at.rule.pending
         return Evaluation(Condition(State.PENDING, limit.level, at.now, due), None, Reason.PENDING)
@@ -128,7 +112,10 @@ def _open(at: _Moment, limit: Limit, reason: Reason) -> Evaluation:
 
 def _wait(at: _Moment, condition: Condition, limit: Limit | None) -> Evaluation:
     if limit is None:
-        return Evaluation(None, None, Reason.PENDING_ENDED)
+        return _NOTHING[Reason.PENDING_ENDED]
+    why_not = hidden(at.rule, at.standing, at.standing.level.available, limit)
+    if why_not is not None:
+        return _NOTHING[why_not]
     # Counted from the start with the rule's present pending time: it may have been edited.
     due = condition.since + at.rule.pending
     if at.now >= due:
@@ -181,39 +168,49 @@ def _resolve(at: _Moment, condition: Condition, reason: Reason) -> Evaluation:
 
 
 def _dip_counts(rule: Rule, condition: Condition | None) -> bool:
+    if not TRAITS[rule.kind].of_available:
+        return False
     # With a pending time a moment is no reason to fire, but it does end an unbroken recovery.
     return not rule.pending or (condition is not None and condition.state is State.RECOVERING)
 
 
-def _dip(
-    rule: Rule, level: Level, sales: SalesHistory, condition: Condition | None, now: datetime
-) -> Evaluation:
+def _dip(rule: Rule, at: Standing, condition: Condition | None) -> Evaluation:
     """Return what a dip does: it opens, worsens or breaks a recovery; it never eases."""
-    measure = _measure(rule.kind, level.low_water, sales, now)
-    if measure is None:
-        return Evaluation(condition, None, Reason.TOO_LITTLE_HISTORY)
-    limit = rule.holding(measure, None if condition is None else condition.held)
+    units = at.level.low_water
+    limit = holding(rule, at, units, None if condition is None else condition.held)
     if limit is None:
         return Evaluation(condition, None, Reason.CLEAR)
+    if isinstance(limit, Reason):
+        return Evaluation(condition, None, limit)
     if condition is None or condition.state is State.PENDING:
-        return _open(_Moment(rule, level, sales, now), limit, Reason.DIPPED)
-    at = _Moment(rule, level, sales, max(now, condition.since))
+        why_not = hidden(rule, at, units, limit)
+        if why_not is not None:
+            return Evaluation(condition, None, why_not)
+        return _open(_Moment(rule, at, at.now), limit, Reason.DIPPED)
+    moment = _Moment(rule, at, max(at.now, condition.since))
     if SEVERITY[limit.level] > SEVERITY[condition.level] and not rule.pending:
-        return _move(at, condition, limit)
+        return _move(moment, condition, limit)
     if condition.state is State.RECOVERING:
-        return _break_recovery(at, condition)
+        return _break_recovery(moment, condition)
     return Evaluation(condition, None, Reason.FIRING)
 
 
-def facts(level: Level, sales: SalesHistory, now: datetime, limit: Limit | None) -> AlertFacts:
+def facts(rule: Rule, at: Standing, limit: Limit | None) -> AlertFacts:
     """Return the numbers that a person needs, as they are at this moment."""
-    mean = sales.on(day_of(now)).daily_mean
+    level, mean = at.level, at.daily_mean
     return AlertFacts(
         available=level.available,
         on_hand=level.on_hand,
         low_water=level.low_water,
-        threshold=None if limit is None else limit.enter,
+        threshold=None if limit is None else _threshold(rule, at, limit),
         daily_sales=None if mean is None else round(mean, 3),
         days_of_cover=round(level.available / mean, 2) if mean else None,
         incoming=level.incoming,
     )
+
+
+def _threshold(rule: Rule, at: Standing, limit: Limit) -> float | None:
+    if rule.kind in {RuleKind.CUSTOM, RuleKind.DATA_DOUBT}:
+        return None  # neither units nor days
+    multiple_of = scale(rule, at)
+    return None if isinstance(multiple_of, Reason) else limit.enter * multiple_of

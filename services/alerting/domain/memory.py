@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from services.alerting.domain.condition import Condition
+from services.alerting.domain.parameters import ParameterBook
 from services.alerting.domain.sales import SalesHistory
 from services.alerting.domain.subject import Level, Subject
 
@@ -40,8 +41,10 @@ class Territory:
     """When the broker took the last message heard, or when the partition was claimed."""
     view: tuple[int, ...] | None = None
     """The rules, catalogue and day that `unseen` was filled for."""
+    followed: int | None = None
+    """The revision of the parameters that `unseen` was filled for."""
     unseen: list[Subject] = field(default_factory=list)
-    """Subjects still to be evaluated under the present view."""
+    """Subjects still to be evaluated under the present view and parameters."""
 
     def due(self, until: datetime) -> list[Timer]:
         """Return the timers due by an instant, stale ones left out."""
@@ -75,6 +78,22 @@ class Territory:
         if self.view != view:
             self.view = view
             self.unseen = list(self.subjects)
+
+    def follow(self, book: ParameterBook) -> None:
+        """Note that the subjects whose parameters have changed are to be evaluated anew.
+
+        Those are all subjects, unless the book follows the one that was seen before.
+        """
+        if self.followed == book.revision:
+            return
+        changed = book.changed
+        if changed is None or changed.since != self.followed:
+            self.unseen = list(self.subjects)
+        else:
+            concerned = (subject for subject in self.subjects if changed.concerns(subject))
+            # Each once, so that no number of edits lets the list grow.
+            self.unseen = list(dict.fromkeys((*self.unseen, *concerned)))
+        self.followed = book.revision
 
     def _up_to(self, until: datetime) -> list[Timer]:
         return self.timers[: bisect_right(self.timers, until, key=_due_at)]

@@ -3,23 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import StrEnum
 
+from services.alerting.domain.kind import TRAITS, RuleKind
+from services.alerting.domain.predicate import Custom
 from services.alerting.domain.subject import Item, Subject
 from shared.events.stock_alerts import AlertLevel, AlertRule
 
 SEVERITY = {AlertLevel.WATCH: 1, AlertLevel.URGENT: 2, AlertLevel.OUT: 3}
-
-
-class RuleKind(StrEnum):
-    """What a rule measures."""
-
-    STOCK_OUT = "stock_out"
-    """Available units; holds at a limit or under it (the limit is 0)."""
-    BELOW = "below"
-    """Available units; holds under a limit."""
-    DAYS_OF_COVER = "days_of_cover"
-    """Available units over mean daily sales; holds under a limit in days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +47,35 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
+class Filters:
+    """What keeps an episode from opening although a limit holds; one that is open goes on."""
+
+    min_daily_sales: float = 0
+    """Mean daily sales under this are too few to warn about; unknown ones are not."""
+    grace_days: int = 0
+    """A level is too new to warn about for so many UTC days from the first message on."""
+    covered_by_inbound: bool = False
+    """No warning where no limit would hold if all that is incoming were here."""
+    inhibited_by_out: bool = False
+    """No 关注 (watch) where another rule has the level as 断货 (out)."""
+
+    @property
+    def asks_day(self) -> bool:
+        """Whether a new day can change what they say."""
+        return bool(self.min_daily_sales or self.grace_days)
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """What counts as a reason to doubt a level's numbers."""
+
+    flags: frozenset[str] = frozenset()
+    """Flags of `stock.levels`."""
+    count_days: int | None = None
+    """A count of more UTC days ago is too old; a level that never was counted is not meant."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One version of a rule. `limits` are ordered by severity, the most severe first."""
 
@@ -72,18 +91,35 @@ class Rule:
     """How long the exit limit must hold before it resolves."""
     enabled: bool = True
     labels: Mapping[str, str] = field(default_factory=dict)
+    filters: Filters = field(default_factory=Filters)
+    doubts: Doubts = field(default_factory=Doubts)
+    """For data_doubt."""
+    custom: Custom | None = None
+    """For custom."""
 
-    def holding(self, measure: float, held: AlertLevel | None) -> Limit | None:
-        """Return the most severe limit that holds, or None.
+    @property
+    def asks_day(self) -> bool:
+        """Whether a new day can change an evaluation."""
+        return TRAITS[self.kind].asks_day or self.filters.asks_day
+
+    @property
+    def asks_parameters(self) -> bool:
+        """Whether a changed parameter can change an evaluation."""
+        if self.kind in {RuleKind.RUN_OUT_BEFORE_INBOUND, RuleKind.CUSTOM}:
+            return True
+        return TRAITS[self.kind].parameter is not None
+
+    def holding(self, measure: float, held: AlertLevel | None, scale: float = 1) -> Limit | None:
+        """Return the most severe limit that holds, or None; limits are multiples of `scale`.
 
         A level is entered at its enter limit; once it (or a worse one) is `held`, it lasts
         until its exit limit is reached.
         """
         rank = 0 if held is None else SEVERITY[held]
-        at_limit = self.kind is RuleKind.STOCK_OUT
+        holds = TRAITS[self.kind].holds
         for limit in self.limits:
             bound = limit.exit if SEVERITY[limit.level] <= rank else limit.enter
-            if measure < bound or (at_limit and measure == bound):
+            if holds(measure, bound * scale):
                 return limit
         return None
 

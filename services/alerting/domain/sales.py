@@ -24,13 +24,16 @@ class SalesHistory:
     """The total as last told."""
     opening: int | None
     """The total at the beginning of the day; None on the first day."""
+    first_day: int
+    """The day of the first message."""
     sold: tuple[int, ...] = ()
     """Units on each of the last complete days, oldest first, at most WINDOW_DAYS."""
 
     @classmethod
     def begin(cls, at: datetime, total: int) -> "SalesHistory":
         """Return the history of a subject that is seen for the first time."""
-        return cls(day=day_of(at), total=total, opening=None)
+        day = day_of(at)
+        return cls(day=day, total=total, opening=None, first_day=day)
 
     def told(self, at: datetime, total: int) -> "SalesHistory":
         """Return the history after a message with a new total; days may have ended before it."""
@@ -44,7 +47,9 @@ class SalesHistory:
         ended = () if self.opening is None else (max(0, self.total - self.opening),)
         idle = (0,) * min(day - self.day - 1, WINDOW_DAYS)
         sold = (self.sold + ended + idle)[-WINDOW_DAYS:]
-        return SalesHistory(day=day, total=self.total, opening=self.total, sold=sold)
+        return SalesHistory(
+            day=day, total=self.total, opening=self.total, first_day=self.first_day, sold=sold
+        )
 
     @property
     def daily_mean(self) -> float | None:

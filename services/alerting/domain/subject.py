@@ -1,5 +1,6 @@
 """What a rule watches."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -27,6 +28,17 @@ Subject = LevelSubject
 """Becomes a union when pools or products are watched."""
 
 
+class Due(Protocol):
+    """An incoming line: units, when they are due (None: nobody has said), and of which order."""
+
+    @property
+    def quantity(self) -> int: ...  # noqa: D102
+    @property
+    def due_at(self) -> datetime | None: ...  # noqa: D102
+    @property
+    def reference(self) -> str: ...  # noqa: D102
+
+
 class Level(Protocol):
     """A level as the ledger last told it; see `shared.events.stock_levels.StockLevel`."""
 
@@ -45,9 +57,15 @@ class Level(Protocol):
     @property
     def low_water(self) -> int: ...  # noqa: D102
     @property
+    def counted_at(self) -> datetime | None: ...  # noqa: D102
+    @property
     def last_change_at(self) -> datetime: ...  # noqa: D102
     @property
     def sold_total(self) -> int: ...  # noqa: D102
+    @property
+    def supply(self) -> Sequence[Due]: ...  # noqa: D102
+    @property
+    def flags(self) -> Sequence[str]: ...  # noqa: D102
 
 
 class Item(NamedTuple):

@@ -4,20 +4,29 @@ Written in the transaction of the batch that changed it, so a claim finds exactl
 at the stored position: the last version of each level, and every state that is not all right.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import text
+import msgspec
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.condition import Condition, State
 from services.alerting.domain.draft import Staged
 from services.alerting.domain.memory import Known, Territory
 from services.alerting.domain.sales import SalesHistory
-from services.alerting.domain.subject import LevelSubject, Subject
+from services.alerting.domain.subject import Due, LevelSubject, Subject
 from shared.database.engine import driver
 from shared.events.stock_alerts import AlertLevel
+
+
+class StoredLine(NamedTuple):
+    """An incoming line as it was kept."""
+
+    quantity: int
+    due_at: datetime | None
+    reference: str
 
 
 class StoredLevel(NamedTuple):
@@ -32,43 +41,58 @@ class StoredLevel(NamedTuple):
     low_water: int
     last_change_at: datetime
     sold_total: int
+    counted_at: datetime | None
+    flags: tuple[str, ...]
+    supply: tuple[StoredLine, ...]
 
 
-_LEVELS = text("""
+_LEVEL = """
 SELECT partition, sku, warehouse, version, on_hand, incoming, available, low_water,
-       last_change_at, sold_total, day, day_opening, sold
+       last_change_at, sold_total, counted_at, flags, supply, day, day_opening, first_day, sold
 FROM known_level
-WHERE partition = ANY(:partitions)
-""")
+"""
 
-_CONDITIONS = text("""
-SELECT partition, sku, warehouse, rule_id, state, level, since, due_at
+_CONDITION = """
+SELECT sku, warehouse, rule_id, state, level, since, due_at
 FROM condition
-WHERE partition = ANY(:partitions) AND subject_kind = 'level'
-""")
+"""
+
+_LEVELS = text(f"{_LEVEL} WHERE partition = ANY(:partitions)")
+
+_CONDITIONS = text(f"{_CONDITION} WHERE partition = ANY(:partitions) AND subject_kind = 'level'")
+
+_OF_ONE = "WHERE sku = :sku AND warehouse = :warehouse"
+
+_ONE_LEVEL = text(f"{_LEVEL} {_OF_ONE}")
+
+_ITS_CONDITIONS = text(f"{_CONDITION} {_OF_ONE} AND subject_kind = 'level'")
 
 _COLUMNS = """
     unnest($1::text[], $2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[],
            $7::bigint[], $8::bigint[], $9::timestamptz[], $10::bigint[], $11::int[],
-           $12::bigint[], $13::text[])
+           $12::bigint[], $13::text[], $14::int[], $15::timestamptz[], $16::text[], $17::text[])
         AS n (sku, warehouse, partition, version, on_hand, incoming, available, low_water,
-              last_change_at, sold_total, day, day_opening, sold)
+              last_change_at, sold_total, day, day_opening, sold, first_day, counted_at, flags,
+              supply)
 """
 
 _UPDATE_LEVELS = f"""
 UPDATE known_level AS k
 SET version = n.version, on_hand = n.on_hand, incoming = n.incoming, available = n.available,
     low_water = n.low_water, last_change_at = n.last_change_at, sold_total = n.sold_total,
-    day = n.day, day_opening = n.day_opening, sold = n.sold::bigint[]
+    day = n.day, day_opening = n.day_opening, sold = n.sold::bigint[],
+    first_day = n.first_day, counted_at = n.counted_at, flags = n.flags, supply = n.supply
 FROM {_COLUMNS}
 WHERE k.sku = n.sku AND k.warehouse = n.warehouse
 """  # noqa: S608 - the columns are ours
 
 _INSERT_LEVELS = f"""
 INSERT INTO known_level (sku, warehouse, partition, version, on_hand, incoming, available,
-                         low_water, last_change_at, sold_total, day, day_opening, sold)
+                         low_water, last_change_at, sold_total, day, day_opening, sold,
+                         first_day, counted_at, flags, supply)
 SELECT n.sku, n.warehouse, n.partition, n.version, n.on_hand, n.incoming, n.available,
-       n.low_water, n.last_change_at, n.sold_total, n.day, n.day_opening, n.sold::bigint[]
+       n.low_water, n.last_change_at, n.sold_total, n.day, n.day_opening, n.sold::bigint[],
+       n.first_day, n.counted_at, n.flags, n.supply
 FROM {_COLUMNS}
 """  # noqa: S608 - the columns are ours
 
@@ -101,15 +125,21 @@ async def load(connection: AsyncConnection, partitions: Collection[int]) -> dict
     wanted = {"partitions": list(partitions)}
     for row in await connection.execute(_CONDITIONS, wanted):
         subject = LevelSubject(row.sku, row.warehouse)
-        conditions.setdefault(subject, {})[row.rule_id] = Condition(
-            State(row.state), AlertLevel(row.level), row.since, row.due_at
-        )
+        conditions.setdefault(subject, {})[row.rule_id] = _condition(row)
     for row in await connection.execute(_LEVELS, wanted):
+        level, sales = _known(row)
         subject = LevelSubject(row.sku, row.warehouse)
-        sales = SalesHistory(row.day, row.sold_total, row.day_opening, tuple(row.sold))
-        level = StoredLevel(*row[1:10])
         territories[row.partition].adopt(subject, Known(level, sales, conditions.get(subject, {})))
     return territories
+
+
+async def one(connection: AsyncConnection, subject: Subject) -> Known | None:
+    """Return what is known of one subject, or None when no message has told of it."""
+    row = (await connection.execute(_ONE_LEVEL, subject._asdict())).one_or_none()
+    if row is None:
+        return None
+    conditions = await connection.execute(_ITS_CONDITIONS, subject._asdict())
+    return Known(*_known(row), {each.rule_id: _condition(each) for each in conditions})
 
 
 async def save_levels(connection: AsyncConnection, staged: Iterable[Staged], *, new: bool) -> None:
@@ -130,6 +160,10 @@ async def save_levels(connection: AsyncConnection, staged: Iterable[Staged], *, 
             sales.opening,
             # An array of arrays must be square in PostgreSQL, so each goes as its text.
             "{" + ",".join(map(str, sales.sold)) + "}",
+            sales.first_day,
+            level.counted_at,
+            " ".join(level.flags),
+            _written(level.supply) if level.supply else _NO_LINES,
         )
         for partition, (level, sales, _), _, _ in staged
     ]
@@ -171,3 +205,33 @@ async def save_conditions(
                 "warehouse": [subject.warehouse for subject, _ in ended],
             },
         )
+
+
+def _known(row: Row[Any]) -> tuple[StoredLevel, SalesHistory]:
+    told = (*row[1:11], tuple(row.flags.split()), _lines(row.supply))
+    level = StoredLevel._make(told)
+    sales = SalesHistory(
+        day=row.day,
+        total=row.sold_total,
+        opening=row.day_opening,
+        first_day=row.first_day,
+        sold=tuple(row.sold),
+    )
+    return level, sales
+
+
+def _condition(row: Row[Any]) -> Condition:
+    return Condition(State(row.state), AlertLevel(row.level), row.since, row.due_at)
+
+
+_NO_LINES = "[]"
+_read_lines = msgspec.json.Decoder(tuple[StoredLine, ...]).decode
+
+
+def _lines(stored: str) -> tuple[StoredLine, ...]:
+    return () if stored == _NO_LINES else _read_lines(stored)
+
+
+def _written(supply: Sequence[Due]) -> str:
+    lines = [(line.quantity, line.due_at, line.reference) for line in supply]
+    return msgspec.json.encode(lines).decode()

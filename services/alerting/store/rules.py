@@ -52,6 +52,12 @@ ORDER BY version DESC
 LIMIT :limit
 """)
 
+_VERSION = text("""
+SELECT id, version, body::text, changed_by, changed_at
+FROM rule
+WHERE id = :id AND version = :version
+""")
+
 _BY_IDEMPOTENCY_KEY = text("""
 SELECT id, version, body::text, changed_by, changed_at FROM rule WHERE idempotency_key = :key
 """)
@@ -97,6 +103,13 @@ async def versions(
     values = {"id": rule_id, "before": before, "limit": limit}
     rows = await connection.execute(_VERSIONS, values)
     return [_stored(row) for row in rows.mappings()]
+
+
+async def version(connection: AsyncConnection, rule_id: str, number: int) -> StoredRule | None:
+    """Return a version of a rule."""
+    values = {"id": rule_id, "version": number}
+    row = (await connection.execute(_VERSION, values)).mappings().one_or_none()
+    return None if row is None else _stored(row)
 
 
 async def by_idempotency_key(connection: AsyncConnection, key: str) -> StoredRule | None:

@@ -6,6 +6,7 @@ A value in braces is filled in; numbers come with thousands separated.
 from typing import NamedTuple
 
 from services.console.domain.language import Language
+from shared.events.stock_alerts import KINDS_IN_DAYS
 
 
 class Text(NamedTuple):
@@ -261,10 +262,10 @@ class Words:
         return self("units.one" if abs(quantity) == 1 else "units", n=number(quantity))
 
     def limit(self, kind: str, value: float | None) -> str:
-        """Return a rule's limit: days for days of cover, units for the others."""
+        """Return a rule's limit in the unit of its kind: days or units."""
         if value is None:
             return self("none")
-        return self.days(value) if kind == "days_of_cover" else self.units(round(value))
+        return self.days(value) if kind in KINDS_IN_DAYS else self.units(round(value))
 
     def days(self, days: float | None) -> str:
         """Return a span of days with one decimal, or a dash."""

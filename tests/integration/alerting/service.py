@@ -1,7 +1,7 @@
 """Alerting under test: its roles in this process, on a real broker and database."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -110,6 +110,12 @@ class Alerting:
         async with running(lambda stop: wiring.tick(self.settings, stop, self.clock)):
             yield
 
+    @asynccontextmanager
+    async def answering(self, settings: AlertingSettings) -> AsyncIterator[httpx.AsyncClient]:
+        """Run `serve` a second time, with other settings; yields a client of it."""
+        async with served(settings, self.client.headers, self.clock) as client:
+            yield client
+
     async def ask(
         self, method: str, path: str, body: object = None, status: int = HTTPStatus.OK
     ) -> dict[str, Any]:
@@ -198,17 +204,29 @@ async def alerting_on(
 ) -> AsyncIterator[Alerting]:
     """Yield alerting with its API; other roles run when they are asked for."""
     clock = clock or WallClock()
-    app = wiring.application(settings, clock)
+    scopes = (Scope.ALERTS_READ, Scope.ALERTS_WRITE, Scope.CONFIG_WRITE)
     async with (
         Producer(settings.kafka, settings.topic_prefix, name="test") as producer,
+        served(settings, authorization(key, *scopes), clock) as client,
+    ):
+        yield Alerting(settings, database, producer, client, clock)
+
+
+@asynccontextmanager
+async def served(
+    settings: AlertingSettings, headers: Mapping[str, str], clock: Clock
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Run `serve` in this process; yields a client of it."""
+    app = wiring.application(settings, clock)
+    async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(
             transport=httpx.ASGITransport(app),
             base_url="http://alerting",
-            headers=authorization(key, Scope.ALERTS_READ, Scope.ALERTS_WRITE, Scope.CONFIG_WRITE),
+            headers=dict(headers),
         ) as client,
     ):
-        yield Alerting(settings, database, producer, client, clock)
+        yield client
 
 
 def authorization(key: Path, *scopes: Scope) -> dict[str, str]:

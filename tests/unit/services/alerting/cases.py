@@ -1,14 +1,17 @@
 """What the tests of alerting speak of: rules, levels and moments, made short."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from services.alerting.domain.condition import Condition
 from services.alerting.domain.evaluation import hear
+from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.outcome import Evaluation
-from services.alerting.domain.rule import Limit, Rule, RuleKind, ordered
+from services.alerting.domain.parameters import NOTHING_SET, Parameters
+from services.alerting.domain.rule import Doubts, Filters, Limit, Rule, ordered
 from services.alerting.domain.sales import SalesHistory
+from services.alerting.domain.standing import Standing
 from shared.events.stock_alerts import AlertLevel
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -19,6 +22,15 @@ LADDER = (Limit(WATCH, 20, 30), Limit(URGENT, 5, 10), Limit(OUT, 1, 1))
 def minutes(count: float) -> datetime:
     """Return an instant after noon."""
     return NOON + timedelta(minutes=count)
+
+
+@dataclass(frozen=True)
+class Line:
+    """An incoming line."""
+
+    quantity: int
+    due_at: datetime | None
+    reference: str = "PO"
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,9 @@ class AtLevel:
     incoming: int = 0
     last_change_at: datetime = NOON
     sold_total: int = 0
+    counted_at: datetime | None = None
+    supply: tuple[Line, ...] = ()
+    flags: tuple[str, ...] = ()
 
 
 def level(available: int, low_water: int | None = None, **fields: object) -> AtLevel:
@@ -49,10 +64,13 @@ def rule(
     pending: float = 0,
     recovery: float = 0,
     enabled: bool = True,
+    id_: str = "rule",
+    filters: Filters | None = None,
+    doubts: Doubts | None = None,
 ) -> Rule:
     """Return a rule; times in minutes."""
     return Rule(
-        id="rule",
+        id=id_,
         version=1,
         kind=kind,
         name={"en": "Rule"},
@@ -60,6 +78,8 @@ def rule(
         pending=timedelta(minutes=pending),
         recovery=timedelta(minutes=recovery),
         enabled=enabled,
+        filters=filters or Filters(),
+        doubts=doubts or Doubts(),
     )
 
 
@@ -69,7 +89,19 @@ NO_SALES = SalesHistory.begin(NOON, 0)
 def sold(daily: int, days: int = 28) -> SalesHistory:
     """Return a history of equal days that ends the day before noon's."""
     today = SalesHistory.begin(NOON, 0).day
-    return SalesHistory(today, daily * days, daily * days, (daily,) * days)
+    total = daily * days
+    return SalesHistory(today, total, total, today - days - 1, (daily,) * days)
+
+
+def standing(
+    at: AtLevel,
+    minute: float = 0,
+    sales: SalesHistory = NO_SALES,
+    parameters: Parameters = NOTHING_SET,
+    others: Mapping[str, Condition] | None = None,
+) -> Standing:
+    """Return a level's standing at a minute after noon."""
+    return Standing(at, sales, minutes(minute), parameters, others or {})
 
 
 def told(
@@ -81,7 +113,7 @@ def told(
     """Tell a rule levels at minutes after noon; returns every evaluation."""
     evaluations = []
     for minute, at in steps:
-        for evaluation in hear(watching, at, sales, condition, minutes(minute)):
+        for evaluation in hear(watching, standing(at, minute, sales), condition):
             condition = evaluation.condition
             evaluations.append(evaluation)
     return evaluations

@@ -4,12 +4,14 @@ from datetime import timedelta
 
 from services.alerting.domain.condition import State
 from services.alerting.domain.draft import Draft
+from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.memory import Territory
 from services.alerting.domain.outcome import Reason
-from services.alerting.domain.rule import Limit, Rule, RuleKind, Scope
+from services.alerting.domain.parameters import ParameterBook, Parameters
+from services.alerting.domain.rule import Filters, Limit, Rule, Scope
 from services.alerting.domain.rulebook import RuleBook
 from services.alerting.domain.subject import Item, LevelSubject
-from tests.unit.services.alerting.cases import NOON, WATCH, AtLevel, level, minutes, rule
+from tests.unit.services.alerting.cases import NOON, OUT, WATCH, AtLevel, level, minutes, rule
 
 A = LevelSubject("A", "W")
 LIMIT = 100
@@ -22,9 +24,10 @@ class Worker:
         self.territories = {0: Territory()}
         self.book = RuleBook(1, rules)
         self.items: dict[str, Item] = {}
+        self.parameters = ParameterBook()
 
     def draft(self) -> Draft:
-        return Draft(self.territories, self.book, self.items)
+        return Draft(self.territories, self.book, self.items, self.parameters)
 
     def hear(self, *levels: tuple[float, AtLevel]) -> Draft:
         draft = self.draft()
@@ -175,3 +178,94 @@ def test_a_new_view_asks_for_all_subjects_once() -> None:
     territory.unseen.clear()
     territory.look_through((1, 0, 0))
     assert territory.unseen == []
+
+
+# --- parameters ---
+
+
+SAFETY = rule(RuleKind.BELOW_SAFETY_STOCK, [Limit(WATCH, 1, 1)])
+B = LevelSubject("B", "W")
+
+
+def test_a_rule_compares_with_the_parameters_of_its_subject() -> None:
+    worker = Worker(SAFETY)
+    worker.parameters = ParameterBook().after(1, [("A", "W", Parameters(safety_stock=40))])
+    draft = worker.hear((0, level(39)), (0, level(39, sku="B")))
+    assert [each.subject for each in draft.announcements] == [A]
+    assert draft.reasons[SAFETY.kind, Reason.NO_PARAMETER] == 1
+
+
+def test_changed_parameters_ask_for_the_subjects_concerned_only() -> None:
+    worker = Worker(SAFETY)
+    worker.hear((0, level(3)), (0, level(3, sku="B")))
+    territory = worker.territories[0]
+    first = ParameterBook().after(1, [])
+    territory.follow(first)
+    assert territory.unseen == [A, B]
+    territory.unseen.clear()
+    second = first.after(2, [("B", "W", Parameters(safety_stock=40))])
+    territory.follow(second)
+    assert territory.unseen == [B]
+    territory.follow(second.after(3, [("A", None, Parameters(safety_stock=40))]))
+    assert territory.unseen == [B, A]
+
+
+def test_parameters_that_changed_unseen_ask_for_all_subjects() -> None:
+    worker = Worker(SAFETY)
+    worker.hear((0, level(3)), (0, level(3, sku="B")))
+    territory = worker.territories[0]
+    first = ParameterBook().after(1, [])
+    territory.follow(first)
+    territory.unseen.clear()
+    missed = first.after(2, [("A", "W", Parameters(safety_stock=40))])
+    territory.follow(missed.after(3, [("B", "W", Parameters(safety_stock=40))]))
+    assert territory.unseen == [A, B]
+
+
+def test_edits_without_end_ask_for_each_subject_once() -> None:
+    worker = Worker(SAFETY)
+    worker.hear((0, level(3)), (0, level(3, sku="B")))
+    book = ParameterBook().after(1, [])
+    territory = worker.territories[0]
+    for revision in range(2, 10):
+        territory.follow(book)
+        book = book.after(revision, [("A", "W", Parameters(safety_stock=revision))])
+    assert sorted(territory.unseen) == [A, B]
+
+
+# --- inhibition ---
+
+
+STOCK_OUT = rule(RuleKind.STOCK_OUT, [Limit(OUT, 0, 0)], id_="out", recovery=10)
+QUIET_BELOW = rule(limits=[Limit(WATCH, 20, 30)], id_="low", filters=Filters(inhibited_by_out=True))
+
+
+def opened(draft: Draft) -> list[str]:
+    """Return the rules whose episodes a draft opens."""
+    return [each.rule.id for each in draft.announcements if each.transition.event == "opened"]
+
+
+def test_a_stock_out_keeps_the_watch_of_another_rule_quiet_whatever_their_order() -> None:
+    for rules in ((STOCK_OUT, QUIET_BELOW), (QUIET_BELOW, STOCK_OUT)):
+        draft = Worker(*rules).hear((0, level(0)))
+        assert opened(draft) == ["out"]
+        assert draft.reasons[QUIET_BELOW.kind, Reason.INHIBITED] == 1
+
+
+def test_what_a_stock_out_kept_quiet_opens_when_its_recovery_time_has_passed() -> None:
+    worker = Worker(STOCK_OUT, QUIET_BELOW)
+    worker.hear((0, level(0)), (1, level(5, version=2)))
+    draft = worker.draft()
+    draft.fire(0, minutes(30), LIMIT)
+    assert events(draft) == [("resolved", 11), ("opened", 11)]
+    assert opened(draft) == ["low"]
+
+
+def test_a_stock_out_rule_that_is_disabled_keeps_nothing_quiet() -> None:
+    worker = Worker(STOCK_OUT, QUIET_BELOW)
+    worker.hear((0, level(0)))
+    disabled = rule(RuleKind.STOCK_OUT, [Limit(OUT, 0, 0)], id_="out", enabled=False)
+    worker.book = RuleBook(2, [disabled, QUIET_BELOW])
+    draft = worker.draft()
+    draft.look(0, [A], minutes(1))
+    assert events(draft) == [("resolved", 1), ("opened", 1)]

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from services.alerting.domain.condition import Condition, State
 from services.alerting.domain.evaluation import evaluate, retire
+from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.outcome import Reason
-from services.alerting.domain.rule import SEVERITY, Limit, Rule, RuleKind
+from services.alerting.domain.rule import SEVERITY, Limit, Rule
 from shared.events.stock_alerts import AlertEvent, AlertLevel
 from tests.unit.services.alerting.cases import (
     NO_SALES,
@@ -25,6 +26,7 @@ from tests.unit.services.alerting.cases import (
     reasons,
     rule,
     sold,
+    standing,
     told,
 )
 
@@ -223,13 +225,13 @@ def test_a_recovery_broken_at_a_worse_level_announces_it() -> None:
 
 def test_a_shorter_pending_time_counts_from_the_beginning() -> None:
     (pending,) = told(rule(pending=60), [(0, level(19))])
-    after = evaluate(rule(pending=10), level(19), NO_SALES, pending.condition, minutes(10))
+    after = evaluate(rule(pending=10), standing(level(19), 10), pending.condition)
     assert after.reason is Reason.FIRED
 
 
 def test_a_longer_recovery_time_moves_the_end() -> None:
     evaluations = told(rule(recovery=10), [(0, level(19)), (0, level(30))])
-    after = evaluate(rule(recovery=60), level(30), NO_SALES, evaluations[-1].condition, minutes(10))
+    after = evaluate(rule(recovery=60), standing(level(30), 10), evaluations[-1].condition)
     assert after.reason is Reason.RECOVERING
     assert after.condition is not None
     assert after.condition.due_at == minutes(60)
@@ -261,7 +263,7 @@ def test_what_is_not_evaluated_keeps_its_condition() -> None:
 @pytest.mark.parametrize("state", [State.OPEN, State.RECOVERING])
 def test_an_episode_whose_rule_no_longer_watches_is_resolved(state: State) -> None:
     condition = Condition(state, URGENT, NOON)
-    ended = retire(rule(), level(3), NO_SALES, condition, minutes(1), Reason.RULE_DISABLED)
+    ended = retire(rule(), standing(level(3), 1), condition, Reason.RULE_DISABLED)
     assert ended.condition is None
     assert announced([ended]) == [("resolved", "urgent")]
     assert ended.reason is Reason.RULE_DISABLED
@@ -269,7 +271,7 @@ def test_an_episode_whose_rule_no_longer_watches_is_resolved(state: State) -> No
 
 def test_a_pending_condition_whose_rule_no_longer_watches_ends_in_silence() -> None:
     condition = Condition(State.PENDING, URGENT, NOON, minutes(10))
-    ended = retire(rule(), level(3), NO_SALES, condition, minutes(1), Reason.OUT_OF_SCOPE)
+    ended = retire(rule(), standing(level(3), 1), condition, Reason.OUT_OF_SCOPE)
     assert (ended.condition, ended.transition) == (None, None)
 
 
@@ -317,9 +319,9 @@ def test_evaluating_the_same_again_changes_nothing(
 ) -> None:
     evaluations = told(watching, course)
     condition = evaluations[-1].condition if evaluations else None
-    now = minutes(10_000)
-    once = evaluate(watching, level(units), NO_SALES, condition, now)
-    again = evaluate(watching, level(units), NO_SALES, once.condition, now)
+    at = standing(level(units), 10_000)
+    once = evaluate(watching, at, condition)
+    again = evaluate(watching, at, once.condition)
     assert again.condition == once.condition
     assert again.transition is None
 

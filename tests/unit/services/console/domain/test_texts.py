@@ -90,8 +90,9 @@ def test_quantities_carry_their_unit() -> None:
     assert ZH.units(None) == "—"
 
 
-def test_limits_are_days_for_days_of_cover_and_units_otherwise() -> None:
+def test_limits_are_in_the_unit_of_the_kind() -> None:
     assert EN.limit("days_of_cover", 2.5) == "2.5 days"
+    assert EN.limit("overstock", 90.0) == "90 days"
     assert EN.limit("below", 20.0) == "20 units"
     assert ZH.days(3.0) == "3 天"
 

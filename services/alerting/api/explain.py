@@ -1,0 +1,206 @@
+"""`/v1/explain`: why a level is, or is not, warned about."""
+
+from datetime import datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel
+
+from services.alerting.api.alerts import RuleName
+from services.alerting.api.desk import AtDesk
+from services.alerting.domain.condition import State
+from services.alerting.domain.explanation import Explanation, explain
+from services.alerting.domain.memory import Known
+from services.alerting.domain.outcome import Reason
+from services.alerting.domain.parameter_values import ParameterValues
+from services.alerting.domain.parameters import Parameters
+from services.alerting.domain.rulebook import RuleBook
+from services.alerting.domain.standing import Standing
+from services.alerting.domain.subject import LevelSubject
+from services.alerting.domain.words import in_words
+from services.alerting.store import alerts, memory, parameters
+from services.alerting.store.alerts import Filter, StoredAlert
+from services.alerting.store.rule_watch import read_book
+from shared.database.engine import Connection
+from shared.events.base import Code
+from shared.events.stock_alerts import AlertLevel
+from shared.http.auth import Scope, require
+from shared.http.problems import not_found
+
+router = APIRouter(
+    prefix="/v1/explain", tags=["explain"], dependencies=[Depends(require(Scope.ALERTS_READ))]
+)
+
+
+class Line(BaseModel):
+    """An incoming line."""
+
+    quantity: int
+    due_at: datetime | None
+    reference: str
+
+
+class LevelAsKnown(BaseModel):
+    """The level as alerting last heard of it; `days_known` in UTC days since the first message."""
+
+    version: int
+    on_hand: int
+    available: int
+    incoming: int
+    low_water: int
+    daily_sales: float | None
+    days_known: int
+    counted_at: datetime | None
+    last_change_at: datetime
+    flags: list[str]
+    supply: list[Line]
+
+
+class LimitAsUsed(BaseModel):
+    """A level's limits in the unit of what is measured; multiples are multiplied out."""
+
+    level: AlertLevel
+    enter: float
+    exit: float
+
+
+class ConditionAsKnown(BaseModel):
+    """Where the rule stands with the level; `due_at` when time alone ends it."""
+
+    state: State
+    level: AlertLevel
+    since: datetime
+    due_at: datetime | None
+
+
+class OpenAlert(BaseModel):
+    """The open episode."""
+
+    id: UUID
+    number: int
+    level: AlertLevel
+    opened_at: datetime
+
+
+class RuleExplained(BaseModel):
+    """How a rule's evaluation ends now, and why; `words` by language tag.
+
+    `measure` is null where nothing can be measured, or where it has no end (what nobody buys
+    lasts for ever).
+    """
+
+    rule: RuleName
+    version: int
+    enabled: bool
+    in_scope: bool
+    reason: Reason
+    words: dict[str, str]
+    measure: float | None
+    limits: list[LimitAsUsed]
+    condition: ConditionAsKnown | None
+    alert: OpenAlert | None
+
+    @classmethod
+    def of(cls, said: Explanation, alert: StoredAlert | None) -> Self:
+        """Return an explanation as it is answered."""
+        words = in_words(said)
+        return cls.model_validate(
+            {
+                "rule": said.rule.named(),
+                "version": said.rule.version,
+                "enabled": said.rule.enabled,
+                "in_scope": said.in_scope,
+                "reason": said.reason,
+                "words": {"zh-CN": words.zh, "en": words.en},
+                "measure": said.measure,
+                "limits": said.limits,
+                "condition": said.condition,
+                "alert": alert,
+            },
+            from_attributes=True,
+        )
+
+
+class LevelExplained(BaseModel):
+    """A level with what was known of it, its parameters, and what each rule makes of it."""
+
+    sku: str
+    warehouse: str
+    evaluated_at: datetime
+    level: LevelAsKnown
+    parameters: ParameterValues
+    rules: list[RuleExplained]
+
+
+@router.get("")
+async def explain_level(
+    at: AtDesk,
+    sku: Code,
+    warehouse: Code,
+    rule: Annotated[Code | None, Query(description="Only this one")] = None,
+) -> LevelExplained:
+    """Return what each rule makes of a level now, evaluated once more from what is stored.
+
+    Rules that do not watch it are told too, with the reason. 503 while the catalogue, which a
+    scope asks for categories and tags, is still being read.
+    """
+    subject = LevelSubject(sku, warehouse)
+    known, book, values, open_alerts = await at.ask(lambda connection: _stored(connection, subject))
+    if known is None:
+        raise not_found(f"level of {sku} in {warehouse} that alerting has heard of")
+    if rule is not None and book.find(rule) is None:
+        raise not_found(f"rule {rule}")
+    item = at.item(sku, needed=book.asks_catalogue)
+    now = known.level.last_change_at if at.in_event_time else at.clock.now()
+    said = []
+    for each in sorted(book.rules, key=lambda each: each.id):
+        if rule is None or each.id == rule:
+            others = {name: held for name, held in known.conditions.items() if name != each.id}
+            standing = Standing(known.level, known.sales, now, values, others)
+            condition = known.conditions.get(each.id)
+            explanation = explain(each, subject, item, standing, condition)
+            said.append(RuleExplained.of(explanation, open_alerts.get(each.id)))
+    return LevelExplained(
+        sku=sku,
+        warehouse=warehouse,
+        evaluated_at=now,
+        level=_level(Standing(known.level, known.sales, now)),
+        parameters=ParameterValues.model_validate(values._asdict()),
+        rules=said,
+    )
+
+
+async def _stored(
+    connection: Connection, subject: LevelSubject
+) -> tuple[Known | None, RuleBook, Parameters, dict[str, StoredAlert]]:
+    book = await read_book(connection, 0)
+    wanted = Filter(is_open=True, sku=subject.sku, warehouse=subject.warehouse)
+    found = await alerts.page(connection, wanted, None, len(book.rules))
+    known = await memory.one(connection, subject)
+    values = await parameters.of_level(connection, subject.sku, subject.warehouse)
+    return known, book, values, {each.rule.id: each for each in found}
+
+
+def _level(at: Standing) -> LevelAsKnown:
+    return LevelAsKnown.model_validate(
+        {
+            **{name: getattr(at.level, name) for name in _OF_LEVEL},
+            "daily_sales": at.daily_mean,
+            "days_known": at.days_known,
+            "flags": list(at.level.flags),
+            "supply": list(at.level.supply),
+        },
+        from_attributes=True,
+    )
+
+
+_OF_LEVEL = (
+    "version",
+    "on_hand",
+    "available",
+    "incoming",
+    "low_water",
+    "counted_at",
+    "last_change_at",
+)

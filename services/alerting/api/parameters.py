@@ -1,0 +1,194 @@
+"""`/v1/parameters`: what was set for SKUs, by whom and when."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Annotated, Self
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel
+
+from services.alerting.api import parameter_import
+from services.alerting.api.desk import AtDesk, Editor
+from services.alerting.api.parameter_import import Imported
+from services.alerting.domain.parameter_values import ParameterLine, ParameterValues
+from services.alerting.domain.parameters import (
+    NOTHING_SET,
+    Parameters,
+    ParameterSet,
+    Provenance,
+    Source,
+)
+from services.alerting.store import parameters
+from shared.database.engine import Connection
+from shared.events.base import Code
+from shared.http.auth import Scope, require
+from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.problems import Problem, not_found
+
+router = APIRouter(
+    prefix="/v1/parameters", tags=["parameters"], dependencies=[Depends(require(Scope.ALERTS_READ))]
+)
+
+Sku = Annotated[Code, Query(description="In the query, since a code may hold a slash")]
+Warehouse = Annotated[Code | None, Query(description="Left out: what holds for all warehouses")]
+
+
+class Origin(BaseModel):
+    """Where a value comes from: typed in or imported, by whom, when."""
+
+    source: Source
+    by: str
+    at: datetime
+
+
+class ParametersOfSku(BaseModel):
+    """What is set for a SKU; without a warehouse: for all that have no value of their own.
+
+    Quantities in base units, lead time in days from ordering to receiving (mean and standard
+    deviation), money in the currency of the books. `provenance` by name of the value.
+    """
+
+    sku: str
+    warehouse: str | None
+    safety_stock: int | None
+    reorder_point: int | None
+    order_quantity: int | None
+    moq: int | None
+    pack_multiple: int | None
+    lead_time_days: float | None
+    lead_time_sd_days: float | None
+    stock_class: str | None
+    supplier: str | None
+    unit_cost: Decimal | None
+    price: Decimal | None
+    provenance: dict[str, Origin]
+
+    @classmethod
+    def of(cls, stored: ParameterSet) -> Self:
+        """Return a stored set as it is answered."""
+        return cls(
+            sku=stored.sku,
+            warehouse=stored.warehouse,
+            provenance={
+                name: Origin(source=each.source, by=each.by, at=each.at)
+                for name, each in sorted(stored.provenance.items())
+            },
+            **stored.values._asdict(),
+        )
+
+
+@router.get("")
+async def list_parameters(
+    at: AtDesk,
+    sku: Code | None = None,
+    warehouse: Code | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Page[ParametersOfSku]:
+    """Return what is set, by SKU and warehouse; what is for all warehouses comes first."""
+    after = ("", "")
+    if cursor is not None:
+        after_sku, after_warehouse = decode_cursor(cursor, str, str)
+        after = (str(after_sku), str(after_warehouse))
+    found = await at.ask(
+        lambda connection: parameters.page(connection, after, limit, sku=sku, warehouse=warehouse)
+    )
+    full = len(found) == limit
+    more = encode_cursor(found[-1].sku, found[-1].warehouse or "") if full else None
+    return Page(items=[ParametersOfSku.of(each) for each in found], next_cursor=more)
+
+
+@router.put("")
+async def put_parameters(
+    values: ParameterValues, at: AtDesk, editor: Editor, sku: Sku, warehouse: Warehouse = None
+) -> ParametersOfSku:
+    """Set the parameters of a SKU, all of them: what is left out is not set any more.
+
+    Consumers go by them within a second. A value said again as it was keeps its provenance.
+    """
+    provenance = Provenance(Source.TYPED, editor.subject, at.clock.now())
+
+    async def put(connection: Connection) -> ParameterSet:
+        revision = await parameters.begin_edit(connection)
+        before = await _known(connection, sku, warehouse)
+        after = before.told(values.parameters(), Parameters._fields, provenance)
+        if after is not before:
+            await parameters.put(connection, [after], revision)
+        return after
+
+    return ParametersOfSku.of(await at.change(put))
+
+
+@router.delete("")
+async def delete_parameters(
+    at: AtDesk, _: Editor, sku: Sku, warehouse: Warehouse = None
+) -> ParametersOfSku:
+    """Take away what is set for a SKU in a warehouse (or for all of them); returns what it was."""
+
+    async def delete(connection: Connection) -> ParameterSet:
+        revision = await parameters.begin_edit(connection)
+        before = await _known(connection, sku, warehouse)
+        if before.values == NOTHING_SET:
+            where = "all warehouses" if warehouse is None else f"warehouse {warehouse}"
+            raise not_found(f"parameter of {sku} for {where}")
+        await parameters.put(connection, [ParameterSet(sku, warehouse)], revision)
+        return before
+
+    return ParametersOfSku.of(await at.change(delete))
+
+
+@router.post("/import", openapi_extra=parameter_import.request_body())
+async def import_parameters(request: Request, at: AtDesk, editor: Editor) -> Imported:
+    """Set the parameters of up to 20,000 SKUs and warehouses at once.
+
+    Each line is taken as a whole or rejected with what to do about it; sending the same again
+    changes nothing. Values left out (in CSV: empty cells) stay as they are, null takes one away.
+    422 when no line can be taken.
+    """
+    body, kind = await request.body(), request.headers.get("content-type", "")
+    sheet = await asyncio.to_thread(parameter_import.read, body, kind)
+    if sheet.rejected and not sheet.lines:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "invalid",
+            "No line can be taken; see errors.",
+            errors=[each.model_dump() for each in sheet.rejected],
+        )
+    provenance = Provenance(Source.IMPORTED, editor.subject, at.clock.now())
+    created, changed = await at.change(
+        lambda connection: _take(connection, sheet.lines, provenance)
+    )
+    return Imported(
+        created=created,
+        changed=changed,
+        unchanged=len(sheet.lines) - created - changed,
+        rejected=sheet.rejected,
+    )
+
+
+async def _take(
+    connection: Connection, lines: Sequence[ParameterLine], provenance: Provenance
+) -> tuple[int, int]:
+    """Store lines; returns how many sets are new, and how many others have changed."""
+    revision = await parameters.begin_edit(connection)
+    keys = [(line.sku, line.warehouse) for line in lines]
+    known = await parameters.of_keys(connection, keys)
+    differing: list[ParameterSet] = []
+    created = 0
+    for line, key in zip(lines, keys, strict=True):
+        before = known.get(key) or ParameterSet(*key)
+        after = before.told(line.parameters(), line.said, provenance)
+        if after is not before:
+            differing.append(after)
+            created += before.values == NOTHING_SET
+    if differing:
+        await parameters.put(connection, differing, revision)
+    return created, len(differing) - created
+
+
+async def _known(connection: Connection, sku: str, warehouse: str | None) -> ParameterSet:
+    known = await parameters.of_keys(connection, [(sku, warehouse)])
+    return known.get((sku, warehouse)) or ParameterSet(sku, warehouse)

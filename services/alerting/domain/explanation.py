@@ -1,0 +1,64 @@
+"""Why a rule does, or does not, warn about a subject: the decision, made once more and told."""
+
+from dataclasses import dataclass
+from math import isfinite
+
+from services.alerting.domain import evaluation
+from services.alerting.domain.condition import Condition
+from services.alerting.domain.measure import measure, scale
+from services.alerting.domain.outcome import Reason
+from services.alerting.domain.rule import Limit, Rule
+from services.alerting.domain.standing import Standing
+from services.alerting.domain.subject import Item, Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How an evaluation ends now, and what it went by.
+
+    `measure` is in the unit of the rule's kind, None where there is none or no end to it;
+    `limits` are in the same unit, multiples of a parameter multiplied out (none while it is not
+    set).
+    """
+
+    rule: Rule
+    in_scope: bool
+    reason: Reason
+    measure: float | None
+    limits: tuple[Limit, ...]
+    condition: Condition | None
+
+
+def explain(
+    rule: Rule, subject: Subject, item: Item | None, at: Standing, condition: Condition | None
+) -> Explanation:
+    """Return what becomes of a rule on a subject at a moment, whether it watches it or not.
+
+    `condition` is the rule's own as it is known, `at.others` are those of the other rules.
+    """
+    in_scope = rule.scope.contains(subject, item)
+    measured = measure(rule, at, at.level.available)
+    multiple_of = scale(rule, at)
+    return Explanation(
+        rule=rule,
+        in_scope=in_scope,
+        reason=_reason(rule, at, condition, in_scope=in_scope),
+        measure=None if isinstance(measured, Reason) or not isfinite(measured) else measured,
+        limits=() if isinstance(multiple_of, Reason) else _scaled(rule, multiple_of),
+        condition=condition,
+    )
+
+
+def _reason(rule: Rule, at: Standing, condition: Condition | None, *, in_scope: bool) -> Reason:
+    if not rule.enabled:
+        return Reason.RULE_DISABLED
+    if not in_scope:
+        return Reason.OUT_OF_SCOPE
+    return evaluation.evaluate(rule, at, condition).reason
+
+
+def _scaled(rule: Rule, multiple_of: float) -> tuple[Limit, ...]:
+    return tuple(
+        Limit(limit.level, limit.enter * multiple_of, limit.exit * multiple_of)
+        for limit in rule.limits
+    )

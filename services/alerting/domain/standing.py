@@ -1,0 +1,47 @@
+"""A subject at one moment: all that an evaluation looks at besides the rule and its condition."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from services.alerting.domain.condition import Condition
+from services.alerting.domain.parameters import NOTHING_SET, Parameters
+from services.alerting.domain.sales import SalesHistory, day_of
+from services.alerting.domain.subject import Level
+
+
+@dataclass(slots=True)
+class Standing:
+    """One for all rules that look at the subject at that moment; nothing in it is changed.
+
+    `others` are the conditions of the rules besides the one that is evaluated, by their ids.
+    """
+
+    level: Level
+    sales: SalesHistory
+    now: datetime
+    parameters: Parameters = NOTHING_SET
+    others: Mapping[str, Condition] = field(default_factory=dict)
+    _past: tuple[SalesHistory, float | None] | None = field(default=None, init=False)
+
+    @property
+    def history(self) -> SalesHistory:
+        """Sales as they stand on the day of the moment."""
+        return self._look_back()[0]
+
+    @property
+    def daily_mean(self) -> float | None:
+        """Mean units a day, None where too little is known."""
+        return self._look_back()[1]
+
+    @property
+    def days_known(self) -> int:
+        """UTC days since the first message of the level."""
+        return day_of(self.now) - self.sales.first_day
+
+    def _look_back(self) -> tuple[SalesHistory, float | None]:
+        # Found once, however many rules ask.
+        if self._past is None:
+            history = self.sales.on(day_of(self.now))
+            self._past = history, history.daily_mean
+        return self._past

@@ -1,0 +1,130 @@
+"""Explanations in words: zh-CN and en."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from services.alerting.domain.explanation import Explanation
+from services.alerting.domain.kind import TRAITS, RuleKind
+from services.alerting.domain.outcome import Reason
+from services.alerting.domain.rule import Limit
+from shared.events.stock_alerts import AlertLevel
+
+
+class Text(NamedTuple):
+    """The same in both languages."""
+
+    zh: str
+    en: str
+
+
+_AVAILABLE = Text("可用 {} 件", "{} units are available")
+_COVER = Text("可售 {} 天", "what is available lasts {} days")
+
+_MEASURES: Final[Mapping[RuleKind, Text]] = {
+    RuleKind.STOCK_OUT: _AVAILABLE,
+    RuleKind.BELOW: _AVAILABLE,
+    RuleKind.BELOW_SAFETY_STOCK: _AVAILABLE,
+    RuleKind.BELOW_REORDER_POINT: _AVAILABLE,
+    RuleKind.DAYS_OF_COVER: _COVER,
+    RuleKind.OVERSTOCK: _COVER,
+    RuleKind.NEGATIVE: Text("在手 {} 件", "{} units are on hand"),
+    RuleKind.DATA_DOUBT: Text("有 {} 个存疑理由", "there are {} reasons to doubt the numbers"),
+    RuleKind.INBOUND_OVERDUE: Text(
+        "最早一笔在途已过期 {} 天", "the oldest incoming line was due {} days ago"
+    ),
+    RuleKind.RUN_OUT_BEFORE_INBOUND: Text(
+        "到货之前货架会空 {} 天", "the shelf would be empty for {} days before stock can arrive"
+    ),
+}
+
+_LEVELS: Final[Mapping[AlertLevel, Text]] = {
+    AlertLevel.WATCH: Text("关注", "watch"),
+    AlertLevel.URGENT: Text("紧急", "urgent"),
+    AlertLevel.OUT: Text("断货", "out"),
+}
+
+_UNDER = Text("{}：低于 {}", "{} under {}")
+_OVER = Text("{}：高于 {}", "{} over {}")
+_AT_MOST = Text("{}：不高于 {}", "{} at {} or less")
+_AT_LEAST = Text("{}：不低于 {}", "{} at {} or more")
+
+_REASONS: Final[Mapping[Reason, Text]] = {
+    Reason.CLEAR: Text("没有触及任何限值。", "No limit holds."),
+    Reason.PENDING: Text(
+        "触及限值，但持续时间还不够。", "A limit holds, but not yet for the pending time."
+    ),
+    Reason.PENDING_ENDED: Text(
+        "等待期未满就已恢复。", "The limit no longer holds; the pending time had not passed."
+    ),
+    Reason.FIRED: Text("触及限值，现在预警。", "A limit holds: it warns now."),
+    Reason.DIPPED: Text(
+        "两次消息之间曾触及限值。", "A limit held for a moment between two messages."
+    ),
+    Reason.FIRING: Text("已经预警，仍未恢复。", "It has warned already, and still holds."),
+    Reason.LEVEL_ROSE: Text("更严重的限值已触及。", "A more severe limit holds now."),
+    Reason.LEVEL_FELL: Text("已降到较轻的级别。", "A milder limit holds now."),
+    Reason.RECOVERING: Text(
+        "已回到解除限值，但持续时间还不够。",
+        "The exit limit is reached, but not yet for the recovery time.",
+    ),
+    Reason.RECOVERY_BROKEN: Text(
+        "恢复期未满又再次触及。",
+        "The exit limit was left again before the recovery time had passed.",
+    ),
+    Reason.RECOVERED: Text("已恢复，预警解除。", "It has recovered: the episode ends."),
+    Reason.TOO_LITTLE_HISTORY: Text(
+        "销售不足七个完整日，无法计算日均销量。",
+        "Not evaluated: mean daily sales need seven complete days.",
+    ),
+    Reason.NO_PARAMETER: Text(
+        "所需参数没有设置，无法判断。", "Not evaluated: a parameter that it needs is not set."
+    ),
+    Reason.TOO_NEW: Text(
+        "触及限值，但还在新品宽限期内。", "A limit holds, but the level is too new."
+    ),
+    Reason.BELOW_MINIMUM_DEMAND: Text(
+        "触及限值，但销量低于最低需求。", "A limit holds, but too few are sold to warn."
+    ),
+    Reason.COVERED_BY_INBOUND: Text(
+        "触及限值，但在途足以补足。", "A limit holds, but what is incoming covers it."
+    ),
+    Reason.INHIBITED: Text(
+        "触及限值，但同一库存已由另一规则报断货。",
+        "A limit holds, but another rule has the level as out already.",
+    ),
+    Reason.STALE_VERSION: Text("这一版本已处理过。", "This version was seen before."),
+    Reason.RULE_DISABLED: Text("规则已停用。", "The rule is disabled."),
+    Reason.OUT_OF_SCOPE: Text("不在规则范围内。", "The rule is not for this level."),
+}
+
+
+def in_words(explanation: Explanation) -> Text:
+    """Return what is measured, the limits and the reason as a sentence or two."""
+    reason = _REASONS[explanation.reason]
+    measured = explanation.measure
+    if measured is None:
+        return reason
+    rule, kind = explanation.rule, explanation.rule.kind
+    if rule.custom is not None:
+        return Text(f"{rule.custom.text}：{reason.zh}", f"{rule.custom.text}: {reason.en}")
+    shown = [_limit(kind, limit) for limit in explanation.limits]
+    what = Text(*(each.format(_number(measured)) for each in _MEASURES[kind]))
+    zh = "，".join([what.zh, *(each.zh for each in shown)])
+    en = ", ".join([what.en[0].upper() + what.en[1:], *(each.en for each in shown)])
+    return Text(f"{zh}。{reason.zh}", f"{en}. {reason.en}")
+
+
+def _limit(kind: RuleKind, limit: Limit) -> Text:
+    holds = TRAITS[kind].holds
+    at_limit = holds(0, 0)
+    if TRAITS[kind].above:
+        words = _AT_LEAST if at_limit else _OVER
+    else:
+        words = _AT_MOST if at_limit else _UNDER
+    number = _number(limit.enter)
+    level = _LEVELS[limit.level]
+    return Text(words.zh.format(level.zh, number), words.en.format(level.en, number))
+
+
+def _number(value: float) -> str:
+    return f"{value:,.1f}".removesuffix(".0").replace("-", "−")

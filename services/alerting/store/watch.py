@@ -1,0 +1,45 @@
+"""Keep a copy of some configuration in memory, renewed when somebody has edited it."""
+
+import asyncio
+from abc import ABC, abstractmethod
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared.database.engine import DATABASE_ERRORS, is_away
+from shared.observability.logs import get_logger
+
+POLL_SECONDS = 0.5
+"""An edit is in force within a second."""
+
+_log = get_logger("alerting.watch")
+
+
+class Watch(ABC):
+    """Looks for edits for as long as the process lives; what is found is the subclass's."""
+
+    what: str
+    """What is watched, in a word for people."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self.loaded = asyncio.Event()
+        """Set once everything was read for the first time."""
+
+    async def run(self) -> None:
+        """Look for edits for ever; a database that is away is waited for."""
+        while True:
+            try:
+                await self.look()
+            except DATABASE_ERRORS as error:
+                if not is_away(error):
+                    raise
+                _log.warning("edits not seen", what=self.what, reason=repr(error)[:300])
+            await asyncio.sleep(POLL_SECONDS)
+
+    @abstractmethod
+    async def look(self) -> None:
+        """Read what was edited since the last look; one short question when nothing was."""
+
+    async def check(self) -> str | None:
+        """Return why there is nothing to go by yet, or None; for readiness."""
+        return None if self.loaded.is_set() else f"the {self.what} are still being read"

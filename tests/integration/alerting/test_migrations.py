@@ -1,0 +1,36 @@
+"""What was stored before a migration is there, and right, after it."""
+
+import pytest
+
+from shared.database import migrations
+from tests.integration.alerting.service import Alerting, until
+
+pytestmark = pytest.mark.stack
+
+
+async def test_levels_known_before_their_first_day_was_kept_are_as_old_as_can_be_told(
+    alerting: Alerting,
+) -> None:
+    await alerting.tell(*(alerting.level(12, sku=sku) for sku in ("A", "B")))
+    async with alerting.consuming():
+        await alerting.caught_up()
+    await alerting.rows(
+        "UPDATE known_level SET day = 20000, day_opening = 5, sold = '{1,2,3}' WHERE sku = 'B'"
+    )
+    await alerting.rows("UPDATE known_level SET day = 20000 WHERE sku = 'A'")
+    await alerting.rows(
+        "ALTER TABLE known_level DROP first_day, DROP counted_at, DROP flags, DROP supply"
+    )
+    (now,) = await alerting.rows("SELECT version_num FROM schema_version")
+    await alerting.rows("UPDATE schema_version SET version_num = '0002'")
+    await migrations.upgrade(alerting.database.url("alerting"), "alerting", "0003")
+    await alerting.rows("UPDATE schema_version SET version_num = $1", now["version_num"])
+    found = await alerting.rows("SELECT first_day, flags, supply FROM known_level ORDER BY sku")
+    assert [tuple(row) for row in found] == [(20_000, "", "[]"), (19_996, "", "[]")]
+    await alerting.put_rule("low")
+    async with alerting.consuming():
+
+        async def both_open() -> bool:
+            return len(await alerting.alerts()) == 2
+
+        await until(both_open)

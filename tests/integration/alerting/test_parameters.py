@@ -1,0 +1,155 @@
+"""Parameters over HTTP, and how fast running consumers follow them."""
+
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.http.auth import Scope
+from tests.integration.alerting.service import Alerting, authorization, until
+
+pytestmark = pytest.mark.stack
+
+PATH = "/v1/parameters"
+
+
+async def test_a_parameter_is_kept_with_who_set_it_and_when(alerting: Alerting) -> None:
+    made = await alerting.ask("PUT", f"{PATH}?sku=A/1&warehouse=W", {"safety_stock": 40})
+    assert (made["sku"], made["warehouse"], made["safety_stock"]) == ("A/1", "W", 40)
+    assert made["moq"] is None
+    (origin,) = made["provenance"].values()
+    assert (origin["source"], origin["by"]) == ("typed", "buyer")
+    (listed,) = (await alerting.ask("GET", PATH))["items"]
+    assert listed == made
+
+
+async def test_what_is_left_out_is_not_set_any_more_and_the_rest_keeps_its_origin(
+    alerting: Alerting,
+) -> None:
+    path = f"{PATH}?sku=A"
+    first = await alerting.ask("PUT", path, {"safety_stock": 40, "unit_cost": "12.50"})
+    second = await alerting.ask("PUT", path, {"unit_cost": 12.5, "supplier": "acme"})
+    assert (second["safety_stock"], second["unit_cost"]) == (None, "12.50")
+    assert second["provenance"]["unit_cost"] == first["provenance"]["unit_cost"]
+    assert set(second["provenance"]) == {"unit_cost", "supplier"}
+
+
+async def test_a_rule_follows_a_parameter_that_is_set_changed_and_taken_away(
+    alerting: Alerting,
+) -> None:
+    await alerting.put_rule("safe", kind="below_safety_stock", levels=[])
+    await alerting.tell(alerting.level(12), alerting.level(12, sku="B"))
+    async with alerting.consuming():
+        await alerting.caught_up()
+        assert await alerting.alerts() == []
+        await alerting.ask("PUT", f"{PATH}?sku=A", {"safety_stock": 13})
+        await until(lambda: _states(alerting, ["open"]))
+        await alerting.ask("PUT", f"{PATH}?sku=A&warehouse=W", {"safety_stock": 12})
+        await until(lambda: _states(alerting, ["resolved"]))
+        await alerting.ask("DELETE", f"{PATH}?sku=A&warehouse=W")
+        await until(lambda: _states(alerting, ["resolved", "open"]))
+    first, second = await alerting.alerts()
+    assert {first["sku"], second["sku"]} == {"A"}
+    assert first["facts"]["threshold"] is None
+    assert second["facts"]["threshold"] == 13
+
+
+async def test_a_consumer_that_starts_goes_by_what_was_set_before(alerting: Alerting) -> None:
+    await alerting.put_rule("safe", kind="below_safety_stock", levels=[])
+    await alerting.ask("PUT", f"{PATH}?sku=A", {"safety_stock": 13})
+    await alerting.tell(alerting.level(12))
+    async with alerting.consuming():
+        await alerting.caught_up()
+    assert len(await alerting.alerts()) == 1
+
+
+async def test_an_import_takes_good_lines_and_says_what_to_do_about_the_others(
+    alerting: Alerting,
+) -> None:
+    await alerting.ask("PUT", f"{PATH}?sku=B", {"moq": 6, "price": "2.00"})
+    table = "sku,warehouse,moq,supplier\nA,W,12,acme\nB,,6,\nC,W,0,\nA,V,1,\n"
+    answer = await _import(alerting, table, "text/csv")
+    (rejected,) = answer.pop("rejected")
+    assert answer == {"created": 2, "changed": 0, "unchanged": 1}
+    assert (rejected["index"], rejected["field"]) == (2, "moq")
+    assert "from 1 to" in rejected["message"]
+    again = await _import(alerting, table, "text/csv")
+    assert (again["created"], again["changed"], again["unchanged"]) == (0, 0, 3)
+    listed = (await alerting.ask("GET", PATH))["items"]
+    assert [(each["sku"], each["warehouse"], each["moq"]) for each in listed] == [
+        ("A", "V", 1),
+        ("A", "W", 12),
+        ("B", None, 6),
+    ]
+    assert listed[1]["provenance"]["moq"]["source"] == "imported"
+    assert listed[2]["provenance"]["moq"]["source"] == "typed"
+    assert listed[2]["price"] == "2.00"
+
+
+async def test_an_import_without_any_good_line_is_refused(alerting: Alerting) -> None:
+    body = '{"sku": "A", "moq": 0}\n{"sku": "A"}'
+    headers = {"Content-Type": "application/x-ndjson"}
+    answer = await alerting.client.post(f"{PATH}/import", content=body, headers=headers)
+    assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert [each["index"] for each in answer.json()["errors"]] == [0, 1]
+    assert (await alerting.ask("GET", PATH))["items"] == []
+
+
+async def test_an_import_is_followed_as_a_whole(alerting: Alerting) -> None:
+    """Also one that takes several questions to read."""
+    await alerting.put_rule("safe", kind="below_safety_stock", levels=[])
+    skus = [f"sku {number}" for number in range(5_000)]
+    await alerting.tell(*(alerting.level(12, sku=sku) for sku in (skus[0], skus[-1], "other")))
+    async with alerting.consuming():
+        await alerting.caught_up()
+        lines = "".join(f"{sku},13\n" for sku in skus)
+        answer = await _import(alerting, f"sku,safety_stock\n{lines}", "text/csv")
+        assert answer["created"] == len(skus)
+        await until(lambda: _states(alerting, ["open", "open"]))
+    assert {each["sku"] for each in await alerting.alerts()} == {skus[0], skus[-1]}
+
+
+async def test_parameters_come_in_pages_and_by_filter(alerting: Alerting) -> None:
+    for sku, warehouse in (("B", "W"), ("A", "W"), ("A", ""), ("A", "V")):
+        place = f"&warehouse={warehouse}" if warehouse else ""
+        await alerting.ask("PUT", f"{PATH}?sku={sku}{place}", {"moq": 1})
+    first = await alerting.ask("GET", f"{PATH}?limit=3")
+    second = await alerting.ask("GET", f"{PATH}?limit=3&cursor={first['next_cursor']}")
+    keys = [(each["sku"], each["warehouse"]) for each in first["items"] + second["items"]]
+    assert keys == [("A", None), ("A", "V"), ("A", "W"), ("B", "W")]
+    assert second["next_cursor"] is None
+    for query, count in (("sku=A", 3), ("warehouse=W", 2), ("sku=A&warehouse=V", 1)):
+        assert len((await alerting.ask("GET", f"{PATH}?{query}"))["items"]) == count, query
+
+
+async def test_what_was_taken_away_is_gone_and_may_be_set_anew(alerting: Alerting) -> None:
+    path = f"{PATH}?sku=A&warehouse=W"
+    await alerting.ask("PUT", path, {"moq": 6})
+    assert (await alerting.ask("DELETE", path))["moq"] == 6
+    problem = await alerting.ask("DELETE", path, None, HTTPStatus.NOT_FOUND)
+    assert "warehouse W" in problem["detail"]
+    assert (await alerting.ask("GET", PATH))["items"] == []
+    await alerting.ask("PUT", path, {"moq": 7})
+    assert len((await alerting.ask("GET", PATH))["items"]) == 1
+
+
+async def test_changing_parameters_needs_its_scope(alerting: Alerting, key: Path) -> None:
+    reading = authorization(key, Scope.ALERTS_READ)
+    for method, path in (("PUT", "?sku=A"), ("DELETE", "?sku=A"), ("POST", "/import")):
+        answer = await alerting.client.request(method, PATH + path, json={}, headers=reading)
+        assert answer.status_code == HTTPStatus.FORBIDDEN, method
+    assert (await alerting.client.get(PATH, headers=reading)).status_code == HTTPStatus.OK
+
+
+async def _import(alerting: Alerting, body: str, kind: str) -> dict[str, Any]:
+    answer = await alerting.client.post(
+        f"{PATH}/import", content=body.encode(), headers={"Content-Type": kind}
+    )
+    assert answer.status_code == HTTPStatus.OK, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def _states(alerting: Alerting, wanted: list[str]) -> bool:
+    return [each["state"] for each in await alerting.alerts()] == wanted

@@ -1,0 +1,98 @@
+"""Rules as people write them: what may be left out, and what makes no sense."""
+
+import pytest
+from pydantic import ValidationError
+
+from services.alerting.domain.definition import RuleDefinition
+from services.alerting.domain.kind import RuleKind
+from services.alerting.domain.rule import Doubts, Filters
+
+
+def define(kind: str, *levels: dict[str, object], **fields: object) -> RuleDefinition:
+    return RuleDefinition.model_validate(
+        {"name": {"en": "Rule"}, "kind": kind, "levels": list(levels)} | fields
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "level", "enter"),
+    [
+        ("stock_out", "out", 0),
+        ("below_safety_stock", "urgent", 1),
+        ("below_reorder_point", "watch", 1),
+        ("negative", "urgent", 0),
+        ("data_doubt", "watch", 1),
+        ("inbound_overdue", "watch", 1),
+        ("run_out_before_inbound", "urgent", 0),
+    ],
+)
+def test_a_kind_with_a_limit_of_its_own_needs_none(kind: str, level: str, enter: float) -> None:
+    (limit,) = define(kind).rule("rule", 1).limits
+    assert (limit.level.value, limit.enter, limit.exit) == (level, enter, enter)
+    assert define(kind, {"level": "out"}).rule("rule", 1).limits[0].enter == enter
+
+
+@pytest.mark.parametrize("kind", ["below", "days_of_cover", "overstock"])
+def test_the_other_kinds_need_one(kind: str) -> None:
+    incomplete: list[list[dict[str, object]]] = [[], [{"level": "watch"}]]
+    for levels in incomplete:
+        with pytest.raises(ValidationError, match="at least one level"):
+            define(kind, *levels)
+
+
+@pytest.mark.parametrize(
+    ("levels", "problem"),
+    [
+        ([{"level": "watch", "enter": 90, "exit": 91}], "must not be over its enter limit"),
+        (
+            [{"level": "watch", "enter": 90}, {"level": "urgent", "enter": 80}],
+            "limits of urgent must not be under those of watch",
+        ),
+    ],
+)
+def test_where_more_is_worse_limits_go_the_other_way(
+    levels: list[dict[str, object]], problem: str
+) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        define("overstock", *levels)
+    for level in levels:
+        level["enter"] = 100 if level["level"] == "watch" else 200
+    assert len(define("overstock", *levels).levels) == len(levels)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "problem"),
+    [
+        ("negative", {"filters": {"covered_by_inbound": True}}, "covered_by_inbound"),
+        ("stock_out", {"doubts": {"flags": ["negative"]}}, "data_doubt"),
+        ("data_doubt", {"doubts": {"flags": []}}, "count_older_than_days"),
+        ("stock_out", {"filters": {"grace_days": -1}}, "grace_days"),
+        ("stock_out", {"filters": {"mute": True}}, "mute"),
+    ],
+)
+def test_what_does_not_belong_to_a_kind_is_refused(
+    kind: str, fields: dict[str, object], problem: str
+) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        define(kind, **fields)
+
+
+def test_filters_and_doubts_are_what_was_written() -> None:
+    filters = {"min_daily_sales": 0.5, "grace_days": 14, "inhibited_by_out": True}
+    made = define("stock_out", filters=filters).rule("rule", 1)
+    assert made.filters == Filters(0.5, 14, covered_by_inbound=False, inhibited_by_out=True)
+    doubt = define("data_doubt", doubts={"flags": ["unusual"], "count_older_than_days": 90})
+    assert doubt.rule("rule", 1).doubts == Doubts(frozenset({"unusual"}), 90)
+
+
+def test_a_doubt_is_any_flag_but_an_unusual_change_unless_said() -> None:
+    flags = define("data_doubt").rule("rule", 1).doubts.flags
+    assert flags == {"negative", "not_ordered", "in_doubt"}
+
+
+@pytest.mark.parametrize("kind", RuleKind)
+def test_a_definition_comes_back_from_storage_as_it_was(kind: RuleKind) -> None:
+    is_custom = kind is RuleKind.CUSTOM
+    own = {"condition": "available < 5 || sku in ['A']"} if is_custom else {}
+    made = define(kind.value, {"level": "out", "enter": 0 if kind == "stock_out" else 1}, **own)
+    assert RuleDefinition.model_validate_json(made.model_dump_json()) == made

@@ -85,10 +85,19 @@ def test_what_is_incoming_covers_a_stock_out_and_days_of_cover_too() -> None:
         assert evaluate(cover, at, None).reason is expected
 
 
-def test_what_is_incoming_covers_a_dip() -> None:
+@pytest.mark.parametrize(
+    ("incoming", "expected"),
+    [
+        (17, [Reason.COVERED_BY_INBOUND, Reason.CLEAR]),
+        (16, [Reason.DIPPED, Reason.RECOVERED]),
+    ],
+)
+def test_what_is_incoming_covers_a_dip_by_what_the_dip_left(
+    incoming: int, expected: list[Reason]
+) -> None:
     watching = below(Filters(covered_by_inbound=True))
-    steps = list(hear(watching, standing(level(50, low_water=3, incoming=17)), None))
-    assert [step.reason for step in steps] == [Reason.COVERED_BY_INBOUND, Reason.CLEAR]
+    steps = hear(watching, standing(level(50, low_water=3, incoming=incoming)), None)
+    assert [step.reason for step in steps] == expected
 
 
 # --- inhibition ---

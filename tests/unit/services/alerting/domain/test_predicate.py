@@ -148,6 +148,18 @@ def test_a_text_is_read_as_the_tree_it_stands_for() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(available > 50 || on_hand > 50) && incoming < 50",
+        "available > 50 || on_hand > 50 && incoming < 50",
+        'sku in ["A", "b \\"c\\""] && available < 0.5 && on_hand != -3',
+    ],
+)
+def test_a_text_as_we_write_it_comes_back_as_it_was(text: str) -> None:
+    assert write(parse(text)) == text
+
+
 NUMBER = st.floats(-(10**12), 10**12, allow_nan=False)
 WORD = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8)
 COMPARISONS = st.one_of(

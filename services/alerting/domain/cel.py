@@ -69,6 +69,7 @@ def parse(text: str) -> Predicate:
 
 def write(predicate: Predicate) -> str:
     """Return a condition as text."""
+    predicate = _alone(predicate)
     match predicate:
         case Comparison():
             return f"{predicate.field} {predicate.comparison} {_value(predicate.value)}"

@@ -40,13 +40,12 @@ async def test_a_line_becomes_overdue_as_days_pass_without_a_message(alerting: A
     await alerting.tell(alerting.level(12, supply=[line], incoming=5))
     async with alerting.consuming(clock="event"):
         await alerting.caught_up()
-        assert await alerting.alerts() == []
+        # A new rule asks for a look at all levels: once it has fired, this day's look is done.
+        await alerting.put_rule("probe", levels=[{"level": "out", "enter": 1_000}])
+        await until(lambda: _opened(alerting, "probe", ["A"]))
+        assert await alerting.alerts(rule="overdue") == []
         await alerting.tell(alerting.level(50, sku="B", last_change_at=NOON + 2 * DAY))
-
-        async def overdue() -> bool:
-            return [each["sku"] for each in await alerting.alerts()] == ["A"]
-
-        await until(overdue)
+        await until(lambda: _opened(alerting, "overdue", ["A"]))
 
 
 async def test_a_filter_is_a_reason_not_a_dropped_evaluation(alerting: Alerting) -> None:
@@ -57,3 +56,7 @@ async def test_a_filter_is_a_reason_not_a_dropped_evaluation(alerting: Alerting)
     assert [each["sku"] for each in await alerting.alerts()] == ["B"]
     explained = await alerting.ask("GET", "/v1/explain?sku=A&warehouse=W")
     assert [each["reason"] for each in explained["rules"]] == ["covered_by_inbound"]
+
+
+async def _opened(alerting: Alerting, rule: str, skus: list[str]) -> bool:
+    return [each["sku"] for each in await alerting.alerts(rule=rule)] == skus

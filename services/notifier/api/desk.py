@@ -19,13 +19,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Shared by all requests. `wecom_url` is where bots are unless they say otherwise."""
+    """Shared by all requests."""
 
     engine: Engine
     vault: Vault
     clock: Clock
     lag_reader: LagReader
-    wecom_url: str
 
     async def asked(self, question: Callable[[Connection], Awaitable[T]]) -> T:
         """Run a question in a transaction. Raises Unavailable (503) while the database is away."""

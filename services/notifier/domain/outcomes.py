@@ -1,6 +1,7 @@
 """What became of an attempt, and what follows from it for the delivery."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -47,27 +48,17 @@ def legible(said: str) -> str:
     return _UNREADABLE.sub(" ", said[:200]).strip()
 
 
-class Errcode:
-    """Codes of a WeCom answer's body that something follows from (response.md, wire facts)."""
+def of_errcode(errcode: int, errmsg: str, passing: Mapping[int, timedelta]) -> Outcome:
+    """Judge an answer by its errcode alone; errmsg is only passed on.
 
-    OK = 0
-    BUSY = -1
-    TOO_OFTEN = 45009
-    TRANSIENT = frozenset({-1, 6000, 45033, 45009})
-    BLOCK = timedelta(seconds=60)
-
-
-def of_errcode(errcode: int, errmsg: str) -> Outcome:
-    """Judge the body of a WeCom answer, by its errcode alone; errmsg is only passed on.
-
-    A code that the vendor does not list as passing is permanent: it ends loudly as a dead
-    delivery with a notice elsewhere, rather than being repeated for a day in silence.
+    `passing` are the codes of failures that pass, and how long nothing should go there then. One
+    that the vendor does not list as passing is permanent: it ends loudly as a dead delivery with
+    a notice elsewhere, rather than being repeated for a day in silence.
     """
-    detail = f"errcode {errcode}: {legible(errmsg)}"
-    if errcode == Errcode.OK:
+    if errcode == 0:
         return Outcome(Verdict.ACCEPTED, "0", "ok")
-    if errcode in Errcode.TRANSIENT:
-        wait = Errcode.BLOCK if errcode == Errcode.TOO_OFTEN else timedelta()
+    detail = f"errcode {errcode}: {legible(errmsg)}"
+    if (wait := passing.get(errcode)) is not None:
         return Outcome(Verdict.TRANSIENT, str(errcode), detail, wait, wait)
     return Outcome(Verdict.PERMANENT, str(errcode), detail)
 

@@ -159,7 +159,7 @@ class Attempts:
     ) -> bytes:
         delivery = taken.delivery
         if delivery.attempts > 1:
-            before = await queue.rendered_before(connection, delivery)
+            before = await queue.rendered_before(connection, delivery, destination.kind)
             if before is not None:
                 return before
         return self._tools.renderer.render(delivery, destination, now)

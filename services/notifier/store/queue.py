@@ -9,8 +9,9 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.notifier.domain.addresses import DestinationKind
 from services.notifier.domain.deliveries import Delivery, Kind, Recipients
-from services.notifier.domain.limits import MARGIN, WINDOW, Candidate, Window
+from services.notifier.domain.limits import MARGIN, Candidate, Limit, Window, widest
 from services.notifier.domain.outcomes import Outcome, Settlement
 from shared.events.stock_alerts import AlertEvent
 
@@ -56,7 +57,7 @@ RETURNING {_DELIVERY_COLUMNS}
 
 _RENDERED = text("""
 SELECT rendered FROM attempt
-WHERE delivery = :delivery AND marked = :marked
+WHERE delivery = :delivery AND marked = :marked AND split_part(lane, ':', 1) = :kind
 ORDER BY number DESC LIMIT 1
 """)
 
@@ -132,12 +133,16 @@ async def next_due(connection: AsyncConnection, destination: str, now: datetime)
     return due
 
 
-async def window(connection: AsyncConnection, lane: str, limit: int, now: datetime) -> Window:
+async def window(
+    connection: AsyncConnection, lane: str, limits: Sequence[Limit], now: datetime
+) -> Window:
     """Return the sliding window as the attempts tell it, whoever made them."""
-    since = now - WINDOW - MARGIN - LONGEST_ATTEMPT
+    if not limits:
+        return Window((), ())
+    since = now - widest(limits).span - MARGIN - LONGEST_ATTEMPT
     rows = (await connection.execute(_WINDOW, {"lane": lane, "since": since})).all()
     digests = [row.instant for row in rows if row.kind == Kind.DIGEST]
-    return Window(limit, [row.instant for row in rows], digests[-1] if digests else None)
+    return Window(limits, [row.instant for row in rows], digests[-1] if digests else None)
 
 
 async def take(connection: AsyncConnection, id_: UUID, *, gives_up_at: datetime) -> Taken | None:
@@ -172,10 +177,16 @@ def read_recipients(stored: dict[str, Sequence[str]]) -> Recipients:
     return Recipients(**{name: tuple(addresses) for name, addresses in stored.items()})
 
 
-async def rendered_before(connection: AsyncConnection, delivery: Delivery) -> bytes | None:
-    """Return the bytes of the last attempt that bore (or did not bear) the mark as now."""
+async def rendered_before(
+    connection: AsyncConnection, delivery: Delivery, kind: DestinationKind
+) -> bytes | None:
+    """Return the bytes of the last attempt that bore (or did not bear) the mark as now.
+
+    What was written for another kind of destination is of no use after a change of it.
+    """
     rendered: bytes | None = await connection.scalar(
-        _RENDERED, {"delivery": delivery.id, "marked": delivery.duplicate_possible}
+        _RENDERED,
+        {"delivery": delivery.id, "marked": delivery.duplicate_possible, "kind": kind.value},
     )
     return rendered
 

@@ -12,7 +12,7 @@ from services.notifier import wiring
 from services.notifier.settings import NotifierSettings
 from shared.http.auth import Scope
 from shared.http.tokens import mint
-from shared.testing.wecom import Fault
+from shared.testing.vendor import Fault
 from tests.factories.stock_alerts import alert_id, stock_alert
 from tests.integration.notifier.service import KEY, OTHER_KEY, PASSWORD, Notifier, Row
 
@@ -83,8 +83,8 @@ async def dumped(notifier: Notifier) -> list[str]:
 
 async def test_a_stored_secret_cannot_be_read_without_the_key(notifier: Notifier) -> None:
     await notifier.bot()
-    (row,) = await notifier.rows("SELECT secret FROM destination")
-    assert re.fullmatch(r"gAAAA[\w=-]+", row["secret"])
+    (row,) = await notifier.rows("SELECT secrets->>'key' AS key FROM destination")
+    assert re.fullmatch(r"gAAAA[\w=-]+", row["key"])
 
 
 async def test_a_destination_keeps_its_secret_when_it_is_put_without(notifier: Notifier) -> None:

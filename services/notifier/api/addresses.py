@@ -1,0 +1,133 @@
+"""The part of a destination's body that its kind alone has: as it is put, and as it is shown.
+
+A secret left out keeps the stored one; no secret is ever shown.
+"""
+
+from http import HTTPStatus
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+
+from services.notifier.domain.addresses import Address, Email, WecomBot
+from shared.http.problems import Problem
+
+MASK = "****"
+
+Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=200)]
+_Mailbox = Annotated[
+    str, StringConstraints(pattern=r"^[\x21-\x3f\x41-\x7e]+@[A-Za-z0-9.-]+$", max_length=254)
+]
+_Sender = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(?:[^\x00-\x1f\x7f<>]* <)?[\x21-\x3b\x3d\x3f\x41-\x7e]+@[A-Za-z0-9.-]+>?$",
+        max_length=254,
+    ),
+]
+_Key = Annotated[SecretStr, Field(min_length=1, max_length=128)]
+_Password = Annotated[SecretStr, Field(min_length=1, max_length=256)]
+
+
+def _base_url(url: str) -> str:
+    parts = urlsplit(url)
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or (parts.path.strip("/") or parts.query or parts.fragment or parts.username)
+    ):
+        raise ValueError("send scheme and host alone, such as https://vendor.example")
+    return url.rstrip("/")
+
+
+_BaseUrl = Annotated[str, AfterValidator(_base_url)]
+
+
+class Body(BaseModel):
+    """What is put: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class WecomBotBody(Body):
+    """A group bot. Leave `key` out to keep the one that is stored."""
+
+    key: _Key | None = None
+    url: _BaseUrl = "https://qyapi.weixin.qq.com"
+
+    def address(self, former: Address | None) -> WecomBot:
+        """Return what is to be stored."""
+        kept = former.key if isinstance(former, WecomBot) else None
+        return WecomBot(key=_needed("wecom_bot.key", self.key or kept), url=self.url)
+
+
+class WecomBotAnswer(BaseModel):
+    """A group bot, its key masked."""
+
+    key: str
+    url: str
+
+
+class EmailBody(Body):
+    """Recipients and a mail server. Leave `password` out to keep the one that is stored."""
+
+    to: Annotated[list[_Mailbox], Field(min_length=1, max_length=50)]
+    sender: Annotated[_Sender, Field(alias="from")]
+    host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]+$", max_length=253)]
+    port: Annotated[int, Field(ge=1, le=65_535)]
+    username: Line | None = None
+    password: _Password | None = None
+    starttls: bool = False
+
+    def address(self, former: Address | None) -> Email:
+        """Return what is to be stored; without a user there is no password."""
+        kept = former.password if isinstance(former, Email) and self.username else None
+        return Email(
+            to=tuple(self.to),
+            sender=self.sender,
+            host=self.host,
+            port=self.port,
+            username=self.username,
+            password=self.password or kept,
+            starttls=self.starttls,
+        )
+
+
+class EmailAnswer(BaseModel):
+    """Recipients and a mail server, the password masked."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    to: list[str]
+    sender: Annotated[str, Field(serialization_alias="from")]
+    host: str
+    port: int
+    username: str | None
+    password: str | None
+    starttls: bool
+
+
+def shown(address: Address) -> dict[str, object]:
+    """Return an address without its secrets, for the answer of its kind."""
+    masked = {name: _masked(secret) for name, secret in address.secrets.items()}
+    return address.settings | masked
+
+
+def _masked(secret: SecretStr) -> str:
+    """Return enough of a long key to tell bots apart, and far too little to use one."""
+    value = secret.get_secret_value()
+    return MASK + (value[-4:] if len(value) >= 32 else "")
+
+
+def _needed(field: str, secret: SecretStr | None) -> SecretStr:
+    """Return a secret that a new destination cannot do without. Raises Problem (422)."""
+    if secret is None:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "invalid",
+            "Some fields are missing or wrong; see errors.",
+            errors=[
+                {"field": field, "code": "missing", "message": "a new destination needs its own"}
+            ],
+        )
+    return secret

@@ -1,0 +1,56 @@
+"""The kinds of destinations, each with the module that writes and sends for it.
+
+mypy names what is missing here for a new kind.
+"""
+
+import ssl
+from datetime import datetime
+from typing import assert_never
+
+from services.notifier.destinations import email, wecom_bot
+from services.notifier.destinations.email import EmailTransport
+from services.notifier.destinations.rendering import Reading, Templates
+from services.notifier.destinations.transport import Transport
+from services.notifier.destinations.wecom_bot import WecomBotTransport
+from services.notifier.domain.addresses import DestinationKind, Email, WecomBot
+from services.notifier.domain.deliveries import Delivery
+from services.notifier.domain.destinations import Destination
+
+
+class Renderer:
+    """Makes messages from the contents of deliveries."""
+
+    def __init__(self, console_url: str) -> None:
+        self._templates = Templates(console_url)
+
+    def render(self, delivery: Delivery, destination: Destination, now: datetime) -> bytes:
+        """Return the bytes to send. Raises ValueError for a content that is not of its kind."""
+        match destination.address:
+            case WecomBot():
+                return wecom_bot.render(delivery, destination, self._templates)
+            case Email() as address:
+                return email.render(delivery, destination, address, self._templates, now)
+            case _:
+                assert_never(destination.address)
+
+
+def read(kind: DestinationKind, rendered: bytes) -> Reading:
+    """Return what a rendered message of a kind says, and how long it is."""
+    match kind:
+        case DestinationKind.WECOM_BOT:
+            return wecom_bot.read(rendered)
+        case DestinationKind.EMAIL:
+            return email.read(rendered)
+        case _:
+            assert_never(kind)
+
+
+def transport_of(destination: Destination, tls: ssl.SSLContext) -> Transport:
+    """Return the transport of a destination; `tls` is shared, since making one is slow."""
+    match destination.address:
+        case WecomBot() as bot:
+            return WecomBotTransport(bot, tls)
+        case Email() as address:
+            return EmailTransport(address, tls)
+        case _:
+            assert_never(destination.address)

@@ -1,0 +1,103 @@
+"""The kinds of destinations: what an address consists of, and what its vendor or reader allows.
+
+A new kind begins here with a dataclass; `destinations.kinds` names the module that writes and
+sends for it, `api.addresses` the bodies that describe it. Secrets are the fields of type
+SecretStr: they are stored sealed and shown masked without further ado.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import ClassVar
+
+from pydantic import SecretStr
+from typing_extensions import override
+
+from services.notifier.domain.limits import MINUTE, Limit
+
+
+class DestinationKind(StrEnum):
+    """How a destination is reached."""
+
+    WECOM_BOT = "wecom_bot"
+    EMAIL = "email"
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """What all kinds have in common.
+
+    `limits` are those on messages; without any, each message goes by itself. `longest_bytes` is
+    the most that a message may have, by the vendor's way of counting (None: whatever it takes).
+    """
+
+    kind: ClassVar[DestinationKind]
+    limits: ClassVar[Sequence[Limit]]
+    longest_bytes: ClassVar[int | None] = None
+
+    @property
+    def counted_by(self) -> str | None:
+        """What the vendor counts messages by; None where it does not count."""
+        return None
+
+    @property
+    def secrets(self) -> dict[str, SecretStr]:
+        """The secrets that are set, by name."""
+        return {
+            name: value for name, value in self._values.items() if isinstance(value, SecretStr)
+        }
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """Everything that is no secret, by name."""
+        return {name: value for name, value in self._values.items() if name not in self.secrets}
+
+    @property
+    def _values(self) -> dict[str, object]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class WecomBot(_Address):
+    """A WeCom group bot; whoever knows the key may write to the group.
+
+    20 messages a minute per key, 4,096 bytes of markdown (response.md, wire facts).
+    """
+
+    kind = DestinationKind.WECOM_BOT
+    limits = (Limit(20, MINUTE),)
+    longest_bytes: ClassVar[int] = 4_096
+
+    key: SecretStr
+    url: str
+    """Scheme and host of the vendor, or of a stand-in; likewise for the other vendors."""
+
+    @property
+    @override
+    def counted_by(self) -> str:
+        """The key."""
+        return self.key.get_secret_value()
+
+
+@dataclass(frozen=True, slots=True)
+class Email(_Address):
+    """Recipients, and the server that takes mail for them.
+
+    Its limit is ours: more is a flood to whoever reads it.
+    """
+
+    kind = DestinationKind.EMAIL
+    limits = (Limit(30, MINUTE),)
+
+    to: tuple[str, ...]
+    sender: str
+    host: str
+    port: int
+    username: str | None = None
+    password: SecretStr | None = None
+    starttls: bool = False
+
+
+Address = WecomBot | Email
+
+ADDRESSES: Mapping[DestinationKind, type[Address]] = {each.kind: each for each in (WecomBot, Email)}

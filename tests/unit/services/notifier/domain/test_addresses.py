@@ -1,0 +1,40 @@
+import pytest
+from pydantic import SecretStr
+
+from services.notifier.domain.addresses import ADDRESSES, Address, DestinationKind, Email, WecomBot
+from services.notifier.domain.destinations import Destination, Language
+
+BOT = WecomBot(SecretStr("0f6b2a1c-6a5e"), "https://wecom.example")
+MAIL = Email(("a@example.com",), "b@example.com", "mail.example", 25, "b", SecretStr("tide"))
+
+
+def destination(address: Address, id_: str = "buyers") -> Destination:
+    return Destination(id_, "Buyers", Language.ENGLISH, "UTC", enabled=True, address=address)
+
+
+def test_every_kind_has_an_address() -> None:
+    assert set(ADDRESSES) == set(DestinationKind)
+
+
+@pytest.mark.parametrize("address", [BOT, MAIL])
+def test_secrets_and_settings_are_the_whole_address_and_apart(address: Address) -> None:
+    assert not address.secrets.keys() & address.settings.keys()
+    assert type(address)(**address.settings | address.secrets) == address
+
+
+def test_a_secret_that_is_not_set_is_a_setting_that_is_none() -> None:
+    without = Email(("a@example.com",), "b@example.com", "mail.example", 25)
+    assert without.secrets == {}
+    assert without.settings["password"] is None
+
+
+def test_a_lane_tells_the_kind_and_no_secret() -> None:
+    lane = destination(BOT).lane
+    assert lane.startswith("wecom_bot:")
+    assert "0f6b2a1c" not in lane
+    assert destination(MAIL).lane == "email:buyers"
+
+
+def test_two_destinations_of_one_bot_share_a_lane() -> None:
+    assert destination(BOT, "a").lane == destination(BOT, "b").lane
+    assert destination(MAIL, "a").lane != destination(MAIL, "b").lane

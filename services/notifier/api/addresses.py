@@ -3,13 +3,15 @@
 A secret left out keeps the stored one; no secret is ever shown.
 """
 
+import base64
+import binascii
 from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
-from services.notifier.domain.addresses import Address, Email, WecomBot
+from services.notifier.domain.addresses import Address, Email, Webhook, WecomBot
 from shared.http.problems import Problem
 
 MASK = "****"
@@ -105,6 +107,52 @@ class EmailAnswer(BaseModel):
     username: str | None
     password: str | None
     starttls: bool
+
+
+def _endpoint(url: str) -> str:
+    parts = urlsplit(url)
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or parts.username is not None
+        or parts.fragment
+    ):
+        raise ValueError("send an http or https URL without a user's name or a fragment")
+    return url
+
+
+def _signing_secret(secret: SecretStr) -> SecretStr:
+    """Check a secret as Standard Webhooks serialises it: `whsec_`, base64, 24 to 64 bytes."""
+    prefix, marker, encoded = secret.get_secret_value().partition("whsec_")
+    try:
+        length = len(base64.b64decode(encoded, validate=True))
+    except binascii.Error:
+        length = 0
+    if prefix or not marker or not 24 <= length <= 64:
+        raise ValueError("send whsec_ and 24 to 64 random bytes in base64")
+    return secret
+
+
+class WebhookBody(Body):
+    """An endpoint by Standard Webhooks. Leave `secret` out to keep the one that is stored.
+
+    `url` is shown to whoever may read destinations: what is secret does not belong into it.
+    """
+
+    url: Annotated[str, StringConstraints(max_length=2_000), AfterValidator(_endpoint)]
+    secret: Annotated[SecretStr, AfterValidator(_signing_secret)] | None = None
+
+    def address(self, former: Address | None) -> Webhook:
+        """Return what is to be stored."""
+        kept = former.secret if isinstance(former, Webhook) else None
+        return Webhook(secret=_needed("webhook.secret", self.secret or kept), url=self.url)
+
+
+class WebhookAnswer(BaseModel):
+    """An endpoint, its secret masked."""
+
+    url: str
+    secret: str
 
 
 def shown(address: Address) -> dict[str, object]:

@@ -15,6 +15,8 @@ from services.notifier.api.addresses import (
     EmailAnswer,
     EmailBody,
     Line,
+    WebhookAnswer,
+    WebhookBody,
     WecomBotAnswer,
     WecomBotBody,
     shown,
@@ -64,6 +66,7 @@ class DestinationBody(Body):
     enabled: bool = True
     wecom_bot: WecomBotBody | None = None
     email: EmailBody | None = None
+    webhook: WebhookBody | None = None
 
     @model_validator(mode="after")
     def _has_its_part(self) -> Self:
@@ -97,6 +100,7 @@ class DestinationAnswer(BaseModel):
     enabled: bool
     wecom_bot: WecomBotAnswer | None = None
     email: EmailAnswer | None = None
+    webhook: WebhookAnswer | None = None
 
     @classmethod
     def of(cls, destination: Destination) -> Self:

@@ -7,12 +7,13 @@ import ssl
 from datetime import datetime
 from typing import assert_never
 
-from services.notifier.destinations import email, wecom_bot
+from services.notifier.destinations import email, webhook, wecom_bot
 from services.notifier.destinations.email import EmailTransport
 from services.notifier.destinations.rendering import Reading, Templates
 from services.notifier.destinations.transport import Transport
+from services.notifier.destinations.webhook import WebhookTransport
 from services.notifier.destinations.wecom_bot import WecomBotTransport
-from services.notifier.domain.addresses import DestinationKind, Email, WecomBot
+from services.notifier.domain.addresses import DestinationKind, Email, Webhook, WecomBot
 from services.notifier.domain.deliveries import Delivery
 from services.notifier.domain.destinations import Destination
 
@@ -30,6 +31,8 @@ class Renderer:
                 return wecom_bot.render(delivery, destination, self._templates)
             case Email() as address:
                 return email.render(delivery, destination, address, self._templates, now)
+            case Webhook():
+                return webhook.render(delivery, now)
             case _:
                 assert_never(destination.address)
 
@@ -41,6 +44,8 @@ def read(kind: DestinationKind, rendered: bytes) -> Reading:
             return wecom_bot.read(rendered)
         case DestinationKind.EMAIL:
             return email.read(rendered)
+        case DestinationKind.WEBHOOK:
+            return webhook.read(rendered)
         case _:
             assert_never(kind)
 
@@ -52,5 +57,7 @@ def transport_of(destination: Destination, tls: ssl.SSLContext) -> Transport:
             return WecomBotTransport(bot, tls)
         case Email() as address:
             return EmailTransport(address, tls)
+        case Webhook() as endpoint:
+            return WebhookTransport(endpoint, tls)
         case _:
             assert_never(destination.address)

@@ -21,6 +21,7 @@ class DestinationKind(StrEnum):
 
     WECOM_BOT = "wecom_bot"
     EMAIL = "email"
+    WEBHOOK = "webhook"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,13 @@ class _Address:
 
     `limits` are those on messages; without any, each message goes by itself. `longest_bytes` is
     the most that a message may have, by the vendor's way of counting (None: whatever it takes).
+    `recognises_repeats` says that the other side drops a message that it has already had.
     """
 
     kind: ClassVar[DestinationKind]
     limits: ClassVar[Sequence[Limit]]
     longest_bytes: ClassVar[int | None] = None
+    recognises_repeats: ClassVar[bool] = False
 
     @property
     def counted_by(self) -> str | None:
@@ -98,6 +101,25 @@ class Email(_Address):
     starttls: bool = False
 
 
-Address = WecomBot | Email
+@dataclass(frozen=True, slots=True)
+class Webhook(_Address):
+    """An endpoint of another program, called as Standard Webhooks 1.0.0 says.
 
-ADDRESSES: Mapping[DestinationKind, type[Address]] = {each.kind: each for each in (WecomBot, Email)}
+    It recognises a repeat by its `webhook-id`. It has no limit of ours: a program wants every
+    event, and one that wants them slower answers 429.
+    """
+
+    kind = DestinationKind.WEBHOOK
+    limits = ()
+    recognises_repeats = True
+
+    secret: SecretStr
+    """`whsec_` and 24 to 64 bytes in base64."""
+    url: str
+
+
+Address = WecomBot | Email | Webhook
+
+ADDRESSES: Mapping[DestinationKind, type[Address]] = {
+    each.kind: each for each in (WecomBot, Email, Webhook)
+}

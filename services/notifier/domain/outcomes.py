@@ -30,6 +30,7 @@ class Outcome:
     happened; `detail` says it to a person and never holds a secret. `retry_after` is the least
     wait before another attempt of this delivery. `lane_wait` is the least wait before any message
     there, None when the destination as such is well. `recipients` is how far an e-mail has come.
+    `gone` says that the destination wants nothing any more.
     """
 
     verdict: Verdict
@@ -38,6 +39,7 @@ class Outcome:
     retry_after: timedelta = timedelta()
     lane_wait: timedelta | None = None
     recipients: Recipients | None = None
+    gone: bool = False
 
 
 _UNREADABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
@@ -94,15 +96,28 @@ class Settlement:
 
 
 def settle(
-    delivery: Delivery, outcome: Outcome, *, gives_up_at: datetime, now: datetime, jitter: float
+    delivery: Delivery,
+    outcome: Outcome,
+    *,
+    recognises_repeats: bool,
+    gives_up_at: datetime,
+    now: datetime,
+    jitter: float,
 ) -> Settlement:
-    """Return what becomes of a delivery after an attempt of it."""
+    """Return what becomes of a delivery after an attempt of it.
+
+    Where a repeat is recognised, what may have been accepted is as good as what was not: it is
+    sent again, whatever it is, and needs no mark.
+    """
+    verdict = outcome.verdict
+    if verdict is Verdict.UNKNOWN and recognises_repeats:
+        verdict = Verdict.TRANSIENT
     recipients = outcome.recipients or delivery.recipients
 
     def settled(state: State, reason: str | None, next_at: datetime | None = None) -> Settlement:
         return Settlement(state, delivery.duplicate_possible, recipients, reason, next_at)
 
-    match outcome.verdict:
+    match verdict:
         case Verdict.ACCEPTED:
             refused = recipients.refused if recipients else ()
             some = f"{Reason.SOME_RECIPIENTS_REFUSED}: {', '.join(refused)}"
@@ -117,7 +132,7 @@ def settle(
         case Verdict.UNKNOWN:
             return _settle_unknown(delivery, outcome, recipients, now)
         case _:
-            assert_never(outcome.verdict)
+            assert_never(verdict)
 
 
 def _settle_unknown(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import RowMapping, text
 from sqlalchemy.exc import IntegrityError
@@ -26,6 +27,11 @@ SET kind = excluded.kind, name = excluded.name, language = excluded.language,
     secrets = excluded.secrets, lane = excluded.lane, version = destination.version + 1,
     updated_at = now()
 RETURNING version
+""")
+
+_DISABLE = text("""
+UPDATE destination SET enabled = false, version = version + 1, updated_at = now()
+WHERE id = :id AND version = :version
 """)
 
 _DESTINATIONS = text("SELECT * FROM destination ORDER BY id")
@@ -81,6 +87,12 @@ async def put_destination(
     return bool(version == 1)
 
 
+async def disable(connection: AsyncConnection, id_: str, version: int) -> bool:
+    """Disable a destination; False when it has been changed since it had this version."""
+    result = await connection.execute(_DISABLE, {"id": id_, "version": version})
+    return result.rowcount == 1
+
+
 async def destinations(connection: AsyncConnection, vault: Vault) -> list[Destination]:
     """Return all destinations by id."""
     rows = await connection.execute(_DESTINATIONS)
@@ -95,18 +107,18 @@ async def destination(connection: AsyncConnection, id_: str, vault: Vault) -> De
 
 def _destination(row: RowMapping, vault: Vault) -> Destination:
     # JSON has lists for tuples.
-    settings = {
+    values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in row["settings"].items()
     }
-    secrets = {name: vault.open(sealed) for name, sealed in row["secrets"].items()}
+    values |= {name: vault.open(sealed) for name, sealed in row["secrets"].items()}
     return Destination(
         id=row["id"],
         name=row["name"],
         language=Language(row["language"]),
         timezone=row["timezone"],
         enabled=row["enabled"],
-        address=ADDRESSES[DestinationKind(row["kind"])](**settings | secrets),
+        address=ADDRESSES[DestinationKind(row["kind"])](**values),
         version=row["version"],
     )
 

@@ -1,11 +1,19 @@
 import pytest
 from pydantic import SecretStr
 
-from services.notifier.domain.addresses import ADDRESSES, Address, DestinationKind, Email, WecomBot
+from services.notifier.domain.addresses import (
+    ADDRESSES,
+    Address,
+    DestinationKind,
+    Email,
+    Webhook,
+    WecomBot,
+)
 from services.notifier.domain.destinations import Destination, Language
 
 BOT = WecomBot(SecretStr("0f6b2a1c-6a5e"), "https://wecom.example")
 MAIL = Email(("a@example.com",), "b@example.com", "mail.example", 25, "b", SecretStr("tide"))
+HOOK = Webhook(SecretStr("whsec_bG93dGlkZQ=="), "https://shop.example/hooks")
 
 
 def destination(address: Address, id_: str = "buyers") -> Destination:
@@ -16,7 +24,7 @@ def test_every_kind_has_an_address() -> None:
     assert set(ADDRESSES) == set(DestinationKind)
 
 
-@pytest.mark.parametrize("address", [BOT, MAIL])
+@pytest.mark.parametrize("address", [BOT, MAIL, HOOK])
 def test_secrets_and_settings_are_the_whole_address_and_apart(address: Address) -> None:
     assert not address.secrets.keys() & address.settings.keys()
     assert type(address)(**address.settings | address.secrets) == address

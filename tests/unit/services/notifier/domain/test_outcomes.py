@@ -31,8 +31,17 @@ DELIVERY = Delivery(
 )
 
 
-def settled(delivery: Delivery, outcome: Outcome) -> Settlement:
-    return settle(delivery, outcome, gives_up_at=NOW + GIVES_UP_AFTER, now=NOW, jitter=0.0)
+def settled(
+    delivery: Delivery, outcome: Outcome, *, recognises_repeats: bool = False
+) -> Settlement:
+    return settle(
+        delivery,
+        outcome,
+        recognises_repeats=recognises_repeats,
+        gives_up_at=NOW + GIVES_UP_AFTER,
+        now=NOW,
+        jitter=0.0,
+    )
 
 
 UNKNOWN = Outcome(Verdict.UNKNOWN, "timeout", "no answer", retry_after=timedelta(seconds=30))
@@ -67,6 +76,7 @@ def test_a_passing_failure_that_lasts_for_a_day_ends_dead() -> None:
     late = settle(
         replace(DELIVERY, attempts=20),
         Outcome(Verdict.TRANSIENT, "500", "HTTP 500"),
+        recognises_repeats=False,
         gives_up_at=NOW + timedelta(minutes=59),
         now=NOW,
         jitter=0.0,
@@ -109,6 +119,20 @@ def test_it_is_repeated_once_and_not_again() -> None:
     again = settled(replace(DELIVERY, duplicate_possible=True, attempts=2), UNKNOWN)
     assert again.state is State.DEAD
     assert again.duplicate_possible
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_where_a_repeat_is_recognised_everything_is_repeated_unmarked(kind: Kind) -> None:
+    again = settled(replace(DELIVERY, kind=kind, attempts=9), UNKNOWN, recognises_repeats=True)
+    assert again == Settlement(
+        State.FAILED, False, None, "no answer", NOW + timedelta(seconds=3_600)
+    )
+
+
+def test_where_a_repeat_is_recognised_a_crash_repeats_everything_unmarked() -> None:
+    change = replace(DELIVERY, kind=Kind.CHANGE)
+    again = settled(change, interrupted(None), recognises_repeats=True)
+    assert (again.state, again.duplicate_possible) == (State.FAILED, False)
 
 
 def test_a_repeat_that_arrives_stays_marked() -> None:

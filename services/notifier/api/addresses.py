@@ -1,6 +1,6 @@
 """The part of a destination's body that its kind alone has: as it is put, and as it is shown.
 
-A secret left out keeps the stored one; no secret is ever shown.
+A secret left out keeps the stored one, null takes away one that is not needed; none is shown.
 """
 
 import base64
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
-from services.notifier.domain.addresses import Address, Email, Webhook, WecomBot
+from services.notifier.domain.addresses import Address, DingtalkBot, Email, Webhook, WecomBot
 from shared.http.problems import Problem
 
 MASK = "****"
@@ -68,6 +68,39 @@ class WecomBotAnswer(BaseModel):
 
     key: str
     url: str
+
+
+class _SignedBotBody(Body):
+    """A group bot; `secret` if its messages are to be signed. What is left out is kept."""
+
+    token: _Key | None = None
+    secret: _Key | None = None
+
+    def _secrets(self, former: DingtalkBot | None) -> tuple[SecretStr | None, SecretStr | None]:
+        """Return token and secret as they are to be stored."""
+        if former is None:
+            return self.token, self.secret
+        kept = "secret" not in self.model_fields_set
+        return self.token or former.token, former.secret if kept else self.secret
+
+
+class SignedBotAnswer(BaseModel):
+    """A group bot, its secrets masked."""
+
+    token: str
+    secret: str | None
+    url: str
+
+
+class DingtalkBotBody(_SignedBotBody):
+    """A DingTalk group bot; `secret` is that of 加签. What is left out is kept."""
+
+    url: _BaseUrl = "https://oapi.dingtalk.com"
+
+    def address(self, former: Address | None) -> DingtalkBot:
+        """Return what is to be stored."""
+        token, secret = self._secrets(former if isinstance(former, DingtalkBot) else None)
+        return DingtalkBot(_needed("dingtalk_bot.token", token), self.url, secret)
 
 
 class EmailBody(Body):

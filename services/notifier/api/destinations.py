@@ -12,9 +12,11 @@ from pydantic import AfterValidator, BaseModel, model_validator
 
 from services.notifier.api.addresses import (
     Body,
+    DingtalkBotBody,
     EmailAnswer,
     EmailBody,
     Line,
+    SignedBotAnswer,
     WebhookAnswer,
     WebhookBody,
     WecomBotAnswer,
@@ -65,6 +67,7 @@ class DestinationBody(Body):
     timezone: Zone | None = None
     enabled: bool = True
     wecom_bot: WecomBotBody | None = None
+    dingtalk_bot: DingtalkBotBody | None = None
     email: EmailBody | None = None
     webhook: WebhookBody | None = None
 
@@ -99,6 +102,7 @@ class DestinationAnswer(BaseModel):
     timezone: str
     enabled: bool
     wecom_bot: WecomBotAnswer | None = None
+    dingtalk_bot: SignedBotAnswer | None = None
     email: EmailAnswer | None = None
     webhook: WebhookAnswer | None = None
 

@@ -7,13 +7,14 @@ import ssl
 from datetime import datetime
 from typing import assert_never
 
-from services.notifier.destinations import email, webhook, wecom_bot
+from services.notifier.destinations import dingtalk_bot, email, webhook, wecom_bot
+from services.notifier.destinations.dingtalk_bot import DingtalkBotTransport
 from services.notifier.destinations.email import EmailTransport
 from services.notifier.destinations.rendering import Reading, Templates
 from services.notifier.destinations.transport import Transport
 from services.notifier.destinations.webhook import WebhookTransport
 from services.notifier.destinations.wecom_bot import WecomBotTransport
-from services.notifier.domain.addresses import DestinationKind, Email, Webhook, WecomBot
+from services.notifier.domain.addresses import DestinationKind, DingtalkBot, Email, Webhook, WecomBot
 from services.notifier.domain.deliveries import Delivery
 from services.notifier.domain.destinations import Destination
 
@@ -29,6 +30,8 @@ class Renderer:
         match destination.address:
             case WecomBot():
                 return wecom_bot.render(delivery, destination, self._templates)
+            case DingtalkBot():
+                return dingtalk_bot.render(delivery, destination, self._templates)
             case Email() as address:
                 return email.render(delivery, destination, address, self._templates, now)
             case Webhook():
@@ -42,6 +45,8 @@ def read(kind: DestinationKind, rendered: bytes) -> Reading:
     match kind:
         case DestinationKind.WECOM_BOT:
             return wecom_bot.read(rendered)
+        case DestinationKind.DINGTALK_BOT:
+            return dingtalk_bot.read(rendered)
         case DestinationKind.EMAIL:
             return email.read(rendered)
         case DestinationKind.WEBHOOK:
@@ -55,6 +60,8 @@ def transport_of(destination: Destination, tls: ssl.SSLContext) -> Transport:
     match destination.address:
         case WecomBot() as bot:
             return WecomBotTransport(bot, tls)
+        case DingtalkBot() as bot:
+            return DingtalkBotTransport(bot, tls)
         case Email() as address:
             return EmailTransport(address, tls)
         case Webhook() as endpoint:

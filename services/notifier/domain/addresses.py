@@ -20,6 +20,7 @@ class DestinationKind(StrEnum):
     """How a destination is reached."""
 
     WECOM_BOT = "wecom_bot"
+    DINGTALK_BOT = "dingtalk_bot"
     EMAIL = "email"
     WEBHOOK = "webhook"
 
@@ -83,6 +84,29 @@ class WecomBot(_Address):
 
 
 @dataclass(frozen=True, slots=True)
+class DingtalkBot(_Address):
+    """A DingTalk group bot; whoever knows the token may write to the group.
+
+    20 messages a minute per token, then ten minutes of none; 20,000 bytes (response.md, wire
+    facts). `secret` is that of the bots whose messages are to be signed.
+    """
+
+    kind = DestinationKind.DINGTALK_BOT
+    limits = (Limit(20, MINUTE),)
+    longest_bytes: ClassVar[int] = 20_000
+
+    token: SecretStr
+    url: str
+    secret: SecretStr | None = None
+
+    @property
+    @override
+    def counted_by(self) -> str:
+        """The token."""
+        return self.token.get_secret_value()
+
+
+@dataclass(frozen=True, slots=True)
 class Email(_Address):
     """Recipients, and the server that takes mail for them.
 
@@ -118,8 +142,8 @@ class Webhook(_Address):
     url: str
 
 
-Address = WecomBot | Email | Webhook
+Address = WecomBot | DingtalkBot | Email | Webhook
 
 ADDRESSES: Mapping[DestinationKind, type[Address]] = {
-    each.kind: each for each in (WecomBot, Email, Webhook)
+    each.kind: each for each in (WecomBot, DingtalkBot, Email, Webhook)
 }

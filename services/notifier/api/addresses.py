@@ -11,7 +11,14 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
-from services.notifier.domain.addresses import Address, DingtalkBot, Email, Webhook, WecomBot
+from services.notifier.domain.addresses import (
+    Address,
+    DingtalkBot,
+    Email,
+    FeishuBot,
+    Webhook,
+    WecomBot,
+)
 from shared.http.problems import Problem
 
 MASK = "****"
@@ -76,7 +83,9 @@ class _SignedBotBody(Body):
     token: _Key | None = None
     secret: _Key | None = None
 
-    def _secrets(self, former: DingtalkBot | None) -> tuple[SecretStr | None, SecretStr | None]:
+    def _secrets(
+        self, former: DingtalkBot | FeishuBot | None
+    ) -> tuple[SecretStr | None, SecretStr | None]:
         """Return token and secret as they are to be stored."""
         if former is None:
             return self.token, self.secret
@@ -101,6 +110,17 @@ class DingtalkBotBody(_SignedBotBody):
         """Return what is to be stored."""
         token, secret = self._secrets(former if isinstance(former, DingtalkBot) else None)
         return DingtalkBot(_needed("dingtalk_bot.token", token), self.url, secret)
+
+
+class FeishuBotBody(_SignedBotBody):
+    """A Feishu custom bot; `secret` is that of 签名校验. What is left out is kept."""
+
+    url: _BaseUrl = "https://open.feishu.cn"
+
+    def address(self, former: Address | None) -> FeishuBot:
+        """Return what is to be stored."""
+        token, secret = self._secrets(former if isinstance(former, FeishuBot) else None)
+        return FeishuBot(_needed("feishu_bot.token", token), self.url, secret)
 
 
 class EmailBody(Body):

@@ -15,6 +15,7 @@ from services.notifier.api.addresses import (
     DingtalkBotBody,
     EmailAnswer,
     EmailBody,
+    FeishuBotBody,
     Line,
     SignedBotAnswer,
     WebhookAnswer,
@@ -68,6 +69,7 @@ class DestinationBody(Body):
     enabled: bool = True
     wecom_bot: WecomBotBody | None = None
     dingtalk_bot: DingtalkBotBody | None = None
+    feishu_bot: FeishuBotBody | None = None
     email: EmailBody | None = None
     webhook: WebhookBody | None = None
 
@@ -103,6 +105,7 @@ class DestinationAnswer(BaseModel):
     enabled: bool
     wecom_bot: WecomBotAnswer | None = None
     dingtalk_bot: SignedBotAnswer | None = None
+    feishu_bot: SignedBotAnswer | None = None
     email: EmailAnswer | None = None
     webhook: WebhookAnswer | None = None
 

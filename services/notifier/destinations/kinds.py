@@ -7,14 +7,22 @@ import ssl
 from datetime import datetime
 from typing import assert_never
 
-from services.notifier.destinations import dingtalk_bot, email, webhook, wecom_bot
+from services.notifier.destinations import dingtalk_bot, email, feishu_bot, webhook, wecom_bot
 from services.notifier.destinations.dingtalk_bot import DingtalkBotTransport
 from services.notifier.destinations.email import EmailTransport
+from services.notifier.destinations.feishu_bot import FeishuBotTransport
 from services.notifier.destinations.rendering import Reading, Templates
 from services.notifier.destinations.transport import Transport
 from services.notifier.destinations.webhook import WebhookTransport
 from services.notifier.destinations.wecom_bot import WecomBotTransport
-from services.notifier.domain.addresses import DestinationKind, DingtalkBot, Email, Webhook, WecomBot
+from services.notifier.domain.addresses import (
+    DestinationKind,
+    DingtalkBot,
+    Email,
+    FeishuBot,
+    Webhook,
+    WecomBot,
+)
 from services.notifier.domain.deliveries import Delivery
 from services.notifier.domain.destinations import Destination
 
@@ -27,17 +35,20 @@ class Renderer:
 
     def render(self, delivery: Delivery, destination: Destination, now: datetime) -> bytes:
         """Return the bytes to send. Raises ValueError for a content that is not of its kind."""
-        match destination.address:
+        address, templates = destination.address, self._templates
+        match address:
             case WecomBot():
-                return wecom_bot.render(delivery, destination, self._templates)
+                return wecom_bot.render(delivery, destination, templates)
             case DingtalkBot():
-                return dingtalk_bot.render(delivery, destination, self._templates)
-            case Email() as address:
-                return email.render(delivery, destination, address, self._templates, now)
+                return dingtalk_bot.render(delivery, destination, templates)
+            case FeishuBot():
+                return feishu_bot.render(delivery, destination, templates)
+            case Email():
+                return email.render(delivery, destination, address, templates, now)
             case Webhook():
                 return webhook.render(delivery, now)
             case _:
-                assert_never(destination.address)
+                assert_never(address)
 
 
 def read(kind: DestinationKind, rendered: bytes) -> Reading:
@@ -47,6 +58,8 @@ def read(kind: DestinationKind, rendered: bytes) -> Reading:
             return wecom_bot.read(rendered)
         case DestinationKind.DINGTALK_BOT:
             return dingtalk_bot.read(rendered)
+        case DestinationKind.FEISHU_BOT:
+            return feishu_bot.read(rendered)
         case DestinationKind.EMAIL:
             return email.read(rendered)
         case DestinationKind.WEBHOOK:
@@ -57,14 +70,17 @@ def read(kind: DestinationKind, rendered: bytes) -> Reading:
 
 def transport_of(destination: Destination, tls: ssl.SSLContext) -> Transport:
     """Return the transport of a destination; `tls` is shared, since making one is slow."""
-    match destination.address:
-        case WecomBot() as bot:
-            return WecomBotTransport(bot, tls)
-        case DingtalkBot() as bot:
-            return DingtalkBotTransport(bot, tls)
-        case Email() as address:
+    address = destination.address
+    match address:
+        case WecomBot():
+            return WecomBotTransport(address, tls)
+        case DingtalkBot():
+            return DingtalkBotTransport(address, tls)
+        case FeishuBot():
+            return FeishuBotTransport(address, tls)
+        case Email():
             return EmailTransport(address, tls)
-        case Webhook() as endpoint:
-            return WebhookTransport(endpoint, tls)
+        case Webhook():
+            return WebhookTransport(address, tls)
         case _:
-            assert_never(destination.address)
+            assert_never(address)

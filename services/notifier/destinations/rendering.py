@@ -79,10 +79,10 @@ class Templates:
             clean=clean,
         )
 
-    def written(self, name: str, view: View, phrasing: Phrasing) -> str:
-        """Return a view in the form of a template."""
+    def written(self, name: str, view: View, phrasing: Phrasing, **more: object) -> str:
+        """Return a view in the form of a template; `more` is what that template alone needs."""
         return self._environment.get_template(name).render(
-            view=view, words=phrasing.words, language=phrasing.language.value
+            view=view, words=phrasing.words, language=phrasing.language.value, **more
         )
 
 

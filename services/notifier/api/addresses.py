@@ -5,6 +5,7 @@ A secret left out keeps the stored one, null takes away one that is not needed; 
 
 import base64
 import binascii
+import re
 from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from services.notifier.domain.addresses import (
     DingtalkBot,
     Email,
     FeishuBot,
+    Slack,
     Webhook,
     WecomBot,
 )
@@ -34,8 +36,19 @@ _Sender = Annotated[
         max_length=254,
     ),
 ]
-_Key = Annotated[SecretStr, Field(min_length=1, max_length=128)]
 _Password = Annotated[SecretStr, Field(min_length=1, max_length=256)]
+
+
+def _printable(secret: SecretStr) -> SecretStr:
+    """Check that a vendor's key fits into a URL or a header as it is."""
+    if not _PRINTABLE.fullmatch(secret.get_secret_value()):
+        raise ValueError("send printable ASCII without spaces")
+    return secret
+
+
+_PRINTABLE = re.compile(r"[\x21-\x7e]+")
+_Key = Annotated[SecretStr, Field(min_length=1, max_length=256), AfterValidator(_printable)]
+_Url = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]+$", max_length=2_000)]
 
 
 def _base_url(url: str) -> str:
@@ -49,7 +62,7 @@ def _base_url(url: str) -> str:
     return url.rstrip("/")
 
 
-_BaseUrl = Annotated[str, AfterValidator(_base_url)]
+_BaseUrl = Annotated[_Url, AfterValidator(_base_url)]
 
 
 class Body(BaseModel):
@@ -97,7 +110,7 @@ class SignedBotAnswer(BaseModel):
     """A group bot, its secrets masked."""
 
     token: str
-    secret: str | None
+    secret: str | None = None
     url: str
 
 
@@ -121,6 +134,31 @@ class FeishuBotBody(_SignedBotBody):
         """Return what is to be stored."""
         token, secret = self._secrets(former if isinstance(former, FeishuBot) else None)
         return FeishuBot(_needed("feishu_bot.token", token), self.url, secret)
+
+
+class SlackBody(Body):
+    """A channel and the bot that writes to it. Leave `token` out to keep the one that is stored.
+
+    The bot needs the scope chat:write and to be in the channel; `channel` is its id.
+    """
+
+    token: _Key | None = None
+    channel: Annotated[str, StringConstraints(pattern=r"^[CDG][A-Z0-9]{6,20}$")]
+    url: _BaseUrl = "https://slack.com"
+
+    def address(self, former: Address | None) -> Slack:
+        """Return what is to be stored."""
+        kept = former.token if isinstance(former, Slack) else None
+        token = _needed("slack.token", self.token or kept)
+        return Slack(token=token, channel=self.channel, url=self.url)
+
+
+class SlackAnswer(BaseModel):
+    """A channel, the bot's token masked."""
+
+    token: str
+    channel: str
+    url: str
 
 
 class EmailBody(Body):
@@ -157,8 +195,8 @@ class EmailAnswer(BaseModel):
     sender: Annotated[str, Field(serialization_alias="from")]
     host: str
     port: int
-    username: str | None
-    password: str | None
+    username: str | None = None
+    password: str | None = None
     starttls: bool
 
 
@@ -192,7 +230,7 @@ class WebhookBody(Body):
     `url` is shown to whoever may read destinations: what is secret does not belong into it.
     """
 
-    url: Annotated[str, StringConstraints(max_length=2_000), AfterValidator(_endpoint)]
+    url: Annotated[_Url, AfterValidator(_endpoint)]
     secret: Annotated[SecretStr, AfterValidator(_signing_secret)] | None = None
 
     def address(self, former: Address | None) -> Webhook:

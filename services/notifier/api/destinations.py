@@ -18,6 +18,8 @@ from services.notifier.api.addresses import (
     FeishuBotBody,
     Line,
     SignedBotAnswer,
+    SlackAnswer,
+    SlackBody,
     WebhookAnswer,
     WebhookBody,
     WecomBotAnswer,
@@ -70,6 +72,7 @@ class DestinationBody(Body):
     wecom_bot: WecomBotBody | None = None
     dingtalk_bot: DingtalkBotBody | None = None
     feishu_bot: FeishuBotBody | None = None
+    slack: SlackBody | None = None
     email: EmailBody | None = None
     webhook: WebhookBody | None = None
 
@@ -106,6 +109,7 @@ class DestinationAnswer(BaseModel):
     wecom_bot: WecomBotAnswer | None = None
     dingtalk_bot: SignedBotAnswer | None = None
     feishu_bot: SignedBotAnswer | None = None
+    slack: SlackAnswer | None = None
     email: EmailAnswer | None = None
     webhook: WebhookAnswer | None = None
 

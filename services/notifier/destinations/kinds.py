@@ -7,11 +7,19 @@ import ssl
 from datetime import datetime
 from typing import assert_never
 
-from services.notifier.destinations import dingtalk_bot, email, feishu_bot, webhook, wecom_bot
+from services.notifier.destinations import (
+    dingtalk_bot,
+    email,
+    feishu_bot,
+    slack,
+    webhook,
+    wecom_bot,
+)
 from services.notifier.destinations.dingtalk_bot import DingtalkBotTransport
 from services.notifier.destinations.email import EmailTransport
 from services.notifier.destinations.feishu_bot import FeishuBotTransport
 from services.notifier.destinations.rendering import Reading, Templates
+from services.notifier.destinations.slack import SlackTransport
 from services.notifier.destinations.transport import Transport
 from services.notifier.destinations.webhook import WebhookTransport
 from services.notifier.destinations.wecom_bot import WecomBotTransport
@@ -20,6 +28,7 @@ from services.notifier.domain.addresses import (
     DingtalkBot,
     Email,
     FeishuBot,
+    Slack,
     Webhook,
     WecomBot,
 )
@@ -43,6 +52,8 @@ class Renderer:
                 return dingtalk_bot.render(delivery, destination, templates)
             case FeishuBot():
                 return feishu_bot.render(delivery, destination, templates)
+            case Slack():
+                return slack.render(delivery, destination, address, templates)
             case Email():
                 return email.render(delivery, destination, address, templates, now)
             case Webhook():
@@ -60,6 +71,8 @@ def read(kind: DestinationKind, rendered: bytes) -> Reading:
             return dingtalk_bot.read(rendered)
         case DestinationKind.FEISHU_BOT:
             return feishu_bot.read(rendered)
+        case DestinationKind.SLACK:
+            return slack.read(rendered)
         case DestinationKind.EMAIL:
             return email.read(rendered)
         case DestinationKind.WEBHOOK:
@@ -78,6 +91,8 @@ def transport_of(destination: Destination, tls: ssl.SSLContext) -> Transport:
             return DingtalkBotTransport(address, tls)
         case FeishuBot():
             return FeishuBotTransport(address, tls)
+        case Slack():
+            return SlackTransport(address, tls)
         case Email():
             return EmailTransport(address, tls)
         case Webhook():

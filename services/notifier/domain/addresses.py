@@ -22,6 +22,7 @@ class DestinationKind(StrEnum):
     WECOM_BOT = "wecom_bot"
     DINGTALK_BOT = "dingtalk_bot"
     FEISHU_BOT = "feishu_bot"
+    SLACK = "slack"
     EMAIL = "email"
     WEBHOOK = "webhook"
 
@@ -32,13 +33,15 @@ class _Address:
 
     `limits` are those on messages; without any, each message goes by itself. `longest_bytes` is
     the most that a message may have, by the vendor's way of counting (None: whatever it takes).
-    `recognises_repeats` says that the other side drops a message that it has already had.
+    `recognises_repeats` says that the other side drops a message that it has already had,
+    `threads` that what follows in an episode hangs under its first notice.
     """
 
     kind: ClassVar[DestinationKind]
     limits: ClassVar[Sequence[Limit]]
     longest_bytes: ClassVar[int | None] = None
     recognises_repeats: ClassVar[bool] = False
+    threads: ClassVar[bool] = False
 
     @property
     def counted_by(self) -> str | None:
@@ -48,18 +51,16 @@ class _Address:
     @property
     def secrets(self) -> dict[str, SecretStr]:
         """The secrets that are set, by name."""
-        return {
-            name: value for name, value in self._values.items() if isinstance(value, SecretStr)
-        }
+        return {name: value for name, value in self._values if isinstance(value, SecretStr)}
 
     @property
     def settings(self) -> dict[str, object]:
         """Everything that is no secret, by name."""
-        return {name: value for name, value in self._values.items() if name not in self.secrets}
+        return {name: value for name, value in self._values if not isinstance(value, SecretStr)}
 
     @property
-    def _values(self) -> dict[str, object]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+    def _values(self) -> list[tuple[str, object]]:
+        return [(field.name, getattr(self, field.name)) for field in fields(self)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,32 @@ class FeishuBot(_Address):
 
 
 @dataclass(frozen=True, slots=True)
+class Slack(_Address):
+    """A Slack channel that an app's bot may write to.
+
+    One message a second per channel (response.md, wire facts); 30 a minute is ours, as for mail.
+    A text is best kept to 4,000 characters, says the vendor; bytes are never fewer.
+    """
+
+    kind = DestinationKind.SLACK
+    limits = (Limit(30, MINUTE), Limit(1, SECOND))
+    longest_bytes: ClassVar[int] = 4_000
+    threads = True
+
+    token: SecretStr
+    """The bot's, `xoxb-…`."""
+    channel: str
+    """By its id: a name may change."""
+    url: str
+
+    @property
+    @override
+    def counted_by(self) -> str:
+        """The channel, as this bot sees it."""
+        return f"{self.token.get_secret_value()}/{self.channel}"
+
+
+@dataclass(frozen=True, slots=True)
 class Email(_Address):
     """Recipients, and the server that takes mail for them.
 
@@ -166,8 +193,8 @@ class Webhook(_Address):
     url: str
 
 
-Address = WecomBot | DingtalkBot | FeishuBot | Email | Webhook
+Address = WecomBot | DingtalkBot | FeishuBot | Slack | Email | Webhook
 
-ADDRESSES: Mapping[DestinationKind, type[Address]] = {
-    each.kind: each for each in (WecomBot, DingtalkBot, FeishuBot, Email, Webhook)
-}
+_ALL: tuple[type[Address], ...] = (WecomBot, DingtalkBot, FeishuBot, Slack, Email, Webhook)
+
+ADDRESSES: Mapping[DestinationKind, type[Address]] = {each.kind: each for each in _ALL}

@@ -30,7 +30,8 @@ class Outcome:
     happened; `detail` says it to a person and never holds a secret. `retry_after` is the least
     wait before another attempt of this delivery. `lane_wait` is the least wait before any message
     there, None when the destination as such is well. `recipients` is how far an e-mail has come.
-    `gone` says that the destination wants nothing any more.
+    `gone` says that the destination wants nothing any more. `receipt` is what the vendor calls the
+    message that it has accepted.
     """
 
     verdict: Verdict
@@ -40,6 +41,7 @@ class Outcome:
     lane_wait: timedelta | None = None
     recipients: Recipients | None = None
     gone: bool = False
+    receipt: str | None = None
 
 
 _UNREADABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")

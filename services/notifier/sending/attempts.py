@@ -170,6 +170,13 @@ class Attempts:
             before = await queue.rendered_before(connection, delivery, destination.kind)
             if before is not None:
                 return before
+        if (
+            destination.address.threads
+            and delivery.kind is Kind.CHANGE
+            and delivery.alert_id is not None
+        ):
+            thread = await queue.thread(connection, delivery.alert_id, destination)
+            delivery = replace(delivery, thread=thread)
         return self._tools.renderer.render(delivery, destination, now)
 
     async def _bury(

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.domain.addresses import DestinationKind
 from services.notifier.domain.deliveries import Delivery, Kind, Recipients
+from services.notifier.domain.destinations import Destination
 from services.notifier.domain.limits import MARGIN, Candidate, Limit, Window, widest
 from services.notifier.domain.outcomes import Outcome, Settlement
 from shared.events.stock_alerts import AlertEvent
@@ -61,13 +62,23 @@ WHERE delivery = :delivery AND marked = :marked AND split_part(lane, ':', 1) = :
 ORDER BY number DESC LIMIT 1
 """)
 
+# A lane is a channel: under another one's first notice nothing can hang.
+_THREAD = text("""
+SELECT a.receipt
+FROM delivery AS first JOIN attempt AS a ON a.delivery = first.id
+WHERE first.alert_id = :alert_id AND first.destination = :destination AND first.kind = 'first'
+  AND a.lane = :lane AND a.receipt IS NOT NULL
+ORDER BY a.number DESC LIMIT 1
+""")
+
 _START = text("""
 INSERT INTO attempt (id, delivery, lane, kind, number, marked, rendered, started_at)
 VALUES (:id, :delivery, :lane, :kind, :number, :marked, :rendered, :started_at)
 """)
 
 _FINISH = text("""
-UPDATE attempt SET finished_at = :now, verdict = :verdict, code = :code, detail = :detail
+UPDATE attempt
+SET finished_at = :now, verdict = :verdict, code = :code, detail = :detail, receipt = :receipt
 WHERE id = :id
 """)
 
@@ -191,6 +202,17 @@ async def rendered_before(
     return rendered
 
 
+async def thread(
+    connection: AsyncConnection, alert_id: UUID, destination: Destination
+) -> str | None:
+    """Return what the vendor calls an episode's first notice in this channel, or None."""
+    receipt: str | None = await connection.scalar(
+        _THREAD,
+        {"alert_id": alert_id, "destination": destination.id, "lane": destination.lane},
+    )
+    return receipt
+
+
 async def start_attempt(
     connection: AsyncConnection,
     attempt: UUID,
@@ -228,6 +250,7 @@ async def finish_attempt(
             "verdict": outcome.verdict.value,
             "code": outcome.code,
             "detail": outcome.detail,
+            "receipt": outcome.receipt,
         },
     )
 

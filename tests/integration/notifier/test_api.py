@@ -134,7 +134,14 @@ async def test_one_bot_has_one_destination(notifier: Notifier) -> None:
         ({"kind": "wecom_bot"}, ""),
         ({"kind": "wecom_bot", "wecom_bot": {}}, "wecom_bot.key"),
         ({"kind": "wecom_bot", "wecom_bot": {"key": "k", "url": "https://x.example/a?key=b"}}, ""),
-        ({"kind": "wecom_bot", "wecom_bot": {"key": "k"}, "timezone": "Mars/Olympus"}, ""),
+        ({"kind": "wecom_bot", "wecom_bot": {"key": "k", "url": "http://\x00"}}, "wecom_bot.url"),
+        ({"kind": "wecom_bot", "wecom_bot": {"key": "k", "url": "http://[::1"}}, "wecom_bot.url"),
+        ({"kind": "wecom_bot", "wecom_bot": {"key": "k\r\nX: y"}}, "wecom_bot.key"),
+        ({"kind": "wecom_bot", "wecom_bot": {"key": "k"}, "email": {}}, "email"),
+        ({"kind": "slack", "wecom_bot": {"key": "k"}}, ""),
+        ({"kind": "slack", "slack": {"token": "tökén", "channel": "C024BE91L"}}, "slack.token"),
+        ({"kind": "webhook", "webhook": {"url": "https://x.example/\x00"}}, "webhook.url"),
+        ({"kind": "wecom_bot", "wecom_bot": {"key": "k"}, "timezone": "Mars/Olympus"}, "timezone"),
         ({"kind": "email", "email": {"to": []}}, "email.to"),
         (
             {

@@ -6,6 +6,7 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
+from services.notifier.destinations.kinds import Renderer
 from services.notifier.store.secrets import Vault
 from shared.clock import Clock
 from shared.database import positions
@@ -25,6 +26,7 @@ class Desk:
     vault: Vault
     clock: Clock
     lag_reader: LagReader
+    renderer: Renderer
 
     async def asked(self, question: Callable[[Connection], Awaitable[T]]) -> T:
         """Run a question in a transaction. Raises Unavailable (503) while the database is away."""

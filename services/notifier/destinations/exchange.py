@@ -9,6 +9,7 @@ exceptions, and a server may repeat what it was sent.
 """
 
 import asyncio
+import json
 import logging
 import re
 import ssl
@@ -21,7 +22,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import SecretStr
 
-from services.notifier.domain.outcomes import Outcome, Verdict
+from services.notifier.domain.outcomes import Outcome, Verdict, legible
 
 _TIMEOUT = httpx.Timeout(10, connect=5)
 _HANG_SECONDS = 15
@@ -48,7 +49,7 @@ for _name in ("httpx", "httpcore"):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server said; `retry_after` is None where it did not ask for a wait."""
+    """What a server said; `retry_after` is None where it asked for no wait."""
 
     status: int
     body: bytes
@@ -56,6 +57,7 @@ class Answer:
 
 
 Judge = Callable[[Answer], Outcome]
+"""What it repeats of the answer need not be legible, nor free of secrets."""
 
 
 class Exchange:
@@ -63,8 +65,10 @@ class Exchange:
 
     def __init__(self, tls: ssl.SSLContext, secrets: Iterable[SecretStr]) -> None:
         told = {secret.get_secret_value() for secret in secrets} - {""}
-        # In a URL a secret may look different.
-        self._secrets = told | {quote(secret, safe="") for secret in told}
+        # In a URL or a JSON text a secret may look different.
+        forms = told | {quote(each, safe="") for each in told}
+        forms |= {json.dumps(each)[1:-1] for each in told}
+        self._secrets = sorted(forms, key=len, reverse=True)
         self._client = httpx.AsyncClient(
             verify=tls,
             timeout=_TIMEOUT,
@@ -83,12 +87,17 @@ class Exchange:
         now: datetime,
         headers: Mapping[str, str] | None = None,
     ) -> Outcome:
-        """Post a JSON body once and return what became of it."""
+        """Post a JSON body once and return what became of it, in words that may be stored."""
         outcome = await self._post(url, content, judge, now, headers)
+        return replace(
+            outcome, code=self._discreet(outcome.code), detail=self._discreet(outcome.detail)
+        )
+
+    def _discreet(self, said: str) -> str:
+        """Mask secrets before anything is cut off: half a secret would not be found."""
         for secret in self._secrets:
-            if secret in outcome.detail:
-                outcome = replace(outcome, detail=outcome.detail.replace(secret, MASK))
-        return outcome
+            said = said.replace(secret, MASK)
+        return legible(said)
 
     async def _post(
         self,

@@ -12,6 +12,7 @@ formatting text).
 """
 
 import json
+import re
 import ssl
 from datetime import timedelta
 
@@ -30,7 +31,7 @@ from services.notifier.destinations.views import View
 from services.notifier.domain.addresses import Slack
 from services.notifier.domain.deliveries import Delivery
 from services.notifier.domain.destinations import Destination
-from services.notifier.domain.outcomes import Outcome, Verdict, legible
+from services.notifier.domain.outcomes import Outcome, Verdict
 from shared.events.stock_alerts import AlertEvent
 
 PATH = "/api/chat.postMessage"
@@ -49,6 +50,8 @@ IN_DOUBT = {"fatal_error", "internal_error"}
 
 SHORTEST_WAIT = timedelta(seconds=1)
 """A channel takes one message a second."""
+
+_TS = re.compile(r"[0-9]{1,20}\.[0-9]{1,20}")
 
 _BROADCAST = {AlertEvent.LEVEL_CHANGED, AlertEvent.RESOLVED}
 
@@ -127,8 +130,9 @@ def judge(answer: Answer) -> Outcome:
     except ValidationError:
         return unreadable("ok")
     if said.ok:
-        return Outcome(Verdict.ACCEPTED, "ok", "ok", receipt=said.ts)
-    error = legible(said.error)
+        receipt = said.ts if said.ts is not None and _TS.fullmatch(said.ts) else None
+        return Outcome(Verdict.ACCEPTED, "ok", "ok", receipt=receipt)
+    error = said.error
     if error in IN_DOUBT:
         return doubtful(error, error)
     if error in PASSING:

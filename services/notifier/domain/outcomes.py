@@ -44,12 +44,12 @@ class Outcome:
     receipt: str | None = None
 
 
-_UNREADABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
+_UNREADABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 
 
 def legible(said: str) -> str:
     """Return what a server said in a form that can be stored and shown: one line, no surprises."""
-    return _UNREADABLE.sub(" ", said[:200]).strip()
+    return _UNREADABLE.sub(" ", said)[:200].strip()
 
 
 def of_errcode(errcode: int, errmsg: str, passing: Mapping[int, timedelta]) -> Outcome:
@@ -61,7 +61,7 @@ def of_errcode(errcode: int, errmsg: str, passing: Mapping[int, timedelta]) -> O
     """
     if errcode == 0:
         return Outcome(Verdict.ACCEPTED, "0", "ok")
-    detail = f"errcode {errcode}: {legible(errmsg)}"
+    detail = f"errcode {errcode}: {errmsg}"
     if (wait := passing.get(errcode)) is not None:
         return Outcome(Verdict.TRANSIENT, str(errcode), detail, wait, wait)
     return Outcome(Verdict.PERMANENT, str(errcode), detail)

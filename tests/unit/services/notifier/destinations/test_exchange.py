@@ -96,6 +96,16 @@ async def test_a_secret_that_a_server_repeats_goes_no_further(
     assert SECRET not in caplog.text
 
 
+async def test_a_secret_at_the_end_of_what_is_kept_is_not_kept_in_part() -> None:
+    outcome = await posted(lambda _: Reply(400, b"." * 190 + SECRET.encode()))
+    assert SECRET[:5] not in outcome.detail
+
+
+async def test_what_a_server_says_becomes_one_line_that_can_be_stored() -> None:
+    outcome = await posted(lambda _: Reply(400, b"no:\x00\x1b[31m\r\n  no"))
+    assert outcome.detail == "no: [31m no"
+
+
 @pytest.mark.parametrize(
     ("status", "verdict"),
     [

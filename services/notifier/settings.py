@@ -13,9 +13,6 @@ class NotSet(LowtideError):  # noqa: N818 - a state, not a mistake
 class NotifierSettings(Settings):
     """Environment variables, prefix `LOWTIDE_`."""
 
-    wecom_url: str = "https://qyapi.weixin.qq.com"
-    """Where group bots are reached unless a destination names another address."""
-
     def required_secret_key(self) -> SecretStr:
         """Return the key for secrets at rest. Raises NotSet."""
         if self.secret_key is None:

@@ -10,10 +10,9 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.notifier.api import deliveries, destinations, routes
+from services.notifier.api import deliveries, destinations, routes, templates
 from services.notifier.api.desk import Desk
-from services.notifier.destinations.rendering import Renderer
-from services.notifier.destinations.transport import transport_of
+from services.notifier.destinations.kinds import Renderer, transport_of
 from services.notifier.pipeline import StockAlerts
 from services.notifier.sending.sender import Sender
 from services.notifier.sending.tools import Tools
@@ -96,9 +95,8 @@ def application(settings: NotifierSettings, clock: Clock | None = None) -> FastA
         application="notifier serve",
     )
     lag = LagReader(settings.kafka, settings.topic_prefix, TOPIC)
-    desk = Desk(
-        engine, Vault(settings.required_secret_key()), clock, lag, settings.wecom_url.rstrip("/")
-    )
+    vault = Vault(settings.required_secret_key())
+    desk = Desk(engine, vault, clock, lag, Renderer(settings.console_url))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -115,7 +113,7 @@ def application(settings: NotifierSettings, clock: Clock | None = None) -> FastA
         lifespan=lifespan,
     )
     app.state.desk = desk
-    for part in (destinations, routes, deliveries):
+    for part in (destinations, routes, deliveries, templates):
         app.include_router(part.router)
     return app
 

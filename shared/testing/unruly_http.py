@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from http import HTTPStatus
 from urllib.parse import parse_qsl, urlsplit
@@ -15,12 +15,16 @@ MAX_BODY_BYTES = 5 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client sent; of a query parameter given twice the last one counts."""
+    """What a client sent; of a parameter or header given twice the last one counts.
+
+    The names of headers are in lower case.
+    """
 
     method: str
     path: str
     query: Mapping[str, str]
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +34,15 @@ class Reply:
     status: int
     body: bytes
     content_type: str = "application/json; charset=utf-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, document: object, status: int = 200) -> "Reply":
+    def of(
+        cls, document: object, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> "Reply":
         """Return a JSON reply."""
-        return cls(status, json.dumps(document, ensure_ascii=False).encode())
+        body = json.dumps(document, ensure_ascii=False).encode()
+        return cls(status, body, headers=headers or {})
 
 
 class Misconduct(Enum):
@@ -103,13 +111,14 @@ async def _read(reader: asyncio.StreamReader) -> Request:
     length = min(int(headers.get("content-length", "0")), MAX_BODY_BYTES)
     body = await reader.readexactly(length)
     parts = urlsplit(target)
-    return Request(method, parts.path, dict(parse_qsl(parts.query)), body)
+    return Request(method, parts.path, dict(parse_qsl(parts.query)), body, headers)
 
 
 def _encode(reply: Reply) -> bytes:
     head = (
         f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}\r\n"
         f"Content-Type: {reply.content_type}\r\n"
-        f"Content-Length: {len(reply.body)}\r\n\r\n"
+        f"Content-Length: {len(reply.body)}\r\n"
     )
-    return head.encode() + reply.body
+    extra = "".join(f"{name}: {value}\r\n" for name, value in reply.headers.items())
+    return f"{head}{extra}\r\n".encode() + reply.body

@@ -3,7 +3,8 @@
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.testing.unruly_http import Reply
-from shared.testing.wecom import FakeWecom, Fault
+from shared.testing.vendor import Fault
+from shared.testing.wecom import FakeWecom
 
 PATH = "/faults"
 

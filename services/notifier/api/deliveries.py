@@ -1,10 +1,8 @@
 """`/v1/deliveries`: what became of every message, and another try for those that failed."""
 
-import json
 from collections import Counter
 from dataclasses import asdict
 from datetime import datetime
-from email import message_from_bytes, policy
 from http import HTTPStatus
 from typing import Self
 from uuid import UUID
@@ -13,6 +11,8 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
 from services.notifier.api.desk import AtDesk
+from services.notifier.destinations import kinds
+from services.notifier.domain.addresses import DestinationKind
 from services.notifier.domain.deliveries import Kind, State
 from services.notifier.store import listing
 from services.notifier.store.listing import AttemptRow, DeliveryRow
@@ -95,17 +95,8 @@ class AttemptAnswer(BaseModel):
             code=row.code,
             detail=row.detail,
             marked=row.marked,
-            rendered=_text(row.rendered),
+            rendered=kinds.read(DestinationKind(row.kind), row.rendered).text,
         )
-
-
-def _text(rendered: bytes) -> str:
-    if rendered.startswith(b"{"):
-        body = json.loads(rendered)
-        return str(body[body["msgtype"]]["content"])
-    message = message_from_bytes(rendered, policy=policy.default)
-    part = message.get_body(("plain",))
-    return "" if part is None else str(part.get_content()).replace("\r\n", "\n")
 
 
 class DeliveryDetail(_Delivery):

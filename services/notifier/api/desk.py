@@ -6,6 +6,7 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
+from services.notifier.destinations.kinds import Renderer
 from services.notifier.store.secrets import Vault
 from shared.clock import Clock
 from shared.database import positions
@@ -19,13 +20,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Shared by all requests. `wecom_url` is where bots are unless they say otherwise."""
+    """Shared by all requests."""
 
     engine: Engine
     vault: Vault
     clock: Clock
     lag_reader: LagReader
-    wecom_url: str
+    renderer: Renderer
 
     async def asked(self, question: Callable[[Connection], Awaitable[T]]) -> T:
         """Run a question in a transaction. Raises Unavailable (503) while the database is away."""

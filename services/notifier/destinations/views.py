@@ -8,10 +8,7 @@ from zoneinfo import ZoneInfo
 from services.notifier.destinations.words import WORDS, Words
 from services.notifier.domain.contents import Digest, DigestLine, FailureNote, TestNote
 from services.notifier.domain.destinations import Language
-from shared.events.stock_alerts import AlertEvent, AlertLevel, StockAlert
-
-DAYS_OF_COVER = "days_of_cover"
-"""The kind of rule whose thresholds are days; all others count units."""
+from shared.events.stock_alerts import KINDS_IN_DAYS, AlertEvent, AlertLevel, StockAlert
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +123,7 @@ def _how_bad(alert: StockAlert, phrasing: Phrasing) -> list[Line]:
     stock += f", {words.incoming} {facts.incoming:,})" if facts.incoming else ")"
     lines = [Line(words.available, stock)]
     if facts.threshold is not None:
-        unit = f" {words.days}" if alert.rule.kind == DAYS_OF_COVER else ""
+        unit = f" {words.days}" if alert.rule.kind in KINDS_IN_DAYS else ""
         lines.append(Line(words.threshold, _number(facts.threshold) + unit))
     if facts.days_of_cover is not None:
         cover = f"{facts.days_of_cover:,.1f}"

@@ -98,7 +98,8 @@ class Delivery:
     """A delivery as its sender takes it up.
 
     `content` is the message's JSON: a StockAlert, a Digest or a note, by kind. `attempts` counts
-    the present one. `recipients` is None before an e-mail's first attempt and for WeCom.
+    the present one. `recipients` is None before an e-mail's first attempt and for all else.
+    `thread` is what the vendor calls the episode's first notice, where that is known and of use.
     """
 
     id: UUID
@@ -112,3 +113,4 @@ class Delivery:
     has_first: bool
     recipients: Recipients | None = None
     traceparent: str | None = None
+    thread: str | None = None

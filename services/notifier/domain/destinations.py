@@ -1,18 +1,10 @@
-"""Where messages go, and how many a minute."""
+"""Where messages go, and how they are put there."""
 
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import assert_never
 
-from pydantic import SecretStr
-
-
-class DestinationKind(StrEnum):
-    """How a destination is reached."""
-
-    WECOM_BOT = "wecom_bot"
-    EMAIL = "email"
+from services.notifier.domain.addresses import Address, DestinationKind
 
 
 class Language(StrEnum):
@@ -21,27 +13,10 @@ class Language(StrEnum):
     CHINESE = "zh-CN"
     ENGLISH = "en"
 
-
-@dataclass(frozen=True, slots=True)
-class WecomBot:
-    """A WeCom group bot; whoever knows the key may write to the group."""
-
-    key: SecretStr
-    url: str
-    """Scheme and host of the vendor, or of a stand-in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Email:
-    """Recipients, and the server that takes mail for them."""
-
-    to: tuple[str, ...]
-    sender: str
-    host: str
-    port: int
-    username: str | None = None
-    password: SecretStr | None = None
-    starttls: bool = False
+    @property
+    def timezone(self) -> str:
+        """The zone of the times in messages, unless the destination names another."""
+        return "Asia/Shanghai" if self is Language.CHINESE else "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,38 +28,21 @@ class Destination:
     language: Language
     timezone: str
     enabled: bool
-    address: WecomBot | Email
+    address: Address
     version: int = 1
 
     @property
     def kind(self) -> DestinationKind:
         """How it is reached."""
-        match self.address:
-            case WecomBot():
-                return DestinationKind.WECOM_BOT
-            case Email():
-                return DestinationKind.EMAIL
-            case _:
-                assert_never(self.address)
-
-    @property
-    def messages_per_minute(self) -> int:
-        """WeCom: the vendor's limit per key. E-mail: more is a flood to whoever reads it."""
-        match self.kind:
-            case DestinationKind.WECOM_BOT:
-                return 20
-            case DestinationKind.EMAIL:
-                return 30
-            case _:
-                assert_never(self.kind)
+        return self.address.kind
 
     @property
     def lane(self) -> str:
-        """What the vendor counts messages by, without telling the secret: no two share one."""
-        match self.address:
-            case WecomBot(key=key):
-                return f"wecom:{hashlib.sha256(key.get_secret_value().encode()).hexdigest()[:32]}"
-            case Email():
-                return f"email:{self.id}"
-            case _:
-                assert_never(self.address)
+        """What messages are counted by, without telling the secret: no two share one.
+
+        It begins with the kind, so an attempt's lane says how to read what was sent.
+        """
+        counted_by = self.address.counted_by
+        if counted_by is None:
+            return f"{self.kind}:{self.id}"
+        return f"{self.kind}:{hashlib.sha256(counted_by.encode()).hexdigest()[:32]}"

@@ -1,8 +1,10 @@
-"""What a destination's sender does next, within the messages a minute that its vendor allows.
+"""What a destination's sender does next, within the limits of its vendor or reader.
 
 While everything that waits fits into the window, each notice goes out by itself. When more waits
 than fits, the first notices go out singly down to a reserve, and all the rest becomes one digest.
 The reserve is spent slowly, so that what comes later in the minute is not kept until its end.
+A vendor may count over several spans: the widest decides what is merged, narrower ones only slow
+down. Who sets no limit gets each by itself.
 """
 
 from collections.abc import Sequence
@@ -12,7 +14,8 @@ from uuid import UUID
 
 from services.notifier.domain.deliveries import Kind
 
-WINDOW = timedelta(seconds=60)
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
 MARGIN = timedelta(milliseconds=250)
 """The vendor counts when a message arrives, we when it was answered; clocks run differently."""
 
@@ -33,34 +36,63 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `count` messages within any `span`."""
+
+    count: int
+    span: timedelta
+
+    def taken(self, used: Sequence[datetime], now: datetime) -> list[datetime]:
+        """Return those of the instants that still count."""
+        return [instant for instant in used if instant + self.span + MARGIN > now]
+
+    def opens_at(self, used: Sequence[datetime], now: datetime) -> datetime:
+        """Return from when on another message is allowed; now, when one is."""
+        taken = self.taken(used, now)
+        return now if len(taken) < self.count else taken[-self.count] + self.span + MARGIN
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """The sliding window of a destination.
 
-    `used` are the instants at which the messages of the last minute were finished, oldest first.
+    `used` are the instants at which the latest messages were finished, oldest first: all that
+    the widest limit may count.
     """
 
-    limit: int
+    limits: Sequence[Limit]
     used: Sequence[datetime]
     last_digest_at: datetime | None = None
 
-    def _taken(self, now: datetime) -> list[datetime]:
-        return [instant for instant in self.used if instant + WINDOW + MARGIN > now]
+    def opens_at(self, now: datetime) -> datetime:
+        """Return from when on a message may be sent; now, when one may."""
+        return max((limit.opens_at(self.used, now) for limit in self.limits), default=now)
 
     def room(self, now: datetime) -> int:
-        """Return how many messages may be sent at once."""
-        return max(0, self.limit - len(self._taken(now)))
-
-    def frees_at(self, now: datetime) -> datetime:
-        """Return when the next slot is free; now, when none is taken."""
-        taken = self._taken(now)
-        return taken[0] + WINDOW + MARGIN if taken else now
+        """Return how many messages the widest limit allows."""
+        widest = self._widest
+        return max(0, widest.count - len(widest.taken(self.used, now)))
 
     def digest_due(self, now: datetime) -> datetime:
-        """Return from when on a digest may be made: the room left is spread over the minute."""
+        """Return from when on a digest may be made: the room left is spread over the span."""
         if self.last_digest_at is None:
             return now
-        share = (self.frees_at(now) - now) / max(1, self.room(now))
+        share = (self._frees_at(now) - now) / max(1, self.room(now))
         return self.last_digest_at + max(DIGEST_GAP, share)
+
+    def _frees_at(self, now: datetime) -> datetime:
+        """Return when the oldest message leaves the widest limit; now, when none is in it."""
+        taken = self._widest.taken(self.used, now)
+        return taken[0] + self._widest.span + MARGIN if taken else now
+
+    @property
+    def _widest(self) -> Limit:
+        return widest(self.limits)
+
+
+def widest(limits: Sequence[Limit]) -> Limit:
+    """Return the limit over the longest span."""
+    return max(limits, key=lambda limit: limit.span)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +121,17 @@ def next_step(waiting: Sequence[Candidate], window: Window, now: datetime) -> St
     """Decide what to do next.
 
     `waiting` is what may be sent now, most important first; it may be cut after one more than
-    the limit, since only whether it fits matters.
+    the widest limit, since only whether it fits matters.
     """
     if not waiting:
         return Rest(None)
-    room = window.room(now)
-    if room == 0:
-        return Rest(window.frees_at(now))
+    opens_at = window.opens_at(now)
+    if opens_at > now:
+        return Rest(opens_at)
     head = waiting[0]
+    if not window.limits:
+        return Send(head.id)
+    room = window.room(now)
     if head.kind in {Kind.TEST, Kind.META} or len(waiting) <= room:
         return Send(head.id)
     if head.kind is Kind.FIRST and room > RESERVE:

@@ -1,6 +1,7 @@
 """What became of an attempt, and what follows from it for the delivery."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -29,6 +30,8 @@ class Outcome:
     happened; `detail` says it to a person and never holds a secret. `retry_after` is the least
     wait before another attempt of this delivery. `lane_wait` is the least wait before any message
     there, None when the destination as such is well. `recipients` is how far an e-mail has come.
+    `gone` says that the destination wants nothing any more. `receipt` is what the vendor calls the
+    message that it has accepted.
     """
 
     verdict: Verdict
@@ -37,37 +40,29 @@ class Outcome:
     retry_after: timedelta = timedelta()
     lane_wait: timedelta | None = None
     recipients: Recipients | None = None
+    gone: bool = False
+    receipt: str | None = None
 
 
-_UNREADABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
+_UNREADABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 
 
 def legible(said: str) -> str:
     """Return what a server said in a form that can be stored and shown: one line, no surprises."""
-    return _UNREADABLE.sub(" ", said[:200]).strip()
+    return _UNREADABLE.sub(" ", said)[:200].strip()
 
 
-class Errcode:
-    """Codes of a WeCom answer's body that something follows from (response.md, wire facts)."""
+def of_errcode(errcode: int, errmsg: str, passing: Mapping[int, timedelta]) -> Outcome:
+    """Judge an answer by its errcode alone; errmsg is only passed on.
 
-    OK = 0
-    BUSY = -1
-    TOO_OFTEN = 45009
-    TRANSIENT = frozenset({-1, 6000, 45033, 45009})
-    BLOCK = timedelta(seconds=60)
-
-
-def of_errcode(errcode: int, errmsg: str) -> Outcome:
-    """Judge the body of a WeCom answer, by its errcode alone; errmsg is only passed on.
-
-    A code that the vendor does not list as passing is permanent: it ends loudly as a dead
-    delivery with a notice elsewhere, rather than being repeated for a day in silence.
+    `passing` are the codes of failures that pass, and how long nothing should go there then. One
+    that the vendor does not list as passing is permanent: it ends loudly as a dead delivery with
+    a notice elsewhere, rather than being repeated for a day in silence.
     """
-    detail = f"errcode {errcode}: {legible(errmsg)}"
-    if errcode == Errcode.OK:
+    if errcode == 0:
         return Outcome(Verdict.ACCEPTED, "0", "ok")
-    if errcode in Errcode.TRANSIENT:
-        wait = Errcode.BLOCK if errcode == Errcode.TOO_OFTEN else timedelta()
+    detail = f"errcode {errcode}: {errmsg}"
+    if (wait := passing.get(errcode)) is not None:
         return Outcome(Verdict.TRANSIENT, str(errcode), detail, wait, wait)
     return Outcome(Verdict.PERMANENT, str(errcode), detail)
 
@@ -103,15 +98,28 @@ class Settlement:
 
 
 def settle(
-    delivery: Delivery, outcome: Outcome, *, gives_up_at: datetime, now: datetime, jitter: float
+    delivery: Delivery,
+    outcome: Outcome,
+    *,
+    recognises_repeats: bool,
+    gives_up_at: datetime,
+    now: datetime,
+    jitter: float,
 ) -> Settlement:
-    """Return what becomes of a delivery after an attempt of it."""
+    """Return what becomes of a delivery after an attempt of it.
+
+    Where a repeat is recognised, what may have been accepted is as good as what was not: it is
+    sent again, whatever it is, and needs no mark.
+    """
+    verdict = outcome.verdict
+    if verdict is Verdict.UNKNOWN and recognises_repeats:
+        verdict = Verdict.TRANSIENT
     recipients = outcome.recipients or delivery.recipients
 
     def settled(state: State, reason: str | None, next_at: datetime | None = None) -> Settlement:
         return Settlement(state, delivery.duplicate_possible, recipients, reason, next_at)
 
-    match outcome.verdict:
+    match verdict:
         case Verdict.ACCEPTED:
             refused = recipients.refused if recipients else ()
             some = f"{Reason.SOME_RECIPIENTS_REFUSED}: {', '.join(refused)}"
@@ -126,7 +134,7 @@ def settle(
         case Verdict.UNKNOWN:
             return _settle_unknown(delivery, outcome, recipients, now)
         case _:
-            assert_never(outcome.verdict)
+            assert_never(verdict)
 
 
 def _settle_unknown(

@@ -24,7 +24,7 @@ from services.notifier.domain.outcomes import (
     settle,
 )
 from services.notifier.sending.tools import Tools
-from services.notifier.store import digests, leases, queue
+from services.notifier.store import configuration, digests, leases, queue
 from services.notifier.store.leases import Held, Lease
 from services.notifier.store.queue import Taken
 from shared.observability.logs import get_logger
@@ -35,11 +35,15 @@ _log = get_logger("notifier.attempts")
 
 @dataclass(slots=True)
 class Attempt:
-    """An attempt recorded as started; `outcome` is None until the message was sent."""
+    """An attempt recorded as started; `outcome` is None until the message was sent.
+
+    `version` is that of the destination it is sent to.
+    """
 
     id: UUID
     taken: Taken
     rendered: bytes
+    version: int
     outcome: Outcome | None = None
 
 
@@ -93,6 +97,10 @@ class Attempts:
                     connection, destination, attempt.id, attempt.taken, attempt.outcome, now
                 )
                 held = await self._mind_the_lane(connection, held, attempt.outcome, now)
+                if attempt.outcome.gone and await configuration.disable(
+                    connection, destination.id, attempt.version
+                ):
+                    held = replace(held, enabled=False)
         if not self._recovered:
             for found in await queue.interrupted(connection, destination.id):
                 outcome = interrupted(found.taken.delivery.recipients)
@@ -120,7 +128,7 @@ class Attempts:
         except Exception as error:  # noqa: BLE001 - whatever it is, only this message has it
             await self._bury(connection, taken, error, now)
             return
-        attempt = Attempt(uuid4(), taken, rendered)
+        attempt = Attempt(uuid4(), taken, rendered, destination.version)
         self._unsettled.append(attempt)
         self._staged.started = attempt
         await queue.start_attempt(
@@ -159,9 +167,16 @@ class Attempts:
     ) -> bytes:
         delivery = taken.delivery
         if delivery.attempts > 1:
-            before = await queue.rendered_before(connection, delivery)
+            before = await queue.rendered_before(connection, delivery, destination.kind)
             if before is not None:
                 return before
+        if (
+            destination.address.threads
+            and delivery.kind is Kind.CHANGE
+            and delivery.alert_id is not None
+        ):
+            thread = await queue.thread(connection, delivery.alert_id, destination)
+            delivery = replace(delivery, thread=thread)
         return self._tools.renderer.render(delivery, destination, now)
 
     async def _bury(
@@ -192,6 +207,7 @@ class Attempts:
         settlement = settle(
             delivery,
             outcome,
+            recognises_repeats=destination.address.recognises_repeats,
             gives_up_at=taken.gives_up_at,
             now=now,
             jitter=self._tools.jitter(),

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifier.destinations.transport import Transport
+from services.notifier.destinations.transport import Message, Transport
 from services.notifier.domain.destinations import Destination
-from services.notifier.domain.limits import Rest, Window, next_step
+from services.notifier.domain.limits import Rest, Window, next_step, widest
 from services.notifier.domain.outcomes import Outcome, Verdict
 from services.notifier.sending.attempts import Attempt, Attempts
 from services.notifier.sending.tools import Tools
@@ -136,7 +136,7 @@ class Lane:
                 rest = await self._begin(connection, destination, held, now)
         attempt = self._attempts.committed(now)
         if attempt is not None and self._transport is not None:
-            attempt.outcome = await _send(self._transport, attempt)
+            attempt.outcome = await _send(self._transport, attempt, self._tools.clock.now())
         return rest
 
     async def _begin(
@@ -147,11 +147,12 @@ class Lane:
             return _Break(None)
         if held.paused_until is not None and held.paused_until > now:
             return _Break(held.paused_until, limited=True)
-        limit = destination.messages_per_minute
-        waiting = await queue.waiting(connection, destination.id, now, limit + 1)
-        window = Window(limit, ())
+        limits = destination.address.limits
+        most = widest(limits).count + 1 if limits else 1
+        waiting = await queue.waiting(connection, destination.id, now, most)
+        window = Window(limits, ())
         if waiting:
-            window = await queue.window(connection, destination.lane, limit, now)
+            window = await queue.window(connection, destination.lane, limits, now)
         step = next_step(waiting, window, now)
         if not isinstance(step, Rest):
             await self._attempts.start(connection, destination, step, now)
@@ -179,9 +180,12 @@ class Lane:
             await transport.close()
 
 
-async def _send(transport: Transport, attempt: Attempt) -> Outcome:
+async def _send(transport: Transport, attempt: Attempt, now: datetime) -> Outcome:
+    delivery = attempt.taken.delivery
     try:
-        return await transport.send(attempt.rendered, attempt.taken.delivery.recipients)
+        return await transport.send(
+            Message(delivery.id, attempt.rendered, now, delivery.recipients)
+        )
     except Exception as error:  # noqa: BLE001 - a client's error may hold the secret: only its name
         name = type(error).__name__
         _log.error("unexpected error while sending", kind=name)

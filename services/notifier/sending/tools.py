@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.notifier.destinations.rendering import Renderer
+from services.notifier.destinations.kinds import Renderer
 from services.notifier.destinations.transport import Transport
 from services.notifier.domain.destinations import Destination
 from services.notifier.store.secrets import Vault

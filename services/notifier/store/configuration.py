@@ -1,21 +1,15 @@
-"""Destinations and routes as stored; the secret part of a destination is sealed."""
+"""Destinations and routes as stored; the secrets of a destination are sealed, each by itself."""
 
 import json
 from collections.abc import Sequence
-from typing import assert_never
+from typing import Any
 
-from pydantic import SecretStr
 from sqlalchemy import RowMapping, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifier.domain.destinations import (
-    Destination,
-    DestinationKind,
-    Email,
-    Language,
-    WecomBot,
-)
+from services.notifier.domain.addresses import ADDRESSES, DestinationKind
+from services.notifier.domain.destinations import Destination, Language
 from services.notifier.domain.routes import Route, RoutingTable
 from services.notifier.store.secrets import Vault
 from services.notifier.store.wakeups import wake_senders
@@ -24,14 +18,20 @@ from shared.errors import LowtideError
 from shared.events.stock_alerts import AlertLevel
 
 _PUT_DESTINATION = text("""
-INSERT INTO destination (id, kind, name, language, timezone, enabled, settings, secret, lane)
-VALUES (:id, :kind, :name, :language, :timezone, :enabled, CAST(:settings AS jsonb), :secret, :lane)
+INSERT INTO destination (id, kind, name, language, timezone, enabled, settings, secrets, lane)
+VALUES (:id, :kind, :name, :language, :timezone, :enabled, CAST(:settings AS jsonb),
+        CAST(:secrets AS jsonb), :lane)
 ON CONFLICT (id) DO UPDATE
 SET kind = excluded.kind, name = excluded.name, language = excluded.language,
     timezone = excluded.timezone, enabled = excluded.enabled, settings = excluded.settings,
-    secret = excluded.secret, lane = excluded.lane, version = destination.version + 1,
+    secrets = excluded.secrets, lane = excluded.lane, version = destination.version + 1,
     updated_at = now()
 RETURNING version
+""")
+
+_DISABLE = text("""
+UPDATE destination SET enabled = false, version = version + 1, updated_at = now()
+WHERE id = :id AND version = :version
 """)
 
 _DESTINATIONS = text("SELECT * FROM destination ORDER BY id")
@@ -57,14 +57,15 @@ class NoDestination(LowtideError):  # noqa: N818 - a state, not a mistake
 
 
 class LaneTaken(LowtideError):  # noqa: N818 - a state, not a mistake
-    """Another destination has this bot key already: they would share its limit unknowingly."""
+    """Another destination has this address already: they would share its limit unknowingly."""
 
 
 async def put_destination(
     connection: AsyncConnection, destination: Destination, vault: Vault
 ) -> bool:
     """Store a destination; returns whether it is new. Raises LaneTaken."""
-    settings, secret = _parts(destination.address)
+    address = destination.address
+    sealed = {name: vault.seal(secret) for name, secret in address.secrets.items()}
     parameters = {
         "id": destination.id,
         "kind": destination.kind.value,
@@ -72,36 +73,24 @@ async def put_destination(
         "language": destination.language.value,
         "timezone": destination.timezone,
         "enabled": destination.enabled,
-        "settings": json.dumps(settings, ensure_ascii=False),
-        "secret": None if secret is None else vault.seal(secret),
+        "settings": json.dumps(address.settings, ensure_ascii=False),
+        "secrets": json.dumps(sealed),
         "lane": destination.lane,
     }
     try:
         version = await connection.scalar(_PUT_DESTINATION, parameters)
     except IntegrityError as error:
         if any("destination_lane" in str(cause) for cause in causes(error)):
-            raise LaneTaken("another destination has this key") from None
+            raise LaneTaken("another destination has this address") from None
         raise
     await wake_senders(connection)
     return bool(version == 1)
 
 
-def _parts(address: WecomBot | Email) -> tuple[dict[str, object], SecretStr | None]:
-    match address:
-        case WecomBot(key=key, url=url):
-            return {"url": url}, key
-        case Email():
-            settings: dict[str, object] = {
-                "to": list(address.to),
-                "sender": address.sender,
-                "host": address.host,
-                "port": address.port,
-                "username": address.username,
-                "starttls": address.starttls,
-            }
-            return settings, address.password
-        case _:
-            assert_never(address)
+async def disable(connection: AsyncConnection, id_: str, version: int) -> bool:
+    """Disable a destination; False when it has been changed since it had this version."""
+    result = await connection.execute(_DISABLE, {"id": id_, "version": version})
+    return result.rowcount == 1
 
 
 async def destinations(connection: AsyncConnection, vault: Vault) -> list[Destination]:
@@ -111,27 +100,25 @@ async def destinations(connection: AsyncConnection, vault: Vault) -> list[Destin
 
 
 async def destination(connection: AsyncConnection, id_: str, vault: Vault) -> Destination | None:
-    """Return one destination with its secret. Raises Unreadable without the key."""
+    """Return one destination with its secrets. Raises Unreadable without the key."""
     row = (await connection.execute(_DESTINATION, {"id": id_})).mappings().one_or_none()
     return None if row is None else _destination(row, vault)
 
 
 def _destination(row: RowMapping, vault: Vault) -> Destination:
-    settings = row["settings"]
-    secret = None if row["secret"] is None else vault.open(row["secret"])
-    address: WecomBot | Email
-    match DestinationKind(row["kind"]):
-        case DestinationKind.WECOM_BOT:
-            address = WecomBot(key=secret or SecretStr(""), url=settings["url"])
-        case DestinationKind.EMAIL:
-            address = Email(**{**settings, "to": tuple(settings["to"])}, password=secret)
+    # JSON has lists for tuples.
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in row["settings"].items()
+    }
+    values |= {name: vault.open(sealed) for name, sealed in row["secrets"].items()}
     return Destination(
         id=row["id"],
         name=row["name"],
         language=Language(row["language"]),
         timezone=row["timezone"],
         enabled=row["enabled"],
-        address=address,
+        address=ADDRESSES[DestinationKind(row["kind"])](**values),
         version=row["version"],
     )
 

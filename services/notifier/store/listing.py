@@ -35,7 +35,8 @@ LIMIT :limit
 _ONE = text(f"SELECT {_COLUMNS} FROM delivery AS d WHERE d.id = :id")  # noqa: S608 - the columns are ours
 
 _ATTEMPTS = text("""
-SELECT number, started_at, finished_at, verdict, code, detail, marked, rendered
+SELECT number, split_part(lane, ':', 1) AS kind, started_at, finished_at, verdict, code, detail,
+       marked, rendered
 FROM attempt WHERE delivery = :id ORDER BY number
 """)
 
@@ -96,9 +97,13 @@ class DeliveryRow:
 
 @dataclass(frozen=True, slots=True)
 class AttemptRow:
-    """An attempt as a person sees it; `rendered` are the bytes that were sent."""
+    """An attempt as a person sees it.
+
+    `rendered` are the bytes that were sent, `kind` is that of the destination at the time.
+    """
 
     number: int
+    kind: str
     started_at: datetime
     finished_at: datetime | None
     verdict: str | None

@@ -9,8 +9,10 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.notifier.domain.addresses import DestinationKind
 from services.notifier.domain.deliveries import Delivery, Kind, Recipients
-from services.notifier.domain.limits import MARGIN, WINDOW, Candidate, Window
+from services.notifier.domain.destinations import Destination
+from services.notifier.domain.limits import MARGIN, Candidate, Limit, Window, widest
 from services.notifier.domain.outcomes import Outcome, Settlement
 from shared.events.stock_alerts import AlertEvent
 
@@ -56,8 +58,17 @@ RETURNING {_DELIVERY_COLUMNS}
 
 _RENDERED = text("""
 SELECT rendered FROM attempt
-WHERE delivery = :delivery AND marked = :marked
+WHERE delivery = :delivery AND marked = :marked AND split_part(lane, ':', 1) = :kind
 ORDER BY number DESC LIMIT 1
+""")
+
+# A lane is a channel: under another one's first notice nothing can hang.
+_THREAD = text("""
+SELECT a.receipt
+FROM delivery AS first JOIN attempt AS a ON a.delivery = first.id
+WHERE first.alert_id = :alert_id AND first.destination = :destination AND first.kind = 'first'
+  AND a.lane = :lane AND a.receipt IS NOT NULL
+ORDER BY a.number DESC LIMIT 1
 """)
 
 _START = text("""
@@ -66,7 +77,8 @@ VALUES (:id, :delivery, :lane, :kind, :number, :marked, :rendered, :started_at)
 """)
 
 _FINISH = text("""
-UPDATE attempt SET finished_at = :now, verdict = :verdict, code = :code, detail = :detail
+UPDATE attempt
+SET finished_at = :now, verdict = :verdict, code = :code, detail = :detail, receipt = :receipt
 WHERE id = :id
 """)
 
@@ -132,12 +144,16 @@ async def next_due(connection: AsyncConnection, destination: str, now: datetime)
     return due
 
 
-async def window(connection: AsyncConnection, lane: str, limit: int, now: datetime) -> Window:
+async def window(
+    connection: AsyncConnection, lane: str, limits: Sequence[Limit], now: datetime
+) -> Window:
     """Return the sliding window as the attempts tell it, whoever made them."""
-    since = now - WINDOW - MARGIN - LONGEST_ATTEMPT
+    if not limits:
+        return Window((), ())
+    since = now - widest(limits).span - MARGIN - LONGEST_ATTEMPT
     rows = (await connection.execute(_WINDOW, {"lane": lane, "since": since})).all()
     digests = [row.instant for row in rows if row.kind == Kind.DIGEST]
-    return Window(limit, [row.instant for row in rows], digests[-1] if digests else None)
+    return Window(limits, [row.instant for row in rows], digests[-1] if digests else None)
 
 
 async def take(connection: AsyncConnection, id_: UUID, *, gives_up_at: datetime) -> Taken | None:
@@ -172,12 +188,29 @@ def read_recipients(stored: dict[str, Sequence[str]]) -> Recipients:
     return Recipients(**{name: tuple(addresses) for name, addresses in stored.items()})
 
 
-async def rendered_before(connection: AsyncConnection, delivery: Delivery) -> bytes | None:
-    """Return the bytes of the last attempt that bore (or did not bear) the mark as now."""
+async def rendered_before(
+    connection: AsyncConnection, delivery: Delivery, kind: DestinationKind
+) -> bytes | None:
+    """Return the bytes of the last attempt that bore (or did not bear) the mark as now.
+
+    What was written for another kind of destination is of no use after a change of it.
+    """
     rendered: bytes | None = await connection.scalar(
-        _RENDERED, {"delivery": delivery.id, "marked": delivery.duplicate_possible}
+        _RENDERED,
+        {"delivery": delivery.id, "marked": delivery.duplicate_possible, "kind": kind.value},
     )
     return rendered
+
+
+async def thread(
+    connection: AsyncConnection, alert_id: UUID, destination: Destination
+) -> str | None:
+    """Return what the vendor calls an episode's first notice in this channel, or None."""
+    receipt: str | None = await connection.scalar(
+        _THREAD,
+        {"alert_id": alert_id, "destination": destination.id, "lane": destination.lane},
+    )
+    return receipt
 
 
 async def start_attempt(
@@ -217,6 +250,7 @@ async def finish_attempt(
             "verdict": outcome.verdict.value,
             "code": outcome.code,
             "detail": outcome.detail,
+            "receipt": outcome.receipt,
         },
     )
 

@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from typing_extensions import override
 
 from services.notifier import wiring
-from services.notifier.destinations.rendering import Renderer
-from services.notifier.destinations.transport import Transport, transport_of
+from services.notifier.destinations.kinds import Renderer, transport_of
+from services.notifier.destinations.transport import Transport
 from services.notifier.domain.destinations import Destination
 from services.notifier.pipeline import StockAlerts
 from services.notifier.sending.sender import Sender
@@ -82,13 +82,12 @@ class Notifier:
 
     async def bot(self, id_: str = "buyers", key: str = KEY, **fields: object) -> None:
         """Put a group bot on the fake."""
-        body = {
-            "kind": "wecom_bot",
-            "name": id_,
-            "language": "zh-CN",
-            "wecom_bot": {"key": key, "url": self.wecom_url},
-        }
-        await self.ask("PUT", f"/v1/destinations/{id_}", body | fields)
+        await self.put(id_, "wecom_bot", {"key": key, "url": self.wecom_url}, **fields)
+
+    async def put(self, id_: str, kind: str, part: Row, **fields: object) -> Row:
+        """Put a destination of any kind."""
+        body = {"kind": kind, "name": id_, "language": "zh-CN", kind: part}
+        return await self.ask("PUT", f"/v1/destinations/{id_}", body | fields)
 
     async def mail(
         self, id_: str = "post", to: tuple[str, ...] = ("buyer@example.com",), **fields: object
@@ -100,8 +99,7 @@ class Notifier:
             "host": "127.0.0.1",
             "port": self.mailbox_port,
         }
-        body = {"kind": "email", "name": id_, "language": "en", "email": email | fields}
-        await self.ask("PUT", f"/v1/destinations/{id_}", body)
+        await self.put(id_, "email", email | fields, language="en")
 
     async def tell(
         self, *alerts: StockAlert | bytes, connection: AsyncConnection | None = None

@@ -12,8 +12,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from typing_extensions import override
 
-from services.notifier.destinations.transport import Transport, transport_of
-from services.notifier.domain.deliveries import Recipients
+from services.notifier.destinations.kinds import transport_of
+from services.notifier.destinations.transport import Message, Transport
 from services.notifier.domain.destinations import Destination
 from services.notifier.domain.outcomes import Outcome, Verdict
 from services.notifier.store.wakeups import listen, wake_senders
@@ -42,9 +42,9 @@ class Interposed(Transport):
         self._after = after
 
     @override
-    async def send(self, rendered: bytes, recipients: Recipients | None) -> Outcome:
+    async def send(self, message: Message) -> Outcome:
         await _awaited(self._before())
-        outcome = await self._real.send(rendered, recipients)
+        outcome = await self._real.send(message)
         await _awaited(self._after())
         return outcome
 

@@ -10,7 +10,8 @@ from shared.clock import ManualClock, WallClock
 from shared.events.stock_alerts import AlertEvent
 from shared.testing import wecom
 from shared.testing.unruly_http import Reply, Request, serving
-from shared.testing.wecom import FakeWecom, Fault
+from shared.testing.vendor import Fault
+from shared.testing.wecom import FakeWecom
 from tests.factories.stock_alerts import alert_id, stock_alert
 from tests.integration.notifier.service import KEY, OTHER_KEY, Notifier, content_of, until
 

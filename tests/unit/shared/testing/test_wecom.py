@@ -7,7 +7,8 @@ import pytest
 from shared.clock import ManualClock
 from shared.testing import wecom
 from shared.testing.unruly_http import Misconduct, Reply, Request
-from shared.testing.wecom import FakeWecom, Fault
+from shared.testing.vendor import Fault
+from shared.testing.wecom import FakeWecom
 
 KEY = "0f6b2a1c-6a5e-4f43-9f0a-6a0d5d6f7e11"
 OTHER = "77aa2a1c-6a5e-4f43-9f0a-6a0d5d6f7e22"

@@ -1,65 +1,40 @@
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from services.notifier.destinations.rendering import MARKDOWN_BYTES, Renderer
-from services.notifier.domain.contents import Digest, DigestLine, FailureNote, TestNote
+from services.notifier.destinations.kinds import Renderer
+from services.notifier.domain.addresses import Email, WecomBot
+from services.notifier.domain.contents import DigestLine
 from services.notifier.domain.deliveries import Delivery, Kind
-from services.notifier.domain.destinations import Destination, Email, Language, WecomBot
-from shared.events.stock_alerts import AlertEvent, AlertLevel, StockAlert
+from services.notifier.domain.destinations import Language
 from shared.testing.unruly_http import Reply, Request
 from shared.testing.wecom import PATH, FakeWecom
 from tests.factories.stock_alerts import START, alert_id, stock_alert
+from tests.unit.services.notifier.destinations.deliveries import (
+    LONGEST,
+    META,
+    NOW,
+    TEST,
+    delivery,
+    destination,
+    digest,
+)
 
 RENDERER = Renderer("http://console.example/")
-NOW = datetime(2026, 3, 1, 8, 0, 1, tzinfo=UTC)
 KEY = "0f6b2a1c-6a5e-4f43-9f0a-6a0d5d6f7e11"
-
-
-def destination(language: Language, address: WecomBot | Email | None = None) -> Destination:
-    return Destination(
-        id="buyers",
-        name="Buyers",
-        language=language,
-        timezone="Asia/Shanghai" if language is Language.CHINESE else "Europe/London",
-        enabled=True,
-        address=address or WecomBot(SecretStr(KEY), "https://wecom.example"),
-    )
-
-
+BOT = WecomBot(SecretStr(KEY), "https://wecom.example")
 MAIL = Email(
     to=("buyer@example.com", "boss@example.com"),
     sender="Lowtide <lowtide@example.com>",
     host="mail.example",
     port=25,
 )
-
-
-def delivery(
-    content: StockAlert | Digest | TestNote | FailureNote,
-    kind: Kind = Kind.FIRST,
-    *,
-    duplicate_possible: bool = False,
-) -> Delivery:
-    alert = content if isinstance(content, StockAlert) else None
-    return Delivery(
-        id=UUID(int=7),
-        kind=kind,
-        alert_id=None if alert is None else alert.alert_id,
-        alert_number=None if alert is None else alert.number,
-        event=None if alert is None else alert.event,
-        content=content.model_dump_json(),
-        attempts=1,
-        duplicate_possible=duplicate_possible,
-        has_first=False,
-    )
 
 
 def accepted(raw: bytes) -> str:
@@ -72,7 +47,7 @@ def accepted(raw: bytes) -> str:
 
 
 def markdown(one: Delivery, language: Language = Language.CHINESE) -> str:
-    return accepted(RENDERER.render(one, destination(language), NOW))
+    return accepted(RENDERER.render(one, destination(language, BOT), NOW))
 
 
 def mail(one: Delivery, language: Language = Language.ENGLISH) -> EmailMessage:
@@ -185,22 +160,9 @@ def test_a_mail_has_both_parts_and_threads_under_the_first_notice() -> None:
 
 
 def test_the_same_delivery_renders_to_the_same_bytes() -> None:
-    for target in (destination(Language.CHINESE), destination(Language.ENGLISH, MAIL)):
+    for target in (destination(Language.CHINESE, BOT), destination(Language.ENGLISH, MAIL)):
         one = delivery(stock_alert())
         assert RENDERER.render(one, target, NOW) == RENDERER.render(one, target, NOW)
-
-
-LINES = tuple(DigestLine(alert=stock_alert(number)) for number in range(1, 41))
-
-
-def digest(lines: tuple[DigestLine, ...] = LINES, episodes: int = 3_000) -> Digest:
-    return Digest(
-        total=3_456,
-        opened={AlertLevel.OUT: 1_000, AlertLevel.URGENT: 1_500, AlertLevel.WATCH: 500},
-        changes={AlertEvent.RESOLVED: 456},
-        episodes=episodes,
-        lines=lines,
-    )
 
 
 @pytest.mark.parametrize("language", list(Language))
@@ -209,7 +171,7 @@ def test_a_digest_counts_by_level_and_fills_the_message_with_the_worst(language:
     shown = text.count("/alerts/")
     size = len(text.encode())
     assert 10 < shown < 40
-    assert MARKDOWN_BYTES - 400 < size <= MARKDOWN_BYTES
+    assert WecomBot.longest_bytes - 400 < size <= WecomBot.longest_bytes
     assert "#1 " in text
     assert f"{3_000 - shown:,}" in text
     for count in ("3,456", "1,000", "1,500", "500", "456"):
@@ -235,14 +197,7 @@ def test_a_mail_digest_lists_every_line_it_has() -> None:
 
 @pytest.mark.parametrize("language", list(Language))
 def test_notes_are_rendered_in_both_forms(language: Language) -> None:
-    tested = delivery(TestNote(destination_name="Buyers", asked_by="anna"), Kind.TEST)
-    refused = delivery(
-        FailureNote(
-            destination="buyers", destination_name="Buyers", detail="errcode 93000", alert_number=7
-        ),
-        Kind.META,
-    )
-    for one, words in ((tested, "anna"), (refused, "errcode 93000")):
+    for one, words in ((TEST, "anna"), (META, "errcode 93000")):
         assert words in markdown(one, language)
         assert words in part(mail(one, language), "plain")
         assert words in part(mail(one, language), "html")
@@ -276,25 +231,7 @@ def test_whatever_people_typed_the_message_is_accepted_and_keeps_its_link(
 
 @pytest.mark.parametrize("language", list(Language))
 def test_the_longest_of_everything_still_fits(language: Language) -> None:
-    wide = "\U0001f4e6"
-    alert = stock_alert(
-        10**12,
-        sku=wide * 128,
-        sku_name=wide * 5_000,
-        warehouse=wide * 128,
-        note=wide * 5_000,
-        acknowledged_by=wide * 5_000,
-        rule={"id": "r", "version": 1, "kind": "below", "name": {"zh-CN": wide * 5_000}},
-        facts={
-            "available": -(10**12),
-            "on_hand": -(10**12),
-            "low_water": -(10**12),
-            "threshold": 10.0**12,
-            "daily_sales": 10.0**12,
-            "days_of_cover": 10.0**12,
-            "incoming": 10**12,
-        },
-    )
+    alert = LONGEST
     for number, duplicate in ((1, False), (2, True)):
         text = markdown(
             delivery(alert.model_copy(update={"revision": number}), duplicate_possible=duplicate),

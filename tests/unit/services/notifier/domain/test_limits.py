@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -8,9 +9,11 @@ from services.notifier.domain.deliveries import Kind
 from services.notifier.domain.limits import (
     DIGEST_GAP,
     MARGIN,
+    MINUTE,
     RESERVE,
-    WINDOW,
+    SECOND,
     Candidate,
+    Limit,
     Merge,
     Rest,
     Send,
@@ -20,6 +23,8 @@ from services.notifier.domain.limits import (
 
 NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
 LIMIT = 20
+A_MINUTE = (Limit(LIMIT, MINUTE),)
+PACED = (Limit(100, MINUTE), Limit(5, SECOND))
 
 
 def waiting(*kinds: Kind) -> list[Candidate]:
@@ -34,41 +39,41 @@ FIRST, CHANGE, DIGEST = Kind.FIRST, Kind.CHANGE, Kind.DIGEST
 
 
 def test_nothing_waiting_is_rest_until_woken() -> None:
-    assert next_step([], Window(LIMIT, ()), NOW) == Rest(None)
+    assert next_step([], Window(A_MINUTE, ()), NOW) == Rest(None)
 
 
 def test_everything_that_fits_goes_singly() -> None:
     full = waiting(*[FIRST] * 10, *[CHANGE] * 10)
-    assert next_step(full, Window(LIMIT, ()), NOW) == Send(full[0].id)
+    assert next_step(full, Window(A_MINUTE, ()), NOW) == Send(full[0].id)
     changes = waiting(CHANGE, CHANGE)
-    assert next_step(changes, Window(LIMIT, used(18)), NOW) == Send(changes[0].id)
+    assert next_step(changes, Window(A_MINUTE, used(18)), NOW) == Send(changes[0].id)
 
 
 def test_more_than_fits_sends_first_notices_down_to_the_reserve_and_merges_the_rest() -> None:
     many = waiting(*[FIRST] * 21)
-    roomy = Window(LIMIT, used(LIMIT - RESERVE - 1))
+    roomy = Window(A_MINUTE, used(LIMIT - RESERVE - 1))
     assert next_step(many, roomy, NOW) == Send(many[0].id)
-    assert next_step(many, Window(LIMIT, used(LIMIT - RESERVE)), NOW) == Merge()
+    assert next_step(many, Window(A_MINUTE, used(LIMIT - RESERVE)), NOW) == Merge()
 
 
 def test_changes_do_not_use_up_what_later_first_notices_need() -> None:
-    assert next_step(waiting(*[CHANGE] * 21), Window(LIMIT, ()), NOW) == Merge()
+    assert next_step(waiting(*[CHANGE] * 21), Window(A_MINUTE, ()), NOW) == Merge()
 
 
 def test_a_full_window_rests_until_its_oldest_message_leaves_it() -> None:
-    window = Window(LIMIT, used(LIMIT, seconds_ago=50))
+    window = Window(A_MINUTE, used(LIMIT, seconds_ago=50))
     until = NOW + timedelta(seconds=10) + MARGIN
     assert next_step(waiting(FIRST), window, NOW) == Rest(until)
 
 
 def test_a_message_leaves_the_window_after_a_minute_and_a_margin() -> None:
-    gone = Window(LIMIT, [NOW - WINDOW - MARGIN] * LIMIT)
+    gone = Window(A_MINUTE, [NOW - MINUTE - MARGIN] * LIMIT)
     assert gone.room(NOW) == LIMIT
     assert gone.room(NOW - timedelta(milliseconds=1)) == 0
 
 
 def test_digests_are_spread_over_the_rest_of_the_minute() -> None:
-    window = Window(LIMIT, used(17, seconds_ago=0), last_digest_at=NOW)
+    window = Window(A_MINUTE, used(17, seconds_ago=0), last_digest_at=NOW)
     step = next_step(waiting(*[FIRST] * 4), window, NOW)
     assert isinstance(step, Rest)
     assert step.until is not None
@@ -76,7 +81,7 @@ def test_digests_are_spread_over_the_rest_of_the_minute() -> None:
 
 
 def test_two_digests_never_follow_within_the_gap() -> None:
-    window = Window(LIMIT, used(19, seconds_ago=59.9), last_digest_at=NOW - timedelta(seconds=1))
+    window = Window(A_MINUTE, used(19, seconds_ago=59.9), last_digest_at=NOW - timedelta(seconds=1))
     assert next_step(waiting(FIRST, FIRST), window, NOW) == Rest(
         NOW - timedelta(seconds=1) + DIGEST_GAP
     )
@@ -84,18 +89,31 @@ def test_two_digests_never_follow_within_the_gap() -> None:
 
 def test_a_digest_to_be_repeated_goes_before_another_is_made() -> None:
     queue = waiting(FIRST, FIRST, FIRST, DIGEST)
-    assert next_step(queue, Window(LIMIT, used(18)), NOW) == Send(queue[3].id)
+    assert next_step(queue, Window(A_MINUTE, used(18)), NOW) == Send(queue[3].id)
 
 
 def test_a_test_message_does_not_wait_for_a_digest() -> None:
     queue = waiting(Kind.TEST, *[FIRST] * 21)
-    assert next_step(queue, Window(LIMIT, used(19)), NOW) == Send(queue[0].id)
+    assert next_step(queue, Window(A_MINUTE, used(19)), NOW) == Send(queue[0].id)
+
+
+def test_a_narrow_limit_slows_down_and_merges_nothing() -> None:
+    queue = waiting(*[FIRST] * 10)
+    window = Window(PACED, used(5, seconds_ago=0.5))
+    assert next_step(queue, window, NOW) == Rest(NOW + timedelta(seconds=0.5) + MARGIN)
+    assert next_step(queue, window, NOW + SECOND) == Send(queue[0].id)
+
+
+def test_a_destination_without_limits_gets_each_by_itself_at_once() -> None:
+    queue = waiting(*[CHANGE] * 500)
+    assert next_step(queue, Window((), used(500)), NOW) == Send(queue[0].id)
 
 
 @settings(deadline=None, max_examples=50)
 @given(arrivals=st.lists(st.floats(0, 240), min_size=1, max_size=300))
-def test_no_minute_holds_more_than_the_limit_and_nothing_is_left_behind(
-    arrivals: list[float],
+@pytest.mark.parametrize("limits", [A_MINUTE, PACED, (Limit(30, MINUTE), Limit(1, SECOND))])
+def test_no_span_holds_more_than_its_limit_and_nothing_is_left_behind(
+    limits: tuple[Limit, ...], arrivals: list[float]
 ) -> None:
     pending = sorted(arrivals)
     queue: list[Candidate] = []
@@ -107,7 +125,7 @@ def test_no_minute_holds_more_than_the_limit_and_nothing_is_left_behind(
             pending.pop(0)
             number += 1
             queue.append(Candidate(UUID(int=number), FIRST))
-        step = next_step(queue[: LIMIT + 1], Window(LIMIT, sent, last_digest), now)
+        step = next_step(queue[: limits[0].count + 1], Window(limits, sent, last_digest), now)
         match step:
             case Send(id_):
                 queue = [each for each in queue if each.id != id_]
@@ -119,5 +137,6 @@ def test_no_minute_holds_more_than_the_limit_and_nothing_is_left_behind(
             case Rest(until):
                 coming = NOW + timedelta(seconds=pending[0]) if pending else None
                 now = min(each for each in (until, coming) if each is not None)
-    for index, instant in enumerate(sent[LIMIT:]):
-        assert instant - sent[index] > WINDOW
+    for limit in limits:
+        for index, instant in enumerate(sent[limit.count :]):
+            assert instant - sent[index] > limit.span

@@ -1,11 +1,18 @@
-"""E-mail over SMTP: one connection per message, an answer per recipient."""
+"""E-mail over SMTP: one connection per message, an answer per recipient.
+
+Each mail has text and HTML, is marked as sent by a machine, keeps its Message-ID when it is
+repeated, and hangs under the first notice of its episode (response.md, wire facts). A repeat is
+not recognised. 4xx is tried again, 5xx is not, recipient by recipient.
+"""
 
 import asyncio
 import socket
 import ssl
 from dataclasses import replace
-from datetime import timedelta
-from email.utils import parseaddr
+from datetime import datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from email.utils import format_datetime, parseaddr
 
 from aiosmtplib import (
     SMTP,
@@ -16,9 +23,15 @@ from aiosmtplib import (
     SMTPResponseException,
 )
 
-from services.notifier.domain.deliveries import Recipients
-from services.notifier.domain.destinations import Email
+from services.notifier.destinations.rendering import Reading, Templates, plain, view_of
+from services.notifier.destinations.transport import Message
+from services.notifier.domain.addresses import Email
+from services.notifier.domain.contents import DIGEST_LINES
+from services.notifier.domain.deliveries import Delivery, Kind, Recipients
+from services.notifier.domain.destinations import Destination
 from services.notifier.domain.outcomes import Outcome, Verdict, legible
+
+_SUBJECT_CHARACTERS = 180
 
 _TIMEOUT_SECONDS = 10
 """For each of the server's answers."""
@@ -31,7 +44,48 @@ REPEAT_AFTER_CUT = timedelta(seconds=1)
 _AT_ONCE = timedelta()
 
 
-class SmtpTransport:
+def render(
+    delivery: Delivery, destination: Destination, email: Email, templates: Templates, now: datetime
+) -> bytes:
+    """Return the whole mail of a delivery."""
+    phrasing = templates.phrasing(destination, plain)
+    view = view_of(delivery, phrasing, shown=DIGEST_LINES)
+    message = EmailMessage(policy=policy.SMTP)
+    message["Subject"] = view.title[:_SUBJECT_CHARACTERS]
+    message["From"] = email.sender
+    message["To"] = ", ".join(email.to)
+    message["Date"] = format_datetime(now)
+    message["Auto-Submitted"] = "auto-generated"
+    _thread(message, delivery, destination, email)
+    message.set_content(templates.written("email.txt.j2", view, phrasing))
+    message.add_alternative(templates.written("email.html.j2", view, phrasing), subtype="html")
+    message.set_boundary(f"=_{delivery.id.hex}")
+    return message.as_bytes()
+
+
+def _thread(
+    message: EmailMessage, delivery: Delivery, destination: Destination, email: Email
+) -> None:
+    """Identify the message for good, and put it under the episode's first notice."""
+    domain = email.sender.rpartition("@")[2].strip("> ") or "lowtide.invalid"
+    root = f"<{delivery.alert_id}.{destination.id}@{domain}>"
+    if delivery.kind is Kind.FIRST:
+        message["Message-ID"] = root
+        return
+    message["Message-ID"] = f"<{delivery.id}@{domain}>"
+    if delivery.alert_id is not None:
+        message["In-Reply-To"] = root
+        message["References"] = root
+
+
+def read(rendered: bytes) -> Reading:
+    """Return the plain part of a mail; all of it counts."""
+    part = message_from_bytes(rendered, policy=policy.default).get_body(("plain",))
+    text = "" if part is None else str(part.get_content()).replace("\r\n", "\n")
+    return Reading(text, len(rendered))
+
+
+class EmailTransport:
     """Sends to one list of recipients through one server."""
 
     def __init__(self, email: Email, tls: ssl.SSLContext) -> None:
@@ -40,9 +94,9 @@ class SmtpTransport:
         # aiosmtplib would ask the resolver for a full name, which may take seconds.
         self._hostname = socket.gethostname()
 
-    async def send(self, rendered: bytes, recipients: Recipients | None) -> Outcome:
+    async def send(self, message: Message) -> Outcome:
         """Send one message to the recipients that are left."""
-        progress = recipients or Recipients(left=self._email.to)
+        progress = message.recipients or Recipients(left=self._email.to)
         client = SMTP(
             hostname=self._email.host,
             port=self._email.port,
@@ -69,7 +123,7 @@ class SmtpTransport:
                 lane_wait=_AT_ONCE,
             )
         else:
-            return await self._hand_over(client, rendered, progress, taken)
+            return await self._hand_over(client, message.rendered, progress, taken)
         finally:
             client.close()
 

@@ -1,0 +1,272 @@
+"""The part of a destination's body that its kind alone has: as it is put, and as it is shown.
+
+A secret left out keeps the stored one, null takes away one that is not needed; none is shown.
+"""
+
+import base64
+import binascii
+import re
+from http import HTTPStatus
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+
+from services.notifier.domain.addresses import (
+    Address,
+    DingtalkBot,
+    Email,
+    FeishuBot,
+    Slack,
+    Webhook,
+    WecomBot,
+)
+from shared.http.problems import Problem
+
+MASK = "****"
+
+Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=200)]
+_Mailbox = Annotated[
+    str, StringConstraints(pattern=r"^[\x21-\x3f\x41-\x7e]+@[A-Za-z0-9.-]+$", max_length=254)
+]
+_Sender = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(?:[^\x00-\x1f\x7f<>]* <)?[\x21-\x3b\x3d\x3f\x41-\x7e]+@[A-Za-z0-9.-]+>?$",
+        max_length=254,
+    ),
+]
+_Password = Annotated[SecretStr, Field(min_length=1, max_length=256)]
+
+
+def _printable(secret: SecretStr) -> SecretStr:
+    """Check that a vendor's key fits into a URL or a header as it is."""
+    if not _PRINTABLE.fullmatch(secret.get_secret_value()):
+        raise ValueError("send printable ASCII without spaces")
+    return secret
+
+
+_PRINTABLE = re.compile(r"[\x21-\x7e]+")
+_Key = Annotated[SecretStr, Field(min_length=1, max_length=256), AfterValidator(_printable)]
+_Url = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]+$", max_length=2_000)]
+
+
+def _base_url(url: str) -> str:
+    parts = urlsplit(url)
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or (parts.path.strip("/") or parts.query or parts.fragment or parts.username)
+    ):
+        raise ValueError("send scheme and host alone, such as https://vendor.example")
+    return url.rstrip("/")
+
+
+_BaseUrl = Annotated[_Url, AfterValidator(_base_url)]
+
+
+class Body(BaseModel):
+    """What is put: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class WecomBotBody(Body):
+    """A group bot. Leave `key` out to keep the one that is stored."""
+
+    key: _Key | None = None
+    url: _BaseUrl = "https://qyapi.weixin.qq.com"
+
+    def address(self, former: Address | None) -> WecomBot:
+        """Return what is to be stored."""
+        kept = former.key if isinstance(former, WecomBot) else None
+        return WecomBot(key=_needed("wecom_bot.key", self.key or kept), url=self.url)
+
+
+class WecomBotAnswer(BaseModel):
+    """A group bot, its key masked."""
+
+    key: str
+    url: str
+
+
+class _SignedBotBody(Body):
+    """A group bot; `secret` if its messages are to be signed. What is left out is kept."""
+
+    token: _Key | None = None
+    secret: _Key | None = None
+
+    def _secrets(
+        self, former: DingtalkBot | FeishuBot | None
+    ) -> tuple[SecretStr | None, SecretStr | None]:
+        """Return token and secret as they are to be stored."""
+        if former is None:
+            return self.token, self.secret
+        kept = "secret" not in self.model_fields_set
+        return self.token or former.token, former.secret if kept else self.secret
+
+
+class SignedBotAnswer(BaseModel):
+    """A group bot, its secrets masked."""
+
+    token: str
+    secret: str | None = None
+    url: str
+
+
+class DingtalkBotBody(_SignedBotBody):
+    """A DingTalk group bot; `secret` is that of 加签. What is left out is kept."""
+
+    url: _BaseUrl = "https://oapi.dingtalk.com"
+
+    def address(self, former: Address | None) -> DingtalkBot:
+        """Return what is to be stored."""
+        token, secret = self._secrets(former if isinstance(former, DingtalkBot) else None)
+        return DingtalkBot(_needed("dingtalk_bot.token", token), self.url, secret)
+
+
+class FeishuBotBody(_SignedBotBody):
+    """A Feishu custom bot; `secret` is that of 签名校验. What is left out is kept."""
+
+    url: _BaseUrl = "https://open.feishu.cn"
+
+    def address(self, former: Address | None) -> FeishuBot:
+        """Return what is to be stored."""
+        token, secret = self._secrets(former if isinstance(former, FeishuBot) else None)
+        return FeishuBot(_needed("feishu_bot.token", token), self.url, secret)
+
+
+class SlackBody(Body):
+    """A channel and the bot that writes to it. Leave `token` out to keep the one that is stored.
+
+    The bot needs the scope chat:write and to be in the channel; `channel` is its id.
+    """
+
+    token: _Key | None = None
+    channel: Annotated[str, StringConstraints(pattern=r"^[CDG][A-Z0-9]{6,20}$")]
+    url: _BaseUrl = "https://slack.com"
+
+    def address(self, former: Address | None) -> Slack:
+        """Return what is to be stored."""
+        kept = former.token if isinstance(former, Slack) else None
+        token = _needed("slack.token", self.token or kept)
+        return Slack(token=token, channel=self.channel, url=self.url)
+
+
+class SlackAnswer(BaseModel):
+    """A channel, the bot's token masked."""
+
+    token: str
+    channel: str
+    url: str
+
+
+class EmailBody(Body):
+    """Recipients and a mail server. Leave `password` out to keep the one that is stored."""
+
+    to: Annotated[list[_Mailbox], Field(min_length=1, max_length=50)]
+    sender: Annotated[_Sender, Field(alias="from")]
+    host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]+$", max_length=253)]
+    port: Annotated[int, Field(ge=1, le=65_535)]
+    username: Line | None = None
+    password: _Password | None = None
+    starttls: bool = False
+
+    def address(self, former: Address | None) -> Email:
+        """Return what is to be stored; without a user there is no password."""
+        kept = former.password if isinstance(former, Email) and self.username else None
+        return Email(
+            to=tuple(self.to),
+            sender=self.sender,
+            host=self.host,
+            port=self.port,
+            username=self.username,
+            password=self.password or kept,
+            starttls=self.starttls,
+        )
+
+
+class EmailAnswer(BaseModel):
+    """Recipients and a mail server, the password masked."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    to: list[str]
+    sender: Annotated[str, Field(serialization_alias="from")]
+    host: str
+    port: int
+    username: str | None = None
+    password: str | None = None
+    starttls: bool
+
+
+def _endpoint(url: str) -> str:
+    parts = urlsplit(url)
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or parts.username is not None
+        or parts.fragment
+    ):
+        raise ValueError("send an http or https URL without a user's name or a fragment")
+    return url
+
+
+def _signing_secret(secret: SecretStr) -> SecretStr:
+    """Check a secret as Standard Webhooks serialises it: `whsec_`, base64, 24 to 64 bytes."""
+    prefix, marker, encoded = secret.get_secret_value().partition("whsec_")
+    try:
+        length = len(base64.b64decode(encoded, validate=True))
+    except binascii.Error:
+        length = 0
+    if prefix or not marker or not 24 <= length <= 64:
+        raise ValueError("send whsec_ and 24 to 64 random bytes in base64")
+    return secret
+
+
+class WebhookBody(Body):
+    """An endpoint by Standard Webhooks. Leave `secret` out to keep the one that is stored.
+
+    `url` is shown to whoever may read destinations: what is secret does not belong into it.
+    """
+
+    url: Annotated[_Url, AfterValidator(_endpoint)]
+    secret: Annotated[SecretStr, AfterValidator(_signing_secret)] | None = None
+
+    def address(self, former: Address | None) -> Webhook:
+        """Return what is to be stored."""
+        kept = former.secret if isinstance(former, Webhook) else None
+        return Webhook(secret=_needed("webhook.secret", self.secret or kept), url=self.url)
+
+
+class WebhookAnswer(BaseModel):
+    """An endpoint, its secret masked."""
+
+    url: str
+    secret: str
+
+
+def shown(address: Address) -> dict[str, object]:
+    """Return an address without its secrets, for the answer of its kind."""
+    masked = {name: _masked(secret) for name, secret in address.secrets.items()}
+    return address.settings | masked
+
+
+def _masked(secret: SecretStr) -> str:
+    """Return enough of a long key to tell bots apart, and far too little to use one."""
+    value = secret.get_secret_value()
+    return MASK + (value[-4:] if len(value) >= 32 else "")
+
+
+def _needed(field: str, secret: SecretStr | None) -> SecretStr:
+    """Return a secret that a new destination cannot do without. Raises Problem (422)."""
+    if secret is None:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "invalid",
+            "Some fields are missing or wrong; see errors.",
+            errors=[
+                {"field": field, "code": "missing", "message": "a new destination needs its own"}
+            ],
+        )
+    return secret

@@ -1,0 +1,200 @@
+"""The kinds of destinations: what an address consists of, and what its vendor or reader allows.
+
+A new kind begins here with a dataclass; `destinations.kinds` names the module that writes and
+sends for it, `api.addresses` the bodies that describe it. Secrets are the fields of type
+SecretStr: they are stored sealed and shown masked without further ado.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import ClassVar
+
+from pydantic import SecretStr
+from typing_extensions import override
+
+from services.notifier.domain.limits import MINUTE, SECOND, Limit
+
+
+class DestinationKind(StrEnum):
+    """How a destination is reached."""
+
+    WECOM_BOT = "wecom_bot"
+    DINGTALK_BOT = "dingtalk_bot"
+    FEISHU_BOT = "feishu_bot"
+    SLACK = "slack"
+    EMAIL = "email"
+    WEBHOOK = "webhook"
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """What all kinds have in common.
+
+    `limits` are those on messages; without any, each message goes by itself. `longest_bytes` is
+    the most that a message may have, by the vendor's way of counting (None: whatever it takes).
+    `recognises_repeats` says that the other side drops a message that it has already had,
+    `threads` that what follows in an episode hangs under its first notice.
+    """
+
+    kind: ClassVar[DestinationKind]
+    limits: ClassVar[Sequence[Limit]]
+    longest_bytes: ClassVar[int | None] = None
+    recognises_repeats: ClassVar[bool] = False
+    threads: ClassVar[bool] = False
+
+    @property
+    def counted_by(self) -> str | None:
+        """What the vendor counts messages by; None where it does not count."""
+        return None
+
+    @property
+    def secrets(self) -> dict[str, SecretStr]:
+        """The secrets that are set, by name."""
+        return {name: value for name, value in self._values if isinstance(value, SecretStr)}
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """Everything that is no secret, by name."""
+        return {name: value for name, value in self._values if not isinstance(value, SecretStr)}
+
+    @property
+    def _values(self) -> list[tuple[str, object]]:
+        return [(field.name, getattr(self, field.name)) for field in fields(self)]
+
+
+@dataclass(frozen=True, slots=True)
+class WecomBot(_Address):
+    """A WeCom group bot; whoever knows the key may write to the group.
+
+    20 messages a minute per key, 4,096 bytes of markdown (response.md, wire facts).
+    """
+
+    kind = DestinationKind.WECOM_BOT
+    limits = (Limit(20, MINUTE),)
+    longest_bytes: ClassVar[int] = 4_096
+
+    key: SecretStr
+    url: str
+    """Scheme and host of the vendor, or of a stand-in; likewise for the other vendors."""
+
+    @property
+    @override
+    def counted_by(self) -> str:
+        """The key."""
+        return self.key.get_secret_value()
+
+
+@dataclass(frozen=True, slots=True)
+class DingtalkBot(_Address):
+    """A DingTalk group bot; whoever knows the token may write to the group.
+
+    20 messages a minute per token, then ten minutes of none; 20,000 bytes (response.md, wire
+    facts). `secret` is that of the bots whose messages are to be signed.
+    """
+
+    kind = DestinationKind.DINGTALK_BOT
+    limits = (Limit(20, MINUTE),)
+    longest_bytes: ClassVar[int] = 20_000
+
+    token: SecretStr
+    url: str
+    secret: SecretStr | None = None
+
+    @property
+    @override
+    def counted_by(self) -> str:
+        """The token."""
+        return self.token.get_secret_value()
+
+
+@dataclass(frozen=True, slots=True)
+class FeishuBot(_Address):
+    """A Feishu custom bot; whoever knows the token may write to the group.
+
+    100 messages a minute and 5 a second per token, 20 KB (response.md, wire facts; taken for
+    20,000 bytes). `secret` is that of the bots whose messages are to be signed.
+    """
+
+    kind = DestinationKind.FEISHU_BOT
+    limits = (Limit(100, MINUTE), Limit(5, SECOND))
+    longest_bytes: ClassVar[int] = 20_000
+
+    token: SecretStr
+    url: str
+    secret: SecretStr | None = None
+
+    @property
+    @override
+    def counted_by(self) -> str:
+        """The token."""
+        return self.token.get_secret_value()
+
+
+@dataclass(frozen=True, slots=True)
+class Slack(_Address):
+    """A Slack channel that an app's bot may write to.
+
+    One message a second per channel (response.md, wire facts); 30 a minute is ours, as for mail.
+    A text is best kept to 4,000 characters, says the vendor; bytes are never fewer.
+    """
+
+    kind = DestinationKind.SLACK
+    limits = (Limit(30, MINUTE), Limit(1, SECOND))
+    longest_bytes: ClassVar[int] = 4_000
+    threads = True
+
+    token: SecretStr
+    """The bot's, `xoxb-…`."""
+    channel: str
+    """By its id: a name may change."""
+    url: str
+
+    @property
+    @override
+    def counted_by(self) -> str:
+        """The channel, as this bot sees it."""
+        return f"{self.token.get_secret_value()}/{self.channel}"
+
+
+@dataclass(frozen=True, slots=True)
+class Email(_Address):
+    """Recipients, and the server that takes mail for them.
+
+    Its limit is ours: more is a flood to whoever reads it.
+    """
+
+    kind = DestinationKind.EMAIL
+    limits = (Limit(30, MINUTE),)
+
+    to: tuple[str, ...]
+    sender: str
+    host: str
+    port: int
+    username: str | None = None
+    password: SecretStr | None = None
+    starttls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook(_Address):
+    """An endpoint of another program, called as Standard Webhooks 1.0.0 says.
+
+    It recognises a repeat by its `webhook-id`. It has no limit of ours: a program wants every
+    event, and one that wants them slower answers 429.
+    """
+
+    kind = DestinationKind.WEBHOOK
+    limits = ()
+    recognises_repeats = True
+
+    secret: SecretStr
+    """`whsec_` and 24 to 64 bytes in base64."""
+    url: str
+
+
+Address = WecomBot | DingtalkBot | FeishuBot | Slack | Email | Webhook
+
+_ALL: tuple[type[Address], ...] = (WecomBot, DingtalkBot, FeishuBot, Slack, Email, Webhook)
+
+ADDRESSES: Mapping[DestinationKind, type[Address]] = {each.kind: each for each in _ALL}

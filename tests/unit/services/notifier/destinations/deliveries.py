@@ -1,0 +1,109 @@
+"""Deliveries and destinations for the tests of each kind."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from services.notifier.domain.addresses import Address
+from services.notifier.domain.contents import Digest, DigestLine, FailureNote, TestNote
+from services.notifier.domain.deliveries import Delivery, Kind
+from services.notifier.domain.destinations import Destination, Language
+from shared.events.stock_alerts import AlertEvent, AlertLevel, StockAlert
+from tests.factories.stock_alerts import stock_alert
+
+NOW = datetime(2026, 3, 1, 8, 0, 1, tzinfo=UTC)
+
+LINES = tuple(DigestLine(alert=stock_alert(number)) for number in range(1, 41))
+
+WIDE = "\U0001f4e6"
+LONGEST = stock_alert(
+    10**12,
+    sku=WIDE * 128,
+    sku_name=WIDE * 5_000,
+    warehouse=WIDE * 128,
+    note=WIDE * 5_000,
+    acknowledged_by=WIDE * 5_000,
+    rule={"id": "r", "version": 1, "kind": "below", "name": {"zh-CN": WIDE * 5_000}},
+    facts={
+        "available": -(10**12),
+        "on_hand": -(10**12),
+        "low_water": -(10**12),
+        "threshold": 10.0**12,
+        "daily_sales": 10.0**12,
+        "days_of_cover": 10.0**12,
+        "incoming": 10**12,
+    },
+)
+"""An alert with the longest of everything."""
+
+EVIL = stock_alert(
+    sku_name="<@all> [登录](http://evil.example) <!channel> **`x`**\n> 假行\u2028&lt;@U1&gt;",
+    note="<at id=all></at> <http://evil.example|登录>",
+)
+"""An alert whose texts are markup of one vendor or another."""
+
+
+def destination(language: Language, address: Address) -> Destination:
+    return Destination(
+        id="buyers",
+        name="Buyers",
+        language=language,
+        timezone="Asia/Shanghai" if language is Language.CHINESE else "Europe/London",
+        enabled=True,
+        address=address,
+    )
+
+
+def delivery(
+    content: StockAlert | Digest | TestNote | FailureNote,
+    kind: Kind = Kind.FIRST,
+    *,
+    duplicate_possible: bool = False,
+) -> Delivery:
+    alert = content if isinstance(content, StockAlert) else None
+    return Delivery(
+        id=UUID(int=7),
+        kind=kind,
+        alert_id=None if alert is None else alert.alert_id,
+        alert_number=None if alert is None else alert.number,
+        event=None if alert is None else alert.event,
+        content=content.model_dump_json(),
+        attempts=1,
+        duplicate_possible=duplicate_possible,
+        has_first=False,
+    )
+
+
+def digest(lines: tuple[DigestLine, ...] = LINES, episodes: int = 3_000) -> Digest:
+    return Digest(
+        total=3_456,
+        opened={AlertLevel.OUT: 1_000, AlertLevel.URGENT: 1_500, AlertLevel.WATCH: 500},
+        changes={AlertEvent.RESOLVED: 456},
+        episodes=episodes,
+        lines=lines,
+    )
+
+
+TEST = delivery(TestNote(destination_name="Buyers", asked_by="anna"), Kind.TEST)
+META = delivery(
+    FailureNote(
+        destination="buyers", destination_name="Buyers", detail="errcode 93000", alert_number=7
+    ),
+    Kind.META,
+)
+EVERY_KIND = {
+    "first": delivery(stock_alert(7)),
+    "change": delivery(stock_alert(7, revision=2, event="resolved"), Kind.CHANGE),
+    "acknowledged": delivery(
+        stock_alert(7, revision=2, event="acknowledged", acknowledged_by="李雷", note="已下单"),
+        Kind.CHANGE,
+    ),
+    "digest": delivery(digest(), Kind.DIGEST),
+    "test": TEST,
+    "meta": META,
+    "longest": delivery(LONGEST, duplicate_possible=True),
+    "longest digest": delivery(
+        digest(tuple(DigestLine(alert=LONGEST) for _ in range(40))), Kind.DIGEST
+    ),
+    "evil": delivery(EVIL),
+}
+"""One delivery of each kind, and the hardest ones."""

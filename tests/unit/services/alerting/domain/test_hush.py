@@ -26,7 +26,7 @@ def test_without_silence_or_snooze_everything_is_told(event: AlertEvent) -> None
     assert hush(event) is None
 
 
-@pytest.mark.parametrize("event", set(AlertEvent) - {AlertEvent.RESOLVED})
+@pytest.mark.parametrize("event", [each for each in AlertEvent if each is not AlertEvent.RESOLVED])
 def test_a_silence_keeps_everything_back_but_the_end(event: AlertEvent) -> None:
     assert hush(event, rose=True, silence=SILENCE) == SILENCE
 

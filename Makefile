@@ -39,11 +39,13 @@ clean:
 	else echo 'There is no data.'; fi
 
 ## test: run every test; browser tests need a Chromium, the last line says when they were skipped
-# Two processes, each with a broker and a database of its own. Whole files go to either, in the
-# order of the folders: the longest come first.
+# What starts whole stacks comes alone, at the end: two of them at once would only wait for each
+# other. All else is shared by two processes, each with a broker and a database of its own.
+STACKS := tests/browser tests/e2e tests/faults
 .PHONY: test
 test: $(READY)
-	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(STACKS:%=--ignore=%); failed=$$?; \
+	$(BIN)/python -m pytest $(STACKS) && exit $$failed
 
 ## check: format, lint, types, import rules, dependencies
 .PHONY: check

@@ -117,7 +117,7 @@ async def test_a_failed_acknowledgement_says_why_and_can_be_tried_again(
     await expect(button).to_be_visible()
     fakes[0].away.add("alerting")
     await button.click()
-    await expect(viewer.page.get_by_role("alert")).to_contain_text("没有接成")
+    await expect(viewer.page.get_by_role("alert")).to_contain_text("没有成功")
     fakes[0].away.clear()
     await expect(button).to_be_enabled()
 

@@ -41,7 +41,8 @@ function merge(existing, wanted) {
   const before = existing.dataset.live === undefined ? null : existing.textContent;
   mergeAttributes(existing, wanted);
   // What a person is typing, and what the browser itself writes into times, is left alone.
-  if (existing.localName === "lt-time" || (existing === document.activeElement && "value" in existing)) return;
+  // (Buttons have a value too, but nobody types into them.)
+  if (existing.localName === "lt-time" || (existing === document.activeElement && existing.matches("input, select, textarea"))) return;
   mergeChildren(existing, wanted);
   if (before !== null && before !== existing.textContent) glow(existing);
 }

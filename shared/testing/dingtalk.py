@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing_extensions import override
 
 from shared.clock import Clock
-from shared.testing.unruly_http import Misconduct, Reply, Request
+from shared.testing.unruly_http import Reply, Request
 from shared.testing.vendor import FakeVendor, Quota, Refused
 
 PATH = "/robot/send"
@@ -62,6 +62,8 @@ class Accepted:
 class FakeDingtalk(FakeVendor):
     """The server; `bots` has the secret of each token, None for a bot without one."""
 
+    path = PATH
+
     def __init__(self, bots: Mapping[str, str | None], *, clock: Clock | None = None) -> None:
         super().__init__(clock)
         self._bots = bots
@@ -69,12 +71,8 @@ class FakeDingtalk(FakeVendor):
         self._quota = Quota((MESSAGES_PER_MINUTE, timedelta(minutes=1)), block=BLOCK)
 
     @override
-    def answer(self, request: Request) -> Reply | Misconduct:
-        if request.path != PATH:
-            return Reply(404, b"")
-        if request.method != "POST":
-            return Reply(405, b"")
-        return self._obey(request.query.get("access_token", ""), request)
+    def _key_of(self, request: Request) -> str:
+        return request.query.get("access_token", "")
 
     @override
     def _accept(self, key: str, request: Request, *, answer_lost: bool) -> Reply:

@@ -16,7 +16,7 @@ from typing import Any
 from typing_extensions import override
 
 from shared.clock import Clock
-from shared.testing.unruly_http import Misconduct, Reply, Request
+from shared.testing.unruly_http import Reply, Request
 from shared.testing.vendor import FakeVendor, Quota, Refused
 
 PATH = "/open-apis/bot/v2/hook/"
@@ -76,6 +76,8 @@ class Accepted:
 class FakeFeishu(FakeVendor):
     """The server; `bots` has the secret of each token, None for a bot without one."""
 
+    path = PATH
+
     def __init__(self, bots: Mapping[str, str | None], *, clock: Clock | None = None) -> None:
         super().__init__(clock)
         self._bots = bots
@@ -83,12 +85,12 @@ class FakeFeishu(FakeVendor):
         self._quota = Quota(*LIMITS)
 
     @override
-    def answer(self, request: Request) -> Reply | Misconduct:
-        if not request.path.startswith(PATH):
-            return Reply(404, b"")
-        if request.method != "POST":
-            return Reply(405, b"")
-        return self._obey(request.path.removeprefix(PATH), request)
+    def _is_ours(self, request: Request) -> bool:
+        return request.path.startswith(PATH)
+
+    @override
+    def _key_of(self, request: Request) -> str:
+        return request.path.removeprefix(PATH)
 
     @override
     def _accept(self, key: str, request: Request, *, answer_lost: bool) -> Reply:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing_extensions import override
 
 from shared.clock import Clock
-from shared.testing.unruly_http import Misconduct, Reply, Request
+from shared.testing.unruly_http import Reply, Request
 from shared.testing.vendor import FakeVendor, Quota, Refused
 
 PATH = "/api/chat.postMessage"
@@ -38,6 +38,8 @@ class Posted:
 class FakeSlack(FakeVendor):
     """The workspace; `channels` are those that the bot is in."""
 
+    path = PATH
+
     def __init__(self, token: str, channels: Container[str], *, clock: Clock | None = None) -> None:
         super().__init__(clock)
         self._token = token
@@ -47,12 +49,8 @@ class FakeSlack(FakeVendor):
         self._quota = Quota((1, timedelta(seconds=1)))
 
     @override
-    def answer(self, request: Request) -> Reply | Misconduct:
-        if request.path != PATH:
-            return Reply(404, b"")
-        if request.method != "POST":
-            return Reply(405, b"")
-        return self._obey(self._token, request)
+    def _key_of(self, request: Request) -> str:
+        return self._token
 
     @override
     def _accept(self, key: str, request: Request, *, answer_lost: bool) -> Reply:

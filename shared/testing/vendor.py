@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from typing import ClassVar
 
 from shared.clock import Clock, WallClock
 from shared.testing.unruly_http import Misconduct, Reply, Request, serving
@@ -81,9 +82,23 @@ class FakeVendor(ABC):
         async with serving(self.answer, port=port) as bound:
             yield f"http://127.0.0.1:{bound}"
 
-    @abstractmethod
+    path: ClassVar[str]
+    """Where the vendor takes messages."""
+
     def answer(self, request: Request) -> Reply | Misconduct:
         """Answer one HTTP request."""
+        if not self._is_ours(request):
+            return Reply(404, b"")
+        if request.method != "POST":
+            return Reply(405, b"")
+        return self._obey(self._key_of(request), request)
+
+    def _is_ours(self, request: Request) -> bool:
+        return request.path == self.path
+
+    @abstractmethod
+    def _key_of(self, request: Request) -> str:
+        """Return what the vendor tells the request's bot by."""
 
     @abstractmethod
     def _accept(self, key: str, request: Request, *, answer_lost: bool) -> Reply:

@@ -17,7 +17,7 @@ from typing import Any
 from typing_extensions import override
 
 from shared.clock import Clock
-from shared.testing.unruly_http import Misconduct, Reply, Request
+from shared.testing.unruly_http import Reply, Request
 from shared.testing.vendor import FakeVendor, Refused
 
 PATH = "/hooks/stock"
@@ -44,6 +44,8 @@ class FakeReceiver(FakeVendor):
     `retry_after` is said with 429 and 503.
     """
 
+    path = PATH
+
     def __init__(self, secret: str, *, clock: Clock | None = None) -> None:
         super().__init__(clock)
         self._key = base64.b64decode(secret.removeprefix("whsec_"))
@@ -52,12 +54,8 @@ class FakeReceiver(FakeVendor):
         self.retry_after: int | str | None = None
 
     @override
-    def answer(self, request: Request) -> Reply | Misconduct:
-        if request.path != PATH:
-            return Reply(404, b"")
-        if request.method != "POST":
-            return Reply(405, b"")
-        return self._obey(request.path, request)
+    def _key_of(self, request: Request) -> str:
+        return request.path
 
     @override
     def _accept(self, key: str, request: Request, *, answer_lost: bool) -> Reply:

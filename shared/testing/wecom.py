@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing_extensions import override
 
 from shared.clock import Clock
-from shared.testing.unruly_http import Misconduct, Reply, Request
+from shared.testing.unruly_http import Reply, Request
 from shared.testing.vendor import FakeVendor, Quota, Refused
 
 PATH = "/cgi-bin/webhook/send"
@@ -71,6 +71,8 @@ class FakeWecom(FakeVendor):
     `keys` are the bots that exist. `told` is called for each message as it is accepted.
     """
 
+    path = PATH
+
     def __init__(
         self,
         keys: Container[str],
@@ -89,12 +91,8 @@ class FakeWecom(FakeVendor):
         return [message for message in self.accepted if message.key == key]
 
     @override
-    def answer(self, request: Request) -> Reply | Misconduct:
-        if request.path != PATH:
-            return Reply(404, b"")
-        if request.method != "POST":
-            return Reply(405, b"")
-        return self._obey(request.query.get("key", ""), request)
+    def _key_of(self, request: Request) -> str:
+        return request.query.get("key", "")
 
     @override
     def _accept(self, key: str, request: Request, *, answer_lost: bool) -> Reply:

@@ -2,33 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from enum import StrEnum
 from typing import NamedTuple
 
 
-class Part(StrEnum):
-    """In which part somebody sees to an alert."""
-
-    OWNER = "owner"
-    DEPUTY = "deputy"
-    MANAGER = "manager"
-
-
 class Responsibility(NamedTuple):
-    """A row of the table: for a category and a warehouse (None: any), who; ids of people."""
+    """A row of the table: whose a category in a warehouse is (None: any of them); ids of people."""
 
     category: str | None
     warehouse: str | None
     owner: str | None
     deputy: str | None = None
     manager: str | None = None
-
-
-class Responsible(NamedTuple):
-    """Who sees to an alert, and as what."""
-
-    person: str
-    part: Part
 
 
 class Responsibilities:
@@ -40,8 +24,8 @@ class Responsibilities:
         self._rows = {(row.category, row.warehouse): row for row in rows}
         self._away = away or {}
 
-    def of(self, category: str | None, warehouse: str, now: datetime) -> Responsible | None:
-        """Return who sees to a SKU's category in a warehouse; None where the table is silent.
+    def of(self, category: str | None, warehouse: str, now: datetime) -> str | None:
+        """Return the person for a SKU's category in a warehouse; None where the table is silent.
 
         The row that says most decides: category and warehouse, category, warehouse, neither. Of
         it the first who is there: owner, deputy, manager. When none is, the owner all the same,
@@ -53,10 +37,9 @@ class Responsibilities:
                 return self._first_there(row, now)
         return None
 
-    def _first_there(self, row: Responsibility, now: datetime) -> Responsible | None:
-        people = ((row.owner, Part.OWNER), (row.deputy, Part.DEPUTY), (row.manager, Part.MANAGER))
-        named = [Responsible(person, part) for person, part in people if person is not None]
-        there = (each for each in named if not self._is_away(each.person, now))
+    def _first_there(self, row: Responsibility, now: datetime) -> str | None:
+        named = [person for person in row[2:] if person is not None]
+        there = (person for person in named if not self._is_away(person, now))
         return next(there, named[0] if named else None)
 
     def _is_away(self, person: str, now: datetime) -> bool:

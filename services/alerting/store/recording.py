@@ -37,8 +37,7 @@ async def record(
         key = (each.rule.id, each.subject)
         if each.transition.event is AlertEvent.OPENED:
             episode = known[key] = _opened(each, next(numbers))
-            who = table.of(each.category, each.subject.warehouse, recorded_at)
-            episode.owner = None if who is None else who.person
+            episode.owner = table.of(each.category, each.subject.warehouse, recorded_at)
         else:
             episode = known[key]
             _move(episode, each)

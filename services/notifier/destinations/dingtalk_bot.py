@@ -15,22 +15,14 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from services.notifier.destinations.exchange import (
-    AT_ONCE,
-    Answer,
-    Exchange,
-    of_status,
-    unreadable,
-)
+from services.notifier.destinations.exchange import AT_ONCE, Answer, Exchange, by_errcode
 from services.notifier.destinations.rendering import Reading, Templates, fitting, plain_markdown
 from services.notifier.destinations.transport import Message
 from services.notifier.destinations.views import View
 from services.notifier.domain.addresses import DingtalkBot
 from services.notifier.domain.deliveries import Delivery
 from services.notifier.domain.destinations import Destination
-from services.notifier.domain.outcomes import Outcome, of_errcode
+from services.notifier.domain.outcomes import Outcome
 
 PATH = "/robot/send"
 
@@ -63,14 +55,6 @@ def signature(secret: str, timestamp_ms: int) -> str:
     return base64.b64encode(signed).decode()
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    errcode: int
-    """Also read from a text."""
-    errmsg: str = ""
-
-
 class DingtalkBotTransport:
     """Sends to one bot."""
 
@@ -98,10 +82,4 @@ class DingtalkBotTransport:
 
 def judge(answer: Answer) -> Outcome:
     """Return what an answer means."""
-    if answer.status != 200:
-        return of_status(answer)
-    try:
-        said = _Answer.model_validate_json(answer.body)
-    except ValidationError:
-        return unreadable("an errcode")
-    return of_errcode(said.errcode, said.errmsg, PASSING)
+    return by_errcode(answer, PASSING)

@@ -20,9 +20,9 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
 import httpx
-from pydantic import SecretStr
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
-from services.notifier.domain.outcomes import Outcome, Verdict, legible
+from services.notifier.domain.outcomes import Outcome, Verdict, legible, of_errcode
 
 _TIMEOUT = httpx.Timeout(10, connect=5)
 _HANG_SECONDS = 15
@@ -137,6 +137,25 @@ def of_status(answer: Answer) -> Outcome:
         wait = answer.retry_after or AT_ONCE
         return Outcome(Verdict.TRANSIENT, str(status), f"HTTP {status}", wait, wait)
     return Outcome(Verdict.PERMANENT, str(status), f"HTTP {status}")
+
+
+class _Errcode(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    errcode: int
+    """Also read from a text, as DingTalk writes some of them."""
+    errmsg: str = ""
+
+
+def by_errcode(answer: Answer, passing: Mapping[int, timedelta]) -> Outcome:
+    """Judge an answer of a vendor that says HTTP 200 and means the body's errcode."""
+    if answer.status != 200:
+        return of_status(answer)
+    try:
+        said = _Errcode.model_validate_json(answer.body)
+    except ValidationError:
+        return unreadable("an errcode")
+    return of_errcode(said.errcode, said.errmsg, passing)
 
 
 def unreadable(missing: str) -> Outcome:

@@ -10,22 +10,14 @@ from collections.abc import Mapping
 from datetime import timedelta
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from services.notifier.destinations.exchange import (
-    AT_ONCE,
-    Answer,
-    Exchange,
-    of_status,
-    unreadable,
-)
+from services.notifier.destinations.exchange import AT_ONCE, Answer, Exchange, by_errcode
 from services.notifier.destinations.rendering import Reading, Templates, fitting, plain_markdown
 from services.notifier.destinations.transport import Message
 from services.notifier.destinations.views import View
 from services.notifier.domain.addresses import WecomBot
 from services.notifier.domain.deliveries import Delivery
 from services.notifier.domain.destinations import Destination
-from services.notifier.domain.outcomes import Outcome, of_errcode
+from services.notifier.domain.outcomes import Outcome
 
 PATH = "/cgi-bin/webhook/send"
 
@@ -59,13 +51,6 @@ def read(rendered: bytes) -> Reading:
     return Reading(content, len(content.encode()))
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    errcode: int
-    errmsg: str = ""
-
-
 class WecomBotTransport:
     """Sends to one bot."""
 
@@ -86,10 +71,4 @@ class WecomBotTransport:
 
 def judge(answer: Answer) -> Outcome:
     """Return what an answer means."""
-    if answer.status != 200:
-        return of_status(answer)
-    try:
-        said = _Answer.model_validate_json(answer.body)
-    except ValidationError:
-        return unreadable("an errcode")
-    return of_errcode(said.errcode, said.errmsg, PASSING)
+    return by_errcode(answer, PASSING)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from services.alerting.api.desk import AtDesk, Desk, Question
 from services.alerting.store import acts, alerts, people
-from services.alerting.store.acts import By
+from services.alerting.store.acts import By, Resolved
 from services.alerting.store.alerts import Filter, State, StoredAlert, StoredRevision
 from services.alerting.store.episodes import Episode
 from shared.events.base import Code, Instant
@@ -243,15 +243,12 @@ def _by(at: Desk, request: Request, caller: Caller, body: Acknowledgement | None
 
 
 async def _done(at: Desk, alert_id: UUID, act: Question[Episode | None]) -> AlertWithHistory:
-    episode = await at.change(act)
+    try:
+        episode = await at.change(act)
+    except Resolved as error:
+        raise Problem(HTTPStatus.CONFLICT, "already_resolved", str(error)) from None
     if episode is None:
         raise _unknown(alert_id)
-    if episode.resolved_at is not None:
-        raise Problem(
-            HTTPStatus.CONFLICT,
-            "already_resolved",
-            f"Alert {episode.number} is resolved already; there is nothing left to do.",
-        )
     return await _with_history(at, alert_id)
 
 

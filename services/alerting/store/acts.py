@@ -10,7 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.alerting.domain.hush import hush_of
 from services.alerting.store import episodes, silences
 from services.alerting.store.episodes import Entry, Episode
+from shared.errors import LowtideError
 from shared.events.stock_alerts import AlertEvent
+
+
+class Resolved(LowtideError):  # noqa: N818 - a state, not a mistake
+    """The alert is resolved: nobody can do anything about it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ async def acknowledge(connection: AsyncConnection, alert_id: UUID, by: By) -> Ep
     """Take an alert on; who does so owns it, unless somebody else does already.
 
     Like everything here: returns the episode as it stands, or None if it is unknown, and changes
-    nothing that is so already, or of an alert that is resolved.
+    nothing that is so already. Raises Resolved for one that is.
     """
 
     def change(episode: Episode) -> bool:
@@ -94,8 +99,10 @@ async def _act(
     by: By,
 ) -> Episode | None:
     episode = await episodes.locked(connection, alert_id)
-    if episode is None or episode.resolved_at is not None or not change(episode):
+    if episode is None or not change(episode):
         return episode
+    if episode.resolved_at is not None:
+        raise Resolved(f"Alert {episode.number} is resolved already; there is nothing left to do.")
     episode.revision += 1
     silence = await silences.covering_one(
         connection,

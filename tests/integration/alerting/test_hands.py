@@ -254,9 +254,15 @@ async def test_a_repeated_request_makes_one_silence(alerting: Alerting, clock: M
     assert len((await alerting.ask("GET", "/v1/silences"))["items"]) == 1
 
 
-async def test_nothing_can_be_done_with_what_is_resolved(alerting: Alerting) -> None:
+async def test_nothing_can_be_done_with_what_is_resolved_but_to_repeat_what_was(
+    alerting: Alerting,
+) -> None:
     alert = await hear(alerting, 9)
+    taken_on = f"/v1/alerts/{alert['id']}/acknowledge"
+    await alerting.ask("POST", taken_on)
     await hear(alerting, 50)
+    again = await alerting.ask("POST", taken_on)
+    assert (again["state"], again["acknowledged_by"]) == ("resolved", "buyer")
     await alerting.ask("PUT", "/v1/people/lin", {"name": "Lin"})
     for act, body in (("assign", {"to": "lin"}), ("snooze", {"minutes": 5})):
         problem = await alerting.ask(

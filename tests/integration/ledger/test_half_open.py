@@ -11,6 +11,7 @@ from shared.database.engine import create_engine, trouble
 from shared.kafka import consumer as consumer_module
 from shared.kafka.consumer import PartitionConsumer, Stalled
 from shared.testing.proxy import Direction, Proxy, proxied
+from shared.testing.waiting import until
 from tests.integration.ledger.lossy import through
 from tests.integration.ledger.service import Ledger, change
 
@@ -64,6 +65,12 @@ async def consuming_through(
         running = asyncio.get_running_loop().create_task(consumer.run(stop))
         await ledger.publish(change(id="receipt", type="receipt", quantity=10))
         await ledger.until_published(version=1)
+
+        async def is_ready() -> bool:
+            # The other worker may be slower, whose partitions hold nothing.
+            return await consumer.check() is None
+
+        await until(is_ready)
         yield consumer, running, proxy
         stop.set()
         _, late = await asyncio.wait([running], timeout=ENDS_WITHIN_S)

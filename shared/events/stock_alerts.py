@@ -4,6 +4,7 @@ Key: the alert id. `revision` counts from 1 within an alert without gaps; a read
 handled a revision drops older ones.
 """
 
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
@@ -39,8 +40,22 @@ class AlertEvent(StrEnum):
     ASSIGNED = "assigned"
     SNOOZED = "snoozed"
     REMINDED = "reminded"
-    """It still holds, and what kept it from people (a silence, a snooze) has ended."""
+    """It still holds, and what kept it from people has ended, or a step of its playbook is late."""
+    ESCALATED = "escalated"
+    """Nobody did what was expected in time: others are told."""
+    ACTED = "acted"
+    """Something is done about it; `action` says what, and how far it is."""
+    FEEDBACK = "feedback"
+    """Somebody said whether the alert was right."""
+    REFUSED = "refused"
+    """What somebody tried is not theirs to do: nothing changed, and only they are told."""
+    RETRACTED = "retracted"
+    """What came to light late shows that there never was a shortage: the end of the episode."""
     RESOLVED = "resolved"
+
+
+ENDINGS = frozenset({AlertEvent.RESOLVED, AlertEvent.RETRACTED})
+"""After these an episode has no more revisions."""
 
 
 class AlertRule(Event):
@@ -68,18 +83,107 @@ class AlertFacts(Event):
 
 
 class HushKind(StrEnum):
-    """What keeps a revision from people: a silence over its kind, or a snooze of the alert."""
+    """What keeps a revision from people."""
 
     SILENCE = "silence"
+    """Somebody asked for silence over its kind."""
     SNOOZE = "snooze"
+    """Somebody put the alert off."""
+    KNOWN = "known"
+    """It was so before anybody looked: a first import, a new rule or a changed parameter."""
+    COVERED = "covered"
+    """What has been done about it covers the shortage."""
+    BUDGET = "budget"
+    """Its owner has been interrupted often enough today; it stands in the list."""
 
 
 class Hush(Event):
-    """Why and until when people are not told of a revision; the record has it all the same."""
+    """Why and until when (None: until something changes) people are not told of a revision.
+
+    The record has it all the same.
+    """
 
     by: HushKind
-    until: Instant
+    until: Instant | None = None
     silence: UUID | None = None
+
+
+class Recipient(Event):
+    """A person whom a revision is for; `id` is None for somebody who is not known."""
+
+    id: Code | None = None
+    name: str
+    language: str
+    email: str | None = None
+    wecom_userid: str | None = None
+
+
+class AtRisk(Event):
+    """What is lost until stock can arrive; money in the currency of the prices, where known."""
+
+    units: float
+    money: Decimal | None = None
+
+
+class Gather(Event):
+    """Tell it together with others of the same key, in one message, at `by` at the latest."""
+
+    key: Annotated[str, Field(max_length=300)]
+    by: Instant
+
+
+class Expected(StrEnum):
+    """What a step of a playbook asks of people."""
+
+    ACKNOWLEDGE = "acknowledge"
+    ACT = "act"
+    APPROVE = "approve"
+    CONFIRM = "confirm"
+
+
+class Step(Event):
+    """Where an episode is in its playbook: what is expected, and by when."""
+
+    number: Annotated[int, Field(ge=1)]
+    expects: Expected
+    by: Instant
+
+
+class ActionKind(StrEnum):
+    """What can be done about a shortage or a surplus."""
+
+    BUY = "buy"
+    EXPEDITE = "expedite"
+    TRANSFER = "transfer"
+    SUBSTITUTE = "substitute"
+    COUNT = "count"
+    STOP_SELLING = "stop_selling"
+    LOWER_SHARE = "lower_share"
+    NONE = "none"
+
+
+class ActionState(StrEnum):
+    """How far an action is."""
+
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    ORDERED = "ordered"
+    RECEIVED = "received"
+    DONE = "done"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+
+
+class Action(Event):
+    """What is done about an episode, at this revision."""
+
+    id: UUID
+    kind: ActionKind
+    state: ActionState
+    quantity: int | None = None
+    due_at: Instant | None = None
+    """When what was ordered is expected."""
+    reason: str | None = None
 
 
 class StockAlert(Event):
@@ -109,6 +213,17 @@ class StockAlert(Event):
     acknowledged_by: str | None = None
     owner: str | None = None
     """Who sees to it."""
+    actor: str | None = None
+    """Who did this; None where nobody did."""
+    to: tuple[Recipient, ...] = ()
+    """Whom this revision is for; destinations of a group tell the group."""
+    stock_class: str | None = None
+    supplier: str | None = None
+    at_risk: AtRisk | None = None
+    gather: Gather | None = None
+    """Set where it may wait to be told with others."""
+    step: Step | None = None
+    action: Action | None = None
     snoozed_until: Instant | None = None
     hush: Hush | None = None
     """Set where people are not to be told of this revision."""

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from shared.events.stock_alerts import AlertEvent, Hush, HushKind
+from shared.events.stock_alerts import ENDINGS, AlertEvent, Hush, HushKind
 
 NEWS = frozenset({AlertEvent.OPENED, AlertEvent.LEVEL_CHANGED})
 """What people must learn of in the end: kept from them, it is made up for."""
@@ -22,7 +22,7 @@ def hush_of(
     the beginning is not told of the end, which those who send know. A snooze keeps changes back
     that make nothing worse (`rose`: it became more severe).
     """
-    if event is AlertEvent.RESOLVED:
+    if event in ENDINGS:
         return None
     if silence is not None:
         return silence

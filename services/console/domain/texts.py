@@ -207,9 +207,21 @@ CATALOGUE: dict[str, Text] = {
     "alert.event.assigned": Text("已指派", "Assigned"),
     "alert.event.snoozed": Text("已暂缓", "Snoozed"),
     "alert.event.reminded": Text("仍未恢复，再次提醒", "Still holds: reminded"),
+    "alert.event.escalated": Text("无人处理，已升级", "Nobody reacted: escalated"),
+    "alert.event.acted": Text("处理有进展", "Something is done about it"),
+    "alert.event.feedback": Text("已反馈", "Feedback given"),
+    "alert.event.refused": Text("操作未生效", "Tried by somebody whose it is not"),
+    "alert.event.retracted": Text("已撤回：并未缺货", "Withdrawn: there was no shortage"),
     "alert.event.resolved": Text("已解除", "Resolved"),
     "alert.hushed.silence": Text("静默中，未通知", "Silenced: nobody was told"),
     "alert.hushed.snooze": Text("暂缓中，未通知", "Snoozed: nobody was told"),
+    "alert.hushed.known": Text("原已如此，未单独通知", "So before anybody looked: not told singly"),
+    "alert.hushed.covered": Text(
+        "已有处理可覆盖，未通知", "Covered by what is done: nobody was told"
+    ),
+    "alert.hushed.budget": Text(
+        "今日打扰已达上限，未通知", "Interrupted enough today: nobody was told"
+    ),
     "alert.owner": Text("负责人", "Owner"),
     "alert.snooze.1": Text("暂缓 1 小时", "Snooze for an hour"),
     "alert.snooze.8": Text("暂缓 8 小时", "Snooze for 8 hours"),

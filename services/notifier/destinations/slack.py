@@ -32,7 +32,7 @@ from services.notifier.domain.addresses import Slack
 from services.notifier.domain.deliveries import Delivery
 from services.notifier.domain.destinations import Destination
 from services.notifier.domain.outcomes import Outcome, Verdict
-from shared.events.stock_alerts import AlertEvent
+from shared.events.stock_alerts import ENDINGS, AlertEvent
 
 PATH = "/api/chat.postMessage"
 
@@ -53,7 +53,7 @@ SHORTEST_WAIT = timedelta(seconds=1)
 
 _TS = re.compile(r"[0-9]{1,20}\.[0-9]{1,20}")
 
-_BROADCAST = {AlertEvent.LEVEL_CHANGED, AlertEvent.REMINDED, AlertEvent.RESOLVED}
+_BROADCAST = ENDINGS | {AlertEvent.LEVEL_CHANGED, AlertEvent.REMINDED, AlertEvent.ESCALATED}
 
 # Quotation mark and asterisk operator, which look alike and mean nothing.
 _MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "'", "*": "\u2217"})

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from services.notifier.destinations.words import WORDS, Words
 from services.notifier.domain.contents import Digest, DigestLine, FailureNote, TestNote
 from services.notifier.domain.destinations import Language
-from shared.events.stock_alerts import KINDS_IN_DAYS, AlertEvent, AlertLevel, StockAlert
+from shared.events.stock_alerts import ENDINGS, KINDS_IN_DAYS, AlertEvent, AlertLevel, StockAlert
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,16 @@ def notice_view(alert: StockAlert, phrasing: Phrasing, *, possible_duplicate: bo
     )
 
 
+_ADVISING = {
+    AlertEvent.OPENED,
+    AlertEvent.LEVEL_CHANGED,
+    AlertEvent.REMINDED,
+    AlertEvent.ESCALATED,
+}
+
+
 def _colour(alert: StockAlert) -> str:
-    return "" if alert.event is AlertEvent.RESOLVED else alert.level.value
+    return "" if alert.event in ENDINGS else alert.level.value
 
 
 def _title(alert: StockAlert, phrasing: Phrasing, *, possible_duplicate: bool) -> str:
@@ -140,7 +148,7 @@ def _number(value: float) -> str:
 def _since(alert: StockAlert, phrasing: Phrasing) -> list[Line]:
     words = phrasing.words
     lines = [Line(words.since, phrasing.moment(alert.opened_at))]
-    if alert.event is AlertEvent.RESOLVED:
+    if alert.event in ENDINGS:
         lines.append(Line(words.lasted, phrasing.duration(alert.occurred_at - alert.opened_at)))
     lines.append(Line(words.rule, phrasing.typed(_rule_name(alert, phrasing.language))))
     if alert.acknowledged_by is not None:
@@ -151,7 +159,7 @@ def _since(alert: StockAlert, phrasing: Phrasing) -> list[Line]:
         lines.append(Line(words.snoozed_until, phrasing.moment(alert.snoozed_until)))
     if alert.note:
         lines.append(Line(words.note, phrasing.typed(alert.note)))
-    if alert.event in {AlertEvent.OPENED, AlertEvent.LEVEL_CHANGED, AlertEvent.REMINDED}:
+    if alert.event in _ADVISING:
         lines.append(Line(words.advice, words.advice_by_level[alert.level]))
     return lines
 
@@ -204,8 +212,8 @@ def _listed(parts: Sequence[str]) -> str:
 
 def _digest_line(line: DigestLine, phrasing: Phrasing) -> Line:
     words, alert = phrasing.words, line.alert
-    resolved = alert.event is AlertEvent.RESOLVED
-    label = words.events[AlertEvent.RESOLVED] if resolved else words.levels[alert.level]
+    ended = alert.event in ENDINGS
+    label = words.events[alert.event] if ended else words.levels[alert.level]
     if line.duplicate_possible:
         label = f"{words.possible_duplicate} · {label}"
     name = phrasing.typed(alert.sku_name or alert.sku)

@@ -18,8 +18,19 @@ class Known:
     """Whether there was a first notice."""
 
 
-_ANNOUNCING = {AlertEvent.OPENED, AlertEvent.LEVEL_CHANGED, AlertEvent.REMINDED}
-_HUSHED = {HushKind.SILENCE: Reason.SILENCED, HushKind.SNOOZE: Reason.SNOOZED}
+_ANNOUNCING = {
+    AlertEvent.OPENED,
+    AlertEvent.LEVEL_CHANGED,
+    AlertEvent.REMINDED,
+    AlertEvent.ESCALATED,
+}
+_HUSHED = {
+    HushKind.SILENCE: Reason.SILENCED,
+    HushKind.SNOOZE: Reason.SNOOZED,
+    HushKind.KNOWN: Reason.KNOWN,
+    HushKind.COVERED: Reason.COVERED,
+    HushKind.BUDGET: Reason.BUDGET,
+}
 
 
 def deliveries_of(
@@ -73,5 +84,6 @@ def _first(alert: StockAlert, destination: str) -> NewDelivery:
 
 
 def _hushed(alert: StockAlert, destination: str, hush: Hush) -> NewDelivery:
-    reason = f"{_HUSHED[hush.by]}: until {hush.until:%Y-%m-%d %H:%M} UTC"
+    until = "" if hush.until is None else f": until {hush.until:%Y-%m-%d %H:%M} UTC"
+    reason = f"{_HUSHED[hush.by]}{until}"
     return NewDelivery(alert, destination, Kind.CHANGE, State.SUPPRESSED, reason)

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.alerting.domain.hush import hush_of
-from shared.events.stock_alerts import AlertEvent, Hush, HushKind
+from shared.events.stock_alerts import ENDINGS, AlertEvent, Hush, HushKind
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -26,13 +26,14 @@ def test_without_silence_or_snooze_everything_is_told(event: AlertEvent) -> None
     assert hush(event) is None
 
 
-@pytest.mark.parametrize("event", [each for each in AlertEvent if each is not AlertEvent.RESOLVED])
+@pytest.mark.parametrize("event", [each for each in AlertEvent if each not in ENDINGS])
 def test_a_silence_keeps_everything_back_but_the_end(event: AlertEvent) -> None:
     assert hush(event, rose=True, silence=SILENCE) == SILENCE
 
 
-def test_the_end_is_told_whatever_is_silenced_or_snoozed() -> None:
-    assert hush(AlertEvent.RESOLVED, silence=SILENCE, snoozed_until=LATER) is None
+@pytest.mark.parametrize("event", sorted(ENDINGS))
+def test_the_end_is_told_whatever_is_silenced_or_snoozed(event: AlertEvent) -> None:
+    assert hush(event, silence=SILENCE, snoozed_until=LATER) is None
 
 
 def test_a_snooze_keeps_back_what_makes_nothing_worse() -> None:

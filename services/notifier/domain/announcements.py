@@ -72,7 +72,8 @@ def deliveries_of(
 def _change(alert: StockAlert, destination: str) -> NewDelivery:
     if alert.hush is not None:
         return _hushed(alert, destination, alert.hush)
-    return NewDelivery(alert, destination, Kind.CHANGE, State.WAITING)
+    kind = Kind.ESCALATION if alert.event is AlertEvent.ESCALATED else Kind.CHANGE
+    return NewDelivery(alert, destination, kind, State.WAITING)
 
 
 def _first(alert: StockAlert, destination: str) -> NewDelivery:

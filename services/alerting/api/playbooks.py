@@ -75,12 +75,13 @@ async def put_playbook(
 
     async def put(connection: Connection) -> StoredPlaybook:
         await playbooks.begin_edit(connection)
-        return await _put(connection, playbook_id, definition, editor, at)
+        before = await playbooks.one(connection, playbook_id)
+        if before is None:
+            response.status_code = HTTPStatus.CREATED
+        await _check(connection, playbook_id, definition)
+        return await _store(connection, before, playbook_id, definition, editor, at)
 
-    made = await at.change(put)
-    if made.version == 1:
-        response.status_code = HTTPStatus.CREATED
-    return Playbook.of(made)
+    return Playbook.of(await at.change(put))
 
 
 @router.delete("/{playbook_id}")
@@ -96,26 +97,6 @@ async def disable_playbook(playbook_id: PlaybookId, at: AtDesk, editor: Editor) 
         return await _store(connection, before, playbook_id, disabled, editor, at)
 
     return Playbook.of(await at.change(disable))
-
-
-async def _put(
-    connection: Connection,
-    playbook_id: str,
-    definition: PlaybookDefinition,
-    editor: Caller,
-    at: Desk,
-) -> StoredPlaybook:
-    before = await playbooks.one(connection, playbook_id)
-    await _check_names(connection, definition)
-    if definition.enabled:
-        other = await playbooks.default_besides(connection, playbook_id, definition.default_for)
-        if other is not None:
-            raise Problem(
-                HTTPStatus.CONFLICT,
-                "default_taken",
-                f"{other} is the default of one of these levels; take it out of there first.",
-            )
-    return await _store(connection, before, playbook_id, definition, editor, at)
 
 
 async def _store(
@@ -139,8 +120,8 @@ async def _store(
     return made
 
 
-async def _check_names(connection: Connection, definition: PlaybookDefinition) -> None:
-    """Raise Problem 422 for people, rotations and calendars that there are not."""
+async def _check(connection: Connection, playbook_id: str, definition: PlaybookDefinition) -> None:
+    """Raise Problem for people, rotations and calendars unknown, and for a second default."""
     persons, rotations, calendars = definition.named()
     strangers = persons - await people.known(connection, persons)
     gone = rotations - (await schedules.some(connection, "rotation", rotations)).keys()
@@ -160,6 +141,14 @@ async def _check_names(connection: Connection, definition: PlaybookDefinition) -
             "invalid",
             "The playbook names what there is not; see errors.",
             errors=errors,
+        )
+    levels = definition.default_for if definition.enabled else ()
+    other = await playbooks.default_besides(connection, playbook_id, levels)
+    if other is not None:
+        raise Problem(
+            HTTPStatus.CONFLICT,
+            "default_taken",
+            f"{other} is the default of one of these levels; take it out of there first.",
         )
 
 

@@ -57,7 +57,7 @@ async def record(
         place = wanted[alert_id].place
         told = there.people(followed.steps[0].whom, place, now)
         begins = progress.begun(followed.steps, now, calendars)
-        moved[alert_id] = Running(followed, begins, place, tuple(told))
+        moved[alert_id] = Running(followed, begins, place).moved(begins, told)
     for alert_id in before.keys() & risen:
         each = before[alert_id]
         awake = progress.roused(each.progress)

@@ -20,7 +20,10 @@ from services.alerting.domain.staffing import Place
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """An episode on its way through its playbook; `told` are all who were drawn in so far."""
+    """An episode on its way through its playbook.
+
+    `told` are all who were drawn in so far besides its owner, who is told in any case.
+    """
 
     followed: Followed
     progress: Progress
@@ -29,7 +32,8 @@ class Running:
 
     def moved(self, progress: Progress, drawn_in: Collection[str] = ()) -> "Running":
         """Return it at another point, with more people drawn in."""
-        told = tuple(dict.fromkeys((*self.told, *drawn_in)))
+        others = [each for each in drawn_in if each != self.place.owner]
+        told = tuple(dict.fromkeys((*self.told, *others)))
         return replace(self, progress=progress, told=told)
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
@@ -191,7 +192,7 @@ async def test_a_snooze_stops_the_clock_and_what_gets_worse_sets_it_anew(
 
 
 async def test_an_alert_given_to_another_is_taken_on_and_the_clock_is_theirs(
-    alerting: Alerting, clock: ManualClock, following: Following
+    alerting: Alerting, engine: AsyncEngine, clock: ManualClock, following: Following
 ) -> None:
     alert = await hear(alerting, 18)
     path = f"/v1/alerts/{alert['id']}/assign"
@@ -203,14 +204,8 @@ async def test_an_alert_given_to_another_is_taken_on_and_the_clock_is_theirs(
     clock.advance(61 * MINUTE)
     assert await following.step() == 1
     assert told(await noted(alerting))[-1] == ("reminded", ["An"], 2)
-
-
-async def test_what_is_done_about_it_meets_the_step_that_waits_for_that(
-    alerting: Alerting, engine: AsyncEngine, clock: ManualClock
-) -> None:
-    alert = await hear(alerting, 18)
     async with engine.begin() as connection:
-        await steps.met(connection, alert["id"], Expected.ACT, clock.now())
+        await steps.met(connection, UUID(alert["id"]), Expected.ACT, clock.now())
     shown = (await alerting.ask("GET", f"/v1/alerts/{alert['id']}"))["playbook"]
     assert (shown["step"], shown["due_at"]) == (None, None)
 
@@ -281,38 +276,27 @@ async def test_what_a_killed_process_was_about_to_do_is_done_once(
     assert await alerting.history(alert) == [("opened", "watch"), ("reminded", "watch")]
 
 
-async def test_the_auditor_sets_a_lost_timer_anew_where_the_episode_was(
-    alerting: Alerting, clock: ManualClock, following: Following
-) -> None:
-    alert = await hear(alerting, 18)
-    await alerting.ask("POST", f"/v1/alerts/{alert['id']}/acknowledge")
-    await following.step()
-    await alerting.rows("DELETE FROM timer")
-    repaired = TIMERS_REPAIRED_TOTAL.labels("missing")
-    before = repaired._value.get()
-    await following.step()
-    assert repaired._value.get() == before
-    clock.advance(MINUTE)
-    await following.step()
-    assert repaired._value.get() == before + 1
-    shown = (await alerting.ask("GET", f"/v1/alerts/{alert['id']}"))["playbook"]
-    assert shown["step"]["expects"] == "act"
-    clock.advance(61 * MINUTE)
-    assert await following.step() == 1
-
-
-async def test_an_unacted_timer_is_found_and_comes_to_its_turn(
+async def test_the_auditor_finds_timers_that_nobody_acts_on_and_those_that_are_lost(
     alerting: Alerting, clock: ManualClock, engine: AsyncEngine, following: Following
 ) -> None:
-    await hear(alerting, 18)
+    alert = await hear(alerting, 18)
+    missing, overdue = (TIMERS_REPAIRED_TOTAL.labels(each) for each in ("missing", "overdue"))
+    before = missing._value.get(), overdue._value.get()
     clock.advance(40 * MINUTE)
-    overdue = TIMERS_REPAIRED_TOTAL.labels("overdue")
-    before = overdue._value.get()
     async with engine.begin() as held:
         # Somebody hangs with the alert in hand.
         await held.execute(text("SELECT 1 FROM alert FOR UPDATE"))
         assert await following.step() == 0
-    assert overdue._value.get() == before + 1
+    assert overdue._value.get() == before[1] + 1
+    assert await following.step() == 1
+    await alerting.ask("POST", f"/v1/alerts/{alert['id']}/acknowledge")
+    await alerting.rows("DELETE FROM timer")
+    clock.advance(MINUTE)
+    await following.step()
+    assert missing._value.get() == before[0] + 1
+    shown = (await alerting.ask("GET", f"/v1/alerts/{alert['id']}"))["playbook"]
+    assert shown["step"]["expects"] == "act"
+    clock.advance(61 * MINUTE)
     assert await following.step() == 1
 
 

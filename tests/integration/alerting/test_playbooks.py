@@ -227,6 +227,16 @@ async def test_in_silence_the_clock_goes_on_and_the_record_says_who_was_not_told
     ]
 
 
+async def test_in_a_replay_of_history_nobody_is_expected_to_act(alerting: Alerting) -> None:
+    await alerting.tell(alerting.level(18))
+    async with alerting.consuming(clock="event"):
+        await alerting.caught_up()
+    (alert,) = await alerting.alerts()
+    shown = await alerting.ask("GET", f"/v1/alerts/{alert['id']}")
+    assert shown["playbook"] is None
+    assert shown["history"][0]["event"] == "opened"
+
+
 async def test_two_processes_side_by_side_act_once(alerting: Alerting, clock: ManualClock) -> None:
     await alerting.tell(*(alerting.level(5, sku=f"S{number}") for number in range(60)))
     async with alerting.consuming():

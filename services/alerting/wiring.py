@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.alerting.api import alerts, explain, parameters, people, rules, silences
+from services.alerting.api import alerts, attention, explain, parameters, people, rules, silences
 from services.alerting.api.desk import Desk
 from services.alerting.domain.timebase import EventTime, Timebase, WallTime
 from services.alerting.inbound.catalog_items import CatalogueReader
@@ -156,6 +156,7 @@ def application(settings: AlertingSettings, clock: Clock | None = None) -> FastA
     app.include_router(explain.router)
     app.include_router(silences.router)
     app.include_router(people.router)
+    app.include_router(attention.router)
     return app
 
 

@@ -151,9 +151,9 @@ def test_what_gets_worse_but_may_wait_itself_waits_as_long_as_that() -> None:
 
 
 def test_what_does_not_get_worse_takes_the_place_of_what_waits() -> None:
-    eased = {"event": "level_changed", "level": "watch", "previous_level": "urgent"}
-    for change in ({"event": "acknowledged", "acknowledged_by": "lin"}, eased):
-        found = the_one(stock_alert(revision=2, **change), WAITING)
+    eased = stock_alert(revision=2, event="level_changed", level="watch", previous_level="urgent")
+    for change in (stock_alert(revision=2, event="acknowledged", acknowledged_by="lin"), eased):
+        found = the_one(change, WAITING)
         assert (found.kind, found.hold, found.withdraws) == (Kind.FIRST, HELD, State.SUPERSEDED)
 
 

@@ -57,6 +57,10 @@ class AttentionPolicy:
         return stock_class in self.classes or refined
 
 
+ON_ITS_WAY = timedelta(seconds=2)
+"""What a notice may take from here to those who send it: who comes later than so long before a
+message is due joins the next one, which is better than a straggler of the same."""
+
 _LONGEST_WAIT_DAYS = 7
 _LETTERS_OF_ABC_XYZ = 2
 
@@ -177,7 +181,7 @@ class Budget:
                 self._today(news.owner, now).at_once += 1
             return Decision(Way.AT_ONCE)
         until = self.open_until.get(window.key)
-        if until is not None and until > now:
+        if until is not None and until - now > ON_ITS_WAY:
             window = window._replace(by=until)
         elif not self._open(window, now):
             return Decision(Way.BUDGET)

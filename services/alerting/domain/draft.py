@@ -156,11 +156,12 @@ class Draft:
             # While a rule is evaluated, `after` has what became of the others.
             condition = was = after.pop(rule.id, None)
             for step in judge(rule, at, condition):
-                why = None
+                self.reasons[rule.kind, step.reason] += 1
                 if step.transition is not None:
                     change = self._change(partition, subject, at, before)
                     why = known_before.of_transition(step.transition, condition, rule, change)
-                condition = self._note(rule, subject, at, step, trace, why)
+                    self._announce(rule, subject, at, step.transition, trace, why)
+                condition = step.condition
             if condition is not None:
                 if was is None and condition.state is State.PENDING:
                     why = self._change(partition, subject, at, before).known(rule)
@@ -179,7 +180,7 @@ class Draft:
             del after[rule.id]
             at = self._standing(subject, known, after, condition.due_at)
             step = evaluation.evaluate(rule, at, condition)
-            changed = self._note(rule, subject, at, step, None, condition.known)
+            changed = self._note(rule, subject, at, step, condition.known)
             if changed is not None:
                 after[rule.id] = changed
             elif condition.held is AlertLevel.OUT:
@@ -199,7 +200,7 @@ class Draft:
         for rule in watching:
             if rule.filters.inhibited_by_out and rule.id not in after:
                 step = evaluation.evaluate(rule, at, None)
-                condition = self._note(rule, subject, at, step, None, None)
+                condition = self._note(rule, subject, at, step, None)
                 if condition is not None:
                     after[rule.id] = condition
 
@@ -217,7 +218,7 @@ class Draft:
                 continue
             reason = Reason.OUT_OF_SCOPE if rule.enabled else Reason.RULE_DISABLED
             step = evaluation.retire(rule, at, after.pop(rule_id), reason)
-            self._note(rule, subject, at, step, None, None)
+            self._note(rule, subject, at, step, None)
 
     def _standing(
         self, subject: Subject, known: Known, others: Mapping[str, Condition], now: datetime
@@ -248,28 +249,38 @@ class Draft:
         subject: Subject,
         at: Standing,
         step: Evaluation,
-        trace: str | None,
         known: GatherReason | None,
     ) -> Condition | None:
         self.reasons[rule.kind, step.reason] += 1
         if step.transition is not None:
-            item = self._items.get(subject.sku)
-            name, category = (None, None) if item is None else (item.name, item.category)
-            parameters = self._parameters.of(subject)
-            self.announcements.append(
-                Announcement(
-                    rule=rule,
-                    subject=subject,
-                    sku_name=name,
-                    category=category,
-                    transition=step.transition,
-                    trace=trace,
-                    at_risk=at_risk(at, parameters),
-                    parameters=parameters,
-                    known=known,
-                )
-            )
+            self._announce(rule, subject, at, step.transition, None, known)
         return step.condition
+
+    def _announce(
+        self,
+        rule: Rule,
+        subject: Subject,
+        at: Standing,
+        transition: Transition,
+        trace: str | None,
+        known: GatherReason | None,
+    ) -> None:
+        item = self._items.get(subject.sku)
+        name, category = (None, None) if item is None else (item.name, item.category)
+        parameters = self._parameters.of(subject)
+        self.announcements.append(
+            Announcement(
+                rule=rule,
+                subject=subject,
+                sku_name=name,
+                category=category,
+                transition=transition,
+                trace=trace,
+                at_risk=at_risk(at, parameters),
+                parameters=parameters,
+                known=known,
+            )
+        )
 
 
 def _look(rule: Rule, at: Standing, condition: Condition | None) -> tuple[Evaluation]:

@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.alerting.domain.attention import (
+    ON_ITS_WAY,
     AttentionPolicy,
     Budget,
     Decision,
     News,
+    PersonDay,
     Spent,
     Way,
     concerned,
@@ -111,8 +113,8 @@ def test_mornings_are_those_of_the_owners_zone() -> None:
 def test_what_comes_while_a_message_is_gathered_joins_it() -> None:
     spent = budget()
     first = spent.decide(news(), NOW)
-    second = spent.decide(news(), NOW + timedelta(minutes=4))
-    late = spent.decide(news(), NOW + timedelta(minutes=5))
+    second = spent.decide(news(), NOW + timedelta(minutes=4, seconds=57))
+    late = spent.decide(news(), NOW + timedelta(minutes=5) - ON_ITS_WAY)
     assert first == second
     assert first.gather is not None
     assert late.gather is not None
@@ -186,17 +188,13 @@ def test_nobody_is_interrupted_beyond_the_budget_but_by_what_cannot_wait(
     told: list[tuple[News, int]], most: int
 ) -> None:
     policy = AttentionPolicy(money=Decimal(1_000), interruptions_a_day=most)
-    booked = {
-        each: Spent()
-        for one, _ in told
-        for minute in range(0, 60_000, 300)
-        for each in concerned(one, policy, NOW + timedelta(minutes=minute))
-    }
+    booked: dict[PersonDay, Spent] = {}
     keeper, now = Budget(policy, {}, booked), NOW
     ways: Counter[Way] = Counter()
     messages: dict[str, set[str]] = defaultdict(set)
     for one, minutes in told:
         now += timedelta(minutes=minutes)
+        booked |= {each: Spent() for each in concerned(one, policy, now) if each not in booked}
         way, gather = keeper.decide(one, now)
         ways[way] += 1
         if way is Way.AT_ONCE:

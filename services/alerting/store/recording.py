@@ -69,7 +69,9 @@ async def record(
         entries.append(entry)
         if _is_news(each.transition) and not _is_left_alone(each, entry.notice.hush):
             stands = Place(episode.owner, each.category, each.subject.warehouse)
-            wanted[episode.id] = Wanted(each.rule.playbook, episode.level, stands)
+            gather = entry.notice.gather
+            told_at = recorded_at if gather is None else max(recorded_at, gather.by)
+            wanted[episode.id] = Wanted(each.rule.playbook, episode.level, stands, told_at)
     if follows_playbooks:
         await _follow(connection, touched, entries, wanted, table, recorded_at)
     await episodes.write(connection, touched.values(), entries)

@@ -31,11 +31,13 @@ class Responsibilities:
         it the first who is there: owner, deputy, manager. When none is, the owner all the same,
         since an alert with an absent owner is found more easily than one without.
         """
-        for key in ((category, warehouse), (category, None), (None, warehouse), (None, None)):
-            row = self._rows.get(key)
-            if row is not None:
-                return self._first_there(row, now)
-        return None
+        row = self.row(category, warehouse)
+        return None if row is None else self._first_there(row, now)
+
+    def row(self, category: str | None, warehouse: str) -> Responsibility | None:
+        """Return the row that decides for a SKU's category in a warehouse."""
+        keys = ((category, warehouse), (category, None), (None, warehouse), (None, None))
+        return next((self._rows[key] for key in keys if key in self._rows), None)
 
     def _first_there(self, row: Responsibility, now: datetime) -> str | None:
         named = [person for person in row[2:] if person is not None]

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.draft import Announcement
 from services.alerting.domain.subject import LevelSubject, Subject
-from services.alerting.store import silences
+from services.alerting.store import covering, silences
 from shared.events.stock_alerts import (
     AlertEvent,
     AlertFacts,
@@ -80,17 +80,23 @@ FOR UPDATE OF a
 
 _ONE = text(f"SELECT {_STORED} FROM alert AS a WHERE a.id = :id FOR UPDATE")  # noqa: S608 - as above
 
-# What keeps them from being told is over: no snooze, and no silence that covers them.
+# What keeps them from being told is over: no snooze, no silence, and no action that covers them.
 _TO_REMIND = text(f"""
 SELECT {_STORED}, k.available, k.on_hand, k.low_water, k.incoming
 FROM alert AS a JOIN known_level AS k ON k.sku = a.sku AND k.warehouse = a.warehouse
 WHERE a.resolved_at IS NULL AND (a.untold OR a.snoozed_until IS NOT NULL)
   AND (a.snoozed_until IS NULL OR a.snoozed_until <= :now)
   AND NOT EXISTS (SELECT FROM silence AS s WHERE {silences.COVERS})
+  AND NOT {covering.IS_COVERED}
 ORDER BY a.id
 LIMIT :limit
 FOR UPDATE OF a SKIP LOCKED
 """)  # noqa: S608 - the columns and the condition are ours
+
+_PRESENT = text("""
+SELECT available, on_hand, low_water, incoming FROM known_level
+WHERE sku = :sku AND warehouse = :warehouse
+""")
 
 _NUMBERS = text("SELECT nextval('alert_number') FROM generate_series(1, :count)")
 
@@ -183,6 +189,13 @@ async def to_remind(connection: AsyncConnection, now: datetime, limit: int) -> l
         episode.facts = _renewed(episode.facts, row)
         found.append(episode)
     return found
+
+
+async def present_facts(connection: AsyncConnection, episode: Episode) -> AlertFacts:
+    """Return an episode's facts with the numbers of its level as it was last heard of."""
+    rows = (await connection.execute(_PRESENT, episode.subject._asdict())).mappings()
+    row = rows.one_or_none()
+    return episode.facts if row is None else _renewed(episode.facts, row)
 
 
 async def numbers(connection: AsyncConnection, count: int) -> list[int]:

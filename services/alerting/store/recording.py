@@ -1,19 +1,21 @@
 """Store what evaluations have made of episodes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.alerting.domain.covering import OnTheWay, covering
 from services.alerting.domain.draft import Announcement
 from services.alerting.domain.hush import NEWS, hush_of
 from services.alerting.domain.outcome import Transition
 from services.alerting.domain.people import Responsibilities
 from services.alerting.domain.rule import SEVERITY
+from services.alerting.store import covering as covers
 from services.alerting.store import episodes, people, silences
 from services.alerting.store.episodes import Entry, Episode
-from shared.events.stock_alerts import AlertEvent, Hush
+from shared.events.stock_alerts import AlertEvent, Hush, HushKind
 
 
 async def record(
@@ -31,7 +33,11 @@ async def record(
     openings = sum(each.transition.event is AlertEvent.OPENED for each in announcements)
     numbers = iter(await episodes.numbers(connection, openings))
     table = await people.responsibilities(connection) if openings else Responsibilities()
+    coming = await covers.on_the_way(
+        connection, {each.subject for each in announcements}, recorded_at
+    )
     touched: dict[UUID, Episode] = {}
+    covered: dict[UUID, UUID] = {}
     entries = []
     for place, each in enumerate(announcements):
         key = (each.rule.id, each.subject)
@@ -42,8 +48,12 @@ async def record(
             episode = known[key]
             _move(episode, each)
         touched[episode.id] = episode
-        entries.append(_entry(episode, each, silenced.get(place), recorded_at))
+        by = _covered_by(episode, each.transition, coming.get(each.subject, ()))
+        if by is not None:
+            covered[episode.id] = by.id
+        entries.append(_entry(episode, each, silenced.get(place), by, recorded_at))
     await episodes.write(connection, touched.values(), entries)
+    await covers.note(connection, covered)
 
 
 def _opened(announcement: Announcement, number: int) -> Episode:
@@ -75,8 +85,26 @@ def _move(episode: Episode, announcement: Announcement) -> None:
         episode.resolved_at = max(transition.occurred_at, episode.opened_at)
 
 
+def _covered_by(
+    episode: Episode, transition: Transition, coming: Iterable[OnTheWay]
+) -> OnTheWay | None:
+    """Return the action because of which people need not be told, or None.
+
+    It covers what opens, and what was kept from people before until that gets worse; what they
+    know of already goes on.
+    """
+    is_new = transition.event is AlertEvent.OPENED
+    if not is_new and (not episode.untold or _rose(transition)):
+        return None
+    return covering(episode.rule.kind, transition.facts, coming)
+
+
 def _entry(
-    episode: Episode, announcement: Announcement, silence: Hush | None, recorded_at: datetime
+    episode: Episode,
+    announcement: Announcement,
+    silence: Hush | None,
+    covered_by: OnTheWay | None,
+    recorded_at: datetime,
 ) -> Entry:
     transition = announcement.transition
     rose = _rose(transition)
@@ -89,6 +117,8 @@ def _entry(
         snoozed_until=episode.snoozed_until,
         now=recorded_at,
     )
+    if transition.event in NEWS and hush is None and covered_by is not None:
+        hush = Hush(by=HushKind.COVERED, until=covered_by.late_at)
     if transition.event in NEWS:
         episode.untold = hush is not None
     notice = episodes.notice_of(

@@ -218,7 +218,8 @@ def _problem(error: LowtideError) -> Exception:
             return Problem(HTTPStatus.FORBIDDEN, "limit_too_low", str(error))
         case KeyReused():
             return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused", str(error))
-    return error
+        case _:
+            return error
 
 
 async def _with_history(at: Desk, action_id: UUID, what: str) -> ActionWithHistory:

@@ -43,7 +43,7 @@ class OrderLinks:
             return None
         claims = {"sub": str(order_id), "aud": _AUDIENCE, "exp": now + LIFETIME}
         token = jwt.encode(claims, self._key, algorithm=_ALGORITHM)
-        return f"{self._base_url}/supplier/orders/{token}"
+        return f"{self._base_url}/supplier/order?token={token}"
 
     def read(self, token: str, now: datetime) -> UUID:
         """Return the order that a link is for. Raises Forged or Expired."""

@@ -83,9 +83,9 @@ def _append(page: WriteOnlyWorksheet, values: Iterable[Cell]) -> None:
     page.append([_cell(page, value) for value in values])
 
 
-def _cell(page: WriteOnlyWorksheet, value: Cell) -> WriteOnlyCell:
+def _cell(page: WriteOnlyWorksheet, value: Cell) -> object:
     if not isinstance(value, str):
-        return WriteOnlyCell(page, value)
+        return value
     cell = WriteOnlyCell(page, ILLEGAL_CHARACTERS_RE.sub(" ", value))
     cell.data_type = "s"
     # Says to a program that whoever edits the cell does not make a formula of it either.

@@ -14,8 +14,7 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Request
-from fastapi import Path as PathParameter
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
@@ -44,7 +43,8 @@ _HEADERS = {
 }
 _EARLIEST, _LATEST = date(1970, 1, 2), date(9998, 12, 30)
 
-_Token = Annotated[str, PathParameter(max_length=2_000)]
+# In the query, since paths are logged.
+_Token = Annotated[str, Query()]
 
 
 class _Known(NamedTuple):
@@ -63,15 +63,15 @@ class _Known(NamedTuple):
         return ZoneInfo("UTC" if self.supplier is None else self.supplier.timezone)
 
 
-@router.get("/supplier/orders/{token}")
-async def show(token: _Token, request: Request, at: AtDesk, links: Links) -> HTMLResponse:
+@router.get("/supplier/order")
+async def show(request: Request, at: AtDesk, links: Links, token: _Token = "") -> HTMLResponse:
     """Show an order."""
     known = await _known(at, links, token, request)
     return known if isinstance(known, HTMLResponse) else _page(known)
 
 
-@router.post("/supplier/orders/{token}")
-async def confirm(token: _Token, request: Request, at: AtDesk, links: Links) -> HTMLResponse:
+@router.post("/supplier/order")
+async def confirm(request: Request, at: AtDesk, links: Links, token: _Token = "") -> HTMLResponse:
     """Take down what a supplier confirms, all of it or, with a mistake in it, nothing."""
     known = await _known(at, links, token, request)
     if isinstance(known, HTMLResponse):
@@ -156,7 +156,7 @@ def _page(
     is_saved: bool = False,
     status: HTTPStatus = HTTPStatus.OK,
 ) -> HTMLResponse:
-    words = WORDS[known.language]
+    words, wrong = WORDS[known.language], mistakes or {}
     shown = []
     for line in known.lines:
         number = line.line or 0
@@ -173,9 +173,8 @@ def _page(
                 "quantity": (sent or {}).get(f"quantity-{number}", str(line.expected)),
                 "due": (sent or {}).get(f"due-{number}", due),
                 "wrong": {
-                    field: words[code]
-                    for (of, field), code in (mistakes or {}).items()
-                    if of == number
+                    field: words[code] if (code := wrong.get((number, field))) else ""
+                    for field in ("quantity", "due")
                 },
             }
         )
@@ -187,7 +186,7 @@ def _page(
         placed="" if placed_at is None else f"{placed_at.astimezone(known.zone):%Y-%m-%d}",
         lines=shown,
         is_saved=is_saved,
-        is_wrong=bool(mistakes),
+        is_wrong=bool(wrong),
     )
     return HTMLResponse(html, status, headers=_HEADERS)
 

@@ -57,8 +57,8 @@ _OPEN_OF = text(f"{_SELECT} WHERE supplier = :supplier AND placed_at IS NULL")
 _OPEN = text(f"{_SELECT} WHERE placed_at IS NULL ORDER BY number")
 
 _ADD = text("""
-INSERT INTO purchase_order (id, number, supplier, opened_at)
-VALUES (:id, nextval('purchase_order_number'), :supplier, :now)
+INSERT INTO purchase_order (id, number, supplier, opened_at, placed_at, placed_by)
+VALUES (:id, nextval('purchase_order_number'), :supplier, :now, :placed_at, :placed_by)
 RETURNING id, number, supplier, opened_at, placed_at, placed_by, confirmed_at
 """)
 
@@ -126,8 +126,7 @@ async def order_alone(
     if action.kind is ActionKind.TRANSFER:
         moved = await _ordered(connection, action, by.at)
         return replace(moved, reference=reference or f"LT-T{action.number}")
-    order = await _add(connection, action.supplier, by.at)
-    await connection.execute(_PLACED, {"id": order.id, "now": by.at, "by": by.actor})
+    order = await _add(connection, action.supplier, by.at, placed_by=by)
     return await _ordered(connection, await _as_line(connection, action, order), by.at)
 
 
@@ -234,8 +233,16 @@ def money(lines: Sequence[StoredAction]) -> Decimal | None:
     return sum(known, Decimal(0)) if known else None
 
 
-async def _add(connection: AsyncConnection, supplier: str | None, now: datetime) -> StoredOrder:
-    values = {"id": uuid4(), "supplier": supplier, "now": now}
+async def _add(
+    connection: AsyncConnection, supplier: str | None, now: datetime, placed_by: By | None = None
+) -> StoredOrder:
+    values = {
+        "id": uuid4(),
+        "supplier": supplier,
+        "now": now,
+        "placed_at": None if placed_by is None else placed_by.at,
+        "placed_by": None if placed_by is None else placed_by.actor,
+    }
     return _order((await connection.execute(_ADD, values)).mappings().one())
 
 

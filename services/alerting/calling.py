@@ -48,7 +48,7 @@ class Calling:
         self._engine = engine
         self._clock = clock
         self._http = http
-        self._trouble: str | None = None
+        self._is_troubled = False
 
     async def run(self) -> None:
         """Call for ever; whatever is away is waited for."""
@@ -71,10 +71,6 @@ class Calling:
             await self._settle(call, await self._make(call))
         return len(due)
 
-    async def check(self) -> str | None:
-        """Return why ingest is not told, or None; for readiness."""
-        return self._trouble
-
     async def _make(self, call: Call) -> Outcome:
         try:
             answer = await self._http.post(
@@ -90,7 +86,7 @@ class Calling:
         async with self._engine.begin() as connection:
             if outcome.trouble is None:
                 await calls.done(connection, call.id)
-                self._trouble = None
+                self._is_troubled = False
                 return
             if outcome.refused:
                 by = By(None, None, self._clock.now(), None)
@@ -99,9 +95,9 @@ class Calling:
         self._note(outcome.trouble)
 
     def _note(self, trouble: str) -> None:
-        if self._trouble is None:
+        if not self._is_troubled:
             _log.warning("ingest is not told of orders", reason=trouble)
-        self._trouble = trouble
+        self._is_troubled = True
 
 
 def judge(answer: httpx.Response) -> Outcome:

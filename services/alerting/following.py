@@ -1,9 +1,11 @@
 """See what becomes of actions, and let orders leave when it is time."""
 
 import asyncio
+from contextlib import suppress
 
 from services.alerting.store import following, orders
 from services.alerting.store.acts import By
+from services.alerting.store.orders import Empty
 from shared.clock import Clock
 from shared.database.engine import DATABASE_ERRORS, Engine, is_away, is_retryable
 from shared.observability.logs import get_logger
@@ -50,8 +52,10 @@ class Following:
         async with self._engine.begin() as connection:
             due = await orders.due(connection, now)
         for order_id in due:
-            async with self._engine.begin() as connection:
-                await orders.place(connection, order_id, By(None, None, now, None))
+            # Its last line may have been taken out since.
+            with suppress(Empty):
+                async with self._engine.begin() as connection:
+                    await orders.place(connection, order_id, By(None, None, now, None))
         return seen
 
     async def check(self) -> str | None:

@@ -1,12 +1,12 @@
 """What is asked and answered about actions."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, model_validator
 
 from services.alerting.domain.actions import SUPPLYING
 from services.alerting.domain.parameter_values import SomeUnits
@@ -16,11 +16,22 @@ from services.alerting.store.stored_action import StoredAction
 from shared.events.base import Code, Instant
 from shared.events.stock_alerts import ActionKind, ActionState
 
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
 _Words = Annotated[
     str,
     StringConstraints(min_length=1, max_length=1_000, strip_whitespace=True, pattern=r"^[^\x00]*$"),
 ]
 _Reference = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^\x00]*$")]
+
+
+def _plausible(due_at: datetime) -> datetime:
+    if not _EARLIEST <= due_at < _LATEST:
+        raise ValueError("name a date from 1970 to 9997")
+    return due_at
+
+
+_DueAt = Annotated[Instant, AfterValidator(_plausible)]
+"""When something is expected, within what ingest takes."""
 
 
 class Remark(BaseModel):
@@ -43,7 +54,7 @@ class NewAction(Remark):
     quantity: SomeUnits | None = None
     source: Code | None = None
     supplier: Code | None = None
-    due_at: Instant | None = None
+    due_at: _DueAt | None = None
     reason: _Words | None = None
 
     @model_validator(mode="after")
@@ -60,7 +71,7 @@ class NewAction(Remark):
 class Ordering(Remark):
     """When what was ordered is expected; `reference` is what a transfer is called elsewhere."""
 
-    due_at: Instant | None = None
+    due_at: _DueAt | None = None
     reference: _Reference | None = None
 
 

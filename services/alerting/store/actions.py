@@ -1,6 +1,5 @@
 """Store what is done about alerts, step by step."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -29,7 +28,6 @@ from services.alerting.store.action_rows import Change
 from services.alerting.store.acts import By, Resolved
 from services.alerting.store.covering import on_the_way
 from services.alerting.store.episodes import Episode
-from services.alerting.store.people import Person
 from services.alerting.store.stored_action import StoredAction
 from shared.events.stock_alerts import ActionKind, ActionState, Recipient
 
@@ -74,7 +72,9 @@ async def request(
     action = await _begun(connection, episode, wanted, by)
     to: tuple[Recipient, ...] = ()
     if action.state is ActionState.PROPOSED:
-        to = await _approvers(connection, action, wanted.category)
+        to = await approval_limits.approvers(
+            connection, action.cost, wanted.category, action.warehouse, but=action.requested_by
+        )
     else:
         action = await _approved(connection, action, by.at)
     await action_rows.write(
@@ -120,8 +120,9 @@ async def order(
     if before is None:
         return None
     if _moved(before, Step.ORDER) is before.state:
-        await calls.again(connection, action_id, by.at)
-        return before
+        if not await calls.again(connection, action_id, by.at):
+            return before
+        return await _step(connection, replace(before, reason=None), Step.ORDER, by)
     return await _order(connection, replace(before, due_at=due_at or before.due_at), by, reference)
 
 
@@ -285,26 +286,6 @@ async def _order(
     await orders.tell(connection, done, by.at)
     await orders.drop_empty(connection)
     return done
-
-
-async def _approvers(
-    connection: AsyncConnection, action: StoredAction, category: str | None
-) -> tuple[Recipient, ...]:
-    """Return whom a request that needs an approval is for."""
-    found = await approval_limits.approvers(connection, action.cost, category, action.warehouse)
-    return tuple(_recipients(found, but=action.requested_by))
-
-
-def _recipients(found: Iterable[Person], *, but: str) -> Iterable[Recipient]:
-    for person in found:
-        if person.id != but:
-            yield Recipient(
-                id=person.id,
-                name=person.name,
-                language=person.language,
-                email=person.email,
-                wecom_userid=person.wecom_userid,
-            )
 
 
 async def _step(

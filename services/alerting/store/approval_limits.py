@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.approval import ANYTHING, Limits, Role, covers
 from services.alerting.store import people
-from services.alerting.store.people import Person
+from shared.events.stock_alerts import Recipient
 
 
 class ApprovalLimit(NamedTuple):
@@ -75,16 +75,29 @@ async def roles(
 
 
 async def approvers(
-    connection: AsyncConnection, cost: Decimal | None, category: str | None, warehouse: str
-) -> list[Person]:
-    """Return the people whose limit covers a cost, by id."""
+    connection: AsyncConnection,
+    cost: Decimal | None,
+    category: str | None,
+    warehouse: str,
+    *,
+    but: str,
+) -> tuple[Recipient, ...]:
+    """Return whose limits cover a cost, by id, `but` for who has asked."""
     allowed = await limits(connection)
     row = (await people.responsibilities(connection)).row(category, warehouse)
     named = {} if row is None else {role: getattr(row, role) for role in Role}
     found = []
-    for person_id in sorted({*allowed.by_person, *filter(None, named.values())}):
+    for person_id in sorted({*allowed.by_person, *filter(None, named.values())} - {but}):
         held = [role for role, holder in named.items() if holder == person_id]
         person = await people.one(connection, person_id)
         if person is not None and covers(allowed.of(person_id, held), cost):
-            found.append(person)
-    return found
+            found.append(
+                Recipient(
+                    id=person.id,
+                    name=person.name,
+                    language=person.language,
+                    email=person.email,
+                    wecom_userid=person.wecom_userid,
+                )
+            )
+    return tuple(found)

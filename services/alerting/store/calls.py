@@ -53,7 +53,8 @@ _DONE = text("DELETE FROM call WHERE id = :id")
 _TROUBLED = text("UPDATE call SET trouble = :trouble, refused = :refused WHERE id = :id")
 
 _AGAIN = text("""
-UPDATE call SET refused = false, next_at = :now WHERE action_id = :action_id AND refused
+UPDATE call SET refused = false, trouble = NULL, next_at = :now
+WHERE action_id = :action_id AND refused
 """)
 
 _STANDING = text("""
@@ -91,9 +92,10 @@ async def troubled(
     await connection.execute(_TROUBLED, values)
 
 
-async def again(connection: AsyncConnection, action_id: UUID, now: datetime) -> None:
-    """Make the refused calls of an action again: what was wrong may be mended by now."""
-    await connection.execute(_AGAIN, {"action_id": action_id, "now": now})
+async def again(connection: AsyncConnection, action_id: UUID, now: datetime) -> bool:
+    """Make the refused calls of an action again, if there are any: what was wrong may be mended."""
+    rows = await connection.execute(_AGAIN, {"action_id": action_id, "now": now})
+    return bool(rows.rowcount)
 
 
 async def standing(connection: AsyncConnection, actions: list[UUID]) -> Mapping[UUID, Standing]:

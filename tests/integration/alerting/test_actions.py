@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -17,13 +19,15 @@ from openpyxl import load_workbook
 from pydantic import SecretStr
 from typing_extensions import override
 
+from services.alerting import wiring
 from services.alerting.api.order_links import OrderLinks
 from services.alerting.calling import Calling
 from services.alerting.following import Following
 from services.alerting.settings import AlertingSettings
-from services.alerting.store import actions
+from services.alerting.store import actions, orders
 from services.alerting.store.acts import By
 from services.alerting.store.calls import FIRST_PAUSE
+from services.alerting.store.orders import Confirmed
 from services.ingest import wiring as ingest_wiring
 from services.ingest.settings import IngestSettings
 from shared.clock import ManualClock, WallClock
@@ -32,8 +36,9 @@ from shared.events.stock_alerts import StockAlert
 from shared.events.stock_changes import StockChange
 from shared.http.auth import Scope
 from shared.kafka.tail import TailReader
+from shared.testing import unruly_http
 from shared.testing.stack import Database
-from tests.integration.alerting.service import Alerting, alerting_on, authorization, until
+from tests.integration.alerting.service import Alerting, alerting_on, authorization, running, until
 
 pytestmark = pytest.mark.stack
 
@@ -349,6 +354,10 @@ async def test_a_supplier_confirms_by_a_link_and_may_change_it_until_it_arrives(
         await shop.post(f"/v1/actions/{bought['id']}/receive")
         late = await supplier.post(order["link"], data={"quantity-1": "1", "due-1": "2027-02-01"})
         assert "no line of this order left" in late.text
+        # Nor can who had the page read before.
+        by = By("supplier:ACME", None, shop.clock.now(), None)
+        async with shop.engine.begin() as connection:
+            await orders.confirm(connection, UUID(order["id"]), {1: Confirmed(1, None)}, by)
         assert (await shop.get(f"/v1/actions/{bought['id']}"))["confirmed_quantity"] == 96
 
         forged = OrderLinks("another key", "http://alerting").link(
@@ -403,6 +412,34 @@ async def test_ingest_is_told_once_of_what_was_ordered_although_the_process_was_
     assert (await shop.get(f"/v1/actions/{bought['id']}"))["telling"] is None
 
 
+async def test_tick_tells_ingest_with_a_token_of_its_own(shop: Shop) -> None:
+    bought = await shop.buy(await shop.hear(12))
+    await shop.post(f"/v1/actions/{bought['id']}/order")
+    asked: list[unruly_http.Request] = []
+
+    def answer(request: unruly_http.Request) -> unruly_http.Reply:
+        asked.append(request)
+        return unruly_http.Reply.of({"accepted": 1}, HTTPStatus.ACCEPTED)
+
+    async with unruly_http.serving(answer) as port:
+        settings = shop.alerting.settings.model_copy(
+            update={
+                "ingest_url": f"http://127.0.0.1:{port}",
+                "service_token": SecretStr("a token"),
+            }
+        )
+
+        async def told() -> bool:
+            return await shop.alerting.rows("SELECT FROM call") == []
+
+        async with running(lambda stop: wiring.tick(settings, stop, shop.clock)):
+            await until(told)
+    (request,) = asked
+    assert (request.method, request.path) == ("POST", "/v1/events")
+    assert request.headers["authorization"] == "Bearer a token"
+    assert json.loads(request.body)[0]["id"] == f"{bought['id']}-1"
+
+
 async def test_what_ingest_refuses_is_shown_and_told_again_on_request(shop: Shop) -> None:
     bought = await shop.buy(await shop.hear(12))
     await shop.post(f"/v1/orders/{bought['order']['id']}/place")
@@ -437,10 +474,8 @@ async def test_what_is_ordered_is_neither_told_nor_ordered_again_until_it_is_lat
     alert = await shop.hear(12)
     path = f"/v1/alerts/{alert['id']}/actions"
     body = {"kind": "buy", "quantity": 144}
-    # Asked for by two at the same time, it is ordered once.
-    answers = await asyncio.gather(*(shop.alerting.client.post(path, json=body) for _ in range(2)))
-    (bought,) = [each.json() for each in answers if each.status_code == HTTPStatus.CREATED]
-    (again,) = [each.json() for each in answers if each.status_code == HTTPStatus.CONFLICT]
+    bought = await shop.post(path, body, HTTPStatus.CREATED)
+    again = await shop.post(path, body, HTTPStatus.CONFLICT)
     assert (again["type"].rpartition(":")[2], again["action"]) == ("covered", bought["id"])
     await shop.post(f"/v1/orders/{bought['order']['id']}/place")
     # The episode ends and opens again; and another rule finds the level short, too.
@@ -500,10 +535,10 @@ async def test_orders_are_collected_by_supplier_until_they_are_worth_the_minimum
     await shop.alerting.ask(
         "PUT", "/v1/parameters?sku=B&warehouse=W", PARAMETERS | {"unit_cost": "1.00"}
     )
-    first = await shop.buy(await shop.hear(12))
-    second = await shop.buy(await shop.hear(5, sku="B"))
+    alerts = [await shop.hear(12), await shop.hear(5, sku="B")]
+    first, second = await asyncio.gather(*map(shop.buy, alerts))
     assert first["order"]["id"] == second["order"]["id"]
-    assert [first["order"]["line"], second["order"]["line"]] == [1, 2]
+    assert {first["order"]["line"], second["order"]["line"]} == {1, 2}
     order = f"/v1/orders/{first['order']['id']}"
     await shop.post(f"/v1/actions/{second['id']}/cancel")
     await shop.follow()
@@ -512,8 +547,7 @@ async def test_orders_are_collected_by_supplier_until_they_are_worth_the_minimum
         "360.00",
         1,
     ]
-    alerts = await shop.alerting.alerts(sku="B")
-    await shop.buy(alerts[0])
+    await shop.buy(alerts[1])
     await shop.follow()
     assert [(await shop.get(order))[each] for each in ("state", "money", "lines", "placed_by")] == [
         "placed",

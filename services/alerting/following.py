@@ -1,63 +1,51 @@
-"""See what becomes of actions, and let orders leave when it is time."""
+"""Follow playbooks: remind and escalate when people are late, and find timers that were lost."""
 
-import asyncio
-from contextlib import suppress
+from datetime import datetime, timedelta
 
-from services.alerting.store import following, orders
-from services.alerting.store.acts import By
-from services.alerting.store.orders import Empty
+from sqlalchemy.ext.asyncio import AsyncEngine
+from typing_extensions import override
+
+from services.alerting.looking import Looking
+from services.alerting.store import lateness
 from shared.clock import Clock
-from shared.database.engine import DATABASE_ERRORS, Engine, is_away, is_retryable
 from shared.observability.logs import get_logger
+from shared.observability.metrics import TIMERS_REPAIRED_TOTAL
 
-LOOK_SECONDS = 1.0
-AT_ONCE = 200
+AUDIT_EVERY = timedelta(minutes=1)
+AUDITED_AT_ONCE = 1_000
 
 _log = get_logger("alerting.following")
 
 
-class Following:
-    """Looks at all actions that are not over, and at open orders. Several may run.
+class Following(Looking):
+    """Acts on timers that are due; in small groups, so that several processes share them.
 
-    What has happened is asked of the tables each time, so a restart forgets nothing.
+    A timer, what it makes of its episode and the next timer are one transaction: whatever ends the
+    process, each acts once.
     """
 
-    def __init__(self, engine: Engine, clock: Clock) -> None:
-        self._engine = engine
-        self._clock = clock
-        self._trouble: str | None = None
+    what = "playbooks"
+    at_once = 50
 
-    async def run(self) -> None:
-        """Look for ever; a database that is away is waited for."""
-        while True:
-            try:
-                seen = await self.step()
-            except DATABASE_ERRORS as error:
-                if not (is_away(error) or is_retryable(error)):
-                    raise
-                if self._trouble is None:
-                    _log.warning("actions are not followed", reason=repr(error)[:300])
-                self._trouble = "the database cannot be reached"
-                seen = 0
-            else:
-                self._trouble = None
-            if seen < AT_ONCE:
-                await asyncio.sleep(LOOK_SECONDS)
+    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
+        super().__init__(engine, clock)
+        self._audited_at: datetime | None = None
 
+    @override
     async def step(self) -> int:
-        """Take down what has happened, and place what is due; returns of how many actions."""
         now = self._clock.now()
         async with self._engine.begin() as connection:
-            seen = await following.follow(connection, now, AT_ONCE)
-        async with self._engine.begin() as connection:
-            due = await orders.due(connection, now)
-        for order_id in due:
-            # Its last line may have been taken out since.
-            with suppress(Empty):
-                async with self._engine.begin() as connection:
-                    await orders.place(connection, order_id, By(None, None, now, None))
-        return seen
+            told = await lateness.follow(connection, now, self.at_once)
+        is_time = self._audited_at is None or now - self._audited_at >= AUDIT_EVERY
+        # What has piled up is worked off first: it is late, but not lost.
+        if is_time and len(told) < self.at_once:
+            await self._audit(now)
+        return len(told)
 
-    async def check(self) -> str | None:
-        """Return why nobody looks, or None; for readiness."""
-        return self._trouble
+    async def _audit(self, now: datetime) -> None:
+        async with self._engine.begin() as connection:
+            found = await lateness.audit(connection, now, AUDITED_AT_ONCE)
+        self._audited_at = now
+        for each in found:
+            TIMERS_REPAIRED_TOTAL.labels(each.cause).inc()
+            _log.warning("timer set anew", alert=str(each.alert_id), cause=each.cause)

@@ -11,15 +11,19 @@ from services.alerting.api import (
     actions,
     alerts,
     approval_limits,
+    attention,
     explain,
     orders,
     parameters,
     people,
+    playbooks,
     proposals,
+    rotations,
     rules,
     silences,
     supplier_page,
     suppliers,
+    working_calendars,
 )
 from services.alerting.api.desk import Desk
 from services.alerting.api.order_links import OrderLinks
@@ -34,6 +38,7 @@ from services.alerting.settings import AlertingSettings
 from services.alerting.store.outbox import Outbox
 from services.alerting.store.parameter_watch import ParameterWatch
 from services.alerting.store.rule_watch import RuleWatch
+from services.alerting.supplying import Supplying
 from shared.clock import Clock, WallClock
 from shared.database.engine import create_engine
 from shared.events.stock_levels import TOPIC
@@ -108,9 +113,12 @@ async def consume(
 
 
 async def tick(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | None = None) -> None:
-    """Relay the outbox, remind people, and see to actions until told to stop."""
+    """Relay the outbox, remind people, follow playbooks and see to actions until told to stop.
+
+    In a replay of history nobody is late: no playbook is followed.
+    """
     engine = create_engine(
-        settings.database_url.get_secret_value(), pool=5, application="alerting tick"
+        settings.database_url.get_secret_value(), pool=6, application="alerting tick"
     )
     clock = clock or WallClock()
     producer = Producer(settings.kafka, settings.topic_prefix, name="alerting-tick")
@@ -119,15 +127,19 @@ async def tick(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | N
             outbox = Outbox(engine)
             relay = Relay(outbox, producer)
             reminding = Reminding(engine, clock)
-            following, calling = Following(engine, clock), Calling(engine, clock, ingest)
-            loops = (relay, reminding, following, calling)
+            following = Following(engine, clock)
+            supplying, calling = Supplying(engine, clock), Calling(engine, clock, ingest)
+            loops = (relay, reminding, supplying, calling)
             beside = [group.create_task(each.run()) for each in loops]
             checks = {
                 "outbox": relay.check,
                 "reminders": reminding.check,
-                "actions": following.check,
+                "actions": supplying.check,
                 "broker": producer.check,
             }
+            if settings.clock == "wall":
+                beside.append(group.create_task(following.run()))
+                checks["playbooks"] = following.check
 
             async def until_stopped(stop: asyncio.Event) -> None:
                 await stop.wait()
@@ -182,6 +194,10 @@ def application(settings: AlertingSettings, clock: Clock | None = None) -> FastA
     app.include_router(explain.router)
     app.include_router(silences.router)
     app.include_router(people.router)
+    app.include_router(playbooks.router)
+    app.include_router(working_calendars.router)
+    app.include_router(rotations.router)
+    app.include_router(attention.router)
     app.include_router(actions.router)
     app.include_router(proposals.router)
     app.include_router(orders.router)

@@ -10,11 +10,18 @@ from sqlalchemy import CursorResult, RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.hush import hush_of
-from services.alerting.store import episodes, silences
+from services.alerting.store import episodes, silences, steps
 from services.alerting.store.acts import By
 from services.alerting.store.episodes import Entry, Episode
 from services.alerting.store.stored_action import StoredAction, notice_of
-from shared.events.stock_alerts import ActionKind, ActionState, AlertEvent, Hush, Recipient
+from shared.events.stock_alerts import (
+    ActionKind,
+    ActionState,
+    AlertEvent,
+    Expected,
+    Hush,
+    Recipient,
+)
 
 
 class Change(NamedTuple):
@@ -182,6 +189,8 @@ async def write(
             continue
         touched[episode.id] = episode
         episode.revision += 1
+        for what in _meets(change):
+            await steps.met(connection, episode.id, what, by.at)
         revisions.append(episode.revision)
         notice = episodes.notice_of(
             episode,
@@ -216,6 +225,23 @@ async def write(
             for each, revision in zip(changes, revisions, strict=True)
         ],
     )
+
+
+def _meets(change: Change) -> tuple[Expected, ...]:
+    """Return what a step does of all that playbooks expect."""
+    match change.step, change.action.state:
+        case "request", ActionState.PROPOSED:
+            return (Expected.ACT,)
+        case "request", ActionState.DONE:
+            return (Expected.ACT, Expected.APPROVE, Expected.CONFIRM)
+        case "request", _:
+            return (Expected.ACT, Expected.APPROVE)
+        case "approve", _:
+            return (Expected.APPROVE,)
+        case "confirm" | "receive" | "finish", _:
+            return (Expected.CONFIRM,)
+        case _:
+            return ()
 
 
 async def _hush(connection: AsyncConnection, episode: Episode, now: datetime) -> Hush | None:

@@ -264,7 +264,8 @@ async def _under_way(
     coming = found.get(episode.subject, [])
     if episode.rule.kind not in SHORTAGES:
         return coming[-1] if coming else None  # how much is enough, nobody knows
-    facts = await episodes.present_facts(connection, episode)
+    present = await episodes.present(connection, [episode.id])
+    facts = present[0].facts if present else episode.facts
     return covering(episode.rule.kind, facts, coming)
 
 

@@ -86,18 +86,11 @@ async def approvers(
     allowed = await limits(connection)
     row = (await people.responsibilities(connection)).row(category, warehouse)
     named = {} if row is None else {role: getattr(row, role) for role in Role}
-    found = []
-    for person_id in sorted({*allowed.by_person, *filter(None, named.values())} - {but}):
-        held = [role for role, holder in named.items() if holder == person_id]
-        person = await people.one(connection, person_id)
-        if person is not None and covers(allowed.of(person_id, held), cost):
-            found.append(
-                Recipient(
-                    id=person.id,
-                    name=person.name,
-                    language=person.language,
-                    email=person.email,
-                    wecom_userid=person.wecom_userid,
-                )
-            )
-    return tuple(found)
+    candidates = {*allowed.by_person, *filter(None, named.values())} - {but}
+    found = [
+        person
+        for person in sorted(candidates)
+        if covers(allowed.of(person, [role for role, who in named.items() if who == person]), cost)
+    ]
+    known = await people.recipients(connection, set(found))
+    return tuple(known[person] for person in found if person in known)

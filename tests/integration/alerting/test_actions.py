@@ -22,12 +22,12 @@ from typing_extensions import override
 from services.alerting import wiring
 from services.alerting.api.order_links import OrderLinks
 from services.alerting.calling import Calling
-from services.alerting.following import Following
 from services.alerting.settings import AlertingSettings
 from services.alerting.store import actions, orders
 from services.alerting.store.acts import By
 from services.alerting.store.calls import FIRST_PAUSE
 from services.alerting.store.orders import Confirmed
+from services.alerting.supplying import Supplying
 from services.ingest import wiring as ingest_wiring
 from services.ingest.settings import IngestSettings
 from shared.clock import ManualClock, WallClock
@@ -109,7 +109,7 @@ class Shop:
 
     async def follow(self) -> int:
         """Let what has happened be seen, once."""
-        return await Following(self.engine, self.clock).step()
+        return await Supplying(self.engine, self.clock).step()
 
     async def told(self, number: int) -> list[StockAlert]:
         """Return so many notices, as soon as they are on the topic."""

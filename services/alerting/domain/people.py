@@ -31,10 +31,15 @@ class Responsibilities:
         it the first who is there: owner, deputy, manager. When none is, the owner all the same,
         since an alert with an absent owner is found more easily than one without.
         """
+        row = self.row_for(category, warehouse)
+        return None if row is None else self._first_there(row, now)
+
+    def row_for(self, category: str | None, warehouse: str) -> Responsibility | None:
+        """Return the row that says most of a category in a warehouse."""
         for key in ((category, warehouse), (category, None), (None, warehouse), (None, None)):
             row = self._rows.get(key)
             if row is not None:
-                return self._first_there(row, now)
+                return row
         return None
 
     def _first_there(self, row: Responsibility, now: datetime) -> str | None:

@@ -1,7 +1,7 @@
 """Store what people do with alerts, and that they are reminded of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -9,9 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.hush import hush_of
 from services.alerting.store import episodes, silences
+from services.alerting.store import feedback as opinions
 from services.alerting.store.episodes import Entry, Episode
 from shared.errors import LowtideError
-from shared.events.stock_alerts import AlertEvent
+from shared.events.alert_responses import FeedbackReason
+from shared.events.stock_alerts import AlertEvent, Recipient
 
 
 class Resolved(LowtideError):  # noqa: N818 - a state, not a mistake
@@ -46,6 +48,19 @@ async def acknowledge(connection: AsyncConnection, alert_id: UUID, by: By) -> Ep
     return await _act(connection, alert_id, AlertEvent.ACKNOWLEDGED, change, by)
 
 
+async def ordered(connection: AsyncConnection, alert_id: UUID, by: By) -> Episode | None:
+    """Take it that somebody has ordered what is short, and so has taken the alert on."""
+
+    def change(episode: Episode) -> bool:
+        if episode.acknowledged_at is None:
+            episode.acknowledged_at = by.at
+            episode.acknowledged_by = by.actor
+            episode.owner = episode.owner or by.actor
+        return True
+
+    return await _act(connection, alert_id, AlertEvent.ACTED, change, by)
+
+
 async def assign(connection: AsyncConnection, alert_id: UUID, owner: str, by: By) -> Episode | None:
     """Give an alert to somebody."""
 
@@ -70,6 +85,49 @@ async def snooze(
         return True
 
     return await _act(connection, alert_id, AlertEvent.SNOOZED, change, by)
+
+
+async def feedback(
+    connection: AsyncConnection,
+    alert_id: UUID,
+    reason: FeedbackReason | None,
+    by: By,
+    *,
+    words: str,
+) -> Episode | None:
+    """Keep what somebody thinks of an alert; `words` say it to those who are told.
+
+    Of one that has ended, too, though it has no more revisions. None for a reason is a false alarm
+    for which none was given.
+    """
+    episode = await episodes.locked(connection, alert_id)
+    if episode is None:
+        return None
+    said = await opinions.add(connection, alert_id, by.actor, reason, by.note, by.at)
+    if not said or episode.resolved_at is not None:
+        return episode
+    told = replace(by, note=words if by.note is None else f"{words}: {by.note}")
+    return await _act(connection, alert_id, AlertEvent.FEEDBACK, lambda _: True, told, reason)
+
+
+async def refuse(
+    connection: AsyncConnection, alert_id: UUID, to: Recipient, reason: str, by: By
+) -> None:
+    """Tell one person that what they tried has changed nothing; the note says why."""
+    episode = await episodes.locked(connection, alert_id)
+    if episode is None:
+        return
+    episode.revision += 1
+    notice = episodes.notice_of(
+        episode,
+        AlertEvent.REFUSED,
+        occurred_at=by.at,
+        recorded_at=by.at,
+        note=by.note,
+        actor=by.actor,
+        to=(to,),
+    )
+    await episodes.write(connection, [episode], [Entry(notice, reason, by.actor, by.trace)])
 
 
 async def remind(connection: AsyncConnection, now: datetime, limit: int) -> int:
@@ -97,6 +155,7 @@ async def _act(
     event: AlertEvent,
     change: Callable[[Episode], bool],
     by: By,
+    reason: str | None = None,
 ) -> Episode | None:
     episode = await episodes.locked(connection, alert_id)
     if episode is None or not change(episode):
@@ -116,7 +175,13 @@ async def _act(
         event, rose=False, silence=silence, snoozed_until=episode.snoozed_until, now=by.at
     )
     notice = episodes.notice_of(
-        episode, event, occurred_at=by.at, recorded_at=by.at, hush=hush, note=by.note
+        episode,
+        event,
+        occurred_at=by.at,
+        recorded_at=by.at,
+        hush=hush,
+        note=by.note,
+        actor=by.actor,
     )
-    await episodes.write(connection, [episode], [Entry(notice, None, by.actor, by.trace)])
+    await episodes.write(connection, [episode], [Entry(notice, reason, by.actor, by.trace)])
     return episode

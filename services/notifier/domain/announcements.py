@@ -59,7 +59,7 @@ def deliveries_of(
                     )
                 )
         elif before is not None and before.announced:
-            found.append(_change(alert, destination))
+            found.append(_change(alert, destination, table))
         elif destination in wanted:
             found.append(_first(alert, destination))
     if not found and not seen_before:
@@ -69,7 +69,9 @@ def deliveries_of(
     return found
 
 
-def _change(alert: StockAlert, destination: str) -> NewDelivery:
+def _change(alert: StockAlert, destination: str, table: RoutingTable) -> NewDelivery:
+    if alert.event is AlertEvent.REFUSED and not table.reaches_alone(destination, alert):
+        return NewDelivery(alert, destination, Kind.CHANGE, State.SUPPRESSED, Reason.FOR_ONE_PERSON)
     if alert.hush is not None:
         return _hushed(alert, destination, alert.hush)
     return NewDelivery(alert, destination, Kind.CHANGE, State.WAITING)

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.events.stock_alerts import AlertEvent, AlertLevel, StockAlert
+from shared.events.stock_alerts import AlertEvent, AlertLevel, Recipient, StockAlert
 
 DIGEST_LINES = 40
 """Alerts kept for a digest's lines, the worst first: more than fit into 4,096 bytes."""
@@ -20,7 +20,8 @@ class DigestLine(BaseModel):
 class Digest(BaseModel):
     """Many notices in one message.
 
-    `opened` counts first notices by level, `changes` the others by event; `total` is both.
+    `opened` counts first notices by level, `changes` the others by event; `total` is both. `to` are
+    the people that what was merged is for, `to_others` says that some of it names nobody.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -30,6 +31,8 @@ class Digest(BaseModel):
     changes: dict[AlertEvent, int]
     episodes: int
     lines: tuple[DigestLine, ...]
+    to: tuple[Recipient, ...] = ()
+    to_others: bool = True
 
 
 class TestNote(BaseModel):

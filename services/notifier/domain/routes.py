@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from shared.events.stock_alerts import AlertLevel, StockAlert
 
@@ -27,6 +28,13 @@ class Route:
         )
 
 
+class Reach(StrEnum):
+    """How a destination that writes to people one by one knows them; the recipient's field."""
+
+    WECOM_USERID = "wecom_userid"
+    EMAIL = "email"
+
+
 class RoutingTable:
     """The routes and enabled destinations at one moment.
 
@@ -34,8 +42,14 @@ class RoutingTable:
     never came is not. A disabled route counts as a route.
     """
 
-    def __init__(self, destinations: Sequence[str], routes: Iterable[Route]) -> None:
+    def __init__(
+        self,
+        destinations: Sequence[str],
+        routes: Iterable[Route],
+        personal: Mapping[str, Reach] | None = None,
+    ) -> None:
         self.destinations = tuple(destinations)
+        self._personal = personal or {}
         enabled = set(destinations)
         self._routes = [route for route in routes if route.destination in enabled]
         routed = {route.destination for route in self._routes}
@@ -46,3 +60,8 @@ class RoutingTable:
         return self._unrouted | {
             route.destination for route in self._routes if route.matches(alert)
         }
+
+    def reaches_alone(self, destination: str, alert: StockAlert) -> bool:
+        """Return whether a destination can tell those a revision is for, and nobody else."""
+        reach = self._personal.get(destination)
+        return reach is not None and any(getattr(each, reach) for each in alert.to)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.domain.addresses import ADDRESSES, DestinationKind
 from services.notifier.domain.destinations import Destination, Language
-from services.notifier.domain.routes import Route, RoutingTable
+from services.notifier.domain.routes import Reach, Route, RoutingTable
 from services.notifier.store.secrets import Vault
 from services.notifier.store.wakeups import wake_senders
 from shared.database.engine import causes
@@ -36,7 +36,11 @@ WHERE id = :id AND version = :version
 
 _DESTINATIONS = text("SELECT * FROM destination ORDER BY id")
 _DESTINATION = text("SELECT * FROM destination WHERE id = :id")
-_ENABLED = text("SELECT id FROM destination WHERE enabled ORDER BY id")
+_ENABLED = text("""
+SELECT id, CASE WHEN kind = 'wecom_app' THEN 'wecom_userid'
+                WHEN kind = 'email' AND settings -> 'personal' = 'true' THEN 'email' END AS reach
+FROM destination WHERE enabled ORDER BY id
+""")
 
 _PUT_ROUTE = text("""
 INSERT INTO route (id, destination, levels, labels, rules, enabled)
@@ -159,5 +163,6 @@ async def routes(connection: AsyncConnection) -> list[Route]:
 
 async def routing_table(connection: AsyncConnection) -> RoutingTable:
     """Return what decides where alerts go, as of now."""
-    enabled = (await connection.scalars(_ENABLED)).all()
-    return RoutingTable(list(enabled), await routes(connection))
+    enabled = (await connection.execute(_ENABLED)).all()
+    personal = {row.id: Reach(row.reach) for row in enabled if row.reach is not None}
+    return RoutingTable([row.id for row in enabled], await routes(connection), personal)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notifier.domain.contents import DIGEST_LINES, Digest, DigestLine, FailureNote
 from services.notifier.domain.deliveries import Kind, priority
 from services.notifier.store.wakeups import wake_senders
-from shared.events.stock_alerts import AlertEvent, AlertLevel, StockAlert
+from shared.events.stock_alerts import AlertEvent, AlertLevel, Recipient, StockAlert
 
 _MERGE = text("""
 UPDATE delivery SET state = 'merged', digest_id = :digest, next_at = NULL
@@ -37,6 +37,15 @@ ORDER BY event = 'resolved',
          CASE level WHEN 'out' THEN 0 WHEN 'urgent' THEN 1 ELSE 2 END,
          available, alert_number
 LIMIT :lines
+""")
+
+# Null for what names nobody.
+_RECIPIENTS = text("""
+SELECT DISTINCT person::text
+FROM delivery
+LEFT JOIN LATERAL jsonb_array_elements(content::jsonb -> 'to') AS person ON true
+WHERE digest_id = :digest
+ORDER BY 1
 """)
 
 _CREATE = text("""
@@ -111,7 +120,10 @@ async def _content(connection: AsyncConnection, digest: UUID) -> Digest:
             event = AlertEvent(row.event)
             changes[event] = changes.get(event, 0) + row.amount
     lines = await connection.execute(_LINES, {"digest": digest, "lines": DIGEST_LINES})
+    people = (await connection.scalars(_RECIPIENTS, {"digest": digest})).all()
     return Digest(
+        to=tuple(Recipient.model_validate_json(each) for each in people if each is not None),
+        to_others=None in people,
         total=sum(opened.values()) + sum(changes.values()),
         opened=opened,
         changes=changes,

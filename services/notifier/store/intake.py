@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.domain.announcements import Known
 from services.notifier.domain.deliveries import Kind, NewDelivery, Reason, State, priority
+from shared.events.stock_alerts import AlertEvent
 
 _KNOWN = text("""
 SELECT alert_id, destination, max(revision) AS newest, bool_or(kind = 'first') AS announced
@@ -41,7 +42,7 @@ FROM (SELECT alert_id, destination, max(revision) AS revision
                   CAST(:revision AS int[])) AS u (alert_id, destination, revision)
       GROUP BY alert_id, destination) AS n
 WHERE d.alert_id = n.alert_id AND d.destination = n.destination AND d.revision < n.revision
-  AND d.kind = 'change' AND (d.state IN ('waiting', 'failed')) IS TRUE
+  AND d.kind = 'change' AND d.event <> 'refused' AND (d.state IN ('waiting', 'failed')) IS TRUE
 """)  # noqa: S608 - the reason is ours
 
 
@@ -96,7 +97,10 @@ async def supersede_older(connection: AsyncConnection, newer: Sequence[NewDelive
     changes = [
         each
         for each in newer
-        if each.kind is Kind.CHANGE and each.state is State.WAITING and each.alert.revision > 1
+        if each.kind is Kind.CHANGE
+        and each.state is State.WAITING
+        and each.alert.revision > 1
+        and each.alert.event is not AlertEvent.REFUSED  # it tells one person, and nobody else
     ]
     if changes:
         await connection.execute(

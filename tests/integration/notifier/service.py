@@ -17,12 +17,14 @@ from typing_extensions import override
 
 from services.notifier import wiring
 from services.notifier.destinations.kinds import Renderer, transport_of
-from services.notifier.destinations.transport import Transport
+from services.notifier.destinations.links import Links
+from services.notifier.destinations.transport import Means, Transport
 from services.notifier.domain.destinations import Destination
 from services.notifier.pipeline import StockAlerts
 from services.notifier.sending.sender import Sender
 from services.notifier.sending.tools import Tools
 from services.notifier.settings import NotifierSettings
+from services.notifier.store.access_tokens import AccessTokens
 from services.notifier.store.secrets import Vault
 from shared.clock import Clock, WallClock
 from shared.database.engine import create_engine
@@ -127,7 +129,7 @@ class Notifier:
         self,
         name: str = "one",
         *,
-        transport: Callable[[Destination, ssl.SSLContext], Transport] = transport_of,
+        transport: Callable[[Destination, Means], Transport] = transport_of,
         clock: Clock | None = None,
         tls: ssl.SSLContext | None = None,
         through: Callable[[AsyncEngine], AsyncEngine] = lambda engine: engine,
@@ -135,11 +137,16 @@ class Notifier:
     ) -> AsyncIterator[Sender]:
         """Run a sender. Without `leaving` its leases stay when it ends, as after a kill."""
         engine = create_engine(self.settings.database_url.get_secret_value())
+        vault = Vault(self.settings.required_secret_key())
         tools = Tools(
             engine=through(engine),
-            vault=Vault(self.settings.required_secret_key()),
-            renderer=Renderer(self.settings.console_url),
-            tls=tls or TLS,
+            vault=vault,
+            renderer=Renderer(self.settings.console_url, self.settings.public_url),
+            means=Means(
+                tls=tls or TLS,
+                tokens=AccessTokens(engine, vault),
+                links=Links(vault, self.settings.public_url),
+            ),
             transport_of=transport,
             clock=clock or self.clock,
             jitter=lambda: 0.0,

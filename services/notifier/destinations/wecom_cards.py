@@ -43,7 +43,7 @@ def card_of(alert: StockAlert, view: View, phrasing: Phrasing) -> dict[str, obje
         "main_title": {"title": _short(view.title, TITLE)},
         "sub_title_text": _short(_subtitle(alert, view, phrasing), SUBTITLE),
         "horizontal_content_list": [
-            {"keyname": _short(line.label, NAME), "value": _short(line.text, VALUE)}
+            {"keyname": _short(line.label, NAME), "value": _value(line.text)}
             for line in _facts(view, phrasing)
         ],
         "card_action": {"type": 1, "url": view.url},
@@ -120,6 +120,13 @@ def _field(part: object, name: str) -> str:
 
 def _list(part: object) -> list[object]:
     return part if isinstance(part, list) else []
+
+
+def _value(text: str) -> str:
+    """Return a fact that fits; what stands in brackets behind it goes first."""
+    if len(text) > VALUE and text.endswith(")"):
+        text = text.rpartition(" (")[0] or text
+    return _short(text, VALUE)
 
 
 def _short(text: str, longest: int) -> str:

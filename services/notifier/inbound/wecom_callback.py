@@ -7,7 +7,6 @@ wire facts).
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 from datetime import UTC, datetime, timedelta
@@ -61,7 +60,7 @@ class Mailroom:
     def _decrypted(self, encrypted: str) -> bytes:
         try:
             text = base64.b64decode(encrypted, validate=True)
-        except binascii.Error:
+        except ValueError:
             raise Forged("the cipher text is no base64") from None
         if not text or len(text) % _AES_BLOCK:
             raise Forged("the cipher text is cut")

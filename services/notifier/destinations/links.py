@@ -55,21 +55,24 @@ class Links:
         for name in _IDENTIFYING:
             if name in message:
                 message.replace_header(name, str(message[name]).replace("@", f".{person}@"))
+        links = self._links(delivery, who, now)
         for part in message.walk():
             if part.get_content_maintype() == "text":
-                text = self._signed(str(part.get_content()), delivery, who, now)
+                text = str(part.get_content())
+                for place, link in links.items():
+                    text = text.replace(place, link)
                 part.set_content(text, subtype=part.get_content_subtype())
         return message.as_bytes()
 
-    def _signed(self, text: str, delivery: UUID, who: str, now: datetime) -> str:
+    def _links(self, delivery: UUID, who: str, now: datetime) -> dict[str, str]:
+        """Return a person's links by the places that they belong in."""
         if self._public_url is None:
-            return text
-        for act in ResponseKind:
-            place = _place(self._public_url, act)
-            if place in text:
-                token = stamp(self._vault, Link(delivery, who, act), now)
-                text = text.replace(place, f"{self._public_url.rstrip('/')}{PATH}{token}")
-        return text
+            return {}
+        base = f"{self._public_url.rstrip('/')}{PATH}"
+        return {
+            _place(self._public_url, act): base + stamp(self._vault, Link(delivery, who, act), now)
+            for act in ResponseKind
+        }
 
 
 def stamp(vault: Vault, link: Link, now: datetime) -> str:

@@ -1,7 +1,7 @@
-"""What people do in chats and by links: it acts once, if it is theirs, and else tells them alone."""
+"""What people do in chats and by links: it acts once where it is theirs, else tells them alone."""
 
-from contextlib import asynccontextmanager
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
 import pytest

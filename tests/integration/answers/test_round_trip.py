@@ -25,17 +25,19 @@ async def test_a_button_in_wecom_takes_an_alert_on(
     stack: Stack, database: Database, topics: str, tmp_path: Path
 ) -> None:
     ensure_keys(tmp_path / "key.pem", tmp_path / "jwks.json")
-    shared = {
-        "kafka": stack.bootstrap,
-        "topic_prefix": topics,
-        "jwks_file": tmp_path / "jwks.json",
-    }
     notifying = NotifierSettings(
-        **shared,
+        kafka=stack.bootstrap,
+        topic_prefix=topics,
+        jwks_file=tmp_path / "jwks.json",
         database_url=SecretStr(database.url("notifier")),
         secret_key=SecretStr(Fernet.generate_key().decode()),
     )
-    warning = AlertingSettings(**shared, database_url=SecretStr(database.url("alerting")))
+    warning = AlertingSettings(
+        kafka=stack.bootstrap,
+        topic_prefix=topics,
+        jwks_file=tmp_path / "jwks.json",
+        database_url=SecretStr(database.url("alerting")),
+    )
     fake = FakeWecomApp(("lin", "passerby"))
     async with AsyncExitStack() as held:
         vendor = await held.enter_async_context(fake.serving())
@@ -51,9 +53,7 @@ async def test_a_button_in_wecom_takes_an_alert_on(
         await alerting.put_rule("low")
         await held.enter_async_context(alerting.consuming())
         await held.enter_async_context(alerting.relaying())
-        await held.enter_async_context(
-            role(lambda stop: notifier_wiring.consume(notifying, stop))
-        )
+        await held.enter_async_context(role(lambda stop: notifier_wiring.consume(notifying, stop)))
         await held.enter_async_context(notifier.sending())
         callback = f"{await held.enter_async_context(notifier.answering())}/callbacks/wecom/app"
 

@@ -1,12 +1,13 @@
 """What arrives on phones from a WeCom application, and what pressing it there does; real HTTP."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import httpx
 import pytest
+from typing_extensions import override
 
 from services.notifier.destinations.exchange import Exchange
 from services.notifier.destinations.wecom_tokens import Tokens
@@ -141,7 +142,7 @@ async def test_many_senders_at_once_fetch_one_token(notifier: Notifier) -> None:
         fake.revoke()
         refused = got[0]
         assert not hasattr(refused, "verdict")
-        again = await asyncio.gather(*(each.token(now, refused) for each in senders))  # type: ignore[arg-type]
+        again = await asyncio.gather(*(each.token(now, refused) for each in senders))
         assert (fake.fetches, set(map(type, again))) == (2, {type(refused)})
         for each in exchanges:
             await each.close()
@@ -262,12 +263,14 @@ class _Broker(Producer):
     def __init__(self) -> None:
         self.away = True
         self.sent: list[Message] = []
+        self.topics: set[str] = set()
 
-    async def send(self, topic: str, messages: object) -> None:  # type: ignore[override]
+    @override
+    async def send(self, topic: str, messages: Sequence[Message]) -> None:
         if self.away:
             raise Unavailable("the broker")
-        assert isinstance(messages, list)
         self.sent += messages
+        self.topics.add(topic)
 
 
 async def test_a_response_stays_until_the_broker_has_it(notifier: Notifier) -> None:
@@ -282,6 +285,7 @@ async def test_a_response_stays_until_the_broker_has_it(notifier: Notifier) -> N
     assert len(await notifier.rows("SELECT id FROM response_outbox")) == 1
     broker.away = False
     assert (await relay.step(), await relay.step()) == (1, 0)
+    assert broker.topics == {"alert.responses"}
     (message,) = broker.sent
     assert message.key == str(stock_alert(7).alert_id).encode()
     assert await notifier.rows("SELECT id FROM response_outbox") == []

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,13 +9,13 @@ from shared.testing.unruly_http import Reply, Request, serving
 from shared.testing.wecom_app import CHANGE, GET_TOKEN, SEND, FakeWecomApp
 
 NOW = datetime.fromtimestamp(1_772_352_000, UTC)
-CARD = {
+CARD: dict[str, object] = {
     "card_type": "button_interaction",
     "main_title": {"title": "断货"},
     "button_list": [{"text": "接单", "key": "acknowledge"}],
     "task_id": "t-1",
 }
-NOTICE = {
+NOTICE: dict[str, object] = {
     "card_type": "text_notice",
     "main_title": {"title": "已恢复"},
     "card_action": {"type": 1, "url": "https://console.example"},
@@ -31,30 +32,46 @@ def fake(clock: ManualClock) -> FakeWecomApp:
     return FakeWecomApp(("lin", "wang", "old"), unlicensed=("old",), clock=clock)
 
 
-def ask(fake: FakeWecomApp, method: str, path: str, raw: bytes = b"", **query: str) -> dict:  # type: ignore[type-arg]
-    answer = fake.answer(Request(method, path, query, raw))
+Row = dict[str, object]
+
+
+def ask(fake: FakeWecomApp, method: str, path: str, query: Mapping[str, str], raw: bytes) -> Row:
+    answer = fake.answer(Request(method, path, dict(query), raw))
     assert isinstance(answer, Reply)
     assert answer.status == 200
-    found: dict[str, object] = json.loads(answer.body)
+    found: Row = json.loads(answer.body)
     return found
 
 
+def fetch(fake: FakeWecomApp, query: Mapping[str, str]) -> Row:
+    return ask(fake, "GET", GET_TOKEN, query, b"")
+
+
 def token(fake: FakeWecomApp) -> str:
-    given = ask(fake, "GET", GET_TOKEN, corpid=fake.corp_id, corpsecret=fake.secret)
-    return str(given["access_token"])
+    return str(fetch(fake, {"corpid": fake.corp_id, "corpsecret": fake.secret})["access_token"])
 
 
-def post(fake: FakeWecomApp, path: str = SEND, **fields: object) -> dict[str, object]:
+def raw_send(fake: FakeWecomApp, raw: bytes = b"{}", access: str | None = None) -> object:
+    query = {} if access is None else {"access_token": access}
+    return ask(fake, "POST", SEND, query, raw)["errcode"]
+
+
+def post(fake: FakeWecomApp, fields: Row, path: str = SEND) -> Row:
     raw = json.dumps({"agentid": fake.agent_id} | fields, ensure_ascii=False).encode()
-    return ask(fake, "POST", path, raw, access_token=token(fake))
+    return ask(fake, "POST", path, {"access_token": token(fake)}, raw)
 
 
-def send(fake: FakeWecomApp, card: object = CARD, to: str = "lin", **more: object) -> object:
-    return post(fake, touser=to, msgtype="template_card", template_card=card, **more)["errcode"]
+def card(fake: FakeWecomApp, fields: Row, to: str = "lin") -> Row:
+    return post(fake, {"touser": to, "msgtype": "template_card", "template_card": fields})
 
 
-def text(fake: FakeWecomApp, said: str = "x", to: str = "lin", **more: object) -> object:
-    return post(fake, touser=to, msgtype="text", text={"content": said}, **more)["errcode"]
+def send(fake: FakeWecomApp, fields: Row = CARD) -> object:
+    return card(fake, fields)["errcode"]
+
+
+def text(fake: FakeWecomApp, said: str = "x", to: str = "lin", more: Row | None = None) -> object:
+    body = {"touser": to, "msgtype": "text", "text": {"content": said}} | (more or {})
+    return post(fake, body)["errcode"]
 
 
 def test_the_token_is_the_same_until_it_lapses_or_is_taken_back(
@@ -64,13 +81,13 @@ def test_the_token_is_the_same_until_it_lapses_or_is_taken_back(
     clock.advance(timedelta(seconds=7_199))
     assert token(fake) == first
     clock.advance(timedelta(seconds=1))
-    assert ask(fake, "POST", SEND, b"{}", access_token=first)["errcode"] == 42001
+    assert raw_send(fake, access=first) == 42001
     second = token(fake)
     assert second != first
-    assert ask(fake, "POST", SEND, b"{}", access_token=first)["errcode"] == 42001
+    assert raw_send(fake, access=first) == 42001
     fake.revoke()
-    assert ask(fake, "POST", SEND, b"{}", access_token=second)["errcode"] == 40014
-    assert ask(fake, "POST", SEND, b"{}")["errcode"] == 41001
+    assert raw_send(fake, access=second) == 40014
+    assert raw_send(fake) == 41001
     assert fake.fetches == 3
 
 
@@ -78,10 +95,8 @@ def test_the_token_is_the_same_until_it_lapses_or_is_taken_back(
     ("query", "errcode"),
     [({"corpid": "x", "corpsecret": "y"}, 40013), ({"corpid": "wx5823bf96d3bd56c7"}, 40001)],
 )
-def test_a_token_wants_its_secret(
-    fake: FakeWecomApp, query: dict[str, str], errcode: int
-) -> None:
-    assert ask(fake, "GET", GET_TOKEN, **query)["errcode"] == errcode
+def test_a_token_wants_its_secret(fake: FakeWecomApp, query: dict[str, str], errcode: int) -> None:
+    assert fetch(fake, query)["errcode"] == errcode
 
 
 def test_a_task_id_is_used_once(fake: FakeWecomApp) -> None:
@@ -120,7 +135,7 @@ def test_texts_are_counted_in_bytes(fake: FakeWecomApp) -> None:
 
 
 def test_people_are_known_by_name_and_those_who_are_not_are_told_of(fake: FakeWecomApp) -> None:
-    answer = post(fake, touser="LIN|gone|old", msgtype="text", text={"content": "x"})
+    answer = post(fake, {"touser": "LIN|gone|old", "msgtype": "text", "text": {"content": "x"}})
     assert (answer["errcode"], answer["invaliduser"], answer["unlicenseduser"]) == (
         0,
         "gone",
@@ -134,12 +149,12 @@ def test_people_are_known_by_name_and_those_who_are_not_are_told_of(fake: FakeWe
 def test_the_same_message_is_shown_once_while_it_is_checked_for(
     fake: FakeWecomApp, clock: ManualClock
 ) -> None:
-    check = {"enable_duplicate_check": 1, "duplicate_check_interval": 60}
-    assert [text(fake, **check), text(fake, **check), text(fake, "y", **check)] == [0, 0, 0]
+    check: Row = {"enable_duplicate_check": 1, "duplicate_check_interval": 60}
+    assert [text(fake, said, more=check) for said in "xxy"] == [0, 0, 0]
     clock.advance(timedelta(seconds=60))
-    assert text(fake, **check) == 0
+    assert text(fake, more=check) == 0
     assert (len(fake.phones["lin"]), len(fake.repeats)) == (3, 1)
-    assert text(fake, enable_duplicate_check=1, duplicate_check_interval=14_401) == 40058
+    assert text(fake, more=check | {"duplicate_check_interval": 14_401}) == 40058
 
 
 def test_more_than_a_person_may_get_vanishes_without_a_word(
@@ -156,13 +171,11 @@ def test_more_than_a_person_may_get_vanishes_without_a_word(
 def test_a_code_changes_a_card_once_and_not_for_ever(
     fake: FakeWecomApp, clock: ManualClock
 ) -> None:
-    def change(code: object, card: object = NOTICE, **more: object) -> object:
-        to = {"atall": 1} | more
-        return post(fake, CHANGE, response_code=code, template_card=card, **to)["errcode"]
+    def change(code: object, fields: Row = NOTICE, atall: int = 1) -> object:
+        body = {"response_code": code, "template_card": fields, "atall": atall}
+        return post(fake, body, CHANGE)["errcode"]
 
-    code = post(fake, touser="lin|wang", msgtype="template_card", template_card=CARD)[
-        "response_code"
-    ]
+    code = card(fake, CARD, "lin|wang")["response_code"]
     assert change("other") == 40058
     assert change(code, CARD) == 40058  # it has a task id of its own
     assert change(code, NOTICE | {"card_action": None}) == 40058
@@ -176,10 +189,10 @@ def test_a_code_changes_a_card_once_and_not_for_ever(
 
 def test_it_wants_raw_utf8_json_of_its_own_application(fake: FakeWecomApp) -> None:
     access = token(fake)
-    assert ask(fake, "POST", SEND, b'{"a": "\\u4e2d"}', access_token=access)["errcode"] == 40033
-    assert ask(fake, "POST", SEND, b"{", access_token=access)["errcode"] == 40033
-    assert ask(fake, "POST", SEND, b"{}", access_token=access)["errcode"] == 40056
-    assert post(fake, touser="lin", msgtype="carrier pigeon")["errcode"] == 40008
+    assert raw_send(fake, b'{"a": "\\u4e2d"}', access) == 40033
+    assert raw_send(fake, b"{", access) == 40033
+    assert raw_send(fake, b"{}", access) == 40056
+    assert post(fake, {"touser": "lin", "msgtype": "carrier pigeon"})["errcode"] == 40008
     assert fake.answer(Request("GET", SEND, {}, b"")) == Reply(404, b"")
 
 

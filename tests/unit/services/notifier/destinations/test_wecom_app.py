@@ -74,19 +74,17 @@ def test_the_longest_change_fits_too(language: Language) -> None:
 
 
 def test_a_card_says_it_in_both_languages() -> None:
-    assert wecom_app.read(rendered(EVERY_KIND["first"])).text == "\n".join(
-        [
-            "【断货】#7 蓝色马克杯",
-            "立即补货或从其他仓库调拨；到货前停止或下调各渠道的可售数量。",
-            "SKU: SKU-7",
-            "仓库: UK",
-            "可用库存: 0 (在手 12, 在途 48)",
-            "阈值: 20",
-            "可售天数: 0.0 (日均销量 3.4)",
-            "开始时间: 2026-03-01 16:00",
-            "[接单] [误报] [已下单] [暂缓]",
-        ]
-    )
+    assert wecom_app.read(rendered(EVERY_KIND["first"])).text.splitlines() == [
+        "【断货】#7 蓝色马克杯",
+        "立即补货或从其他仓库调拨；到货前停止或下调各渠道的可售数量。",
+        "SKU: SKU-7",
+        "仓库: UK",
+        "可用库存: 0 (在手 12, 在途 48)",
+        "阈值: 20",
+        "可售天数: 0.0 (日均销量 3.4)",
+        "开始时间: 2026-03-01 16:00",
+        "[接单] [误报] [已下单] [暂缓]",
+    ]
     english = wecom_app.read(rendered(EVERY_KIND["first"], Language.ENGLISH)).text
     assert "[Acknowledge] [False alarm] [Ordered] [Snooze]" in english
 

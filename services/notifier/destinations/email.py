@@ -124,7 +124,7 @@ class EmailTransport:
 
     async def send(self, message: Message) -> Outcome:
         """Send one message to the recipients that are left."""
-        progress = message.recipients or Recipients(left=recipients_in(message.rendered))
+        progress = message.recipients or Recipients(left=self._everybody(message.rendered))
         client = SMTP(
             hostname=self._email.host,
             port=self._email.port,
@@ -150,6 +150,9 @@ class EmailTransport:
 
     async def close(self) -> None:
         """Nothing is kept open."""
+
+    def _everybody(self, rendered: bytes) -> tuple[str, ...]:
+        return recipients_in(rendered) if self._email.personal else self._email.to
 
     async def _greet(self, client: SMTP) -> None:
         await client.connect()

@@ -15,6 +15,7 @@ from shared.events.stock_alerts import AlertEvent, AlertLevel, Recipient, StockA
 _MERGE = text("""
 UPDATE delivery SET state = 'merged', digest_id = :digest, next_at = NULL
 WHERE destination = :destination AND state IN ('waiting', 'failed') AND kind IN ('first', 'change')
+  AND event <> 'refused'
 """)
 
 _COUNTS = text("""

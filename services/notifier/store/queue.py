@@ -19,9 +19,10 @@ from shared.events.stock_alerts import AlertEvent
 LONGEST_ATTEMPT = timedelta(seconds=60)
 """More than any transport takes; an attempt counts from its end."""
 
-# A revision waits for the older ones of its episode, so a reader never hears the end first.
+# A revision waits for the older ones of its episode, so a reader never hears the end first. What
+# one person alone may read is never merged: it goes singly, like notes of our own.
 _WAITING = text("""
-SELECT id, kind
+SELECT id, CASE WHEN event = 'refused' THEN 'meta' ELSE kind END AS kind
 FROM delivery AS d
 WHERE destination = :destination AND state IN ('waiting', 'failed')
   AND (next_at IS NULL OR next_at <= :now)

@@ -193,10 +193,15 @@ async def test_more_than_a_person_may_get_becomes_a_digest(notifier: Notifier) -
     clock = ManualClock(WallClock().now())
     async with installed(notifier, clock) as fake:
         await notifier.tell(*(stock_alert(number, to=[LIN]) for number in range(1, 41)))
+        boss = LIN | {"id": None, "wecom_userid": "boss"}
+        refused = {"event": "refused", "revision": 2, "to": [boss], "note": "没有生效"}
+        await notifier.tell(*(stock_alert(number, **refused) for number in (1, 40)))
         async with notifier.sending(clock=clock):
             await notifier.until_settled()
     (*cards, digest) = fake.phones["lin"]
-    assert (len(cards), digest.type) == (12, "markdown")
+    assert {each.type for each in cards} == {"template_card"}
+    assert digest.type == "markdown"
+    assert [each.text.count("没有生效") for each in fake.phones["boss"]] == [1, 1]
     assert fake.dropped == []
     assert not fake.phones["zhangsan"]
 

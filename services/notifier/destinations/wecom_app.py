@@ -54,9 +54,6 @@ REPEATS_KNOWN_SECONDS = 4 * 60 * 60
 
 MOST_PEOPLE = 1_000
 
-_LONGEST_CODE = 60
-"""Characters of a SKU or a warehouse: half of what they may have, or 2,048 bytes would not do."""
-
 _ALL_SECONDS = 28
 """For everything of an attempt."""
 
@@ -66,7 +63,7 @@ def render(
 ) -> bytes:
     """Return the JSON to send: a message, or a change of a card with the message in its place."""
     alert = _alert(delivery)
-    phrasing = templates.phrasing(destination, _brief)
+    phrasing = templates.phrasing(destination, plain_markdown)
     if alert is not None and (delivery.kind is Kind.FIRST or asks_somebody(alert)):
         return _json(_card_message(delivery, alert, app, phrasing))
     message = _text_message(delivery, alert, app, templates, phrasing)
@@ -86,11 +83,6 @@ def _alert(delivery: Delivery) -> StockAlert | None:
     if delivery.kind not in {Kind.FIRST, Kind.CHANGE}:
         return None
     return StockAlert.model_validate_json(delivery.content)
-
-
-def _brief(text: str) -> str:
-    cut = text if len(text) <= _LONGEST_CODE else text[: _LONGEST_CODE - 1] + "…"
-    return plain_markdown(cut)
 
 
 def _card_message(

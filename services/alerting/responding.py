@@ -104,7 +104,7 @@ class AlertResponses(Handler[None]):
         if person is None:
             return Answer.UNKNOWN_PERSON
         item = self._catalogue.items.get(episode.subject.sku)
-        row = table.row_for(None if item is None else item.category, episode.subject.warehouse)
+        row = table.row(None if item is None else item.category, episode.subject.warehouse)
         told = await responses.told(connection, response.alert_id)
         return None if may_answer(person.id, row, episode.owner, told) else Answer.OUT_OF_SCOPE
 

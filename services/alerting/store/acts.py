@@ -1,6 +1,6 @@
 """Store what people do with alerts, and that they are reminded of them."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -8,12 +8,12 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.hush import hush_of
-from services.alerting.store import episodes, silences
+from services.alerting.store import episodes, silences, steps
 from services.alerting.store import feedback as opinions
 from services.alerting.store.episodes import Entry, Episode
 from shared.errors import LowtideError
 from shared.events.alert_responses import FeedbackReason
-from shared.events.stock_alerts import AlertEvent, Recipient
+from shared.events.stock_alerts import AlertEvent, Expected, Recipient
 
 
 class Resolved(LowtideError):  # noqa: N818 - a state, not a mistake
@@ -45,7 +45,11 @@ async def acknowledge(connection: AsyncConnection, alert_id: UUID, by: By) -> Ep
         episode.owner = episode.owner or by.actor
         return True
 
-    return await _act(connection, alert_id, AlertEvent.ACKNOWLEDGED, change, by)
+    async def move(episode: Episode) -> None:
+        done = Expected.ACKNOWLEDGE
+        await steps.met(connection, episode.id, done, by.at, owner=episode.owner)
+
+    return await _act(connection, alert_id, AlertEvent.ACKNOWLEDGED, change, by, move)
 
 
 async def ordered(connection: AsyncConnection, alert_id: UUID, by: By) -> Episode | None:
@@ -58,7 +62,11 @@ async def ordered(connection: AsyncConnection, alert_id: UUID, by: By) -> Episod
             episode.owner = episode.owner or by.actor
         return True
 
-    return await _act(connection, alert_id, AlertEvent.ACTED, change, by)
+    async def move(episode: Episode) -> None:
+        done = Expected.ACKNOWLEDGE
+        await steps.met(connection, episode.id, done, by.at, owner=episode.owner)
+
+    return await _act(connection, alert_id, AlertEvent.ACTED, change, by, move)
 
 
 async def assign(connection: AsyncConnection, alert_id: UUID, owner: str, by: By) -> Episode | None:
@@ -70,7 +78,10 @@ async def assign(connection: AsyncConnection, alert_id: UUID, owner: str, by: By
         episode.owner = owner
         return True
 
-    return await _act(connection, alert_id, AlertEvent.ASSIGNED, change, by)
+    async def move(episode: Episode) -> None:
+        await steps.handed_over(connection, episode.id, owner, by.at)
+
+    return await _act(connection, alert_id, AlertEvent.ASSIGNED, change, by, move)
 
 
 async def snooze(
@@ -84,7 +95,10 @@ async def snooze(
         episode.snoozed_until = until
         return True
 
-    return await _act(connection, alert_id, AlertEvent.SNOOZED, change, by)
+    async def move(episode: Episode) -> None:
+        await steps.put_off(connection, episode.id, until, by.at)
+
+    return await _act(connection, alert_id, AlertEvent.SNOOZED, change, by, move)
 
 
 async def feedback(
@@ -107,7 +121,11 @@ async def feedback(
     if not said or episode.resolved_at is not None:
         return episode
     told = replace(by, note=words if by.note is None else f"{words}: {by.note}")
-    return await _act(connection, alert_id, AlertEvent.FEEDBACK, lambda _: True, told, reason)
+
+    async def move(_: Episode) -> None:
+        """What people think asks nothing of anybody."""
+
+    return await _act(connection, alert_id, AlertEvent.FEEDBACK, lambda _: True, told, move, reason)
 
 
 async def refuse(
@@ -155,6 +173,7 @@ async def _act(
     event: AlertEvent,
     change: Callable[[Episode], bool],
     by: By,
+    move: Callable[[Episode], Awaitable[None]],
     reason: str | None = None,
 ) -> Episode | None:
     episode = await episodes.locked(connection, alert_id)
@@ -163,6 +182,7 @@ async def _act(
     if episode.resolved_at is not None:
         raise Resolved(f"Alert {episode.number} is resolved already; there is nothing left to do.")
     episode.revision += 1
+    await move(episode)
     silence = await silences.covering_one(
         connection,
         episode.rule.id,

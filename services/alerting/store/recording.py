@@ -1,6 +1,6 @@
 """Store what evaluations have made of episodes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -11,13 +11,22 @@ from services.alerting.domain.hush import NEWS, hush_of
 from services.alerting.domain.outcome import Transition
 from services.alerting.domain.people import Responsibilities
 from services.alerting.domain.rule import SEVERITY
-from services.alerting.store import episodes, people, silences
+from services.alerting.domain.staffing import Place
+from services.alerting.store import episodes, people, silences, steps
 from services.alerting.store.episodes import Entry, Episode
-from shared.events.stock_alerts import AlertEvent, Hush
+from services.alerting.store.steps import Wanted
+from shared.events.stock_alerts import ENDINGS, AlertEvent, Hush, HushKind
+
+_UNFOLLOWED = frozenset({HushKind.KNOWN, HushKind.COVERED})
+"""What opens so is not for anybody to act on, until it gets worse."""
 
 
 async def record(
-    connection: AsyncConnection, announcements: Sequence[Announcement], recorded_at: datetime
+    connection: AsyncConnection,
+    announcements: Sequence[Announcement],
+    recorded_at: datetime,
+    *,
+    follows_playbooks: bool = True,
 ) -> None:
     """Store what happened to episodes, in order, each as a new revision of its alert.
 
@@ -32,18 +41,43 @@ async def record(
     numbers = iter(await episodes.numbers(connection, openings))
     table = await people.responsibilities(connection) if openings else Responsibilities()
     touched: dict[UUID, Episode] = {}
-    entries = []
+    entries: list[Entry] = []
+    wanted: dict[UUID, Wanted] = {}
     for place, each in enumerate(announcements):
         key = (each.rule.id, each.subject)
         if each.transition.event is AlertEvent.OPENED:
             episode = known[key] = _opened(each, next(numbers))
+            episode.category = each.category
             episode.owner = table.of(each.category, each.subject.warehouse, recorded_at)
         else:
             episode = known[key]
             _move(episode, each)
         touched[episode.id] = episode
-        entries.append(_entry(episode, each, silenced.get(place), recorded_at))
+        entry = _entry(episode, each, silenced.get(place), recorded_at)
+        entries.append(entry)
+        hush = entry.notice.hush
+        if _is_news(each.transition) and (hush is None or hush.by not in _UNFOLLOWED):
+            stands = Place(episode.owner, each.category, each.subject.warehouse)
+            wanted[episode.id] = Wanted(each.rule.playbook, episode.level, stands)
+    if follows_playbooks:
+        await _follow(connection, touched, entries, wanted, table, recorded_at)
     await episodes.write(connection, touched.values(), entries)
+
+
+async def _follow(
+    connection: AsyncConnection,
+    touched: Mapping[UUID, Episode],
+    entries: Sequence[Entry],
+    wanted: Mapping[UUID, Wanted],
+    table: Responsibilities,
+    now: datetime,
+) -> None:
+    ended = {each.notice.alert_id for each in entries if each.notice.event in ENDINGS}
+    risen = {alert_id for alert_id in wanted if not touched[alert_id].is_new}
+    for alert_id, playbook in (
+        await steps.record(connection, wanted, risen, ended, table, now)
+    ).items():
+        touched[alert_id].playbook = playbook
 
 
 def _opened(announcement: Announcement, number: int) -> Episode:
@@ -100,6 +134,10 @@ def _entry(
         hush=hush,
     )
     return Entry(notice, transition.reason.value, None, announcement.trace)
+
+
+def _is_news(transition: Transition) -> bool:
+    return transition.event is AlertEvent.OPENED or _rose(transition)
 
 
 def _rose(transition: Transition) -> bool:

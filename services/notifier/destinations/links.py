@@ -28,7 +28,7 @@ _IDENTIFYING = ("Message-ID", "In-Reply-To", "References")
 
 def answers(delivery: Delivery, language: Language, public_url: str) -> Sequence[Line]:
     """Return the places of the links of a mail; none where there is nothing to do."""
-    if delivery.kind not in {Kind.FIRST, Kind.CHANGE}:
+    if delivery.kind not in {Kind.FIRST, Kind.ESCALATION, Kind.CHANGE}:
         return ()
     words = RESPONSE_WORDS[language]
     acts = acts_by_mail(StockAlert.model_validate_json(delivery.content))

@@ -80,7 +80,7 @@ def render(
 
 
 def _alert(delivery: Delivery) -> StockAlert | None:
-    if delivery.kind not in {Kind.FIRST, Kind.CHANGE}:
+    if delivery.kind not in {Kind.FIRST, Kind.ESCALATION, Kind.CHANGE}:
         return None
     return StockAlert.model_validate_json(delivery.content)
 

@@ -74,7 +74,8 @@ def _change(alert: StockAlert, destination: str, table: RoutingTable) -> NewDeli
         return NewDelivery(alert, destination, Kind.CHANGE, State.SUPPRESSED, Reason.FOR_ONE_PERSON)
     if alert.hush is not None:
         return _hushed(alert, destination, alert.hush)
-    return NewDelivery(alert, destination, Kind.CHANGE, State.WAITING)
+    kind = Kind.ESCALATION if alert.event is AlertEvent.ESCALATED else Kind.CHANGE
+    return NewDelivery(alert, destination, kind, State.WAITING)
 
 
 def _first(alert: StockAlert, destination: str) -> NewDelivery:

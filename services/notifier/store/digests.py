@@ -14,8 +14,8 @@ from shared.events.stock_alerts import AlertEvent, AlertLevel, Recipient, StockA
 
 _MERGE = text("""
 UPDATE delivery SET state = 'merged', digest_id = :digest, next_at = NULL
-WHERE destination = :destination AND state IN ('waiting', 'failed') AND kind IN ('first', 'change')
-  AND event <> 'refused'
+WHERE destination = :destination AND state IN ('waiting', 'failed')
+  AND kind IN ('first', 'escalation', 'change') AND event <> 'refused'
 """)
 
 _COUNTS = text("""
@@ -104,7 +104,7 @@ async def merge(connection: AsyncConnection, destination: str) -> Merged | None:
             "destination": destination,
             "priority": priority(Kind.DIGEST),
             "content": content.model_dump_json(),
-            "has_first": firsts > 0,
+            "has_first": firsts > 0 or AlertEvent.ESCALATED in content.changes,
         },
     )
     return Merged(digest, firsts, content.total - firsts)

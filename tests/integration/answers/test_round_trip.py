@@ -59,9 +59,9 @@ async def test_a_button_in_wecom_takes_an_alert_on(
 
         await alerting.tell(alerting.level(5))
         (card,) = await phone(fake, "lin", 1)
-        told = await fake.press(callback, "passerby", "acknowledge")
+        told = await fake.press(callback, "passerby", "acknowledge", shown=card)
         assert told.statuses == [200]
-        _, refusal = await phone(fake, "passerby", 2)
+        (refusal,) = await phone(fake, "passerby", 1)
         assert "没有生效" in refusal.text
 
         assert (await fake.press(callback, "lin", "acknowledge")).statuses == [200]

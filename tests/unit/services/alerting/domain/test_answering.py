@@ -25,9 +25,9 @@ def test_what_is_nobodys_is_everybodys() -> None:
 def test_the_row_that_says_most_decides() -> None:
     cups = Responsibility("cups", None, "anna")
     table = Responsibilities([ROW, cups])
-    assert table.row_for("cups", "W") == cups
-    assert table.row_for("plates", "W") == ROW
-    assert Responsibilities([cups]).row_for(None, "W") is None
+    assert table.row("cups", "W") == cups
+    assert table.row("plates", "W") == ROW
+    assert Responsibilities([cups]).row(None, "W") is None
 
 
 def test_people_are_told_in_their_language() -> None:

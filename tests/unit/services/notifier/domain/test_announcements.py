@@ -109,11 +109,23 @@ def test_a_refusal_is_only_for_destinations_that_reach_the_person_alone() -> Non
     table = RoutingTable(
         ["app", "group", "mail"], (), {"app": Reach.WECOM_USERID, "mail": Reach.EMAIL}
     )
-    known = {each: Known(1, announced=True) for each in table.destinations}
-    found = {each.destination: each for each in deliveries_of(refused, table, dict(known))}
+    known: dict[str | None, Known] = {each: Known(1, announced=True) for each in table.destinations}
+    found = {each.destination: each for each in deliveries_of(refused, table, known)}
     assert {name: each.state for name, each in found.items()} == {
         "app": State.WAITING,
         "group": State.SUPPRESSED,
         "mail": State.SUPPRESSED,
     }
     assert found["group"].reason == Reason.FOR_ONE_PERSON
+
+
+def test_an_escalation_is_one_to_whoever_knows_of_the_episode() -> None:
+    escalated = stock_alert(revision=2, event="escalated")
+    assert told(escalated, EVERYTHING, boss=Known(1, announced=True)) == [
+        ("boss", Kind.ESCALATION, State.WAITING),
+        ("buyers", Kind.FIRST, State.WAITING),
+    ]
+    silenced = stock_alert(revision=2, event="escalated", hush=HUSHED)
+    assert told(silenced, ONLY_OUT, boss=Known(1, announced=True)) == [
+        ("boss", Kind.CHANGE, State.SUPPRESSED)
+    ]

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from services.alerting.api import (
     alerts,
+    attention,
     explain,
     parameters,
     people,
@@ -197,6 +198,7 @@ def application(settings: AlertingSettings, clock: Clock | None = None) -> FastA
     app.include_router(playbooks.router)
     app.include_router(working_calendars.router)
     app.include_router(rotations.router)
+    app.include_router(attention.router)
     return app
 
 

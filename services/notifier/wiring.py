@@ -43,8 +43,11 @@ from shared.roles import with_probes
 WORKERS = 2
 
 
-async def consume(settings: NotifierSettings, stop: asyncio.Event) -> None:
+async def consume(
+    settings: NotifierSettings, stop: asyncio.Event, clock: Clock | None = None
+) -> None:
     """Turn alert messages into deliveries, and relay what people answer, until told to stop."""
+    clock = clock or WallClock()
     engine = create_engine(
         settings.database_url.get_secret_value(),
         pool=2 * WORKERS + 1,
@@ -61,7 +64,7 @@ async def consume(settings: NotifierSettings, stop: asyncio.Event) -> None:
                 topic=TOPIC,
                 engine=engine,
                 producer=producer,
-                handler=StockAlerts,
+                handler=lambda: StockAlerts(clock),
                 workers=WORKERS,
             )
             checks = {

@@ -67,6 +67,9 @@ RULES: Mapping[str, dict[str, object]] = {
     },
 }
 
+ATTENTION = {"urgent_minutes": 0, "known_minutes": 1}
+"""Nobody watches a demonstration for long."""
+
 
 async def set_up(lowtide: Lowtide, settings: DemonstrationSettings) -> None:
     """Create everything that the shops need; a second time it changes nothing."""
@@ -78,6 +81,7 @@ async def set_up(lowtide: Lowtide, settings: DemonstrationSettings) -> None:
     await lowtide.put("alerting", f"/v1/playbooks/{PLAYBOOK}", PLAYBOOK_BODY)
     for rule, body in RULES.items():
         await lowtide.put("alerting", f"/v1/rules/{rule}", body)
+    await lowtide.put("alerting", "/v1/attention-policy", ATTENTION)
     for destination, body in destinations(settings).items():
         await lowtide.put("notifier", f"/v1/destinations/{destination}", body)
         route = {"destination": destination, "match": {"labels": {"team": "buying"}}}

@@ -1,7 +1,9 @@
 """`/v1/alerts`: episodes, and what people do with them."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
+from math import isfinite
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
@@ -13,15 +15,15 @@ from services.alerting.domain.answering import opinion
 from services.alerting.domain.playbook import Steps
 from services.alerting.store import acts, alerts, people, timers
 from services.alerting.store.acts import By, Resolved
-from services.alerting.store.alerts import Filter, State, StoredAlert, StoredRevision
+from services.alerting.store.alerts import Filter, Place, State, StoredAlert, StoredRevision
 from services.alerting.store.episodes import Episode
 from services.alerting.store.timers import Running
 from shared.database.engine import Connection
 from shared.events.alert_responses import FeedbackReason
 from shared.events.base import Code, Instant
-from shared.events.stock_alerts import AlertFacts, AlertLevel, Hush, Step
+from shared.events.stock_alerts import AlertFacts, AlertLevel, AtRisk, Hush, Step
 from shared.http.auth import Caller, Scope, require
-from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.pages import Cursor, Limit, Page, bad_cursor, decode_cursor, encode_cursor
 from shared.http.problems import Problem, not_found
 
 router = APIRouter(
@@ -42,7 +44,11 @@ class RuleName(BaseModel):
 
 
 class Alert(BaseModel):
-    """An episode as it stands; `opened_at` and `resolved_at` are on the evaluation clock."""
+    """An episode as it stands; `opened_at` and `resolved_at` are on the evaluation clock.
+
+    `at_risk` is what is lost until stock can arrive, null where nothing can be said. `held_back`:
+    its owner was interrupted often enough, so it stands in the list only.
+    """
 
     id: UUID
     number: int
@@ -61,6 +67,10 @@ class Alert(BaseModel):
     snoozed_until: datetime | None
     facts: AlertFacts
     labels: dict[str, str]
+    stock_class: str | None
+    supplier: str | None
+    at_risk: AtRisk | None
+    held_back: bool
 
     @classmethod
     def of(cls, stored: StoredAlert) -> Self:
@@ -214,15 +224,42 @@ async def list_alerts(
     sku: Code | None = None,
     warehouse: Code | None = None,
     owner: Code | None = None,
+    order: Literal["newest", "at_risk"] = "newest",
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[Alert]:
-    """Return alerts, the newest first; `open` includes those that recover."""
+    """Return alerts, the newest or those with the most at risk first.
+
+    `open` includes those that recover.
+    """
     wanted = Filter(_IS_OPEN[state], level, rule, sku, warehouse, owner)
+    if order == "at_risk":
+        return await _by_risk(at, wanted, cursor, limit)
     before = None if cursor is None else int(decode_cursor(cursor, int)[0])
     found = await at.ask(lambda connection: alerts.page(connection, wanted, before, limit))
     more = encode_cursor(found[-1].number) if len(found) == limit else None
     return Page(items=[Alert.of(each) for each in found], next_cursor=more)
+
+
+async def _by_risk(at: Desk, wanted: Filter, cursor: str | None, limit: int) -> Page[Alert]:
+    after = None if cursor is None else _place(cursor)
+    found = await at.ask(lambda connection: alerts.page_by_risk(connection, wanted, after, limit))
+    more = None
+    if len(found) == limit:
+        money, units, number = Place.of(found[-1])
+        more = encode_cursor(str(money), repr(units), number)
+    return Page(items=[Alert.of(each) for each in found], next_cursor=more)
+
+
+def _place(cursor: str) -> Place:
+    money, units, number = decode_cursor(cursor, str, str, int)
+    try:
+        place = Place(Decimal(str(money)), float(str(units)), int(str(number)))
+    except (InvalidOperation, ValueError):
+        raise bad_cursor() from None
+    if not (place.money.is_finite() and isfinite(place.units)):
+        raise bad_cursor()
+    return place
 
 
 @router.get("/summary")

@@ -1,18 +1,29 @@
 """A working calendar as a person writes it, checked; the form it has over HTTP and in storage."""
 
+import re
 from datetime import date, time
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import holidays
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
 
 from services.alerting.domain.working_time import WorkingCalendar
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _COUNTRIES = frozenset(holidays.list_supported_countries(include_aliases=False))
+_HH_MM = r"([01]\d|2[0-3]):[0-5]\d"
 MAX_DAYS = 400
 
 
@@ -30,14 +41,24 @@ def _known_country(country: str) -> str:
     return country
 
 
-def _local(value: time) -> time:
-    if value.tzinfo is not None:
-        raise ValueError("write a local time such as 09:00; the zone is that of the calendar")
-    return value
+def _local(value: object) -> object:
+    if isinstance(value, time) or (isinstance(value, str) and re.fullmatch(_HH_MM, value)):
+        return value
+    raise ValueError("write a local time such as 09:00; the zone is one of its own")
+
+
+def _hh_mm(value: time) -> str:
+    return value.isoformat("minutes")
 
 
 Zone = Annotated[str, Field(max_length=64), AfterValidator(_known_zone)]
-LocalTime = Annotated[time, AfterValidator(_local)]
+LocalTime = Annotated[
+    time,
+    BeforeValidator(_local),
+    PlainSerializer(_hh_mm),
+    # The format `time` of JSON Schema has an offset, which a local time must not have.
+    WithJsonSchema({"type": "string", "pattern": f"^{_HH_MM}$"}),
+]
 
 
 class Hours(BaseModel):

@@ -154,7 +154,7 @@ async def remind(connection: AsyncConnection, now: datetime, limit: int) -> int:
     entries = []
     for episode in found:
         episode.revision += 1
-        episode.untold, episode.snoozed_until = False, None
+        episode.untold, episode.held_back, episode.snoozed_until = False, False, None
         notice = episodes.notice_of(
             episode,
             AlertEvent.REMINDED,

@@ -17,6 +17,8 @@ from shared.events.stock_alerts import (
     AlertFacts,
     AlertLevel,
     AlertRule,
+    AtRisk,
+    Gather,
     Hush,
     Recipient,
     StockAlert,
@@ -48,6 +50,11 @@ class Episode:
     snoozed_until: datetime | None = None
     untold: bool = False
     """Whether something that people should know was kept from them."""
+    stock_class: str | None = None
+    supplier: str | None = None
+    at_risk: AtRisk | None = None
+    held_back: bool = False
+    """Whether people are not told because its owner was interrupted often enough."""
     is_new: bool = False
     category: str | None = None
     """Of the SKU, when it opened; written then, and read only where it is asked for."""
@@ -68,7 +75,8 @@ class Entry:
 _STORED = """
     a.id, a.number, a.revision, a.rule::text AS rule, a.sku, a.warehouse, a.sku_name,
     a.labels::text AS labels, a.level, a.facts::text AS facts, a.opened_at, a.resolved_at,
-    a.acknowledged_at, a.acknowledged_by, a.owner, a.snoozed_until, a.untold
+    a.acknowledged_at, a.acknowledged_by, a.owner, a.snoozed_until, a.untold,
+    a.stock_class, a.supplier, a.at_risk_units, a.at_risk_money, a.held_back
 """
 
 _OPEN = text(f"""
@@ -115,19 +123,24 @@ _COLUMNS = """
            CAST(:opened_at AS timestamptz[]), CAST(:resolved_at AS timestamptz[]),
            CAST(:acknowledged_at AS timestamptz[]), CAST(:acknowledged_by AS text[]),
            CAST(:owner AS text[]), CAST(:snoozed_until AS timestamptz[]),
-           CAST(:untold AS boolean[]), CAST(:category AS text[]), CAST(:playbook AS text[]))
+           CAST(:untold AS boolean[]), CAST(:stock_class AS text[]), CAST(:supplier AS text[]),
+           CAST(:at_risk_units AS float8[]), CAST(:at_risk_money AS numeric[]),
+           CAST(:held_back AS boolean[]), CAST(:category AS text[]), CAST(:playbook AS text[]))
         AS n (id, number, revision, rule_id, kind, sku, warehouse, sku_name, level, rule, labels,
               facts, opened_at, resolved_at, acknowledged_at, acknowledged_by, owner,
-              snoozed_until, untold, category, playbook)
+              snoozed_until, untold, stock_class, supplier, at_risk_units, at_risk_money,
+              held_back, category, playbook)
 """
 
 _INSERT = text(f"""
 INSERT INTO alert (id, number, revision, rule_id, subject_kind, sku, warehouse, sku_name, level,
                    rule, labels, facts, opened_at, resolved_at, owner, untold,
-                   category, playbook)
+                   stock_class, supplier, at_risk_units, at_risk_money, held_back, category,
+                   playbook)
 SELECT n.id, n.number, n.revision, n.rule_id, n.kind, n.sku, n.warehouse, n.sku_name, n.level,
        n.rule::jsonb, n.labels::jsonb, n.facts::jsonb, n.opened_at, n.resolved_at, n.owner,
-       n.untold, n.category, n.playbook::jsonb
+       n.untold, n.stock_class, n.supplier, n.at_risk_units, n.at_risk_money, n.held_back,
+       n.category, n.playbook::jsonb
 FROM {_COLUMNS}
 """)  # noqa: S608 - the columns are ours
 
@@ -136,8 +149,9 @@ UPDATE alert AS a
 SET revision = n.revision, level = n.level, rule = n.rule::jsonb, labels = n.labels::jsonb,
     facts = n.facts::jsonb, sku_name = n.sku_name, resolved_at = n.resolved_at,
     acknowledged_at = n.acknowledged_at, acknowledged_by = n.acknowledged_by, owner = n.owner,
-    snoozed_until = n.snoozed_until, untold = n.untold,
-    playbook = coalesce(n.playbook::jsonb, a.playbook)
+    snoozed_until = n.snoozed_until, untold = n.untold, stock_class = n.stock_class,
+    supplier = n.supplier, at_risk_units = n.at_risk_units, at_risk_money = n.at_risk_money,
+    held_back = n.held_back, playbook = coalesce(n.playbook::jsonb, a.playbook)
 FROM {_COLUMNS}
 WHERE a.id = n.id
 """)  # noqa: S608 - the columns are ours
@@ -243,7 +257,17 @@ def _episode(row: RowMapping) -> Episode:
         owner=row["owner"],
         snoozed_until=row["snoozed_until"],
         untold=row["untold"],
+        stock_class=row["stock_class"],
+        supplier=row["supplier"],
+        at_risk=at_risk_of(row),
+        held_back=row["held_back"],
     )
+
+
+def at_risk_of(row: RowMapping) -> AtRisk | None:
+    """Return what a row of an alert says is at risk."""
+    units = row["at_risk_units"]
+    return None if units is None else AtRisk(units=units, money=row["at_risk_money"])
 
 
 def notice_of(
@@ -254,6 +278,7 @@ def notice_of(
     recorded_at: datetime,
     previous_level: AlertLevel | None = None,
     hush: Hush | None = None,
+    gather: Gather | None = None,
     note: str | None = None,
     actor: str | None = None,
     to: tuple[Recipient, ...] = (),
@@ -277,6 +302,10 @@ def notice_of(
         recorded_at=recorded_at,
         acknowledged_by=episode.acknowledged_by,
         owner=episode.owner,
+        stock_class=episode.stock_class,
+        supplier=episode.supplier,
+        at_risk=episode.at_risk,
+        gather=gather,
         snoozed_until=episode.snoozed_until,
         hush=hush,
         note=note,
@@ -353,4 +382,9 @@ def _columns(episodes: Sequence[Episode]) -> dict[str, list[object]]:
         "untold": [each.untold for each in episodes],
         "category": [each.category for each in episodes],
         "playbook": [each.playbook for each in episodes],
+        "stock_class": [each.stock_class for each in episodes],
+        "supplier": [each.supplier for each in episodes],
+        "at_risk_units": [each.at_risk and each.at_risk.units for each in episodes],
+        "at_risk_money": [each.at_risk and each.at_risk.money for each in episodes],
+        "held_back": [each.held_back for each in episodes],
     }

@@ -36,7 +36,7 @@ class _Address:
     the most that a message may have, by the vendor's way of counting (None: whatever it takes).
     `recognises_repeats` says that the other side drops a message that it has already had,
     `threads` that what follows in an episode hangs under its first notice, `updates` that it may
-    change what its cards show.
+    change what its cards show, `of_programs` that no person reads it there.
     """
 
     kind: ClassVar[DestinationKind]
@@ -45,6 +45,7 @@ class _Address:
     recognises_repeats: ClassVar[bool] = False
     threads: ClassVar[bool] = False
     updates: ClassVar[bool] = False
+    of_programs: ClassVar[bool] = False
 
     @property
     def counted_by(self) -> str | None:
@@ -225,6 +226,7 @@ class Webhook(_Address):
     kind = DestinationKind.WEBHOOK
     limits = ()
     recognises_repeats = True
+    of_programs = True
 
     secret: SecretStr
     """`whsec_` and 24 to 64 bytes in base64."""

@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
+from services.notifier.domain.holding import HoldReason
 from shared.events.stock_alerts import AlertEvent, AlertLevel, Recipient, StockAlert
 
 DIGEST_LINES = 40
@@ -20,8 +21,10 @@ class DigestLine(BaseModel):
 class Digest(BaseModel):
     """Many notices in one message.
 
-    `opened` counts first notices by level, `changes` the others by event; `total` is both. `to` are
-    the people that what was merged is for, `to_others` says that some of it names nobody.
+    `opened` counts first notices by level, `changes` the others by event; `total` is both. `why`
+    they were held until they could be one message; None: there were more than fit singly. `owner`
+    and `supplier` are those of all, where that is why. `to` are the people that what was merged is
+    for, `to_others` says that some of it names nobody.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -33,6 +36,9 @@ class Digest(BaseModel):
     lines: tuple[DigestLine, ...]
     to: tuple[Recipient, ...] = ()
     to_others: bool = True
+    why: HoldReason | None = None
+    owner: str | None = None
+    supplier: str | None = None
 
 
 class TestNote(BaseModel):

@@ -7,12 +7,14 @@ waiting ─▶ sending ─▶ sent
    └─── failed (will be tried again)
 waiting, failed ─▶ merged         into a digest, which it names
 waiting, failed ─▶ superseded     a newer revision of the episode tells more
+waiting ─▶ suppressed             it waited on purpose, and was over before it was to be told
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from services.notifier.domain.holding import Hold
 from shared.events.stock_alerts import AlertEvent, AlertLevel, StockAlert
 
 
@@ -49,9 +51,10 @@ class Reason(StrEnum):
     NO_ROUTE = "no_route"
     NEVER_ANNOUNCED = "never_announced"
     FOR_ONE_PERSON = "for_one_person"
+    ENDED_UNTOLD = "ended_untold"
+    """It was over before it was to be told, so neither its beginning nor its end is."""
     SILENCED = "silenced"
     SNOOZED = "snoozed"
-    KNOWN = "known"
     COVERED = "covered"
     BUDGET = "budget"
     OUTCOME_UNKNOWN = "outcome_unknown"
@@ -86,7 +89,8 @@ MUST_ARRIVE = frozenset({Kind.FIRST, Kind.ESCALATION})
 class NewDelivery:
     """A delivery to be recorded for one revision of an episode.
 
-    `destination` is None when no route wanted the alert.
+    `destination` is None when no route wanted the alert. `hold`: it waits on purpose. `withdraws`
+    is what becomes of a first notice that waits, in whose place this one comes.
     """
 
     alert: StockAlert
@@ -94,6 +98,8 @@ class NewDelivery:
     kind: Kind
     state: State
     reason: str | None = None
+    hold: Hold | None = None
+    withdraws: State | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,10 +30,11 @@ DIGEST_GAP = timedelta(seconds=3)
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A delivery that may be sent now."""
+    """A delivery that may be sent now; with a key, it is the first of those to be one message."""
 
     id: UUID
     kind: Kind
+    together: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,9 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """Merge everything that waits into one digest and send it."""
+    """Merge everything that waits, or what waits under a key, into one digest and send it."""
+
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +133,14 @@ def next_step(waiting: Sequence[Candidate], window: Window, now: datetime) -> St
     if opens_at > now:
         return Rest(opens_at)
     head = waiting[0]
+    first: Send | Merge = Send(head.id) if head.together is None else Merge(head.together)
     if not window.limits:
-        return Send(head.id)
+        return first
     room = window.room(now)
     if head.kind in {Kind.TEST, Kind.META} or len(waiting) <= room:
-        return Send(head.id)
+        return first
     if head.kind in MUST_ARRIVE and room > RESERVE:
-        return Send(head.id)
+        return first
     due = window.digest_due(now)
     if due > now:
         return Rest(due)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from services.notifier.domain.manners import Manners
 from shared.events.stock_alerts import AlertLevel, StockAlert
 
 
@@ -28,6 +29,9 @@ class Route:
         )
 
 
+_AT_ONCE = Manners()
+
+
 class Reach(StrEnum):
     """How a destination that writes to people one by one knows them; the recipient's field."""
 
@@ -46,14 +50,20 @@ class RoutingTable:
         self,
         destinations: Sequence[str],
         routes: Iterable[Route],
+        manners: Mapping[str, Manners] | None = None,
         personal: Mapping[str, Reach] | None = None,
     ) -> None:
         self.destinations = tuple(destinations)
+        self._manners = manners or {}
         self._personal = personal or {}
         enabled = set(destinations)
         self._routes = [route for route in routes if route.destination in enabled]
         routed = {route.destination for route in self._routes}
         self._unrouted = frozenset(enabled - routed)
+
+    def manners(self, destination: str) -> Manners:
+        """Return how a destination wants to be told."""
+        return self._manners.get(destination, _AT_ONCE)
 
     def wanted_by(self, alert: StockAlert) -> frozenset[str]:
         """Return the destinations that want an alert."""

@@ -4,12 +4,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from pydantic import TypeAdapter
 from sqlalchemy import RowMapping, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.domain.addresses import ADDRESSES, DestinationKind
 from services.notifier.domain.destinations import Destination, Language
+from services.notifier.domain.manners import Manners
 from services.notifier.domain.routes import Reach, Route, RoutingTable
 from services.notifier.store.secrets import Vault
 from services.notifier.store.wakeups import wake_senders
@@ -18,14 +20,15 @@ from shared.errors import LowtideError
 from shared.events.stock_alerts import AlertLevel
 
 _PUT_DESTINATION = text("""
-INSERT INTO destination (id, kind, name, language, timezone, enabled, settings, secrets, lane)
+INSERT INTO destination (id, kind, name, language, timezone, enabled, settings, secrets, lane,
+                         manners)
 VALUES (:id, :kind, :name, :language, :timezone, :enabled, CAST(:settings AS jsonb),
-        CAST(:secrets AS jsonb), :lane)
+        CAST(:secrets AS jsonb), :lane, CAST(:manners AS jsonb))
 ON CONFLICT (id) DO UPDATE
 SET kind = excluded.kind, name = excluded.name, language = excluded.language,
     timezone = excluded.timezone, enabled = excluded.enabled, settings = excluded.settings,
-    secrets = excluded.secrets, lane = excluded.lane, version = destination.version + 1,
-    updated_at = now()
+    secrets = excluded.secrets, lane = excluded.lane, manners = excluded.manners,
+    version = destination.version + 1, updated_at = now()
 RETURNING version
 """)
 
@@ -37,8 +40,9 @@ WHERE id = :id AND version = :version
 _DESTINATIONS = text("SELECT * FROM destination ORDER BY id")
 _DESTINATION = text("SELECT * FROM destination WHERE id = :id")
 _ENABLED = text("""
-SELECT id, CASE WHEN kind = 'wecom_app' THEN 'wecom_userid'
-                WHEN kind = 'email' AND settings -> 'personal' = 'true' THEN 'email' END AS reach
+SELECT id, manners,
+       CASE WHEN kind = 'wecom_app' THEN 'wecom_userid'
+            WHEN kind = 'email' AND settings -> 'personal' = 'true' THEN 'email' END AS reach
 FROM destination WHERE enabled ORDER BY id
 """)
 
@@ -50,6 +54,8 @@ SET destination = excluded.destination, levels = excluded.levels, labels = exclu
     rules = excluded.rules, enabled = excluded.enabled, updated_at = now()
 RETURNING xmax = 0 AS created
 """)
+
+_manners = TypeAdapter(Manners)
 
 _FOREIGN_KEY = "23503"
 
@@ -80,6 +86,7 @@ async def put_destination(
         "settings": json.dumps(address.settings, ensure_ascii=False),
         "secrets": json.dumps(sealed),
         "lane": destination.lane,
+        "manners": _manners.dump_json(destination.manners).decode(),
     }
     try:
         version = await connection.scalar(_PUT_DESTINATION, parameters)
@@ -124,6 +131,7 @@ def _destination(row: RowMapping, vault: Vault) -> Destination:
         enabled=row["enabled"],
         address=ADDRESSES[DestinationKind(row["kind"])](**values),
         version=row["version"],
+        manners=_manners.validate_python(row["manners"]),
     )
 
 
@@ -163,6 +171,7 @@ async def routes(connection: AsyncConnection) -> list[Route]:
 
 async def routing_table(connection: AsyncConnection) -> RoutingTable:
     """Return what decides where alerts go, as of now."""
-    enabled = (await connection.execute(_ENABLED)).all()
-    personal = {row.id: Reach(row.reach) for row in enabled if row.reach is not None}
-    return RoutingTable([row.id for row in enabled], await routes(connection), personal)
+    rows = (await connection.execute(_ENABLED)).all()
+    manners = {row.id: _manners.validate_python(row.manners) for row in rows}
+    personal = {row.id: Reach(row.reach) for row in rows if row.reach is not None}
+    return RoutingTable(list(manners), await routes(connection), manners, personal)

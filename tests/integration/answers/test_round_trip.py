@@ -50,6 +50,7 @@ async def test_a_button_in_wecom_takes_an_alert_on(
         await notifier.application(fake, vendor, ("lin", "passerby"))
         await alerting.ask("PUT", "/v1/people/lin", {"name": "林", "wecom_userid": "Lin"})
         await alerting.ask("PUT", "/v1/responsibilities", {"items": [{"owner": "lin"}]})
+        await alerting.ask("PUT", "/v1/attention-policy", {"enabled": False})
         await alerting.put_rule("low")
         await held.enter_async_context(alerting.consuming())
         await held.enter_async_context(alerting.relaying())

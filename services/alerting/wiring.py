@@ -34,6 +34,7 @@ from services.alerting.inbound.catalog_items import CatalogueReader
 from services.alerting.outbound.stock_alerts import Relay
 from services.alerting.pipeline import StockLevels
 from services.alerting.reminding import Reminding
+from services.alerting.responding import AlertResponses
 from services.alerting.settings import AlertingSettings
 from services.alerting.store.outbox import Outbox
 from services.alerting.store.parameter_watch import ParameterWatch
@@ -41,6 +42,7 @@ from services.alerting.store.rule_watch import RuleWatch
 from services.alerting.supplying import Supplying
 from shared.clock import Clock, WallClock
 from shared.database.engine import create_engine
+from shared.events.alert_responses import TOPIC as RESPONSES
 from shared.events.stock_levels import TOPIC
 from shared.http.app import create_app
 from shared.http.app import serve as serve_http
@@ -54,15 +56,18 @@ COLLECT_SECONDS = 0.010
 """What few levels wait for company: an alert can spare it, and the ledger beside has the processor
 for its next batch."""
 
+RESPONSES_AT_ONCE = 100
+"""People's acts in one transaction: it keeps their alerts locked, and evaluations wait."""
+
 
 async def consume(
     settings: AlertingSettings, stop: asyncio.Event, clock: Clock | None = None
 ) -> None:
-    """Evaluate level messages until told to stop."""
+    """Evaluate level messages, and do what people answer, until told to stop."""
     clock = clock or WallClock()
     engine = create_engine(
         settings.database_url.get_secret_value(),
-        pool=2 * settings.alerting_workers + 2,
+        pool=2 * settings.alerting_workers + 4,
         application="alerting consume",
     )
     timebase: Timebase = EventTime() if settings.clock == "event" else WallTime()
@@ -89,17 +94,32 @@ async def consume(
                 clock=clock,
             )
 
+            responses = PartitionConsumer(
+                settings=settings,
+                service="alerting",
+                topic=RESPONSES,
+                engine=engine,
+                producer=producer,
+                handler=lambda: AlertResponses(reader.catalogue, clock),
+                workers=1,
+                max_records=RESPONSES_AT_ONCE,
+                clock=clock,
+            )
+
             async def evaluate(stop: asyncio.Event) -> None:
                 # Without its rules and the catalogue a worker would take scopes for left.
                 await _first(stop, rule_watch.loaded, parameter_watch.loaded, reader.caught_up)
                 if not stop.is_set():
-                    await consumer.run(stop)
+                    async with asyncio.TaskGroup() as consumers:
+                        consumers.create_task(responses.run(stop))
+                        await consumer.run(stop)
 
             checks = {
                 "rules": rule_watch.check,
                 "parameters": parameter_watch.check,
                 "catalogue": reader.check,
                 "consumer": consumer.check,
+                "responses": responses.check,
                 "broker": producer.check,
             }
             beside = [

@@ -20,6 +20,7 @@ from shared.events.stock_alerts import (
     AtRisk,
     Gather,
     Hush,
+    Recipient,
     StockAlert,
 )
 from shared.observability import tracing
@@ -158,16 +159,16 @@ WHERE a.id = n.id
 
 _HISTORY = text("""
 INSERT INTO alert_history (alert_id, revision, event, level, previous_level, reason, facts,
-                           occurred_at, recorded_at, actor, note, hush)
+                           occurred_at, recorded_at, actor, note, hush, told)
 SELECT n.alert_id, n.revision, n.event, n.level, n.previous_level, n.reason, n.facts::jsonb,
-       n.occurred_at, n.recorded_at, n.actor, n.note, n.hush::jsonb
+       n.occurred_at, n.recorded_at, n.actor, n.note, n.hush::jsonb, string_to_array(n.told, '|')
 FROM unnest(CAST(:alert_id AS uuid[]), CAST(:revision AS int[]), CAST(:event AS text[]),
             CAST(:level AS text[]), CAST(:previous_level AS text[]), CAST(:reason AS text[]),
             CAST(:facts AS text[]), CAST(:occurred_at AS timestamptz[]),
             CAST(:recorded_at AS timestamptz[]), CAST(:actor AS text[]), CAST(:note AS text[]),
-            CAST(:hush AS text[]))
+            CAST(:hush AS text[]), CAST(:told AS text[]))
      AS n (alert_id, revision, event, level, previous_level, reason, facts, occurred_at,
-           recorded_at, actor, note, hush)
+           recorded_at, actor, note, hush, told)
 """)
 
 _OUTBOX = text("""
@@ -280,6 +281,8 @@ def notice_of(
     hush: Hush | None = None,
     gather: Gather | None = None,
     note: str | None = None,
+    actor: str | None = None,
+    to: tuple[Recipient, ...] = (),
 ) -> StockAlert:
     """Return the notice of an episode's present revision."""
     return StockAlert(
@@ -307,6 +310,8 @@ def notice_of(
         snoozed_until=episode.snoozed_until,
         hush=hush,
         note=note,
+        actor=actor,
+        to=to,
     )
 
 
@@ -341,6 +346,8 @@ async def write(
             "hush": [
                 None if notice.hush is None else notice.hush.model_dump_json() for notice in notices
             ],
+            # No id holds the sign between them.
+            "told": ["|".join(each.id for each in notice.to if each.id) for notice in notices],
         },
     )
     await connection.execute(

@@ -168,7 +168,12 @@ class StockLevels(Handler[Memory], Timed):
         await memory.save_levels(connection, [each for each in heard if each.is_new], new=True)
         await memory.save_levels(connection, [each for each in heard if not each.is_new], new=False)
         await memory.save_conditions(connection, draft.conditions)
-        await recording.record(connection, draft.announcements, self._clock.now())
+        await recording.record(
+            connection,
+            draft.announcements,
+            self._clock.now(),
+            follows_playbooks=self._timebase.follows_playbooks,
+        )
 
     def _adopt(self) -> None:
         draft, self._draft = self._draft, None

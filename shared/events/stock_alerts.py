@@ -89,8 +89,6 @@ class HushKind(StrEnum):
     """Somebody asked for silence over its kind."""
     SNOOZE = "snooze"
     """Somebody put the alert off."""
-    KNOWN = "known"
-    """It was so before anybody looked: a first import, a new rule or a changed parameter."""
     COVERED = "covered"
     """What has been done about it covers the shortage."""
     BUDGET = "budget"

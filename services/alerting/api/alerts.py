@@ -11,12 +11,14 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from services.alerting.api.desk import AtDesk, Desk, Question
-from services.alerting.store import acts, alerts, people
+from services.alerting.domain.playbook import Steps
+from services.alerting.store import acts, alerts, people, timers
 from services.alerting.store.acts import By, Resolved
 from services.alerting.store.alerts import Filter, Place, State, StoredAlert, StoredRevision
 from services.alerting.store.episodes import Episode
+from services.alerting.store.timers import Running
 from shared.events.base import Code, Instant
-from shared.events.stock_alerts import AlertFacts, AlertLevel, AtRisk, Hush
+from shared.events.stock_alerts import AlertFacts, AlertLevel, AtRisk, Hush, Step
 from shared.http.auth import Caller, Scope, require
 from shared.http.pages import Cursor, Limit, Page, bad_cursor, decode_cursor, encode_cursor
 from shared.http.problems import Problem, not_found
@@ -97,9 +99,48 @@ class Revision(BaseModel):
         return cls.model_validate(stored, from_attributes=True)
 
 
-class AlertWithHistory(Alert):
-    """An episode with all that happened to it, the oldest first."""
+class Following(BaseModel):
+    """The playbook that an episode follows, as it was when it took it up, and where it is in it.
 
+    `step` is what is expected at present, and by when; null when nothing is any more. `due_at` is
+    when people are reminded or others told next. Until `stands_until` the clock stands still.
+    `told` are the people who were drawn in so far.
+    """
+
+    id: str
+    version: int
+    name: dict[str, str]
+    steps: Steps
+    step: Step | None
+    since: datetime
+    due_at: datetime | None
+    stands_until: datetime | None
+    escalated: bool
+    told: list[str]
+
+    @classmethod
+    def of(cls, running: Running) -> Self:
+        """Return it as it is answered."""
+        followed, at = running.followed, running.progress
+        step = None
+        if at.by is not None:
+            expects = followed.steps[at.number - 1].expects
+            step = Step(number=at.number, expects=expects, by=at.by)
+        return cls(
+            **dict(followed),
+            step=step,
+            since=at.since,
+            due_at=at.due_at,
+            stands_until=at.stands_until,
+            escalated=at.escalated,
+            told=list(running.told),
+        )
+
+
+class AlertWithHistory(Alert):
+    """An episode with its playbook, if it follows one, and all that happened, the oldest first."""
+
+    playbook: Following | None = None
     history: list[Revision] = []
 
 
@@ -144,7 +185,8 @@ class Snooze(Acknowledgement):
 class Summary(BaseModel):
     """Alerts counted: `open` by present level, `opened` (all there ever were) by first level.
 
-    `unowned` are open and nobody's. `outbox` are notices not yet with the broker, `lag_records`
+    `unowned` are open and nobody's, `overdue` late in their playbook, `escalated` those whose
+    present step was escalated. `outbox` are notices not yet with the broker, `lag_records`
     level messages not yet evaluated (null while the broker cannot say).
     """
 
@@ -154,6 +196,8 @@ class Summary(BaseModel):
     resolved: int
     subjects: int
     unowned: int
+    overdue: int
+    escalated: int
     outbox: int
     lag_records: int | None
     behind_seconds: float | None = Field(description="Age of the oldest message that waits")
@@ -215,6 +259,7 @@ async def summary(at: AtDesk) -> Summary:
     # The lag first: what is counted afterwards includes all that it saw evaluated.
     lag = await at.lag()
     totals = await at.ask(alerts.totals)
+    late = await at.ask(lambda connection: timers.counts(connection, at.clock.now()))
     return Summary(
         open={level: totals.open.get(level, 0) for level in AlertLevel},
         opened={level: totals.opened.get(level, 0) for level in AlertLevel},
@@ -222,6 +267,8 @@ async def summary(at: AtDesk) -> Summary:
         resolved=totals.resolved,
         subjects=totals.subjects,
         unowned=totals.unowned,
+        overdue=late.overdue,
+        escalated=late.escalated,
         outbox=totals.outbox,
         lag_records=None if lag is None else lag.records,
         behind_seconds=None if lag is None else lag.seconds,
@@ -296,6 +343,9 @@ async def _with_history(at: Desk, alert_id: UUID) -> AlertWithHistory:
     past = await at.ask(lambda connection: alerts.history(connection, alert_id))
     answer = AlertWithHistory.of(found)
     answer.history = [Revision.of(each) for each in past]
+    running = await at.ask(lambda connection: timers.some(connection, [alert_id]))
+    if alert_id in running:
+        answer.playbook = Following.of(running[alert_id])
     return answer
 
 

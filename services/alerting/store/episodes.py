@@ -1,7 +1,7 @@
 """Episodes as they stand, and writing them with their history and their notices at once."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.draft import Announcement
 from services.alerting.domain.subject import LevelSubject, Subject
-from services.alerting.store import silences
+from services.alerting.store import addressing, silences
 from shared.events.stock_alerts import (
     AlertEvent,
     AlertFacts,
@@ -55,6 +55,10 @@ class Episode:
     held_back: bool = False
     """Whether people are not told because its owner was interrupted often enough."""
     is_new: bool = False
+    category: str | None = None
+    """Of the SKU, when it opened; written then, and read only where it is asked for."""
+    playbook: str | None = None
+    """The playbook that it takes up in this transaction, as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,14 @@ LIMIT :limit
 FOR UPDATE OF a SKIP LOCKED
 """)  # noqa: S608 - the columns and the condition are ours
 
+_PRESENT = text(f"""
+SELECT {_STORED}, k.available, k.on_hand, k.low_water, k.incoming
+FROM alert AS a JOIN known_level AS k ON k.sku = a.sku AND k.warehouse = a.warehouse
+WHERE a.id = ANY(CAST(:ids AS uuid[]))
+ORDER BY a.id
+FOR UPDATE OF a
+""")  # noqa: S608 - the columns are ours
+
 _NUMBERS = text("SELECT nextval('alert_number') FROM generate_series(1, :count)")
 
 _COLUMNS = """
@@ -112,20 +124,22 @@ _COLUMNS = """
            CAST(:owner AS text[]), CAST(:snoozed_until AS timestamptz[]),
            CAST(:untold AS boolean[]), CAST(:stock_class AS text[]), CAST(:supplier AS text[]),
            CAST(:at_risk_units AS float8[]), CAST(:at_risk_money AS numeric[]),
-           CAST(:held_back AS boolean[]))
+           CAST(:held_back AS boolean[]), CAST(:category AS text[]), CAST(:playbook AS text[]))
         AS n (id, number, revision, rule_id, kind, sku, warehouse, sku_name, level, rule, labels,
               facts, opened_at, resolved_at, acknowledged_at, acknowledged_by, owner,
               snoozed_until, untold, stock_class, supplier, at_risk_units, at_risk_money,
-              held_back)
+              held_back, category, playbook)
 """
 
 _INSERT = text(f"""
 INSERT INTO alert (id, number, revision, rule_id, subject_kind, sku, warehouse, sku_name, level,
                    rule, labels, facts, opened_at, resolved_at, owner, untold,
-                   stock_class, supplier, at_risk_units, at_risk_money, held_back)
+                   stock_class, supplier, at_risk_units, at_risk_money, held_back, category,
+                   playbook)
 SELECT n.id, n.number, n.revision, n.rule_id, n.kind, n.sku, n.warehouse, n.sku_name, n.level,
        n.rule::jsonb, n.labels::jsonb, n.facts::jsonb, n.opened_at, n.resolved_at, n.owner,
-       n.untold, n.stock_class, n.supplier, n.at_risk_units, n.at_risk_money, n.held_back
+       n.untold, n.stock_class, n.supplier, n.at_risk_units, n.at_risk_money, n.held_back,
+       n.category, n.playbook::jsonb
 FROM {_COLUMNS}
 """)  # noqa: S608 - the columns are ours
 
@@ -136,7 +150,7 @@ SET revision = n.revision, level = n.level, rule = n.rule::jsonb, labels = n.lab
     acknowledged_at = n.acknowledged_at, acknowledged_by = n.acknowledged_by, owner = n.owner,
     snoozed_until = n.snoozed_until, untold = n.untold, stock_class = n.stock_class,
     supplier = n.supplier, at_risk_units = n.at_risk_units, at_risk_money = n.at_risk_money,
-    held_back = n.held_back
+    held_back = n.held_back, playbook = coalesce(n.playbook::jsonb, a.playbook)
 FROM {_COLUMNS}
 WHERE a.id = n.id
 """)  # noqa: S608 - the columns are ours
@@ -191,17 +205,24 @@ async def to_remind(connection: AsyncConnection, now: datetime, limit: int) -> l
     Their facts are those of the level as it was last heard of.
     """
     rows = await connection.execute(_TO_REMIND, {"now": now, "limit": limit})
-    found = []
-    for row in rows.mappings():
-        episode = _episode(row)
-        episode.facts = _renewed(episode.facts, row)
-        found.append(episode)
-    return found
+    return [_present(row) for row in rows.mappings()]
+
+
+async def present(connection: AsyncConnection, ids: Collection[UUID]) -> list[Episode]:
+    """Return episodes, locked, with facts of the level as it was last heard of."""
+    rows = await connection.execute(_PRESENT, {"ids": list(ids)})
+    return [_present(row) for row in rows.mappings()]
 
 
 async def numbers(connection: AsyncConnection, count: int) -> list[int]:
     """Return so many running numbers for new episodes."""
     return list((await connection.execute(_NUMBERS, {"count": count})).scalars()) if count else []
+
+
+def _present(row: RowMapping) -> Episode:
+    episode = _episode(row)
+    episode.facts = _renewed(episode.facts, row)
+    return episode
 
 
 def _renewed(facts: AlertFacts, level: RowMapping) -> AlertFacts:
@@ -301,7 +322,7 @@ async def write(
     ):
         if some:
             await connection.execute(statement, _columns(some))
-    notices = [entry.notice for entry in entries]
+    notices = await addressing.addressed(connection, [entry.notice for entry in entries])
     await connection.execute(
         _HISTORY,
         {
@@ -352,6 +373,8 @@ def _columns(episodes: Sequence[Episode]) -> dict[str, list[object]]:
         "owner": [each.owner for each in episodes],
         "snoozed_until": [each.snoozed_until for each in episodes],
         "untold": [each.untold for each in episodes],
+        "category": [each.category for each in episodes],
+        "playbook": [each.playbook for each in episodes],
         "stock_class": [each.stock_class for each in episodes],
         "supplier": [each.supplier for each in episodes],
         "at_risk_units": [each.at_risk and each.at_risk.units for each in episodes],

@@ -12,13 +12,22 @@ from services.alerting.domain.hush import NEWS, hush_of
 from services.alerting.domain.outcome import Transition
 from services.alerting.domain.people import Responsibilities
 from services.alerting.domain.rule import SEVERITY
-from services.alerting.store import attention, episodes, people, silences
+from services.alerting.domain.staffing import Place
+from services.alerting.store import attention, episodes, people, silences, steps
 from services.alerting.store.episodes import Entry, Episode, Key
-from shared.events.stock_alerts import AlertEvent, Hush, HushKind
+from services.alerting.store.steps import Wanted
+from shared.events.stock_alerts import ENDINGS, AlertEvent, Hush, HushKind
+
+_UNFOLLOWED = frozenset({HushKind.COVERED, HushKind.BUDGET})
+"""Kept back for these reasons it is not for anybody to act on, until it gets worse."""
 
 
 async def record(
-    connection: AsyncConnection, announcements: Sequence[Announcement], recorded_at: datetime
+    connection: AsyncConnection,
+    announcements: Sequence[Announcement],
+    recorded_at: datetime,
+    *,
+    follows_playbooks: bool = True,
 ) -> None:
     """Store what happened to episodes, in order, each as a new revision of its alert.
 
@@ -43,25 +52,52 @@ async def record(
             news[place] = _news(each, owners)
     decisions = await attention.decide(connection, news, recorded_at)
     touched: dict[UUID, Episode] = {}
-    entries = []
+    entries: list[Entry] = []
+    wanted: dict[UUID, Wanted] = {}
     for place, each in enumerate(announcements):
         key = (each.rule.id, each.subject)
         if each.transition.event is AlertEvent.OPENED:
             episode = known[key] = _opened(each, next(numbers))
+            episode.category = each.category
             episode.owner = table.of(each.category, each.subject.warehouse, recorded_at)
             _renew(episode, each)
         else:
             episode = known[key]
             _move(episode, each)
         touched[episode.id] = episode
-        entries.append(
-            _entry(episode, each, silenced.get(place), decisions.get(place), recorded_at)
-        )
+        entry = _entry(episode, each, silenced.get(place), decisions.get(place), recorded_at)
+        entries.append(entry)
+        if _is_news(each.transition) and not _is_left_alone(each, entry.notice.hush):
+            stands = Place(episode.owner, each.category, each.subject.warehouse)
+            wanted[episode.id] = Wanted(each.rule.playbook, episode.level, stands)
+    if follows_playbooks:
+        await _follow(connection, touched, entries, wanted, table, recorded_at)
     await episodes.write(connection, touched.values(), entries)
+
+
+async def _follow(
+    connection: AsyncConnection,
+    touched: Mapping[UUID, Episode],
+    entries: Sequence[Entry],
+    wanted: Mapping[UUID, Wanted],
+    table: Responsibilities,
+    now: datetime,
+) -> None:
+    ended = {each.notice.alert_id for each in entries if each.notice.event in ENDINGS}
+    risen = {alert_id for alert_id in wanted if not touched[alert_id].is_new}
+    for alert_id, playbook in (
+        await steps.record(connection, wanted, risen, ended, table, now)
+    ).items():
+        touched[alert_id].playbook = playbook
 
 
 def _is_news(transition: Transition) -> bool:
     return transition.event is AlertEvent.OPENED or _rose(transition)
+
+
+def _is_left_alone(announcement: Announcement, hush: Hush | None) -> bool:
+    """Return whether it begins without a playbook: known before, or kept back on purpose."""
+    return announcement.known is not None or (hush is not None and hush.by in _UNFOLLOWED)
 
 
 def _news(announcement: Announcement, owners: Mapping[Key, str | None]) -> News:

@@ -62,11 +62,12 @@ class _Delivery(BaseModel):
 
 
 class DeliveryAnswer(_Delivery):
-    """A delivery. `kind` is first, change, digest, test or meta; `reason` says why its state is so.
+    """A delivery. `kind` is first, escalation, change, digest, test or meta.
 
-    `digest_id` names the digest it was merged into; `recorded_at` is when its alert was recorded;
-    `attempts` is their number. What waits on purpose waits until `not_before`, because of
-    `held_for`, and is one message then with all that has its `gather_key`.
+    `reason` says why its state is so; `digest_id` names the digest it was merged into;
+    `recorded_at` is when its alert was recorded; `attempts` is their number. What waits on purpose
+    waits until `not_before`, because of `held_for`, and is one message then with all that has its
+    `gather_key`.
     """
 
     attempts: int

@@ -39,7 +39,6 @@ _ANNOUNCING = {
 _HUSHED = {
     HushKind.SILENCE: Reason.SILENCED,
     HushKind.SNOOZE: Reason.SNOOZED,
-    HushKind.KNOWN: Reason.KNOWN,
     HushKind.COVERED: Reason.COVERED,
     HushKind.BUDGET: Reason.BUDGET,
 }
@@ -92,8 +91,9 @@ def deliveries_of(
 def _change(alert: StockAlert, destination: str, manners: Manners, now: datetime) -> NewDelivery:
     if alert.hush is not None:
         return _hushed(alert, destination, alert.hush)
+    kind = Kind.ESCALATION if alert.event is AlertEvent.ESCALATED else Kind.CHANGE
     hold = hold_of(alert, manners, now)
-    return NewDelivery(alert, destination, Kind.CHANGE, State.WAITING, hold=hold)
+    return NewDelivery(alert, destination, kind, State.WAITING, hold=hold)
 
 
 def _first(alert: StockAlert, destination: str, manners: Manners, now: datetime) -> NewDelivery:

@@ -36,6 +36,8 @@ class Kind(StrEnum):
 
     FIRST = "first"
     """The first that a destination hears of an episode."""
+    ESCALATION = "escalation"
+    """Nobody did in time what an episode asks for: as urgent as a first notice, nearly."""
     CHANGE = "change"
     DIGEST = "digest"
     TEST = "test"
@@ -52,7 +54,6 @@ class Reason(StrEnum):
     """It was over before it was to be told, so neither its beginning nor its end is."""
     SILENCED = "silenced"
     SNOOZED = "snoozed"
-    KNOWN = "known"
     COVERED = "covered"
     BUDGET = "budget"
     OUTCOME_UNKNOWN = "outcome_unknown"
@@ -63,13 +64,24 @@ class Reason(StrEnum):
     SOME_RECIPIENTS_REFUSED = "some_recipients_refused"
 
 
-_KIND_RANK = {Kind.TEST: 0, Kind.META: 0, Kind.FIRST: 1, Kind.CHANGE: 2, Kind.DIGEST: 3}
+_PLACES = {
+    Kind.TEST: 0,
+    Kind.META: 0,
+    Kind.FIRST: 10,
+    Kind.ESCALATION: 15,
+    Kind.CHANGE: 20,
+    Kind.DIGEST: 30,
+}
 _LEVEL_RANK = {AlertLevel.OUT: 0, AlertLevel.URGENT: 1, AlertLevel.WATCH: 2}
 
 
 def priority(kind: Kind, level: AlertLevel | None = None) -> int:
     """Return the place in the queue, lowest first: kind, then how bad it is."""
-    return 10 * _KIND_RANK[kind] + (0 if level is None else _LEVEL_RANK[level])
+    return _PLACES[kind] + (0 if level is None else _LEVEL_RANK[level])
+
+
+MUST_ARRIVE = frozenset({Kind.FIRST, Kind.ESCALATION})
+"""What people act on: it goes by itself where there is room, and is better read twice than lost."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """What a destination's sender does next, within the limits of its vendor or reader.
 
 While everything that waits fits into the window, each notice goes out by itself. When more waits
-than fits, the first notices go out singly down to a reserve, and all the rest becomes one digest.
-The reserve is spent slowly, so that what comes later in the minute is not kept until its end.
+than fits, first notices and escalations go out singly down to a reserve, and all the rest becomes
+one digest. The reserve is spent slowly, so that what comes later in the minute is not kept until
+its end.
 A vendor may count over several spans: the widest decides what is merged, narrower ones only slow
 down. Who sets no limit gets each by itself.
 """
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.notifier.domain.deliveries import Kind
+from services.notifier.domain.deliveries import MUST_ARRIVE, Kind
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
@@ -138,7 +139,7 @@ def next_step(waiting: Sequence[Candidate], window: Window, now: datetime) -> St
     room = window.room(now)
     if head.kind in {Kind.TEST, Kind.META} or len(waiting) <= room:
         return first
-    if head.kind is Kind.FIRST and room > RESERVE:
+    if head.kind in MUST_ARRIVE and room > RESERVE:
         return first
     due = window.digest_due(now)
     if due > now:

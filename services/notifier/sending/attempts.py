@@ -174,7 +174,7 @@ class Attempts:
                 return before
         if (
             destination.address.threads
-            and delivery.kind is Kind.CHANGE
+            and delivery.kind in {Kind.CHANGE, Kind.ESCALATION}
             and delivery.alert_id is not None
         ):
             thread = await queue.thread(connection, delivery.alert_id, destination)

@@ -19,7 +19,7 @@ UPDATE delivery SET state = 'merged', digest_id = :digest, next_at = NULL
 WHERE id IN (
     SELECT id FROM delivery AS d
     WHERE destination = :destination AND state IN ('waiting', 'failed')
-      AND kind IN ('first', 'change')
+      AND kind IN ('first', 'escalation', 'change')
       AND (not_before IS NULL OR not_before <= :now)
       AND (CAST(:key AS text) IS NULL OR gather_key = :key AND NOT EXISTS (
           SELECT FROM delivery AS older
@@ -116,7 +116,7 @@ async def merge(
             "destination": destination,
             "priority": priority(Kind.DIGEST),
             "content": content.model_dump_json(),
-            "has_first": firsts > 0,
+            "has_first": firsts > 0 or AlertEvent.ESCALATED in content.changes,
         },
     )
     return Merged(digest, firsts, content.total - firsts)

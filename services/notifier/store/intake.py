@@ -44,7 +44,8 @@ FROM unnest(CAST(:kind AS text[]), CAST(:alert_id AS uuid[]), CAST(:alert_number
 ON CONFLICT (alert_id, revision, destination) WHERE alert_id IS NOT NULL DO NOTHING
 """)
 
-# A first notice is never dropped for a newer revision: it is what announces the episode.
+# A first notice is never dropped for a newer revision: it is what announces the episode. Neither is
+# an escalation: those whom it is for may hear of the episode by it for the first time.
 # IS TRUE keeps the planner from the queue's index: before the table's first statistics it takes
 # the queue for short, and walks all that waits once for every row (seconds for a few thousand).
 _SUPERSEDE = text(f"""
@@ -156,7 +157,9 @@ async def supersede_older(connection: AsyncConnection, newer: Sequence[NewDelive
     changes = [
         each
         for each in newer
-        if each.kind is Kind.CHANGE and each.state is State.WAITING and each.alert.revision > 1
+        if each.kind in {Kind.CHANGE, Kind.ESCALATION}
+        and each.state is State.WAITING
+        and each.alert.revision > 1
     ]
     if changes:
         await connection.execute(

@@ -110,6 +110,18 @@ def test_the_end_of_what_opened_in_silence_is_suppressed() -> None:
     ]
 
 
+def test_an_escalation_is_one_to_whoever_knows_of_the_episode() -> None:
+    escalated = stock_alert(revision=2, event="escalated")
+    assert told(escalated, EVERYTHING, boss=Known(1, announced=True)) == [
+        ("boss", Kind.ESCALATION, State.WAITING),
+        ("buyers", Kind.FIRST, State.WAITING),
+    ]
+    silenced = stock_alert(revision=2, event="escalated", hush=HUSHED)
+    assert told(silenced, ONLY_OUT, boss=Known(1, announced=True)) == [
+        ("boss", Kind.CHANGE, State.SUPPRESSED)
+    ]
+
+
 LATER = START + timedelta(minutes=5)
 GATHER = {"key": "lin|S1|urgent|1", "by": LATER.isoformat(), "why": "same_owner"}
 HELD = Hold("lin|S1|urgent|1", LATER, HoldReason.SAME_OWNER)

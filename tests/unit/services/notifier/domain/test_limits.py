@@ -62,6 +62,13 @@ def test_more_than_fits_sends_first_notices_down_to_the_reserve_and_merges_the_r
     assert next_step(many, Window(A_MINUTE, used(LIMIT - RESERVE)), NOW) == Merge()
 
 
+def test_escalations_go_singly_like_first_notices() -> None:
+    many = waiting(*[Kind.ESCALATION] * 21)
+    roomy = Window(A_MINUTE, used(LIMIT - RESERVE - 1))
+    assert next_step(many, roomy, NOW) == Send(many[0].id)
+    assert next_step(many, Window(A_MINUTE, used(LIMIT - RESERVE)), NOW) == Merge()
+
+
 def test_changes_do_not_use_up_what_later_first_notices_need() -> None:
     assert next_step(waiting(*[CHANGE] * 21), Window(A_MINUTE, ()), NOW) == Merge()
 

@@ -3,18 +3,32 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from fastapi import FastAPI
 
-from services.alerting.api import alerts, explain, parameters, people, rules, silences
+from services.alerting.api import (
+    alerts,
+    audit,
+    cases,
+    explain,
+    parameters,
+    people,
+    report_schedules,
+    review,
+    rules,
+    silences,
+)
 from services.alerting.api.desk import Desk
 from services.alerting.domain.timebase import EventTime, Timebase, WallTime
 from services.alerting.inbound.catalog_items import CatalogueReader
-from services.alerting.outbound.stock_alerts import Relay
+from services.alerting.outbound import alert_reports, stock_alerts
 from services.alerting.pipeline import StockLevels
 from services.alerting.reminding import Reminding
+from services.alerting.reporting import Reporting
+from services.alerting.reviewing import CasePolicy, Reviewing
 from services.alerting.settings import AlertingSettings
-from services.alerting.store.outbox import Outbox
+from services.alerting.store.outbox import REPORTS, Outbox
 from services.alerting.store.parameter_watch import ParameterWatch
 from services.alerting.store.rule_watch import RuleWatch
 from shared.clock import Clock, WallClock
@@ -91,20 +105,30 @@ async def consume(
 
 
 async def tick(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | None = None) -> None:
-    """Relay the outbox and remind people until told to stop."""
+    """Relay what waits, remind people, review and report until told to stop."""
+    clock = clock or WallClock()
     engine = create_engine(
-        settings.database_url.get_secret_value(), pool=3, application="alerting tick"
+        settings.database_url.get_secret_value(), pool=7, application="alerting tick"
     )
     producer = Producer(settings.kafka, settings.topic_prefix, name="alerting-tick")
     try:
         async with producer, asyncio.TaskGroup() as group:
-            outbox = Outbox(engine)
-            relay = Relay(outbox, producer)
-            reminding = Reminding(engine, clock or WallClock())
-            beside = [group.create_task(relay.run()), group.create_task(reminding.run())]
+            outbox, reports = Outbox(engine), Outbox(engine, REPORTS)
+            relay = stock_alerts.relay_of(outbox, producer)
+            report_relay = alert_reports.relay_of(reports, producer)
+            reminding = Reminding(engine, clock)
+            reviewing = Reviewing(
+                engine, clock, _case_policy(settings), in_event_time=settings.clock == "event"
+            )
+            reporting = Reporting(engine, clock, settings.sla_minutes)
+            loops = (relay, report_relay, reminding, reviewing, reporting)
+            beside = [group.create_task(each.run()) for each in loops]
             checks = {
                 "outbox": relay.check,
+                "reports": report_relay.check,
                 "reminders": reminding.check,
+                "stock-outs": reviewing.check,
+                "schedules": reporting.check,
                 "broker": producer.check,
             }
 
@@ -116,8 +140,13 @@ async def tick(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | N
                 task.cancel()
             await asyncio.wait(beside)
             await outbox.close()
+            await reports.close()
     finally:
         await engine.dispose()
+
+
+def _case_policy(settings: AlertingSettings) -> CasePolicy:
+    return CasePolicy(timedelta(hours=settings.case_notice_hours), settings.case_money_limit)
 
 
 def application(settings: AlertingSettings, clock: Clock | None = None) -> FastAPI:
@@ -130,7 +159,14 @@ def application(settings: AlertingSettings, clock: Clock | None = None) -> FastA
     )
     lag = LagReader(settings.kafka, settings.topic_prefix, TOPIC)
     reader = CatalogueReader(settings.kafka, settings.topic_prefix)
-    desk = Desk(engine, clock, lag, reader, in_event_time=settings.clock == "event")
+    desk = Desk(
+        engine,
+        clock,
+        lag,
+        reader,
+        in_event_time=settings.clock == "event",
+        sla_minutes=settings.sla_minutes,
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -156,6 +192,8 @@ def application(settings: AlertingSettings, clock: Clock | None = None) -> FastA
     app.include_router(explain.router)
     app.include_router(silences.router)
     app.include_router(people.router)
+    for part in (review, cases, audit, report_schedules):
+        app.include_router(part.router)
     return app
 
 

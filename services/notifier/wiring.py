@@ -7,22 +7,25 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 
-from services.notifier.api import deliveries, destinations, routes, templates
+from services.notifier.api import deliveries, destinations, reports, routes, templates
 from services.notifier.api.desk import Desk
 from services.notifier.destinations.kinds import Renderer, transport_of
-from services.notifier.pipeline import StockAlerts
+from services.notifier.pipeline import AlertReports, StockAlerts
 from services.notifier.sending.sender import Sender
 from services.notifier.sending.tools import Tools
 from services.notifier.settings import NotifierSettings
 from services.notifier.store.secrets import Vault
 from shared.clock import Clock, WallClock
-from shared.database.engine import create_engine
+from shared.database.engine import Engine, create_engine
+from shared.events.alert_reports import TOPIC as REPORTS_TOPIC
 from shared.events.stock_alerts import TOPIC
 from shared.http.app import create_app, serve
 from shared.http.auth import Keys, Verifier
+from shared.kafka.aside import Aside
 from shared.kafka.consumer import PartitionConsumer
 from shared.kafka.lag import LagReader
 from shared.kafka.producer import Producer
@@ -30,12 +33,15 @@ from shared.roles import with_probes
 
 WORKERS = 2
 
+REPORTS_POLL_MS = 1_000
+"""How long the broker may hold a fetch that brings nothing: what comes is sent on at once."""
+
 
 async def consume(settings: NotifierSettings, stop: asyncio.Event) -> None:
-    """Turn alert messages into deliveries until told to stop."""
+    """Turn alert messages and reports into deliveries until told to stop."""
     engine = create_engine(
         settings.database_url.get_secret_value(),
-        pool=2 * WORKERS,
+        pool=2 * WORKERS + 2,
         application="notifier consume",
     )
     try:
@@ -49,10 +55,36 @@ async def consume(settings: NotifierSettings, stop: asyncio.Event) -> None:
                 handler=StockAlerts,
                 workers=WORKERS,
             )
-            checks = {"consumer": consumer.check, "broker": producer.check}
-            await with_probes(settings, "notifier consume", checks, consumer.run, stop)
+            reports = Aside(REPORTS_TOPIC, partial(_report_consumer, settings, engine, producer))
+
+            async def work(stop: asyncio.Event) -> None:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(reports.run(stop))
+                    await consumer.run(stop)
+
+            checks = {
+                "consumer": consumer.check,
+                "reports": reports.check,
+                "broker": producer.check,
+            }
+            await with_probes(settings, "notifier consume", checks, work, stop)
     finally:
         await engine.dispose()
+
+
+def _report_consumer(
+    settings: NotifierSettings, engine: Engine, producer: Producer
+) -> PartitionConsumer:
+    return PartitionConsumer(
+        settings=settings,
+        service="notifier",
+        topic=REPORTS_TOPIC,
+        engine=engine,
+        producer=producer,
+        handler=AlertReports,
+        workers=1,
+        poll_ms=REPORTS_POLL_MS,
+    )
 
 
 async def send(settings: NotifierSettings, stop: asyncio.Event, clock: Clock | None = None) -> None:
@@ -113,7 +145,7 @@ def application(settings: NotifierSettings, clock: Clock | None = None) -> FastA
         lifespan=lifespan,
     )
     app.state.desk = desk
-    for part in (destinations, routes, deliveries, templates):
+    for part in (destinations, routes, deliveries, templates, reports):
         app.include_router(part.router)
     return app
 

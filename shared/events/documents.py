@@ -4,6 +4,7 @@ import json
 
 from pydantic import TypeAdapter
 
+from shared.events.alert_reports import AlertReport
 from shared.events.base import Event
 from shared.events.catalog_items import CatalogItem
 from shared.events.catalog_warehouses import CatalogWarehouse
@@ -12,6 +13,7 @@ from shared.events.stock_alerts import StockAlert
 from shared.events.stock_changes import StockChange
 from shared.events.stock_levels import StockLevel
 from shared.events.topics import (
+    ALERT_REPORTS,
     CATALOG_ITEMS,
     CATALOG_WAREHOUSES,
     STOCK_ALERTS,
@@ -24,6 +26,7 @@ MODELS: dict[str, type[Event]] = {
     STOCK_CHANGES.name: StockChange,
     STOCK_LEVELS.name: StockLevel,
     STOCK_ALERTS.name: StockAlert,
+    ALERT_REPORTS.name: AlertReport,
     CATALOG_ITEMS.name: CatalogItem,
     CATALOG_WAREHOUSES.name: CatalogWarehouse,
 }

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from shared.events import (
+    alert_reports,
     catalog_items,
     catalog_warehouses,
     stock_alerts,
@@ -89,6 +90,16 @@ STOCK_ALERTS = Topic(
     cleanup="delete",
     retention_ms=14 * _DAY_MS,
 )
+ALERT_REPORTS = Topic(
+    name=alert_reports.TOPIC,
+    producer="alerting",
+    consumers=("notifier",),
+    key="report id",
+    # A few a day.
+    partitions=1,
+    cleanup="delete",
+    retention_ms=14 * _DAY_MS,
+)
 CATALOG_ITEMS = Topic(
     name=catalog_items.TOPIC,
     producer="ingest",
@@ -113,11 +124,13 @@ _ALL = (
     STOCK_CHANGES,
     STOCK_LEVELS,
     STOCK_ALERTS,
+    ALERT_REPORTS,
     CATALOG_ITEMS,
     CATALOG_WAREHOUSES,
     _dead(STOCK_CHANGES, "ingest"),
     _dead(STOCK_LEVELS),
     _dead(STOCK_ALERTS),
+    _dead(ALERT_REPORTS),
     _dead(CATALOG_ITEMS),
     _dead(CATALOG_WAREHOUSES),
 )

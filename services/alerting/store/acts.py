@@ -8,7 +8,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.hush import hush_of
-from services.alerting.store import episodes, silences
+from services.alerting.store import audit, episodes, silences
+from services.alerting.store.audit import Doer, Done, What
 from services.alerting.store.episodes import Entry, Episode
 from shared.errors import LowtideError
 from shared.events.stock_alerts import AlertEvent
@@ -20,12 +21,13 @@ class Resolved(LowtideError):  # noqa: N818 - a state, not a mistake
 
 @dataclass(frozen=True, slots=True)
 class By:
-    """Who does it, what they say to it, when, and the request's trace context."""
+    """Who does it, what they say to it, when, the request's trace context, and from where."""
 
     actor: str
     note: str | None
     at: datetime
     trace: str | None
+    doer: Doer | None = None
 
 
 async def acknowledge(connection: AsyncConnection, alert_id: UUID, by: By) -> Episode | None:
@@ -99,6 +101,7 @@ async def _act(
     by: By,
 ) -> Episode | None:
     episode = await episodes.locked(connection, alert_id)
+    before = None if episode is None else _hands(episode)
     if episode is None or not change(episode):
         return episode
     if episode.resolved_at is not None:
@@ -119,4 +122,16 @@ async def _act(
         episode, event, occurred_at=by.at, recorded_at=by.at, hush=hush, note=by.note
     )
     await episodes.write(connection, [episode], [Entry(notice, None, by.actor, by.trace)])
+    after = _hands(episode) | {"note": by.note}
+    done = Done(f"{What.ALERT_ACT}{event}", str(episode.id), before, after)
+    await audit.add(connection, by.doer or Doer(by.actor, by.at), done)
     return episode
+
+
+def _hands(episode: Episode) -> dict[str, object]:
+    """Return whose hands an episode is in."""
+    return {
+        "owner": episode.owner,
+        "acknowledged_by": episode.acknowledged_by,
+        "snoozed_until": episode.snoozed_until,
+    }

@@ -58,7 +58,9 @@ class _Delivery(BaseModel):
 
 
 class DeliveryAnswer(_Delivery):
-    """A delivery. `kind` is first, change, digest, test or meta; `reason` says why its state is so.
+    """A delivery; `reason` says why its state is so.
+
+    `kind` is first, change, digest, report, test or meta.
 
     `digest_id` names the digest it was merged into; `recorded_at` is when its alert was recorded;
     `attempts` is their number.

@@ -36,6 +36,8 @@ class Kind(StrEnum):
     """The first that a destination hears of an episode."""
     CHANGE = "change"
     DIGEST = "digest"
+    REPORT = "report"
+    """Made by schedule: how things stand, or how they went."""
     TEST = "test"
     META = "meta"
     """About the notifier itself: a destination that no longer takes messages."""
@@ -45,6 +47,8 @@ class Reason(StrEnum):
     """Why a delivery is where it is; more words may follow after a colon."""
 
     NO_ROUTE = "no_route"
+    NO_DESTINATION = "no_destination"
+    """A report is for a destination that is not there, or disabled."""
     NEVER_ANNOUNCED = "never_announced"
     SILENCED = "silenced"
     SNOOZED = "snoozed"
@@ -59,7 +63,14 @@ class Reason(StrEnum):
     SOME_RECIPIENTS_REFUSED = "some_recipients_refused"
 
 
-_KIND_RANK = {Kind.TEST: 0, Kind.META: 0, Kind.FIRST: 1, Kind.CHANGE: 2, Kind.DIGEST: 3}
+_KIND_RANK = {
+    Kind.TEST: 0,
+    Kind.META: 0,
+    Kind.FIRST: 1,
+    Kind.CHANGE: 2,
+    Kind.DIGEST: 3,
+    Kind.REPORT: 4,
+}
 _LEVEL_RANK = {AlertLevel.OUT: 0, AlertLevel.URGENT: 1, AlertLevel.WATCH: 2}
 
 
@@ -100,8 +111,9 @@ class Recipients:
 class Delivery:
     """A delivery as its sender takes it up.
 
-    `content` is the message's JSON: a StockAlert, a Digest or a note, by kind. `attempts` counts
-    the present one. `recipients` is None before an e-mail's first attempt and for all else.
+    `content` is the message's JSON: a StockAlert, a Digest, an AlertReport or a note, by kind.
+    `attempts` counts the present one. `recipients` is None before an e-mail's first attempt and
+    for all else.
     `thread` is what the vendor calls the episode's first notice, where that is known and of use.
     """
 

@@ -27,6 +27,10 @@ DIGEST_GAP = timedelta(seconds=3)
 """Between two digests at the least: 60 s / 20 messages."""
 
 
+_BY_THEMSELVES = frozenset({Kind.TEST, Kind.META, Kind.REPORT})
+"""Never merged: when one of these comes first, nothing that could be waits before it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A delivery that may be sent now."""
@@ -132,7 +136,7 @@ def next_step(waiting: Sequence[Candidate], window: Window, now: datetime) -> St
     if not window.limits:
         return Send(head.id)
     room = window.room(now)
-    if head.kind in {Kind.TEST, Kind.META} or len(waiting) <= room:
+    if head.kind in _BY_THEMSELVES or len(waiting) <= room:
         return Send(head.id)
     if head.kind is Kind.FIRST and room > RESERVE:
         return Send(head.id)

@@ -74,11 +74,11 @@ ORDER BY n.position
 """)
 
 _PAGE = text("""
-SELECT id, at, actor, address, via, what, object, before::text AS before, after::text AS after
+SELECT id, at, actor, address, via, what, target, before::text AS before, after::text AS after
 FROM audit
 WHERE id < :before_id
   AND (CAST(:actor AS text) IS NULL OR actor = :actor)
-  AND (CAST(:what AS text) IS NULL OR what = :what OR what LIKE :within)
+  AND (CAST(:what AS text) IS NULL OR what = :what OR starts_with(what, :what || '.'))
   AND (CAST(:target AS text) IS NULL OR target = :target)
   AND (CAST(:since AS timestamptz) IS NULL OR at >= :since)
   AND (CAST(:until AS timestamptz) IS NULL OR at < :until)
@@ -122,8 +122,6 @@ async def page(
         {
             "actor": actor,
             "what": what,
-            # LIKE reads these two as a wildcard.
-            "within": f"{what}.%".replace("\\", "").replace("_", "\\_"),
             "target": target,
             "since": since,
             "until": until,

@@ -33,16 +33,16 @@ SELECT coalesce(sum(units), 0), sum(units * price)
 FROM (
     SELECT DISTINCT ON (a.sku, a.warehouse)
            coalesce(own.price, general.price) AS price,
-           greatest(0, CAST(a.facts->>'daily_sales' AS float8)
-                       * coalesce(own.lead_time_days, general.lead_time_days)
-                       - greatest(0, k.available)) AS units
+           CAST(a.facts->>'daily_sales' AS float8)
+           * coalesce(own.lead_time_days, general.lead_time_days)
+           - greatest(0, k.available) AS units
     FROM alert AS a
     JOIN known_level AS k ON k.sku = a.sku AND k.warehouse = a.warehouse
     {CLASS}
     WHERE a.resolved_at IS NULL AND a.rule->>'kind' = ANY(CAST(:shortage_kinds AS text[]))
-      AND a.facts->>'daily_sales' IS NOT NULL
     ORDER BY a.sku, a.warehouse, a.number
 ) AS level
+WHERE units > 0
 """)  # noqa: S608 - the join is ours
 
 # What lasts longer than the rule allows; its limit is in days.
@@ -51,14 +51,15 @@ SELECT coalesce(sum(units), 0), sum(units * unit_cost)
 FROM (
     SELECT DISTINCT ON (a.sku, a.warehouse)
            coalesce(own.unit_cost, general.unit_cost) AS unit_cost,
-           greatest(0, k.available - coalesce(CAST(a.facts->>'daily_sales' AS float8), 0)
-                                     * coalesce(CAST(a.facts->>'threshold' AS float8), 0)) AS units
+           k.available - coalesce(CAST(a.facts->>'daily_sales' AS float8), 0)
+                         * coalesce(CAST(a.facts->>'threshold' AS float8), 0) AS units
     FROM alert AS a
     JOIN known_level AS k ON k.sku = a.sku AND k.warehouse = a.warehouse
     {CLASS}
     WHERE a.resolved_at IS NULL AND a.rule->>'kind' = 'overstock'
     ORDER BY a.sku, a.warehouse, a.number
 ) AS level
+WHERE units > 0
 """)  # noqa: S608 - the join is ours
 
 _OPEN = text(f"""

@@ -73,8 +73,8 @@ WITH episode AS (
     WHERE a.opened_at >= :from_at AND a.opened_at < :to_at
 ), clock AS (
     SELECT *, {due} AS due_at,
-           CASE WHEN told_at IS NOT NULL
-                THEN greatest(0, EXTRACT(epoch FROM acknowledged_at - told_at)) / 60
+           CASE WHEN acknowledged_at > told_at
+                THEN EXTRACT(epoch FROM acknowledged_at - told_at) / 60
            END AS to_acknowledge,
            CASE WHEN recovered THEN EXTRACT(epoch FROM resolved_at - opened_at) / 60
            END AS to_resolve

@@ -141,7 +141,7 @@ SELECT a.rule_id, a.owner, a.acknowledged_at,
 FROM alert AS a
 WHERE a.sku = :sku AND a.warehouse = :warehouse
   AND a.rule->>'kind' = ANY(CAST(:shortage_kinds AS text[]))
-  AND a.opened_at <= coalesce(:ended_at, 'infinity')
+  AND a.opened_at <= coalesce(CAST(:ended_at AS timestamptz), 'infinity')
   AND (a.resolved_at IS NULL OR a.resolved_at >= :began_at)
 ORDER BY a.number
 """)

@@ -1,6 +1,7 @@
 """`/v1/review`: how warnings were dealt with in a period (复盘), on screen and as a sheet."""
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Final, Literal
@@ -94,14 +95,7 @@ async def _answer(
     at: Desk, from_at: datetime | None, to_at: datetime | None, by: Dimension | None
 ) -> Answer:
     now = at.clock.now()
-    to_at = to_at or now
-    from_at = from_at or to_at - USUAL
-    if not from_at < to_at <= from_at + LONGEST:
-        raise Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "period_out_of_range",
-            f"from must lie before to, and no more than {LONGEST.days} days; ask for less.",
-        )
+    from_at, to_at = _period(from_at, to_at or now)
     until = min(to_at, now)
 
     async def figures(connection: Connection, by: Dimension | None) -> dict[str | None, Figures]:
@@ -121,4 +115,16 @@ async def _answer(
         by=by,
         total=total.get(None, NOTHING),
         groups=[GroupFigures(group=group, figures=each) for group, each in groups.items()],
+    )
+
+
+def _period(from_at: datetime | None, to_at: datetime) -> tuple[datetime, datetime]:
+    with suppress(OverflowError):  # nothing lies before the first days of the calendar
+        from_at = from_at or to_at - USUAL
+        if timedelta() < to_at - from_at <= LONGEST:
+            return from_at, to_at
+    raise Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "period_out_of_range",
+        f"from must lie before to, and no more than {LONGEST.days} days; ask for less.",
     )

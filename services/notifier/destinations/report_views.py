@@ -13,7 +13,6 @@ from shared.events.alert_reports import (
     Figures,
     GroupFigures,
     OutOfStock,
-    ReportKind,
     Review,
     Share,
     Spans,
@@ -50,13 +49,12 @@ def report_view(
         lines += _review(report.review, words)
         lines += [_owner(each, phrasing, words) for each in report.review.by_owner[:shown]]
     unlisted = listed(report) - shown
-    page = "alerts" if report.kind is ReportKind.DAILY_BRIEF else "review"
     return View(
         title=(mark if possible_duplicate else "") + title,
         level=level,
         lines=lines,
-        link=phrasing.words.details,
-        url=f"{phrasing.console_url}/{page}",
+        link=phrasing.words.all_alerts,
+        url=f"{phrasing.console_url}/alerts",
         paragraphs=paragraphs,
         more=words.more.format(unlisted) if unlisted > 0 else "",
         footer=phrasing.words.footer,

@@ -49,7 +49,9 @@ async def reviewed(alerting: Alerting, clock: ManualClock) -> list[dict[str, Any
     async with alerting.relaying():
 
         async def looked() -> bool:
-            return bool(await alerting.rows("SELECT 1 FROM stock_out_look WHERE looked_at >= $1", now))
+            return bool(
+                await alerting.rows("SELECT 1 FROM stock_out_look WHERE looked_at >= $1", now)
+            )
 
         await until(looked)
     return (await alerting.ask("GET", "/v1/cases"))["items"][::-1]

@@ -56,6 +56,14 @@ def test_more_than_fits_sends_first_notices_down_to_the_reserve_and_merges_the_r
     assert next_step(many, Window(A_MINUTE, used(LIMIT - RESERVE)), NOW) == Merge()
 
 
+def test_a_report_that_comes_first_goes_by_itself_however_little_room_is_left() -> None:
+    # It comes last of all, so nothing that could be merged waits beside it.
+    many = waiting(*[Kind.REPORT] * 21)
+    assert next_step(many, Window(A_MINUTE, used(LIMIT - 1)), NOW) == Send(many[0].id)
+    mixed = waiting(*[CHANGE] * 21, Kind.REPORT)
+    assert next_step(mixed, Window(A_MINUTE, ()), NOW) == Merge()
+
+
 def test_changes_do_not_use_up_what_later_first_notices_need() -> None:
     assert next_step(waiting(*[CHANGE] * 21), Window(A_MINUTE, ()), NOW) == Merge()
 

@@ -54,7 +54,8 @@ async def reviewed(alerting: Alerting, clock: ManualClock) -> list[dict[str, Any
             )
 
         await until(looked)
-    return (await alerting.ask("GET", "/v1/cases"))["items"][::-1]
+    items: list[dict[str, Any]] = (await alerting.ask("GET", "/v1/cases"))["items"]
+    return items[::-1]
 
 
 async def test_a_class_a_stock_out_told_with_it_is_a_case_until_a_measure_is_taken(

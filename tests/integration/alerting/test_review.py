@@ -54,7 +54,7 @@ async def past(
         owner,
     )
     for revision, (event, at, other) in enumerate(steps, 1):
-        facts = {"available": 10, "on_hand": 10, "low_water": 10}
+        facts: dict[str, Any] = {"available": 10, "on_hand": 10, "low_water": 10}
         facts |= {"daily_sales": 4.0, "days_of_cover": 2.5}
         await alerting.rows(
             """

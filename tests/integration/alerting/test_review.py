@@ -32,6 +32,8 @@ async def past(
 ) -> UUID:
     """Store an episode as it would have been, by (event, after noon, what is otherwise)."""
     id_ = uuid5(UUID(int=0), str(number))
+    facts: dict[str, Any] = {"available": 10, "on_hand": 10, "low_water": 10}
+    facts |= {"daily_sales": 4.0, "days_of_cover": 2.5}
     acknowledged = next((at for event, at, _ in steps if event == "acknowledged"), None)
     ended = next((at for event, at, _ in steps if event in {"resolved", "retracted"}), None)
     await alerting.rows(
@@ -39,7 +41,7 @@ async def past(
         INSERT INTO alert (id, number, revision, rule_id, subject_kind, sku, warehouse, level,
                            rule, labels, facts, opened_at, resolved_at, acknowledged_at,
                            acknowledged_by, owner)
-        VALUES ($1, $2, $3, $4, 'level', $5, 'W', 'urgent', $6, '{}', '{}', $7, $8, $9, $10, $11)
+        VALUES ($1, $2, $3, $4, 'level', $5, 'W', 'urgent', $6, '{}', $12, $7, $8, $9, $10, $11)
         """,
         id_,
         number,
@@ -52,10 +54,9 @@ async def past(
         acknowledged and NOON + acknowledged,
         acknowledged and "lin",
         owner,
+        json.dumps(facts | steps[-1][2].get("facts", {})),
     )
     for revision, (event, at, other) in enumerate(steps, 1):
-        facts: dict[str, Any] = {"available": 10, "on_hand": 10, "low_water": 10}
-        facts |= {"daily_sales": 4.0, "days_of_cover": 2.5}
         await alerting.rows(
             """
             INSERT INTO alert_history (alert_id, revision, event, level, reason, facts,

@@ -9,18 +9,23 @@ from fastapi import FastAPI
 
 from services.alerting.api import (
     alerts,
+    attention,
     audit,
     cases,
     explain,
     parameters,
     people,
+    playbooks,
     report_schedules,
     review,
+    rotations,
     rules,
     silences,
+    working_calendars,
 )
 from services.alerting.api.desk import Desk
 from services.alerting.domain.timebase import EventTime, Timebase, WallTime
+from services.alerting.following import Following
 from services.alerting.inbound.catalog_items import CatalogueReader
 from services.alerting.outbound import alert_reports, stock_alerts
 from services.alerting.pipeline import StockLevels
@@ -105,10 +110,13 @@ async def consume(
 
 
 async def tick(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | None = None) -> None:
-    """Relay what waits, remind people, review and report until told to stop."""
+    """Relay what waits, remind people, follow playbooks, review and report until told to stop.
+
+    In a replay of history nobody is late: no playbook is followed.
+    """
     clock = clock or WallClock()
     engine = create_engine(
-        settings.database_url.get_secret_value(), pool=7, application="alerting tick"
+        settings.database_url.get_secret_value(), pool=8, application="alerting tick"
     )
     producer = Producer(settings.kafka, settings.topic_prefix, name="alerting-tick")
     try:
@@ -117,6 +125,7 @@ async def tick(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | N
             relay = stock_alerts.relay_of(outbox, producer)
             report_relay = alert_reports.relay_of(reports, producer)
             reminding = Reminding(engine, clock)
+            following = Following(engine, clock)
             reviewing = Reviewing(
                 engine, clock, _case_policy(settings), in_event_time=settings.clock == "event"
             )
@@ -131,6 +140,9 @@ async def tick(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | N
                 "schedules": reporting.check,
                 "broker": producer.check,
             }
+            if settings.clock == "wall":
+                beside.append(group.create_task(following.run()))
+                checks["playbooks"] = following.check
 
             async def until_stopped(stop: asyncio.Event) -> None:
                 await stop.wait()
@@ -192,6 +204,10 @@ def application(settings: AlertingSettings, clock: Clock | None = None) -> FastA
     app.include_router(explain.router)
     app.include_router(silences.router)
     app.include_router(people.router)
+    app.include_router(playbooks.router)
+    app.include_router(working_calendars.router)
+    app.include_router(rotations.router)
+    app.include_router(attention.router)
     for part in (review, cases, audit, report_schedules):
         app.include_router(part.router)
     return app

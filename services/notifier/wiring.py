@@ -37,8 +37,11 @@ REPORTS_POLL_MS = 1_000
 """How long the broker may hold a fetch that brings nothing: what comes is sent on at once."""
 
 
-async def consume(settings: NotifierSettings, stop: asyncio.Event) -> None:
+async def consume(
+    settings: NotifierSettings, stop: asyncio.Event, clock: Clock | None = None
+) -> None:
     """Turn alert messages and reports into deliveries until told to stop."""
+    clock = clock or WallClock()
     engine = create_engine(
         settings.database_url.get_secret_value(),
         pool=2 * WORKERS + 2,
@@ -52,7 +55,7 @@ async def consume(settings: NotifierSettings, stop: asyncio.Event) -> None:
                 topic=TOPIC,
                 engine=engine,
                 producer=producer,
-                handler=StockAlerts,
+                handler=lambda: StockAlerts(clock),
                 workers=WORKERS,
             )
             reports = Aside(REPORTS_TOPIC, partial(_report_consumer, settings, engine, producer))

@@ -13,7 +13,7 @@ from services.alerting.api.desk import AtDesk, Editor, doer_of
 from services.alerting.api.rule_file import RuleCode
 from services.alerting.domain import cel
 from services.alerting.domain.definition import RuleDefinition
-from services.alerting.store import audit, rules
+from services.alerting.store import audit, playbooks, rules
 from services.alerting.store.audit import Doer, Done, What
 from services.alerting.store.rules import StoredRule
 from shared.database.engine import Connection
@@ -166,6 +166,7 @@ async def create_rule(
                 "exists",
                 f"There is a rule {rule_id} already; change it with PUT.",
             )
+        await _check_playbook(connection, definition)
         return await _add(connection, revision, rule_id, None, definition, doer, key)
 
     return Rule.of(await at.change(create))
@@ -284,7 +285,19 @@ async def _put(
     before = await rules.one(connection, rule_id)
     if before is not None and _definition(before) == definition:
         return before
+    await _check_playbook(connection, definition)
     return await _add(connection, revision, rule_id, before, definition, doer)
+
+
+async def _check_playbook(connection: Connection, definition: RuleDefinition) -> None:
+    """Raise Problem 422 for a playbook that there is not."""
+    named = definition.playbook
+    if named is not None and await playbooks.one(connection, named) is None:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "unknown_playbook",
+            f"There is no playbook {named}; see /v1/playbooks, or make one with PUT.",
+        )
 
 
 async def _add(

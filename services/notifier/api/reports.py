@@ -8,7 +8,8 @@ from fastapi import APIRouter
 
 from services.notifier.api.addresses import Body
 from services.notifier.api.desk import AtDesk
-from services.notifier.api.destinations import Reader, Zone
+from services.notifier.api.destinations import Reader
+from services.notifier.api.manners import Zone
 from services.notifier.api.templates import PreviewAnswer, previewed
 from services.notifier.domain.addresses import DestinationKind
 from services.notifier.domain.deliveries import Delivery, Kind

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import httpx
 from fastapi import FastAPI
@@ -12,12 +13,16 @@ from services.alerting.api import (
     alerts,
     approval_limits,
     attention,
+    audit,
+    cases,
     explain,
     orders,
     parameters,
     people,
     playbooks,
     proposals,
+    report_schedules,
+    review,
     rotations,
     rules,
     silences,
@@ -31,12 +36,14 @@ from services.alerting.calling import TIMEOUT_SECONDS, Calling
 from services.alerting.domain.timebase import EventTime, Timebase, WallTime
 from services.alerting.following import Following
 from services.alerting.inbound.catalog_items import CatalogueReader
-from services.alerting.outbound.stock_alerts import Relay
+from services.alerting.outbound import alert_reports, stock_alerts
 from services.alerting.pipeline import StockLevels
 from services.alerting.reminding import Reminding
+from services.alerting.reporting import Reporting
 from services.alerting.responding import AlertResponses
+from services.alerting.reviewing import CasePolicy, Reviewing
 from services.alerting.settings import AlertingSettings
-from services.alerting.store.outbox import Outbox
+from services.alerting.store.outbox import REPORTS, Outbox
 from services.alerting.store.parameter_watch import ParameterWatch
 from services.alerting.store.rule_watch import RuleWatch
 from services.alerting.supplying import Supplying
@@ -133,28 +140,36 @@ async def consume(
 
 
 async def tick(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | None = None) -> None:
-    """Relay the outbox, remind people, follow playbooks and see to actions until told to stop.
+    """Relay, remind, follow playbooks, see to actions, review and report until told to stop.
 
     In a replay of history nobody is late: no playbook is followed.
     """
-    engine = create_engine(
-        settings.database_url.get_secret_value(), pool=6, application="alerting tick"
-    )
     clock = clock or WallClock()
+    engine = create_engine(
+        settings.database_url.get_secret_value(), pool=10, application="alerting tick"
+    )
     producer = Producer(settings.kafka, settings.topic_prefix, name="alerting-tick")
     try:
         async with producer, _ingest(settings) as ingest, asyncio.TaskGroup() as group:
-            outbox = Outbox(engine)
-            relay = Relay(outbox, producer)
+            outbox, reports = Outbox(engine), Outbox(engine, REPORTS)
+            relay = stock_alerts.relay_of(outbox, producer)
+            report_relay = alert_reports.relay_of(reports, producer)
             reminding = Reminding(engine, clock)
             following = Following(engine, clock)
             supplying, calling = Supplying(engine, clock), Calling(engine, clock, ingest)
-            loops = (relay, reminding, supplying, calling)
+            reviewing = Reviewing(
+                engine, clock, _case_policy(settings), in_event_time=settings.clock == "event"
+            )
+            reporting = Reporting(engine, clock, settings.sla_minutes)
+            loops = (relay, report_relay, reminding, supplying, calling, reviewing, reporting)
             beside = [group.create_task(each.run()) for each in loops]
             checks = {
                 "outbox": relay.check,
+                "reports": report_relay.check,
                 "reminders": reminding.check,
                 "actions": supplying.check,
+                "stock-outs": reviewing.check,
+                "schedules": reporting.check,
                 "broker": producer.check,
             }
             if settings.clock == "wall":
@@ -169,8 +184,13 @@ async def tick(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | N
                 task.cancel()
             await asyncio.wait(beside)
             await outbox.close()
+            await reports.close()
     finally:
         await engine.dispose()
+
+
+def _case_policy(settings: AlertingSettings) -> CasePolicy:
+    return CasePolicy(timedelta(hours=settings.case_notice_hours), settings.case_money_limit)
 
 
 def application(settings: AlertingSettings, clock: Clock | None = None) -> FastAPI:
@@ -183,7 +203,14 @@ def application(settings: AlertingSettings, clock: Clock | None = None) -> FastA
     )
     lag = LagReader(settings.kafka, settings.topic_prefix, TOPIC)
     reader = CatalogueReader(settings.kafka, settings.topic_prefix)
-    desk = Desk(engine, clock, lag, reader, in_event_time=settings.clock == "event")
+    desk = Desk(
+        engine,
+        clock,
+        lag,
+        reader,
+        in_event_time=settings.clock == "event",
+        sla_minutes=settings.sla_minutes,
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -224,6 +251,8 @@ def application(settings: AlertingSettings, clock: Clock | None = None) -> FastA
     app.include_router(suppliers.router)
     app.include_router(approval_limits.router)
     app.include_router(supplier_page.router)
+    for part in (review, cases, audit, report_schedules):
+        app.include_router(part.router)
     return app
 
 

@@ -20,7 +20,7 @@ from services.ledger.api import (
 )
 from services.ledger.api.desk import Behind, Desk
 from services.ledger.inbound import catalog_items, catalog_warehouses, catalogue
-from services.ledger.inbound.catalogue import Copy, Copying, Source
+from services.ledger.inbound.catalogue import Copy, Source
 from services.ledger.inbound.stock_levels import LevelTail
 from services.ledger.pipeline import StockChanges
 from services.ledger.settings import LedgerSettings
@@ -33,6 +33,7 @@ from shared.events.stock_changes import TOPIC
 from shared.events.topics import STOCK_CHANGES
 from shared.http.app import create_app, serve
 from shared.http.auth import Keys, Verifier
+from shared.kafka.aside import Aside
 from shared.kafka.consumer import PartitionConsumer
 from shared.kafka.lag import LagReader
 from shared.kafka.producer import Producer
@@ -65,7 +66,7 @@ async def consume(
                 clock=clock,
             )
             copies = {
-                source.topic: Copying(
+                source.topic: Aside(
                     source.topic, partial(_copier, settings, source, engine, producer, clock)
                 )
                 for source in _SOURCES

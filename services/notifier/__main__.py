@@ -9,6 +9,7 @@ from services.notifier.settings import NotifierSettings
 from shared.database import positions
 from shared.database.engine import create_engine
 from shared.database.migrations import upgrade_blocking
+from shared.events.alert_reports import TOPIC as REPORTS_TOPIC
 from shared.events.stock_alerts import TOPIC
 from shared.roles import run_role
 
@@ -42,6 +43,8 @@ async def _resume(settings: NotifierSettings, partition: int | None) -> list[int
     engine = create_engine(settings.database_url.get_secret_value(), application="notifier resume")
     async with engine.begin() as connection:
         resumed = await positions.resume(connection, TOPIC, partition)
+        # It has one partition only.
+        resumed += await positions.resume(connection, REPORTS_TOPIC, partition)
     await engine.dispose()
     return resumed
 

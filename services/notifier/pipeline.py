@@ -18,7 +18,7 @@ from typing_extensions import override
 from services.notifier.domain.announcements import Known, deliveries_of
 from services.notifier.domain.deliveries import Kind, NewDelivery, State
 from services.notifier.domain.routes import RoutingTable
-from services.notifier.inbound import stock_alerts
+from services.notifier.inbound import alert_reports, stock_alerts
 from services.notifier.inbound.stock_alerts import Incoming
 from services.notifier.store import configuration, intake
 from services.notifier.store.intake import KnownByAlert, Recorded
@@ -52,6 +52,36 @@ class StockAlerts(Handler[None]):
             await intake.withdraw_held(connection, new)
             await intake.supersede_older(connection, new)
             await wake_senders(connection, _waiting_for(new))
+        return ()
+
+    @override
+    def committed(self, batch: Batch) -> None:
+        """Nothing was staged."""
+
+    @override
+    def part_with(self, partitions: Collection[int]) -> Mapping[int, None]:
+        return {}
+
+    @override
+    def take_up(self, memories: Collection[None]) -> None:
+        """Nothing is kept."""
+
+
+class AlertReports(Handler[None]):
+    """Works the batches of `alert.reports`: who gets one is said in it."""
+
+    @override
+    async def claim(
+        self, connection: AsyncConnection, claims: Sequence[Claim]
+    ) -> Sequence[Outgoing]:
+        return ()
+
+    @override
+    async def handle(self, connection: AsyncConnection, batch: Batch) -> Sequence[Outgoing]:
+        for report, traceparent in alert_reports.read(batch):
+            there = (await configuration.routing_table(connection)).destinations
+            waiting = await intake.record_report(connection, report, there, traceparent)
+            await wake_senders(connection, waiting)
         return ()
 
     @override

@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 
@@ -14,6 +15,7 @@ from services.notifier.api import (
     callbacks,
     deliveries,
     destinations,
+    reports,
     respond,
     routes,
     templates,
@@ -23,7 +25,7 @@ from services.notifier.destinations.kinds import Renderer, transport_of
 from services.notifier.destinations.links import Links
 from services.notifier.destinations.transport import Means
 from services.notifier.outbound.alert_responses import Relay
-from services.notifier.pipeline import StockAlerts
+from services.notifier.pipeline import AlertReports, StockAlerts
 from services.notifier.sending.sender import Sender
 from services.notifier.sending.tools import Tools
 from services.notifier.settings import NotifierSettings
@@ -31,10 +33,12 @@ from services.notifier.store.access_tokens import AccessTokens
 from services.notifier.store.responses import ResponseOutbox
 from services.notifier.store.secrets import Vault
 from shared.clock import Clock, WallClock
-from shared.database.engine import create_engine
+from shared.database.engine import Engine, create_engine
+from shared.events.alert_reports import TOPIC as REPORTS_TOPIC
 from shared.events.stock_alerts import TOPIC
 from shared.http.app import create_app, serve
 from shared.http.auth import Keys, Verifier
+from shared.kafka.aside import Aside
 from shared.kafka.consumer import PartitionConsumer
 from shared.kafka.lag import LagReader
 from shared.kafka.producer import Producer
@@ -42,15 +46,18 @@ from shared.roles import with_probes
 
 WORKERS = 2
 
+REPORTS_POLL_MS = 1_000
+"""How long the broker may hold a fetch that brings nothing: what comes is sent on at once."""
+
 
 async def consume(
     settings: NotifierSettings, stop: asyncio.Event, clock: Clock | None = None
 ) -> None:
-    """Turn alert messages into deliveries, and relay what people answer, until told to stop."""
+    """Turn alerts and reports into deliveries, relay what people answer, until told to stop."""
     clock = clock or WallClock()
     engine = create_engine(
         settings.database_url.get_secret_value(),
-        pool=2 * WORKERS + 1,
+        pool=2 * WORKERS + 3,
         application="notifier consume",
     )
     try:
@@ -67,16 +74,39 @@ async def consume(
                 handler=lambda: StockAlerts(clock),
                 workers=WORKERS,
             )
+            reports = Aside(REPORTS_TOPIC, partial(_report_consumer, settings, engine, producer))
+
+            async def work(stop: asyncio.Event) -> None:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(reports.run(stop))
+                    await consumer.run(stop)
+
             checks = {
                 "consumer": consumer.check,
+                "reports": reports.check,
                 "responses": relay.check,
                 "broker": producer.check,
             }
-            await with_probes(settings, "notifier consume", checks, consumer.run, stop)
+            await with_probes(settings, "notifier consume", checks, work, stop)
             relaying.cancel()
             await asyncio.wait([relaying])
     finally:
         await engine.dispose()
+
+
+def _report_consumer(
+    settings: NotifierSettings, engine: Engine, producer: Producer
+) -> PartitionConsumer:
+    return PartitionConsumer(
+        settings=settings,
+        service="notifier",
+        topic=REPORTS_TOPIC,
+        engine=engine,
+        producer=producer,
+        handler=AlertReports,
+        workers=1,
+        poll_ms=REPORTS_POLL_MS,
+    )
 
 
 async def send(settings: NotifierSettings, stop: asyncio.Event, clock: Clock | None = None) -> None:
@@ -143,7 +173,7 @@ def application(settings: NotifierSettings, clock: Clock | None = None) -> FastA
         lifespan=lifespan,
     )
     app.state.desk = desk
-    for part in (destinations, routes, deliveries, templates, callbacks, respond):
+    for part in (destinations, routes, deliveries, templates, callbacks, respond, reports):
         app.include_router(part.router)
     return app
 

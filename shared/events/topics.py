@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from shared.events import (
+    alert_reports,
     alert_responses,
     catalog_items,
     catalog_warehouses,
@@ -100,6 +101,16 @@ ALERT_RESPONSES = Topic(
     cleanup="delete",
     retention_ms=14 * _DAY_MS,
 )
+ALERT_REPORTS = Topic(
+    name=alert_reports.TOPIC,
+    producer="alerting",
+    consumers=("notifier",),
+    key="report id",
+    # A few a day.
+    partitions=1,
+    cleanup="delete",
+    retention_ms=14 * _DAY_MS,
+)
 CATALOG_ITEMS = Topic(
     name=catalog_items.TOPIC,
     producer="ingest",
@@ -125,12 +136,14 @@ _ALL = (
     STOCK_LEVELS,
     STOCK_ALERTS,
     ALERT_RESPONSES,
+    ALERT_REPORTS,
     CATALOG_ITEMS,
     CATALOG_WAREHOUSES,
     _dead(STOCK_CHANGES, "ingest"),
     _dead(STOCK_LEVELS),
     _dead(STOCK_ALERTS),
     _dead(ALERT_RESPONSES),
+    _dead(ALERT_REPORTS),
     _dead(CATALOG_ITEMS),
     _dead(CATALOG_WAREHOUSES),
 )

@@ -20,7 +20,9 @@ from services.ingest.inbound.stock_changes_dead import entry_of
 from services.ingest.outbound.stock_changes import decode as decode_change
 from services.ledger.inbound import catalog_items, catalog_warehouses, catalogue, stock_changes
 from services.ledger.inbound import stock_levels as ledger_levels
+from services.notifier.inbound import alert_reports as notifier_reports
 from services.notifier.inbound import stock_alerts as notifier_alerts
+from shared.events.alert_reports import AlertReport
 from shared.events.alert_responses import AlertResponse
 from shared.events.base import Event
 from shared.events.catalog_items import CatalogItem
@@ -40,12 +42,14 @@ MODELS: dict[str, type[Event]] = {
     "stock.levels": StockLevel,
     "stock.alerts": StockAlert,
     "alert.responses": AlertResponse,
+    "alert.reports": AlertReport,
     "catalog.items": CatalogItem,
     "catalog.warehouses": CatalogWarehouse,
     "stock.changes.dead": DeadLetter,
     "stock.levels.dead": DeadLetter,
     "stock.alerts.dead": DeadLetter,
     "alert.responses.dead": DeadLetter,
+    "alert.reports.dead": DeadLetter,
     "catalog.items.dead": DeadLetter,
     "catalog.warehouses.dead": DeadLetter,
 }
@@ -140,6 +144,14 @@ def test_the_notifier_reads_stock_alerts(path: Path) -> None:
     (incoming,) = notifier_alerts.read(batch)
     assert not batch.dead_letters
     assert incoming.alert == StockAlert.model_validate_json(record(path).value or b"")
+
+
+@pytest.mark.parametrize("path", of_topic("alert.reports"), ids=_name)
+def test_the_notifier_reads_alert_reports(path: Path) -> None:
+    batch = Batch([record(path)])
+    (incoming,) = notifier_reports.read(batch)
+    assert not batch.dead_letters
+    assert incoming.report == AlertReport.model_validate_json(record(path).value or b"")
 
 
 @pytest.mark.parametrize("path", of_topic("stock.alerts"), ids=_name)

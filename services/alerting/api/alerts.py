@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from services.alerting.api.desk import AtDesk, Desk, Question
+from services.alerting.api.desk import AtDesk, Desk, Question, doer_of
 from services.alerting.domain.answering import opinion
 from services.alerting.domain.playbook import Steps
 from services.alerting.store import acts, alerts, people, timers
@@ -347,7 +347,8 @@ async def give_feedback(
 
 def _by(at: Desk, request: Request, caller: Caller, body: Acknowledgement | None) -> By:
     note = None if body is None else body.note
-    return By(caller.subject, note, at.clock.now(), request.state.traceparent)
+    doer = doer_of(request, caller, at)
+    return By(caller.subject, note, doer.at, request.state.traceparent, doer)
 
 
 async def _done(at: Desk, alert_id: UUID, act: Question[Episode | None]) -> AlertWithHistory:

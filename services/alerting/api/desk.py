@@ -1,16 +1,18 @@
 """What the routes are built over: tables, clock, catalogue, and how far `consume` has come."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
 from services.alerting.domain.subject import Item
 from services.alerting.inbound.catalog_items import CatalogueReader
+from services.alerting.store.audit import Doer
 from shared.clock import Clock
 from shared.database import positions
 from shared.database.engine import Connection, Engine, asking, trouble
 from shared.errors import Unavailable
+from shared.events.stock_alerts import AlertLevel
 from shared.events.stock_levels import TOPIC
 from shared.http.auth import Caller, Scope, require
 from shared.kafka.lag import Lag, LagReader
@@ -31,6 +33,7 @@ class Desk:
         reader: CatalogueReader,
         *,
         in_event_time: bool,
+        sla_minutes: Mapping[AlertLevel, int],
     ) -> None:
         self._engine = engine
         self._lag = lag
@@ -38,6 +41,8 @@ class Desk:
         self.clock = clock
         self.in_event_time = in_event_time
         """Whether `consume` evaluates on the events' own time."""
+        self.sla_minutes = sla_minutes
+        """Within how many minutes somebody is to see to an alert, by level."""
 
     async def ask(self, question: Question[T]) -> T:
         """Return the answer to a question."""
@@ -86,5 +91,19 @@ async def desk(request: Request) -> Desk:
 
 
 AtDesk = Annotated[Desk, Depends(desk)]
+
+_VIA_CHARACTERS = 100
+
+
+def doer_of(request: Request, caller: Caller, at: Desk) -> Doer:
+    """Return who asks, when, and from where, for the audit of what the request changes."""
+    return Doer(
+        actor=caller.subject,
+        at=at.clock.now(),
+        address=None if request.client is None else request.client.host,
+        via=request.headers.get("user-agent", "")[:_VIA_CHARACTERS] or None,
+    )
+
+
 Editor = Annotated[Caller, Depends(require(Scope.CONFIG_WRITE))]
 """Who may change rules and parameters."""

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 
 from services.alerting.api import parameter_import
-from services.alerting.api.desk import AtDesk, Editor
+from services.alerting.api.desk import AtDesk, Editor, doer_of
 from services.alerting.api.parameter_import import Imported
 from services.alerting.domain.parameter_values import ParameterLine, ParameterValues
 from services.alerting.domain.parameters import (
@@ -21,7 +21,8 @@ from services.alerting.domain.parameters import (
     Provenance,
     Source,
 )
-from services.alerting.store import parameters
+from services.alerting.store import audit, parameters
+from services.alerting.store.audit import Doer, Done, What
 from shared.database.engine import Connection
 from shared.events.base import Code
 from shared.http.auth import Scope, require
@@ -103,20 +104,26 @@ async def list_parameters(
 
 @router.put("")
 async def put_parameters(
-    values: ParameterValues, at: AtDesk, editor: Editor, sku: Sku, warehouse: Warehouse = None
+    values: ParameterValues,
+    request: Request,
+    at: AtDesk,
+    editor: Editor,
+    sku: Sku,
+    warehouse: Warehouse = None,
 ) -> ParametersOfSku:
     """Set the parameters of a SKU, all of them: what is left out is not set any more.
 
     Consumers go by them within a second. A value said again as it was keeps its provenance.
     """
-    provenance = Provenance(Source.TYPED, editor.subject, at.clock.now())
+    doer = doer_of(request, editor, at)
+    provenance = Provenance(Source.TYPED, doer.actor, doer.at)
 
     async def put(connection: Connection) -> ParameterSet:
         revision = await parameters.begin_edit(connection)
         before = await _known(connection, sku, warehouse)
         after = before.told(values.parameters(), Parameters._fields, provenance)
         if after is not before:
-            await parameters.put(connection, [after], revision)
+            await _store(connection, [(before, after)], revision, doer)
         return after
 
     return ParametersOfSku.of(await at.change(put))
@@ -124,9 +131,10 @@ async def put_parameters(
 
 @router.delete("")
 async def delete_parameters(
-    at: AtDesk, _: Editor, sku: Sku, warehouse: Warehouse = None
+    request: Request, at: AtDesk, editor: Editor, sku: Sku, warehouse: Warehouse = None
 ) -> ParametersOfSku:
     """Take away what is set for a SKU in a warehouse (or for all of them); returns what it was."""
+    doer = doer_of(request, editor, at)
 
     async def delete(connection: Connection) -> ParameterSet:
         revision = await parameters.begin_edit(connection)
@@ -134,7 +142,7 @@ async def delete_parameters(
         if before.values == NOTHING_SET:
             where = "all warehouses" if warehouse is None else f"warehouse {warehouse}"
             raise not_found(f"parameter of {sku} for {where}")
-        await parameters.put(connection, [ParameterSet(sku, warehouse)], revision)
+        await _store(connection, [(before, ParameterSet(sku, warehouse))], revision, doer)
         return before
 
     return ParametersOfSku.of(await at.change(delete))
@@ -157,10 +165,8 @@ async def import_parameters(request: Request, at: AtDesk, editor: Editor) -> Imp
             "No line can be taken; see errors.",
             errors=[each.model_dump() for each in sheet.rejected],
         )
-    provenance = Provenance(Source.IMPORTED, editor.subject, at.clock.now())
-    created, changed = await at.change(
-        lambda connection: _take(connection, sheet.lines, provenance)
-    )
+    doer = doer_of(request, editor, at)
+    created, changed = await at.change(lambda connection: _take(connection, sheet.lines, doer))
     return Imported(
         created=created,
         changed=changed,
@@ -170,23 +176,51 @@ async def import_parameters(request: Request, at: AtDesk, editor: Editor) -> Imp
 
 
 async def _take(
-    connection: Connection, lines: Sequence[ParameterLine], provenance: Provenance
+    connection: Connection, lines: Sequence[ParameterLine], doer: Doer
 ) -> tuple[int, int]:
     """Store lines; returns how many sets are new, and how many others have changed."""
+    provenance = Provenance(Source.IMPORTED, doer.actor, doer.at)
     revision = await parameters.begin_edit(connection)
     keys = [(line.sku, line.warehouse) for line in lines]
     known = await parameters.of_keys(connection, keys)
-    differing: list[ParameterSet] = []
+    differing: list[tuple[ParameterSet, ParameterSet]] = []
     created = 0
     for line, key in zip(lines, keys, strict=True):
         before = known.get(key) or ParameterSet(*key)
         after = before.told(line.parameters(), line.said, provenance)
         if after is not before:
-            differing.append(after)
+            differing.append((before, after))
             created += before.values == NOTHING_SET
     if differing:
-        await parameters.put(connection, differing, revision)
+        await _store(connection, differing, revision, doer)
     return created, len(differing) - created
+
+
+async def _store(
+    connection: Connection,
+    changed: Sequence[tuple[ParameterSet, ParameterSet]],
+    revision: int,
+    doer: Doer,
+) -> None:
+    """Store sets that differ from what they were, and note by what values."""
+    await parameters.put(connection, [after for _, after in changed], revision)
+    await audit.add(connection, doer, *(_done(before, after) for before, after in changed))
+
+
+def _done(before: ParameterSet, after: ParameterSet) -> Done:
+    names = [
+        name
+        for name, old, new in zip(Parameters._fields, before.values, after.values, strict=True)
+        if old != new
+    ]
+    where = after.sku if after.warehouse is None else f"{after.sku}|{after.warehouse}"
+    was, now = before.values._asdict(), after.values._asdict()
+    return Done(
+        What.PARAMETERS_PUT,
+        where,
+        {name: was[name] for name in names},
+        {name: now[name] for name in names},
+    )
 
 
 async def _known(connection: Connection, sku: str, warehouse: str | None) -> ParameterSet:

@@ -2,15 +2,17 @@
 
 import csv
 import io
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter, Body, Depends, Path, Response
+from fastapi import APIRouter, Body, Depends, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from services.alerting.api.desk import AtDesk, Desk
+from services.alerting.api.desk import AtDesk, Desk, doer_of
 from services.alerting.domain.people import Responsibility as Row
-from services.alerting.store import people
+from services.alerting.store import audit, people
+from services.alerting.store.audit import Doer, Done, What
 from services.alerting.store.people import Person as StoredPerson
 from shared.database.engine import Connection
 from shared.events.base import Code, Instant
@@ -100,10 +102,22 @@ async def get_person(person_id: PersonId, at: AtDesk) -> Person:
 
 
 @router.put("/v1/people/{person_id}")
-async def put_person(person_id: PersonId, body: PersonBody, at: AtDesk, _: Editor) -> Person:
+async def put_person(
+    person_id: PersonId, body: PersonBody, request: Request, at: AtDesk, editor: Editor
+) -> Person:
     """Make or change a person."""
     person = StoredPerson(id=person_id, **body.model_dump())
-    other = await at.change(lambda connection: people.put(connection, person))
+    doer = doer_of(request, editor, at)
+
+    async def put(connection: Connection) -> str | None:
+        before = await people.one(connection, person_id)
+        other = await people.put(connection, person)
+        if other is None and before != person:
+            done = Done(What.PERSON_PUT, person_id, before and asdict(before), asdict(person))
+            await audit.add(connection, doer, done)
+        return other
+
+    other = await at.change(put)
     if other is not None:
         raise Problem(
             HTTPStatus.CONFLICT,
@@ -114,9 +128,22 @@ async def put_person(person_id: PersonId, body: PersonBody, at: AtDesk, _: Edito
 
 
 @router.delete("/v1/people/{person_id}", status_code=HTTPStatus.NO_CONTENT)
-async def delete_person(person_id: PersonId, at: AtDesk, _: Editor) -> Response:
+async def delete_person(
+    person_id: PersonId, request: Request, at: AtDesk, editor: Editor
+) -> Response:
     """Delete a person, unless the table of responsibilities names them still."""
-    if not await at.change(lambda connection: people.delete(connection, person_id)):
+    doer = doer_of(request, editor, at)
+
+    async def delete(connection: Connection) -> bool:
+        before = await people.one(connection, person_id)
+        if not await people.delete(connection, person_id):
+            return False
+        if before is not None:
+            done = Done(What.PERSON_DELETED, person_id, asdict(before))
+            await audit.add(connection, doer, done)
+        return True
+
+    if not await at.change(delete):
         raise Problem(
             HTTPStatus.CONFLICT,
             "still_responsible",
@@ -133,15 +160,16 @@ async def get_responsibilities(at: AtDesk) -> Table:
 
 
 @router.put("/v1/responsibilities")
-async def put_responsibilities(table: Table, at: AtDesk, _: Editor) -> Table:
+async def put_responsibilities(table: Table, request: Request, at: AtDesk, editor: Editor) -> Table:
     """Replace the table of responsibilities, or refuse it with what is wrong in which row."""
-    return await _replaced(at, table)
+    return await _replaced(at, table, doer_of(request, editor, at))
 
 
 @router.post("/v1/responsibilities/import")
 async def import_responsibilities(
+    request: Request,
     at: AtDesk,
-    _: Editor,
+    editor: Editor,
     sheet: Annotated[str, Body(media_type="text/csv", max_length=1_000_000)],
 ) -> Table:
     """Replace the table by a sheet: CSV with a head of category, warehouse, owner, deputy, manager.
@@ -168,10 +196,10 @@ async def import_responsibilities(
             ]
     if errors or len(items) > MAX_ROWS:
         raise _refused(errors or [_error(MAX_ROWS, "items", "too_long", "5,000 rows at the most")])
-    return await _replaced(at, Table(items=items))
+    return await _replaced(at, Table(items=items), doer_of(request, editor, at))
 
 
-async def _replaced(at: Desk, table: Table) -> Table:
+async def _replaced(at: Desk, table: Table, doer: Doer) -> Table:
     rows = [Row(**each.model_dump()) for each in table.items]
     first: dict[tuple[str | None, str | None], int] = {}
     errors = []
@@ -187,7 +215,13 @@ async def _replaced(at: Desk, table: Table) -> Table:
         raise _refused(errors)
 
     async def replace(connection: Connection) -> list[tuple[int, str]]:
-        return await people.put_table(connection, rows)
+        before = await people.table(connection)
+        strangers = await people.put_table(connection, rows)
+        if not strangers and before != rows:
+            old, new = ([row._asdict() for row in each] for each in (before, rows))
+            done = Done(What.RESPONSIBILITIES_PUT, "responsibilities", old, new)
+            await audit.add(connection, doer, done)
+        return strangers
 
     strangers = await at.change(replace)
     if strangers:

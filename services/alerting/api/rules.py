@@ -9,14 +9,15 @@ from fastapi import APIRouter, Body, Depends, Header, Path, Request, Response
 from pydantic import BaseModel, Field, ValidationError
 
 from services.alerting.api import rule_file
-from services.alerting.api.desk import AtDesk, Desk, Editor
+from services.alerting.api.desk import AtDesk, Editor, doer_of
 from services.alerting.api.rule_file import RuleCode
 from services.alerting.domain import cel
 from services.alerting.domain.definition import RuleDefinition
-from services.alerting.store import playbooks, rules
+from services.alerting.store import audit, playbooks, rules
+from services.alerting.store.audit import Doer, Done, What
 from services.alerting.store.rules import StoredRule
 from shared.database.engine import Connection
-from shared.http.auth import Caller, Scope, require
+from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import FieldError, Problem, field_errors, not_found
 
@@ -139,6 +140,7 @@ async def list_versions(
 @router.post("", status_code=HTTPStatus.CREATED)
 async def create_rule(
     new: NewRule,
+    request: Request,
     at: AtDesk,
     editor: Editor,
     idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
@@ -149,6 +151,7 @@ async def create_rule(
     """
     definition = new.definition()
     key = None if idempotency_key is None else f"{editor.subject}:{idempotency_key}"
+    doer = doer_of(request, editor, at)
 
     async def create(connection: Connection) -> StoredRule:
         revision = await rules.begin_edit(connection)
@@ -164,9 +167,7 @@ async def create_rule(
                 f"There is a rule {rule_id} already; change it with PUT.",
             )
         await _check_playbook(connection, definition)
-        rule = _version(rule_id, 1, definition, editor, at)
-        await rules.add(connection, rule, revision, key)
-        return rule
+        return await _add(connection, revision, rule_id, None, definition, doer, key)
 
     return Rule.of(await at.change(create))
 
@@ -197,13 +198,14 @@ async def import_rules(request: Request, at: AtDesk, editor: Editor) -> Imported
     Doing it again changes nothing.
     """
     said = rule_file.read(await request.body())
+    doer = doer_of(request, editor, at)
 
     async def take(connection: Connection) -> ImportedRules:
         done = ImportedRules(created=[], changed=[], unchanged=[])
         for each in said:
             revision = await rules.begin_edit(connection)
             before = await rules.one(connection, each.id)
-            made = await _put(connection, revision, each.id, each.definition(), editor, at)
+            made = await _put(connection, revision, each.id, each.definition(), doer)
             if before is None:
                 done.created.append(each.id)
             else:
@@ -216,13 +218,19 @@ async def import_rules(request: Request, at: AtDesk, editor: Editor) -> Imported
 
 @router.put("/{rule_id}", responses={HTTPStatus.CREATED: {"description": "A new rule"}})
 async def put_rule(
-    rule_id: RuleId, definition: RuleDefinition, response: Response, at: AtDesk, editor: Editor
+    rule_id: RuleId,
+    definition: RuleDefinition,
+    request: Request,
+    response: Response,
+    at: AtDesk,
+    editor: Editor,
 ) -> Rule:
     """Make a rule, or a new version of it; saying the same again changes nothing."""
+    doer = doer_of(request, editor, at)
 
     async def put(connection: Connection) -> StoredRule:
         revision = await rules.begin_edit(connection)
-        return await _put(connection, revision, rule_id, definition, editor, at)
+        return await _put(connection, revision, rule_id, definition, doer)
 
     made = await at.change(put)
     if made.version == 1:
@@ -231,8 +239,9 @@ async def put_rule(
 
 
 @router.delete("/{rule_id}")
-async def disable_rule(rule_id: RuleId, at: AtDesk, editor: Editor) -> Rule:
+async def disable_rule(rule_id: RuleId, request: Request, at: AtDesk, editor: Editor) -> Rule:
     """Disable a rule: its open episodes are resolved, its versions stay."""
+    doer = doer_of(request, editor, at)
 
     async def disable(connection: Connection) -> StoredRule:
         revision = await rules.begin_edit(connection)
@@ -240,24 +249,27 @@ async def disable_rule(rule_id: RuleId, at: AtDesk, editor: Editor) -> Rule:
         if before is None:
             raise not_found(f"rule {rule_id}")
         disabled = _definition(before).model_copy(update={"enabled": False})
-        return await _put(connection, revision, rule_id, disabled, editor, at)
+        return await _put(connection, revision, rule_id, disabled, doer)
 
     return Rule.of(await at.change(disable))
 
 
 @router.post("/{rule_id}/rollback")
-async def roll_back(rule_id: RuleId, body: RollBack, at: AtDesk, editor: Editor) -> Rule:
+async def roll_back(
+    rule_id: RuleId, body: RollBack, request: Request, at: AtDesk, editor: Editor
+) -> Rule:
     """Make a new version that says what an earlier one said; nothing is lost.
 
     Doing it again changes nothing.
     """
+    doer = doer_of(request, editor, at)
 
     async def again(connection: Connection) -> StoredRule:
         revision = await rules.begin_edit(connection)
         wanted = await rules.version(connection, rule_id, body.version)
         if wanted is None:
             raise not_found(f"version {body.version} of rule {rule_id}")
-        return await _put(connection, revision, rule_id, _definition(wanted), editor, at)
+        return await _put(connection, revision, rule_id, _definition(wanted), doer)
 
     return Rule.of(await at.change(again))
 
@@ -267,18 +279,14 @@ async def _put(
     revision: int,
     rule_id: str,
     definition: RuleDefinition,
-    editor: Caller,
-    at: Desk,
+    doer: Doer,
 ) -> StoredRule:
     """Return the newest version, made unless the rule says just that already."""
     before = await rules.one(connection, rule_id)
     if before is not None and _definition(before) == definition:
         return before
     await _check_playbook(connection, definition)
-    version = 1 if before is None else before.version + 1
-    rule = _version(rule_id, version, definition, editor, at)
-    await rules.add(connection, rule, revision)
-    return rule
+    return await _add(connection, revision, rule_id, before, definition, doer)
 
 
 async def _check_playbook(connection: Connection, definition: RuleDefinition) -> None:
@@ -292,12 +300,22 @@ async def _check_playbook(connection: Connection, definition: RuleDefinition) ->
         )
 
 
-def _version(
-    rule_id: str, version: int, definition: RuleDefinition, editor: Caller, at: Desk
+async def _add(
+    connection: Connection,
+    revision: int,
+    rule_id: str,
+    before: StoredRule | None,
+    definition: RuleDefinition,
+    doer: Doer,
+    key: str | None = None,
 ) -> StoredRule:
-    return StoredRule(
-        rule_id, version, definition.model_dump_json(), editor.subject, at.clock.now()
-    )
+    version = 1 if before is None else before.version + 1
+    rule = StoredRule(rule_id, version, definition.model_dump_json(), doer.actor, doer.at)
+    await rules.add(connection, rule, revision, key)
+    was = None if before is None else _definition(before).model_dump(mode="json")
+    done = Done(What.RULE_PUT, rule_id, was, definition.model_dump(mode="json"))
+    await audit.add(connection, doer, done)
+    return rule
 
 
 def _definition(stored: StoredRule) -> RuleDefinition:

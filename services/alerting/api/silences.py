@@ -1,15 +1,17 @@
 """`/v1/silences`: for a while people are not told of some alerts."""
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Self
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from services.alerting.api.desk import AtDesk
-from services.alerting.store import silences
+from services.alerting.api.desk import AtDesk, doer_of
+from services.alerting.store import audit, silences
+from services.alerting.store.audit import Done, What
 from services.alerting.store.silences import Silence as StoredSilence
 from shared.database.engine import Connection
 from shared.events.base import Code, Instant
@@ -92,6 +94,7 @@ async def list_silences(
 @router.post("", status_code=HTTPStatus.CREATED)
 async def add_silence(
     new: NewSilence,
+    request: Request,
     at: AtDesk,
     author: Author,
     idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
@@ -122,8 +125,12 @@ async def add_silence(
         created_at=now,
     )
 
+    doer = doer_of(request, author, at)
+
     async def add(connection: Connection) -> StoredSilence | None:
-        await silences.add(connection, silence)
+        if await silences.add(connection, silence):
+            done = Done(What.SILENCE_ADDED, str(silence.id), after=asdict(silence))
+            await audit.add(connection, doer, done)
         return await silences.one(connection, silence.id)
 
     return _answer(silence.id, await at.change(add))
@@ -137,12 +144,18 @@ async def get_silence(silence_id: UUID, at: AtDesk) -> Silence:
 
 
 @router.delete("/{silence_id}")
-async def end_silence(silence_id: UUID, at: AtDesk, _: Author) -> Silence:
+async def end_silence(silence_id: UUID, request: Request, at: AtDesk, author: Author) -> Silence:
     """End a silence now; one that is over stays as it is."""
+    doer = doer_of(request, author, at)
 
     async def end(connection: Connection) -> StoredSilence | None:
-        await silences.end(connection, silence_id, at.clock.now())
-        return await silences.one(connection, silence_id)
+        before = await silences.one(connection, silence_id)
+        await silences.end(connection, silence_id, doer.at)
+        after = await silences.one(connection, silence_id)
+        if before is not None and after is not None and before != after:
+            ends = [{"ends_at": each.ends_at} for each in (before, after)]
+            await audit.add(connection, doer, Done(What.SILENCE_ENDED, str(silence_id), *ends))
+        return after
 
     return _answer(silence_id, await at.change(end))
 

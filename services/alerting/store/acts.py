@@ -8,8 +8,9 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.hush import hush_of
-from services.alerting.store import episodes, silences, steps
+from services.alerting.store import audit, episodes, silences, steps
 from services.alerting.store import feedback as opinions
+from services.alerting.store.audit import Doer, Done, What
 from services.alerting.store.episodes import Entry, Episode
 from shared.errors import LowtideError
 from shared.events.alert_responses import FeedbackReason
@@ -22,12 +23,16 @@ class Resolved(LowtideError):  # noqa: N818 - a state, not a mistake
 
 @dataclass(frozen=True, slots=True)
 class By:
-    """Who does it (None: nobody, it followed), what they say to it, when, and the trace context."""
+    """Who does it (None: nobody, it followed), what they say to it, when, the trace context.
+
+    `doer` is whoever does it with from where, for the audit.
+    """
 
     actor: str | None
     note: str | None
     at: datetime
     trace: str | None
+    doer: Doer | None = None
 
     @property
     def person(self) -> str:
@@ -184,6 +189,7 @@ async def _act(
     reason: str | None = None,
 ) -> Episode | None:
     episode = await episodes.locked(connection, alert_id)
+    before = None if episode is None else _hands(episode)
     if episode is None or not change(episode):
         return episode
     if episode.resolved_at is not None:
@@ -211,4 +217,16 @@ async def _act(
         actor=by.actor,
     )
     await episodes.write(connection, [episode], [Entry(notice, reason, by.actor, by.trace)])
+    after = _hands(episode) | {"note": by.note}
+    done = Done(f"{What.ALERT_ACT}{event}", str(episode.id), before, after)
+    await audit.add(connection, by.doer or Doer(by.person, by.at), done)
     return episode
+
+
+def _hands(episode: Episode) -> dict[str, object]:
+    """Return whose hands an episode is in."""
+    return {
+        "owner": episode.owner,
+        "acknowledged_by": episode.acknowledged_by,
+        "snoozed_until": episode.snoozed_until,
+    }

@@ -1,4 +1,4 @@
-"""The outbox: notices that are written but not yet with the broker."""
+"""Outboxes: notices and reports that are written but not yet with the broker."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -9,35 +9,46 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.database.engine import driver
 
-_LOCK = 7_402_001
-"""Advisory lock: one relay at a time, or an alert's revisions could overtake each other."""
+
+class Shelf(NamedTuple):
+    """An outbox's table, and its column that is the key of what is sent.
+
+    `lock`: one relay at a time, or an alert's revisions could overtake each other.
+    """
+
+    table: str
+    key: str
+    lock: int
+
+
+NOTICES = Shelf("outbox", "alert_id", 7_402_001)
+REPORTS = Shelf("report_outbox", "report_id", 7_402_003)
 
 
 class Waiting(NamedTuple):
-    """A notice that waits to be published."""
+    """Something that waits to be published."""
 
     id: int
-    alert_id: str
+    key: str
     value: str
     traceparent: str
 
 
-_ANY = "SELECT EXISTS (SELECT FROM outbox)"
-
 _TAKE_TURN = text("SELECT pg_try_advisory_xact_lock(:lock)")
-
-_OLDEST = text("""
-SELECT id, alert_id::text, value, traceparent FROM outbox ORDER BY id LIMIT :limit
-""")
-
-_DELETE = text("DELETE FROM outbox WHERE id = ANY(:ids)")
 
 
 class Outbox:
-    """One relay's view of the outbox."""
+    """One relay's view of an outbox."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, shelf: Shelf = NOTICES) -> None:
         self._engine = engine
+        self._lock = shelf.lock
+        self._any = f"SELECT EXISTS (SELECT FROM {shelf.table})"  # noqa: S608 - here and below ours
+        self._oldest_first = text(
+            f"SELECT id, {shelf.key}::text, value, traceparent FROM {shelf.table} "  # noqa: S608
+            "ORDER BY id LIMIT :limit"
+        )
+        self._delete = text(f"DELETE FROM {shelf.table} WHERE id = ANY(:ids)")  # noqa: S608
         self._asking: AsyncConnection | None = None
 
     async def any_waiting(self) -> bool:
@@ -51,7 +62,7 @@ class Outbox:
             connection = await self._engine.connect()
         try:
             database = await driver(connection)
-            found: bool = await database.fetchval(_ANY)
+            found: bool = await database.fetchval(self._any)
         except BaseException:
             await connection.invalidate()
             raise
@@ -76,9 +87,11 @@ class Outbox:
             rows = await self._oldest(connection, limit)
             yield rows
             if rows:
-                await connection.execute(_DELETE, {"ids": [row.id for row in rows]})
+                await connection.execute(self._delete, {"ids": [row.id for row in rows]})
 
     async def _oldest(self, connection: AsyncConnection, limit: int) -> list[Waiting]:
-        if not await connection.scalar(_TAKE_TURN, {"lock": _LOCK}):
+        if not await connection.scalar(_TAKE_TURN, {"lock": self._lock}):
             return []
-        return [Waiting(*row) for row in await connection.execute(_OLDEST, {"limit": limit})]
+        return [
+            Waiting(*row) for row in await connection.execute(self._oldest_first, {"limit": limit})
+        ]

@@ -71,6 +71,7 @@ INSERT INTO silence (id, rule_id, sku, warehouse, labels, starts_at, ends_at, co
 VALUES (:id, :rule, :sku, :warehouse, CAST(:labels AS jsonb), :starts_at, :ends_at, :comment,
         :created_by, :created_at)
 ON CONFLICT (id) DO NOTHING
+RETURNING id
 """)
 
 # One that has not begun yet must not end before it begins.
@@ -157,10 +158,11 @@ async def one(connection: AsyncConnection, silence_id: UUID) -> Silence | None:
     return None if row is None else _silence(row)
 
 
-async def add(connection: AsyncConnection, silence: Silence) -> None:
-    """Store a silence; one with the same id is left as it is."""
+async def add(connection: AsyncConnection, silence: Silence) -> bool:
+    """Store a silence; returns False for one with the id of another, which stays as it is."""
     labels = json.dumps(silence.labels, ensure_ascii=False)
-    await connection.execute(_ADD, asdict(silence) | {"labels": labels})
+    added = await connection.scalar(_ADD, asdict(silence) | {"labels": labels})
+    return added is not None
 
 
 async def end(connection: AsyncConnection, silence_id: UUID, now: datetime) -> None:

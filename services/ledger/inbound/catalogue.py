@@ -1,8 +1,6 @@
 """Keep copies of the catalogue's topics: of each key the newest version."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -14,20 +12,14 @@ from shared.errors import Stopped
 from shared.events.catalog_items import CatalogItem
 from shared.events.catalog_warehouses import CatalogWarehouse
 from shared.events.dead_letters import DeadReason
-from shared.kafka.consumer import PartitionConsumer
 from shared.kafka.handler import Batch, Claim, Handler
 from shared.kafka.messages import Outgoing
-from shared.observability.logs import get_logger
-
-RETRY_SECONDS = 30.0
-"""How soon a halted copy looks whether it may go on."""
 
 POLL_MS = 1_000
 """How long the broker may hold a fetch that brings nothing: what comes is sent on at once, and
 nobody waits for a rebalance here."""
 
 _BIGINT = 2**63 - 1
-_log = get_logger("inbound.catalogue")
 
 E = TypeVar("E", CatalogItem, CatalogWarehouse)
 
@@ -129,37 +121,3 @@ def _words(error: ValidationError) -> str:
         f"{'.'.join(str(part) for part in each['loc']) or 'record'}: {each['msg']}"
         for each in error.errors(include_url=False, include_input=False)
     )
-
-
-class Copying:
-    """A copy kept up for as long as the process lives; when it is halted, nothing else is.
-
-    A stock change must not wait for a SKU's name. `consumer` makes a consumer that has not run.
-    """
-
-    def __init__(self, topic: str, consumer: Callable[[], PartitionConsumer]) -> None:
-        self._topic = topic
-        self._make = consumer
-        self._consumer = consumer()
-        self._halted: str | None = None
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Copy until told to stop; raises Fenced or Stalled when the process should end."""
-        while not stop.is_set():
-            try:
-                await self._consumer.run(stop)
-            except Stopped as halted:
-                if str(halted) != self._halted:
-                    _log.error("copying is halted", topic=self._topic, reason=str(halted))
-                self._halted = str(halted)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(RETRY_SECONDS):
-                        await stop.wait()
-                self._consumer = self._make()
-
-    async def check(self) -> str | None:
-        """Return why the copy may be out of date, or None; for readiness."""
-        trouble = await self._consumer.check()
-        if trouble is None:
-            self._halted = None
-        return self._halted or trouble

@@ -62,7 +62,7 @@ class _Delivery(BaseModel):
 
 
 class DeliveryAnswer(_Delivery):
-    """A delivery. `kind` is first, escalation, change, digest, test or meta.
+    """A delivery. `kind` is first, escalation, change, digest, report, test or meta.
 
     `reason` says why its state is so; `digest_id` names the digest it was merged into;
     `recorded_at` is when its alert was recorded; `attempts` is their number. What waits on purpose

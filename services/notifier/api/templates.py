@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, SecretStr
 
 from services.notifier.api.addresses import Body
-from services.notifier.api.desk import AtDesk
+from services.notifier.api.desk import AtDesk, Desk
 from services.notifier.api.destinations import Reader
 from services.notifier.api.manners import Zone
 from services.notifier.destinations import kinds
@@ -81,21 +81,30 @@ class PreviewAnswer(BaseModel):
 @router.post("/preview", dependencies=[Reader])
 async def preview(desk: AtDesk, body: PreviewBody) -> PreviewAnswer:
     """Render an alert for a kind of destination and a language."""
-    now = desk.clock.now()
-    alert = body.alert or _sample(body.sample, body.language, now)
-    address = _ADDRESSES[body.kind]
+    alert = body.alert or _sample(body.sample, body.language, desk.clock.now())
+    delivery = _delivery(alert, possible_duplicate=body.possible_duplicate)
+    return previewed(desk, delivery, body.kind, body.language, body.timezone)
+
+
+def previewed(
+    desk: Desk,
+    delivery: Delivery,
+    kind: DestinationKind,
+    language: Language,
+    timezone: str | None,
+) -> PreviewAnswer:
+    """Return how a delivery would look for a kind of destination."""
+    address = _ADDRESSES[kind]
     destination = Destination(
         id="preview",
         name="preview",
-        language=body.language,
-        timezone=body.timezone or body.language.timezone,
+        language=language,
+        timezone=timezone or language.timezone,
         enabled=True,
         address=address,
     )
-    rendered = desk.renderer.render(
-        _delivery(alert, possible_duplicate=body.possible_duplicate), destination, now
-    )
-    reading = kinds.read(body.kind, rendered)
+    rendered = desk.renderer.render(delivery, destination, desk.clock.now())
+    reading = kinds.read(kind, rendered)
     return PreviewAnswer(
         text=reading.text,
         body=rendered.decode(errors="replace"),

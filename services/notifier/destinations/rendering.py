@@ -14,6 +14,7 @@ from typing import NamedTuple
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from services.notifier.destinations.report_views import listed, report_view
 from services.notifier.destinations.views import (
     Phrasing,
     View,
@@ -25,6 +26,7 @@ from services.notifier.destinations.views import (
 from services.notifier.domain.contents import Digest, FailureNote, TestNote
 from services.notifier.domain.deliveries import Delivery, Kind
 from services.notifier.domain.destinations import Destination
+from shared.events.alert_reports import AlertReport
 from shared.events.stock_alerts import StockAlert
 
 _LONGEST = (200, 80, 40, 20, 10)
@@ -88,7 +90,7 @@ class Templates:
 
 
 def view_of(delivery: Delivery, phrasing: Phrasing, *, shown: int) -> View:
-    """Return what a delivery says; of a digest, its first `shown` lines.
+    """Return what a delivery says; of a digest or a report's list, the first `shown` lines.
 
     Raises ValueError for a content that is not of its kind.
     """
@@ -100,6 +102,9 @@ def view_of(delivery: Delivery, phrasing: Phrasing, *, shown: int) -> View:
         case Kind.DIGEST:
             digest = Digest.model_validate_json(delivery.content)
             return digest_view(digest, phrasing, shown=shown, possible_duplicate=marked)
+        case Kind.REPORT:
+            report = AlertReport.model_validate_json(delivery.content)
+            return report_view(report, phrasing, shown=shown, possible_duplicate=marked)
         case Kind.TEST:
             return test_view(TestNote.model_validate_json(delivery.content), phrasing)
         case Kind.META:
@@ -111,9 +116,9 @@ def fitting(
     delivery: Delivery, phrasing: Phrasing, size: Callable[[View], int], longest_bytes: int
 ) -> View:
     """Return the fullest view of a delivery whose size is within a limit."""
-    if delivery.kind is Kind.DIGEST:
+    available = _listed(delivery)
+    if available is not None:
         brief = replace(phrasing, longest=40)
-        available = len(Digest.model_validate_json(delivery.content).lines)
         fits = bisect_right(
             range(available + 1),
             longest_bytes,
@@ -126,3 +131,14 @@ def fitting(
             break
         view = view_of(delivery, replace(phrasing, longest=longest), shown=0)
     return view
+
+
+def _listed(delivery: Delivery) -> int | None:
+    """Return how many lines could be shown; None where there is no list."""
+    match delivery.kind:
+        case Kind.DIGEST:
+            return len(Digest.model_validate_json(delivery.content).lines)
+        case Kind.REPORT:
+            return listed(AlertReport.model_validate_json(delivery.content))
+        case _:
+            return None

@@ -25,6 +25,7 @@ from services.notifier.domain.addresses import Webhook
 from services.notifier.domain.contents import Digest, FailureNote, TestNote
 from services.notifier.domain.deliveries import Delivery, Kind
 from services.notifier.domain.outcomes import Outcome, Verdict
+from shared.events.alert_reports import AlertReport
 from shared.events.stock_alerts import StockAlert
 
 
@@ -56,6 +57,9 @@ def _event(delivery: Delivery, now: datetime) -> _Event:
             # Made while the destination was of another kind: webhooks have no limit.
             digest = Digest.model_validate_json(delivery.content)
             return _Event("stock.alert.digest", now, digest)
+        case Kind.REPORT:
+            report = AlertReport.model_validate_json(delivery.content)
+            return _Event(f"stock.report.{report.kind}", report.recorded_at, report)
         case Kind.TEST:
             return _Event("notifier.test", now, TestNote.model_validate_json(delivery.content))
         case Kind.META:

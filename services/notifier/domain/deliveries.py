@@ -40,6 +40,8 @@ class Kind(StrEnum):
     """Nobody did in time what an episode asks for: as urgent as a first notice, nearly."""
     CHANGE = "change"
     DIGEST = "digest"
+    REPORT = "report"
+    """Made by schedule: how things stand, or how they went."""
     TEST = "test"
     META = "meta"
     """About the notifier itself: a destination that no longer takes messages."""
@@ -49,6 +51,8 @@ class Reason(StrEnum):
     """Why a delivery is where it is; more words may follow after a colon."""
 
     NO_ROUTE = "no_route"
+    NO_DESTINATION = "no_destination"
+    """A report is for a destination that is not there, or disabled."""
     NEVER_ANNOUNCED = "never_announced"
     FOR_ONE_PERSON = "for_one_person"
     ENDED_UNTOLD = "ended_untold"
@@ -72,6 +76,7 @@ _PLACES = {
     Kind.ESCALATION: 15,
     Kind.CHANGE: 20,
     Kind.DIGEST: 30,
+    Kind.REPORT: 40,
 }
 _LEVEL_RANK = {AlertLevel.OUT: 0, AlertLevel.URGENT: 1, AlertLevel.WATCH: 2}
 
@@ -120,10 +125,10 @@ class Recipients:
 class Delivery:
     """A delivery as its sender takes it up.
 
-    `content` is the message's JSON: a StockAlert, a Digest or a note, by kind. `attempts` counts
-    the present one. `recipients` is None before an e-mail's first attempt and for all else.
-    `thread` is what the vendor calls the episode's first notice, where that is known and of use;
-    `card_code` lets the card be changed that is there already.
+    `content` is the message's JSON: a StockAlert, a Digest, an AlertReport or a note, by kind.
+    `attempts` counts the present one. `recipients` is None before an e-mail's first attempt and
+    for all else. `thread` is what the vendor calls the episode's first notice, where that is known
+    and of use; `card_code` lets the card be changed that is there already.
     """
 
     id: UUID

@@ -28,6 +28,10 @@ DIGEST_GAP = timedelta(seconds=3)
 """Between two digests at the least: 60 s / 20 messages."""
 
 
+_BY_THEMSELVES = frozenset({Kind.TEST, Kind.META, Kind.REPORT})
+"""Never merged: when one of these comes first, nothing that could be waits before it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A delivery that may be sent now; with a key, it is the first of those to be one message."""
@@ -137,7 +141,7 @@ def next_step(waiting: Sequence[Candidate], window: Window, now: datetime) -> St
     if not window.limits:
         return first
     room = window.room(now)
-    if head.kind in {Kind.TEST, Kind.META} or len(waiting) <= room:
+    if head.kind in _BY_THEMSELVES or len(waiting) <= room:
         return first
     if head.kind in MUST_ARRIVE and room > RESERVE:
         return first

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notifier.domain.announcements import Known
 from services.notifier.domain.deliveries import Kind, NewDelivery, Reason, State, priority
 from services.notifier.domain.holding import Hold, HoldReason
+from shared.events.alert_reports import AlertReport
 from shared.events.stock_alerts import AlertEvent
 
 _KNOWN = text("""
@@ -72,6 +73,18 @@ WHERE d.alert_id = n.alert_id AND d.destination = n.destination AND d.revision <
 """)
 
 
+# The same report comes again after a crash of its sender, under the same id.
+_REPORT = text("""
+INSERT INTO delivery (kind, destination, state, reason, priority, content, recorded_at,
+                      traceparent, request_key)
+SELECT 'report', n.destination, n.state, n.reason, :priority, :content, :recorded_at,
+       :traceparent, n.request_key
+FROM unnest(CAST(:destination AS text[]), CAST(:state AS text[]), CAST(:reason AS text[]),
+            CAST(:request_key AS text[])) AS n (destination, state, reason, request_key)
+ON CONFLICT (request_key) DO NOTHING
+""")
+
+
 class Recorded(NamedTuple):
     """A new delivery and the trace of the message it comes from."""
 
@@ -130,6 +143,38 @@ async def record(connection: AsyncConnection, rows: Sequence[Recorded]) -> None:
             "traceparent": [row.traceparent for row in rows],
         },
     )
+
+
+async def record_report(
+    connection: AsyncConnection,
+    report: AlertReport,
+    there: Collection[str],
+    traceparent: str | None,
+) -> list[str]:
+    """Record a report's deliveries; returns the destinations, of those `there`, that wait for it.
+
+    For one that is not there, the delivery says so.
+    """
+    wanted = {each: each in there for each in report.destinations}
+    await connection.execute(
+        _REPORT,
+        {
+            "destination": [each if known else None for each, known in wanted.items()],
+            "state": [
+                (State.WAITING if known else State.SUPPRESSED).value for known in wanted.values()
+            ],
+            "reason": [
+                None if known else f"{Reason.NO_DESTINATION}: {each}"
+                for each, known in wanted.items()
+            ],
+            "request_key": [f"report:{report.report_id}:{each}" for each in wanted],
+            "priority": priority(Kind.REPORT),
+            "content": report.model_dump_json(),
+            "recorded_at": report.recorded_at,
+            "traceparent": traceparent,
+        },
+    )
+    return [each for each, known in wanted.items() if known]
 
 
 async def withdraw_held(connection: AsyncConnection, newer: Sequence[NewDelivery]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.alerting.outbound.stock_alerts import Relay
+from services.alerting.outbound.stock_alerts import relay_of
 from services.alerting.settings import AlertingSettings
 from services.alerting.store.outbox import Outbox
 from shared.database.engine import create_engine
@@ -49,9 +49,9 @@ async def test_a_notice_whose_acknowledgement_was_lost_is_sent_again_and_in_orde
 
     engine = create_engine(alerting.database.url("alerting"))
     with pytest.raises(Unavailable):
-        await Relay(Outbox(engine), Deaf()).step()
-    assert await Relay(Outbox(engine), alerting.producer).step() == 2
-    assert await Relay(Outbox(engine), alerting.producer).step() == 0
+        await relay_of(Outbox(engine), Deaf()).step()
+    assert await relay_of(Outbox(engine), alerting.producer).step() == 2
+    assert await relay_of(Outbox(engine), alerting.producer).step() == 0
     await engine.dispose()
     assert [each.revision for each in await alerting.notices()] == [1, 2, 1, 2]
 

@@ -105,3 +105,18 @@ async def test_whoever_may_read_alerts_may_look(notifier: Notifier) -> None:
             headers={"Authorization": f"Bearer {token}"},
         )
         assert answer.status_code == status
+
+
+@pytest.mark.parametrize("language", list(Language))
+@pytest.mark.parametrize("kind", list(DestinationKind))
+async def test_every_report_can_be_seen_in_every_form_and_language(
+    notifier: Notifier, kind: DestinationKind, language: Language
+) -> None:
+    for sample, zh, en in (
+        ("daily_brief", "库存日报", "Stock brief"),
+        ("weekly_review", "预警复盘周报", "Review of alerts"),
+    ):
+        asked = {"kind": kind, "language": language, "sample": sample}
+        answer = (await notifier.client.post("/v1/reports/preview", json=asked)).json()
+        head = zh if language is Language.CHINESE else en
+        assert (f"stock.report.{sample}" if kind == "webhook" else head) in answer["text"]

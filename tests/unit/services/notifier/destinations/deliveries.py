@@ -7,7 +7,9 @@ from services.notifier.domain.addresses import Address
 from services.notifier.domain.contents import Digest, DigestLine, FailureNote, TestNote
 from services.notifier.domain.deliveries import Delivery, Kind
 from services.notifier.domain.destinations import Destination, Language
+from shared.events.alert_reports import AlertReport
 from shared.events.stock_alerts import AlertEvent, AlertLevel, StockAlert
+from tests.factories.alert_reports import brief, review
 from tests.factories.stock_alerts import stock_alert
 
 NOW = datetime(2026, 3, 1, 8, 0, 1, tzinfo=UTC)
@@ -54,7 +56,7 @@ def destination(language: Language, address: Address) -> Destination:
 
 
 def delivery(
-    content: StockAlert | Digest | TestNote | FailureNote,
+    content: StockAlert | Digest | AlertReport | TestNote | FailureNote,
     kind: Kind = Kind.FIRST,
     *,
     duplicate_possible: bool = False,
@@ -105,5 +107,10 @@ EVERY_KIND = {
         digest(tuple(DigestLine(alert=LONGEST) for _ in range(40))), Kind.DIGEST
     ),
     "evil": delivery(EVIL),
+    "brief": delivery(brief(), Kind.REPORT),
+    "longest brief": delivery(brief(20, name=WIDE * 5_000, code=WIDE * 128), Kind.REPORT),
+    "evil brief": delivery(brief(2, name=str(EVIL.sku_name)), Kind.REPORT),
+    "review": delivery(review(), Kind.REPORT),
+    "longest review": delivery(review(20, owner=WIDE * 128), Kind.REPORT),
 }
 """One delivery of each kind, and the hardest ones."""

@@ -62,6 +62,14 @@ def test_more_than_fits_sends_first_notices_down_to_the_reserve_and_merges_the_r
     assert next_step(many, Window(A_MINUTE, used(LIMIT - RESERVE)), NOW) == Merge()
 
 
+def test_a_report_that_comes_first_goes_by_itself_however_little_room_is_left() -> None:
+    # It comes last of all, so nothing that could be merged waits beside it.
+    many = waiting(*[Kind.REPORT] * 21)
+    assert next_step(many, Window(A_MINUTE, used(LIMIT - 1)), NOW) == Send(many[0].id)
+    mixed = waiting(*[CHANGE] * 21, Kind.REPORT)
+    assert next_step(mixed, Window(A_MINUTE, ()), NOW) == Merge()
+
+
 def test_escalations_go_singly_like_first_notices() -> None:
     many = waiting(*[Kind.ESCALATION] * 21)
     roomy = Window(A_MINUTE, used(LIMIT - RESERVE - 1))

@@ -1,0 +1,12 @@
+"""Reports that are due: `alert.reports`, from their outbox."""
+
+from services.alerting.outbound.relay import Outbox, Publisher, Relay
+from shared.events.topics import ALERT_REPORTS
+
+POLL_SECONDS = 1.0
+"""A few reports a day, and nobody waits for one by the second."""
+
+
+def relay_of(outbox: Outbox, publisher: Publisher) -> Relay:
+    """Return the relay of reports."""
+    return Relay(outbox, publisher, ALERT_REPORTS, poll_seconds=POLL_SECONDS)

@@ -1,0 +1,22 @@
+"""Reads `alert.reports`."""
+
+from typing import NamedTuple
+
+from services.notifier.inbound import messages
+from shared.events.alert_reports import VERSION, AlertReport
+from shared.kafka.handler import Batch
+
+
+class Incoming(NamedTuple):
+    """A report with its trace."""
+
+    report: AlertReport
+    traceparent: str | None
+
+
+def read(batch: Batch) -> list[Incoming]:
+    """Return a batch's reports in order; those that are none are put aside with the reason.
+
+    Raises Stopped at a schema version newer than this one.
+    """
+    return [Incoming(*each) for each in messages.read(batch, AlertReport, VERSION)]

@@ -1,0 +1,175 @@
+"""What runs out announced late or never becomes a case; people find the others."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from services.alerting.settings import AlertingSettings
+from shared.clock import ManualClock, WallClock
+from shared.http.auth import Scope
+from shared.testing.stack import Database
+from tests.integration.alerting.service import Alerting, alerting_on, authorization, until
+
+pytestmark = pytest.mark.stack
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(WallClock().now())
+
+
+@pytest_asyncio.fixture
+async def alerting(
+    settings: AlertingSettings, database: Database, key: Path, clock: ManualClock
+) -> AsyncIterator[Alerting]:
+    async with alerting_on(settings, database, key, clock) as service:
+        # Somebody has looked before: what is out from now on has run out just now.
+        await service.rows("INSERT INTO stock_out_look VALUES (true, now() - interval '1 minute')")
+        yield service
+
+
+async def hear(alerting: Alerting, clock: ManualClock, available: int, **fields: object) -> None:
+    told = {"last_change_at": clock.now(), "sold_total": 5} | fields
+    await alerting.tell(alerting.level(available, **told))
+    async with alerting.consuming():
+        await alerting.caught_up()
+
+
+async def reviewed(alerting: Alerting, clock: ManualClock) -> list[dict[str, Any]]:
+    """Let `tick` look once at the least, and return the cases, the oldest first."""
+    clock.advance(timedelta(seconds=1))
+    now = clock.now()
+    async with alerting.relaying():
+
+        async def looked() -> bool:
+            return bool(
+                await alerting.rows("SELECT 1 FROM stock_out_look WHERE looked_at >= $1", now)
+            )
+
+        await until(looked)
+    items: list[dict[str, Any]] = (await alerting.ask("GET", "/v1/cases"))["items"]
+    return items[::-1]
+
+
+async def test_a_class_a_stock_out_told_with_it_is_a_case_until_a_measure_is_taken(
+    alerting: Alerting, clock: ManualClock
+) -> None:
+    await alerting.ask("PUT", "/v1/people/lin", {"name": "Lin"})
+    await alerting.ask("PUT", "/v1/responsibilities", {"items": [{"owner": "lin"}]})
+    await alerting.ask("PUT", "/v1/parameters?sku=A", {"stock_class": "AX", "price": "9.50"})
+    await alerting.put_rule("gone", kind="stock_out", levels=[{"level": "out"}])
+    await hear(alerting, clock, 30)
+    await hear(alerting, clock, 0)
+    (case,) = await reviewed(alerting, clock)
+    assert (case["sku"], case["state"], case["owner"]) == ("A", "open", "lin")
+    assert [each["cause"] for each in case["signs"]] == ["limit_too_low"]
+    assert case["warned_at"] >= case["ran_out_at"]
+    # Once is enough, and it knows when there was stock again.
+    clock.advance(DAY)
+    await hear(alerting, clock, 50)
+    (again,) = await reviewed(alerting, clock)
+    assert (again["id"], again["back_at"] > case["ran_out_at"]) == (case["id"], True)
+
+    path = f"/v1/cases/{case['id']}"
+    said = {"cause": "limit_too_low", "measure": "Warn at 20", "due": clock.now().date()}
+    body = said | {"due": said["due"].isoformat()}  # type: ignore[attr-defined]
+    early = await alerting.ask("POST", f"{path}/close", {"outcome": "?"}, HTTPStatus.CONFLICT)
+    assert early["type"].endswith("not_confirmed")
+    confirmed = await alerting.ask("POST", f"{path}/confirm", body)
+    assert (confirmed["state"], confirmed["overdue"], confirmed["confirmed_by"]) == (
+        "confirmed",
+        False,
+        "buyer",
+    )
+    clock.advance(DAY)
+    counts = {"open": 0, "confirmed": 1, "closed": 0, "overdue": 1}
+    assert await alerting.ask("GET", "/v1/cases/summary") == counts
+    (overdue,) = (await alerting.ask("GET", "/v1/cases?overdue=true"))["items"]
+    assert overdue["overdue"]
+    closing = {"outcome": "Limit raised"}
+    closed = await alerting.ask("POST", f"{path}/close", closing)
+    assert (closed["state"], closed["closed_by"], closed["overdue"]) == ("closed", "buyer", False)
+    assert await alerting.ask("POST", f"{path}/close", closing) == closed
+    late = await alerting.ask("POST", f"{path}/confirm", body, HTTPStatus.CONFLICT)
+    assert late["type"].endswith("already_closed")
+
+
+async def test_what_no_rule_watched_is_found_from_the_levels_and_so_is_what_nobody_did(
+    alerting: Alerting, clock: ManualClock
+) -> None:
+    for sku in ("A", "B", "C", "D"):
+        stock_class = "A" if sku in "ABD" else "C"
+        await alerting.ask("PUT", f"/v1/parameters?sku={sku}", {"stock_class": stock_class})
+    await alerting.put_rule("low", scope={"skus": ["B", "D"]})
+    await hear(alerting, clock, 12, sku="B")
+    await hear(alerting, clock, 12, sku="D")
+    # D was told of in time, B five hours before; A and C by nobody, and C matters little.
+    await alerting.rows("UPDATE alert SET opened_at = opened_at - interval '5 hours'")
+    await alerting.rows(
+        """
+        UPDATE alert_history AS h
+        SET occurred_at = occurred_at - CASE a.sku WHEN 'B' THEN interval '5 hours'
+                                                   ELSE interval '30 hours' END
+        FROM alert AS a WHERE a.id = h.alert_id
+        """
+    )
+    for sku in ("A", "B", "C", "D"):
+        await hear(alerting, clock, 0, sku=sku)
+    found = {each["sku"]: each for each in await reviewed(alerting, clock)}
+    assert set(found) == {"A", "B"}
+    assert [each["cause"] for each in found["A"]["signs"]] == ["no_rule"]
+    assert [each["cause"] for each in found["B"]["signs"]] == ["nobody_acted"]
+    assert found["A"]["warned_at"] is None
+
+
+async def test_a_stock_out_that_is_over_before_anybody_looks_is_on_record(
+    alerting: Alerting, clock: ManualClock
+) -> None:
+    await alerting.ask("PUT", "/v1/parameters?sku=A", {"stock_class": "A"})
+    await alerting.put_rule("gone", kind="stock_out", levels=[{"level": "out"}])
+    await hear(alerting, clock, 0)
+    clock.advance(timedelta(seconds=5))
+    await hear(alerting, clock, 9)
+    (case,) = await reviewed(alerting, clock)
+    assert case["back_at"] is not None
+    assert len(await reviewed(alerting, clock)) == 1
+
+
+async def test_what_was_out_when_it_was_first_looked_at_is_nobodys_fault(
+    alerting: Alerting, clock: ManualClock
+) -> None:
+    await alerting.rows("DELETE FROM stock_out_look")
+    await alerting.ask("PUT", "/v1/parameters?sku=A", {"stock_class": "A"})
+    await hear(alerting, clock, 0)
+    assert await reviewed(alerting, clock) == []
+    (row,) = await alerting.rows("SELECT found, ended_at FROM stock_out")
+    assert tuple(row) == (True, None)
+
+
+async def test_a_person_opens_a_case_of_what_no_warning_came_of_and_its_owner_confirms_it(
+    alerting: Alerting, clock: ManualClock, key: Path, settings: AlertingSettings
+) -> None:
+    await alerting.ask("PUT", "/v1/people/lin", {"name": "Lin"})
+    await alerting.ask("PUT", "/v1/responsibilities", {"items": [{"owner": "lin"}]})
+    body = {"sku": "Z", "warehouse": "W", "note": "The shelf is empty"}
+    headers = {"Idempotency-Key": "1"}
+    made = [await alerting.client.post("/v1/cases", json=body, headers=headers) for _ in range(2)]
+    assert [each.status_code for each in made] == [HTTPStatus.CREATED] * 2
+    case = made[0].json()
+    assert made[1].json() == case
+    assert (case["opened_by"], case["owner"], case["signs"]) == ("buyer", "lin", [])
+    said = {"cause": "no_rule", "measure": "A rule for Z", "due": clock.now().date().isoformat()}
+    answer = await alerting.client.post(
+        f"/v1/cases/{case['id']}/confirm",
+        json=said,
+        headers=authorization(key, Scope.ALERTS_READ, Scope.ALERTS_WRITE),
+    )
+    assert answer.status_code == HTTPStatus.FORBIDDEN
+    assert answer.json()["type"].endswith("not_the_owner")

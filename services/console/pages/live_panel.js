@@ -62,6 +62,11 @@ function endOf(day) {
 
 const FIELDS = "input, select, textarea";
 
+// Ticks are not typed; and a group may have lost its tick to a sibling meanwhile.
+function isTypedInto(field) {
+  return field === document.activeElement && !["checkbox", "radio"].includes(field.type);
+}
+
 function merge(existing, wanted) {
   if (existing.nodeType !== Node.ELEMENT_NODE) {
     if (existing.nodeValue !== wanted.nodeValue) existing.nodeValue = wanted.nodeValue;
@@ -72,7 +77,7 @@ function merge(existing, wanted) {
   // What a person is typing, and what the browser itself writes into times, is left alone.
   // (Buttons have a value too, but nobody types into them.)
   const isField = existing.matches(FIELDS);
-  if (existing.localName === "lt-time" || (isField && existing === document.activeElement)) return;
+  if (existing.localName === "lt-time" || (isField && isTypedInto(existing))) return;
   mergeChildren(existing, wanted);
   if (isField) fill(existing, wanted);
   if (before !== null && before !== existing.textContent) glow(existing);

@@ -177,7 +177,7 @@ class Responsibilities:
         for one in error.errors[:_ERRORS_SHOWN]:
             row, column = row_number(one.field) or (0, "")
             line = row + _HEAD_LINES
-            said = ", ".join(lines[line - 1]) if line <= len(lines) else ""
+            said = ",".join(lines[line - 1]) if line <= len(lines) else ""
             column = self._frame.words.get(f"table.{column}", column)
             wrong.append(
                 {"line": line, "column": column, "words": self._wording(one), "said": said}

@@ -153,6 +153,8 @@ class RulePage:
         name, _, rest = act.partition(":")
         if self._busy:
             return
+        if name == "mode" and not self._checked:
+            await self._check()
         if self._condition.act(self._values, name, rest, self._verdict):
             self._touched.add("condition")
             self._checked = False
@@ -270,7 +272,7 @@ class RulePage:
         )
 
     def _is_unchanged(self) -> bool:
-        return self._rule is not None and self._verdict.rule == self._base
+        return self._checked and self._rule is not None and self._verdict.rule == self._base
 
     def _side_html(self) -> str:
         return self._frame.html(

@@ -139,6 +139,16 @@ def filled(values: Mapping[str, str], base: Mapping[str, Any]) -> Filled:
     return Filled(definition, frozenset(numbers.wrong))
 
 
+def condition_alone(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a rule that says nothing but a custom condition, to have only that checked."""
+    return {
+        "name": {"en": "condition"},
+        "kind": "custom",
+        "levels": [{"level": "watch"}],
+        "condition": definition["condition"],
+    }
+
+
 def listed(said: str) -> list[str]:
     """Return what was typed one a line, each once."""
     return list(dict.fromkeys(line.strip() for line in said.splitlines() if line.strip()))

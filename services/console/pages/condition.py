@@ -1,5 +1,8 @@
 """The two views of a custom condition: rows and text, one filled from the other."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from services.console.domain.condition_rows import (
     FIRST_ROW,
     NUMBERS,
@@ -23,12 +26,17 @@ class Condition:
     def __init__(self) -> None:
         self.refused = ""
         """Why the text cannot be shown as rows: `nested`, or `mend` where it is wrong."""
+        self.text = ""
+        """What the rows say, where alerting has understood them."""
+        self._tree: Mapping[str, Any] | None = None
 
     def take(self, values: Values, verdict: Verdict) -> None:
-        """Keep the text beside the rows as alerting writes it."""
+        """Keep what alerting has understood: the text beside the rows, the rows behind the text."""
         self.refused = ""
-        if values["mode"] == "rows" and verdict.valid and verdict.cel is not None:
-            values["cel"] = verdict.cel
+        self.text = verdict.cel or ""
+        self._tree = verdict.rule["condition"] if verdict.rule else None
+        if values["mode"] == "rows" and self.text:
+            values["cel"] = self.text
 
     def typed(self, values: Values, name: str) -> None:
         """Have comparison and partner fit after another field was chosen."""
@@ -42,7 +50,7 @@ class Condition:
         if values[f"row.{row}.of"] not in (TEXTS if is_text else NUMBERS):
             values[f"row.{row}.of"] = ""
 
-    def act(self, values: Values, name: str, rest: str, verdict: Verdict) -> bool:
+    def act(self, values: Values, name: str, rest: str) -> bool:
         """Do what was pressed; returns whether it was about the condition."""
         if name == "row-add":
             _add_row(values)
@@ -50,20 +58,19 @@ class Condition:
             kept = [one for one in numbers_of_rows(values) if one != rest]
             values["rows"] = ",".join(kept or numbers_of_rows(values))
         elif name == "mode":
-            self._turn(values, rest, verdict)
+            self._turn(values, rest)
         else:
             return False
         return True
 
-    def _turn(self, values: Values, mode: str, verdict: Verdict) -> None:
+    def _turn(self, values: Values, mode: str) -> None:
         self.refused = ""
         if mode == "text":
             values["mode"] = "text"
             return
-        tree = verdict.rule.get("condition") if verdict.valid and verdict.rule else None
-        rows = None if tree is None else rows_of(tree)
+        rows = None if self._tree is None else rows_of(self._tree)
         if rows is None:
-            self.refused = "mend" if tree is None else "nested"
+            self.refused = "mend" if self._tree is None else "nested"
             return
         values["mode"] = "rows"
         values |= rows

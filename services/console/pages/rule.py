@@ -7,7 +7,7 @@ from fastapi import Request
 from nicegui import ui
 
 from services.console.domain.board import Section
-from services.console.domain.rule_form import blank, filled, of_kind, values_of
+from services.console.domain.rule_form import blank, condition_alone, filled, of_kind, values_of
 from services.console.domain.rule_kinds import KINDS
 from services.console.domain.rule_mistakes import Mistake, mistake
 from services.console.pages.condition import Condition
@@ -116,7 +116,11 @@ class RulePage:
     async def _check(self) -> bool:
         form = filled(self._values, self._base)
         try:
-            verdict = await self._upstream.validate(form.definition)
+            verdict = of_condition = await self._upstream.validate(form.definition)
+            if not verdict.valid and self._values["kind"] == "custom":
+                # Whatever else is missing, both views of the condition go on.
+                alone = condition_alone(form.definition)
+                of_condition = await self._upstream.validate(alone)
         except (Unavailable, Refused):
             self._away = True
             return False
@@ -124,7 +128,7 @@ class RulePage:
         if form.definition != filled(self._values, self._base).definition:
             return True  # typed on meanwhile; its turn comes next
         self._verdict, self._checked = verdict, True
-        self._condition.take(self._values, verdict)
+        self._condition.take(self._values, of_condition)
         language, words = self._frame.language, self._frame.words
         found = [Mistake(name, words("form.no_number")) for name in sorted(form.no_numbers)]
         if not found or verdict.errors:
@@ -155,7 +159,7 @@ class RulePage:
             return
         if name == "mode" and not self._checked:
             await self._check()
-        if self._condition.act(self._values, name, rest, self._verdict):
+        if self._condition.act(self._values, name, rest):
             self._touched.add("condition")
             self._checked = False
             self._typed.set()
@@ -248,7 +252,6 @@ class RulePage:
             shown,
             names=self._names,
             condition=self._condition,
-            cel=self._verdict.cel if self._checked and self._verdict.valid else None,
             state={
                 "id": self._id,
                 "rule": self._rule,

@@ -26,7 +26,6 @@ def form_html(
     *,
     names: Names,
     condition: Condition,
-    cel: str | None,
     state: Mapping[str, object],
 ) -> str:
     """Return the form; `state` is that of saving and checking."""
@@ -52,7 +51,7 @@ def form_html(
         rows=[_row(values, row, words) for row in numbers_of_rows(values)],
         fields=[(name, words(f"field.{name}")) for name in (*NUMBERS, *TEXTS)],
         refused=condition.refused,
-        cel=cel,
+        cel=condition.text,
         warehouses=_warehouses(values, names),
         **state,
     )

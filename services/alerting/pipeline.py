@@ -15,7 +15,7 @@ from typing import TypeAlias
 from typing_extensions import override
 
 from services.alerting.domain.draft import Draft
-from services.alerting.domain.memory import Territory
+from services.alerting.domain.memory import Settled, Territory
 from services.alerting.domain.parameters import ParameterBook
 from services.alerting.domain.rulebook import RuleBook
 from services.alerting.domain.sales import day_of
@@ -106,6 +106,8 @@ class StockLevels(Handler[Memory], Timed):
             territory.look_through(self._view(rules, until))
             if rules.asks_parameters:
                 territory.follow(parameters)
+            if not territory.unseen:
+                territory.settled = Settled(rules, parameters, self._catalogue.revision)
             if territory.unseen or territory.is_due(until):
                 work.append(partition)
         return work
@@ -138,7 +140,11 @@ class StockLevels(Handler[Memory], Timed):
 
     def _new_draft(self) -> Draft:
         self._draft = Draft(
-            self._territories, self._rules(), self._catalogue.items, self._parameters()
+            self._territories,
+            self._rules(),
+            self._catalogue.items,
+            self._parameters(),
+            self._catalogue.revision,
         )
         return self._draft
 
@@ -162,7 +168,12 @@ class StockLevels(Handler[Memory], Timed):
         await memory.save_levels(connection, [each for each in heard if each.is_new], new=True)
         await memory.save_levels(connection, [each for each in heard if not each.is_new], new=False)
         await memory.save_conditions(connection, draft.conditions)
-        await recording.record(connection, draft.announcements, self._clock.now())
+        await recording.record(
+            connection,
+            draft.announcements,
+            self._clock.now(),
+            follows_playbooks=self._timebase.follows_playbooks,
+        )
 
     def _adopt(self) -> None:
         draft, self._draft = self._draft, None

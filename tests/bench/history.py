@@ -80,12 +80,14 @@ FROM {movement}
 _MOVE_LEVELS = """
 UPDATE level AS l
 SET version = l.version + 1, on_hand = l.on_hand + m.applied, sold_total = l.sold_total + m.sold,
+    sold_changes = l.sold_changes + m.sold_changes,
     returned_total = l.returned_total + m.returned,
     received_total = l.received_total + m.received,
     last_change_at = greatest(l.last_change_at, m.newest)
 FROM (
     SELECT level_id, sum(applied)::bigint AS applied,
            COALESCE(sum(quantity) FILTER (WHERE type = 1), 0)::bigint AS sold,
+           count(*) FILTER (WHERE type = 1) AS sold_changes,
            COALESCE(sum(quantity) FILTER (WHERE type = 2), 0)::bigint AS returned,
            COALESCE(sum(quantity) FILTER (WHERE type = 3), 0)::bigint AS received,
            max(occurred_at) AS newest

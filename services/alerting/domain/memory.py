@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from services.alerting.domain.condition import Condition
 from services.alerting.domain.parameters import ParameterBook
+from services.alerting.domain.rulebook import RuleBook
 from services.alerting.domain.sales import SalesHistory
 from services.alerting.domain.subject import Level, Subject
 
@@ -30,6 +31,17 @@ class Timer(NamedTuple):
     rule_id: str
 
 
+class Settled(NamedTuple):
+    """What all subjects of a partition have been evaluated by: an opening may be news only since.
+
+    `catalogue` is its revision.
+    """
+
+    rules: RuleBook
+    parameters: ParameterBook
+    catalogue: int
+
+
 @dataclass(slots=True)
 class Territory:
     """One partition: its subjects, its timers by due time, and its newest event time."""
@@ -45,6 +57,8 @@ class Territory:
     """The revision of the parameters that `unseen` was filled for."""
     unseen: list[Subject] = field(default_factory=list)
     """Subjects still to be evaluated under the present view and parameters."""
+    settled: Settled | None = None
+    """None after a claim: what was changed in between is not known."""
 
     def due(self, until: datetime) -> list[Timer]:
         """Return the timers due by an instant, stale ones left out."""

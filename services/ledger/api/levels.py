@@ -1,16 +1,15 @@
 """`/v1/levels`: what there is, asked by other systems and by the console."""
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
-from typing_extensions import override
 
 from services.ledger.api.dependencies import FromBooks
+from services.ledger.api.short_way import short_way
 from services.ledger.domain.changes import NAME_OF
 from services.ledger.domain.commitments import Book, demand_of, supply_of
 from services.ledger.domain.flags import flags
@@ -242,34 +241,22 @@ async def level(
     return levels[0]
 
 
-class _ShortWay(APIRoute):
-    """Answers by itself for a level as it is now, which is what others ask all the time.
-
-    FastAPI's way, with dependencies and models, takes several times as long to the same answer. It
-    remains for everything else: instants, and codes that cannot be.
-    """
-
-    @override
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        documented = super().get_route_handler()
-
-        async def handler(request: Request) -> Response:
-            if request.scope["query_string"]:
-                return await documented(request)
-            try:
-                sku, warehouse = _KEY.validate_python(tuple(request.path_params.values()))
-            except ValidationError:
-                return await documented(request)
-            await admit(request, Scope.STOCK_READ)
-            row = await _row(request.app.state.books, sku, warehouse)
-            return Response(Level.of(row).model_dump_json(), media_type="application/json")
-
-        return handler
+async def _level_as_it_is(request: Request) -> Response | None:
+    """Answer for a level as it is now; instants, and codes that cannot be, are left."""
+    if request.scope["query_string"]:
+        return None
+    try:
+        sku, warehouse = _KEY.validate_python(tuple(request.path_params.values()))
+    except ValidationError:
+        return None
+    await admit(request, Scope.STOCK_READ)
+    row = await _row(request.app.state.books, sku, warehouse)
+    return Response(Level.of(row).model_dump_json(), media_type="application/json")
 
 
 _KEY = TypeAdapter(tuple[Code, Code])
 
-router.add_api_route("/{sku}/{warehouse}", level, route_class_override=_ShortWay)
+router.add_api_route("/{sku}/{warehouse}", level, route_class_override=short_way(_level_as_it_is))
 
 
 @router.get("/{sku}/{warehouse}/statement")

@@ -5,10 +5,11 @@ from hashlib import blake2b
 from http import HTTPStatus
 from typing import Annotated, Any, Self
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Response
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from pydantic import BaseModel, Field, ValidationError
 
 from services.ledger.api.dependencies import AtDesk, FromBooks
+from services.ledger.api.short_way import short_way
 from services.ledger.domain import reservations as domain
 from services.ledger.domain.reservations import (
     Ended,
@@ -23,7 +24,7 @@ from services.ledger.domain.reservations import (
     Wanted,
 )
 from shared.events.base import MAX_QUANTITY, Code
-from shared.http.auth import Caller, Scope, require
+from shared.http.auth import Caller, Scope, admit, require
 from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import MEDIA_TYPE, Problem, not_found
 
@@ -32,6 +33,8 @@ router = APIRouter(prefix="/v1/reservations", tags=["reservations"])
 EXPIRES_SECONDS = 15 * 60
 MAX_EXPIRES_SECONDS = 7 * 24 * 3600
 MAX_LINES = 100
+MAX_KEY = 200
+"""Characters of an Idempotency-Key."""
 
 Reference = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^\x00]+$")]
 
@@ -145,7 +148,7 @@ IdempotencyKey = Annotated[
     str | None,
     Header(
         min_length=1,
-        max_length=200,
+        max_length=MAX_KEY,
         description="The same key with the same content answers the same, for 7 days at least",
     ),
 ]
@@ -166,7 +169,6 @@ _TURNED: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("", status_code=HTTPStatus.CREATED, response_model=Reservation, responses=_CREATED)
 async def create_reservation(
     new: NewReservation, desk: AtDesk, caller: Writer, idempotency_key: IdempotencyKey = None
 ) -> Response:
@@ -184,6 +186,32 @@ async def create_reservation(
         _once(caller, idempotency_key, "reserve", new.model_dump_json()),
     )
     return _response(*await desk.ask(asked))
+
+
+async def _created(request: Request) -> Response | None:
+    """Answer a request that is as it should be; all others are left."""
+    key = request.headers.get("idempotency-key")
+    if request.headers.get("content-type") != "application/json" or (
+        key is not None and not 1 <= len(key) <= MAX_KEY
+    ):
+        return None
+    try:
+        new = NewReservation.model_validate_json(await request.body())
+    except ValidationError:
+        return None
+    caller = await admit(request, Scope.RESERVATIONS_WRITE)
+    return await create_reservation(new, request.app.state.desk, caller, key)
+
+
+router.add_api_route(
+    "",
+    create_reservation,
+    methods=["POST"],
+    status_code=HTTPStatus.CREATED,
+    response_model=Reservation,
+    responses=_CREATED,
+    route_class_override=short_way(_created),
+)
 
 
 @router.post("/{reservation_id}/fulfil", response_model=Reservation, responses=_TURNED)

@@ -1,6 +1,7 @@
 """Promise 4 end to end: no oversell, all or nothing, each dip told, every number explained."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -12,6 +13,7 @@ import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
+from fastapi import Request
 from pydantic import SecretStr
 
 from services.ledger import pipeline
@@ -26,6 +28,7 @@ from shared.database.engine import create_engine, driver
 from shared.events.catalog_items import CatalogItem, Component
 from shared.events.stock_changes import StockChange
 from shared.events.stock_levels import StockLevel
+from shared.http.auth import Caller, Scope, admit
 from shared.testing.waiting import until
 from tests.integration.ledger.lossy import lossy
 from tests.integration.ledger.service import START, Ledger, change
@@ -501,6 +504,52 @@ async def know(ledger: Ledger, *items: CatalogItem) -> None:
     async with engine.connect() as connection:
         await keep(await driver(connection), items)
     await engine.dispose()
+
+
+async def test_the_short_way_and_the_documented_one_reserve_the_same(
+    ledger: Ledger, api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with ledger.consuming():
+        await stock(ledger, A=10)
+    taken: list[str] = []
+
+    async def noting(request: Request, *scopes: Scope) -> Caller:
+        taken.append(request.headers.get("idempotency-key", ""))
+        return await admit(request, *scopes)
+
+    monkeypatch.setattr(reservations, "admit", noting)
+
+    async def ask(media_type: str, body: str, key: str) -> httpx.Response:
+        headers = {"Content-Type": media_type, "Idempotency-Key": key}
+        answer = await api.post("/v1/reservations", content=body, headers=headers)
+        assert answer.headers.pop("traceparent")
+        return answer
+
+    one = json.dumps({"lines": [wanted(1)]})
+    for key, body, status in (
+        ("made", one, 201),
+        ("too many", json.dumps({"lines": [wanted(11)]}), 409),
+        ("made", json.dumps({"lines": [wanted(2)]}), 422),  # the key has asked for another thing
+    ):
+        short = await ask("application/json", body, key)
+        assert taken.pop() == key
+        documented = await ask("application/json; charset=utf-8", body, key)
+        assert not taken, "the documented one is FastAPI's"
+        assert (short.status_code, short.content) == (status, documented.content)
+        assert short.headers == documented.headers
+    for key, body in (
+        ("k" * 201, one),
+        ("", one),
+        ("half", one[:-1]),
+        ("fractions", one.replace("1", "1.0")),
+        ("nobody's", json.dumps({"lines": []})),
+    ):
+        refused = await ask("application/json", body, key)
+        documented = await ask("application/json; charset=utf-8", body, key)
+        assert (refused.status_code, refused.content) == (422, documented.content) or (
+            refused.status_code == 400 and refused.content == documented.content
+        )
+        assert not taken, "what is not as it should be is FastAPI's"
 
 
 async def test_only_who_may_reserve_can(ledger: Ledger, api: httpx.AsyncClient) -> None:

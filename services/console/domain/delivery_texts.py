@@ -49,8 +49,8 @@ DELIVERIES: dict[str, Text] = {
     ),
     "delivery.why.silenced": Text("这类预警在静默中", "Such alerts are silenced"),
     "delivery.why.snoozed": Text("这条预警被暂缓了", "The alert is snoozed"),
-    "delivery.why.known": Text(
-        "原来就是这样，只进汇总", "It was so before: told in a summary only"
+    "delivery.why.ended_untold": Text(
+        "结束前没有通知过，所以不再通知", "It ended before anybody was told of it"
     ),
     "delivery.why.covered": Text("已有处理可以补上", "What is being done covers it"),
     "delivery.why.budget": Text(

@@ -79,10 +79,11 @@ async def test_a_rule_keeps_what_was_typed_while_alerting_is_away(
     fakes[0].away.add("alerting")
     await limit.fill("2")
     await viewer.page.get_by_role("button", name="Save as version 2").click()
+    await expect(viewer.page.locator(".savebar [role=status]")).to_contain_text("Not saved")
     await expect(viewer.page.locator(".stale").first).to_contain_text("Alerting cannot be reached")
     await expect(limit).to_have_value("2")
     fakes[0].away.clear()
-    await expect(viewer.page.locator(".savebar [role=status]")).to_have_text("Ready to save")
+    await expect(viewer.page.locator(".stale")).to_have_count(0)
     await viewer.page.get_by_role("button", name="Save as version 2").click()
     await expect(viewer.page.locator(".savebar [role=status]")).to_have_text("Saved as version 2")
     saved = fakes[0].configuration.rules["rule-2"][-1]

@@ -198,7 +198,10 @@ class RulePage:
 
     async def _save(self) -> None:
         self._tried = True
-        if not await self._check() or self._mistakes:
+        if not await self._check():
+            self._failure = self._frame.said_of(Unavailable("alerting"), "alerting")
+            return
+        if self._mistakes:
             self._show()
             self._form.point("[aria-invalid=true]")
             return

@@ -4,21 +4,30 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
+import httpx
 from fastapi import FastAPI
 
 from services.alerting.api import (
+    actions,
     alerts,
+    approval_limits,
     attention,
     explain,
+    orders,
     parameters,
     people,
     playbooks,
+    proposals,
     rotations,
     rules,
     silences,
+    supplier_page,
+    suppliers,
     working_calendars,
 )
 from services.alerting.api.desk import Desk
+from services.alerting.api.order_links import OrderLinks
+from services.alerting.calling import TIMEOUT_SECONDS, Calling
 from services.alerting.domain.timebase import EventTime, Timebase, WallTime
 from services.alerting.following import Following
 from services.alerting.inbound.catalog_items import CatalogueReader
@@ -29,6 +38,7 @@ from services.alerting.settings import AlertingSettings
 from services.alerting.store.outbox import Outbox
 from services.alerting.store.parameter_watch import ParameterWatch
 from services.alerting.store.rule_watch import RuleWatch
+from services.alerting.supplying import Supplying
 from shared.clock import Clock, WallClock
 from shared.database.engine import create_engine
 from shared.events.stock_levels import TOPIC
@@ -103,24 +113,28 @@ async def consume(
 
 
 async def tick(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | None = None) -> None:
-    """Relay the outbox, remind people and follow playbooks until told to stop.
+    """Relay the outbox, remind people, follow playbooks and see to actions until told to stop.
 
     In a replay of history nobody is late: no playbook is followed.
     """
     engine = create_engine(
-        settings.database_url.get_secret_value(), pool=4, application="alerting tick"
+        settings.database_url.get_secret_value(), pool=6, application="alerting tick"
     )
+    clock = clock or WallClock()
     producer = Producer(settings.kafka, settings.topic_prefix, name="alerting-tick")
     try:
-        async with producer, asyncio.TaskGroup() as group:
+        async with producer, _ingest(settings) as ingest, asyncio.TaskGroup() as group:
             outbox = Outbox(engine)
             relay = Relay(outbox, producer)
-            reminding = Reminding(engine, clock or WallClock())
-            following = Following(engine, clock or WallClock())
-            beside = [group.create_task(relay.run()), group.create_task(reminding.run())]
+            reminding = Reminding(engine, clock)
+            following = Following(engine, clock)
+            supplying, calling = Supplying(engine, clock), Calling(engine, clock, ingest)
+            loops = (relay, reminding, supplying, calling)
+            beside = [group.create_task(each.run()) for each in loops]
             checks = {
                 "outbox": relay.check,
                 "reminders": reminding.check,
+                "actions": supplying.check,
                 "broker": producer.check,
             }
             if settings.clock == "wall":
@@ -169,6 +183,11 @@ def application(settings: AlertingSettings, clock: Clock | None = None) -> FastA
         lifespan=lifespan,
     )
     app.state.desk = desk
+    secret = settings.secret_key
+    app.state.order_links = OrderLinks(
+        None if secret is None else secret.get_secret_value(),
+        settings.supplier_url or settings.alerting_url,
+    )
     app.include_router(alerts.router)
     app.include_router(rules.router)
     app.include_router(parameters.router)
@@ -179,12 +198,28 @@ def application(settings: AlertingSettings, clock: Clock | None = None) -> FastA
     app.include_router(working_calendars.router)
     app.include_router(rotations.router)
     app.include_router(attention.router)
+    app.include_router(actions.router)
+    app.include_router(proposals.router)
+    app.include_router(orders.router)
+    app.include_router(suppliers.router)
+    app.include_router(approval_limits.router)
+    app.include_router(supplier_page.router)
     return app
 
 
 async def serve(settings: AlertingSettings, stop: asyncio.Event) -> None:
     """Answer HTTP until told to stop."""
     await serve_http(application(settings), settings.host, settings.port, stop=stop)
+
+
+def _ingest(settings: AlertingSettings) -> httpx.AsyncClient:
+    """Return the connections to ingest, with this process's token."""
+    token = settings.service_token
+    return httpx.AsyncClient(
+        base_url=settings.ingest_url,
+        headers={} if token is None else {"Authorization": f"Bearer {token.get_secret_value()}"},
+        timeout=TIMEOUT_SECONDS,
+    )
 
 
 async def _first(stop: asyncio.Event, *needed: asyncio.Event) -> None:

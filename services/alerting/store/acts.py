@@ -20,9 +20,9 @@ class Resolved(LowtideError):  # noqa: N818 - a state, not a mistake
 
 @dataclass(frozen=True, slots=True)
 class By:
-    """Who does it, what they say to it, when, and the request's trace context."""
+    """Who does it (None: nobody, it followed), what they say to it, when, and the trace context."""
 
-    actor: str
+    actor: str | None
     note: str | None
     at: datetime
     trace: str | None

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.draft import Announcement
 from services.alerting.domain.subject import LevelSubject, Subject
-from services.alerting.store import addressing, silences
+from services.alerting.store import addressing, covering, silences
 from shared.events.stock_alerts import (
     AlertEvent,
     AlertFacts,
@@ -92,13 +92,14 @@ FOR UPDATE OF a
 
 _ONE = text(f"SELECT {_STORED} FROM alert AS a WHERE a.id = :id FOR UPDATE")  # noqa: S608 - as above
 
-# What keeps them from being told is over: no snooze, and no silence that covers them.
+# What keeps them from being told is over: no snooze, no silence, and no action that covers them.
 _TO_REMIND = text(f"""
 SELECT {_STORED}, k.available, k.on_hand, k.low_water, k.incoming
 FROM alert AS a JOIN known_level AS k ON k.sku = a.sku AND k.warehouse = a.warehouse
 WHERE a.resolved_at IS NULL AND (a.untold OR a.snoozed_until IS NOT NULL)
   AND (a.snoozed_until IS NULL OR a.snoozed_until <= :now)
   AND NOT EXISTS (SELECT FROM silence AS s WHERE {silences.COVERS})
+  AND NOT {covering.IS_COVERED}
 ORDER BY a.id
 LIMIT :limit
 FOR UPDATE OF a SKIP LOCKED

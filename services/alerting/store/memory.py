@@ -46,6 +46,13 @@ class StoredLevel(NamedTuple):
     supply: tuple[StoredLine, ...]
 
 
+class StoredKnown(NamedTuple):
+    """A level with its sales, as they were kept."""
+
+    level: StoredLevel
+    sales: SalesHistory
+
+
 _LEVEL = """
 SELECT partition, sku, warehouse, version, on_hand, incoming, available, low_water,
        last_change_at, sold_total, counted_at, flags, supply, day, day_opening, first_day, sold
@@ -64,6 +71,8 @@ _CONDITIONS = text(f"{_CONDITION} WHERE partition = ANY(:partitions) AND subject
 _OF_ONE = "WHERE sku = :sku AND warehouse = :warehouse"
 
 _ONE_LEVEL = text(f"{_LEVEL} {_OF_ONE}")
+
+_OF_SKU = text(f"{_LEVEL} WHERE sku = :sku")
 
 _ITS_CONDITIONS = text(f"{_CONDITION} {_OF_ONE} AND subject_kind = 'level'")
 
@@ -141,6 +150,12 @@ async def one(connection: AsyncConnection, subject: Subject) -> Known | None:
         return None
     conditions = await connection.execute(_ITS_CONDITIONS, subject._asdict())
     return Known(*_known(row), {each.rule_id: _condition(each) for each in conditions})
+
+
+async def of_sku(connection: AsyncConnection, sku: str) -> dict[Subject, StoredKnown]:
+    """Return what is known of a SKU in each warehouse, but for its conditions."""
+    rows = await connection.execute(_OF_SKU, {"sku": sku})
+    return {LevelSubject(row.sku, row.warehouse): StoredKnown(*_known(row)) for row in rows}
 
 
 async def save_levels(connection: AsyncConnection, staged: Iterable[Staged], *, new: bool) -> None:

@@ -15,7 +15,19 @@ from services.console import pages
 from services.console.api import sign_in
 from services.console.api.access import Gate
 from services.console.domain.sign_in import Codes
-from services.console.pages import alert, inbox, level, not_found, now, stock
+from services.console.pages import (
+    alert,
+    deliveries,
+    delivery,
+    inbox,
+    level,
+    not_found,
+    now,
+    people,
+    rule,
+    rules,
+    stock,
+)
 from services.console.pages.context import Context
 from services.console.pipeline import Live, Pipeline
 from services.console.settings import ConsoleSettings
@@ -25,6 +37,8 @@ from services.console.upstream.ingest import Ingest
 from services.console.upstream.ledger import Ledger
 from services.console.upstream.notifier import Notifier
 from services.console.upstream.overview import Overview
+from services.console.upstream.people import People
+from services.console.upstream.rules import Rules
 from services.console.upstream.service import Service, connect
 from services.console.upstream.standin import StandIn
 from shared.clock import Clock, WallClock
@@ -54,7 +68,8 @@ async def console(settings: ConsoleSettings, clock: Clock | None = None) -> Asyn
 
         ingest = Ingest(await service("ingest", settings.ingest_url))
         ledger = Ledger(await service("the ledger", settings.ledger_url))
-        alerting = Alerting(await service("alerting", settings.alerting_url))
+        warning = await service("alerting", settings.alerting_url)
+        alerting = Alerting(warning)
         notifier = Notifier(await service("the notifier", settings.notifier_url))
         directory = Directory(ingest, clock)
         standin = None
@@ -65,6 +80,9 @@ async def console(settings: ConsoleSettings, clock: Clock | None = None) -> Asyn
             ingest=ingest,
             ledger=ledger,
             alerting=alerting,
+            notifier=notifier,
+            people=People(warning),
+            rules=Rules(warning),
             directory=directory,
             standin=standin,
             clock=clock,
@@ -89,8 +107,9 @@ def application(context: Context, secret: str) -> FastAPI:
     async def favicon() -> FileResponse:
         return FileResponse(_STATIC / "favicon.svg", media_type="image/svg+xml")
 
-    for page in (now, stock, level, alert, inbox, not_found):
+    for page in (now, stock, level, alert, deliveries, delivery, people, rules, rule, inbox):
         page.register(context)
+    not_found.register(context)
     ui.run_with(app, title="Lowtide", dark=False, tailwind=False, show_welcome_message=False)
     app.add_middleware(Gate, secret=secret, clock=context.clock)
     return app

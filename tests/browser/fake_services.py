@@ -3,13 +3,16 @@
 Each part can be taken away (`away.add("ledger")`), so that tests see what pages do then.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request
 
-NOW = datetime.now(UTC)  # noqa: TID251 - pages show times relative to the wall clock
+from tests.browser.fake_configuration import FakeConfiguration
+from tests.browser.fake_deliveries import FakeDeliveries
+from tests.browser.fake_moment import NOW
+
 NAMES = [
     ("SKU-1001", "燕麦奶 1L 原味", "饮料"),
     ("SKU-1002", "冷萃咖啡液 10 杯装", "饮料"),
@@ -112,8 +115,12 @@ class FakeServices:
             str(UUID(int=index + 1)): _alert(index, level) for index, level in enumerate(levels)
         }
         self.acknowledged: list[str] = []
+        self.configuration = FakeConfiguration(self._there)
+        self.notices = FakeDeliveries(self._there)
         self.app = FastAPI()
         self._routes()
+        self.app.include_router(self.configuration.router)
+        self.app.include_router(self.notices.router)
 
     def _there(self, service: str) -> None:
         if service in self.away:
@@ -234,11 +241,6 @@ class FakeServices:
             alert["acknowledged_at"] = NOW.isoformat()
             alert["acknowledged_by"] = "console"
             return alert
-
-        @app.get("/v1/deliveries/summary")
-        def deliveries() -> dict[str, object]:
-            self._there("notifier")
-            return {"lag_records": 0}
 
         @app.get("/inbox")
         def messages() -> dict[str, object]:

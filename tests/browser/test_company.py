@@ -215,6 +215,10 @@ async def test_every_page_shows_itself_in_the_viewers_language_on_any_screen(
     titles = {
         "/": "看板" if chinese else "Now",
         "/stock": "库存" if chinese else "Stock",
+        "/deliveries": "通知" if chinese else "Notices",
+        "/rules": "规则" if chinese else "Rules",
+        "/rules/new": "新建规则" if chinese else "New rule",
+        "/people": "人员与职责" if chinese else "People and responsibility",
         "/inbox": "演示收件箱" if chinese else "Demonstration inbox",
         f"/stock/OAT-1L/{WAREHOUSE}": "燕麦奶 1L 原味 Oat Milk",
     }

@@ -6,6 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Desk
+from tests.browser.fake_deliveries import DEAD
 from tests.browser.fake_services import FakeServices
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(120)]
@@ -37,6 +38,11 @@ async def test_a_service_that_goes_away_dims_its_panel_and_comes_back_by_itself(
         ("ledger", LEVEL),
         ("alerting", ALERT),
         ("standin", "/inbox"),
+        ("notifier", "/deliveries"),
+        ("notifier", f"/deliveries/{DEAD}"),
+        ("alerting", "/people"),
+        ("alerting", "/rules"),
+        ("alerting", "/rules/rule-2"),
     ],
 )
 async def test_a_page_whose_service_is_away_says_so_and_fills_itself_later(
@@ -46,9 +52,67 @@ async def test_a_page_whose_service_is_away_says_so_and_fills_itself_later(
     fakes[0].away.add(service)
     await viewer.open(path)
     await expect(viewer.page.locator(".empty.away").first).to_be_visible()
-    await viewer.keep_screenshot(f"state-{service}-away")
+    await viewer.keep_screenshot(f"state-{service}-away{path.replace('/', '-')}")
     fakes[0].away.clear()
     await expect(viewer.page.locator(".empty.away")).to_have_count(0)
+
+
+async def test_an_alert_is_shown_without_the_notifier(calm_desk: Desk, fakes: Fakes) -> None:
+    fakes[0].away.add("notifier")
+    viewer = await calm_desk.viewer()
+    await viewer.open(ALERT)
+    await expect(viewer.page.locator(".stale")).to_contain_text("暂时联系不上通知")
+    await expect(viewer.page.locator(".timeline > li")).to_have_count(2)
+    fakes[0].away.clear()
+    told = viewer.page.locator(".told-whom li", has_text="旧仓库群")
+    await expect(told).to_contain_text("未送达")
+    await expect(viewer.page.locator(".stale")).to_have_count(0)
+
+
+async def test_a_rule_keeps_what_was_typed_while_alerting_is_away(
+    calm_desk: Desk, fakes: Fakes
+) -> None:
+    viewer = await calm_desk.viewer(locale="en-GB")
+    await viewer.open("/rules/rule-2")
+    limit = viewer.page.get_by_label("Enter: under").first
+    await expect(limit).to_have_value("3")
+    fakes[0].away.add("alerting")
+    await limit.fill("2")
+    await viewer.page.get_by_role("button", name="Save as version 2").click()
+    await expect(viewer.page.locator(".savebar [role=status]")).to_contain_text("Not saved")
+    await expect(viewer.page.locator(".stale").first).to_contain_text("Alerting cannot be reached")
+    await expect(limit).to_have_value("2")
+    fakes[0].away.clear()
+    await expect(viewer.page.locator(".stale")).to_have_count(0)
+    await viewer.page.get_by_role("button", name="Save as version 2").click()
+    await expect(viewer.page.locator(".savebar [role=status]")).to_have_text("Saved as version 2")
+    saved = fakes[0].configuration.rules["rule-2"][-1]
+    assert saved["levels"] == [
+        {"level": "watch", "enter": 7, "exit": 9},
+        {"level": "urgent", "enter": 2, "exit": 4},
+    ]
+
+
+async def test_a_rule_is_filled_in_by_keyboard_alone(calm_desk: Desk) -> None:
+    viewer = await calm_desk.viewer(locale="en-GB")
+    await viewer.open("/rules/new")
+    await viewer.page.get_by_label("English name").focus()
+    keyboard = viewer.page.keyboard
+    await keyboard.type("Nearly gone")
+    await keyboard.press("Tab")
+    await keyboard.press("ArrowLeft")
+    await expect(viewer.page.get_by_role("radio", name="Out of stock")).to_be_checked()
+    await expect(viewer.page.get_by_text("Warns when nothing is available")).to_be_visible()
+    reached: list[str] = []
+    for _ in range(24):
+        await keyboard.press("Tab")
+        reached.append(
+            await viewer.page.evaluate(
+                "(e => e.name || e.dataset.act || e.tagName)(document.activeElement)"
+            )
+        )
+    wanted = {"SUMMARY", "level", "exit", "pending", "pending.unit", "warehouse:hangzhou"}
+    assert {*wanted, "scope.skus", "filter.grace_days", "save"} <= set(reached)
 
 
 async def test_without_the_catalogue_stock_is_still_there_without_names(
@@ -136,9 +200,19 @@ async def test_everything_on_the_board_is_reached_by_keyboard(calm_desk: Desk) -
             )
         )
     assert reached[0] == "#main"
-    assert {"/", "/stock", "/inbox", "zh-CN", "theme", "out", "urgent", "watch", ALERT} <= set(
-        reached
-    )
+    assert {
+        "/",
+        "/stock",
+        "/rules",
+        "/people",
+        "/inbox",
+        "zh-CN",
+        "theme",
+        "out",
+        "urgent",
+        "watch",
+        ALERT,
+    } <= set(reached)
 
 
 async def test_focus_survives_when_the_board_changes(calm_desk: Desk) -> None:

@@ -3,18 +3,14 @@
 A value in braces is filled in; numbers come with thousands separated.
 """
 
-from typing import NamedTuple
-
+from services.console.domain.delivery_texts import DELIVERIES
+from services.console.domain.form_texts import FORMS
 from services.console.domain.language import Language
+from services.console.domain.people_texts import PEOPLE
+from services.console.domain.rule_texts import RULES
+from services.console.domain.text import Text
+from services.console.domain.trouble import trouble_told
 from shared.events.stock_alerts import KINDS_IN_DAYS
-
-
-class Text(NamedTuple):
-    """One text in all languages."""
-
-    zh: str
-    en: str
-
 
 CATALOGUE: dict[str, Text] = {
     # Everywhere
@@ -46,6 +42,9 @@ CATALOGUE: dict[str, Text] = {
     "days.one": Text("{n} 天", "{n} day"),
     "units_a_day": Text("{n} 件/天", "{n} units a day"),
     "seconds": Text("{n} 秒", "{n} s"),
+    "span.minutes": Text("{n} 分钟", "{n} min"),
+    "span.hours": Text("{hours} 小时 {minutes} 分", "{hours} h {minutes} min"),
+    "span.days": Text("{days} 天 {hours} 小时", "{days} d {hours} h"),
     "none": Text("—", "—"),
     "not_found": Text("没有这个页面", "There is no such page"),
     "not_found.hint": Text(
@@ -222,8 +221,21 @@ CATALOGUE: dict[str, Text] = {
         "今日打扰已达上限，未通知", "Interrupted enough today: nobody was told"
     ),
     "alert.owner": Text("负责人", "Owner"),
-    "alert.snooze.1": Text("暂缓 1 小时", "Snooze for an hour"),
-    "alert.snooze.8": Text("暂缓 8 小时", "Snooze for 8 hours"),
+    "alert.owner.none": Text("无人负责", "Nobody"),
+    "alert.answered": Text("接单用时", "Acknowledged after"),
+    "alert.lasted": Text("持续", "Lasted"),
+    "alert.notices.away": Text(
+        "暂时联系不上通知，这里只有预警本身的经过",
+        "The notifier cannot be reached; only what happened to the alert itself is shown",
+    ),
+    "alert.assign": Text("指派", "Assign"),
+    "alert.assign.to": Text("交给", "To"),
+    "alert.assign.nobody": Text("还没有人员，先去添加：", "There is nobody yet; add people first:"),
+    "alert.note": Text("备注", "Note"),
+    "alert.snooze": Text("暂缓", "Snooze"),
+    "alert.snooze.1": Text("1 小时", "1 hour"),
+    "alert.snooze.8": Text("8 小时", "8 hours"),
+    "alert.snooze.24": Text("1 天", "1 day"),
     "alert.snoozed_until": Text("暂缓至", "Snoozed until"),
     # Inbox of the demonstration
     "inbox.title": Text("演示收件箱", "Demonstration inbox"),
@@ -251,6 +263,10 @@ CATALOGUE: dict[str, Text] = {
         "这个链接已经用过、过期，或者不是这里的。",
         "This link was used before, has expired, or is not from here.",
     ),
+    **FORMS,
+    **DELIVERIES,
+    **PEOPLE,
+    **RULES,
 }
 
 
@@ -272,6 +288,26 @@ class Words:
             return self("none")
         return self("units.one" if abs(quantity) == 1 else "units", n=number(quantity))
 
+    def get(self, key: str, otherwise: str) -> str:
+        """Return a text that a newer service may have no words for yet."""
+        return self(key) if key in CATALOGUE else otherwise
+
+    def why(self, reason: str, kind: str = "") -> str:
+        """Return why a delivery is where it is: what is known in words, all else as it is.
+
+        `kind` is that of the destination, whose codes are then told in plain words.
+        """
+        trouble = trouble_told(kind, reason) if kind else None
+        if trouble is not None:
+            return self(f"trouble.{trouble}")
+        code, _, detail = reason.partition(": ")
+        words = self.get(f"delivery.why.{code}", "")
+        return " · ".join(part for part in (words, detail) if part) if words else reason
+
+    def counted(self, key: str, amount: int) -> str:
+        """Return a text with an amount, which has a form of its own for one."""
+        return self(f"{key}.one") if amount == 1 else self(key, n=number(amount))
+
     def limit(self, kind: str, value: float | None) -> str:
         """Return a rule's limit in the unit of its kind: days or units."""
         if value is None:
@@ -291,6 +327,17 @@ class Words:
     def seconds(self, seconds: float) -> str:
         """Return a span of seconds."""
         return self("seconds", n=number(round(seconds)))
+
+    def span(self, seconds: float) -> str:
+        """Return how long something took, in two units at the most."""
+        if seconds < 60:
+            return self.seconds(max(seconds, 0))
+        minutes = int(seconds // 60)
+        if minutes < 60:
+            return self("span.minutes", n=minutes)
+        if minutes < 1440:
+            return self("span.hours", hours=minutes // 60, minutes=minutes % 60)
+        return self("span.days", days=minutes // 1440, hours=minutes % 1440 // 60)
 
     def person(self, subject: str | None) -> str:
         """Return who did something; until people have accounts, that is the console itself."""

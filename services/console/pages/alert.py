@@ -6,19 +6,26 @@ from uuid import UUID
 from fastapi import Request
 from nicegui import ui
 
+from services.console.domain.board import Section
 from services.console.domain.feed import of_episode, of_level
+from services.console.pages.alert_acts import ACTS, SNOOZES
 from services.console.pages.context import Context
 from services.console.pages.frame import RECONNECT_SECONDS, Frame
 from services.console.pages.live_panel import LivePanel
 from services.console.pages.not_found import show_not_found
+from services.console.upstream.answered import answered
 from services.console.upstream.answers import Alert, Level
+from services.console.upstream.delivery_answers import CountedDelivery
 from services.console.upstream.directory import Names
+from services.console.upstream.notifier import Sought
 from services.console.upstream.service import Refused
+from services.console.upstream.timeline import timeline
 from shared.errors import Unavailable
 
 _TRY_AGAIN_SECONDS = 3.0
-_SNOOZES = {"snooze.1": 60, "snooze.8": 8 * 60}
-"""By act, in minutes."""
+# Nothing tells the page of a notice on its way, so it looks.
+_NOTICES_SECONDS = 3.0
+_NOTICES = 200
 
 
 def register(context: Context) -> None:
@@ -45,7 +52,14 @@ class AlertPage:
         self._level: Level | None = None
         """What there is now, beside what there was when the alert last changed."""
         self._asked = False
-        self._acting = False
+        self._away = False
+        self._notices: Section[list[CountedDelivery]] = Section()
+        self._destinations: dict[str, str] = {}
+        self._people: dict[str, str] = {}
+        self._fields: dict[str, str] = {"to": "", "note": ""}
+        """What is typed into the forms on the page, for the acts that need it."""
+        self._assigning = False
+        self._acting = ""
         self._failure = ""
         self._names = Names()
         self._wanted = asyncio.Event()
@@ -56,11 +70,13 @@ class AlertPage:
         with frame.main:
             self._panel = LivePanel(self._html(away=False))
         self._panel.on_act(self._act)
+        self._panel.on_field(self._type)
 
     def follow(self) -> None:
         """Ask, and ask again whenever the episode changed while the page is open."""
         self._frame.keep(self._answer(), "alert: answers")
         self._frame.keep(self._hear_changes(), "alert: changes")
+        self._frame.keep(self._look_at_notices(), "alert: notices")
 
     async def _hear_changes(self) -> None:
         async for levels in self._subscription.changes():
@@ -83,10 +99,10 @@ class AlertPage:
         try:
             self._alert = await self._frame.context.alerting.alert(self._id)
         except (Unavailable, Refused):
-            self._asked = True
+            self._asked = self._away = True
             self._panel.show(self._html(away=True))
             return False
-        self._asked = True
+        self._asked, self._away = True, False
         if self._alert is not None:
             await self._ask_level(self._alert)
             self._frame.retitle(f"#{self._alert.number} {self._alert.sku_name or self._alert.sku}")
@@ -105,22 +121,51 @@ class AlertPage:
         if level is not None and (self._level is None or self._level.version < level.version):
             self._level = level
 
+    async def _look_at_notices(self) -> None:
+        notifier = self._frame.context.notifier
+        sought = Sought(alert_id=str(self._id))
+        while True:
+            self._notices = await answered(self._notices, self._told(sought))
+            if self._notices.value and not self._destinations:
+                places = await answered(Section(), notifier.destinations())
+                self._destinations = {one.id: one.name for one in places.value or ()}
+            self._panel.show(self._html(away=self._away))
+            await asyncio.sleep(_NOTICES_SECONDS)
+
+    async def _told(self, sought: Sought) -> list[CountedDelivery]:
+        page = await self._frame.context.notifier.deliveries(sought, limit=_NOTICES)
+        return page.items
+
+    def _type(self, name: str, value: str) -> None:
+        if name in self._fields:
+            self._fields[name] = value
+
     async def _act(self, act: str) -> None:
-        if act not in {"acknowledge", *_SNOOZES} or self._acting or not self._frame.may_act():
-            return
-        self._acting, self._failure = True, ""
+        if act in {"assigning", "assigning.cancel"}:
+            await self._choose_person(open_=act == "assigning")
+        elif act in ACTS and not self._acting and self._frame.may_act():
+            await self._do(act)
+
+    async def _choose_person(self, *, open_: bool) -> None:
+        self._assigning, self._failure = open_, ""
+        if open_:
+            people = await answered(Section(), self._frame.context.people.all())
+            self._people = {one.id: one.name for one in people.value or ()}
+            owner = self._alert.owner if self._alert else None
+            self._fields |= {"to": owner or next(iter(self._people), ""), "note": ""}
+        self._panel.show(self._html(away=False))
+        self._panel.point("#assign-to")
+
+    async def _do(self, act: str) -> None:
+        self._acting, self._failure = act, ""
         self._panel.show(self._html(away=False))
         try:
-            if act in _SNOOZES:
-                await self._frame.context.alerting.snooze(self._id, _SNOOZES[act])
-            else:
-                await self._frame.context.alerting.acknowledge(self._id)
-        except Refused as error:
-            self._failure = error.detail
-        except Unavailable:
-            words = self._frame.words
-            self._failure = words("away", service=words("service.alerting"))
-        self._acting = False
+            await ACTS[act](self._frame.context.alerting, self._id, self._fields)
+        except (Refused, Unavailable) as error:
+            self._failure = self._frame.said_of(error, "alerting")
+        else:
+            self._assigning = self._assigning and act != "assign"
+        self._acting = ""
         await self._ask()
 
     def _html(self, *, away: bool) -> str:
@@ -130,7 +175,14 @@ class AlertPage:
             level=self._level,
             asked=self._asked,
             away=away,
+            steps=timeline(self._alert.history if self._alert else (), self._notices.value or ()),
+            notices_away=self._notices.away,
+            destinations=self._destinations,
+            people=self._people,
+            fields=self._fields,
+            assigning=self._assigning,
             acting=self._acting,
+            snoozes=SNOOZES,
             failure=self._failure,
             names=self._names,
         )

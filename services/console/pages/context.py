@@ -7,6 +7,9 @@ from services.console.upstream.alerting import Alerting
 from services.console.upstream.directory import Directory
 from services.console.upstream.ingest import Ingest
 from services.console.upstream.ledger import Ledger
+from services.console.upstream.notifier import Notifier
+from services.console.upstream.people import People
+from services.console.upstream.rules import Rules
 from services.console.upstream.standin import StandIn
 from shared.clock import Clock
 
@@ -19,6 +22,9 @@ class Context:
     ingest: Ingest
     ledger: Ledger
     alerting: Alerting
+    notifier: Notifier
+    people: People
+    rules: Rules
     directory: Directory
     standin: StandIn | None
     """Only beside the demonstration."""

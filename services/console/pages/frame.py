@@ -13,6 +13,8 @@ from services.console.pages import render
 from services.console.pages.context import Context
 from services.console.pages.live_panel import LivePanel
 from services.console.pages.viewer import language_of
+from services.console.upstream.service import Refused
+from shared.errors import Unavailable
 
 # What the page waits for is rarely more than a batch away; a dropped connection is tried longer,
 # so that a laptop's nap does not reload the page.
@@ -59,12 +61,19 @@ class Frame:
             ui.navigate.to("/sign-in")
         return False
 
+    def said_of(self, error: Refused | Unavailable, service: str) -> str:
+        """Return why something did not work, for the viewer."""
+        if isinstance(error, Refused):
+            return error.detail
+        return self.words("away", service=self.words(f"service.{service}"))
+
     def _end_with_session(self) -> None:
         left = (self._session.ends_at - self.context.clock.now()).total_seconds()
         ui.timer(max(left, 0.0), lambda: ui.navigate.to("/sign-in"), once=True)
 
     def _places(self) -> list[tuple[str, str]]:
-        places = [("now", "/"), ("stock", "/stock")]
+        places = [(name, f"/{name}") for name in ("stock", "deliveries", "rules", "people")]
+        places = [("now", "/"), *places]
         return [*places, ("inbox", "/inbox")] if self.context.standin else places
 
 
@@ -73,5 +82,6 @@ def _head(language: Language, assets: str) -> str:
         f"<script>document.documentElement.lang={language.value!r}</script>"
         f'<script src="/static/console.js?{assets}"></script>'
         f'<link rel="stylesheet" href="/static/console.css?{assets}">'
+        f'<link rel="stylesheet" href="/static/forms.css?{assets}">'
         '<meta name="referrer" content="same-origin">'
     )

@@ -18,6 +18,8 @@ function fits(existing, wanted) {
 
 function mergeAttributes(existing, wanted) {
   for (const { name } of [...existing.attributes]) {
+    // Whether details are open is the viewer's to say.
+    if (name === "open" && existing.localName === "details") continue;
     if (!wanted.hasAttribute(name)) existing.removeAttribute(name);
   }
   for (const { name, value } of wanted.attributes) {
@@ -33,6 +35,38 @@ function glow(element) {
   });
 }
 
+// What a field shows once somebody has typed into it is no attribute any more.
+function fill(existing, wanted) {
+  if (existing.type === "file") return;
+  if (existing.type === "checkbox" || existing.type === "radio") {
+    existing.checked = wanted.checked;
+    return;
+  }
+  const value = wanted.dataset.until === undefined ? wanted.value : dayBefore(wanted.dataset.until);
+  if (existing.value !== value) existing.value = value;
+}
+
+// Days are the viewer's own: a day stands for the instant at which it is over.
+function dayBefore(instant) {
+  if (!instant) return "";
+  const day = new Date(new Date(instant).getTime() - 1);
+  const part = (number) => String(number).padStart(2, "0");
+  return `${day.getFullYear()}-${part(day.getMonth() + 1)}-${part(day.getDate())}`;
+}
+
+function endOf(day) {
+  if (!day) return "";
+  const [year, month, date] = day.split("-").map(Number);
+  return new Date(year, month - 1, date + 1).toISOString();
+}
+
+const FIELDS = "input, select, textarea";
+
+// Ticks are not typed; and a group may have lost its tick to a sibling meanwhile.
+function isTypedInto(field) {
+  return field === document.activeElement && !["checkbox", "radio"].includes(field.type);
+}
+
 function merge(existing, wanted) {
   if (existing.nodeType !== Node.ELEMENT_NODE) {
     if (existing.nodeValue !== wanted.nodeValue) existing.nodeValue = wanted.nodeValue;
@@ -42,8 +76,10 @@ function merge(existing, wanted) {
   mergeAttributes(existing, wanted);
   // What a person is typing, and what the browser itself writes into times, is left alone.
   // (Buttons have a value too, but nobody types into them.)
-  if (existing.localName === "lt-time" || (existing === document.activeElement && existing.matches("input, select, textarea"))) return;
+  const isField = existing.matches(FIELDS);
+  if (existing.localName === "lt-time" || (isField && isTypedInto(existing))) return;
   mergeChildren(existing, wanted);
+  if (isField) fill(existing, wanted);
   if (before !== null && before !== existing.textContent) glow(existing);
 }
 
@@ -59,7 +95,7 @@ function mergeChildren(existing, wanted) {
     let found = key ? keyed.get(key) : place;
     while (!key && found && keyOf(found)) found = found.nextSibling;
     if (!fits(found, child)) {
-      existing.insertBefore(child.cloneNode(true), place);
+      existing.insertBefore(fresh(child), place);
       continue;
     }
     if (found === place) place = place.nextSibling;
@@ -73,6 +109,23 @@ function mergeChildren(existing, wanted) {
   }
 }
 
+function fresh(node) {
+  const made = node.cloneNode(true);
+  if (made.nodeType === Node.ELEMENT_NODE) showDays(made);
+  return made;
+}
+
+function showDays(root) {
+  for (const field of root.querySelectorAll("[data-until]")) fill(field, field);
+}
+
+// Larger ones do not fit into a message of the socket.
+const LARGEST_FILE_BYTES = 800_000;
+
+async function textOf(file) {
+  return file && file.size <= LARGEST_FILE_BYTES ? file.text() : "";
+}
+
 function parsed(html, tag) {
   const holder = document.createElement("template");
   holder.innerHTML = html;
@@ -82,7 +135,7 @@ function parsed(html, tag) {
 }
 
 export default {
-  template: `<component :is="tag" @click="act" @input="type" @change="type"></component>`,
+  template: `<component :is="tag" @click="act" @input="type" @change="type" @submit.prevent></component>`,
   props: { html: String, tag: String, revision: Number },
   data: () => ({ shown: -1 }),
   mounted() {
@@ -94,8 +147,10 @@ export default {
   methods: {
     show() {
       if (this.shown === this.revision) return;
-      if (this.shown < 0) this.$el.innerHTML = this.html;
-      else mergeChildren(this.$el, parsed(this.html, this.tag));
+      if (this.shown < 0) {
+        this.$el.innerHTML = this.html;
+        showDays(this.$el);
+      } else mergeChildren(this.$el, parsed(this.html, this.tag));
       this.shown = this.revision;
     },
     // Replaces single elements by their id; ids that are not on the page are left out.
@@ -110,9 +165,22 @@ export default {
       const target = event.target.closest("[data-act]");
       if (target && !target.disabled) this.$emit("act", target.dataset.act);
     },
-    type(event) {
-      const { name, value } = event.target;
-      if (name) this.$emit("field", { name, value });
+    async type(event) {
+      const field = event.target;
+      if (!field.name) return;
+      let value = field.value;
+      if (field.type === "checkbox") value = field.checked ? "yes" : "";
+      if (field.type === "date") value = endOf(value);
+      if (field.type === "file") {
+        if (event.type !== "change") return;
+        value = await textOf(field.files[0]);
+        field.value = "";
+      }
+      this.$emit("field", { name: field.name, value });
+    },
+    // Takes a person on to what they asked for, or to what is wrong.
+    point(selector) {
+      this.$nextTick(() => this.$el.querySelector(selector)?.focus());
     },
   },
 };

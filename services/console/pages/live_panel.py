@@ -34,12 +34,20 @@ class LivePanel(ui.element, component="live_panel.js"):
         self._patched = True
         _ = self.run_method("patch", dict(parts))  # nobody waits for the browser
 
+    def point(self, selector: str) -> None:
+        """Move the focus to the first element that fits."""
+        _ = self.run_method("point", selector)  # nobody waits for the browser
+
     def on_act(self, handler: Callable[[str], object]) -> None:
         """Call the handler with the `data-act` of what was pressed."""
         self.on("act", lambda event: handler(cast("str", event.args)))
 
     def on_field(self, handler: Callable[[str, str], object]) -> None:
-        """Call the handler with name and value whenever an input changes."""
+        """Call the handler with name and value whenever an input changes.
+
+        A checkbox is "yes" or ""; a day is the instant at which it is over for the viewer; a file
+        is its text, "" where it is too large (800 kB).
+        """
 
         def pass_on(event: GenericEventArguments) -> object:
             return handler(str(event.args["name"]), str(event.args["value"]))

@@ -31,6 +31,7 @@ def _environment(language: Language) -> Environment:
         "level_path": level_path,
         "ago": _ago,
         "at": _at,
+        "last_day": _last_day,
         "curve": _curve,
         "message": message.html,
     }
@@ -60,6 +61,11 @@ def _ago(instant: datetime) -> Markup:
 def _at(instant: datetime) -> Markup:
     """Return an instant as date and time."""
     return Markup('<lt-time at="{}" form="at"></lt-time>').format(instant.isoformat())
+
+
+def _last_day(instant: datetime) -> Markup:
+    """Return the last day before an instant, in the viewer's zone."""
+    return Markup('<lt-time at="{}" form="day"></lt-time>').format(instant.isoformat())
 
 
 def _curve(values: tuple[float, ...], width: int = 160, height: int = 36) -> str:

@@ -50,6 +50,11 @@ class Alerting:
         body = {"minutes": minutes}
         await self._service.post(_ANYTHING, f"/v1/alerts/{alert_id}/snooze", body)
 
+    async def assign(self, alert_id: UUID, person: str, note: str) -> None:
+        """Give an episode to somebody. Raises Refused when it may not be."""
+        body = {"to": person} | ({"note": note} if note else {})
+        await self._service.post(_ANYTHING, f"/v1/alerts/{alert_id}/assign", body)
+
     async def summary(self) -> AlertSummary:
         """Return how many episodes are open."""
         summary = await self._service.get(_SUMMARY, "/v1/alerts/summary", {})

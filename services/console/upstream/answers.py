@@ -165,13 +165,6 @@ class AlertSummary(Answer):
     lag_records: int | None = None
 
 
-class DeliverySummary(Answer):
-    """How far behind the notices are."""
-
-    behind_seconds: float | None = None
-    lag_records: int | None = None
-
-
 class Message(Answer):
     """A message that the demonstration's stand-ins received; `type` says how `text` is written."""
 

@@ -15,9 +15,9 @@ from services.console.upstream.alerting import Alerting
 from services.console.upstream.answers import (
     Alert,
     AlertSummary,
-    DeliverySummary,
     LedgerSummary,
 )
+from services.console.upstream.delivery_answers import DeliverySummary
 from services.console.upstream.directory import Directory, Names
 from services.console.upstream.ledger import Ledger
 from services.console.upstream.notifier import Notifier

@@ -1,11 +1,11 @@
 """One other service of Lowtide, asked over HTTP with this process's token."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import TypeVar
 
 import httpx
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from shared.errors import Unavailable
 from shared.observability.logs import get_logger
@@ -20,13 +20,30 @@ _log = get_logger("upstream")
 Parameters = Mapping[str, str | int]
 
 
-class Refused(Exception):  # noqa: N818 - what the service did
-    """The service understood and said no; `detail` tells a person why."""
+class Wrong(BaseModel):
+    """What is wrong with one field of a request: `field` by its path, such as items.3.owner."""
 
-    def __init__(self, status: int, detail: str) -> None:
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    field: str
+    code: str
+    message: str
+
+
+class Refused(Exception):  # noqa: N818 - what the service did
+    """The service understood and said no; `detail` tells a person why.
+
+    `code` names the problem for programs, `errors` says what is wrong field by field.
+    """
+
+    def __init__(
+        self, status: int, detail: str, code: str = "", errors: Sequence[Wrong] = ()
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
+        self.code = code
+        self.errors = tuple(errors)
 
 
 class Service:
@@ -38,40 +55,77 @@ class Service:
 
     async def get(self, answer: TypeAdapter[T], path: str, parameters: Parameters) -> T | None:
         """Return what lies at a path, or None where there is nothing (404)."""
-        return await self._ask(answer, "GET", path, parameters=parameters)
+        request = self._http.build_request("GET", path, params=dict(parameters))
+        return self._read(answer, await self._send(request))
 
-    async def post(self, answer: TypeAdapter[T], path: str, body: object) -> T | None:
-        """Return the answer to a JSON body, or None where there is nothing (404).
-
-        Raises Refused when the service says no (4xx).
-        """
-        return await self._ask(answer, "POST", path, body=body)
-
-    async def _ask(
+    async def post(
         self,
         answer: TypeAdapter[T],
-        method: str,
         path: str,
+        body: object,
         *,
-        parameters: Parameters | None = None,
-        body: object = None,
+        idempotency_key: str | None = None,
+        patience_seconds: float = TIMEOUT_SECONDS,
     ) -> T | None:
+        """Return the answer to a JSON body, or None where there is nothing (404).
+
+        Raises Refused when the service says no (4xx), as all that follow do.
+        """
+        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+        request = self._http.build_request(
+            "POST", path, json=body, headers=headers, timeout=patience_seconds
+        )
+        return self._read(answer, await self._send(request))
+
+    async def put(self, answer: TypeAdapter[T], path: str, body: object) -> T | None:
+        """Return the answer to what was put, or None where there is nothing (404)."""
+        return self._read(
+            answer, await self._send(self._http.build_request("PUT", path, json=body))
+        )
+
+    async def post_file(
+        self, answer: TypeAdapter[T], path: str, media_type: str, text: str
+    ) -> T | None:
+        """Return the answer to a file, or None where there is nothing (404)."""
+        request = self._http.build_request(
+            "POST", path, content=text.encode(), headers={"Content-Type": media_type}
+        )
+        return self._read(answer, await self._send(request))
+
+    async def delete(self, path: str) -> None:
+        """Delete what lies at a path; nothing there is as good."""
+        await self._send(self._http.build_request("DELETE", path))
+
+    async def file(self, path: str) -> bytes:
+        """Return a file. Raises Unavailable where there is none."""
+        response = await self._send(self._http.build_request("GET", path))
+        if response is None:
+            raise Unavailable(self._name)
+        return response.content
+
+    async def _send(self, request: httpx.Request) -> httpx.Response | None:
+        """Return a successful answer, or None for 404."""
         try:
-            response = await self._http.request(
-                method, path, params=dict(parameters or {}), json=body
-            )
+            response = await self._http.send(request)
         except httpx.HTTPError as error:
             raise Unavailable(self._name) from error
         if response.status_code == HTTPStatus.NOT_FOUND:
             return None
         if response.is_client_error and response.status_code != HTTPStatus.UNAUTHORIZED:
-            raise Refused(response.status_code, _detail(response))
+            raise _refusal(response)
         if not response.is_success:
-            _log.warning("refused", service=self._name, path=path, status=response.status_code)
+            path, status = request.url.path, response.status_code
+            _log.warning("refused", service=self._name, path=path, status=status)
             raise Unavailable(self._name)
+        return response
+
+    def _read(self, answer: TypeAdapter[T], response: httpx.Response | None) -> T | None:
+        if response is None:
+            return None
         try:
             return answer.validate_json(response.content)
         except ValidationError as error:
+            path = response.request.url.path
             _log.warning("answered nonsense", service=self._name, path=path, error=str(error))
             raise Unavailable(self._name) from error
 
@@ -87,8 +141,20 @@ def connect(url: str, token: str | None) -> httpx.AsyncClient:
     )
 
 
-def _detail(response: httpx.Response) -> str:
+class _Problem(BaseModel):
+    """A problem document (RFC 9457) as far as it is needed here."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    type: str = ""
+    detail: str
+    errors: list[Wrong] = []
+
+
+def _refusal(response: httpx.Response) -> Refused:
     try:
-        return str(response.json()["detail"])
-    except (ValueError, KeyError, TypeError):
-        return response.reason_phrase
+        said = _Problem.model_validate_json(response.content)
+    except ValidationError:
+        return Refused(response.status_code, response.reason_phrase)
+    code = said.type.rpartition(":")[2]
+    return Refused(response.status_code, said.detail, code, said.errors)

@@ -29,7 +29,7 @@
     }
   });
 
-  // Times: <lt-time at="…Z" form="ago|at"> in the viewer's zone and language, kept true.
+  // Times: <lt-time at="…Z" form="ago|at|day"> in the viewer's zone and language, kept true.
   const UNITS = [
     ["day", 86_400],
     ["hour", 3_600],
@@ -63,6 +63,13 @@
       (tag) => new Intl.DateTimeFormat(tag, today ? options : { ...day, ...options }),
     ).format(instant);
   };
+  // An instant that ends a day stands for that day.
+  const day = (instant) =>
+    format(
+      "day",
+      (tag) => new Intl.DateTimeFormat(tag, { month: "short", day: "numeric" }),
+    ).format(new Date(instant.getTime() - 1));
+  const FORMS = { ago, at, day };
   const full = (instant) =>
     format(
       "full",
@@ -83,7 +90,7 @@
     show() {
       const instant = new Date(this.getAttribute("at"));
       if (Number.isNaN(instant.getTime())) return;
-      const text = this.getAttribute("form") === "ago" ? ago(instant) : at(instant);
+      const text = (FORMS[this.getAttribute("form")] ?? at)(instant);
       if (this.textContent !== text) this.textContent = text;
       const title = full(instant);
       if (this.title !== title) this.title = title;

@@ -7,8 +7,19 @@ from string import Formatter
 import pytest
 
 import services.console
+from services.alerting.domain.kind import RuleKind
+from services.console.domain.condition_rows import NUMBERS, OF_NUMBERS, TEXTS
 from services.console.domain.language import Language
-from services.console.domain.texts import CATALOGUE, Text, Words, number, signed
+from services.console.domain.people_form import COLUMNS
+from services.console.domain.rule_form import SECONDS
+from services.console.domain.rule_kinds import BY_KIND, FLAGS
+from services.console.domain.text import Text
+from services.console.domain.texts import CATALOGUE, Words, number, signed
+from services.console.domain.trouble import KINDS as TROUBLES
+from services.console.upstream.rule_changes import PARTS
+from services.notifier.domain.addresses import DestinationKind
+from services.notifier.domain.deliveries import Kind, Reason, State
+from services.notifier.domain.outcomes import Verdict
 from shared.events.stock_alerts import AlertEvent, AlertLevel, HushKind
 from shared.events.stock_changes import ChangeType
 
@@ -24,7 +35,33 @@ TYPES = {
 MADE = {
     *(f"alert.event.{event}" for event in AlertEvent),
     *(f"alert.hushed.{kind}" for kind in HushKind),
-    *("alert.snooze.1", "alert.snooze.8"),
+    *("alert.snooze.1", "alert.snooze.8", "alert.snooze.24"),
+    *(f"delivery.state.{state}" for state in (*State, "confirmed")),
+    *(f"delivery.kind.{kind}" for kind in (*Kind, "escalation")),
+    *(f"delivery.why.{reason}" for reason in Reason),
+    *(f"delivery.verdict.{verdict}" for verdict in (*Verdict, "none")),
+    *(f"delivery.{name}" for name in ("reached", "left", "in_doubt", "refused")),
+    *(f"destination.kind.{kind}" for kind in (*DestinationKind, "wecom_app")),
+    *(f"trouble.{one}" for one in TROUBLES),
+    *(f"kind.{kind}{hint}" for kind in RuleKind for hint in ("", ".hint")),
+    *(f"kind.{traits.unit}" for traits in BY_KIND.values() if traits.unit),
+    *(f"kind.times.{kind}" for kind, traits in BY_KIND.items() if traits.unit == "times"),
+    *(f"field.{name}" for name in (*NUMBERS, *TEXTS)),
+    *(f"rule.compare.{sign}" for sign in OF_NUMBERS),
+    *(f"rule.unit.{unit}" for unit in SECONDS),
+    *(f"rule.doubt.{flag}" for flag in FLAGS),
+    *(f"rule.enter.{way}" for way in ("below", "above", "reasons")),
+    *(f"rule.exit.{way}" for way in ("below", "above", "reasons")),
+    *(f"rule.scope.{name}" for name in ("categories", "tags", "skus")),
+    *(f"rule.condition.{name}" for name in ("nested", "mend")),
+    *(f"rule.{name}" for name in ("pending", "recovery")),
+    *(f"rule.part.{name}" for name in (*set(PARTS.values()), "other")),
+    *(f"table.{name}" for name in COLUMNS),
+    *(f"table.{code}" for code in ("repeated", "missing", "unknown_person")),
+    *(f"people.language.{language}" for language in Language),
+    *(f"people.{name}.wrong" for name in ("email", "wecom_userid")),
+    *(key for key in CATALOGUE if key.endswith(".one")),
+    *("deliveries", "rules", "people"),
     *(f"alert.state.{state}" for state in ("open", "recovering", "resolved")),
     *(f"level.{level}" for level in AlertLevel),
     *(f"now.current.{stage}" for stage in ("ledger", "alerting", "notifier")),
@@ -40,7 +77,7 @@ MACHINE_ROOM = re.compile(
 
 def sources() -> str:
     files = [*PACKAGE.rglob("*.html"), *PACKAGE.rglob("*.py")]
-    return "\n".join(path.read_text() for path in files if path.name != "texts.py")
+    return "\n".join(path.read_text() for path in files if not path.name.endswith("texts.py"))
 
 
 def placeholders(text: str) -> set[str]:

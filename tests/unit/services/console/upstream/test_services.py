@@ -62,6 +62,41 @@ async def test_a_refusal_says_why() -> None:
             await service.post(ANYTHING, "/", {})
 
 
+async def test_a_refusal_says_what_is_wrong_with_which_field() -> None:
+    wrong = {"field": "items.1.owner", "code": "unknown_person", "message": "Make them first"}
+    document = {"type": "urn:lowtide:problem:invalid", "detail": "See errors.", "errors": [wrong]}
+    async with answering(httpx.Response(422, json=document)) as service:
+        with pytest.raises(Refused) as caught:
+            await service.put(ANYTHING, "/", {})
+    assert caught.value.code == "invalid"
+    assert [one.model_dump() for one in caught.value.errors] == [wrong]
+
+
+async def test_a_refusal_without_a_document_is_one_all_the_same() -> None:
+    async with answering(httpx.Response(413, text="no JSON")) as service:
+        with pytest.raises(Refused, match="Large"):
+            await service.post_file(ANYTHING, "/", "text/csv", "a")
+
+
+async def test_files_and_keys_travel_as_they_are() -> None:
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json={"n": 1})
+
+    transport = httpx.MockTransport(answer)
+    async with httpx.AsyncClient(transport=transport, base_url="http://it") as client:
+        service = Service("it", client)
+        await service.post_file(ANYTHING, "/file", "text/csv", "品类")
+        await service.post(ANYTHING, "/once", {}, idempotency_key="k1")
+        await service.post(ANYTHING, "/often", {})
+    assert seen[0].content == "品类".encode()
+    assert seen[0].headers["content-type"] == "text/csv"
+    assert seen[1].headers["idempotency-key"] == "k1"
+    assert "idempotency-key" not in seen[2].headers
+
+
 async def test_nothing_there_is_none() -> None:
     async with answering(httpx.Response(404)) as service:
         assert await service.get(ANYTHING, "/", {}) is None

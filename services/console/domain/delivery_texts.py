@@ -1,0 +1,193 @@
+"""What the pages about notices say."""
+
+from services.console.domain.text import Text
+
+DELIVERIES: dict[str, Text] = {
+    "deliveries.title": Text("通知", "Notices"),
+    "deliveries.lead": Text(
+        "每条通知发给了谁、到了没有、为什么没到。",
+        "Who was told what, whether it arrived, and if not, why.",
+    ),
+    "deliveries.all": Text("全部", "All"),
+    "deliveries.everywhere": Text("全部目的地", "All destinations"),
+    "deliveries.destination": Text("目的地", "Destination"),
+    "deliveries.none": Text("没有这样的通知", "No such notices"),
+    "deliveries.none.hint": Text("换个状态看看。", "Look at another state."),
+    "deliveries.empty": Text("还没有通知", "No notices yet"),
+    "deliveries.empty.hint": Text(
+        "第一条预警出现时，这里就有了。", "The first alert puts one here."
+    ),
+    "deliveries.of_alert": Text("预警 {number}", "Alert {number}"),
+    "deliveries.nowhere": Text("没有目的地", "No destination"),
+    "deliveries.earlier": Text("更早", "Earlier"),
+    "deliveries.later": Text("更新", "Newer"),
+    "deliveries.retry": Text("重新发送", "Send again"),
+    "deliveries.retrying": Text("正在发送…", "Sending…"),
+    "deliveries.retry.failed": Text("没有成功：{reason}", "It did not work: {reason}"),
+    "deliveries.attempts.one": Text("试了 1 次", "1 try"),
+    "deliveries.attempts": Text("试了 {n} 次", "{n} tries"),
+    # States
+    "delivery.state.waiting": Text("待发", "Waiting"),
+    "delivery.state.sending": Text("发送中", "Sending"),
+    "delivery.state.sent": Text("已送达", "Arrived"),
+    "delivery.state.confirmed": Text("已确认", "Confirmed"),
+    "delivery.state.failed": Text("稍后重试", "Trying again"),
+    "delivery.state.dead": Text("未送达", "Failed"),
+    "delivery.state.merged": Text("并入汇总", "In a digest"),
+    "delivery.state.suppressed": Text("未发送", "Not sent"),
+    "delivery.state.superseded": Text("已被更新替代", "Replaced"),
+    "delivery.kind.first": Text("首次通知", "First notice"),
+    "delivery.kind.change": Text("后续变化", "Change"),
+    "delivery.kind.escalation": Text("升级通知", "Escalation"),
+    "delivery.kind.digest": Text("汇总", "Digest"),
+    "delivery.kind.test": Text("测试消息", "Test message"),
+    "delivery.kind.meta": Text("系统提醒", "About the notices"),
+    # Why
+    "delivery.why.no_route": Text("没有目的地要这类预警", "No destination wants such alerts"),
+    "delivery.why.never_announced": Text(
+        "开始时没有通知过，所以也不通知结束", "Its beginning was not told, so its end is not either"
+    ),
+    "delivery.why.silenced": Text("这类预警在静默中", "Such alerts are silenced"),
+    "delivery.why.snoozed": Text("这条预警被暂缓了", "The alert is snoozed"),
+    "delivery.why.ended_untold": Text(
+        "结束前没有通知过，所以不再通知", "It ended before anybody was told of it"
+    ),
+    "delivery.why.covered": Text("已有处理可以补上", "What is being done covers it"),
+    "delivery.why.budget": Text(
+        "今天打扰得够多了，留在列表里", "Enough interruptions today; it stays in the list"
+    ),
+    "delivery.why.outcome_unknown": Text(
+        "没有等到对方的回答，可能已送达",
+        "The other side did not answer; it may have arrived",
+    ),
+    "delivery.why.newer_revision": Text(
+        "后面的通知说得更全", "A later notice says all of it and more"
+    ),
+    "delivery.why.gave_up": Text("试了一天都没有成功", "It did not work for a day"),
+    "delivery.why.refused": Text("对方拒收", "The other side refused it"),
+    "delivery.why.unrenderable": Text("消息写不出来", "The message could not be written"),
+    "delivery.why.some_recipients_refused": Text("有收件人被拒", "Some recipients were refused"),
+    # One notice
+    "delivery.title": Text("通知", "Notice"),
+    "delivery.unknown": Text("没有这条通知", "There is no such notice"),
+    "delivery.unknown.hint": Text("链接可能写错了。", "The link may be mistyped."),
+    "delivery.said": Text("发出的内容", "What it said"),
+    "delivery.said.none": Text("还没有写出内容", "Not written yet"),
+    "delivery.said.none.hint": Text(
+        "轮到发送时才会写好，数字以那时为准。",
+        "It is written when its turn comes, with the numbers of that moment.",
+    ),
+    "delivery.said.never": Text("没有发出任何内容", "Nothing was sent"),
+    "delivery.attempts": Text("发送经过", "Tries"),
+    "delivery.attempts.none": Text("还没有试过", "Not tried yet"),
+    "delivery.attempt": Text("第 {n} 次", "Try {n}"),
+    "delivery.verdict.accepted": Text("对方已收下", "Accepted"),
+    "delivery.verdict.transient": Text("暂时没成", "Did not work for now"),
+    "delivery.verdict.permanent": Text("对方拒收", "Refused"),
+    "delivery.verdict.unknown": Text("没有回答", "No answer"),
+    "delivery.verdict.none": Text("正在发送", "Being sent"),
+    "delivery.took": Text("用时 {n} 秒", "took {n} s"),
+    "delivery.marked": Text("标注“可能重复”", "Marked as a possible duplicate"),
+    "delivery.next": Text("下次重试", "Next try"),
+    "delivery.sent_at": Text("送达于", "Arrived"),
+    "delivery.created_at": Text("产生于", "Made"),
+    "delivery.to_digest": Text("看汇总", "See the digest"),
+    "delivery.to_alert": Text("看预警", "See the alert"),
+    "delivery.reached": Text("已送到", "Reached"),
+    "delivery.refused": Text("被拒", "Refused"),
+    "delivery.in_doubt": Text("不确定", "In doubt"),
+    "delivery.left": Text("还没送到", "Not reached yet"),
+    # Plain words for the usual codes
+    "trouble.too_often": Text(
+        "发得太快，对方限流；过一会儿自动再发",
+        "Too many at once; the other side slows us down, and it goes out by itself later",
+    ),
+    "trouble.bad_key": Text(
+        "密钥或令牌不对，或已失效；到群里重新复制一份，更新目的地",
+        "The key or token is wrong or no longer valid; copy it anew and update the destination",
+    ),
+    "trouble.bad_signature": Text(
+        "签名、关键词或 IP 设置没通过；核对机器人的安全设置",
+        "Signature, keyword or address did not pass; check the bot's security settings",
+    ),
+    "trouble.address_not_allowed": Text(
+        "服务器的 IP 不在机器人的白名单里", "The server's address is not on the bot's list"
+    ),
+    "trouble.keyword_missing": Text(
+        "消息里没有机器人要求的关键词", "The message lacks the keyword that the bot asks for"
+    ),
+    "trouble.not_understood": Text(
+        "对方看不懂这条消息；请联系维护人员",
+        "The other side does not understand the message; tell whoever maintains this",
+    ),
+    "trouble.too_long": Text("消息太长", "The message is too long"),
+    "trouble.busy": Text(
+        "对方忙，会自动再试", "The other side is busy; it is tried again by itself"
+    ),
+    "trouble.away": Text(
+        "对方服务出错，会自动再试", "The other side has a fault; it is tried again by itself"
+    ),
+    "trouble.unknown": Text(
+        "发出后没有等到回答，可能已送达",
+        "No answer came after sending; it may have arrived",
+    ),
+    "trouble.unreachable": Text(
+        "连不上对方；检查网络、地址和端口",
+        "The other side cannot be reached; check network, address and port",
+    ),
+    "trouble.bad_url": Text("地址写得不对", "The address is not one"),
+    "trouble.address_unknown": Text(
+        "地址不存在；核对目的地的网址", "There is nothing at that address; check the destination"
+    ),
+    "trouble.gone": Text(
+        "对方说不再需要通知，已停用这个目的地",
+        "The other side wants no more; the destination was switched off",
+    ),
+    "trouble.scope_missing": Text(
+        "机器人缺少发消息的权限（chat:write）", "The bot lacks the permission to write (chat:write)"
+    ),
+    "trouble.channel_unknown": Text("频道不存在", "There is no such channel"),
+    "trouble.not_in_channel": Text(
+        "机器人不在频道里；先把它拉进来", "The bot is not in the channel; invite it first"
+    ),
+    "trouble.channel_archived": Text("频道已归档", "The channel is archived"),
+    "trouble.bad_password": Text(
+        "邮箱的用户名或密码不对", "User name or password of the mail server is wrong"
+    ),
+    "trouble.mailbox_unknown": Text("收件邮箱不存在或被拒", "A mailbox does not exist or refuses"),
+    "trouble.mailbox_full": Text("收件邮箱满了", "The mailbox is full"),
+    "trouble.mail_refused": Text(
+        "邮件服务器拒收；可能被当作垃圾邮件",
+        "The mail server refused it, perhaps as spam",
+    ),
+    # Destinations
+    "destinations": Text("目的地", "Destinations"),
+    "destinations.none": Text("还没有目的地", "No destinations yet"),
+    "destinations.none.hint": Text(
+        "加一个企业微信群或邮箱，预警才有处可去。",
+        "Alerts go nowhere until a group or mailbox is set up.",
+    ),
+    "destination.kind.wecom_bot": Text("企业微信群", "WeCom group"),
+    "destination.kind.wecom_app": Text("企业微信应用", "WeCom application"),
+    "destination.kind.dingtalk_bot": Text("钉钉群", "DingTalk group"),
+    "destination.kind.feishu_bot": Text("飞书群", "Feishu group"),
+    "destination.kind.slack": Text("Slack 频道", "Slack channel"),
+    "destination.kind.email": Text("邮件", "E-mail"),
+    "destination.kind.webhook": Text("Webhook", "Webhook"),
+    "destination.off": Text("已停用", "Switched off"),
+    "destination.well": Text("正常，最近一次送达", "Well; last arrival"),
+    "destination.failing": Text("一直失败，开始于", "Failing since"),
+    "destination.again": Text("下次重试", "Next try"),
+    "destination.unused": Text("还没有发过", "Nothing sent yet"),
+    "destination.waiting": Text("{n} 条待发", "{n} waiting"),
+    "destination.test": Text("发测试消息", "Send a test"),
+    "destination.testing": Text("正在发送…", "Sending…"),
+    "destination.test.sent": Text("已送达，去看看", "Arrived; have a look"),
+    "destination.test.waiting": Text("还在排队，稍后看结果", "Still waiting; look again later"),
+    "destination.test.failed": Text("没有送达：{reason}", "It did not arrive: {reason}"),
+    "destination.gets": Text("接收", "Gets"),
+    "destination.gets.all": Text("全部预警", "every alert"),
+    "destination.gets.none": Text("路由都停用了，什么也收不到", "nothing: its routes are off"),
+    "destination.gets.rules": Text("{n} 条规则", "{n} rules"),
+    "destination.gets.rules.one": Text("1 条规则", "1 rule"),
+}

@@ -1,0 +1,71 @@
+"""A person as a form, and a row of the table of responsibilities as one."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+Values = dict[str, str]
+
+COLUMNS: Final = ("category", "warehouse", "owner", "deputy", "manager")
+"""Of the table, as sheets have them."""
+
+PLACE: Final = ("category", "warehouse")
+"""What a row is about; the other columns say who."""
+
+WHO: Final = ("owner", "deputy", "manager")
+_FIELDS: Final = ("name", "language", "email", "wecom_userid", "away_until")
+
+
+def person_values(person: Mapping[str, Any] | None) -> Values:
+    """Return the form of a person, or of a new one."""
+    person = person or {"language": "zh-CN"}
+    return {name: str(person.get(name) or "") for name in ("id", *_FIELDS)}
+
+
+def person_body(values: Mapping[str, str], base: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is to be put; what `base` says beyond the form stays."""
+    said = {name: values[name].strip() or None for name in _FIELDS}
+    return {name: value for name, value in base.items() if name != "id"} | said
+
+
+def row_values(row: Mapping[str, Any] | None) -> Values:
+    """Return the form of a row, or of a new one."""
+    return {name: str((row or {}).get(name) or "") for name in COLUMNS}
+
+
+def row_of(values: Mapping[str, str], base: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row that a form says; what `base` says beyond it stays."""
+    return dict(base) | {name: values[name].strip() or None for name in COLUMNS}
+
+
+def replaced(
+    rows: Sequence[Mapping[str, Any]],
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
+) -> tuple[list[dict[str, Any]], int] | None:
+    """Return the table with a row changed (added, taken away), and where that row is.
+
+    None when the row is no longer as it was: somebody else has changed it.
+    """
+    table = [dict(row) for row in rows]
+    if before is None:
+        return ([*table, dict(after)], len(table)) if after is not None else None
+    if dict(before) not in table:
+        return None
+    at = table.index(dict(before))
+    table[at : at + 1] = [] if after is None else [dict(after)]
+    return table, at
+
+
+def row_number(field: str) -> tuple[int, str] | None:
+    """Return the row (from 0) and column that an error such as items.3.owner is about."""
+    parts = field.split(".")
+    if len(parts) < 2 or parts[0] != "items" or not parts[1].isdigit():
+        return None
+    return int(parts[1]), parts[2] if len(parts) > 2 else ""
+
+
+def agrees(row: Mapping[str, Any], words: str, names: Mapping[str, str]) -> bool:
+    """Return whether a row has the words in a cell, or in the name of what a cell stands for."""
+    cells = [str(row.get(name) or "") for name in COLUMNS]
+    told = " ".join([*cells, *(names.get(cell, "") for cell in cells)])
+    return words.casefold() in told.casefold()

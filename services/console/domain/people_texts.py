@@ -1,0 +1,108 @@
+"""What the page about people and responsibility says."""
+
+from services.console.domain.text import Text
+
+PEOPLE: dict[str, Text] = {
+    "people.title": Text("人员与职责", "People and responsibility"),
+    "people.lead": Text(
+        "谁负责什么；他不在的时候，谁来接。",
+        "Who sees to what, and who does while they are away.",
+    ),
+    "people.people": Text("人员", "People"),
+    "people.add": Text("添加人员", "Add a person"),
+    "people.edit": Text("修改 {name}", "Edit {name}"),
+    "people.none": Text("还没有人员", "Nobody yet"),
+    "people.none.hint": Text(
+        "先添加人员，再在下面说明谁负责什么。",
+        "Add people first, then say below who sees to what.",
+    ),
+    "people.id": Text("账号", "Account"),
+    "people.id.hint": Text(
+        "登录用的名字，保存后不能改。", "The name they sign in with; it stays as it is."
+    ),
+    "people.id.wrong": Text(
+        "最多 128 个字，不能有斜杠和竖线。", "At most 128 characters, no slashes or bars."
+    ),
+    "people.id.taken": Text("已经有这个账号了。", "There is this account already."),
+    "people.name": Text("姓名", "Name"),
+    "people.language": Text("消息语言", "Language of messages"),
+    "people.language.zh-CN": Text("中文", "Chinese"),
+    "people.language.en": Text("英文", "English"),
+    "people.email": Text("邮箱", "E-mail"),
+    "people.email.wrong": Text("这不是一个邮箱地址。", "This is no e-mail address."),
+    "people.wecom_userid": Text("企业微信账号", "WeCom user id"),
+    "people.wecom_userid.wrong": Text("最多 64 个字。", "At most 64 characters."),
+    "people.away_until": Text("不在，直到", "Away until"),
+    "people.away_until.hint": Text(
+        "含当天；期间的新预警转给代理人。", "That day included; the deputy gets what is new."
+    ),
+    "people.away": Text("不在，至", "Away until"),
+    "people.here": Text("在岗", "Here"),
+    "people.address_taken": Text(
+        "邮箱或企业微信账号已属于别人；一个地址只能属于一个人。",
+        "The e-mail address or WeCom user id is somebody else's; each belongs to one person.",
+    ),
+    "people.still_responsible": Text(
+        "职责表里还有这个人，先换成别人。",
+        "The table below still names them; name somebody else there first.",
+    ),
+    "people.failed": Text("没有成功：{reason}", "It did not work: {reason}"),
+    "table": Text("职责", "Responsibility"),
+    "table.lead": Text(
+        "最具体的一行说了算；负责人不在就找代理人，再找主管。",
+        "The most specific row decides: its owner, else the deputy, else the manager.",
+    ),
+    "table.add": Text("添加一行", "Add a row"),
+    "table.import": Text("导入表格", "Import a sheet"),
+    "table.export": Text("导出", "Export"),
+    "table.none": Text("还没有职责", "No responsibilities yet"),
+    "table.none.hint": Text(
+        "没有负责人的预警会落到主管头上，没有主管就没有人。",
+        "Without a row, an alert is nobody's.",
+    ),
+    "table.category": Text("品类", "Category"),
+    "table.category.all": Text("全部品类", "All categories"),
+    "table.warehouse": Text("仓库", "Warehouse"),
+    "table.warehouse.all": Text("全部仓库", "All warehouses"),
+    "table.owner": Text("负责人", "Owner"),
+    "table.deputy": Text("代理人", "Deputy"),
+    "table.manager": Text("主管", "Manager"),
+    "table.nobody": Text("—", "—"),
+    "table.search": Text("搜索品类、仓库或人员", "Search by category, warehouse or person"),
+    "table.more": Text("还有 {n} 行，搜索可以缩小范围", "{n} more rows; search to narrow it down"),
+    "table.found.none": Text("没有符合的行", "No such rows"),
+    "table.repeated": Text(
+        "已经有一行说的是同样的品类和仓库。",
+        "Another row speaks of the same category and warehouse.",
+    ),
+    "table.missing": Text("至少指定一个人。", "Name at least one person."),
+    "table.unknown_person": Text(
+        "没有这个人，请先添加。", "There is no such person; add them first."
+    ),
+    "table.changed": Text(
+        "这一行刚被别人改过，请看一看再改。",
+        "Somebody else has changed this row meanwhile; look at it again.",
+    ),
+    "table.import.title": Text("导入职责表", "Import responsibilities"),
+    "table.import.how": Text(
+        "CSV，表头为 category, warehouse, owner, deputy, manager，留空表示全部或没有。"
+        "导入会替换整张表；只要有一行不对，就什么都不改。",
+        "CSV with the head category, warehouse, owner, deputy, manager; empty: all, or nobody. "
+        "It replaces the whole table; if one row is wrong, nothing changes.",
+    ),
+    "table.import.paste": Text("或者粘贴在这里", "Or paste it here"),
+    "table.import.do": Text("导入并替换", "Import and replace"),
+    "table.imported": Text("已导入 {n} 行", "{n} rows imported"),
+    "table.imported.one": Text("已导入 1 行", "1 row imported"),
+    "table.import.refused": Text(
+        "什么都没有改，有 {n} 处不对：", "Nothing was changed; {n} things are wrong:"
+    ),
+    "table.import.refused.one": Text(
+        "什么都没有改，有 1 处不对：", "Nothing was changed; one thing is wrong:"
+    ),
+    "table.import.unreadable": Text("这不是 CSV。", "This is no CSV."),
+    "table.import.column": Text(
+        "没有这一列；表头用 category, warehouse, owner, deputy, manager。",
+        "There is no such column; use category, warehouse, owner, deputy, manager.",
+    ),
+}

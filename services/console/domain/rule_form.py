@@ -1,0 +1,232 @@
+"""A rule as a form: what its fields hold, and the definition they stand for.
+
+Fields are texts by name, as a browser has them; a checkbox is "yes" or "". What a definition says
+beyond the form stays as it is.
+"""
+
+from collections.abc import Mapping
+from math import inf, isfinite
+from typing import Any, Final, NamedTuple
+
+from services.console.domain.condition_rows import (
+    FIRST_ROW,
+    NoNumber,
+    rows_of,
+    tree_of,
+)
+from services.console.domain.rule_kinds import BY_KIND, FLAGS, LEVELS
+
+Values = dict[str, str]
+
+SECONDS: Final[Mapping[str, int]] = {
+    "seconds": 1,
+    "minutes": 60,
+    "hours": 3_600,
+    "days": 86_400,
+}
+_TIMES: Final = ("pending", "recovery")
+_LISTS: Final = ("categories", "tags", "skus")
+_FLAGS_AT_FIRST: Final = frozenset({"negative", "not_ordered", "in_doubt"})
+
+
+class Filled(NamedTuple):
+    """What a form says: a definition to be checked, and fields that hold no number (by name)."""
+
+    definition: dict[str, Any]
+    no_numbers: frozenset[str]
+
+
+def blank(kind: str = "below") -> Values:
+    """Return the form of a new rule."""
+    values: Values = {
+        "name.zh-CN": "",
+        "name.en": "",
+        "enabled": "yes",
+        "filter.min_daily_sales": "",
+        "filter.grace_days": "",
+        "filter.covered_by_inbound": "",
+        "filter.inhibited_by_out": "",
+        "labels": "",
+        "mode": "rows",
+        "join": "all",
+        "cel": "",
+        "doubt.count_older_than_days": "",
+    }
+    values |= {f"doubt.{flag}": "yes" if flag in _FLAGS_AT_FIRST else "" for flag in FLAGS}
+    values |= {name: "" for time in _TIMES for name in (time, f"{time}.unit")}
+    values |= {f"{time}.unit": "minutes" for time in _TIMES}
+    values |= {f"scope.{name}": "" for name in (*_LISTS, "warehouses")}
+    return of_kind({**values, **FIRST_ROW}, kind)
+
+
+def of_kind(values: Values, kind: str) -> Values:
+    """Return the form after another kind was chosen: with the limits that kind begins with."""
+    given = BY_KIND[kind].given
+    changed = values | {"kind": kind, "level": next(iter(given)), "exit": ""}
+    for level in LEVELS:
+        changed[f"level.{level}"] = "yes" if level in given else ""
+        changed[f"level.{level}.enter"] = given.get(level, "")
+        changed[f"level.{level}.exit"] = ""
+    return changed
+
+
+def values_of(definition: Mapping[str, Any], cel: str | None) -> Values:
+    """Return the form of a rule as alerting tells it; `cel` is its condition as text."""
+    values = blank(definition["kind"])
+    values |= {f"name.{tag}": name for tag, name in definition["name"].items()}
+    values["enabled"] = _yes(definition.get("enabled", True))
+    for level in LEVELS:
+        values[f"level.{level}"] = ""
+        values[f"level.{level}.enter"] = values[f"level.{level}.exit"] = ""
+    for limit in definition.get("levels", []):
+        name = f"level.{limit['level']}"
+        values["level"] = limit["level"]
+        values[name] = "yes"
+        values[f"{name}.enter"] = _number(limit.get("enter"))
+        same = limit.get("exit") == limit.get("enter")
+        values[f"{name}.exit"] = values["exit"] = "" if same else _number(limit.get("exit"))
+    for time in _TIMES:
+        values |= _time(time, definition.get(f"{time}_seconds", 0))
+    filters = definition.get("filters", {})
+    for name in ("min_daily_sales", "grace_days"):
+        values[f"filter.{name}"] = _number(filters.get(name) or None)
+    for name in ("covered_by_inbound", "inhibited_by_out"):
+        values[f"filter.{name}"] = _yes(filters.get(name))
+    scope = definition.get("scope", {})
+    values["scope.warehouses"] = "\n".join(scope.get("warehouses", []))
+    values |= {f"scope.{name}": "\n".join(scope.get(name, [])) for name in _LISTS}
+    labels = definition.get("labels", {})
+    values["labels"] = "\n".join(f"{name}={value}" for name, value in labels.items())
+    doubts = definition.get("doubts")
+    if doubts:
+        values |= {f"doubt.{flag}": _yes(flag in doubts["flags"]) for flag in FLAGS}
+        values["doubt.count_older_than_days"] = _number(doubts.get("count_older_than_days"))
+    if definition.get("condition"):
+        values |= of_condition(definition["condition"], cel)
+    return values
+
+
+def of_condition(tree: Mapping[str, Any], cel: str | None) -> Values:
+    """Return the fields of a condition: rows where they can show it, and its text."""
+    rows = rows_of(tree)
+    return {"mode": "text" if rows is None else "rows", "cel": cel or ""} | (rows or {})
+
+
+def filled(values: Mapping[str, str], base: Mapping[str, Any]) -> Filled:
+    """Return what the form says over a definition that it was made from."""
+    numbers = _Numbers(values)
+    kind = BY_KIND[values["kind"]]
+    definition: dict[str, Any] = dict(base)
+    definition["kind"] = values["kind"]
+    names = {tag: values[f"name.{tag}"].strip() for tag in ("zh-CN", "en")}
+    definition["name"] = {tag: name for tag, name in names.items() if name}
+    definition["enabled"] = bool(values["enabled"])
+    definition["levels"] = _levels(values, numbers)
+    for time in _TIMES:
+        amount = numbers.read(time) or 0
+        definition[f"{time}_seconds"] = round(amount * SECONDS[values[f"{time}.unit"]])
+    definition["filters"] = dict(base.get("filters") or {}) | {
+        "min_daily_sales": numbers.read("filter.min_daily_sales") or 0,
+        "grace_days": _whole(numbers.read("filter.grace_days") or 0),
+        "covered_by_inbound": bool(values["filter.covered_by_inbound"]) and kind.of_available,
+        "inhibited_by_out": bool(values["filter.inhibited_by_out"]),
+    }
+    scope = {name: listed(values[f"scope.{name}"]) for name in (*_LISTS, "warehouses")}
+    definition["scope"] = dict(base.get("scope") or {}) | scope
+    definition["labels"] = _labels(values["labels"])
+    definition["doubts"] = _doubts(values, numbers) if values["kind"] == "data_doubt" else None
+    definition["condition"] = _condition(values, numbers) if values["kind"] == "custom" else None
+    return Filled(definition, frozenset(numbers.wrong))
+
+
+def condition_alone(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a rule that says nothing but a custom condition, to have only that checked."""
+    return {
+        "name": {"en": "condition"},
+        "kind": "custom",
+        "levels": [{"level": "watch"}],
+        "condition": definition["condition"],
+    }
+
+
+def listed(said: str) -> list[str]:
+    """Return what was typed one a line, each once."""
+    return list(dict.fromkeys(line.strip() for line in said.splitlines() if line.strip()))
+
+
+class _Numbers:
+    """Reads fields as numbers and notes those that are none."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+        self.wrong: set[str] = set()
+
+    def read(self, name: str) -> float | None:
+        said = self._values[name].strip().replace(",", "")
+        if not said:
+            return None
+        try:
+            number = float(said)
+        except ValueError:
+            number = inf
+        if isfinite(number):
+            return number
+        self.wrong.add(name)
+        return None
+
+
+def _levels(values: Mapping[str, str], numbers: _Numbers) -> list[dict[str, Any]]:
+    if values["kind"] == "stock_out":
+        return [{"level": values["level"], "exit": numbers.read("exit")}]
+    if values["kind"] == "custom":
+        return [{"level": values["level"]}]
+    levels = []
+    for level in LEVELS:
+        if values[f"level.{level}"]:
+            enter = numbers.read(f"level.{level}.enter")
+            leave = numbers.read(f"level.{level}.exit")
+            levels.append({"level": level, "enter": enter, "exit": leave})
+    return levels
+
+
+def _doubts(values: Mapping[str, str], numbers: _Numbers) -> dict[str, Any]:
+    days = numbers.read("doubt.count_older_than_days")
+    return {
+        "flags": [flag for flag in FLAGS if values[f"doubt.{flag}"]],
+        "count_older_than_days": None if days is None else _whole(days),
+    }
+
+
+def _condition(values: Mapping[str, str], numbers: _Numbers) -> object:
+    if values["mode"] == "text":
+        return values["cel"]
+    try:
+        return tree_of(values)
+    except NoNumber as error:
+        numbers.wrong.add(f"row.{error.row}.value")
+        return None
+
+
+def _labels(said: str) -> dict[str, str]:
+    pairs = (part.partition("=") for part in listed(said))
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _time(name: str, seconds: int) -> Values:
+    if not seconds:
+        return {name: "", f"{name}.unit": "minutes"}
+    unit = max((one for one in SECONDS if seconds % SECONDS[one] == 0), key=SECONDS.__getitem__)
+    return {name: str(seconds // SECONDS[unit]), f"{name}.unit": unit}
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.15g}"
+
+
+def _whole(value: float) -> float:
+    """Return a whole number as one, so that it is not refused for its form."""
+    return int(value) if value == int(value) else value
+
+
+def _yes(value: object) -> str:
+    return "yes" if value else ""

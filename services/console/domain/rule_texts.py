@@ -1,0 +1,324 @@
+"""What the pages about rules say."""
+
+from services.console.domain.text import Text
+
+RULES: dict[str, Text] = {
+    "rules.title": Text("规则", "Rules"),
+    "rules.lead": Text(
+        "什么情况要预警、多急、给谁看。", "What is worth an alert, how urgent, and where."
+    ),
+    "rules.new": Text("新建规则", "New rule"),
+    "rules.download": Text("下载 YAML", "Download YAML"),
+    "rules.upload": Text("上传 YAML", "Upload YAML"),
+    "rules.none": Text("还没有规则", "No rules yet"),
+    "rules.none.hint": Text(
+        "从“断货”开始：卖完了就告诉我。", "Begin with “out of stock”: tell me when it is gone."
+    ),
+    "rules.name": Text("名称", "Name"),
+    "rules.limits": Text("界限", "Limits"),
+    "rules.scope": Text("范围", "Scope"),
+    "rules.version": Text("版本", "Version"),
+    "rules.version.n": Text("第 {n} 版", "v{n}"),
+    "rules.open": Text("未结预警", "Open alerts"),
+    "rules.enabled": Text("启用", "On"),
+    "rules.disabled": Text("停用", "Off"),
+    "rules.enable": Text("启用规则", "Switch on"),
+    "rules.disable": Text("停用规则", "Switch off"),
+    "rules.everything": Text("全部库存", "All stock"),
+    "rules.scope.skus": Text("{n} 个 SKU", "{n} SKUs"),
+    "rules.scope.skus.one": Text("1 个 SKU", "1 SKU"),
+    "rules.failed": Text("没有成功：{reason}", "It did not work: {reason}"),
+    "rules.imported": Text(
+        "新建 {created} 条，修改 {changed} 条，{unchanged} 条没有变化。",
+        "{created} new, {changed} changed, {unchanged} as before.",
+    ),
+    # Kinds
+    "kind.stock_out": Text("断货", "Out of stock"),
+    "kind.stock_out.hint": Text("可售为零就预警", "Nothing left to sell"),
+    "kind.below": Text("低于固定数", "Below a number"),
+    "kind.below.hint": Text("可售少于你定的件数", "Fewer left than you say"),
+    "kind.days_of_cover": Text("可售天数", "Days of cover"),
+    "kind.days_of_cover.hint": Text(
+        "按近 28 天的销量还能卖几天", "How long it lasts at recent sales"
+    ),
+    "kind.below_reorder_point": Text("低于补货点", "Below the reorder point"),
+    "kind.below_reorder_point.hint": Text(
+        "可售低于该 SKU 的补货点", "Less left than the SKU's reorder point"
+    ),
+    "kind.run_out_before_inbound": Text("到货前断货", "Gone before it arrives"),
+    "kind.run_out_before_inbound.hint": Text(
+        "在途的货到之前就会卖完", "It runs out before the next stock can arrive"
+    ),
+    "kind.below_safety_stock": Text("低于安全库存", "Below safety stock"),
+    "kind.below_safety_stock.hint": Text(
+        "可售低于该 SKU 的安全库存", "Less left than the SKU's safety stock"
+    ),
+    "kind.inbound_overdue": Text("到货逾期", "Arrival overdue"),
+    "kind.inbound_overdue.hint": Text("在途的货过了日子还没到", "What was due has not come"),
+    "kind.overstock": Text("积压", "Overstock"),
+    "kind.overstock.hint": Text("够卖太多天", "It lasts for too many days"),
+    "kind.negative": Text("负库存", "Negative stock"),
+    "kind.negative.hint": Text("在手数为负，账多半有误", "Less than nothing on hand: a mistake"),
+    "kind.data_doubt": Text("数据可疑", "Data in doubt"),
+    "kind.data_doubt.hint": Text("数字可能不准，该盘点了", "The numbers may be wrong; count"),
+    "kind.custom": Text("自定义条件", "Own condition"),
+    "kind.custom.hint": Text("自己选字段、比较和数值", "Choose fields, comparisons and values"),
+    "kind.units": Text("件", "units"),
+    "kind.days": Text("天", "days"),
+    "kind.times": Text("倍", "times"),
+    "kind.reasons": Text("条理由", "reasons"),
+    "kind.times.below_reorder_point": Text("倍补货点", "× reorder point"),
+    "kind.times.below_safety_stock": Text("倍安全库存", "× safety stock"),
+    # Form
+    "rule.new": Text("新建规则", "New rule"),
+    "rule.none": Text("没有这条规则", "There is no such rule"),
+    "rule.none.hint": Text("链接可能写错了。", "The link may be mistyped."),
+    "rule.name": Text("名称", "Name"),
+    "rule.name.zh": Text("中文名", "Chinese name"),
+    "rule.name.en": Text("英文名", "English name"),
+    "rule.name.hint": Text(
+        "消息里就这样叫它，至少填一个。", "What messages call it; at least one."
+    ),
+    "rule.kind": Text("看什么", "What it watches"),
+    "rule.kind.more": Text("更多种类", "More kinds"),
+    "rule.limits": Text("什么时候预警", "When it warns"),
+    "rule.limits.hint": Text(
+        "越过“开始”就预警，回到“恢复”之外才解除；恢复留空就与开始相同。",
+        "It opens beyond “enter” and ends beyond “leave”; leave empty for the same.",
+    ),
+    "rule.level": Text("级别", "Level"),
+    "rule.enter.below": Text("开始：少于", "Enter: under"),
+    "rule.enter.above": Text("开始：多于", "Enter: over"),
+    "rule.enter.reasons": Text("开始：至少", "Enter: at least"),
+    "rule.exit.below": Text("恢复：达到", "Leave: at or over"),
+    "rule.exit.above": Text("恢复：降到", "Leave: at or under"),
+    "rule.exit.reasons": Text("恢复：少于", "Leave: under"),
+    "rule.exit.stock_out": Text("恢复：可售多于", "Leave: more than"),
+    "rule.same": Text("同开始", "as enter"),
+    "rule.stock_out": Text("可售为 0 时预警", "Warns when nothing is available"),
+    "rule.times": Text("持续多久才算", "For how long"),
+    "rule.pending": Text("持续多久才预警", "Must hold before it warns"),
+    "rule.recovery": Text("恢复多久才解除", "Must be over before it ends"),
+    "rule.pending.hint": Text("留空就立即。", "Empty: at once."),
+    "rule.unit.seconds": Text("秒", "seconds"),
+    "rule.unit.minutes": Text("分钟", "minutes"),
+    "rule.unit.hours": Text("小时", "hours"),
+    "rule.unit.days": Text("天", "days"),
+    "rule.doubts": Text("哪些算可疑", "What counts as doubt"),
+    "rule.doubt.negative": Text("库存为负", "Stock is negative"),
+    "rule.doubt.not_ordered": Text("记录顺序不清", "The order of records is unclear"),
+    "rule.doubt.in_doubt": Text("有盘点待审", "A count waits for approval"),
+    "rule.doubt.unusual": Text("有异常大的变动", "A change was unusually large"),
+    "rule.doubt.count_older_than_days": Text("上次盘点早于（天）", "Last count older than (days)"),
+    "rule.condition": Text("条件", "Condition"),
+    "rule.condition.all": Text("全部满足", "All hold"),
+    "rule.condition.any": Text("任一满足", "Any holds"),
+    "rule.condition.rows": Text("按行", "Rows"),
+    "rule.condition.text": Text("按文本（CEL）", "Text (CEL)"),
+    "rule.condition.as_text": Text("同一个条件的文本", "The same as text"),
+    "rule.condition.nested": Text(
+        "这个条件有嵌套，只能按文本改。", "This condition is nested; edit it as text."
+    ),
+    "rule.condition.mend": Text(
+        "先改好文本，才能按行看。", "Mend the text first, then look at it as rows."
+    ),
+    "rule.condition.at": Text("第 {line} 行第 {column} 列", "Line {line}, column {column}"),
+    "rule.condition.hint": Text(
+        "例：available < reorder_point && trend_7d > 1.2",
+        "For instance: available < reorder_point && trend_7d > 1.2",
+    ),
+    "rule.row.add": Text("加一行", "Add a row"),
+    "rule.row.remove": Text("去掉这一行", "Remove this row"),
+    "rule.row.field": Text("字段", "Field"),
+    "rule.row.comparison": Text("比较", "Comparison"),
+    "rule.row.of": Text("与谁比", "Compared with"),
+    "rule.row.value": Text("数值", "Value"),
+    "rule.row.values.hint": Text("用逗号分开", "with commas between"),
+    "rule.compare.<": Text("小于", "less than"),
+    "rule.compare.<=": Text("不大于", "at most"),
+    "rule.compare.>": Text("大于", "more than"),
+    "rule.compare.>=": Text("不小于", "at least"),
+    "rule.compare.==": Text("等于", "equals"),
+    "rule.compare.!=": Text("不等于", "differs from"),
+    "rule.compare.in": Text("是其中之一", "is one of"),
+    "rule.filters": Text("少打扰", "Less noise"),
+    "rule.filters.hint": Text(
+        "只挡住新预警，已经开始的不受影响。", "They hold back new alerts; open ones go on."
+    ),
+    "rule.filter.min_daily_sales": Text(
+        "日均销量少于这么多就不预警", "Ignore if fewer are sold a day"
+    ),
+    "rule.filter.grace_days": Text("新品头几天不预警", "Ignore in the first days of a SKU"),
+    "rule.filter.covered_by_inbound": Text(
+        "在途的货到了就够，不预警", "Ignore if what is on the way suffices"
+    ),
+    "rule.filter.inhibited_by_out": Text(
+        "别的规则已报断货，就不再报关注", "No watch where another rule says out of stock"
+    ),
+    "rule.scope": Text("范围", "Scope"),
+    "rule.scope.hint": Text("都不选就是全部库存。", "Nothing chosen means all stock."),
+    "rule.scope.warehouses": Text("仓库", "Warehouses"),
+    "rule.scope.categories": Text("品类", "Categories"),
+    "rule.scope.tags": Text("标签", "Tags"),
+    "rule.scope.skus": Text("SKU", "SKUs"),
+    "rule.scope.lines": Text("一行一个", "One a line"),
+    "rule.labels": Text("路由标签", "Labels for routes"),
+    "rule.labels.hint": Text(
+        "一行一个，如 team=kitchen；通知按它们分发。",
+        "One a line, such as team=kitchen; notices are routed by them.",
+    ),
+    "rule.save.first": Text("保存规则", "Save rule"),
+    "rule.save": Text("保存为第 {n} 版", "Save as version {n}"),
+    "rule.saved": Text("已保存为第 {n} 版", "Saved as version {n}"),
+    "rule.same_as_saved": Text("与已保存的相同", "Nothing to save"),
+    "rule.ready": Text("可以保存", "Ready to save"),
+    "rule.checking": Text("正在检查…", "Checking…"),
+    "rule.conflict": Text(
+        "{who} 刚保存了第 {n} 版。再按一次保存，就以你的为准。",
+        "{who} has saved version {n} meanwhile. Save again to put yours on top.",
+    ),
+    "rule.versions": Text("版本", "Versions"),
+    "rule.roll_back": Text("恢复到这版", "Back to this"),
+    "rule.current": Text("当前", "Current"),
+    "rule.by": Text("由 {who}", "by {who}"),
+    "rule.changed": Text("改了：{parts}", "Changed: {parts}"),
+    "rule.part.name": Text("名称", "name"),
+    "rule.part.kind": Text("种类", "kind"),
+    "rule.part.levels": Text("界限", "limits"),
+    "rule.part.scope": Text("范围", "scope"),
+    "rule.part.filters": Text("少打扰", "filters"),
+    "rule.part.condition": Text("条件", "condition"),
+    "rule.part.doubts": Text("可疑数据", "doubts"),
+    "rule.part.times": Text("时长", "times"),
+    "rule.part.labels": Text("标签", "labels"),
+    "rule.part.enabled": Text("启用", "on or off"),
+    "rule.part.other": Text("其他", "other things"),
+    # Fields of conditions
+    "field.available": Text("可售", "available"),
+    "field.on_hand": Text("在手", "on hand"),
+    "field.incoming": Text("在途", "incoming"),
+    "field.daily_sales": Text("日均销量", "daily sales"),
+    "field.days_of_cover": Text("可售天数", "days of cover"),
+    "field.trend_7d": Text("7 天趋势", "trend of 7 days"),
+    "field.days_known": Text("已知天数", "days known"),
+    "field.safety_stock": Text("安全库存", "safety stock"),
+    "field.reorder_point": Text("补货点", "reorder point"),
+    "field.order_quantity": Text("订货量", "order quantity"),
+    "field.moq": Text("最小起订量", "MOQ"),
+    "field.pack_multiple": Text("装箱数", "pack multiple"),
+    "field.lead_time_days": Text("到货天数", "lead time (days)"),
+    "field.lead_time_sd_days": Text("到货天数波动", "lead time, SD (days)"),
+    "field.unit_cost": Text("单位成本", "unit cost"),
+    "field.price": Text("售价", "price"),
+    "field.sku": Text("SKU", "SKU"),
+    "field.warehouse": Text("仓库编码", "warehouse code"),
+    "field.stock_class": Text("分类（ABC/XYZ）", "class (ABC/XYZ)"),
+    "field.supplier": Text("供应商", "supplier"),
+    "field.own": Text("数值", "a value"),
+}
+
+MISTAKES: tuple[tuple[str, Text], ...] = (
+    (
+        r"give at least one level, each with its enter limit",
+        Text("至少启用一个级别，并填好开始的界限。", "Switch on a level and give its enter limit."),
+    ),
+    (
+        r"an exit limit must not be under its enter limit",
+        Text("恢复的界限不能低于开始的界限。", "Leave must not be under enter."),
+    ),
+    (
+        r"an exit limit must not be over its enter limit",
+        Text("恢复的界限不能高于开始的界限。", "Leave must not be over enter."),
+    ),
+    (
+        r"the limits of (?P<worse>\w+) must not be under those of (?P<milder>\w+)",
+        Text("更严重的级别，界限不能更低。", "The limits of {worse} must not be under {milder}."),
+    ),
+    (
+        r"the limits of (?P<worse>\w+) must not be over those of (?P<milder>\w+)",
+        Text("更严重的级别，界限不能更高。", "The limits of {worse} must not be over {milder}."),
+    ),
+    (
+        r"give at least one flag, or count_older_than_days",
+        Text("至少选一项，或填盘点的天数。", "Choose at least one, or give the days of a count."),
+    ),
+    (
+        r"use at most (?P<parts>\d+) comparisons, nested (?P<depth>\d+) deep",
+        Text(
+            "最多 {parts} 个比较，嵌套 {depth} 层。", "At most {parts} comparisons, {depth} deep."
+        ),
+    ),
+    (
+        r"there is no field (?P<name>\w+); use one of .*",
+        Text("没有字段 {name}。", "There is no field {name}."),
+    ),
+    (
+        r"(?P<name>\w+) is a number; compare it with one",
+        Text("{name} 是数字，要和数字比。", "{name} is a number; compare it with one."),
+    ),
+    (
+        r"(?P<name>\w+) is a text; compare it with one",
+        Text("{name} 是文字，要和文字比。", "{name} is a text; compare it with one."),
+    ),
+    (
+        r"(?P<name>\w+) is a text; compare it by ==, != or in",
+        Text("{name} 是文字，只能用 ==、!= 或 in。", "{name} is a text; use ==, != or in."),
+    ),
+    (
+        r"(?P<name>\w+) can be compared with one of .* only",
+        Text("{name} 不能和这个字段比。", "{name} cannot be compared with this field."),
+    ),
+    (
+        r"in takes a list of values, every other comparison takes one",
+        Text(
+            "in 后面是一组值，其他比较只有一个值。", "“in” takes a list, all else takes one value."
+        ),
+    ),
+    (
+        r"in takes a list of values, not a field",
+        Text("in 后面是一组值，不是字段。", "“in” takes a list of values, not a field."),
+    ),
+    (r"go on with && or \|\|", Text("接着用 && 或 ||。", "Go on with && or ||.")),
+    (r"close the bracket with \)", Text("缺少右括号 )。", "Close the bracket with ).")),
+    (r"close the list with \]", Text("缺少右方括号 ]。", "Close the list with ].")),
+    (
+        r"compare by <, <=, >, >=, ==, != or in",
+        Text(
+            "这里要写比较：<、<=、>、>=、==、!= 或 in。",
+            "A comparison belongs here: <, <=, >, >=, ==, != or in.",
+        ),
+    ),
+    (r"one side must be a field", Text("有一边要是字段。", "One side must be a field.")),
+    (
+        r'a field, a number or a "text" belongs here',
+        Text("这里要写字段、数字或“文字”。", "A field, a number or a “text” belongs here."),
+    ),
+    (
+        r"this is not understood; .*",
+        Text(
+            "这里看不懂；请写字段、比较和数值。",
+            "This is not understood; compare fields, numbers and “texts”.",
+        ),
+    ),
+    (
+        r"String should have at least 1 character",
+        Text("请填写。", "Please fill this in."),
+    ),
+    (
+        r"Dictionary should have at least 1 item.*",
+        Text("至少填一个名称。", "Give at least one name."),
+    ),
+    (
+        r"Input should be greater than or equal to (?P<least>\S+)",
+        Text("不能小于 {least}。", "It must be at least {least}."),
+    ),
+    (
+        r"Input should be less than or equal to (?P<most>\S+)",
+        Text("不能大于 {most}。", "It must be at most {most}."),
+    ),
+    (
+        r"Input should be a valid integer.*",
+        Text("请填整数。", "Please type a whole number."),
+    ),
+)
+"""What alerting says of rules, by pattern, in both languages; all else is shown as it is."""

@@ -1,0 +1,225 @@
+"""The table of responsibilities: its rows, one of them in a form, and sheets in and out."""
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from nicegui import ui
+
+from services.console.domain.board import Section
+from services.console.domain.people_form import (
+    COLUMNS,
+    agrees,
+    replaced,
+    row_number,
+    row_of,
+    row_values,
+)
+from services.console.pages.frame import Frame
+from services.console.pages.live_panel import LivePanel
+from services.console.upstream.answered import answered
+from services.console.upstream.directory import Names
+from services.console.upstream.people import Person, Row
+from services.console.upstream.service import Refused, Wrong
+from shared.errors import Unavailable
+
+# A table may have thousands of rows; who wants others than the first searches.
+_SHOWN = 100
+# A sheet of nothing but mistakes would fill the page.
+_ERRORS_SHOWN = 50
+_HEAD_LINES = 2
+"""A row's line in the sheet: counted from 1, after the head."""
+
+
+class Responsibilities:
+    """The panel below the people; `changed` has the page ask again."""
+
+    def __init__(self, frame: Frame, changed: Callable[[], None]) -> None:
+        self._frame = frame
+        self._upstream = frame.context.people
+        self._changed = changed
+        self._table: Section[list[Row]] = Section()
+        self._people: list[Person] = []
+        self._names = Names()
+        self._words = ""
+        self._editing: Row | None = None
+        self._values: dict[str, str] | None = None
+        self._errors: dict[str, str] = {}
+        self._saving = False
+        self._sure = False
+        """Whether a row is really to go once "delete" is pressed again."""
+        self._sheet: str | None = None
+        """What is to be imported, where that form is open."""
+        self._told: dict[str, Any] = {}
+        """What became of the last import: `done` rows, or a `failure`, or `wrong` lines."""
+        self._panel = LivePanel(self._html(), tag="section", classes="panel")
+        self._panel.on_act(self._act)
+        self._panel.on_field(self._type)
+
+    async def ask(self, people: list[Person], names: Names) -> None:
+        """Ask for the table and show it."""
+        self._people, self._names = people, names
+        self._table = await answered(self._table, self._upstream.table())
+        self._show()
+
+    def _show(self) -> None:
+        self._panel.show(self._html())
+
+    def _type(self, name: str, value: str) -> None:
+        if name == "words":
+            self._words = value.strip()
+        elif name == "file":
+            self._told = {} if value else {"failure": self._frame.words("form.file.none")}
+            self._sheet = value
+        elif name == "sheet":
+            self._sheet = value
+            return
+        elif self._values is not None and name in self._values:
+            self._values[name] = value
+            if not self._errors.pop(name, None):
+                return
+        self._show()
+
+    async def _act(self, act: str) -> None:
+        name, _, number = act.partition(":")
+        match name:
+            case "add":
+                self._open(None)
+            case "edit":
+                self._open(self._row(number))
+            case "cancel":
+                self._close()
+            case "import":
+                self._close()
+                self._sheet, self._told = "", {}
+                self._show()
+                self._panel.point("#sheet-file")
+            case "export":
+                self._export()
+            case "delete" if not self._sure:
+                self._sure = True
+            case "save" | "delete" | "take" if self._frame.may_act() and not self._saving:
+                await self._change(name)
+        self._show()
+        if self._errors:
+            self._panel.point("[aria-invalid=true]")
+
+    def _row(self, number: str) -> Row | None:
+        rows = self._table.value or []
+        return rows[int(number)] if number.isdigit() and int(number) < len(rows) else None
+
+    def _open(self, row: Row | None) -> None:
+        self._close()
+        self._editing, self._values = row, row_values(row)
+        self._show()
+        self._panel.point("#row-category")
+
+    def _close(self) -> None:
+        self._editing, self._values, self._errors = None, None, {}
+        self._sheet, self._told, self._sure = None, {}, False
+
+    async def _change(self, act: str) -> None:
+        self._saving = True
+        self._show()
+        try:
+            if act == "take":
+                await self._import(self._sheet or "")
+            elif self._values is not None:
+                after = None if act == "delete" else row_of(self._values, self._editing or {})
+                await self._put(after)
+        except Unavailable as error:
+            failure = self._failed(error)
+            self._errors, self._told = {"form": failure}, {"failure": failure}
+        self._saving = False
+
+    async def _put(self, after: Row | None) -> None:
+        # Others may have changed other rows since; theirs stay.
+        change = replaced(await self._upstream.table(), self._editing, after)
+        if change is None:
+            self._errors = {"form": self._frame.words("table.changed")}
+            self._changed()
+            return
+        table, at = change
+        try:
+            rows = await self._upstream.put_table(table)
+        except Refused as error:
+            self._errors = self._errors_of(error, at)
+            return
+        self._close()
+        self._table = Section(rows)
+
+    def _errors_of(self, error: Refused, at: int) -> dict[str, str]:
+        errors = {}
+        for one in error.errors:
+            place = row_number(one.field)
+            if place is not None and place[0] == at and place[1] in COLUMNS:
+                errors[place[1]] = self._wording(one)
+        return errors or {"form": self._failed(error)}
+
+    async def _import(self, sheet: str) -> None:
+        try:
+            rows = await self._upstream.import_table(sheet)
+        except Refused as error:
+            lines = list(csv.reader(io.StringIO(sheet.removeprefix("\ufeff"))))
+            self._told = {"wrong": self._wrong_lines(error, lines), "failure": ""}
+            if not error.errors:
+                unreadable = error.code == "unreadable_sheet"
+                failure = self._frame.words("table.import.unreadable") if unreadable else None
+                self._told = {"failure": failure or self._failed(error)}
+            return
+        self._close()
+        self._table, self._told = Section(rows), {"done": len(rows)}
+
+    def _wrong_lines(self, error: Refused, lines: list[list[str]]) -> list[dict[str, Any]]:
+        wrong = []
+        for one in error.errors[:_ERRORS_SHOWN]:
+            row, column = row_number(one.field) or (0, "")
+            line = row + _HEAD_LINES
+            said = ",".join(lines[line - 1]) if line <= len(lines) else ""
+            column = self._frame.words.get(f"table.{column}", column)
+            wrong.append(
+                {"line": line, "column": column, "words": self._wording(one), "said": said}
+            )
+        return wrong
+
+    def _wording(self, wrong: Wrong) -> str:
+        words = self._frame.words
+        if wrong.code == "extra_forbidden":
+            return words("table.import.column")
+        return words.get(f"table.{wrong.code}", words("form.wrong"))
+
+    def _failed(self, error: Refused | Unavailable) -> str:
+        return self._frame.words("form.failed", reason=self._frame.said_of(error, "alerting"))
+
+    def _export(self) -> None:
+        sheet = io.StringIO()
+        writer = csv.DictWriter(sheet, COLUMNS, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(self._table.value or [])
+        # With the mark, spreadsheets read Chinese names as such.
+        ui.download.content(("\ufeff" + sheet.getvalue()).encode(), "responsibilities.csv")
+
+    def _html(self) -> str:
+        rows = list(enumerate(self._table.value or []))
+        people = {one.id: one.name for one in self._people}
+        named = people | self._names.warehouses
+        found = [(at, row) for at, row in rows if agrees(row, self._words, named)]
+        return self._frame.html(
+            "responsibilities.html",
+            section=self._table,
+            found=found[:_SHOWN],
+            more=max(len(found) - _SHOWN, 0),
+            words=self._words,
+            searchable=len(rows) > 8,
+            people=people,
+            names=self._names,
+            values=self._values,
+            editing=self._editing,
+            errors=defaultdict(str, self._errors),
+            saving=self._saving,
+            sheet=self._sheet,
+            told=defaultdict(str, self._told),
+            sure=self._sure,
+        )

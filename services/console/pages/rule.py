@@ -1,0 +1,290 @@
+"""A rule: a form that is checked as one types, and the versions so far."""
+
+import asyncio
+from uuid import uuid4
+
+from fastapi import Request
+from nicegui import ui
+
+from services.console.domain.board import Section
+from services.console.domain.rule_form import blank, condition_alone, filled, of_kind, values_of
+from services.console.domain.rule_kinds import KINDS
+from services.console.domain.rule_mistakes import Mistake, mistake
+from services.console.pages.condition import Condition
+from services.console.pages.context import Context
+from services.console.pages.frame import RECONNECT_SECONDS, Frame
+from services.console.pages.live_panel import LivePanel
+from services.console.pages.rule_view import form_html
+from services.console.upstream.answered import answered
+from services.console.upstream.directory import Names
+from services.console.upstream.rule_changes import versions
+from services.console.upstream.rules import Definition, Rule, Verdict
+from services.console.upstream.service import Refused
+from shared.errors import Unavailable
+
+# Typing pauses longer than this are worth a check.
+_TYPING_SECONDS = 0.3
+_TRY_AGAIN_SECONDS = 3.0
+
+
+def register(context: Context) -> None:
+    """Serve the pages at `/rules/new` and `/rules/{id}`."""
+
+    @ui.page("/rules/{rule_id}", reconnect_timeout=RECONNECT_SECONDS)
+    def rule(request: Request, rule_id: str, saved: str = "") -> None:
+        frame = Frame(context, request, "rules")
+        page = RulePage(frame, "" if rule_id == "new" else rule_id, saved=bool(saved))
+        frame.keep(page.follow(), "rule")
+
+
+class RulePage:
+    """One viewer's work on a rule; `rule_id` is empty for a new one."""
+
+    def __init__(self, frame: Frame, rule_id: str, *, saved: bool) -> None:
+        self._frame = frame
+        self._upstream = frame.context.rules
+        self._id = rule_id
+        self._rule: Rule | None = None
+        """The version that the form was filled from."""
+        self._versions: Section[list[Rule]] = Section()
+        self._names = Names()
+        self._values = blank()
+        self._base: Definition = {}
+        self._verdict = Verdict(valid=False)
+        self._mistakes: tuple[Mistake, ...] = ()
+        self._ready = not rule_id
+        self._away = False
+        self._asked = False
+        self._checked = False
+        """Whether the verdict is of what the form says now."""
+        self._tried = False
+        """Whether somebody wanted to save: from then on, all that is missing is shown."""
+        self._touched: set[str] = set()
+        self._busy = ""
+        self._failure = ""
+        self._told = saved
+        self._key = uuid4().hex
+        self._typed = asyncio.Event()
+        self._typed.set()
+        """What the form says wants to be checked, or the rule to be read."""
+        self._condition = Condition()
+        with frame.main:
+            self._head = LivePanel("", classes="title")
+            with ui.element("div").classes("columns editor" if rule_id else "columns editor alone"):
+                self._form = LivePanel(self._form_html())
+                self._side = LivePanel("", tag="section", classes="panel") if rule_id else None
+        self._show()
+        self._form.on_act(self._act)
+        self._form.on_field(self._type)
+        if self._side is not None:
+            self._side.on_act(self._act)
+
+    async def follow(self) -> None:
+        """Read the rule, then check what is typed while the page is open."""
+        self._names = await self._frame.context.directory.names()
+        while True:
+            await self._typed.wait()
+            self._typed.clear()
+            checked = await (self._check() if self._ready else self._read())
+            self._show()
+            await asyncio.sleep(_TYPING_SECONDS if checked else _TRY_AGAIN_SECONDS)
+            if not checked:
+                self._typed.set()
+
+    async def _read(self) -> bool:
+        try:
+            rule = await self._upstream.one(self._id)
+        except (Unavailable, Refused):
+            self._away = True
+            self._show()
+            return False
+        self._away, self._asked = False, True
+        if rule is not None:
+            self._fill(rule)
+            self._frame.retitle(self._frame.words.named(rule.name))
+            self._versions = await answered(self._versions, self._upstream.versions(self._id))
+        self._show()
+        return True
+
+    def _fill(self, rule: Rule) -> None:
+        self._rule, self._base = rule, rule.definition
+        self._values = blank() | values_of(self._base, rule.cel)
+        self._ready, self._checked, self._tried = True, False, False
+        self._touched.clear()
+        self._typed.set()
+
+    async def _check(self) -> bool:
+        form = filled(self._values, self._base)
+        try:
+            verdict = of_condition = await self._upstream.validate(form.definition)
+            if not verdict.valid and self._values["kind"] == "custom":
+                # Whatever else is missing, both views of the condition go on.
+                alone = condition_alone(form.definition)
+                of_condition = await self._upstream.validate(alone)
+        except (Unavailable, Refused):
+            self._away = True
+            return False
+        self._away = False
+        if form.definition != filled(self._values, self._base).definition:
+            return True  # typed on meanwhile; its turn comes next
+        self._verdict, self._checked = verdict, True
+        self._condition.take(self._values, of_condition)
+        language, words = self._frame.language, self._frame.words
+        found = [Mistake(name, words("form.no_number")) for name in sorted(form.no_numbers)]
+        if not found or verdict.errors:
+            found += [
+                mistake(one.field, one.message, form.definition, language)
+                for one in verdict.errors
+                if not (form.no_numbers and one.field == "body")
+            ]
+        self._mistakes = tuple(found)
+        return True
+
+    def _type(self, name: str, value: str) -> None:
+        if name not in self._values or self._values[name] == value:
+            return
+        if name == "kind":
+            self._values = of_kind(self._values, value if value in KINDS else "below")
+        else:
+            self._values[name] = value
+        self._condition.typed(self._values, name)
+        self._touched.add(name)
+        self._told, self._failure, self._checked = False, "", False
+        self._show()
+        self._typed.set()
+
+    async def _act(self, act: str) -> None:
+        name, _, rest = act.partition(":")
+        if self._busy:
+            return
+        if name == "mode" and not self._checked:
+            await self._check()
+        if self._condition.act(self._values, name, rest):
+            self._touched.add("condition")
+            self._checked = False
+            self._typed.set()
+        elif name.startswith("warehouse"):
+            self._pick_warehouse(rest)
+        elif name in {"save", "switch", "back"} and self._frame.may_act():
+            self._busy, self._failure, self._told = act, "", False
+            self._show()
+            await self._change(name, rest)
+            self._busy = ""
+        self._show()
+
+    def _pick_warehouse(self, warehouse: str) -> None:
+        chosen = self._values["scope.warehouses"].splitlines()
+        other = [one for one in chosen if one != warehouse]
+        chosen = [*chosen, warehouse] if len(other) == len(chosen) else other
+        self._values["scope.warehouses"] = "\n".join(chosen)
+        self._checked = False
+        self._typed.set()
+
+    async def _change(self, name: str, rest: str) -> None:
+        try:
+            if name == "save":
+                await self._save()
+            elif name == "switch":
+                await self._switch()
+            elif rest.isdigit():
+                self._fill(await self._upstream.roll_back(self._id, int(rest)))
+                await self._saved()
+        except Refused as error:
+            self._failure = error.detail
+            self._tried = True
+            self._typed.set()
+        except Unavailable as error:
+            self._failure = self._frame.said_of(error, "alerting")
+
+    async def _save(self) -> None:
+        self._tried = True
+        if not await self._check():
+            self._failure = self._frame.said_of(Unavailable("alerting"), "alerting")
+            return
+        if self._mistakes:
+            self._show()
+            self._form.point("[aria-invalid=true]")
+            return
+        definition = filled(self._values, self._base).definition
+        if not self._id:
+            made = await self._upstream.create(definition, self._key)
+            ui.navigate.to(f"/rules/{made.id}?saved=1")
+            return
+        newest = await self._upstream.one(self._id)
+        if newest is not None and self._rule is not None and newest.version > self._rule.version:
+            words = self._frame.words
+            self._rule = newest
+            self._failure = words(
+                "rule.conflict", who=words.person(newest.changed_by), n=newest.version
+            )
+            return
+        self._fill(await self._upstream.put(self._id, definition))
+        await self._saved()
+
+    async def _switch(self) -> None:
+        rule = await self._upstream.one(self._id)
+        if rule is not None:
+            switched = rule.definition | {"enabled": not rule.enabled}
+            self._rule = await self._upstream.put(self._id, switched)
+            self._base = self._base | {"enabled": self._rule.enabled}
+            self._values["enabled"] = "yes" if self._rule.enabled else ""
+            await self._saved()
+
+    async def _saved(self) -> None:
+        self._told = True
+        self._versions = await answered(self._versions, self._upstream.versions(self._id))
+
+    def _show(self) -> None:
+        words = self._frame.words
+        name = self._values["name.en" if words.language == "en" else "name.zh-CN"]
+        named = words.named(self._rule.name) if self._rule else ""
+        title = name or named or words("rule.new")
+        self._head.show(self._frame.html("rule_head.html", title=title, rule=self._rule))
+        self._form.show(self._form_html())
+        if self._side is not None:
+            self._side.show(self._side_html())
+
+    def _form_html(self) -> str:
+        shown = list(self._mistakes)
+        if self._rule is None and not self._tried:
+            # Nobody is told off for what they have not come to yet.
+            shown = [one for one in shown if self._is_touched(one.field)]
+        return form_html(
+            self._frame,
+            self._values,
+            shown,
+            names=self._names,
+            condition=self._condition,
+            state={
+                "id": self._id,
+                "rule": self._rule,
+                "ready": self._ready,
+                "asked": self._asked,
+                "away": self._away,
+                "checked": self._checked,
+                "valid": self._verdict.valid and not self._mistakes,
+                "unchanged": self._is_unchanged(),
+                "busy": self._busy,
+                "failure": self._failure,
+                "told": self._told,
+                "mistakes": len(self._mistakes),
+            },
+        )
+
+    def _is_touched(self, field: str) -> bool:
+        return any(name == field or name.startswith(f"{field}.") for name in self._touched) or (
+            field in {"levels", "condition", "doubts"}
+            and any(name.startswith(("level", "row", "cel", "doubt")) for name in self._touched)
+        )
+
+    def _is_unchanged(self) -> bool:
+        return self._checked and self._rule is not None and self._verdict.rule == self._base
+
+    def _side_html(self) -> str:
+        return self._frame.html(
+            "rule_versions.html",
+            section=self._versions,
+            versions=versions(self._versions.value or []),
+            current=self._rule.version if self._rule else 0,
+            busy=self._busy,
+        )

@@ -1,0 +1,99 @@
+"""What the form of a rule shows, put together for its template."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from services.console.domain.condition_rows import (
+    NUMBERS,
+    OF_NUMBERS,
+    OF_TEXTS,
+    TEXTS,
+    numbers_of_rows,
+)
+from services.console.domain.rule_form import SECONDS
+from services.console.domain.rule_kinds import BY_KIND, FIRST, FLAGS, FURTHER, LEVELS
+from services.console.domain.rule_mistakes import Mistake
+from services.console.domain.texts import Words
+from services.console.pages.condition import Condition
+from services.console.pages.frame import Frame
+from services.console.upstream.directory import Names
+
+
+def form_html(
+    frame: Frame,
+    values: Mapping[str, str],
+    mistakes: Sequence[Mistake],
+    *,
+    names: Names,
+    condition: Condition,
+    state: Mapping[str, object],
+) -> str:
+    """Return the form; `state` is that of saving and checking."""
+    errors: defaultdict[str, str] = defaultdict(str)
+    for one in mistakes:
+        errors[one.field] = errors[one.field] or one.words
+    position = next((one for one in mistakes if one.line is not None), None)
+    kind = BY_KIND[values["kind"]]
+    words = frame.words
+    return frame.html(
+        "rule_form.html",
+        values=values,
+        errors=errors,
+        position=position,
+        excerpt=excerpt(values["cel"], position),
+        first=FIRST,
+        further=FURTHER,
+        kind=kind,
+        unit=_unit(values["kind"], words),
+        levels=LEVELS,
+        flags=FLAGS,
+        times=[(unit, words(f"rule.unit.{unit}")) for unit in SECONDS],
+        rows=[_row(values, row, words) for row in numbers_of_rows(values)],
+        fields=[(name, words(f"field.{name}")) for name in (*NUMBERS, *TEXTS)],
+        refused=condition.refused,
+        cel=condition.text,
+        warehouses=_warehouses(values, names),
+        **state,
+    )
+
+
+def excerpt(text: str, position: Mistake | None) -> tuple[str, str, str] | None:
+    """Return the line with the mistake: what is before it, the sign it begins with, the rest."""
+    if position is None or position.line is None or position.column is None:
+        return None
+    lines = text.split("\n")
+    line = lines[position.line - 1] if position.line <= len(lines) else ""
+    at = position.column - 1
+    return line[:at], line[at : at + 1] or " ", line[at + 1 :]
+
+
+def _unit(kind: str, words: Words) -> str:
+    unit = BY_KIND[kind].unit
+    return words.get(f"kind.times.{kind}", words(f"kind.{unit}")) if unit else ""
+
+
+def _row(values: Mapping[str, str], row: str, words: Words) -> dict[str, object]:
+    field = values[f"row.{row}.field"]
+    is_text = field in TEXTS
+    partners = [name for name in (TEXTS if is_text else NUMBERS) if name != field]
+    comparison = values[f"row.{row}.comparison"]
+    return {
+        "number": row,
+        "field": field,
+        "comparison": comparison,
+        "of": values[f"row.{row}.of"],
+        "value": values[f"row.{row}.value"],
+        "comparisons": [
+            (sign, words(f"rule.compare.{sign}")) for sign in (OF_TEXTS if is_text else OF_NUMBERS)
+        ],
+        "partners": []
+        if comparison == "in"
+        else [(name, words(f"field.{name}")) for name in partners],
+    }
+
+
+def _warehouses(values: Mapping[str, str], names: Names) -> list[tuple[str, str, bool]]:
+    """Return warehouses with their names and whether each is chosen, unknown ones too."""
+    chosen = values["scope.warehouses"].splitlines()
+    known = dict(names.warehouses) | {one: one for one in chosen if one not in names.warehouses}
+    return [(one, name, one in chosen) for one, name in known.items()]

@@ -1,0 +1,92 @@
+"""What alerting is asked of people: who there is, and who sees to what."""
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from pydantic import ConfigDict, TypeAdapter
+
+from services.console.upstream.answers import Answer, Page
+from services.console.upstream.service import Service
+from shared.errors import Unavailable
+
+Row = dict[str, Any]
+"""A row of the table of responsibilities: all that alerting says, also what pages do not show."""
+
+
+class Person(Answer):
+    """Somebody; what else alerting says is kept, so that changing one part loses no other."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    id: str
+    name: str
+    language: str = "zh-CN"
+    email: str | None = None
+    wecom_userid: str | None = None
+    away_until: datetime | None = None
+
+    def is_away(self, now: datetime) -> bool:
+        """Return whether what opens now goes to a deputy."""
+        return self.away_until is not None and now < self.away_until
+
+
+class Table(Answer):
+    """The table of responsibilities."""
+
+    items: list[Row]
+
+
+_PERSON = TypeAdapter(Person)
+_PEOPLE = TypeAdapter(Page[Person])
+_TABLE = TypeAdapter(Table)
+_ALL = 500
+_CSV = "text/csv; charset=utf-8"
+
+
+class People:
+    """People and responsibilities as pages see them. What changes them raises Refused."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def all(self) -> list[Person]:
+        """Return people, by id (the first 500)."""
+        page = await self._service.get(_PEOPLE, "/v1/people", {"limit": _ALL})
+        return page.items if page else []
+
+    async def one(self, person_id: str) -> Person | None:
+        """Return a person, or None where there is none."""
+        return await self._service.get(_PERSON, _path(person_id), {})
+
+    async def put(self, person_id: str, body: dict[str, object]) -> None:
+        """Make or change a person."""
+        await self._service.put(_PERSON, _path(person_id), body)
+
+    async def delete(self, person_id: str) -> None:
+        """Delete a person; Refused while the table names them."""
+        await self._service.delete(_path(person_id))
+
+    async def table(self) -> list[Row]:
+        """Return the table of responsibilities."""
+        found = await self._service.get(_TABLE, "/v1/responsibilities", {})
+        return self._rows(found)
+
+    async def put_table(self, rows: list[Row]) -> list[Row]:
+        """Replace the table; the errors of a refusal are by row."""
+        found = await self._service.put(_TABLE, "/v1/responsibilities", {"items": rows})
+        return self._rows(found)
+
+    async def import_table(self, sheet: str) -> list[Row]:
+        """Replace the table by a sheet (CSV); the errors of a refusal are by row."""
+        found = await self._service.post_file(_TABLE, "/v1/responsibilities/import", _CSV, sheet)
+        return self._rows(found)
+
+    def _rows(self, table: Table | None) -> list[Row]:
+        if table is None:
+            raise Unavailable("alerting")
+        return table.items
+
+
+def _path(person_id: str) -> str:
+    return f"/v1/people/{quote(person_id, safe='')}"

@@ -1,0 +1,144 @@
+"""What alerting is asked of rules: their versions, what is wrong with one, and new ones."""
+
+import asyncio
+from datetime import datetime
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from pydantic import ConfigDict, Field, TypeAdapter
+
+from services.console.upstream.answers import Alert, Answer, Page
+from services.console.upstream.service import Refused, Service, Wrong
+from shared.errors import Unavailable
+
+Definition = dict[str, Any]
+"""A rule as PUT takes it: all that alerting says of it, also what pages do not show."""
+
+
+class Rule(Answer):
+    """One version of a rule; `cel` is its condition as text."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    id: str
+    version: int
+    changed_by: str
+    changed_at: datetime
+    cel: str | None = None
+    name: dict[str, str]
+    kind: str
+    enabled: bool
+
+    @property
+    def definition(self) -> Definition:
+        """The rule without its identity and without what is only told."""
+        told = {"id", "version", "changed_by", "changed_at", "cel"}
+        return self.model_dump(mode="json", exclude=told)
+
+
+class Verdict(Answer):
+    """Whether a rule could be saved: as it would be, or what is wrong."""
+
+    valid: bool
+    rule: Definition | None = None
+    cel: str | None = None
+    errors: list[Wrong] = Field(default_factory=list)
+
+
+class Imported(Answer):
+    """What became of the rules of a file, by id."""
+
+    created: list[str]
+    changed: list[str]
+    unchanged: list[str]
+
+
+T = TypeVar("T")
+
+_RULE = TypeAdapter(Rule)
+_RULES = TypeAdapter(Page[Rule])
+_VERDICT = TypeAdapter(Verdict)
+_IMPORTED = TypeAdapter(Imported)
+_ALERTS = TypeAdapter(Page[Alert])
+_ALL = 500
+_YAML = "application/yaml"
+COUNTED = 100
+"""Open alerts of a rule are counted so far."""
+
+
+class Rules:
+    """Rules as pages see them. What changes them raises Refused."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def all(self) -> list[Rule]:
+        """Return the newest version of each rule (the first 500)."""
+        page = await self._service.get(_RULES, "/v1/rules", {"limit": _ALL})
+        return page.items if page else []
+
+    async def one(self, rule_id: str) -> Rule | None:
+        """Return the newest version of a rule, or None where there is none."""
+        return await self._service.get(_RULE, _path(rule_id), {})
+
+    async def versions(self, rule_id: str) -> list[Rule]:
+        """Return the versions of a rule, newest first (the last 100)."""
+        page = await self._service.get(_RULES, f"{_path(rule_id)}/versions", {})
+        return page.items if page else []
+
+    async def open_alerts(self, rule_ids: list[str]) -> dict[str, int | None]:
+        """Return how many alerts of each rule are open.
+
+        100 means that many or more, None that there was no answer.
+        """
+        async with asyncio.TaskGroup() as group:
+            tasks = {one: group.create_task(self._open_alerts(one)) for one in rule_ids}
+        return {one: task.result() for one, task in tasks.items()}
+
+    async def _open_alerts(self, rule_id: str) -> int | None:
+        parameters: dict[str, str | int] = {"rule": rule_id, "state": "open", "limit": COUNTED}
+        try:
+            page = await self._service.get(_ALERTS, "/v1/alerts", parameters)
+        except (Unavailable, Refused):
+            return None
+        return len(page.items) if page else 0
+
+    async def validate(self, definition: Definition) -> Verdict:
+        """Return whether a rule could be saved; nothing is."""
+        found = await self._service.post(_VERDICT, "/v1/rules/validate", definition)
+        return _there(found)
+
+    async def create(self, definition: Definition, key: str) -> Rule:
+        """Make a rule; the same key makes it once."""
+        made = await self._service.post(_RULE, "/v1/rules", definition, idempotency_key=key)
+        return _there(made)
+
+    async def put(self, rule_id: str, definition: Definition) -> Rule:
+        """Make a new version of a rule."""
+        found = await self._service.put(_RULE, _path(rule_id), definition)
+        return _there(found)
+
+    async def roll_back(self, rule_id: str, version: int) -> Rule:
+        """Make a new version that says what an earlier one said."""
+        body = {"version": version}
+        found = await self._service.post(_RULE, f"{_path(rule_id)}/rollback", body)
+        return _there(found)
+
+    async def file(self) -> bytes:
+        """Return all rules as a YAML file."""
+        return await self._service.file("/v1/rules/export")
+
+    async def import_file(self, text: str) -> Imported:
+        """Put the rules of a YAML file, all or none."""
+        found = await self._service.post_file(_IMPORTED, "/v1/rules/import", _YAML, text)
+        return _there(found)
+
+
+def _there(answer: T | None) -> T:
+    if answer is None:
+        raise Unavailable("alerting")
+    return answer
+
+
+def _path(rule_id: str) -> str:
+    return f"/v1/rules/{quote(rule_id, safe='')}"

@@ -1,0 +1,200 @@
+"""Rules, people and responsibilities of an alerting that forgets everything at the end.
+
+Rules are checked by alerting's own definition, so that what is wrong reads as it does there.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from pydantic import ValidationError
+
+from services.alerting.domain import cel
+from services.alerting.domain.definition import RuleDefinition
+from shared.http.problems import field_errors
+from tests.browser.fake_moment import NOW
+
+Body = dict[str, Any]
+
+
+def _rule(number: int, name: tuple[str, str], kind: str, **parts: object) -> Body:
+    definition = RuleDefinition.model_validate(
+        {"name": {"zh-CN": name[0], "en": name[1]}, "kind": kind} | parts
+    )
+    return _told(f"rule-{number}", 1, definition)
+
+
+def _told(rule_id: str, version: int, definition: RuleDefinition) -> Body:
+    condition = definition.condition
+    return definition.model_dump(mode="json") | {
+        "id": rule_id,
+        "version": version,
+        "changed_by": "lin" if version % 2 else "console",
+        "changed_at": (NOW - timedelta(hours=50 - version)).isoformat(),
+        "cel": None if condition is None else cel.write(condition),
+    }
+
+
+class FakeConfiguration:
+    """What alerting keeps beside alerts."""
+
+    def __init__(self, there: Callable[[str], None]) -> None:
+        self._there = there
+        made = [
+            _rule(1, ("断货", "Out of stock"), "stock_out", recovery_seconds=600),
+            _rule(
+                2,
+                ("爆款快卖完", "Bestsellers running low"),
+                "days_of_cover",
+                levels=[
+                    {"level": "watch", "enter": 7, "exit": 9},
+                    {"level": "urgent", "enter": 3, "exit": 4},
+                ],
+                scope={"warehouses": ["hangzhou"], "categories": ["饮料", "粮油"], "tags": ["hot"]},
+                filters={"min_daily_sales": 2, "covered_by_inbound": True},
+                pending_seconds=900,
+            ),
+            _rule(
+                3,
+                ("低于补货点", "Below the reorder point"),
+                "below_reorder_point",
+                scope={"skus": [f"SKU-{number}" for number in range(1001, 1006)]},
+            ),
+            _rule(
+                4,
+                ("A 类卖得快且不够", "Class A, selling fast, too few"),
+                "custom",
+                levels=[{"level": "urgent"}],
+                condition='available < reorder_point && trend_7d > 1.2 && stock_class == "AX"',
+                labels={"team": "kitchen"},
+            ),
+            _rule(5, ("积压", "Overstock"), "overstock", levels=[{"level": "watch", "enter": 120}])
+            | {"enabled": False},
+        ]
+        self.rules: dict[str, list[Body]] = {one["id"]: [one] for one in made}
+        self.people: dict[str, Body] = {
+            one: {
+                "name": name,
+                "language": language,
+                "email": f"{one}@shop.example",
+                "wecom_userid": one if language != "en" else None,
+                "away_until": away,
+            }
+            for one, name, language, away in (
+                ("anna", "Anna Berg", "en", None),
+                ("li", "李雷", "zh-CN", (NOW + timedelta(days=4)).isoformat()),
+                ("lin", "林晓", "zh-CN", None),
+            )
+        }
+        self.table: list[Body] = [
+            _row("饮料", "hangzhou", "lin", "li"),
+            _row("饮料", None, "lin", None),
+            _row(None, "shanghai-store", "anna", "lin"),
+            _row(None, None, None, None, "li"),
+        ]
+        self.router = APIRouter()
+        self._rules()
+        self._people()
+
+    def _rules(self) -> None:
+        router = self.router
+
+        @router.get("/v1/rules")
+        def rules() -> Body:
+            self._there("alerting")
+            return {"items": [versions[-1] for versions in self.rules.values()]}
+
+        @router.get("/v1/rules/export")
+        def export() -> Response:
+            self._there("alerting")
+            return Response("rules: []\n", media_type="application/yaml")
+
+        @router.get("/v1/rules/{rule_id}")
+        def rule(rule_id: str) -> Body:
+            self._there("alerting")
+            return self._versions(rule_id)[-1]
+
+        @router.get("/v1/rules/{rule_id}/versions")
+        def versions(rule_id: str) -> Body:
+            self._there("alerting")
+            return {"items": self._versions(rule_id)[::-1]}
+
+        @router.post("/v1/rules/validate")
+        async def validate(request: Request) -> Body:
+            self._there("alerting")
+            try:
+                rule = RuleDefinition.model_validate(await request.json())
+            except ValidationError as error:
+                return {"valid": False, "errors": field_errors(error.errors())}
+            told = _told("", 0, rule)
+            return {"valid": True, "rule": rule.model_dump(mode="json"), "cel": told["cel"]}
+
+        @router.put("/v1/rules/{rule_id}")
+        async def put(rule_id: str, request: Request) -> Body:
+            self._there("alerting")
+            definition = RuleDefinition.model_validate(await request.json())
+            versions = self.rules.setdefault(rule_id, [])
+            versions.append(_told(rule_id, len(versions) + 1, definition))
+            return versions[-1]
+
+        @router.post("/v1/rules/{rule_id}/rollback")
+        async def roll_back(rule_id: str, request: Request) -> Body:
+            self._there("alerting")
+            versions = self._versions(rule_id)
+            former = versions[(await request.json())["version"] - 1]
+            versions.append(former | {"version": len(versions) + 1})
+            return versions[-1]
+
+    def _versions(self, rule_id: str) -> list[Body]:
+        if rule_id not in self.rules:
+            raise HTTPException(404)
+        return self.rules[rule_id]
+
+    def _people(self) -> None:
+        router = self.router
+
+        @router.get("/v1/people")
+        def people() -> Body:
+            self._there("alerting")
+            return {"items": [{"id": one} | body for one, body in sorted(self.people.items())]}
+
+        @router.get("/v1/people/{person_id}")
+        def person(person_id: str) -> Body:
+            self._there("alerting")
+            if person_id not in self.people:
+                raise HTTPException(404)
+            return {"id": person_id} | self.people[person_id]
+
+        @router.put("/v1/people/{person_id}")
+        async def put(person_id: str, request: Request) -> Body:
+            self._there("alerting")
+            self.people[person_id] = await request.json()
+            return {"id": person_id} | self.people[person_id]
+
+        @router.get("/v1/responsibilities")
+        def table() -> Body:
+            self._there("alerting")
+            return {"items": self.table}
+
+        @router.put("/v1/responsibilities")
+        async def put_table(request: Request) -> Body:
+            self._there("alerting")
+            self.table = (await request.json())["items"]
+            return {"items": self.table}
+
+
+def _row(
+    category: str | None,
+    warehouse: str | None,
+    owner: str | None,
+    deputy: str | None,
+    manager: str | None = None,
+) -> Body:
+    return {
+        "category": category,
+        "warehouse": warehouse,
+        "owner": owner,
+        "deputy": deputy,
+        "manager": manager,
+    }

@@ -1,0 +1,162 @@
+"""Rules, people and notices in a real browser, saved by the real services."""
+
+import re
+import secrets
+
+import httpx
+import pytest
+from playwright.async_api import expect
+
+from shared.http.auth import Scope
+from tests.browser.conftest import Desk
+
+pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(300)]
+
+GOOD_KEY = f"story-{secrets.token_hex(8)}"
+BAD_KEY = "bad"
+"""Too short for the stand-in, which answers it as WeCom answers a key that it does not know."""
+
+
+async def ask(
+    desk: Desk, service: str, method: str, path: str, body: object = None
+) -> dict[str, object]:
+    """Return what a service answers to a configuring program."""
+    token = desk.stack.token(Scope.ALERTS_READ, Scope.CONFIG_WRITE)
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(base_url=desk.stack.url(service), headers=headers) as client:
+        answer = await client.request(method, path, json=body)
+        assert answer.is_success, answer.text
+        found: dict[str, object] = answer.json()
+        return found
+
+
+async def test_a_rule_is_made_by_the_form_mended_where_it_is_wrong_and_rolled_back(
+    desk: Desk,
+) -> None:
+    viewer = await desk.viewer(locale="en-GB")
+    page = viewer.page
+    await viewer.open("/rules")
+    await page.get_by_role("link", name="New rule").click()
+    await page.get_by_text("More kinds", exact=True).click()
+    await page.get_by_role("radio", name="Own condition").check()
+    await page.get_by_role("button", name="Text (CEL)").click()
+    text = page.locator("#rule-cel")
+    await text.fill("available < 3 &&\ntrend_7d >> 1.2")
+    await expect(page.locator("[data-measure=position]")).to_have_text("Line 2, column 11")
+    await expect(page.locator(".position mark")).to_have_text(">")
+    await viewer.keep_screenshot("rule-wrong")
+
+    await page.get_by_role("button", name="Save rule").click()
+    await expect(page.locator("#rule-name-zh-note")).to_have_text("Give at least one name.")
+    await expect(text).to_have_value("available < 3 &&\ntrend_7d >> 1.2")
+    await text.fill("available < 3 && trend_7d > 1.2")
+    await page.get_by_role("button", name="Rows").click()
+    await page.get_by_role("textbox", name="Value").first.fill("2")
+    await expect(page.locator("[data-measure=cel]")).to_have_text("available < 2 && trend_7d > 1.2")
+    await page.get_by_label("English name").fill("Few left, selling fast")
+    await expect(page.locator(".savebar [role=status]")).to_have_text("Ready to save")
+    await page.get_by_role("button", name="Save rule").click()
+    await expect(page).to_have_url(re.compile(r"/rules/[0-9a-f]{32}\?saved=1$"))
+    await expect(page.locator(".savebar [role=status]")).to_have_text("Saved as version 1")
+    await expect(page.locator(".versions li")).to_have_count(1)
+
+    rule_id = page.url.rpartition("/")[2].removesuffix("?saved=1")
+    saved = await ask(desk, "alerting", "GET", f"/v1/rules/{rule_id}")
+    assert (saved["version"], saved["cel"]) == (1, "available < 2 && trend_7d > 1.2")
+    assert saved["name"] == {"en": "Few left, selling fast"}
+
+    await page.get_by_label("Level").select_option("urgent")
+    await page.get_by_role("button", name="Save as version 2").click()
+    await expect(page.locator(".savebar [role=status]")).to_have_text("Saved as version 2")
+    await expect(page.locator(".versions li").first).to_contain_text("Changed: limits")
+    await page.get_by_role("button", name="Back to this").click()
+    await expect(page.locator(".savebar [role=status]")).to_have_text("Saved as version 3")
+    await expect(page.get_by_label("Level")).to_have_value("watch")
+
+    await viewer.open("/rules")
+    switch = page.get_by_role("switch", name="Few left, selling fast")
+    await switch.click()
+    await expect(switch).to_have_attribute("aria-checked", "false")
+    assert not (await ask(desk, "alerting", "GET", f"/v1/rules/{rule_id}"))["enabled"]
+
+
+async def test_a_person_is_added_and_a_sheet_with_a_bad_row_changes_nothing(desk: Desk) -> None:
+    viewer = await desk.viewer()
+    page = viewer.page
+    await viewer.open("/people")
+    await page.get_by_role("button", name="添加人员").click()
+    await expect(page.get_by_label("账号", exact=True)).to_be_focused()
+    await page.get_by_label("账号", exact=True).fill("lin")
+    await page.get_by_label("邮箱").fill("lin at home")
+    await page.get_by_role("button", name="保存").click()
+    await expect(page.locator("#person-name-note")).to_have_text("请填写")
+    await page.get_by_label("姓名").fill("林晓")
+    await page.get_by_role("button", name="保存").click()
+    await expect(page.locator("#person-email-note")).to_have_text("这不是一个邮箱地址。")
+    await expect(page.get_by_label("邮箱")).to_have_value("lin at home")
+    await page.get_by_label("邮箱").fill("lin@shop.example")
+    await page.get_by_label("不在，直到").fill("2099-12-31")
+    await page.get_by_role("button", name="保存").click()
+    await expect(page.locator("table.people tr", has_text="林晓")).to_contain_text("12月31日")
+    lin = await ask(desk, "alerting", "GET", "/v1/people/lin")
+    assert lin["away_until"] == "2099-12-31T16:00:00Z", "the day is the viewer's own, to its end"
+
+    before = await ask(desk, "alerting", "GET", "/v1/responsibilities")
+    head = "category,warehouse,owner,deputy,manager\n"
+    await page.get_by_role("button", name="导入表格").click()
+    sheet = page.get_by_label("或者粘贴在这里")
+    await sheet.fill(f"{head}饮料,,lin,,\n粮油,,nobody,,\n")
+    await page.get_by_role("button", name="导入并替换").click()
+    wrong = page.locator(".refusal li")
+    await expect(wrong).to_have_count(1)
+    await expect(wrong).to_contain_text("第 3 行 · 负责人 没有这个人，请先添加。 粮油,,nobody,,")
+    await viewer.keep_screenshot("people-bad-row")
+    assert await ask(desk, "alerting", "GET", "/v1/responsibilities") == before
+
+    await sheet.fill(f"{head}饮料,,lin,,\n粮油,hangzhou,lin,,\n")
+    await page.get_by_role("button", name="导入并替换").click()
+    await expect(page.locator(".told")).to_have_text("已导入 2 行")
+    await expect(page.locator("table.table tbody tr")).to_have_count(2)
+    await page.locator("table.table tr", has_text="粮油").get_by_role("button").click()
+    await page.get_by_label("品类").fill("饮料")
+    await page.get_by_label("仓库", exact=True).select_option("")
+    await page.get_by_role("button", name="保存").click()
+    await expect(page.locator("#row-category-note")).to_contain_text("已经有一行")
+    await page.get_by_role("button", name="删除").click()
+    await page.get_by_role("button", name="确定删除").click()
+    await expect(page.locator("table.table tbody tr")).to_have_count(1)
+
+    await page.locator("table.people tr", has_text="林晓").get_by_role("button").click()
+    await page.get_by_role("button", name="删除").click()
+    await page.get_by_role("button", name="确定删除").click()
+    await expect(page.locator(".failure").first).to_contain_text("职责表里还有这个人")
+    await ask(desk, "alerting", "PUT", "/v1/responsibilities", before)
+
+
+async def test_a_notice_that_failed_is_sent_again_once_its_key_is_right(desk: Desk) -> None:
+    bot = {"url": f"http://127.0.0.1:{desk.stack.surroundings.ports['standin']}", "key": BAD_KEY}
+    destination = {"kind": "wecom_bot", "name": "新来的群", "language": "zh-CN", "wecom_bot": bot}
+    await ask(desk, "notifier", "PUT", "/v1/destinations/story", destination)
+    route = {"destination": "story", "match": {"labels": {"nothing": "else"}}}
+    await ask(desk, "notifier", "PUT", "/v1/routes/story", route)
+    viewer = await desk.viewer()
+    page = viewer.page
+    await viewer.open("/deliveries?destination=story")
+    place = page.locator(".destinations li", has_text="新来的群")
+    await place.get_by_role("button").click()
+    await expect(place.locator(".result")).to_contain_text("密钥或令牌不对")
+    notice = page.locator(".notices li")
+    await expect(notice).to_have_count(1)
+    await expect(notice).to_contain_text("未送达")
+    await viewer.keep_screenshot("notice-failed")
+
+    bot["key"] = GOOD_KEY
+    await ask(desk, "notifier", "PUT", "/v1/destinations/story", destination)
+    await notice.get_by_role("link").click()
+    await expect(page.locator(".timeline li").first).to_contain_text("对方拒收")
+    await page.get_by_role("button", name="重新发送").click()
+    await expect(page.locator("[data-measure=state]")).to_have_text("已送达")
+    await expect(page.locator(".timeline li").first).to_contain_text("对方已收下")
+    await expect(page.locator(".message")).to_contain_text("新来的群")
+    await viewer.open("/inbox")
+    await expect(page.locator("[data-key=wecom] .message", has_text="新来的群")).to_be_visible()

@@ -1,0 +1,56 @@
+"""Changing one row or one part of a person loses nothing else."""
+
+from services.console.domain.people_form import (
+    agrees,
+    person_body,
+    person_values,
+    replaced,
+    row_number,
+    row_of,
+    row_values,
+)
+
+DRINKS = {"category": "饮料", "warehouse": "north", "owner": "lin", "deputy": None, "manager": None}
+REST = {"category": None, "warehouse": None, "owner": None, "deputy": None, "manager": "li"}
+
+
+def test_what_the_form_of_a_person_does_not_show_stays() -> None:
+    person = {"id": "lin", "name": "林", "language": "zh-CN", "email": "l@x.example", "team": "a"}
+    values = person_values(person) | {"email": " ", "name": "林晓"}
+    body = person_body(values, person)
+    assert body["team"] == "a"
+    assert body["name"] == "林晓"
+    assert body["email"] is None
+    assert "id" not in body
+
+
+def test_what_the_form_of_a_row_does_not_show_stays() -> None:
+    row = DRINKS | {"supplier": "acme"}
+    assert row_of(row_values(row) | {"deputy": "li"}, row) == row | {"deputy": "li"}
+
+
+def test_rows_that_others_changed_meanwhile_stay() -> None:
+    by_others = REST | {"owner": "anna"}
+    table, at = replaced([by_others, DRINKS], DRINKS, DRINKS | {"deputy": "li"}) or ([], -1)
+    assert table == [by_others, DRINKS | {"deputy": "li"}]
+    assert at == 1
+
+
+def test_a_row_that_somebody_else_changed_is_not_overwritten() -> None:
+    assert replaced([REST], DRINKS, DRINKS | {"deputy": "li"}) is None
+
+
+def test_rows_are_added_and_taken_away() -> None:
+    assert replaced([REST], None, DRINKS) == ([REST, DRINKS], 1)
+    assert replaced([REST, DRINKS], REST, None) == ([DRINKS], 0)
+
+
+def test_errors_name_row_and_column() -> None:
+    assert row_number("items.3.owner") == (3, "owner")
+    assert row_number("items") is None
+
+
+def test_rows_are_found_by_the_names_of_what_they_name() -> None:
+    assert agrees(DRINKS, "林晓", {"lin": "林晓"})
+    assert agrees(DRINKS, "NORTH", {})
+    assert not agrees(DRINKS, "south", {"north": "北仓"})

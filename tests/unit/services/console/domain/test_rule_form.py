@@ -1,0 +1,138 @@
+"""A form says what its rule says, and what alerting would make of it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.alerting.domain import cel, fields
+from services.alerting.domain.definition import RuleDefinition
+from services.alerting.domain.kind import RuleKind
+from services.console.domain.condition_rows import NUMBERS, TEXTS, NoNumber, rows_of, tree_of
+from services.console.domain.rule_form import blank, filled, of_kind, values_of
+from services.console.domain.rule_kinds import BY_KIND, KINDS, LEVELS
+
+NAME = {"zh-CN": "规则", "en": "Rule"}
+
+
+def told(**parts: object) -> dict[str, object]:
+    """Return a definition as alerting tells it."""
+    rule = RuleDefinition.model_validate({"name": NAME, "kind": "below"} | parts)
+    return rule.model_dump(mode="json")
+
+
+def round_trip(definition: dict[str, object]) -> dict[str, object]:
+    condition = definition.get("condition")
+    text = None if condition is None else cel.write(RuleDefinition(**definition).condition)  # type: ignore[arg-type] # checked above
+    form = filled(values_of(definition, text), definition)
+    assert form.no_numbers == frozenset()
+    return RuleDefinition.model_validate(form.definition).model_dump(mode="json")
+
+
+LIMITED = [kind for kind in KINDS if kind not in {"stock_out", "custom", "data_doubt", "negative"}]
+
+
+@given(
+    kind=st.sampled_from(LIMITED),
+    level=st.sampled_from(LEVELS),
+    enter=st.floats(1, 10_000),
+    gap=st.floats(0, 50),
+    pending=st.integers(0, 7_776_000),
+    grace=st.integers(0, 366),
+    sales=st.floats(0, 1_000),
+    places=st.lists(st.sampled_from(["north", "south", "a,b"]), unique=True),
+)
+def test_what_a_form_is_filled_with_is_what_it_says(
+    kind: str,
+    level: str,
+    enter: float,
+    gap: float,
+    pending: int,
+    grace: int,
+    sales: float,
+    places: list[str],
+) -> None:
+    sign = -1 if BY_KIND[kind].above else 1
+    enter, leave = round(enter, 3), round(enter + sign * gap, 3)
+    definition = told(
+        kind=kind,
+        levels=[{"level": level, "enter": enter, "exit": leave}],
+        pending_seconds=pending,
+        filters={"grace_days": grace, "min_daily_sales": round(sales, 2)},
+        scope={"warehouses": places, "categories": places},
+        labels={"team": "kitchen, north"},
+    )
+    assert round_trip(definition) == definition
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"kind": "stock_out", "levels": [{"level": "urgent", "enter": 0, "exit": 5}]},
+        {"kind": "negative"},
+        {"kind": "data_doubt", "doubts": {"flags": ["unusual"], "count_older_than_days": 30}},
+        {"kind": "custom", "condition": "available < 3 && (on_hand > 1 || moq == 2)"},
+        {"kind": "custom", "condition": 'stock_class in ["AX", "AY"] || available < moq'},
+        {"kind": "below", "levels": [{"level": "watch", "enter": 3}], "enabled": False},
+    ],
+    ids=str,
+)
+def test_special_rules_come_back_as_they_were(parts: dict[str, object]) -> None:
+    definition = told(**parts)
+    assert round_trip(definition) == definition
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_rule_of_any_kind_only_wants_a_name(kind: str) -> None:
+    values = of_kind(blank(), kind) | {"name.en": "Mine"}
+    rule = RuleDefinition.model_validate(filled(values, {}).definition)
+    assert rule.kind == kind
+
+
+def test_what_the_form_does_not_show_stays() -> None:
+    base = told(levels=[{"level": "watch", "enter": 3}]) | {"playbook": "urgent-first"}
+    said = filled(values_of(base, None), base).definition
+    assert said["playbook"] == "urgent-first"
+
+
+@pytest.mark.parametrize("typed", ["many", "1.2.3", "inf", "nan"])
+def test_what_is_no_number_is_named(typed: str) -> None:
+    values = of_kind(blank(), "below") | {"level.watch.enter": typed, "pending": "1,000"}
+    form = filled(values, {})
+    assert form.no_numbers == {"level.watch.enter"}
+    assert form.definition["pending_seconds"] == 60_000
+
+
+def test_kinds_and_fields_are_those_of_alerting() -> None:
+    assert set(KINDS) == set(RuleKind)
+    assert set(NUMBERS) == set(fields.NUMBERS)
+    assert set(TEXTS) == set(fields.TEXTS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "available < 3",
+        "available < 3 || incoming == 0.5",
+        'stock_class in ["AX", "B"] && available < reorder_point',
+    ],
+)
+def test_rows_say_what_the_text_says(text: str) -> None:
+    tree = cel.parse(text).model_dump(mode="json")
+    rows = rows_of(tree)
+    assert rows is not None
+    again = RuleDefinition.model_validate(
+        {"name": NAME, "kind": "custom", "condition": tree_of(rows)}
+    )
+    assert again.condition is not None
+    assert cel.write(again.condition) == text
+
+
+def test_nested_conditions_have_no_rows() -> None:
+    assert rows_of(cel.parse("moq > 1 && (moq < 3 || moq > 9)").model_dump(mode="json")) is None
+
+
+def test_a_row_compares_numbers_with_numbers() -> None:
+    rows = {"rows": "4", "row.4.field": "moq", "row.4.comparison": "<", "row.4.value": "few"}
+    with pytest.raises(NoNumber) as caught:
+        tree_of(rows)
+    assert caught.value.row == "4"

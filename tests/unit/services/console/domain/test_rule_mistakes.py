@@ -1,0 +1,90 @@
+"""What alerting says is wrong stands beside the field, in the viewer's language."""
+
+import pytest
+from pydantic import ValidationError
+
+from services.alerting.domain.definition import RuleDefinition
+from services.console.domain.language import Language
+from services.console.domain.rule_form import blank, filled, of_kind
+from services.console.domain.rule_mistakes import Mistake, mistake
+from shared.http.problems import field_errors
+
+
+def mistakes(language: Language, kind: str, **fields: str) -> list[Mistake]:
+    """Return what the form of a named rule shows, after alerting has looked at it."""
+    changed = {name.replace("__", "."): value for name, value in fields.items()}
+    values = of_kind(blank(), kind) | {"name.en": "Mine"} | changed
+    definition = filled(values, {}).definition
+    with pytest.raises(ValidationError) as caught:
+        RuleDefinition.model_validate(definition)
+    return [
+        mistake(one["field"], one["message"], definition, language)
+        for one in field_errors(caught.value.errors())
+    ]
+
+
+def only(language: Language, kind: str, **fields: str) -> Mistake:
+    (found,) = mistakes(language, kind, **fields)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "field", "words"),
+    [
+        ("below", {"level__watch": "", "level__urgent": ""}, "levels", "至少启用一个级别"),
+        ("below", {"level__watch__exit": "1"}, "levels", "恢复的界限不能低于"),
+        ("overstock", {"level__watch__exit": "99"}, "levels", "恢复的界限不能高于"),
+        ("below", {"level__urgent__enter": "99"}, "levels", "更严重的级别"),
+        ("below", {"level__watch__enter": "1e13"}, "level.watch.enter", "不能大于"),
+        ("below", {"filter__grace_days": "500"}, "filter.grace_days", "不能大于 366"),
+        ("below", {"filter__grace_days": "1.5"}, "filter.grace_days", "请填整数"),
+        ("below", {"pending": "9999999"}, "pending", "不能大于"),
+        (
+            "data_doubt",
+            {f"doubt__{one}": "" for one in ("negative", "not_ordered", "in_doubt")},
+            "doubts",
+            "至少选一项",
+        ),
+    ],
+    ids=str,
+)
+def test_a_mistake_is_beside_its_field(
+    kind: str, fields: dict[str, str], field: str, words: str
+) -> None:
+    found = only(Language.CHINESE, kind, **fields)
+    assert found.field == field
+    assert words in found.words
+
+
+def test_a_rule_without_a_name_is_told_so() -> None:
+    found = only(Language.CHINESE, "below", name__en="")
+    assert found.field == "name"
+    assert found.words == "至少填一个名称。"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "zh", "en"),
+    [
+        ("", 1, 1, "这里要写字段", "A field, a number"),
+        ("availble < 3", 1, 1, "没有字段 availble", "There is no field availble"),
+        ("available <\n 3 3", 2, 4, "接着用 && 或 ||", "Go on with && or ||"),
+        ("available ~ 3", 1, 11, "这里看不懂", "This is not understood"),
+        ("(available < 3", 1, 15, "缺少右括号", "Close the bracket"),
+        ('available < "3"', 1, 1, "available 是数字", "available is a number"),
+        ("sku < 3", 1, 1, "sku 是文字", "sku is a text"),
+        ('sku in ["a"', 1, 12, "缺少右方括号", "Close the list"),
+        ("3 < 4", 1, 1, "有一边要是字段", "One side must be a field"),
+        ("available 3", 1, 11, "这里要写比较", "A comparison belongs here"),
+    ],
+)
+def test_a_mistake_in_a_text_has_its_position(
+    text: str, line: int, column: int, zh: str, en: str
+) -> None:
+    for language, words in ((Language.CHINESE, zh), (Language.ENGLISH, en)):
+        found = only(language, "custom", mode="text", cel=text)
+        assert (found.field, found.line, found.column) == ("condition", line, column)
+        assert words in found.words
+
+
+def test_what_is_not_known_yet_is_shown_as_it_is() -> None:
+    assert mistake("labels", "Value error, quite new", {}, Language.CHINESE).words == "quite new"

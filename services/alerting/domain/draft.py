@@ -9,7 +9,8 @@ from typing import NamedTuple
 from services.alerting.domain import evaluation
 from services.alerting.domain.condition import Condition
 from services.alerting.domain.kind import RuleKind
-from services.alerting.domain.memory import Known, Territory
+from services.alerting.domain.memory import NO_TROUGHS, Known, Territory
+from services.alerting.domain.moments import next_moment
 from services.alerting.domain.outcome import Evaluation, Reason, Transition
 from services.alerting.domain.parameters import NOTHING_SET, ParameterBook
 from services.alerting.domain.rule import Rule
@@ -84,21 +85,23 @@ class Draft:
             self.reasons[None, Reason.STALE_VERSION] += 1
             return
         else:
-            if known.conditions:
-                known = self._fire(partition, subject, known, now)
+            troughs = NO_TROUGHS
+            if known.conditions or known.wake_at is not None:
+                known = self._pass(partition, subject, known, now)
+                troughs = known.deepened(level)
             sales = known.sales.told(level.last_change_at, level.sold_total)
-            known = Known(level, sales, known.conditions)
+            known = Known(level, sales, known.conditions, troughs)
         known = self._judge(partition, subject, known, evaluation.hear, now, trace)
         is_new = subject not in self._territories[partition].subjects
         self.staged[subject] = Staged(partition, known, heard=True, is_new=is_new)
 
     def fire(self, partition: int, until: datetime, limit: int) -> None:
         """Evaluate what is due in a partition by an instant, at most `limit` timers."""
-        for timer in self._territories[partition].due(until)[:limit]:
+        for timer in self._territories[partition].due(until, limit):
             known = self._known(partition, timer.subject)
             if known is not None:
                 self._restage(
-                    partition, timer.subject, self._fire(partition, timer.subject, known, until)
+                    partition, timer.subject, self._pass(partition, timer.subject, known, until)
                 )
 
     def look(self, partition: int, subjects: Iterable[Subject], now: datetime) -> None:
@@ -128,6 +131,15 @@ class Draft:
         else:
             self.staged[subject] = staged._replace(known=known)
 
+    def _pass(self, partition: int, subject: Subject, known: Known, until: datetime) -> Known:
+        """Let time pass for a subject: at each moment what it asks for, in order."""
+        while (moment := known.wake_at) is not None and moment <= until:
+            if known.conditions:
+                known = self._fire(partition, subject, known, moment)
+            # Always has a later moment, or none: each is a line's, of which there are eight.
+            known = self._judge(partition, subject, known, _look, moment, None)
+        return self._fire(partition, subject, known, until) if known.conditions else known
+
     def _judge(
         self,
         partition: int,
@@ -149,6 +161,8 @@ class Draft:
                 condition = self._note(rule, subject, step, trace)
             if condition is not None:
                 after[rule.id] = condition
+        if known.level.supply:
+            known = known._replace(wake_at=next_moment(watching, known.level, now))
         return self._settle(partition, subject, known, after)
 
     def _fire(self, partition: int, subject: Subject, known: Known, until: datetime) -> Known:
@@ -206,7 +220,7 @@ class Draft:
     ) -> Standing:
         asked = self._rules.asks_parameters
         parameters = self._parameters.of(subject) if asked else NOTHING_SET
-        return Standing(known.level, known.sales, now, parameters, others)
+        return Standing(known.level, known.sales, now, parameters, others, known.troughs)
 
     def _settle(
         self, partition: int, subject: Subject, known: Known, after: Mapping[str, Condition]
@@ -217,7 +231,8 @@ class Draft:
                 condition = after.get(rule_id)
                 if condition != before.get(rule_id):
                     self.conditions[subject, rule_id] = (partition, condition)
-        return Known(known.level, known.sales, after)
+        troughs = known.troughs_of(after) if after else NO_TROUGHS
+        return Known(known.level, known.sales, after, troughs, known.wake_at)
 
     def _note(
         self, rule: Rule, subject: Subject, step: Evaluation, trace: str | None

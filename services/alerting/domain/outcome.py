@@ -33,6 +33,8 @@ class Reason(StrEnum):
     """The exit limit was left again before the recovery time had passed."""
     RECOVERED = "recovered"
     """The exit limit was held for the recovery time: the episode is resolved."""
+    NEVER_WAS = "never_was"
+    """What came to light late shows that no limit was ever reached: the episode is retracted."""
     TOO_LITTLE_HISTORY = "too_little_history"
     """Not evaluated: mean daily sales need seven complete days."""
     NO_PARAMETER = "no_parameter"

@@ -72,6 +72,10 @@ _REASONS: Final[Mapping[Reason, Text]] = {
         "The exit limit was left again before the recovery time had passed.",
     ),
     Reason.RECOVERED: Text("已恢复，预警解除。", "It has recovered: the episode ends."),
+    Reason.NEVER_WAS: Text(
+        "后到的记录表明从未触及限值，预警撤回。",
+        "What came to light late shows that no limit was ever reached: the warning is withdrawn.",
+    ),
     Reason.TOO_LITTLE_HISTORY: Text(
         "销售不足七个完整日，无法计算日均销量。",
         "Not evaluated: mean daily sales need seven complete days.",

@@ -13,7 +13,7 @@ from services.alerting.domain.people import Responsibilities
 from services.alerting.domain.rule import SEVERITY
 from services.alerting.store import episodes, people, silences
 from services.alerting.store.episodes import Entry, Episode
-from shared.events.stock_alerts import AlertEvent, Hush
+from shared.events.stock_alerts import ENDINGS, AlertEvent, Hush
 
 
 async def record(
@@ -71,7 +71,7 @@ def _move(episode: Episode, announcement: Announcement) -> None:
     episode.sku_name = announcement.sku_name or episode.sku_name
     episode.level = transition.level
     episode.facts = transition.facts
-    if transition.event is AlertEvent.RESOLVED:
+    if transition.event in ENDINGS:
         episode.resolved_at = max(transition.occurred_at, episode.opened_at)
 
 

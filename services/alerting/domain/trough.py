@@ -37,15 +37,20 @@ def deepened(trough: Trough, level: Level, *, gap: bool) -> Trough:
 
     A message that was missed may have said that there was less, so nothing is known any more.
     """
-    known, corrected = trough.known, level.corrected
-    if gap or (corrected is not None and corrected.lowered is None):
-        known = None
-    elif known is not None and corrected is not None:
-        known -= corrected.lowered or 0
-        if corrected.since is not None and corrected.since <= trough.since:
-            known += corrected.raised
     return Trough(
         trough.since,
         min(trough.told, level.low_water),
-        None if known is None else min(known, level.low_water),
+        None if gap or trough.known is None else _lowest(trough.since, trough.known, level),
     )
+
+
+def _lowest(since: datetime, known: int, level: Level) -> int | None:
+    corrected = level.corrected
+    if corrected is None:
+        return min(known, level.low_water)
+    if corrected.lowered is None:
+        return None
+    if corrected.since is not None and corrected.since <= since:
+        known += corrected.raised
+    # The message's own lowest as well: it may have been before what was lowered arrived.
+    return min(known, level.low_water) - corrected.lowered

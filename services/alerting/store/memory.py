@@ -45,7 +45,7 @@ class StoredLevel(NamedTuple):
     counted_at: datetime | None
     flags: tuple[str, ...]
     supply: tuple[StoredLine, ...]
-    corrected: None = None
+    corrected: None
     """What a message says of the past is in the troughs."""
 
 
@@ -214,7 +214,7 @@ async def save_conditions(
 
 
 def _known(row: Row[Any], conditions: Mapping[str, Condition]) -> Known:
-    told = (*row[1:11], tuple(row.flags.split()), _lines(row.supply))
+    told = (*row[1:11], tuple(row.flags.split()), _lines(row.supply), None)
     level = StoredLevel._make(told)
     sales = SalesHistory(
         day=row.day,

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 from shared.events.base import Event
 from shared.events.catalog_items import CatalogItem
 from shared.events.catalog_warehouses import CatalogWarehouse
+from shared.events.channel_health import ChannelHealth
 from shared.events.dead_letters import DeadLetter
 from shared.events.stock_alerts import StockAlert
 from shared.events.stock_changes import StockChange
@@ -14,6 +15,7 @@ from shared.events.stock_levels import StockLevel
 from shared.events.topics import (
     CATALOG_ITEMS,
     CATALOG_WAREHOUSES,
+    CHANNEL_HEALTH,
     STOCK_ALERTS,
     STOCK_CHANGES,
     STOCK_LEVELS,
@@ -26,6 +28,7 @@ MODELS: dict[str, type[Event]] = {
     STOCK_ALERTS.name: StockAlert,
     CATALOG_ITEMS.name: CatalogItem,
     CATALOG_WAREHOUSES.name: CatalogWarehouse,
+    CHANNEL_HEALTH.name: ChannelHealth,
 }
 """What each topic carries; every dead topic carries dead letters."""
 

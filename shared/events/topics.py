@@ -6,6 +6,7 @@ from typing import Literal
 from shared.events import (
     catalog_items,
     catalog_warehouses,
+    channel_health,
     stock_alerts,
     stock_changes,
     stock_levels,
@@ -109,17 +110,30 @@ CATALOG_WAREHOUSES = Topic(
     retention_ms=None,
 )
 
+CHANNEL_HEALTH = Topic(
+    name=channel_health.TOPIC,
+    producer="ingest",
+    consumers=("alerting",),
+    key="channel",
+    # As many as a company has channels, and read as a whole.
+    partitions=1,
+    cleanup="compact",
+    retention_ms=None,
+)
+
 _ALL = (
     STOCK_CHANGES,
     STOCK_LEVELS,
     STOCK_ALERTS,
     CATALOG_ITEMS,
     CATALOG_WAREHOUSES,
+    CHANNEL_HEALTH,
     _dead(STOCK_CHANGES, "ingest"),
     _dead(STOCK_LEVELS),
     _dead(STOCK_ALERTS),
     _dead(CATALOG_ITEMS),
     _dead(CATALOG_WAREHOUSES),
+    _dead(CHANNEL_HEALTH),
 )
 
 TOPICS: dict[str, Topic] = {topic.name: topic for topic in _ALL}

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from services.alerting.domain import evaluation
+from services.alerting.domain.channels import NOBODY, Channels
 from services.alerting.domain.condition import Condition
 from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.memory import NO_TROUGHS, Known, Territory
@@ -59,11 +60,13 @@ class Draft:
         rules: RuleBook,
         items: Mapping[str, Item],
         parameters: ParameterBook,
+        channels: Channels = NOBODY,
     ) -> None:
         self._territories = territories
         self._rules = rules
         self._items = items
         self._parameters = parameters
+        self._channels = channels
         self.staged: dict[Subject, Staged] = {}
         self.conditions: dict[tuple[Subject, str], tuple[int, Condition | None]] = {}
         """Changed conditions with their partition, by subject and rule; None: all is well."""
@@ -150,7 +153,8 @@ class Draft:
         trace: str | None,
     ) -> Known:
         after = dict(known.conditions)
-        watching = self._rules.watching(subject, self._items.get(subject.sku))
+        rules = self._rules.at(now) if self._rules.calendar else self._rules
+        watching = rules.watching(subject, self._items.get(subject.sku))
         at = self._standing(subject, known, after, now)
         if after:
             self._retire(subject, at, after, {rule.id for rule in watching})
@@ -168,7 +172,7 @@ class Draft:
     def _fire(self, partition: int, subject: Subject, known: Known, until: datetime) -> Known:
         """Evaluate each condition due by an instant, at the moment it was due."""
         after = dict(known.conditions)
-        watching = self._rules.watching(subject, self._items.get(subject.sku))
+        watching = self._rules.at(until).watching(subject, self._items.get(subject.sku))
         for rule in watching:
             condition = after.get(rule.id)
             if condition is None or condition.due_at is None or condition.due_at > until:
@@ -220,7 +224,9 @@ class Draft:
     ) -> Standing:
         asked = self._rules.asks_parameters
         parameters = self._parameters.of(subject) if asked else NOTHING_SET
-        return Standing(known.level, known.sales, now, parameters, others, known.troughs)
+        return Standing(
+            known.level, known.sales, now, parameters, others, known.troughs, self._channels
+        )
 
     def _settle(
         self, partition: int, subject: Subject, known: Known, after: Mapping[str, Condition]

@@ -8,13 +8,18 @@ from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple
 
+from services.alerting.domain.channels import Channels
 from services.alerting.domain.condition import Condition
 from services.alerting.domain.parameters import ParameterBook
+from services.alerting.domain.rulebook import EVERYWHERE, RuleBook
 from services.alerting.domain.sales import SalesHistory
 from services.alerting.domain.subject import Level, Subject
 from services.alerting.domain.trough import Trough, begun, deepened
 
 NO_TROUGHS: Mapping[str, Trough] = MappingProxyType({})
+
+LISTEN_SECONDS = 5
+"""How long a channel's silence may go unnoticed."""
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -72,6 +77,10 @@ class Territory:
     """The rules, catalogue and day that `unseen` was filled for."""
     followed: int | None = None
     """The revision of the parameters that `unseen` was filled for."""
+    silent: frozenset[tuple[str, str]] = frozenset()
+    """By rule: the warehouses whose channels are silent, for which `unseen` was filled."""
+    listened: tuple[int, ...] | None = None
+    """What `silent` was found by."""
     unseen: list[Subject] = field(default_factory=list)
     """Subjects still to be evaluated under the present view and parameters."""
 
@@ -129,6 +138,22 @@ class Territory:
             # Each once, so that no number of edits lets the list grow.
             self.unseen = list(dict.fromkeys((*self.unseen, *concerned)))
         self.followed = book.revision
+
+    def listen(self, rules: RuleBook, channels: Channels, until: datetime) -> None:
+        """Note that subjects are to be evaluated anew where a channel fell silent, or spoke."""
+        view = (rules.revision, channels.revision, int(until.timestamp()) // LISTEN_SECONDS)
+        if self.listened == view:
+            return
+        self.listened, before, self.silent = view, self.silent, rules.silence(channels, until)
+        if self.silent == before:
+            return
+        changed = {warehouse for _, warehouse in self.silent ^ before}
+        concerned = (
+            subject
+            for subject in self.subjects
+            if subject.warehouse in changed or EVERYWHERE in changed
+        )
+        self.unseen = list(dict.fromkeys((*self.unseen, *concerned)))
 
     def _is_live(self, timer: Timer) -> bool:
         known = self.subjects.get(timer.subject)

@@ -47,6 +47,8 @@ class Reason(StrEnum):
     """A limit holds, but would not if what is incoming were here."""
     INHIBITED = "inhibited"
     """A limit holds, but another rule has the level as out of stock already."""
+    MUTED = "muted"
+    """A limit holds, but the calendar lets nothing open now."""
     STALE_VERSION = "stale_version"
     """Not evaluated: a message of this version or a newer one was seen before."""
     RULE_DISABLED = "rule_disabled"

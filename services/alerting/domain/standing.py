@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from services.alerting.domain.channels import NOBODY, Channels
 from services.alerting.domain.condition import Condition
 from services.alerting.domain.parameters import NOTHING_SET, Parameters
 from services.alerting.domain.sales import SalesHistory, day_of
@@ -25,6 +26,7 @@ class Standing:
     parameters: Parameters = NOTHING_SET
     others: Mapping[str, Condition] = field(default_factory=dict)
     troughs: Mapping[str, Trough] = field(default_factory=dict)
+    channels: Channels = NOBODY
     _past: tuple[SalesHistory, float | None] | None = field(default=None, init=False)
 
     @property

@@ -29,16 +29,7 @@ _Text = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whi
 _Label = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
-class NewOccasion(BaseModel):
-    """An occasion to be entered: in its window it is for all rules that agree in all that is given.
-
-    `factor` multiplies enter and exit limits (not those of `custom` and `data_doubt`, which have
-    no unit), `shift` makes levels more severe (or less, under 0), `mute` lets nothing open; what
-    is open goes on.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
+class _Said(BaseModel):
     name: Annotated[dict[Literal["zh-CN", "en"], _Text], Field(min_length=1)]
     kind: Literal["promotion", "holiday"] = "promotion"
     starts_at: Instant
@@ -50,6 +41,17 @@ class NewOccasion(BaseModel):
     factor: Annotated[float, Field(ge=0.01, le=100, allow_inf_nan=False)] = 1
     shift: Annotated[int, Field(ge=-2, le=2)] = 0
     mute: bool = False
+
+
+class NewOccasion(_Said):
+    """An occasion to be entered: in its window it is for all rules that agree in all that is given.
+
+    `factor` multiplies enter and exit limits (not those of `custom` and `data_doubt`, which have
+    no unit), `shift` makes levels more severe (or less, under 0), `mute` lets nothing open; what
+    is open goes on.
+    """
+
+    model_config = ConfigDict(extra="forbid")
 
     @model_validator(mode="after")
     def _does_something(self) -> Self:
@@ -64,27 +66,19 @@ class NewOccasion(BaseModel):
         return DomainOccasion(**self.model_dump(exclude={"kind"}))
 
 
-class Occasion(NewOccasion):
-    """An occasion, and who entered it."""
+class Occasion(_Said):
+    """An occasion, and who entered it; one that was ended before it began ends as it begins."""
 
-    model_config = ConfigDict(extra="ignore")
-
-    starts_at: datetime
-    ends_at: datetime
     id: UUID
     created_by: str
     created_at: datetime
-
-    @model_validator(mode="after")
-    def _does_something(self) -> Self:
-        return self  # one that was ended before it began is no mistake
 
     @classmethod
     def of(cls, stored: StoredOccasion) -> Self:
         """Return a stored occasion as it is answered."""
         said = stored.occasion
         return cls.model_validate(
-            {name: getattr(said, name) for name in NewOccasion.model_fields if name != "kind"}
+            {name: getattr(said, name) for name in _Said.model_fields if name != "kind"}
             | {
                 "kind": stored.kind,
                 "id": stored.id,

@@ -232,11 +232,12 @@ class Draft:
         self, partition: int, subject: Subject, known: Known, after: Mapping[str, Condition]
     ) -> Known:
         before = known.conditions
-        if before or after:
-            for rule_id in before.keys() | after.keys():
-                condition = after.get(rule_id)
-                if condition != before.get(rule_id):
-                    self.conditions[subject, rule_id] = (partition, condition)
+        if not before and not after:
+            return known
+        for rule_id in before.keys() | after.keys():
+            condition = after.get(rule_id)
+            if condition != before.get(rule_id):
+                self.conditions[subject, rule_id] = (partition, condition)
         troughs = known.troughs_of(after) if after else NO_TROUGHS
         return Known(known.level, known.sales, after, troughs, known.wake_at)
 

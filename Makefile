@@ -66,7 +66,7 @@ replay: $(READY)
 
 ## bench: every benchmark; the last line of each is one JSON object
 .PHONY: bench
-bench: bench-ledger bench-latency bench-http bench-recovery bench-memory
+bench: bench-ledger bench-latency bench-http bench-recovery bench-memory bench-alerting
 
 ## bench-ledger: stock changes per second, beside the bare database's; [OPTIONS='--only mix']
 .PHONY: bench-ledger
@@ -78,7 +78,9 @@ bench: bench-ledger bench-latency bench-http bench-recovery bench-memory
 .PHONY: bench-recovery
 ## bench-memory: resident memory of each process
 .PHONY: bench-memory
-bench-ledger bench-latency bench-http bench-recovery bench-memory: bench-%: $(READY)
+## bench-alerting: level messages per second, by how many rules watch a level
+.PHONY: bench-alerting
+bench-ledger bench-latency bench-http bench-recovery bench-memory bench-alerting: bench-%: $(READY)
 	@$(BIN)/python -m tests.bench.$* $(OPTIONS)
 
 ## faults: kill, pause and cut off everything for a minute each; nothing may be lost; [SEED=...]

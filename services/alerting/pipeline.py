@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from services.alerting.domain.channels import Channels
 from services.alerting.domain.draft import Draft
-from services.alerting.domain.memory import Territory
+from services.alerting.domain.memory import Settled, Territory
 from services.alerting.domain.parameters import ParameterBook
 from services.alerting.domain.rulebook import RuleBook
 from services.alerting.domain.sales import day_of
@@ -111,6 +111,8 @@ class StockLevels(Handler[Memory], Timed):
                 territory.listen(rules, channels, until)
             if rules.asks_parameters:
                 territory.follow(parameters)
+            if not territory.unseen:
+                territory.settled = Settled(rules, parameters, self._catalogue.revision)
             if territory.unseen or territory.is_due(until):
                 work.append(partition)
         return work
@@ -147,6 +149,7 @@ class StockLevels(Handler[Memory], Timed):
             self._rules(),
             self._catalogue.items,
             self._parameters(),
+            self._catalogue.revision,
             self._channels(),
         )
         return self._draft
@@ -172,7 +175,12 @@ class StockLevels(Handler[Memory], Timed):
         await memory.save_levels(connection, [each for each in heard if each.is_new], new=True)
         await memory.save_levels(connection, [each for each in heard if not each.is_new], new=False)
         await memory.save_conditions(connection, draft.conditions)
-        await recording.record(connection, draft.announcements, self._clock.now())
+        await recording.record(
+            connection,
+            draft.announcements,
+            self._clock.now(),
+            follows_playbooks=self._timebase.follows_playbooks,
+        )
 
     def _adopt(self) -> None:
         draft, self._draft = self._draft, None

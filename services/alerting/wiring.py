@@ -8,16 +8,21 @@ from fastapi import FastAPI
 
 from services.alerting.api import (
     alerts,
+    attention,
     calendar,
     explain,
     parameters,
     people,
+    playbooks,
+    rotations,
     rules,
     silences,
+    working_calendars,
 )
 from services.alerting.api.desk import Desk
 from services.alerting.domain.channels import NOBODY
 from services.alerting.domain.timebase import EventTime, Timebase, WallTime
+from services.alerting.following import Following
 from services.alerting.inbound.catalog_items import CatalogueReader
 from services.alerting.inbound.channel_health import ChannelReader
 from services.alerting.outbound.stock_alerts import Relay
@@ -107,9 +112,12 @@ async def consume(
 
 
 async def tick(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | None = None) -> None:
-    """Relay the outbox and remind people until told to stop."""
+    """Relay the outbox, remind people and follow playbooks until told to stop.
+
+    In a replay of history nobody is late: no playbook is followed.
+    """
     engine = create_engine(
-        settings.database_url.get_secret_value(), pool=3, application="alerting tick"
+        settings.database_url.get_secret_value(), pool=4, application="alerting tick"
     )
     producer = Producer(settings.kafka, settings.topic_prefix, name="alerting-tick")
     try:
@@ -117,12 +125,16 @@ async def tick(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | N
             outbox = Outbox(engine)
             relay = Relay(outbox, producer)
             reminding = Reminding(engine, clock or WallClock())
+            following = Following(engine, clock or WallClock())
             beside = [group.create_task(relay.run()), group.create_task(reminding.run())]
             checks = {
                 "outbox": relay.check,
                 "reminders": reminding.check,
                 "broker": producer.check,
             }
+            if settings.clock == "wall":
+                beside.append(group.create_task(following.run()))
+                checks["playbooks"] = following.check
 
             async def until_stopped(stop: asyncio.Event) -> None:
                 await stop.wait()
@@ -175,6 +187,10 @@ def application(settings: AlertingSettings, clock: Clock | None = None) -> FastA
     app.include_router(silences.router)
     app.include_router(calendar.router)
     app.include_router(people.router)
+    app.include_router(playbooks.router)
+    app.include_router(working_calendars.router)
+    app.include_router(rotations.router)
+    app.include_router(attention.router)
     return app
 
 

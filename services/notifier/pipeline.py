@@ -10,6 +10,7 @@ How many messages go singly and when the rest is merged is decided in `domain.li
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
@@ -22,12 +23,16 @@ from services.notifier.inbound.stock_alerts import Incoming
 from services.notifier.store import configuration, intake
 from services.notifier.store.intake import KnownByAlert, Recorded
 from services.notifier.store.wakeups import wake_senders
+from shared.clock import Clock
 from shared.kafka.handler import Batch, Claim, Handler
 from shared.kafka.messages import Outgoing
 
 
 class StockAlerts(Handler[None]):
     """Works the batches of `stock.alerts`; keeps nothing in memory between them."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
 
     @override
     async def claim(
@@ -41,9 +46,10 @@ class StockAlerts(Handler[None]):
         if incoming:
             table = await configuration.routing_table(connection)
             known = await intake.known(connection, {each.alert.alert_id for each in incoming})
-            rows = decide(incoming, table, known)
+            rows = decide(incoming, table, known, self._clock.now())
             await intake.record(connection, rows)
             new = [row.delivery for row in rows]
+            await intake.withdraw_held(connection, new)
             await intake.supersede_older(connection, new)
             await wake_senders(connection, _waiting_for(new))
         return ()
@@ -62,18 +68,21 @@ class StockAlerts(Handler[None]):
 
 
 def decide(
-    incoming: Sequence[Incoming], table: RoutingTable, known: KnownByAlert
+    incoming: Sequence[Incoming], table: RoutingTable, known: KnownByAlert, now: datetime
 ) -> list[Recorded]:
     """Return the deliveries of a batch; `known` follows what the batch itself decides."""
     rows: list[Recorded] = []
     for alert, traceparent in incoming:
         before = known.setdefault(alert.alert_id, {})
-        for delivery in deliveries_of(alert, table, before):
+        for delivery in deliveries_of(alert, table, before, now):
             rows.append(Recorded(delivery, traceparent))
             if delivery.state is not State.SUPERSEDED:
                 former = before.get(delivery.destination)
                 announced = delivery.kind is Kind.FIRST or (former is not None and former.announced)
-                before[delivery.destination] = Known(alert.revision, announced)
+                held = delivery.hold if delivery.kind is Kind.FIRST else None
+                if former is not None and delivery.kind is Kind.CHANGE and not delivery.withdraws:
+                    held = former.held
+                before[delivery.destination] = Known(alert.revision, announced, held)
     return rows
 
 

@@ -31,8 +31,11 @@ from shared.roles import with_probes
 WORKERS = 2
 
 
-async def consume(settings: NotifierSettings, stop: asyncio.Event) -> None:
+async def consume(
+    settings: NotifierSettings, stop: asyncio.Event, clock: Clock | None = None
+) -> None:
     """Turn alert messages into deliveries until told to stop."""
+    clock = clock or WallClock()
     engine = create_engine(
         settings.database_url.get_secret_value(),
         pool=2 * WORKERS,
@@ -46,7 +49,7 @@ async def consume(settings: NotifierSettings, stop: asyncio.Event) -> None:
                 topic=TOPIC,
                 engine=engine,
                 producer=producer,
-                handler=StockAlerts,
+                handler=lambda: StockAlerts(clock),
                 workers=WORKERS,
             )
             checks = {"consumer": consumer.check, "broker": producer.check}

@@ -89,8 +89,6 @@ class HushKind(StrEnum):
     """Somebody asked for silence over its kind."""
     SNOOZE = "snooze"
     """Somebody put the alert off."""
-    KNOWN = "known"
-    """It was so before anybody looked: a first import, a new rule or a changed parameter."""
     COVERED = "covered"
     """What has been done about it covers the shortage."""
     BUDGET = "budget"
@@ -125,11 +123,32 @@ class AtRisk(Event):
     money: Decimal | None = None
 
 
+class GatherReason(StrEnum):
+    """Why a revision is told together with others.
+
+    All but the last: it was so before anybody looked, which is *known*, and one summary says it.
+    """
+
+    FIRST_IMPORT = "first_import"
+    """The level was heard of for the first time, and was low by then."""
+    CHANGED_RULE = "changed_rule"
+    """The rule is new, or another than before."""
+    CHANGED_PARAMETERS = "changed_parameters"
+    CHANGED_CATALOGUE = "changed_catalogue"
+    """The SKU has come into the rule's scope."""
+    SAME_OWNER = "same_owner"
+    """Episodes of one owner and supplier are one interruption."""
+
+
 class Gather(Event):
-    """Tell it together with others of the same key, in one message, at `by` at the latest."""
+    """Tell it together with others of the same key, in one message, at `by` at the latest.
+
+    A key is that of one message: a later one has another.
+    """
 
     key: Annotated[str, Field(max_length=300)]
     by: Instant
+    why: GatherReason
 
 
 class Expected(StrEnum):

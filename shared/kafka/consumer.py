@@ -46,6 +46,10 @@ COLLECT_SECONDS = 0.003
 """What a batch of a few waits for company: it costs nearly as much as a larger one, and what the
 broker has sent ahead is older than what it would send now."""
 
+COLLECT_MOST_SECONDS = 0.030
+"""Where batches take long, since the machine is full, they wait for half as long as the last took,
+but never longer than this: fewer and larger ones leave more of the machine to everybody."""
+
 BACKLOG_RECORDS = 5_000
 QUIET_SECONDS = 10.0
 """One worker does it all until so many records wait, and again when none of the batches was large
@@ -385,7 +389,7 @@ class PartitionConsumer(Generic[M]):
                 *tps, timeout_ms=self._poll_ms, max_records=self._max_records
             )
             if 0 < sum(map(len, fetched.values())) < FEW_RECORDS:
-                await asyncio.sleep(self._collect_seconds)
+                await asyncio.sleep(for_company(self._collect_seconds, worker.took_seconds))
                 newer = await self._client.getmany(*tps, max_records=self._max_records)
                 for tp, some in newer.items():
                     fetched.setdefault(tp, []).extend(some)
@@ -402,7 +406,9 @@ class PartitionConsumer(Generic[M]):
         if not records:
             await worker.note_published()
             return
+        began = time.monotonic()
         await worker.work(group, records)
+        worker.took_seconds = time.monotonic() - began
         for partition, owned in worker.owned.items():
             self._offsets[partition] = owned.next_offset
         self._progress_at = time.monotonic()
@@ -523,3 +529,8 @@ async def _stop(consumer: AIOKafkaConsumer) -> None:
             await consumer.stop()
     except (KafkaError, OSError, TimeoutError) as error:
         _log.warning("consumer did not stop cleanly", reason=repr(error))
+
+
+def for_company(least: float, took: float) -> float:
+    """Return how long a batch of a few waits for more, by how long the last one took; seconds."""
+    return max(least, min(took / 2, COLLECT_MOST_SECONDS))

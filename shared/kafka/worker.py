@@ -128,6 +128,8 @@ class Worker(Generic[M]):
         self.owned: dict[int, Owned] = {}
         self.trouble: str | None = None
         """What it waits for, in words; None while all is well."""
+        self.took_seconds = 0.0
+        """How long the last batch took."""
 
     async def close(self) -> None:
         """Give the connection back; what is not published yet is found by the next claim."""

@@ -38,6 +38,11 @@ EVALUATIONS_TOTAL = Counter(
 TRANSITIONS_TOTAL = Counter(
     "lowtide_alert_transitions_total", "Transitions of episodes", ("rule_kind", "event")
 )
+TIMERS_REPAIRED_TOTAL = Counter(
+    "lowtide_timers_repaired_total",
+    "Timers of playbooks that were missing or overdue and were set anew",
+    ("cause",),
+)
 NOTICES_TOTAL = Counter(
     "lowtide_notices_total", "Notices by what became of them", ("kind", "outcome")
 )

@@ -42,7 +42,8 @@ async def _set_up_group(lowtide: Lowtide, number: int, wecom_url: str) -> None:
         "name": {"zh-CN": "库存不足", "en": "Running low"},
         "kind": "below",
         "scope": {"warehouses": [code]},
-        "levels": [{"level": "urgent", "enter": LIMIT, "exit": 2 * LIMIT}],
+        # The level that is told at once, whoever's attention it costs.
+        "levels": [{"level": "out", "enter": LIMIT, "exit": 2 * LIMIT}],
         "pending_seconds": 0,
         "recovery_seconds": 0,
         "enabled": True,

@@ -82,6 +82,7 @@ class Shop:
             "labels": {},
         }
         await put("alerting", f"/v1/rules/{RULE}", rule)
+        await put("alerting", "/v1/attention-policy", {"enabled": False})
 
     @asynccontextmanager
     async def load(self, name: str) -> AsyncIterator[Load]:

@@ -10,12 +10,41 @@ from deploy.local.replays.lowtide import Lowtide
 GROUP, MAILBOX = "buyers-group", "buyers-mail"
 STAND_IN_KEY = "demonstration-group-0000-0000-000000000000"
 
+PEOPLE: Mapping[str, dict[str, object]] = {
+    "buyer": {"name": "采购 小林", "email": "buyer@shop.example"},
+    "manager": {"name": "店长 阿敏", "email": "manager@shop.example"},
+}
+
+PLAYBOOK = "demonstration-stock-out"
+# In minutes that somebody who looks on waits for; those that companies begin with are longer.
+PLAYBOOK_BODY: dict[str, object] = {
+    "name": {"zh-CN": "断货跟进（演示）", "en": "Out of stock (demonstration)"},
+    "steps": [
+        {
+            "whom": [{"role": "owner"}],
+            "expects": "acknowledge",
+            "within_minutes": 2,
+            "late": [
+                {"do": "remind"},
+                {"do": "escalate", "after_minutes": 3, "to": [{"role": "manager"}]},
+            ],
+        },
+        {
+            "whom": [{"role": "owner"}],
+            "expects": "act",
+            "within_minutes": 10,
+            "late": [{"do": "widen", "to": [{"role": "manager"}]}],
+        },
+    ],
+}
+
 RULES: Mapping[str, dict[str, object]] = {
     "stock-out": {
         "name": {"zh-CN": "断货", "en": "Out of stock"},
         "kind": "stock_out",
         "levels": [{"level": "out", "enter": 0, "exit": 6}],
         "labels": {"team": "buying"},
+        "playbook": PLAYBOOK,
     },
     "low-stock": {
         "name": {"zh-CN": "低于安全库存", "en": "Below safety stock"},
@@ -38,12 +67,21 @@ RULES: Mapping[str, dict[str, object]] = {
     },
 }
 
+ATTENTION = {"urgent_minutes": 0, "known_minutes": 1}
+"""Nobody watches a demonstration for long."""
+
 
 async def set_up(lowtide: Lowtide, settings: DemonstrationSettings) -> None:
     """Create everything that the shops need; a second time it changes nothing."""
     await _set_up_catalogue(lowtide)
+    for person, body in PEOPLE.items():
+        await lowtide.put("alerting", f"/v1/people/{person}", body)
+    table = {"items": [{"owner": "buyer", "manager": "manager"}]}
+    await lowtide.put("alerting", "/v1/responsibilities", table)
+    await lowtide.put("alerting", f"/v1/playbooks/{PLAYBOOK}", PLAYBOOK_BODY)
     for rule, body in RULES.items():
         await lowtide.put("alerting", f"/v1/rules/{rule}", body)
+    await lowtide.put("alerting", "/v1/attention-policy", ATTENTION)
     for destination, body in destinations(settings).items():
         await lowtide.put("notifier", f"/v1/destinations/{destination}", body)
         route = {"destination": destination, "match": {"labels": {"team": "buying"}}}

@@ -1,7 +1,9 @@
 """`/v1/alerts`: episodes, and what people do with them."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
+from math import isfinite
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
@@ -9,14 +11,16 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from services.alerting.api.desk import AtDesk, Desk, Question
-from services.alerting.store import acts, alerts, people
+from services.alerting.domain.playbook import Steps
+from services.alerting.store import acts, alerts, people, timers
 from services.alerting.store.acts import By, Resolved
-from services.alerting.store.alerts import Filter, State, StoredAlert, StoredRevision
+from services.alerting.store.alerts import Filter, Place, State, StoredAlert, StoredRevision
 from services.alerting.store.episodes import Episode
+from services.alerting.store.timers import Running
 from shared.events.base import Code, Instant
-from shared.events.stock_alerts import AlertFacts, AlertLevel, Hush
+from shared.events.stock_alerts import AlertFacts, AlertLevel, AtRisk, Hush, Step
 from shared.http.auth import Caller, Scope, require
-from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.pages import Cursor, Limit, Page, bad_cursor, decode_cursor, encode_cursor
 from shared.http.problems import Problem, not_found
 
 router = APIRouter(
@@ -37,7 +41,11 @@ class RuleName(BaseModel):
 
 
 class Alert(BaseModel):
-    """An episode as it stands; `opened_at` and `resolved_at` are on the evaluation clock."""
+    """An episode as it stands; `opened_at` and `resolved_at` are on the evaluation clock.
+
+    `at_risk` is what is lost until stock can arrive, null where nothing can be said. `held_back`:
+    its owner was interrupted often enough, so it stands in the list only.
+    """
 
     id: UUID
     number: int
@@ -56,6 +64,10 @@ class Alert(BaseModel):
     snoozed_until: datetime | None
     facts: AlertFacts
     labels: dict[str, str]
+    stock_class: str | None
+    supplier: str | None
+    at_risk: AtRisk | None
+    held_back: bool
 
     @classmethod
     def of(cls, stored: StoredAlert) -> Self:
@@ -87,9 +99,48 @@ class Revision(BaseModel):
         return cls.model_validate(stored, from_attributes=True)
 
 
-class AlertWithHistory(Alert):
-    """An episode with all that happened to it, the oldest first."""
+class Following(BaseModel):
+    """The playbook that an episode follows, as it was when it took it up, and where it is in it.
 
+    `step` is what is expected at present, and by when; null when nothing is any more. `due_at` is
+    when people are reminded or others told next. Until `stands_until` the clock stands still.
+    `told` are the people who were drawn in so far.
+    """
+
+    id: str
+    version: int
+    name: dict[str, str]
+    steps: Steps
+    step: Step | None
+    since: datetime
+    due_at: datetime | None
+    stands_until: datetime | None
+    escalated: bool
+    told: list[str]
+
+    @classmethod
+    def of(cls, running: Running) -> Self:
+        """Return it as it is answered."""
+        followed, at = running.followed, running.progress
+        step = None
+        if at.by is not None:
+            expects = followed.steps[at.number - 1].expects
+            step = Step(number=at.number, expects=expects, by=at.by)
+        return cls(
+            **dict(followed),
+            step=step,
+            since=at.since,
+            due_at=at.due_at,
+            stands_until=at.stands_until,
+            escalated=at.escalated,
+            told=list(running.told),
+        )
+
+
+class AlertWithHistory(Alert):
+    """An episode with its playbook, if it follows one, and all that happened, the oldest first."""
+
+    playbook: Following | None = None
     history: list[Revision] = []
 
 
@@ -134,7 +185,8 @@ class Snooze(Acknowledgement):
 class Summary(BaseModel):
     """Alerts counted: `open` by present level, `opened` (all there ever were) by first level.
 
-    `unowned` are open and nobody's. `outbox` are notices not yet with the broker, `lag_records`
+    `unowned` are open and nobody's, `overdue` late in their playbook, `escalated` those whose
+    present step was escalated. `outbox` are notices not yet with the broker, `lag_records`
     level messages not yet evaluated (null while the broker cannot say).
     """
 
@@ -144,6 +196,8 @@ class Summary(BaseModel):
     resolved: int
     subjects: int
     unowned: int
+    overdue: int
+    escalated: int
     outbox: int
     lag_records: int | None
     behind_seconds: float | None = Field(description="Age of the oldest message that waits")
@@ -161,15 +215,42 @@ async def list_alerts(
     sku: Code | None = None,
     warehouse: Code | None = None,
     owner: Code | None = None,
+    order: Literal["newest", "at_risk"] = "newest",
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[Alert]:
-    """Return alerts, the newest first; `open` includes those that recover."""
+    """Return alerts, the newest or those with the most at risk first.
+
+    `open` includes those that recover.
+    """
     wanted = Filter(_IS_OPEN[state], level, rule, sku, warehouse, owner)
+    if order == "at_risk":
+        return await _by_risk(at, wanted, cursor, limit)
     before = None if cursor is None else int(decode_cursor(cursor, int)[0])
     found = await at.ask(lambda connection: alerts.page(connection, wanted, before, limit))
     more = encode_cursor(found[-1].number) if len(found) == limit else None
     return Page(items=[Alert.of(each) for each in found], next_cursor=more)
+
+
+async def _by_risk(at: Desk, wanted: Filter, cursor: str | None, limit: int) -> Page[Alert]:
+    after = None if cursor is None else _place(cursor)
+    found = await at.ask(lambda connection: alerts.page_by_risk(connection, wanted, after, limit))
+    more = None
+    if len(found) == limit:
+        money, units, number = Place.of(found[-1])
+        more = encode_cursor(str(money), repr(units), number)
+    return Page(items=[Alert.of(each) for each in found], next_cursor=more)
+
+
+def _place(cursor: str) -> Place:
+    money, units, number = decode_cursor(cursor, str, str, int)
+    try:
+        place = Place(Decimal(str(money)), float(str(units)), int(str(number)))
+    except (InvalidOperation, ValueError):
+        raise bad_cursor() from None
+    if not (place.money.is_finite() and isfinite(place.units)):
+        raise bad_cursor()
+    return place
 
 
 @router.get("/summary")
@@ -178,6 +259,7 @@ async def summary(at: AtDesk) -> Summary:
     # The lag first: what is counted afterwards includes all that it saw evaluated.
     lag = await at.lag()
     totals = await at.ask(alerts.totals)
+    late = await at.ask(lambda connection: timers.counts(connection, at.clock.now()))
     return Summary(
         open={level: totals.open.get(level, 0) for level in AlertLevel},
         opened={level: totals.opened.get(level, 0) for level in AlertLevel},
@@ -185,6 +267,8 @@ async def summary(at: AtDesk) -> Summary:
         resolved=totals.resolved,
         subjects=totals.subjects,
         unowned=totals.unowned,
+        overdue=late.overdue,
+        escalated=late.escalated,
         outbox=totals.outbox,
         lag_records=None if lag is None else lag.records,
         behind_seconds=None if lag is None else lag.seconds,
@@ -259,6 +343,9 @@ async def _with_history(at: Desk, alert_id: UUID) -> AlertWithHistory:
     past = await at.ask(lambda connection: alerts.history(connection, alert_id))
     answer = AlertWithHistory.of(found)
     answer.history = [Revision.of(each) for each in past]
+    running = await at.ask(lambda connection: timers.some(connection, [alert_id]))
+    if alert_id in running:
+        answer.playbook = Following.of(running[alert_id])
     return answer
 
 

@@ -13,7 +13,7 @@ from services.alerting.api.desk import AtDesk, Desk, Editor
 from services.alerting.api.rule_file import RuleCode
 from services.alerting.domain import cel
 from services.alerting.domain.definition import RuleDefinition
-from services.alerting.store import rules
+from services.alerting.store import playbooks, rules
 from services.alerting.store.rules import StoredRule
 from shared.database.engine import Connection
 from shared.http.auth import Caller, Scope, require
@@ -163,6 +163,7 @@ async def create_rule(
                 "exists",
                 f"There is a rule {rule_id} already; change it with PUT.",
             )
+        await _check_playbook(connection, definition)
         rule = _version(rule_id, 1, definition, editor, at)
         await rules.add(connection, rule, revision, key)
         return rule
@@ -273,10 +274,22 @@ async def _put(
     before = await rules.one(connection, rule_id)
     if before is not None and _definition(before) == definition:
         return before
+    await _check_playbook(connection, definition)
     version = 1 if before is None else before.version + 1
     rule = _version(rule_id, version, definition, editor, at)
     await rules.add(connection, rule, revision)
     return rule
+
+
+async def _check_playbook(connection: Connection, definition: RuleDefinition) -> None:
+    """Raise Problem 422 for a playbook that there is not."""
+    named = definition.playbook
+    if named is not None and await playbooks.one(connection, named) is None:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "unknown_playbook",
+            f"There is no playbook {named}; see /v1/playbooks, or make one with PUT.",
+        )
 
 
 def _version(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from shared.events.stock_alerts import AlertLevel
+from shared.events.stock_alerts import AlertLevel, GatherReason
 
 
 class State(StrEnum):
@@ -23,13 +23,15 @@ class Condition:
     """The state of one rule on one subject; none is kept where all is well.
 
     `level` is the episode's (for pending: the one that would be opened). `since` is when the
-    state began; `due_at` when time alone ends it, None for open.
+    state began; `due_at` when time alone ends it, None for open. `known` says of a pending one
+    why it held before anybody looked, if it did.
     """
 
     state: State
     level: AlertLevel
     since: datetime
     due_at: datetime | None = None
+    known: GatherReason | None = None
 
     @property
     def held(self) -> AlertLevel | None:

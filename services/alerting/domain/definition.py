@@ -127,6 +127,8 @@ class RuleDefinition(_Strict):
     recovery_seconds: Seconds = 0
     enabled: bool = True
     labels: Annotated[dict[Text, Text], Field(max_length=20)] = {}
+    playbook: Code | None = None
+    """Which its episodes follow; the default of their level, if there is one, when left out."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -161,6 +163,7 @@ class RuleDefinition(_Strict):
             recovery=timedelta(seconds=self.recovery_seconds),
             enabled=self.enabled,
             labels=dict(self.labels),
+            playbook=self.playbook,
             filters=Filters(**self.filters.model_dump()),
             doubts=_doubts(self.doubts),
             custom=_custom(self.condition),

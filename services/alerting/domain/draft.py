@@ -2,31 +2,36 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from services.alerting.domain import evaluation
+from services.alerting.domain import evaluation, known_before
+from services.alerting.domain.at_risk import at_risk
 from services.alerting.domain.channels import NOBODY, Channels
-from services.alerting.domain.condition import Condition
+from services.alerting.domain.condition import Condition, State
 from services.alerting.domain.kind import RuleKind
-from services.alerting.domain.memory import NO_TROUGHS, Known, Territory
+from services.alerting.domain.known_before import Change
+from services.alerting.domain.memory import NO_TROUGHS, Known, Settled, Territory
 from services.alerting.domain.moments import next_moment
 from services.alerting.domain.outcome import Evaluation, Reason, Transition
-from services.alerting.domain.parameters import NOTHING_SET, ParameterBook
+from services.alerting.domain.parameters import NOTHING_SET, ParameterBook, Parameters
 from services.alerting.domain.rule import Rule
 from services.alerting.domain.rulebook import RuleBook
 from services.alerting.domain.sales import SalesHistory
 from services.alerting.domain.standing import Standing
 from services.alerting.domain.subject import Item, Level, LevelSubject, Subject
-from shared.events.stock_alerts import AlertLevel
+from shared.events.stock_alerts import AlertLevel, AtRisk, GatherReason
 
 _Judge = Callable[[Rule, Standing, Condition | None], Iterable[Evaluation]]
 
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """A transition with all that a notice says of it. `trace` is the context it came from."""
+    """A transition with all that a notice says of it. `trace` is the context it came from.
+
+    `known` says why it was so before anybody looked, if it was.
+    """
 
     rule: Rule
     subject: Subject
@@ -34,6 +39,9 @@ class Announcement:
     category: str | None
     transition: Transition
     trace: str | None
+    at_risk: AtRisk | None = None
+    parameters: Parameters = NOTHING_SET
+    known: GatherReason | None = None
 
 
 class Staged(NamedTuple):
@@ -60,6 +68,7 @@ class Draft:
         rules: RuleBook,
         items: Mapping[str, Item],
         parameters: ParameterBook,
+        catalogue: int = 0,
         channels: Channels = NOBODY,
     ) -> None:
         self._territories = territories
@@ -67,6 +76,7 @@ class Draft:
         self._items = items
         self._parameters = parameters
         self._channels = channels
+        self._by = Settled(rules, parameters, catalogue)
         self.staged: dict[Subject, Staged] = {}
         self.conditions: dict[tuple[Subject, str], tuple[int, Condition | None]] = {}
         """Changed conditions with their partition, by subject and rule; None: all is well."""
@@ -80,7 +90,7 @@ class Draft:
         A message that is not newer than what is known is dropped.
         """
         subject = LevelSubject(level.sku, level.warehouse)
-        known = self._known(partition, subject)
+        before = known = self._known(partition, subject)
         if known is None:
             sales = SalesHistory.begin(level.last_change_at, level.sold_total)
             known = Known(level, sales, {})
@@ -94,7 +104,7 @@ class Draft:
                 troughs = known.deepened(level)
             sales = known.sales.told(level.last_change_at, level.sold_total)
             known = Known(level, sales, known.conditions, troughs)
-        known = self._judge(partition, subject, known, evaluation.hear, now, trace)
+        known = self._judge(partition, subject, known, before, evaluation.hear, now, trace)
         is_new = subject not in self._territories[partition].subjects
         self.staged[subject] = Staged(partition, known, heard=True, is_new=is_new)
 
@@ -112,9 +122,8 @@ class Draft:
         for subject in subjects:
             known = self._known(partition, subject)
             if known is not None:
-                self._restage(
-                    partition, subject, self._judge(partition, subject, known, _look, now, None)
-                )
+                looked = self._judge(partition, subject, known, known, _look, now, None)
+                self._restage(partition, subject, looked)
 
     def adopt(self) -> None:
         """Make the draft what is known."""
@@ -140,7 +149,7 @@ class Draft:
             if known.conditions:
                 known = self._fire(partition, subject, known, moment)
             # Always has a later moment, or none: each is a line's, of which there are eight.
-            known = self._judge(partition, subject, known, _look, moment, None)
+            known = self._judge(partition, subject, known, known, _look, moment, None)
         return self._fire(partition, subject, known, until) if known.conditions else known
 
     def _judge(
@@ -148,6 +157,7 @@ class Draft:
         partition: int,
         subject: Subject,
         known: Known,
+        before: Known | None,
         judge: _Judge,
         now: datetime,
         trace: str | None,
@@ -160,10 +170,18 @@ class Draft:
             self._retire(subject, at, after, {rule.id for rule in watching})
         for rule in watching:
             # While a rule is evaluated, `after` has what became of the others.
-            condition = after.pop(rule.id, None)
+            condition = was = after.pop(rule.id, None)
             for step in judge(rule, at, condition):
-                condition = self._note(rule, subject, step, trace)
+                self.reasons[rule.kind, step.reason] += 1
+                if step.transition is not None:
+                    change = self._change(partition, subject, at, before)
+                    why = known_before.of_transition(step.transition, condition, rule, change)
+                    self._announce(rule, subject, at, step.transition, trace, why)
+                condition = step.condition
             if condition is not None:
+                if was is None and condition.state is State.PENDING:
+                    why = self._change(partition, subject, at, before).known(rule)
+                    condition = replace(condition, known=why)
                 after[rule.id] = condition
         if known.level.supply:
             known = known._replace(wake_at=next_moment(watching, known.level, now))
@@ -180,7 +198,7 @@ class Draft:
             del after[rule.id]
             at = self._standing(subject, known, after, condition.due_at)
             step = evaluation.evaluate(rule, at, condition)
-            changed = self._note(rule, subject, step, None)
+            changed = self._note(rule, subject, at, step, condition.known)
             if changed is not None:
                 after[rule.id] = changed
             elif condition.held is AlertLevel.OUT:
@@ -199,7 +217,8 @@ class Draft:
         """Evaluate what an episode of 断货 (out) may have kept quiet until this moment."""
         for rule in watching:
             if rule.filters.inhibited_by_out and rule.id not in after:
-                condition = self._note(rule, subject, evaluation.evaluate(rule, at, None), None)
+                step = evaluation.evaluate(rule, at, None)
+                condition = self._note(rule, subject, at, step, None)
                 if condition is not None:
                     after[rule.id] = condition
 
@@ -217,7 +236,7 @@ class Draft:
                 continue
             reason = Reason.OUT_OF_SCOPE if rule.enabled else Reason.RULE_DISABLED
             step = evaluation.retire(rule, at, after.pop(rule_id), reason)
-            self._note(rule, subject, step, None)
+            self._note(rule, subject, at, step, None)
 
     def _standing(
         self, subject: Subject, known: Known, others: Mapping[str, Condition], now: datetime
@@ -227,6 +246,11 @@ class Draft:
         return Standing(
             known.level, known.sales, now, parameters, others, known.troughs, self._channels
         )
+
+    def _change(
+        self, partition: int, subject: Subject, at: Standing, before: Known | None
+    ) -> Change:
+        return Change(subject, at, before, self._by, self._territories[partition].settled)
 
     def _settle(
         self, partition: int, subject: Subject, known: Known, after: Mapping[str, Condition]
@@ -242,16 +266,43 @@ class Draft:
         return Known(known.level, known.sales, after, troughs, known.wake_at)
 
     def _note(
-        self, rule: Rule, subject: Subject, step: Evaluation, trace: str | None
+        self,
+        rule: Rule,
+        subject: Subject,
+        at: Standing,
+        step: Evaluation,
+        known: GatherReason | None,
     ) -> Condition | None:
         self.reasons[rule.kind, step.reason] += 1
         if step.transition is not None:
-            item = self._items.get(subject.sku)
-            name, category = (None, None) if item is None else (item.name, item.category)
-            self.announcements.append(
-                Announcement(rule, subject, name, category, step.transition, trace)
-            )
+            self._announce(rule, subject, at, step.transition, None, known)
         return step.condition
+
+    def _announce(
+        self,
+        rule: Rule,
+        subject: Subject,
+        at: Standing,
+        transition: Transition,
+        trace: str | None,
+        known: GatherReason | None,
+    ) -> None:
+        item = self._items.get(subject.sku)
+        name, category = (None, None) if item is None else (item.name, item.category)
+        parameters = self._parameters.of(subject)
+        self.announcements.append(
+            Announcement(
+                rule=rule,
+                subject=subject,
+                sku_name=name,
+                category=category,
+                transition=transition,
+                trace=trace,
+                at_risk=at_risk(at, parameters),
+                parameters=parameters,
+                known=known,
+            )
+        )
 
 
 def _look(rule: Rule, at: Standing, condition: Condition | None) -> tuple[Evaluation]:

@@ -122,7 +122,7 @@ def _wait(at: _Moment, condition: Condition, limit: Limit | None) -> Evaluation:
     due = condition.since + at.rule.pending
     if at.now >= due:
         return _open(at, limit, Reason.FIRED)
-    waiting = Condition(State.PENDING, limit.level, condition.since, due)
+    waiting = Condition(State.PENDING, limit.level, condition.since, due, condition.known)
     return Evaluation(waiting, None, Reason.PENDING)
 
 

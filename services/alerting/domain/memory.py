@@ -64,6 +64,17 @@ class Timer(NamedTuple):
     rule_id: str = ""
 
 
+class Settled(NamedTuple):
+    """What all subjects of a partition have been evaluated by: an opening may be news only since.
+
+    `catalogue` is its revision.
+    """
+
+    rules: RuleBook
+    parameters: ParameterBook
+    catalogue: int
+
+
 @dataclass(slots=True)
 class Territory:
     """One partition: its subjects, its timers by due time, and its newest event time."""
@@ -83,6 +94,8 @@ class Territory:
     """What `silent` was found by."""
     unseen: list[Subject] = field(default_factory=list)
     """Subjects still to be evaluated under the present view and parameters."""
+    settled: Settled | None = None
+    """None after a claim: what was changed in between is not known."""
 
     def due(self, until: datetime, limit: int) -> list[Timer]:
         """Return the first timers due by an instant, stale ones left out."""

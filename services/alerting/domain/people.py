@@ -1,6 +1,6 @@
 """Who sees to what: people, and the table of responsibilities."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -31,17 +31,21 @@ class Responsibilities:
         it the first who is there: owner, deputy, manager. When none is, the owner all the same,
         since an alert with an absent owner is found more easily than one without.
         """
-        for key in ((category, warehouse), (category, None), (None, warehouse), (None, None)):
-            row = self._rows.get(key)
-            if row is not None:
-                return self._first_there(row, now)
-        return None
+        row = self.row(category, warehouse)
+        return None if row is None else self.first_there(row[2:], now)
 
-    def _first_there(self, row: Responsibility, now: datetime) -> str | None:
-        named = [person for person in row[2:] if person is not None]
-        there = (person for person in named if not self._is_away(person, now))
+    def row(self, category: str | None, warehouse: str) -> Responsibility | None:
+        """Return the row that says most of a category in a warehouse."""
+        keys = ((category, warehouse), (category, None), (None, warehouse), (None, None))
+        return next((self._rows[key] for key in keys if key in self._rows), None)
+
+    def first_there(self, people: Iterable[str | None], now: datetime) -> str | None:
+        """Return the first of some people who is not away, or else the first."""
+        named = [person for person in people if person is not None]
+        there = (person for person in named if not self.is_away(person, now))
         return next(there, named[0] if named else None)
 
-    def _is_away(self, person: str, now: datetime) -> bool:
+    def is_away(self, person: str, now: datetime) -> bool:
+        """Return whether somebody is away."""
         until = self._away.get(person)
         return until is not None and now < until

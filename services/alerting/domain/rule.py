@@ -102,6 +102,8 @@ class Rule:
     """How long the exit limit must hold before it resolves."""
     enabled: bool = True
     labels: Mapping[str, str] = field(default_factory=dict)
+    playbook: str | None = None
+    """Which its episodes follow; None: the default of their level, if there is one."""
     filters: Filters = field(default_factory=Filters)
     doubts: Doubts = field(default_factory=Doubts)
     """For data_doubt."""

@@ -71,6 +71,11 @@ class RuleBook:
                 rule = occasion.applied(rule)
         return rule
 
+    def now(self, rule_id: str, subject: Subject, now: datetime) -> Rule | None:
+        """Return a rule as it is for a subject at a moment, enabled or not."""
+        rule = self.find(rule_id)
+        return None if rule is None else self.at(now).in_season(rule, subject)
+
     def silence(self, channels: Channels, now: datetime) -> frozenset[tuple[str, str]]:
         """Return (rule, warehouse) where a channel is silent that the rule listens to.
 

@@ -23,6 +23,9 @@ class Heard(NamedTuple):
 class Timebase(Protocol):
     """Tells the time of a message, and up to when a worker's partitions have been heard."""
 
+    follows_playbooks: bool
+    """Whether people are expected to act: in a replay of history nobody can any more."""
+
     def of_message(self, level: Level, appended_at: datetime) -> datetime:
         """Return when a message counts as heard; `appended_at` is the broker's time of it."""
 
@@ -47,6 +50,8 @@ class WallTime(Timebase):
     that was not, and fires a timer only for a partition that it has read to the end since.
     """
 
+    follows_playbooks = True
+
     @override
     def of_message(self, level: Level, appended_at: datetime) -> datetime:
         return appended_at
@@ -66,6 +71,8 @@ class EventTime(Timebase):
     partition is at its end when nothing has come for QUIET: a year may pass in two minutes, and
     what is on its way through the ledger is then days behind the other partitions.
     """
+
+    follows_playbooks = False
 
     @override
     def of_message(self, level: Level, appended_at: datetime) -> datetime:

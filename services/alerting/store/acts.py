@@ -1,6 +1,6 @@
 """Store what people do with alerts, and that they are reminded of them."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.hush import hush_of
-from services.alerting.store import episodes, silences
+from services.alerting.store import episodes, silences, steps
 from services.alerting.store.episodes import Entry, Episode
 from shared.errors import LowtideError
-from shared.events.stock_alerts import AlertEvent
+from shared.events.stock_alerts import AlertEvent, Expected
 
 
 class Resolved(LowtideError):  # noqa: N818 - a state, not a mistake
@@ -43,7 +43,11 @@ async def acknowledge(connection: AsyncConnection, alert_id: UUID, by: By) -> Ep
         episode.owner = episode.owner or by.actor
         return True
 
-    return await _act(connection, alert_id, AlertEvent.ACKNOWLEDGED, change, by)
+    async def move(episode: Episode) -> None:
+        done = Expected.ACKNOWLEDGE
+        await steps.met(connection, episode.id, done, by.at, owner=episode.owner)
+
+    return await _act(connection, alert_id, AlertEvent.ACKNOWLEDGED, change, by, move)
 
 
 async def assign(connection: AsyncConnection, alert_id: UUID, owner: str, by: By) -> Episode | None:
@@ -55,7 +59,10 @@ async def assign(connection: AsyncConnection, alert_id: UUID, owner: str, by: By
         episode.owner = owner
         return True
 
-    return await _act(connection, alert_id, AlertEvent.ASSIGNED, change, by)
+    async def move(episode: Episode) -> None:
+        await steps.handed_over(connection, episode.id, owner, by.at)
+
+    return await _act(connection, alert_id, AlertEvent.ASSIGNED, change, by, move)
 
 
 async def snooze(
@@ -69,7 +76,10 @@ async def snooze(
         episode.snoozed_until = until
         return True
 
-    return await _act(connection, alert_id, AlertEvent.SNOOZED, change, by)
+    async def move(episode: Episode) -> None:
+        await steps.put_off(connection, episode.id, until, by.at)
+
+    return await _act(connection, alert_id, AlertEvent.SNOOZED, change, by, move)
 
 
 async def remind(connection: AsyncConnection, now: datetime, limit: int) -> int:
@@ -78,7 +88,7 @@ async def remind(connection: AsyncConnection, now: datetime, limit: int) -> int:
     entries = []
     for episode in found:
         episode.revision += 1
-        episode.untold, episode.snoozed_until = False, None
+        episode.untold, episode.held_back, episode.snoozed_until = False, False, None
         notice = episodes.notice_of(
             episode,
             AlertEvent.REMINDED,
@@ -97,6 +107,7 @@ async def _act(
     event: AlertEvent,
     change: Callable[[Episode], bool],
     by: By,
+    move: Callable[[Episode], Awaitable[None]],
 ) -> Episode | None:
     episode = await episodes.locked(connection, alert_id)
     if episode is None or not change(episode):
@@ -104,6 +115,7 @@ async def _act(
     if episode.resolved_at is not None:
         raise Resolved(f"Alert {episode.number} is resolved already; there is nothing left to do.")
     episode.revision += 1
+    await move(episode)
     silence = await silences.covering_one(
         connection,
         episode.rule.id,

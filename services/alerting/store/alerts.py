@@ -4,13 +4,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from decimal import Decimal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.events.stock_alerts import AlertFacts, AlertLevel, AlertRule, Hush
+from services.alerting.store.episodes import at_risk_of
+from shared.events.stock_alerts import AlertFacts, AlertLevel, AlertRule, AtRisk, Hush
 
 State = Literal["open", "recovering", "resolved", "retracted"]
 
@@ -36,6 +38,10 @@ class StoredAlert:
     snoozed_until: datetime | None
     facts: AlertFacts
     labels: Mapping[str, str]
+    stock_class: str | None
+    supplier: str | None
+    at_risk: AtRisk | None
+    held_back: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,8 @@ class Totals:
 _ALERT = """
 SELECT a.id, a.number, a.revision, a.level, a.rule::text AS rule, a.sku, a.sku_name, a.warehouse,
        a.opened_at, a.resolved_at, a.acknowledged_at, a.acknowledged_by, a.owner,
-       a.snoozed_until, a.facts::text AS facts, a.labels::text AS labels,
+       a.snoozed_until, a.facts::text AS facts, a.labels::text AS labels, a.stock_class,
+       a.supplier, a.at_risk_units, a.at_risk_money, a.held_back,
        CASE WHEN EXISTS (SELECT FROM alert_history AS h
                          WHERE h.alert_id = a.id AND h.event = 'retracted') THEN 'retracted'
             WHEN a.resolved_at IS NOT NULL THEN 'resolved'
@@ -115,10 +122,55 @@ _OUTBOX = text("SELECT count(*) FROM outbox")
 _UNOWNED = text("SELECT count(*) FROM alert WHERE resolved_at IS NULL AND owner IS NULL")
 
 
+class Place(NamedTuple):
+    """Where an alert stands among those ordered by what is at risk."""
+
+    money: Decimal
+    units: float
+    number: int
+
+    @classmethod
+    def of(cls, alert: StoredAlert) -> "Place":
+        """Return an alert's place; what nobody can say is nothing."""
+        risk = alert.at_risk
+        if risk is None:
+            return cls(Decimal(0), 0.0, alert.number)
+        return cls(risk.money or Decimal(0), risk.units, alert.number)
+
+
+_BY_NUMBER = ("a.number DESC", "a.number < :before")
+
+_PLACE = ("coalesce(a.at_risk_money, 0)", "coalesce(a.at_risk_units, 0)", "a.number")
+_AFTER = "(CAST(:money AS numeric), CAST(:units AS float8), CAST(:number AS bigint))"
+_BY_RISK = (
+    ", ".join(f"{column} DESC" for column in _PLACE),
+    f"({', '.join(_PLACE)}) < {_AFTER}",
+)
+
+
 async def page(
     connection: AsyncConnection, wanted: Filter, before: int | None, limit: int
 ) -> list[StoredAlert]:
     """Return alerts, the newest first, those with a number under `before`."""
+    under = {} if before is None else {"before": before}
+    return await _page(connection, wanted, _BY_NUMBER, under, limit)
+
+
+async def page_by_risk(
+    connection: AsyncConnection, wanted: Filter, before: Place | None, limit: int
+) -> list[StoredAlert]:
+    """Return alerts, those with the most at risk first (money, then units), after a place."""
+    values = {} if before is None else before._asdict()
+    return await _page(connection, wanted, _BY_RISK, values, limit)
+
+
+async def _page(
+    connection: AsyncConnection,
+    wanted: Filter,
+    order: tuple[str, str],
+    before: Mapping[str, object],
+    limit: int,
+) -> list[StoredAlert]:
     values: dict[str, object] = {
         "level": wanted.level,
         "rule_id": wanted.rule,
@@ -130,11 +182,12 @@ async def page(
     terms = [f"a.{name} = :{name}" for name in values]
     if wanted.is_open is not None:
         terms.append(f"a.resolved_at IS {'' if wanted.is_open else 'NOT'} NULL")
-    if before is not None:
-        terms.append("a.number < :before")
-        values["before"] = before
+    by, under = order
+    if before:
+        terms.append(under)
+        values |= before
     where = f"WHERE {' AND '.join(terms)}" if terms else ""
-    statement = text(f"{_ALERT} {where} ORDER BY a.number DESC LIMIT :limit")
+    statement = text(f"{_ALERT} {where} ORDER BY {by} LIMIT :limit")
     rows = await connection.execute(statement, values | {"limit": limit})
     return [_alert(row) for row in rows.mappings()]
 
@@ -166,9 +219,11 @@ async def totals(connection: AsyncConnection) -> Totals:
 
 
 def _alert(row: RowMapping) -> StoredAlert:
+    told = {name: row[name] for name in row if not name.startswith("at_risk_")}
     return StoredAlert(
         **{
-            **row,
+            **told,
+            "at_risk": at_risk_of(row),
             "level": AlertLevel(row["level"]),
             "rule": AlertRule.model_validate_json(row["rule"]),
             "facts": AlertFacts.model_validate_json(row["facts"]),

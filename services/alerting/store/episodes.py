@@ -1,7 +1,7 @@
 """Episodes as they stand, and writing them with their history and their notices at once."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -11,12 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.draft import Announcement
 from services.alerting.domain.subject import LevelSubject, Subject
-from services.alerting.store import silences
+from services.alerting.store import addressing, silences
 from shared.events.stock_alerts import (
     AlertEvent,
     AlertFacts,
     AlertLevel,
     AlertRule,
+    AtRisk,
+    Gather,
     Hush,
     StockAlert,
 )
@@ -47,7 +49,16 @@ class Episode:
     snoozed_until: datetime | None = None
     untold: bool = False
     """Whether something that people should know was kept from them."""
+    stock_class: str | None = None
+    supplier: str | None = None
+    at_risk: AtRisk | None = None
+    held_back: bool = False
+    """Whether people are not told because its owner was interrupted often enough."""
     is_new: bool = False
+    category: str | None = None
+    """Of the SKU, when it opened; written then, and read only where it is asked for."""
+    playbook: str | None = None
+    """The playbook that it takes up in this transaction, as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +74,8 @@ class Entry:
 _STORED = """
     a.id, a.number, a.revision, a.rule::text AS rule, a.sku, a.warehouse, a.sku_name,
     a.labels::text AS labels, a.level, a.facts::text AS facts, a.opened_at, a.resolved_at,
-    a.acknowledged_at, a.acknowledged_by, a.owner, a.snoozed_until, a.untold
+    a.acknowledged_at, a.acknowledged_by, a.owner, a.snoozed_until, a.untold,
+    a.stock_class, a.supplier, a.at_risk_units, a.at_risk_money, a.held_back
 """
 
 _OPEN = text(f"""
@@ -92,6 +104,14 @@ LIMIT :limit
 FOR UPDATE OF a SKIP LOCKED
 """)  # noqa: S608 - the columns and the condition are ours
 
+_PRESENT = text(f"""
+SELECT {_STORED}, k.available, k.on_hand, k.low_water, k.incoming
+FROM alert AS a JOIN known_level AS k ON k.sku = a.sku AND k.warehouse = a.warehouse
+WHERE a.id = ANY(CAST(:ids AS uuid[]))
+ORDER BY a.id
+FOR UPDATE OF a
+""")  # noqa: S608 - the columns are ours
+
 _NUMBERS = text("SELECT nextval('alert_number') FROM generate_series(1, :count)")
 
 _COLUMNS = """
@@ -102,18 +122,24 @@ _COLUMNS = """
            CAST(:opened_at AS timestamptz[]), CAST(:resolved_at AS timestamptz[]),
            CAST(:acknowledged_at AS timestamptz[]), CAST(:acknowledged_by AS text[]),
            CAST(:owner AS text[]), CAST(:snoozed_until AS timestamptz[]),
-           CAST(:untold AS boolean[]))
+           CAST(:untold AS boolean[]), CAST(:stock_class AS text[]), CAST(:supplier AS text[]),
+           CAST(:at_risk_units AS float8[]), CAST(:at_risk_money AS numeric[]),
+           CAST(:held_back AS boolean[]), CAST(:category AS text[]), CAST(:playbook AS text[]))
         AS n (id, number, revision, rule_id, kind, sku, warehouse, sku_name, level, rule, labels,
               facts, opened_at, resolved_at, acknowledged_at, acknowledged_by, owner,
-              snoozed_until, untold)
+              snoozed_until, untold, stock_class, supplier, at_risk_units, at_risk_money,
+              held_back, category, playbook)
 """
 
 _INSERT = text(f"""
 INSERT INTO alert (id, number, revision, rule_id, subject_kind, sku, warehouse, sku_name, level,
-                   rule, labels, facts, opened_at, resolved_at, owner, untold)
+                   rule, labels, facts, opened_at, resolved_at, owner, untold,
+                   stock_class, supplier, at_risk_units, at_risk_money, held_back, category,
+                   playbook)
 SELECT n.id, n.number, n.revision, n.rule_id, n.kind, n.sku, n.warehouse, n.sku_name, n.level,
        n.rule::jsonb, n.labels::jsonb, n.facts::jsonb, n.opened_at, n.resolved_at, n.owner,
-       n.untold
+       n.untold, n.stock_class, n.supplier, n.at_risk_units, n.at_risk_money, n.held_back,
+       n.category, n.playbook::jsonb
 FROM {_COLUMNS}
 """)  # noqa: S608 - the columns are ours
 
@@ -122,7 +148,9 @@ UPDATE alert AS a
 SET revision = n.revision, level = n.level, rule = n.rule::jsonb, labels = n.labels::jsonb,
     facts = n.facts::jsonb, sku_name = n.sku_name, resolved_at = n.resolved_at,
     acknowledged_at = n.acknowledged_at, acknowledged_by = n.acknowledged_by, owner = n.owner,
-    snoozed_until = n.snoozed_until, untold = n.untold
+    snoozed_until = n.snoozed_until, untold = n.untold, stock_class = n.stock_class,
+    supplier = n.supplier, at_risk_units = n.at_risk_units, at_risk_money = n.at_risk_money,
+    held_back = n.held_back, playbook = coalesce(n.playbook::jsonb, a.playbook)
 FROM {_COLUMNS}
 WHERE a.id = n.id
 """)  # noqa: S608 - the columns are ours
@@ -177,17 +205,24 @@ async def to_remind(connection: AsyncConnection, now: datetime, limit: int) -> l
     Their facts are those of the level as it was last heard of.
     """
     rows = await connection.execute(_TO_REMIND, {"now": now, "limit": limit})
-    found = []
-    for row in rows.mappings():
-        episode = _episode(row)
-        episode.facts = _renewed(episode.facts, row)
-        found.append(episode)
-    return found
+    return [_present(row) for row in rows.mappings()]
+
+
+async def present(connection: AsyncConnection, ids: Collection[UUID]) -> list[Episode]:
+    """Return episodes, locked, with facts of the level as it was last heard of."""
+    rows = await connection.execute(_PRESENT, {"ids": list(ids)})
+    return [_present(row) for row in rows.mappings()]
 
 
 async def numbers(connection: AsyncConnection, count: int) -> list[int]:
     """Return so many running numbers for new episodes."""
     return list((await connection.execute(_NUMBERS, {"count": count})).scalars()) if count else []
+
+
+def _present(row: RowMapping) -> Episode:
+    episode = _episode(row)
+    episode.facts = _renewed(episode.facts, row)
+    return episode
 
 
 def _renewed(facts: AlertFacts, level: RowMapping) -> AlertFacts:
@@ -221,7 +256,17 @@ def _episode(row: RowMapping) -> Episode:
         owner=row["owner"],
         snoozed_until=row["snoozed_until"],
         untold=row["untold"],
+        stock_class=row["stock_class"],
+        supplier=row["supplier"],
+        at_risk=at_risk_of(row),
+        held_back=row["held_back"],
     )
+
+
+def at_risk_of(row: RowMapping) -> AtRisk | None:
+    """Return what a row of an alert says is at risk."""
+    units = row["at_risk_units"]
+    return None if units is None else AtRisk(units=units, money=row["at_risk_money"])
 
 
 def notice_of(
@@ -232,6 +277,7 @@ def notice_of(
     recorded_at: datetime,
     previous_level: AlertLevel | None = None,
     hush: Hush | None = None,
+    gather: Gather | None = None,
     note: str | None = None,
 ) -> StockAlert:
     """Return the notice of an episode's present revision."""
@@ -253,6 +299,10 @@ def notice_of(
         recorded_at=recorded_at,
         acknowledged_by=episode.acknowledged_by,
         owner=episode.owner,
+        stock_class=episode.stock_class,
+        supplier=episode.supplier,
+        at_risk=episode.at_risk,
+        gather=gather,
         snoozed_until=episode.snoozed_until,
         hush=hush,
         note=note,
@@ -272,7 +322,7 @@ async def write(
     ):
         if some:
             await connection.execute(statement, _columns(some))
-    notices = [entry.notice for entry in entries]
+    notices = await addressing.addressed(connection, [entry.notice for entry in entries])
     await connection.execute(
         _HISTORY,
         {
@@ -323,4 +373,11 @@ def _columns(episodes: Sequence[Episode]) -> dict[str, list[object]]:
         "owner": [each.owner for each in episodes],
         "snoozed_until": [each.snoozed_until for each in episodes],
         "untold": [each.untold for each in episodes],
+        "category": [each.category for each in episodes],
+        "playbook": [each.playbook for each in episodes],
+        "stock_class": [each.stock_class for each in episodes],
+        "supplier": [each.supplier for each in episodes],
+        "at_risk_units": [each.at_risk and each.at_risk.units for each in episodes],
+        "at_risk_money": [each.at_risk and each.at_risk.money for each in episodes],
+        "held_back": [each.held_back for each in episodes],
     }

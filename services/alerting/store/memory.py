@@ -19,7 +19,7 @@ from services.alerting.domain.sales import SalesHistory
 from services.alerting.domain.subject import Due, LevelSubject, Subject
 from services.alerting.domain.trough import Trough
 from shared.database.engine import driver
-from shared.events.stock_alerts import AlertLevel
+from shared.events.stock_alerts import AlertLevel, GatherReason
 
 
 class StoredLine(NamedTuple):
@@ -57,7 +57,7 @@ FROM known_level
 """
 
 _CONDITION = """
-SELECT sku, warehouse, rule_id, state, level, since, due_at
+SELECT sku, warehouse, rule_id, state, level, since, due_at, known
 FROM condition
 """
 
@@ -104,15 +104,16 @@ FROM {_COLUMNS}
 
 _PUT_CONDITIONS = text("""
 INSERT INTO condition (rule_id, subject_kind, sku, warehouse, partition, state, level, since,
-                       due_at)
-SELECT n.rule_id, 'level', n.sku, n.warehouse, n.partition, n.state, n.level, n.since, n.due_at
+                       due_at, known)
+SELECT n.rule_id, 'level', n.sku, n.warehouse, n.partition, n.state, n.level, n.since, n.due_at,
+       n.known
 FROM unnest(CAST(:rule_id AS text[]), CAST(:sku AS text[]), CAST(:warehouse AS text[]),
             CAST(:partition AS int[]), CAST(:state AS text[]), CAST(:level AS text[]),
-            CAST(:since AS timestamptz[]), CAST(:due_at AS timestamptz[]))
-     AS n (rule_id, sku, warehouse, partition, state, level, since, due_at)
+            CAST(:since AS timestamptz[]), CAST(:due_at AS timestamptz[]), CAST(:known AS text[]))
+     AS n (rule_id, sku, warehouse, partition, state, level, since, due_at, known)
 ON CONFLICT (rule_id, subject_kind, sku, warehouse)
 DO UPDATE SET state = excluded.state, level = excluded.level, since = excluded.since,
-              due_at = excluded.due_at
+              due_at = excluded.due_at, known = excluded.known
 """)
 
 _END_CONDITIONS = text("""
@@ -199,6 +200,7 @@ async def save_conditions(
             "level": [each[4].level.value for each in put],
             "since": [each[4].since for each in put],
             "due_at": [each[4].due_at for each in put],
+            "known": [each[4].known for each in put],
         }
         await connection.execute(_PUT_CONDITIONS, values)
     ended = [key for key, (_, condition) in changed.items() if condition is None]
@@ -230,7 +232,8 @@ def _known(row: Row[Any], conditions: Mapping[str, Condition]) -> Known:
 
 
 def _condition(row: Row[Any]) -> Condition:
-    return Condition(State(row.state), AlertLevel(row.level), row.since, row.due_at)
+    known = None if row.known is None else GatherReason(row.known)
+    return Condition(State(row.state), AlertLevel(row.level), row.since, row.due_at, known)
 
 
 _NO_LINES = "[]"

@@ -8,6 +8,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.people import Responsibilities, Responsibility
+from shared.events.stock_alerts import Recipient
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ SELECT 1 FROM responsibility WHERE :id IN (owner, deputy, manager) LIMIT 1
 _DELETE = text("DELETE FROM person WHERE id = :id")
 
 _KNOWN = text("SELECT id FROM person WHERE id = ANY(CAST(:ids AS text[]))")
+
+_RECIPIENTS = text(f"{_PERSON} WHERE id = ANY(CAST(:ids AS text[]))")
 
 _AWAY = text("SELECT id, away_until FROM person WHERE away_until IS NOT NULL")
 
@@ -108,6 +111,23 @@ async def delete(connection: AsyncConnection, person_id: str) -> bool:
 async def known(connection: AsyncConnection, ids: Collection[str]) -> set[str]:
     """Return which of some ids are those of people."""
     return set((await connection.execute(_KNOWN, {"ids": list(ids)})).scalars())
+
+
+async def recipients(connection: AsyncConnection, ids: Collection[str]) -> dict[str, Recipient]:
+    """Return those of some ids that are people, as notices name them."""
+    if not ids:
+        return {}
+    rows = await connection.execute(_RECIPIENTS, {"ids": list(ids)})
+    return {
+        row.id: Recipient(
+            id=row.id,
+            name=row.name,
+            language=row.language,
+            email=row.email,
+            wecom_userid=row.wecom_userid,
+        )
+        for row in rows
+    }
 
 
 async def table(connection: AsyncConnection) -> list[Responsibility]:

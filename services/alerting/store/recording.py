@@ -1,28 +1,39 @@
 """Store what evaluations have made of episodes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.alerting.domain.attention import Decision, News, Way
 from services.alerting.domain.draft import Announcement
 from services.alerting.domain.hush import NEWS, hush_of
 from services.alerting.domain.outcome import Transition
 from services.alerting.domain.people import Responsibilities
 from services.alerting.domain.rule import SEVERITY
-from services.alerting.store import episodes, people, silences
-from services.alerting.store.episodes import Entry, Episode
-from shared.events.stock_alerts import ENDINGS, AlertEvent, Hush
+from services.alerting.domain.staffing import Place
+from services.alerting.store import attention, episodes, people, silences, steps
+from services.alerting.store.episodes import Entry, Episode, Key
+from services.alerting.store.steps import Wanted
+from shared.events.stock_alerts import ENDINGS, AlertEvent, Hush, HushKind
+
+_UNFOLLOWED = frozenset({HushKind.COVERED, HushKind.BUDGET})
+"""Kept back for these reasons it is not for anybody to act on, until it gets worse."""
 
 
 async def record(
-    connection: AsyncConnection, announcements: Sequence[Announcement], recorded_at: datetime
+    connection: AsyncConnection,
+    announcements: Sequence[Announcement],
+    recorded_at: datetime,
+    *,
+    follows_playbooks: bool = True,
 ) -> None:
     """Store what happened to episodes, in order, each as a new revision of its alert.
 
     Alerts are locked in the order of their ids first, so revisions never cross what a person
-    does, and a later revision enters the outbox after an earlier one has committed.
+    does, and a later revision enters the outbox after an earlier one has committed. What is
+    counted of people's attention is locked after them.
     """
     if not announcements:
         return
@@ -31,19 +42,74 @@ async def record(
     openings = sum(each.transition.event is AlertEvent.OPENED for each in announcements)
     numbers = iter(await episodes.numbers(connection, openings))
     table = await people.responsibilities(connection) if openings else Responsibilities()
+    owners = {key: episode.owner for key, episode in known.items()}
+    news: dict[int, News] = {}
+    for place, each in enumerate(announcements):
+        if each.transition.event is AlertEvent.OPENED:
+            whose = table.of(each.category, each.subject.warehouse, recorded_at)
+            owners[each.rule.id, each.subject] = whose
+        if place not in silenced and _is_news(each.transition):
+            news[place] = _news(each, owners)
+    decisions = await attention.decide(connection, news, recorded_at)
     touched: dict[UUID, Episode] = {}
-    entries = []
+    entries: list[Entry] = []
+    wanted: dict[UUID, Wanted] = {}
     for place, each in enumerate(announcements):
         key = (each.rule.id, each.subject)
         if each.transition.event is AlertEvent.OPENED:
             episode = known[key] = _opened(each, next(numbers))
+            episode.category = each.category
             episode.owner = table.of(each.category, each.subject.warehouse, recorded_at)
+            _renew(episode, each)
         else:
             episode = known[key]
             _move(episode, each)
         touched[episode.id] = episode
-        entries.append(_entry(episode, each, silenced.get(place), recorded_at))
+        entry = _entry(episode, each, silenced.get(place), decisions.get(place), recorded_at)
+        entries.append(entry)
+        if _is_news(each.transition) and not _is_left_alone(each, entry.notice.hush):
+            stands = Place(episode.owner, each.category, each.subject.warehouse)
+            wanted[episode.id] = Wanted(each.rule.playbook, episode.level, stands)
+    if follows_playbooks:
+        await _follow(connection, touched, entries, wanted, table, recorded_at)
     await episodes.write(connection, touched.values(), entries)
+
+
+async def _follow(
+    connection: AsyncConnection,
+    touched: Mapping[UUID, Episode],
+    entries: Sequence[Entry],
+    wanted: Mapping[UUID, Wanted],
+    table: Responsibilities,
+    now: datetime,
+) -> None:
+    ended = {each.notice.alert_id for each in entries if each.notice.event in ENDINGS}
+    risen = {alert_id for alert_id in wanted if not touched[alert_id].is_new}
+    for alert_id, playbook in (
+        await steps.record(connection, wanted, risen, ended, table, now)
+    ).items():
+        touched[alert_id].playbook = playbook
+
+
+def _is_news(transition: Transition) -> bool:
+    return transition.event is AlertEvent.OPENED or _rose(transition)
+
+
+def _is_left_alone(announcement: Announcement, hush: Hush | None) -> bool:
+    """Return whether it begins without a playbook: known before, or kept back on purpose."""
+    return announcement.known is not None or (hush is not None and hush.by in _UNFOLLOWED)
+
+
+def _news(announcement: Announcement, owners: Mapping[Key, str | None]) -> News:
+    return News(
+        level=announcement.transition.level,
+        rule=announcement.rule.id,
+        owner=owners[announcement.rule.id, announcement.subject],
+        stock_class=announcement.parameters.stock_class,
+        supplier=announcement.parameters.supplier,
+        at_risk=announcement.at_risk,
+        known=announcement.known,
+    )
 
 
 def _opened(announcement: Announcement, number: int) -> Episode:
@@ -71,12 +137,23 @@ def _move(episode: Episode, announcement: Announcement) -> None:
     episode.sku_name = announcement.sku_name or episode.sku_name
     episode.level = transition.level
     episode.facts = transition.facts
+    _renew(episode, announcement)
     if transition.event in ENDINGS:
         episode.resolved_at = max(transition.occurred_at, episode.opened_at)
 
 
+def _renew(episode: Episode, announcement: Announcement) -> None:
+    episode.at_risk = announcement.at_risk
+    episode.stock_class = announcement.parameters.stock_class
+    episode.supplier = announcement.parameters.supplier
+
+
 def _entry(
-    episode: Episode, announcement: Announcement, silence: Hush | None, recorded_at: datetime
+    episode: Episode,
+    announcement: Announcement,
+    silence: Hush | None,
+    decision: Decision | None,
+    recorded_at: datetime,
 ) -> Entry:
     transition = announcement.transition
     rose = _rose(transition)
@@ -91,6 +168,10 @@ def _entry(
     )
     if transition.event in NEWS:
         episode.untold = hush is not None
+    if decision is not None:
+        episode.held_back = decision.way is Way.BUDGET
+    if hush is None and episode.held_back and transition.event in NEWS:
+        hush = Hush(by=HushKind.BUDGET)
     notice = episodes.notice_of(
         episode,
         transition.event,
@@ -98,6 +179,7 @@ def _entry(
         recorded_at=recorded_at,
         previous_level=transition.previous_level,
         hush=hush,
+        gather=None if decision is None else decision.gather,
     )
     return Entry(notice, transition.reason.value, None, announcement.trace)
 

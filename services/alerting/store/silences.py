@@ -83,7 +83,7 @@ async def covering(
     connection: AsyncConnection, announcements: Sequence[Announcement], now: datetime
 ) -> dict[int, Hush]:
     """Return by what announcements are silenced, by their place; nothing for those that are not."""
-    return await _covering(
+    return await covering_each(
         connection,
         [
             (each.rule.id, each.subject.sku, each.subject.warehouse, dict(each.rule.labels))
@@ -91,6 +91,28 @@ async def covering(
         ],
         now,
     )
+
+
+async def covering_each(
+    connection: AsyncConnection,
+    alerts: Sequence[tuple[str, str, str, dict[str, str]]],
+    now: datetime,
+) -> dict[int, Hush]:
+    """Return by what alerts (rule, SKU, warehouse, labels) are silenced, by their place."""
+    rows = await connection.execute(
+        _COVERING,
+        {
+            "rule_id": [rule_id for rule_id, _, _, _ in alerts],
+            "sku": [sku for _, sku, _, _ in alerts],
+            "warehouse": [warehouse for _, _, warehouse, _ in alerts],
+            "labels": [json.dumps(labels, ensure_ascii=False) for _, _, _, labels in alerts],
+            "now": now,
+        },
+    )
+    return {
+        row.position - 1: Hush(by=HushKind.SILENCE, until=row.ends_at, silence=row.id)
+        for row in rows
+    }
 
 
 async def covering_one(
@@ -102,7 +124,7 @@ async def covering_one(
     now: datetime,
 ) -> Hush | None:
     """Return by what an alert is silenced, if it is."""
-    found = await _covering(connection, [(rule_id, sku, warehouse, labels)], now)
+    found = await covering_each(connection, [(rule_id, sku, warehouse, labels)], now)
     return found.get(0)
 
 
@@ -144,27 +166,6 @@ async def add(connection: AsyncConnection, silence: Silence) -> None:
 async def end(connection: AsyncConnection, silence_id: UUID, now: datetime) -> None:
     """Let a silence end now; one that has ended already stays as it is."""
     await connection.execute(_END, {"id": silence_id, "now": now})
-
-
-async def _covering(
-    connection: AsyncConnection,
-    alerts: Sequence[tuple[str, str, str, dict[str, str]]],
-    now: datetime,
-) -> dict[int, Hush]:
-    rows = await connection.execute(
-        _COVERING,
-        {
-            "rule_id": [rule_id for rule_id, _, _, _ in alerts],
-            "sku": [sku for _, sku, _, _ in alerts],
-            "warehouse": [warehouse for _, _, warehouse, _ in alerts],
-            "labels": [json.dumps(labels, ensure_ascii=False) for _, _, _, labels in alerts],
-            "now": now,
-        },
-    )
-    return {
-        row.position - 1: Hush(by=HushKind.SILENCE, until=row.ends_at, silence=row.id)
-        for row in rows
-    }
 
 
 def _silence(row: RowMapping) -> Silence:

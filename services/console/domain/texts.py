@@ -216,7 +216,6 @@ CATALOGUE: dict[str, Text] = {
     "alert.event.resolved": Text("已解除", "Resolved"),
     "alert.hushed.silence": Text("静默中，未通知", "Silenced: nobody was told"),
     "alert.hushed.snooze": Text("暂缓中，未通知", "Snoozed: nobody was told"),
-    "alert.hushed.known": Text("原已如此，未单独通知", "So before anybody looked: not told singly"),
     "alert.hushed.covered": Text(
         "已有处理可覆盖，未通知", "Covered by what is done: nobody was told"
     ),

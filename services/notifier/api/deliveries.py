@@ -14,6 +14,7 @@ from services.notifier.api.desk import AtDesk
 from services.notifier.destinations import kinds
 from services.notifier.domain.addresses import DestinationKind
 from services.notifier.domain.deliveries import Kind, State
+from services.notifier.domain.holding import HoldReason
 from services.notifier.store import listing
 from services.notifier.store.listing import AttemptRow, DeliveryRow
 from shared.database.engine import Connection
@@ -52,16 +53,21 @@ class _Delivery(BaseModel):
     duplicate_possible: bool
     recipients: RecipientsAnswer | None
     next_at: datetime | None
+    not_before: datetime | None
+    held_for: HoldReason | None
+    gather_key: str | None
     recorded_at: datetime
     created_at: datetime
     sent_at: datetime | None
 
 
 class DeliveryAnswer(_Delivery):
-    """A delivery. `kind` is first, change, digest, test or meta; `reason` says why its state is so.
+    """A delivery. `kind` is first, escalation, change, digest, test or meta.
 
-    `digest_id` names the digest it was merged into; `recorded_at` is when its alert was recorded;
-    `attempts` is their number.
+    `reason` says why its state is so; `digest_id` names the digest it was merged into;
+    `recorded_at` is when its alert was recorded; `attempts` is their number. What waits on purpose
+    waits until `not_before`, because of `held_for`, and is one message then with all that has its
+    `gather_key`.
     """
 
     attempts: int

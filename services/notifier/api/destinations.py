@@ -5,10 +5,9 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Self
 from uuid import UUID
-from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Depends, Header, Path, Response
-from pydantic import AfterValidator, BaseModel, model_validator
+from pydantic import BaseModel, model_validator
 
 from services.notifier.api.addresses import (
     Body,
@@ -28,10 +27,19 @@ from services.notifier.api.addresses import (
 )
 from services.notifier.api.deliveries import DeliveryAnswer
 from services.notifier.api.desk import AtDesk, Desk
-from services.notifier.domain.addresses import Address, DestinationKind
+from services.notifier.api.manners import (
+    QuietHoursBody,
+    RhythmBody,
+    Zone,
+    manners_of,
+    shown_quiet,
+    shown_rhythm,
+)
+from services.notifier.domain.addresses import ADDRESSES, Address, DestinationKind
 from services.notifier.domain.contents import TestNote
 from services.notifier.domain.deliveries import State
 from services.notifier.domain.destinations import Destination, Language
+from services.notifier.domain.manners import Every
 from services.notifier.store import configuration, listing
 from services.notifier.store.configuration import LaneTaken
 from shared.database.engine import Connection
@@ -49,19 +57,11 @@ Reader = Depends(require(Scope.ALERTS_READ))
 Writer = Annotated[Caller, Depends(require(Scope.CONFIG_WRITE))]
 
 
-def _zone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError("send an IANA zone such as Asia/Shanghai")
-    return name
-
-
-Zone = Annotated[str, AfterValidator(_zone)]
-
-
 class DestinationBody(Body):
     """A destination as it is put, with one part: that under the name of its kind.
 
-    `timezone` is that of the times in its messages.
+    `timezone` is that of the times in its messages. A webhook, which a program listens to, is told
+    at once and has neither `quiet_hours` nor a `digest`.
     """
 
     kind: DestinationKind
@@ -69,6 +69,8 @@ class DestinationBody(Body):
     language: Language
     timezone: Zone | None = None
     enabled: bool = True
+    quiet_hours: QuietHoursBody | None = None
+    digest: RhythmBody = RhythmBody()
     wecom_bot: WecomBotBody | None = None
     dingtalk_bot: DingtalkBotBody | None = None
     feishu_bot: FeishuBotBody | None = None
@@ -83,17 +85,26 @@ class DestinationBody(Body):
             raise ValueError(f"send the part {self.kind.value}, and only that")
         return self
 
+    @model_validator(mode="after")
+    def _programs_hear_at_once(self) -> Self:
+        waits = self.quiet_hours is not None or self.digest.every is not Every.IMMEDIATELY
+        if waits and ADDRESSES[self.kind].of_programs:
+            raise ValueError("a program is told at once: leave quiet_hours and digest out")
+        return self
+
     def destination(self, id_: str, former: Destination | None) -> Destination:
         """Return what is to be stored; secrets left out are those of the former one."""
         part = getattr(self, self.kind.value)
         address: Address = part.address(None if former is None else former.address)
+        timezone = self.timezone or self.language.timezone
         return Destination(
             id=id_,
             name=self.name,
             language=self.language,
-            timezone=self.timezone or self.language.timezone,
+            timezone=timezone,
             enabled=self.enabled,
             address=address,
+            manners=manners_of(self.kind, timezone, self.quiet_hours, self.digest),
         )
 
 
@@ -106,6 +117,8 @@ class DestinationAnswer(BaseModel):
     language: Language
     timezone: str
     enabled: bool
+    quiet_hours: QuietHoursBody | None = None
+    digest: RhythmBody | None = None
     wecom_bot: WecomBotAnswer | None = None
     dingtalk_bot: SignedBotAnswer | None = None
     feishu_bot: SignedBotAnswer | None = None
@@ -124,6 +137,8 @@ class DestinationAnswer(BaseModel):
                 "language": destination.language,
                 "timezone": destination.timezone,
                 "enabled": destination.enabled,
+                "quiet_hours": shown_quiet(destination.manners),
+                "digest": shown_rhythm(destination.manners),
                 destination.kind.value: shown(destination.address),
             }
         )

@@ -9,7 +9,8 @@ from pydantic import BaseModel, SecretStr
 
 from services.notifier.api.addresses import Body
 from services.notifier.api.desk import AtDesk
-from services.notifier.api.destinations import Reader, Zone
+from services.notifier.api.destinations import Reader
+from services.notifier.api.manners import Zone
 from services.notifier.destinations import kinds
 from services.notifier.domain.addresses import (
     Address,

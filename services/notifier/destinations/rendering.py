@@ -93,7 +93,7 @@ def view_of(delivery: Delivery, phrasing: Phrasing, *, shown: int) -> View:
     """
     marked = delivery.duplicate_possible
     match delivery.kind:
-        case Kind.FIRST | Kind.CHANGE:
+        case Kind.FIRST | Kind.ESCALATION | Kind.CHANGE:
             alert = StockAlert.model_validate_json(delivery.content)
             return notice_view(alert, phrasing, possible_duplicate=marked)
         case Kind.DIGEST:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from services.notifier.destinations.words import WORDS, Words
 from services.notifier.domain.contents import Digest, DigestLine, FailureNote, TestNote
 from services.notifier.domain.destinations import Language
+from services.notifier.domain.holding import HoldReason
 from shared.events.stock_alerts import ENDINGS, KINDS_IN_DAYS, AlertEvent, AlertLevel, StockAlert
 
 
@@ -184,7 +185,8 @@ def digest_view(
     changes = [
         f"{words.events[event]} {count:,}" for event, count in digest.changes.items() if count
     ]
-    paragraphs = [words.digest_reason]
+    why = digest.why
+    paragraphs = [words.digest_reason if why is None else words.held_reasons[why]]
     if counts:
         opened = words.events[AlertEvent.OPENED]
         paragraphs.append(f"{opened}{words.colon}{_listed(counts)}")
@@ -192,7 +194,7 @@ def digest_view(
         paragraphs.append(f"{words.changes}{words.colon}{_listed(changes)}")
     unlisted = digest.episodes - shown
     return View(
-        title=mark + words.digest.format(f" {digest.total:,} ").replace("  ", " "),
+        title=mark + _digest_title(digest, phrasing),
         level="" if worst is None else worst.value,
         lines=[_digest_line(line, phrasing) for line in digest.lines[:shown]],
         link=words.all_alerts,
@@ -201,6 +203,18 @@ def digest_view(
         more=words.more_lines.format(f"{unlisted:,}") if unlisted > 0 else "",
         footer=words.footer,
     )
+
+
+def _digest_title(digest: Digest, phrasing: Phrasing) -> str:
+    words = phrasing.words
+    if digest.why is None:
+        return words.digest.format(f" {digest.total:,} ").replace("  ", " ")
+    title = words.held_titles[digest.why].format(f"{digest.episodes:,}")
+    if digest.why is not HoldReason.SAME_OWNER:
+        return title
+    whose = ((words.owner, digest.owner), (words.supplier, digest.supplier))
+    said = [f"{label} {phrasing.typed(name or words.nobody)}" for label, name in whose]
+    return _listed([title, *said])
 
 
 _WORST_FIRST = (AlertLevel.OUT, AlertLevel.URGENT, AlertLevel.WATCH)

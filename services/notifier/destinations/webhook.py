@@ -49,7 +49,7 @@ def render(delivery: Delivery, now: datetime) -> bytes:
 
 def _event(delivery: Delivery, now: datetime) -> _Event:
     match delivery.kind:
-        case Kind.FIRST | Kind.CHANGE:
+        case Kind.FIRST | Kind.ESCALATION | Kind.CHANGE:
             alert = StockAlert.model_validate_json(delivery.content)
             return _Event(f"stock.alert.{alert.event}", alert.occurred_at, alert)
         case Kind.DIGEST:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.notifier.domain.destinations import Language
+from services.notifier.domain.holding import HoldReason
 from shared.events.stock_alerts import AlertEvent, AlertLevel
 
 
@@ -43,6 +44,11 @@ class Words:
     all_alerts: str
     digest: str
     digest_reason: str
+    held_titles: Mapping[HoldReason, str]
+    """Of a digest that was held until it could be one message: the number of episodes, as `{}`."""
+    held_reasons: Mapping[HoldReason, str]
+    supplier: str
+    nobody: str
     changes: str
     more_lines: str
     test_head: str
@@ -100,6 +106,30 @@ _CHINESE = Words(
     all_alerts="查看全部预警",
     digest="汇总{}条库存消息",
     digest_reason="消息超过每分钟上限，合并为一条；最严重的在前。",
+    held_titles={
+        HoldReason.FIRST_IMPORT: "已知 {} 项，首次导入",
+        HoldReason.CHANGED_RULE: "已知 {} 项，规则有变",
+        HoldReason.CHANGED_PARAMETERS: "已知 {} 项，参数有变",
+        HoldReason.CHANGED_CATALOGUE: "已知 {} 项，商品目录有变",
+        HoldReason.SAME_OWNER: "{} 个库存预警",
+        HoldReason.RHYTHM: "{} 个库存预警，定时汇总",
+        HoldReason.QUIET_HOURS: "{} 个库存预警，免打扰时段",
+    },
+    held_reasons={
+        HoldReason.FIRST_IMPORT: "首次收到库存时已低于阈值，不再逐条提醒；风险金额最高的在前。",
+        HoldReason.CHANGED_RULE: "规则启用或修改时已低于阈值，不再逐条提醒；风险金额最高的在前。",
+        HoldReason.CHANGED_PARAMETERS: (
+            "参数修改后低于阈值，库存本身没有变化，不再逐条提醒；风险金额最高的在前。"
+        ),
+        HoldReason.CHANGED_CATALOGUE: (
+            "商品目录修改后进入规则范围，不再逐条提醒；风险金额最高的在前。"
+        ),
+        HoldReason.SAME_OWNER: "同一负责人、同一供应商的预警合并为一条；风险金额最高的在前。",
+        HoldReason.RHYTHM: "该渠道按小时或按天接收；风险金额最高的在前。",
+        HoldReason.QUIET_HOURS: "免打扰时段内的消息，现合并为一条；风险金额最高的在前。",
+    },
+    supplier="供应商",
+    nobody="无",
     changes="变化",
     more_lines="……另有 {} 个预警未列出",
     test_head="测试消息",
@@ -160,6 +190,34 @@ _ENGLISH = Words(
     all_alerts="All alerts",
     digest="Summary of {} stock notices",
     digest_reason="More than the limit per minute, so merged into one; the worst come first.",
+    held_titles={
+        HoldReason.FIRST_IMPORT: "{} known before: first import",
+        HoldReason.CHANGED_RULE: "{} known before: a rule has changed",
+        HoldReason.CHANGED_PARAMETERS: "{} known before: parameters have changed",
+        HoldReason.CHANGED_CATALOGUE: "{} known before: the catalogue has changed",
+        HoldReason.SAME_OWNER: "{} stock alerts",
+        HoldReason.RHYTHM: "{} stock alerts, by the clock",
+        HoldReason.QUIET_HOURS: "{} stock alerts from the quiet hours",
+    },
+    held_reasons={
+        HoldReason.FIRST_IMPORT: (
+            "Low when they were first heard of, so told once and together; the most at risk first."
+        ),
+        HoldReason.CHANGED_RULE: (
+            "Low when the rule was made or changed, so told together; the most at risk first."
+        ),
+        HoldReason.CHANGED_PARAMETERS: (
+            "Low by the new parameters, the stock is as it was; the most at risk first."
+        ),
+        HoldReason.CHANGED_CATALOGUE: (
+            "In a rule's scope since the catalogue has changed; the most at risk first."
+        ),
+        HoldReason.SAME_OWNER: "One message for one owner and supplier; the most at risk first.",
+        HoldReason.RHYTHM: "This destination is told by the hour or day; the most at risk first.",
+        HoldReason.QUIET_HOURS: "What came while it was quiet; the most at risk first.",
+    },
+    supplier="Supplier",
+    nobody="none",
     changes="Changes",
     more_lines="… and {} more not listed",
     test_head="Test message",

@@ -34,7 +34,8 @@ class _Address:
     `limits` are those on messages; without any, each message goes by itself. `longest_bytes` is
     the most that a message may have, by the vendor's way of counting (None: whatever it takes).
     `recognises_repeats` says that the other side drops a message that it has already had,
-    `threads` that what follows in an episode hangs under its first notice.
+    `threads` that what follows in an episode hangs under its first notice, `of_programs` that no
+    person reads it there.
     """
 
     kind: ClassVar[DestinationKind]
@@ -42,6 +43,7 @@ class _Address:
     longest_bytes: ClassVar[int | None] = None
     recognises_repeats: ClassVar[bool] = False
     threads: ClassVar[bool] = False
+    of_programs: ClassVar[bool] = False
 
     @property
     def counted_by(self) -> str | None:
@@ -187,6 +189,7 @@ class Webhook(_Address):
     kind = DestinationKind.WEBHOOK
     limits = ()
     recognises_repeats = True
+    of_programs = True
 
     secret: SecretStr
     """`whsec_` and 24 to 64 bytes in base64."""

@@ -2,10 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from services.notifier.domain.deliveries import Kind, NewDelivery, Reason, State
+from services.notifier.domain.holding import Hold, hold_of
+from services.notifier.domain.manners import Manners
 from services.notifier.domain.routes import RoutingTable
-from shared.events.stock_alerts import AlertEvent, Hush, HushKind, StockAlert
+from shared.events.stock_alerts import (
+    ENDINGS,
+    AlertEvent,
+    AlertLevel,
+    Hush,
+    HushKind,
+    StockAlert,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +26,8 @@ class Known:
     """The newest revision handled."""
     announced: bool
     """Whether there was a first notice."""
+    held: Hold | None = None
+    """The first notice waits on purpose: nothing has been said yet."""
 
 
 _ANNOUNCING = {
@@ -27,19 +39,22 @@ _ANNOUNCING = {
 _HUSHED = {
     HushKind.SILENCE: Reason.SILENCED,
     HushKind.SNOOZE: Reason.SNOOZED,
-    HushKind.KNOWN: Reason.KNOWN,
     HushKind.COVERED: Reason.COVERED,
     HushKind.BUDGET: Reason.BUDGET,
 }
 
 
+_SEVERITY = {AlertLevel.WATCH: 1, AlertLevel.URGENT: 2, AlertLevel.OUT: 3}
+
+
 def deliveries_of(
-    alert: StockAlert, table: RoutingTable, known: Mapping[str | None, Known]
+    alert: StockAlert, table: RoutingTable, known: Mapping[str | None, Known], now: datetime
 ) -> list[NewDelivery]:
     """Return what to record for one alert message; nothing for a message seen before.
 
     What was announced to a destination goes on there whatever its routes say by now, so that
-    everybody who was warned learns of the end.
+    everybody who was warned learns of the end. `now` is the wall clock's, for what waits on
+    purpose.
     """
     wanted = table.wanted_by(alert)
     found: list[NewDelivery] = []
@@ -59,9 +74,13 @@ def deliveries_of(
                     )
                 )
         elif before is not None and before.announced:
-            found.append(_change(alert, destination))
+            manners = table.manners(destination)
+            if before.held is not None and alert.hush is None:
+                found.append(_instead(alert, destination, before.held, manners, now))
+            else:
+                found.append(_change(alert, destination, manners, now))
         elif destination in wanted:
-            found.append(_first(alert, destination))
+            found.append(_first(alert, destination, table.manners(destination), now))
     if not found and not seen_before:
         nowhere = known.get(None)
         if nowhere is None or alert.revision > nowhere.newest:
@@ -69,18 +88,50 @@ def deliveries_of(
     return found
 
 
-def _change(alert: StockAlert, destination: str) -> NewDelivery:
+def _change(alert: StockAlert, destination: str, manners: Manners, now: datetime) -> NewDelivery:
     if alert.hush is not None:
         return _hushed(alert, destination, alert.hush)
-    return NewDelivery(alert, destination, Kind.CHANGE, State.WAITING)
+    kind = Kind.ESCALATION if alert.event is AlertEvent.ESCALATED else Kind.CHANGE
+    hold = hold_of(alert, manners, now)
+    return NewDelivery(alert, destination, kind, State.WAITING, hold=hold)
 
 
-def _first(alert: StockAlert, destination: str) -> NewDelivery:
+def _first(alert: StockAlert, destination: str, manners: Manners, now: datetime) -> NewDelivery:
     if alert.hush is not None:
         return _hushed(alert, destination, alert.hush)
     if alert.event in _ANNOUNCING:
-        return NewDelivery(alert, destination, Kind.FIRST, State.WAITING)
+        hold = hold_of(alert, manners, now)
+        return NewDelivery(alert, destination, Kind.FIRST, State.WAITING, hold=hold)
     return NewDelivery(alert, destination, Kind.CHANGE, State.SUPPRESSED, Reason.NEVER_ANNOUNCED)
+
+
+def _instead(
+    alert: StockAlert, destination: str, held: Hold, manners: Manners, now: datetime
+) -> NewDelivery:
+    """Return what takes the place of a first notice that still waits.
+
+    An end leaves nothing to tell. What makes it worse waits as long as it does by itself, which
+    may be not at all; what does not, for as long as what it replaces.
+    """
+    if alert.event in ENDINGS:
+        return NewDelivery(
+            alert,
+            destination,
+            Kind.CHANGE,
+            State.SUPPRESSED,
+            Reason.ENDED_UNTOLD,
+            withdraws=State.SUPPRESSED,
+        )
+    hold = hold_of(alert, manners, now) if _worse(alert) else held
+    return NewDelivery(
+        alert, destination, Kind.FIRST, State.WAITING, hold=hold, withdraws=State.SUPERSEDED
+    )
+
+
+def _worse(alert: StockAlert) -> bool:
+    before = alert.previous_level
+    rose = before is not None and _SEVERITY[alert.level] > _SEVERITY[before]
+    return rose or alert.event in {AlertEvent.REMINDED, AlertEvent.ESCALATED}
 
 
 def _hushed(alert: StockAlert, destination: str, hush: Hush) -> NewDelivery:

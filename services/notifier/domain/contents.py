@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
+from services.notifier.domain.holding import HoldReason
 from shared.events.stock_alerts import AlertEvent, AlertLevel, StockAlert
 
 DIGEST_LINES = 40
@@ -20,7 +21,9 @@ class DigestLine(BaseModel):
 class Digest(BaseModel):
     """Many notices in one message.
 
-    `opened` counts first notices by level, `changes` the others by event; `total` is both.
+    `opened` counts first notices by level, `changes` the others by event; `total` is both. `why`
+    they were held until they could be one message; None: there were more than fit singly. `owner`
+    and `supplier` are those of all, where that is why.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -30,6 +33,9 @@ class Digest(BaseModel):
     changes: dict[AlertEvent, int]
     episodes: int
     lines: tuple[DigestLine, ...]
+    why: HoldReason | None = None
+    owner: str | None = None
+    supplier: str | None = None
 
 
 class TestNote(BaseModel):

@@ -7,12 +7,14 @@ waiting ─▶ sending ─▶ sent
    └─── failed (will be tried again)
 waiting, failed ─▶ merged         into a digest, which it names
 waiting, failed ─▶ superseded     a newer revision of the episode tells more
+waiting ─▶ suppressed             it waited on purpose, and was over before it was to be told
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from services.notifier.domain.holding import Hold
 from shared.events.stock_alerts import AlertEvent, AlertLevel, StockAlert
 
 
@@ -34,6 +36,8 @@ class Kind(StrEnum):
 
     FIRST = "first"
     """The first that a destination hears of an episode."""
+    ESCALATION = "escalation"
+    """Nobody did in time what an episode asks for: as urgent as a first notice, nearly."""
     CHANGE = "change"
     DIGEST = "digest"
     TEST = "test"
@@ -46,9 +50,10 @@ class Reason(StrEnum):
 
     NO_ROUTE = "no_route"
     NEVER_ANNOUNCED = "never_announced"
+    ENDED_UNTOLD = "ended_untold"
+    """It was over before it was to be told, so neither its beginning nor its end is."""
     SILENCED = "silenced"
     SNOOZED = "snoozed"
-    KNOWN = "known"
     COVERED = "covered"
     BUDGET = "budget"
     OUTCOME_UNKNOWN = "outcome_unknown"
@@ -59,20 +64,32 @@ class Reason(StrEnum):
     SOME_RECIPIENTS_REFUSED = "some_recipients_refused"
 
 
-_KIND_RANK = {Kind.TEST: 0, Kind.META: 0, Kind.FIRST: 1, Kind.CHANGE: 2, Kind.DIGEST: 3}
+_PLACES = {
+    Kind.TEST: 0,
+    Kind.META: 0,
+    Kind.FIRST: 10,
+    Kind.ESCALATION: 15,
+    Kind.CHANGE: 20,
+    Kind.DIGEST: 30,
+}
 _LEVEL_RANK = {AlertLevel.OUT: 0, AlertLevel.URGENT: 1, AlertLevel.WATCH: 2}
 
 
 def priority(kind: Kind, level: AlertLevel | None = None) -> int:
     """Return the place in the queue, lowest first: kind, then how bad it is."""
-    return 10 * _KIND_RANK[kind] + (0 if level is None else _LEVEL_RANK[level])
+    return _PLACES[kind] + (0 if level is None else _LEVEL_RANK[level])
+
+
+MUST_ARRIVE = frozenset({Kind.FIRST, Kind.ESCALATION})
+"""What people act on: it goes by itself where there is room, and is better read twice than lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
     """A delivery to be recorded for one revision of an episode.
 
-    `destination` is None when no route wanted the alert.
+    `destination` is None when no route wanted the alert. `hold`: it waits on purpose. `withdraws`
+    is what becomes of a first notice that waits, in whose place this one comes.
     """
 
     alert: StockAlert
@@ -80,6 +97,8 @@ class NewDelivery:
     kind: Kind
     state: State
     reason: str | None = None
+    hold: Hold | None = None
+    withdraws: State | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """Where messages go, and how they are put there."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from services.notifier.domain.addresses import Address, DestinationKind
+from services.notifier.domain.manners import Manners
 
 
 class Language(StrEnum):
@@ -30,6 +31,7 @@ class Destination:
     enabled: bool
     address: Address
     version: int = 1
+    manners: Manners = field(default_factory=Manners)
 
     @property
     def kind(self) -> DestinationKind:

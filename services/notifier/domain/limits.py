@@ -1,8 +1,9 @@
 """What a destination's sender does next, within the limits of its vendor or reader.
 
 While everything that waits fits into the window, each notice goes out by itself. When more waits
-than fits, the first notices go out singly down to a reserve, and all the rest becomes one digest.
-The reserve is spent slowly, so that what comes later in the minute is not kept until its end.
+than fits, first notices and escalations go out singly down to a reserve, and all the rest becomes
+one digest. The reserve is spent slowly, so that what comes later in the minute is not kept until
+its end.
 A vendor may count over several spans: the widest decides what is merged, narrower ones only slow
 down. Who sets no limit gets each by itself.
 """
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.notifier.domain.deliveries import Kind
+from services.notifier.domain.deliveries import MUST_ARRIVE, Kind
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
@@ -29,10 +30,11 @@ DIGEST_GAP = timedelta(seconds=3)
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A delivery that may be sent now."""
+    """A delivery that may be sent now; with a key, it is the first of those to be one message."""
 
     id: UUID
     kind: Kind
+    together: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,9 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """Merge everything that waits into one digest and send it."""
+    """Merge everything that waits, or what waits under a key, into one digest and send it."""
+
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +133,14 @@ def next_step(waiting: Sequence[Candidate], window: Window, now: datetime) -> St
     if opens_at > now:
         return Rest(opens_at)
     head = waiting[0]
+    first: Send | Merge = Send(head.id) if head.together is None else Merge(head.together)
     if not window.limits:
-        return Send(head.id)
+        return first
     room = window.room(now)
     if head.kind in {Kind.TEST, Kind.META} or len(waiting) <= room:
-        return Send(head.id)
-    if head.kind is Kind.FIRST and room > RESERVE:
-        return Send(head.id)
+        return first
+    if head.kind in MUST_ARRIVE and room > RESERVE:
+        return first
     due = window.digest_due(now)
     if due > now:
         return Rest(due)

@@ -142,8 +142,9 @@ def _settle_unknown(
 ) -> Settlement:
     """Resolve what may have arrived, for vendors that cannot recognise a repeat.
 
-    A first notice (or a digest with one) is sent once more, marked as a possible duplicate: an
-    alert lost is worse than one read twice. A change is not: the next one tells all of it.
+    A first notice or an escalation (or a digest with one) is sent once more, marked as a possible
+    duplicate: an alert lost is worse than one read twice. A change is not: the next one tells all
+    of it.
     Recipients whom the message certainly has not reached are tried again in any case.
     """
     reason = f"{Reason.OUTCOME_UNKNOWN}: {outcome.detail}"
@@ -163,7 +164,7 @@ def _settle_unknown(
 def deserves_repeat(delivery: Delivery) -> bool:
     """Return whether a delivery of unknown outcome is sent once more."""
     match delivery.kind:
-        case Kind.FIRST | Kind.META:
+        case Kind.FIRST | Kind.ESCALATION | Kind.META:
             return True
         case Kind.DIGEST:
             return delivery.has_first

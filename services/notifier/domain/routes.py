@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from services.notifier.domain.manners import Manners
 from shared.events.stock_alerts import AlertLevel, StockAlert
 
 
@@ -27,6 +28,9 @@ class Route:
         )
 
 
+_AT_ONCE = Manners()
+
+
 class RoutingTable:
     """The routes and enabled destinations at one moment.
 
@@ -34,12 +38,22 @@ class RoutingTable:
     never came is not. A disabled route counts as a route.
     """
 
-    def __init__(self, destinations: Sequence[str], routes: Iterable[Route]) -> None:
+    def __init__(
+        self,
+        destinations: Sequence[str],
+        routes: Iterable[Route],
+        manners: Mapping[str, Manners] | None = None,
+    ) -> None:
         self.destinations = tuple(destinations)
+        self._manners = manners or {}
         enabled = set(destinations)
         self._routes = [route for route in routes if route.destination in enabled]
         routed = {route.destination for route in self._routes}
         self._unrouted = frozenset(enabled - routed)
+
+    def manners(self, destination: str) -> Manners:
+        """Return how a destination wants to be told."""
+        return self._manners.get(destination, _AT_ONCE)
 
     def wanted_by(self, alert: StockAlert) -> frozenset[str]:
         """Return the destinations that want an alert."""

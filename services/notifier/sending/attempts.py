@@ -117,7 +117,7 @@ class Attempts:
         now: datetime,
     ) -> None:
         """Take a delivery up and record that it is about to be sent, with its very bytes."""
-        id_ = await self._chosen(connection, step)
+        id_ = await self._chosen(connection, step, now)
         if id_ is None:
             return
         taken = await queue.take(connection, id_, gives_up_at=now + GIVES_UP_AFTER)
@@ -151,12 +151,14 @@ class Attempts:
             _tell(self._lease.destination, told, now)
         return staged.started
 
-    async def _chosen(self, connection: AsyncConnection, step: Send | Merge) -> UUID | None:
+    async def _chosen(
+        self, connection: AsyncConnection, step: Send | Merge, now: datetime
+    ) -> UUID | None:
         match step:
             case Send(id_):
                 return id_
-            case Merge():
-                merged = await digests.merge(connection, self._lease.destination)
+            case Merge(key):
+                merged = await digests.merge(connection, self._lease.destination, now, key)
                 if merged is None:
                     return None
                 self._staged.merged = {Kind.FIRST: merged.firsts, Kind.CHANGE: merged.changes}
@@ -172,7 +174,7 @@ class Attempts:
                 return before
         if (
             destination.address.threads
-            and delivery.kind is Kind.CHANGE
+            and delivery.kind in {Kind.CHANGE, Kind.ESCALATION}
             and delivery.alert_id is not None
         ):
             thread = await queue.thread(connection, delivery.alert_id, destination)
@@ -244,7 +246,7 @@ def _tell(destination: str, told: _Told, now: datetime) -> None:
     delivery, outcome, state = told.taken.delivery, told.outcome, told.settlement.state
     NOTICES_TOTAL.labels(delivery.kind.value, state.value).inc()
     if state is State.SENT:
-        seconds = (now - told.taken.recorded_at).total_seconds()
+        seconds = (now - told.taken.due_at).total_seconds()
         ALERT_TO_SENT_SECONDS.labels(delivery.kind.value).observe(max(0.0, seconds))
     write = _log.info if state is State.SENT else _log.warning
     write(

@@ -4,12 +4,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from pydantic import TypeAdapter
 from sqlalchemy import RowMapping, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.domain.addresses import ADDRESSES, DestinationKind
 from services.notifier.domain.destinations import Destination, Language
+from services.notifier.domain.manners import Manners
 from services.notifier.domain.routes import Route, RoutingTable
 from services.notifier.store.secrets import Vault
 from services.notifier.store.wakeups import wake_senders
@@ -18,14 +20,15 @@ from shared.errors import LowtideError
 from shared.events.stock_alerts import AlertLevel
 
 _PUT_DESTINATION = text("""
-INSERT INTO destination (id, kind, name, language, timezone, enabled, settings, secrets, lane)
+INSERT INTO destination (id, kind, name, language, timezone, enabled, settings, secrets, lane,
+                         manners)
 VALUES (:id, :kind, :name, :language, :timezone, :enabled, CAST(:settings AS jsonb),
-        CAST(:secrets AS jsonb), :lane)
+        CAST(:secrets AS jsonb), :lane, CAST(:manners AS jsonb))
 ON CONFLICT (id) DO UPDATE
 SET kind = excluded.kind, name = excluded.name, language = excluded.language,
     timezone = excluded.timezone, enabled = excluded.enabled, settings = excluded.settings,
-    secrets = excluded.secrets, lane = excluded.lane, version = destination.version + 1,
-    updated_at = now()
+    secrets = excluded.secrets, lane = excluded.lane, manners = excluded.manners,
+    version = destination.version + 1, updated_at = now()
 RETURNING version
 """)
 
@@ -36,7 +39,7 @@ WHERE id = :id AND version = :version
 
 _DESTINATIONS = text("SELECT * FROM destination ORDER BY id")
 _DESTINATION = text("SELECT * FROM destination WHERE id = :id")
-_ENABLED = text("SELECT id FROM destination WHERE enabled ORDER BY id")
+_ENABLED = text("SELECT id, manners FROM destination WHERE enabled ORDER BY id")
 
 _PUT_ROUTE = text("""
 INSERT INTO route (id, destination, levels, labels, rules, enabled)
@@ -46,6 +49,8 @@ SET destination = excluded.destination, levels = excluded.levels, labels = exclu
     rules = excluded.rules, enabled = excluded.enabled, updated_at = now()
 RETURNING xmax = 0 AS created
 """)
+
+_manners = TypeAdapter(Manners)
 
 _FOREIGN_KEY = "23503"
 
@@ -76,6 +81,7 @@ async def put_destination(
         "settings": json.dumps(address.settings, ensure_ascii=False),
         "secrets": json.dumps(sealed),
         "lane": destination.lane,
+        "manners": _manners.dump_json(destination.manners).decode(),
     }
     try:
         version = await connection.scalar(_PUT_DESTINATION, parameters)
@@ -120,6 +126,7 @@ def _destination(row: RowMapping, vault: Vault) -> Destination:
         enabled=row["enabled"],
         address=ADDRESSES[DestinationKind(row["kind"])](**values),
         version=row["version"],
+        manners=_manners.validate_python(row["manners"]),
     )
 
 
@@ -159,5 +166,6 @@ async def routes(connection: AsyncConnection) -> list[Route]:
 
 async def routing_table(connection: AsyncConnection) -> RoutingTable:
     """Return what decides where alerts go, as of now."""
-    enabled = (await connection.scalars(_ENABLED)).all()
-    return RoutingTable(list(enabled), await routes(connection))
+    rows = (await connection.execute(_ENABLED)).all()
+    manners = {row.id: _manners.validate_python(row.manners) for row in rows}
+    return RoutingTable(list(manners), await routes(connection), manners)

@@ -9,13 +9,28 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.domain.contents import DIGEST_LINES, Digest, DigestLine, FailureNote
 from services.notifier.domain.deliveries import Kind, priority
+from services.notifier.domain.holding import HoldReason
 from services.notifier.store.wakeups import wake_senders
 from shared.events.stock_alerts import AlertEvent, AlertLevel, StockAlert
 
+# In the order of their ids, as whoever withdraws what waits takes them.
 _MERGE = text("""
 UPDATE delivery SET state = 'merged', digest_id = :digest, next_at = NULL
-WHERE destination = :destination AND state IN ('waiting', 'failed') AND kind IN ('first', 'change')
+WHERE id IN (
+    SELECT id FROM delivery AS d
+    WHERE destination = :destination AND state IN ('waiting', 'failed')
+      AND kind IN ('first', 'escalation', 'change')
+      AND (not_before IS NULL OR not_before <= :now)
+      AND (CAST(:key AS text) IS NULL OR gather_key = :key AND NOT EXISTS (
+          SELECT FROM delivery AS older
+          WHERE older.alert_id = d.alert_id AND older.destination = d.destination
+            AND older.revision < d.revision AND older.state IN ('waiting', 'sending', 'failed')
+            AND older.gather_key IS DISTINCT FROM d.gather_key))
+    ORDER BY id
+    FOR UPDATE)
 """)
+
+_WHY = text("SELECT min(held_for) FROM delivery WHERE digest_id = :digest")
 
 _COUNTS = text("""
 SELECT kind, level, event, count(*) AS amount
@@ -25,24 +40,25 @@ GROUP BY kind, level, event
 
 _EPISODES = text("SELECT count(DISTINCT alert_id) FROM delivery WHERE digest_id = :digest")
 
-# Each episode once, at its newest revision; the worst first, those that are over last.
+# Each episode once, at its newest revision; the most money at risk first, then the worst (units of
+# different goods do not compare), those that are over last.
 _LINES = text("""
 SELECT content, duplicate_possible
 FROM (SELECT DISTINCT ON (alert_id) event, level, available, alert_number,
-             content,
+             at_risk_money, at_risk_units, content,
              bool_or(duplicate_possible) OVER (PARTITION BY alert_id) AS duplicate_possible
       FROM delivery WHERE digest_id = :digest
       ORDER BY alert_id, revision DESC) AS newest
-ORDER BY event = 'resolved',
+ORDER BY event IN ('resolved', 'retracted'), at_risk_money DESC NULLS LAST,
          CASE level WHEN 'out' THEN 0 WHEN 'urgent' THEN 1 ELSE 2 END,
-         available, alert_number
+         at_risk_units DESC NULLS LAST, available, alert_number
 LIMIT :lines
 """)
 
 _CREATE = text("""
 INSERT INTO delivery (id, kind, destination, state, priority, content, has_first, recorded_at)
 SELECT :digest, 'digest', :destination, 'waiting', :priority, :content, :has_first,
-       min(recorded_at)
+       min(greatest(recorded_at, not_before))
 FROM delivery WHERE digest_id = :digest
 """)
 
@@ -76,16 +92,22 @@ class Merged(NamedTuple):
     changes: int
 
 
-async def merge(connection: AsyncConnection, destination: str) -> Merged | None:
+async def merge(
+    connection: AsyncConnection, destination: str, now: datetime, key: str | None = None
+) -> Merged | None:
     """Merge all notices that wait for a destination into a new digest that waits in their place.
 
+    With a key, those that were to be told together under it. What is not due yet goes on waiting.
     Every merged delivery names the digest. Returns None when nothing waited any more.
     """
     digest: UUID = (await connection.execute(_NEW_ID)).scalar_one()
-    result = await connection.execute(_MERGE, {"destination": destination, "digest": digest})
+    parameters = {"destination": destination, "digest": digest, "now": now, "key": key}
+    result = await connection.execute(_MERGE, parameters)
     if result.rowcount == 0:
         return None
     content = await _content(connection, digest)
+    if key is not None:
+        content = await _held(connection, digest, content)
     firsts = sum(content.opened.values())
     await connection.execute(
         _CREATE,
@@ -94,7 +116,7 @@ async def merge(connection: AsyncConnection, destination: str) -> Merged | None:
             "destination": destination,
             "priority": priority(Kind.DIGEST),
             "content": content.model_dump_json(),
-            "has_first": firsts > 0,
+            "has_first": firsts > 0 or AlertEvent.ESCALATED in content.changes,
         },
     )
     return Merged(digest, firsts, content.total - firsts)
@@ -124,6 +146,16 @@ async def _content(connection: AsyncConnection, digest: UUID) -> Digest:
             for row in lines
         ),
     )
+
+
+async def _held(connection: AsyncConnection, digest: UUID, content: Digest) -> Digest:
+    """Return a digest that says why its notices were held until they could be one."""
+    why = await connection.scalar(_WHY, {"digest": digest})
+    update: dict[str, object] = {"why": None if why is None else HoldReason(why)}
+    if why == HoldReason.SAME_OWNER and content.lines:
+        alert = content.lines[0].alert
+        update |= {"owner": alert.owner, "supplier": alert.supplier}
+    return content.model_copy(update=update)
 
 
 async def note_failure(

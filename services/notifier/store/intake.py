@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.domain.announcements import Known
 from services.notifier.domain.deliveries import Kind, NewDelivery, Reason, State, priority
+from services.notifier.domain.holding import Hold, HoldReason
 
 _KNOWN = text("""
 SELECT alert_id, destination, max(revision) AS newest, bool_or(kind = 'first') AS announced
@@ -17,20 +18,34 @@ WHERE alert_id = ANY(CAST(:alert_ids AS uuid[]))
 GROUP BY alert_id, destination
 """)
 
+# Locked, so that no sender takes one up while something else is decided to come in its place.
+_HELD = text("""
+SELECT alert_id, destination, gather_key, not_before, held_for
+FROM delivery
+WHERE alert_id = ANY(CAST(:alert_ids AS uuid[])) AND kind = 'first' AND gather_key IS NOT NULL
+  AND (state = 'waiting' AND attempts = 0) IS TRUE
+ORDER BY id
+FOR UPDATE
+""")
+
 _RECORD = text("""
 INSERT INTO delivery (kind, alert_id, alert_number, revision, event, level, available,
-                      destination, state, reason, priority, content, recorded_at, traceparent)
+                      at_risk_money, at_risk_units, destination, state, reason, gather_key,
+                      held_for, not_before, priority, content, recorded_at, traceparent)
 SELECT *
 FROM unnest(CAST(:kind AS text[]), CAST(:alert_id AS uuid[]), CAST(:alert_number AS bigint[]),
             CAST(:revision AS int[]), CAST(:event AS text[]), CAST(:level AS text[]),
-            CAST(:available AS bigint[]), CAST(:destination AS text[]), CAST(:state AS text[]),
-            CAST(:reason AS text[]),
+            CAST(:available AS bigint[]), CAST(:at_risk_money AS numeric[]),
+            CAST(:at_risk_units AS float8[]), CAST(:destination AS text[]),
+            CAST(:state AS text[]), CAST(:reason AS text[]), CAST(:gather_key AS text[]),
+            CAST(:held_for AS text[]), CAST(:not_before AS timestamptz[]),
             CAST(:priority AS smallint[]), CAST(:content AS text[]),
             CAST(:recorded_at AS timestamptz[]), CAST(:traceparent AS text[]))
 ON CONFLICT (alert_id, revision, destination) WHERE alert_id IS NOT NULL DO NOTHING
 """)
 
-# A first notice is never dropped for a newer revision: it is what announces the episode.
+# A first notice is never dropped for a newer revision: it is what announces the episode. Neither is
+# an escalation: those whom it is for may hear of the episode by it for the first time.
 # IS TRUE keeps the planner from the queue's index: before the table's first statistics it takes
 # the queue for short, and walks all that waits once for every row (seconds for a few thousand).
 _SUPERSEDE = text(f"""
@@ -43,6 +58,17 @@ FROM (SELECT alert_id, destination, max(revision) AS revision
 WHERE d.alert_id = n.alert_id AND d.destination = n.destination AND d.revision < n.revision
   AND d.kind = 'change' AND (d.state IN ('waiting', 'failed')) IS TRUE
 """)  # noqa: S608 - the reason is ours
+
+# Something newer of the episode comes in its place, or nothing does: it is over already.
+_WITHDRAW = text("""
+UPDATE delivery AS d
+SET state = n.state, reason = n.reason
+FROM unnest(CAST(:alert_id AS uuid[]), CAST(:destination AS text[]), CAST(:revision AS int[]),
+            CAST(:state AS text[]), CAST(:reason AS text[]))
+     AS n (alert_id, destination, revision, state, reason)
+WHERE d.alert_id = n.alert_id AND d.destination = n.destination AND d.revision < n.revision
+  AND d.kind = 'first' AND d.gather_key IS NOT NULL AND (d.state = 'waiting') IS TRUE
+""")
 
 
 class Recorded(NamedTuple):
@@ -57,10 +83,19 @@ KnownByAlert = dict[UUID, dict[str | None, Known]]
 
 
 async def known(connection: AsyncConnection, alert_ids: Collection[UUID]) -> KnownByAlert:
-    """Return what is recorded of some episodes."""
+    """Return what is recorded of some episodes; first notices that wait on purpose are locked."""
     found: KnownByAlert = {}
-    for row in await connection.execute(_KNOWN, {"alert_ids": list(alert_ids)}):
-        found.setdefault(row.alert_id, {})[row.destination] = Known(row.newest, row.announced)
+    parameters = {"alert_ids": list(alert_ids)}
+    held = {
+        (row.alert_id, row.destination): Hold(
+            row.gather_key, row.not_before, HoldReason(row.held_for)
+        )
+        for row in await connection.execute(_HELD, parameters)
+    }
+    for row in await connection.execute(_KNOWN, parameters):
+        of_alert = found.setdefault(row.alert_id, {})
+        waits = held.get((row.alert_id, row.destination))
+        of_alert[row.destination] = Known(row.newest, row.announced, waits)
     return found
 
 
@@ -80,7 +115,12 @@ async def record(connection: AsyncConnection, rows: Sequence[Recorded]) -> None:
             "event": [alert.event.value for alert in alerts],
             "level": [alert.level.value for alert in alerts],
             "available": [alert.facts.available for alert in alerts],
+            "at_risk_money": [alert.at_risk and alert.at_risk.money for alert in alerts],
+            "at_risk_units": [alert.at_risk and alert.at_risk.units for alert in alerts],
             "destination": [each.destination for each in deliveries],
+            "gather_key": [each.hold and each.hold.key for each in deliveries],
+            "held_for": [each.hold and each.hold.why for each in deliveries],
+            "not_before": [each.hold and each.hold.until for each in deliveries],
             "state": [each.state.value for each in deliveries],
             "reason": [each.reason for each in deliveries],
             "priority": [priority(each.kind, each.alert.level) for each in deliveries],
@@ -91,12 +131,35 @@ async def record(connection: AsyncConnection, rows: Sequence[Recorded]) -> None:
     )
 
 
+async def withdraw_held(connection: AsyncConnection, newer: Sequence[NewDelivery]) -> None:
+    """Withdraw first notices that wait on purpose where something comes in their place."""
+    instead = [(each, each.withdraws) for each in newer if each.withdraws is not None]
+    if instead:
+        await connection.execute(
+            _WITHDRAW,
+            {
+                "alert_id": [each.alert.alert_id for each, _ in instead],
+                "destination": [each.destination for each, _ in instead],
+                "revision": [each.alert.revision for each, _ in instead],
+                "state": [state.value for _, state in instead],
+                "reason": [
+                    Reason.ENDED_UNTOLD.value
+                    if state is State.SUPPRESSED
+                    else f"{Reason.NEWER_REVISION}: {each.alert.revision}"
+                    for each, state in instead
+                ],
+            },
+        )
+
+
 async def supersede_older(connection: AsyncConnection, newer: Sequence[NewDelivery]) -> None:
     """Withdraw changes that wait while a newer revision for the same destination is there."""
     changes = [
         each
         for each in newer
-        if each.kind is Kind.CHANGE and each.state is State.WAITING and each.alert.revision > 1
+        if each.kind in {Kind.CHANGE, Kind.ESCALATION}
+        and each.state is State.WAITING
+        and each.alert.revision > 1
     ]
     if changes:
         await connection.execute(

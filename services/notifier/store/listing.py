@@ -16,8 +16,8 @@ from services.notifier.store.wakeups import wake_senders
 
 _COLUMNS = """
 d.id, d.kind, d.alert_id, d.alert_number, d.revision, d.event, d.level, d.destination, d.state,
-d.reason, d.digest_id, d.attempts, d.duplicate_possible, d.recipients, d.next_at, d.recorded_at,
-d.created_at, d.sent_at"""
+d.reason, d.digest_id, d.attempts, d.duplicate_possible, d.recipients, d.next_at, d.not_before,
+d.held_for, d.gather_key, d.recorded_at, d.created_at, d.sent_at"""
 
 _PAGE = text(f"""
 SELECT {_COLUMNS}
@@ -90,6 +90,9 @@ class DeliveryRow:
     duplicate_possible: bool
     recipients: dict[str, Sequence[str]] | None
     next_at: datetime | None
+    not_before: datetime | None
+    held_for: str | None
+    gather_key: str | None
     recorded_at: datetime
     created_at: datetime
     sent_at: datetime | None

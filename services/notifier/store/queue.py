@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notifier.domain.addresses import DestinationKind
 from services.notifier.domain.deliveries import Delivery, Kind, Recipients
 from services.notifier.domain.destinations import Destination
+from services.notifier.domain.holding import SUMMARIES, HoldReason
 from services.notifier.domain.limits import MARGIN, Candidate, Limit, Window, widest
 from services.notifier.domain.outcomes import Outcome, Settlement
 from shared.events.stock_alerts import AlertEvent
@@ -20,22 +21,39 @@ LONGEST_ATTEMPT = timedelta(seconds=60)
 """More than any transport takes; an attempt counts from its end."""
 
 # A revision waits for the older ones of its episode, so a reader never hears the end first.
-_WAITING = text("""
-SELECT id, kind
-FROM delivery AS d
-WHERE destination = :destination AND state IN ('waiting', 'failed')
+_MAY_GO = """
+destination = :destination AND state IN ('waiting', 'failed')
   AND (next_at IS NULL OR next_at <= :now)
   AND NOT EXISTS (
       SELECT FROM delivery AS older
       WHERE older.alert_id = d.alert_id AND older.destination = d.destination
         AND older.revision < d.revision AND older.state IN ('waiting', 'sending', 'failed'))
+"""
+
+_WAITING = text(f"""
+SELECT id, kind, priority
+FROM delivery AS d
+WHERE {_MAY_GO} AND gather_key IS NULL
 ORDER BY priority, id
 LIMIT :limit
-""")
+""")  # noqa: S608 - the condition is ours
+
+# What waited on purpose and is due counts once for each key: it will be one message.
+_GATHERED = text(f"""
+SELECT (array_agg(id ORDER BY priority, id))[1] AS id,
+       (array_agg(kind ORDER BY priority, id))[1] AS kind,
+       min(priority) AS priority, gather_key, min(held_for) AS held_for, count(*) AS amount
+FROM delivery AS d
+WHERE {_MAY_GO} AND gather_key IS NOT NULL AND not_before <= :now
+GROUP BY gather_key
+ORDER BY 3, 1
+LIMIT :limit
+""")  # noqa: S608 - the condition is ours
 
 _NEXT_AT = text("""
-SELECT min(next_at) FROM delivery
-WHERE destination = :destination AND state IN ('waiting', 'failed') AND next_at > :now
+SELECT min(greatest(next_at, not_before)) FROM delivery
+WHERE destination = :destination AND state IN ('waiting', 'failed')
+  AND greatest(next_at, not_before) > :now
 """)
 
 _WINDOW = text("""
@@ -46,7 +64,8 @@ ORDER BY 1
 """)
 
 _DELIVERY_COLUMNS = """id, kind, alert_id, alert_number, event, content, attempts,
-          duplicate_possible, has_first, recipients, traceparent, gives_up_at, recorded_at"""
+          duplicate_possible, has_first, recipients, traceparent, gives_up_at,
+          greatest(recorded_at, not_before) AS due_at"""
 
 _TAKE = text(f"""
 UPDATE delivery
@@ -115,7 +134,8 @@ class Taken:
 
     delivery: Delivery
     gives_up_at: datetime
-    recorded_at: datetime
+    due_at: datetime
+    """When it was recorded, or until when it waited on purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +149,25 @@ class Interrupted:
 async def waiting(
     connection: AsyncConnection, destination: str, now: datetime, limit: int
 ) -> list[Candidate]:
-    """Return what may be sent now, most important first."""
-    rows = await connection.execute(
-        _WAITING, {"destination": destination, "now": now, "limit": limit}
-    )
-    return [Candidate(row.id, Kind(row.kind)) for row in rows]
+    """Return what may be sent now, most important first.
+
+    What waited on purpose together is one candidate.
+    """
+    parameters = {"destination": destination, "now": now, "limit": limit}
+    found = [
+        (row.priority, row.id, Candidate(row.id, Kind(row.kind)))
+        for row in await connection.execute(_WAITING, parameters)
+    ]
+    for row in await connection.execute(_GATHERED, parameters):
+        alone = row.amount == 1 and HoldReason(row.held_for) not in SUMMARIES
+        together = None if alone else row.gather_key
+        found.append((row.priority, row.id, Candidate(row.id, Kind(row.kind), together)))
+    found.sort(key=lambda each: each[:2])
+    return [candidate for _, _, candidate in found[:limit]]
 
 
 async def next_due(connection: AsyncConnection, destination: str, now: datetime) -> datetime | None:
-    """Return when the next repeat is due; None when there is none."""
+    """Return when the next repeat, or what waits on purpose, is due; None without either."""
     due: datetime | None = await connection.scalar(
         _NEXT_AT, {"destination": destination, "now": now}
     )
@@ -179,7 +209,7 @@ def _taken(row: Row[tuple[object, ...]]) -> Taken:
             traceparent=row.traceparent,
         ),
         row.gives_up_at,
-        row.recorded_at,
+        row.due_at,
     )
 
 

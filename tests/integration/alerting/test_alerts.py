@@ -102,6 +102,8 @@ async def test_the_summary_counts_open_and_opened_alerts_by_level(alerting: Aler
         "resolved": 2,
         "subjects": 3,
         "unowned": 4,
+        "overdue": 0,
+        "escalated": 0,
         "outbox": 8,
         "lag_records": 0,
         "behind_seconds": 0.0,

@@ -120,7 +120,7 @@ class Notifier:
             )
             for offset, each in enumerate(alerts)
         ]
-        await StockAlerts().handle(connection, Batch(list(records), {0: 1}))
+        await StockAlerts(self.clock).handle(connection, Batch(list(records), {0: 1}))
 
     @asynccontextmanager
     async def sending(

@@ -223,6 +223,22 @@ async def test_a_digest_with_a_first_notice_is_repeated_after_a_lost_answer(
     assert again.content.startswith('**<font color="warning">【可能重复】汇总 14 条')
 
 
+async def test_a_digest_with_an_escalation_is_repeated_after_a_lost_answer(
+    notifier: Notifier,
+) -> None:
+    await notifier.bot()
+    await notifier.tell(*(stock_alert(number) for number in range(1, 31)))
+    await notifier.rows("UPDATE delivery SET state = 'sent'")
+    await notifier.tell(
+        *(stock_alert(number, revision=2, event="escalated") for number in range(1, 31))
+    )
+    notifier.wecom.order(Fault.LOSE_ANSWER, after=16)
+    async with notifier.sending():
+        await notifier.until_settled()
+    assert len(notifier.wecom.of(KEY)[16:]) == 2
+    assert await notifier.states(kind="digest") == ["sent"]
+
+
 async def test_a_digest_of_changes_alone_is_not_repeated(notifier: Notifier) -> None:
     await notifier.bot()
     opened = [stock_alert(number) for number in range(1, 31)]

@@ -8,7 +8,7 @@ import pytest
 from shared.database.positions import Position
 from shared.errors import Stopped
 from shared.events.topics import STOCK_CHANGES, STOCK_LEVELS
-from shared.kafka.consumer import PartitionConsumer
+from shared.kafka.consumer import COLLECT_MOST_SECONDS, PartitionConsumer, for_company
 from shared.kafka.messages import Record
 from shared.kafka.worker import record_hash
 from shared.settings import Settings
@@ -103,3 +103,11 @@ def test_gaps_in_a_compacted_log_are_nothing_odd() -> None:
 def test_nothing_is_handed_on_before_a_claim_has_said_where_to_begin() -> None:
     log = consumer(STOCK_CHANGES.name, 5)
     assert log._verified(PARTITION + 1, records(0)) == []
+
+
+def test_a_small_batch_waits_for_company_by_what_the_last_one_took() -> None:
+    assert for_company(0.003, 0.0) == 0.003
+    assert for_company(0.003, 0.004) == 0.003, "with room it waits as little as it may"
+    assert for_company(0.003, 0.04) == 0.02
+    assert for_company(0.003, 30.0) == COLLECT_MOST_SECONDS, "the database was away meanwhile"
+    assert for_company(0.05, 0.0) == 0.05, "who asks for more has more"

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0011"
-down_revision = "0005"
+down_revision = "0009"
 
 # JSON by rule, [since, told, known]; empty for nearly every level. Conditions that are there
 # already have none: of them nothing is known, and nothing is retracted.

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from services.alerting.domain.calendar import Calendar, Occasion
 from services.alerting.domain.kind import RuleKind
+from services.alerting.domain.memory import Settled
 from services.alerting.domain.outcome import Reason
 from services.alerting.domain.rule import Limit, Rule
 from services.alerting.domain.rulebook import RuleBook
 from services.alerting.domain.subject import LevelSubject
+from shared.events.stock_alerts import GatherReason
 from tests.unit.services.alerting.cases import LADDER, OUT, URGENT, WATCH, level, minutes, rule
 from tests.unit.services.alerting.domain.test_draft import A, Worker, events, opened
 
@@ -80,6 +82,20 @@ def test_a_pending_time_that_passes_in_the_window_is_judged_as_in_the_window() -
     draft = patient.draft()
     draft.fire(0, minutes(20), 10)
     assert draft.announcements == []
+
+
+def test_what_opens_as_a_window_begins_is_news_and_what_an_edit_of_it_opens_is_not() -> None:
+    doubled = worker(occasion(factor=2))
+    doubled.hear((0, level(35)))
+    territory = doubled.territories[0]
+    for settled, why in (
+        (doubled.book, None),
+        (RuleBook(0, [LOW]), GatherReason.CHANGED_RULE),
+    ):
+        territory.settled = Settled(settled, doubled.parameters, 0)
+        draft = doubled.draft()
+        draft.look(0, [A], minutes(5))
+        assert [each.known for each in draft.announcements] == [why]
 
 
 def test_conditions_and_doubts_have_no_unit_to_multiply() -> None:

@@ -22,7 +22,9 @@ def look(worker: Worker, channels: Channels, minute: float) -> list[tuple[str, f
     """Do what a turn at a minute after noon does; returns what happened."""
     territory = worker.territories[0]
     territory.listen(worker.book, channels, minutes(minute))
-    draft = Draft(worker.territories, worker.book, worker.items, worker.parameters, channels)
+    draft = Draft(
+        worker.territories, worker.book, worker.items, worker.parameters, channels=channels
+    )
     draft.look(0, territory.unseen, minutes(minute))
     territory.unseen.clear()
     draft.adopt()

@@ -1,17 +1,30 @@
 """A batch on a view of the memory."""
 
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 from services.alerting.domain.condition import State
 from services.alerting.domain.draft import Draft
 from services.alerting.domain.kind import RuleKind
-from services.alerting.domain.memory import Territory
+from services.alerting.domain.memory import Settled, Territory
 from services.alerting.domain.outcome import Reason
 from services.alerting.domain.parameters import ParameterBook, Parameters
 from services.alerting.domain.rule import Filters, Limit, Rule, Scope
 from services.alerting.domain.rulebook import RuleBook
 from services.alerting.domain.subject import Item, LevelSubject
-from tests.unit.services.alerting.cases import NOON, OUT, WATCH, AtLevel, level, minutes, rule
+from shared.events.stock_alerts import AtRisk, GatherReason
+from tests.unit.services.alerting.cases import (
+    NOON,
+    OUT,
+    URGENT,
+    WATCH,
+    AtLevel,
+    Line,
+    level,
+    minutes,
+    rule,
+)
 
 A = LevelSubject("A", "W")
 LIMIT = 100
@@ -269,3 +282,108 @@ def test_a_stock_out_rule_that_is_disabled_keeps_nothing_quiet() -> None:
     draft = worker.draft()
     draft.look(0, [A], minutes(1))
     assert events(draft) == [("resolved", 1), ("opened", 1)]
+
+
+def known(draft: Draft) -> list[GatherReason | None]:
+    """Return why what a draft announces was so before anybody looked."""
+    return [each.known for each in draft.announcements]
+
+
+def settled(*rules: Rule) -> Worker:
+    """Return a worker who has evaluated everything by its rules."""
+    worker = Worker(*rules)
+    worker.territories[0].settled = Settled(worker.book, worker.parameters, 0)
+    return worker
+
+
+def test_what_is_low_when_it_is_first_heard_of_was_known_and_a_crossing_later_is_news() -> None:
+    worker = settled(rule())
+    assert known(worker.hear((0, level(3)))) == [GatherReason.FIRST_IMPORT]
+    assert known(worker.hear((1, level(50, version=2)), (2, level(3, version=3)))) == [None, None]
+    assert known(worker.hear((0, level(50, sku="B")), (1, level(3, version=2, sku="B")))) == [None]
+
+
+def test_what_was_known_stays_so_over_its_pending_time() -> None:
+    worker = settled(rule(pending=10))
+    worker.hear((0, level(3)), (1, level(2, version=2)))
+    draft = worker.draft()
+    draft.fire(0, minutes(30), LIMIT)
+    assert known(draft) == [GatherReason.FIRST_IMPORT]
+    other = settled(rule(pending=10))
+    other.hear((0, level(50)), (1, level(3, version=2)))
+    draft = other.draft()
+    draft.fire(0, minutes(30), LIMIT)
+    assert known(draft) == [None]
+
+
+def test_what_a_new_rule_finds_low_was_known() -> None:
+    worker = settled()
+    worker.hear((0, level(3)))
+    worker.book = RuleBook(2, [rule()])
+    draft = worker.draft()
+    draft.look(0, [A], minutes(5))
+    assert known(draft) == [GatherReason.CHANGED_RULE]
+
+
+def test_a_message_that_comes_before_the_look_is_news_only_if_it_was_not_low_before() -> None:
+    for before, expected in ((3, GatherReason.CHANGED_RULE), (50, None)):
+        worker = settled()
+        worker.hear((0, level(before)))
+        worker.book = RuleBook(2, [rule()])
+        assert known(worker.hear((1, level(2, version=2)))) == [expected]
+
+
+def test_what_changed_limits_make_worse_was_known() -> None:
+    worker = settled(rule(limits=[Limit(WATCH, 20, 30)]))
+    worker.hear((0, level(3)))
+    worker.book = RuleBook(2, [rule(limits=[Limit(WATCH, 20, 30), Limit(URGENT, 5, 10)])])
+    draft = worker.draft()
+    draft.look(0, [A], minutes(5))
+    assert events(draft) == [("level_changed", 5)]
+    assert known(draft) == [GatherReason.CHANGED_RULE]
+
+
+def test_what_changed_parameters_make_low_was_known() -> None:
+    below = rule(RuleKind.BELOW_SAFETY_STOCK, [Limit(URGENT, 1, 1)])
+    worker = settled(below)
+    worker.hear((0, level(8)))
+    worker.parameters = worker.parameters.after(1, [("A", None, Parameters(safety_stock=10))])
+    draft = worker.draft()
+    draft.look(0, [A], minutes(5))
+    assert known(draft) == [GatherReason.CHANGED_PARAMETERS]
+
+
+def test_what_a_new_day_opens_is_news() -> None:
+    worker = settled(rule(RuleKind.INBOUND_OVERDUE, [Limit(WATCH, 1, 1)]))
+    worker.hear((0, level(8, supply=(Line(5, minutes(60)),))))
+    draft = worker.draft()
+    draft.look(0, [A], minutes(3 * 24 * 60))
+    assert (events(draft), known(draft)) == ([("opened", 3 * 24 * 60)], [None])
+
+
+def test_what_comes_into_scope_by_the_catalogue_was_known() -> None:
+    scoped = replace(rule(), scope=Scope(tags=frozenset({"hero"})))
+    worker = settled(scoped)
+    worker.hear((0, level(3)))
+    worker.items["A"] = Item(None, None, frozenset({"hero"}))
+    draft = Draft(worker.territories, worker.book, worker.items, worker.parameters, 1)
+    draft.look(0, [A], minutes(5))
+    assert known(draft) == [GatherReason.CHANGED_CATALOGUE]
+
+
+def test_after_a_claim_what_is_low_and_not_open_was_known() -> None:
+    worker = Worker()
+    worker.hear((0, level(3)))
+    worker.book = RuleBook(2, [rule()])
+    draft = worker.draft()
+    draft.look(0, [A], minutes(5))
+    assert known(draft) == [GatherReason.CHANGED_RULE]
+
+
+def test_an_announcement_says_what_is_at_risk_though_no_rule_asks_for_parameters() -> None:
+    worker = settled(rule())
+    parameters = Parameters(stock_class="A", supplier="S1", price=Decimal(3))
+    worker.parameters = ParameterBook().after(1, [("A", None, parameters)])
+    (opened,) = worker.hear((0, level(-4))).announcements
+    assert opened.at_risk == AtRisk(units=4, money=Decimal(12))
+    assert (opened.parameters.stock_class, opened.parameters.supplier) == ("A", "S1")

@@ -1,9 +1,14 @@
+from datetime import timedelta
+
 from services.notifier.domain.announcements import Known, deliveries_of
 from services.notifier.domain.deliveries import Kind, NewDelivery, State
+from services.notifier.domain.holding import Hold, HoldReason
+from services.notifier.domain.manners import Manners
 from services.notifier.domain.routes import Route, RoutingTable
 from shared.events.stock_alerts import AlertLevel, StockAlert
-from tests.factories.stock_alerts import stock_alert
+from tests.factories.stock_alerts import START, stock_alert
 
+NOW = START
 EVERYTHING = RoutingTable(["boss", "buyers"], [])
 ONLY_OUT = RoutingTable(["boss"], [Route("r", "boss", levels=frozenset({AlertLevel.OUT}))])
 
@@ -13,7 +18,8 @@ def told(
 ) -> list[tuple[str | None, Kind, State]]:
     before: dict[str | None, Known] = dict(known.items())
     return [
-        (each.destination, each.kind, each.state) for each in deliveries_of(alert, table, before)
+        (each.destination, each.kind, each.state)
+        for each in deliveries_of(alert, table, before, NOW)
     ]
 
 
@@ -58,18 +64,19 @@ def test_an_older_revision_than_one_handled_is_superseded() -> None:
 
 def test_what_no_route_wants_is_recorded_once_with_the_reason() -> None:
     nobody = RoutingTable([], [])
-    (delivery,) = deliveries_of(stock_alert(), nobody, {})
+    (delivery,) = deliveries_of(stock_alert(), nobody, {}, NOW)
     assert (delivery.destination, delivery.state, delivery.reason) == (
         None,
         State.SUPPRESSED,
         "no_route",
     )
-    assert deliveries_of(stock_alert(), nobody, {None: Known(1, announced=False)}) == []
+    assert deliveries_of(stock_alert(), nobody, {None: Known(1, announced=False)}, NOW) == []
 
 
 def test_exactly_one_delivery_comes_of_a_revision_and_destination() -> None:
     twice = [Route("a", "boss"), Route("b", "boss")]
-    found: list[NewDelivery] = deliveries_of(stock_alert(), RoutingTable(["boss"], twice), {})
+    table = RoutingTable(["boss"], twice)
+    found: list[NewDelivery] = deliveries_of(stock_alert(), table, {}, NOW)
     assert len(found) == 1
 
 
@@ -79,7 +86,7 @@ HUSHED = {"by": "silence", "until": "2026-03-02T00:00:00Z"}
 def test_what_is_silenced_is_recorded_with_the_reason_and_sent_to_nobody() -> None:
     known: dict[str | None, Known] = {"buyers": Known(1, announced=True)}
     silenced = stock_alert(revision=2, event="level_changed", previous_level="watch", hush=HUSHED)
-    found = deliveries_of(silenced, EVERYTHING, known)
+    found = deliveries_of(silenced, EVERYTHING, known, NOW)
     reason = "silenced: until 2026-03-02 00:00 UTC"
     assert [(each.destination, each.kind, each.state, each.reason) for each in found] == [
         ("boss", Kind.CHANGE, State.SUPPRESSED, reason),
@@ -101,3 +108,80 @@ def test_the_end_of_what_opened_in_silence_is_suppressed() -> None:
     assert told(resolved, ONLY_OUT, boss=Known(1, announced=False)) == [
         ("boss", Kind.CHANGE, State.SUPPRESSED)
     ]
+
+
+def test_an_escalation_is_one_to_whoever_knows_of_the_episode() -> None:
+    escalated = stock_alert(revision=2, event="escalated")
+    assert told(escalated, EVERYTHING, boss=Known(1, announced=True)) == [
+        ("boss", Kind.ESCALATION, State.WAITING),
+        ("buyers", Kind.FIRST, State.WAITING),
+    ]
+    silenced = stock_alert(revision=2, event="escalated", hush=HUSHED)
+    assert told(silenced, ONLY_OUT, boss=Known(1, announced=True)) == [
+        ("boss", Kind.CHANGE, State.SUPPRESSED)
+    ]
+
+
+LATER = START + timedelta(minutes=5)
+GATHER = {"key": "lin|S1|urgent|1", "by": LATER.isoformat(), "why": "same_owner"}
+HELD = Hold("lin|S1|urgent|1", LATER, HoldReason.SAME_OWNER)
+WAITING = Known(1, announced=True, held=HELD)
+ONE = RoutingTable(["boss"], [])
+
+
+def the_one(alert: StockAlert, known: Known | None = None) -> NewDelivery:
+    before: dict[str | None, Known] = {} if known is None else {"boss": known}
+    (found,) = deliveries_of(alert, ONE, before, NOW)
+    return found
+
+
+def test_what_is_gathered_waits_under_its_key() -> None:
+    found = the_one(stock_alert(gather=GATHER))
+    assert (found.kind, found.state, found.hold) == (Kind.FIRST, State.WAITING, HELD)
+
+
+def test_a_program_is_told_at_once() -> None:
+    table = RoutingTable(["erp"], [], {"erp": Manners(of_programs=True)})
+    (found,) = deliveries_of(stock_alert(gather=GATHER), table, {}, NOW)
+    assert (found.state, found.hold) == (State.WAITING, None)
+
+
+def test_what_gets_worse_while_it_waits_is_pulled_out_at_once() -> None:
+    worse = stock_alert(revision=2, event="level_changed", previous_level="urgent")
+    found = the_one(worse, WAITING)
+    assert (found.kind, found.hold, found.withdraws) == (Kind.FIRST, None, State.SUPERSEDED)
+
+
+def test_what_gets_worse_but_may_wait_itself_waits_as_long_as_that() -> None:
+    sooner = GATHER | {"key": "lin|S1|urgent|0", "by": (NOW + timedelta(minutes=1)).isoformat()}
+    worse = stock_alert(
+        revision=2, event="level_changed", level="urgent", previous_level="watch", gather=sooner
+    )
+    found = the_one(worse, WAITING)
+    assert found.hold is not None
+    assert (found.hold.key, found.withdraws) == ("lin|S1|urgent|0", State.SUPERSEDED)
+
+
+def test_what_does_not_get_worse_takes_the_place_of_what_waits() -> None:
+    eased = stock_alert(revision=2, event="level_changed", level="watch", previous_level="urgent")
+    for change in (stock_alert(revision=2, event="acknowledged", acknowledged_by="lin"), eased):
+        found = the_one(change, WAITING)
+        assert (found.kind, found.hold, found.withdraws) == (Kind.FIRST, HELD, State.SUPERSEDED)
+
+
+def test_what_ends_while_it_waits_is_told_of_neither_in_the_beginning_nor_in_the_end() -> None:
+    for event in ("resolved", "retracted"):
+        found = the_one(stock_alert(revision=2, event=event), WAITING)
+        assert (found.kind, found.state, found.reason, found.withdraws) == (
+            Kind.CHANGE,
+            State.SUPPRESSED,
+            "ended_untold",
+            State.SUPPRESSED,
+        )
+
+
+def test_what_is_hushed_leaves_what_waits_waiting() -> None:
+    silenced = stock_alert(
+        revision=2, event="level_changed", previous_level="urgent", hush={"by": "silence"}
+    )
+    assert the_one(silenced, WAITING).withdraws is None

@@ -49,8 +49,21 @@ def test_everything_that_fits_goes_singly() -> None:
     assert next_step(changes, Window(A_MINUTE, used(18)), NOW) == Send(changes[0].id)
 
 
+def test_what_is_to_be_told_together_is_one_message_and_counts_as_one() -> None:
+    together = [Candidate(UUID(int=1), FIRST, "lin|S1"), Candidate(UUID(int=2), FIRST)]
+    assert next_step(together, Window(A_MINUTE, used(18)), NOW) == Merge("lin|S1")
+    assert next_step(together, Window(A_MINUTE, used(19)), NOW) == Merge()
+
+
 def test_more_than_fits_sends_first_notices_down_to_the_reserve_and_merges_the_rest() -> None:
     many = waiting(*[FIRST] * 21)
+    roomy = Window(A_MINUTE, used(LIMIT - RESERVE - 1))
+    assert next_step(many, roomy, NOW) == Send(many[0].id)
+    assert next_step(many, Window(A_MINUTE, used(LIMIT - RESERVE)), NOW) == Merge()
+
+
+def test_escalations_go_singly_like_first_notices() -> None:
+    many = waiting(*[Kind.ESCALATION] * 21)
     roomy = Window(A_MINUTE, used(LIMIT - RESERVE - 1))
     assert next_step(many, roomy, NOW) == Send(many[0].id)
     assert next_step(many, Window(A_MINUTE, used(LIMIT - RESERVE)), NOW) == Merge()

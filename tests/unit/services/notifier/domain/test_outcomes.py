@@ -94,6 +94,7 @@ def test_a_permanent_failure_is_dead_at_once() -> None:
     ("kind", "has_first", "repeated"),
     [
         (Kind.FIRST, False, True),
+        (Kind.ESCALATION, False, True),
         (Kind.META, False, True),
         (Kind.DIGEST, True, True),
         (Kind.DIGEST, False, False),

@@ -1,0 +1,157 @@
+"""`/v1/attention-policy` and `/v1/attention`: what people are told at once, and what is spent."""
+
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Annotated, Self
+from zoneinfo import available_timezones
+
+from fastapi import APIRouter, Depends
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from services.alerting.api.desk import AtDesk, Editor
+from services.alerting.domain.attention import AttentionPolicy, Spent
+from services.alerting.store import attention
+from services.alerting.store.attention import StoredPolicy
+from shared.http.auth import Scope, require
+from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+
+router = APIRouter(tags=["attention"], dependencies=[Depends(require(Scope.ALERTS_READ))])
+
+
+def _zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("send an IANA zone such as Asia/Shanghai")
+    return name
+
+
+_Class = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+_Weekday = Annotated[int, Field(ge=1, le=7)]
+_OUR_OWN = AttentionPolicy()
+
+
+class Policy(BaseModel):
+    """What people are told at once, and how often they are interrupted; left out: the default.
+
+    A stock-out of a class in `classes` ("A" stands for "AX" to "AZ" too) or of none, and what has
+    more than `money` at risk, is told at once and not counted. All else of one owner and supplier
+    is one message: within `urgent_minutes`, or for what can wait at `watch_at` of a working day (1
+    is Monday) in `zone`. Of those a person gets `interruptions_a_day`; what is over stands in the
+    list. What was so before anybody looked is one summary after `known_minutes`. Without `enabled`
+    everything is told at once.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    enabled: bool = True
+    classes: Annotated[list[_Class], Field(max_length=50)] = sorted(_OUR_OWN.classes)
+    money: Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=4)] | None = None
+    urgent_minutes: Annotated[int, Field(ge=0, le=1_440)] = _OUR_OWN.urgent_minutes
+    watch_at: time = _OUR_OWN.watch_at
+    zone: Annotated[str, AfterValidator(_zone)] = _OUR_OWN.zone
+    working_days: Annotated[list[_Weekday], Field(min_length=1, max_length=7)] = sorted(
+        _OUR_OWN.working_days
+    )
+    interruptions_a_day: Annotated[int, Field(ge=0, le=1_000)] = _OUR_OWN.interruptions_a_day
+    known_minutes: Annotated[int, Field(ge=0, le=1_440)] = _OUR_OWN.known_minutes
+
+    def policy(self) -> AttentionPolicy:
+        """Return what is to be stored."""
+        return AttentionPolicy(
+            enabled=self.enabled,
+            classes=frozenset(self.classes),
+            money=self.money,
+            urgent_minutes=self.urgent_minutes,
+            watch_at=self.watch_at.replace(tzinfo=None),
+            zone=self.zone,
+            working_days=frozenset(self.working_days),
+            interruptions_a_day=self.interruptions_a_day,
+            known_minutes=self.known_minutes,
+        )
+
+
+class PolicyInForce(Policy):
+    """The policy, and who made it; version 0 is the default that nobody has changed."""
+
+    version: int
+    changed_by: str | None
+    changed_at: datetime | None
+
+    @classmethod
+    def of(cls, stored: StoredPolicy) -> Self:
+        """Return a stored policy as it is answered."""
+        told = stored.policy
+        return cls(
+            enabled=told.enabled,
+            classes=sorted(told.classes),
+            money=told.money,
+            urgent_minutes=told.urgent_minutes,
+            watch_at=told.watch_at,
+            zone=told.zone,
+            working_days=sorted(told.working_days),
+            interruptions_a_day=told.interruptions_a_day,
+            known_minutes=told.known_minutes,
+            version=stored.version,
+            changed_by=stored.changed_by,
+            changed_at=stored.changed_at,
+        )
+
+
+class PersonsDay(BaseModel):
+    """What became of a person's news on a day.
+
+    `interruptions` are the messages of the day besides those `at_once`; the others are episodes:
+    told `at_once`, `gathered` into messages, `held_back` to stand in the list.
+    """
+
+    person: str
+    day: date
+    interruptions: int
+    left: int
+    at_once: int
+    gathered: int
+    held_back: int
+
+    @classmethod
+    def of(cls, person: str, day: date, spent: Spent, most: int) -> Self:
+        """Return a day's count as it is answered; `most` is what the policy allows."""
+        return cls(
+            person=person,
+            day=day,
+            interruptions=spent.interruptions,
+            left=max(0, most - spent.interruptions),
+            at_once=spent.at_once,
+            gathered=spent.gathered,
+            held_back=spent.held_back,
+        )
+
+
+@router.get("/v1/attention-policy")
+async def get_policy(at: AtDesk) -> PolicyInForce:
+    """Return the policy in force."""
+    return PolicyInForce.of(await at.ask(attention.policy))
+
+
+@router.put("/v1/attention-policy")
+async def put_policy(at: AtDesk, body: Policy, editor: Editor) -> PolicyInForce:
+    """Replace the policy; it holds for what happens from now on."""
+    now = at.clock.now()
+    await at.change(
+        lambda connection: attention.put_policy(connection, body.policy(), editor.subject, now)
+    )
+    return PolicyInForce.of(await at.ask(attention.policy))
+
+
+@router.get("/v1/attention")
+async def list_attention(
+    at: AtDesk, day: date | None = None, cursor: Cursor = None, limit: Limit = 100
+) -> Page[PersonsDay]:
+    """Return what is spent of people's attention on a day, today unless another is asked for."""
+    policy = (await at.ask(attention.policy)).policy
+    asked = day or policy.day_of(at.clock.now())
+    after = "" if cursor is None else str(decode_cursor(cursor, str)[0])
+    found = await at.ask(lambda connection: attention.of_day(connection, asked, after, limit))
+    more = encode_cursor(found[-1][0]) if len(found) == limit else None
+    items = [
+        PersonsDay.of(person, asked, spent, policy.interruptions_a_day) for person, spent in found
+    ]
+    return Page(items=items, next_cursor=more)

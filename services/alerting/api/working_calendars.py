@@ -1,0 +1,67 @@
+"""`/v1/working-calendars`: when people work, for the times that playbooks give them."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path
+
+from services.alerting.api.desk import AtDesk, Editor
+from services.alerting.domain.office_hours import CalendarDefinition
+from services.alerting.store import schedules
+from shared.http.auth import Scope, require
+from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.problems import not_found
+
+router = APIRouter(
+    prefix="/v1/working-calendars",
+    tags=["playbooks"],
+    dependencies=[Depends(require(Scope.ALERTS_READ))],
+)
+
+ScheduleId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+
+class WorkingCalendar(CalendarDefinition):
+    """A working calendar."""
+
+    id: str
+
+
+@router.get("", response_model_by_alias=True)
+async def list_calendars(
+    at: AtDesk, cursor: Cursor = None, limit: Limit = 100
+) -> Page[WorkingCalendar]:
+    """Return working calendars, by id."""
+    after = "" if cursor is None else str(decode_cursor(cursor, str)[0])
+    found = await at.ask(
+        lambda connection: schedules.page(connection, "working_calendar", after, limit)
+    )
+    more = encode_cursor(found[-1].id) if len(found) == limit else None
+    return Page(items=[_answer(each.id, each.body) for each in found], next_cursor=more)
+
+
+@router.get("/{calendar_id}")
+async def get_calendar(calendar_id: ScheduleId, at: AtDesk) -> WorkingCalendar:
+    """Return a working calendar."""
+    found = await at.ask(
+        lambda connection: schedules.some(connection, "working_calendar", [calendar_id])
+    )
+    if calendar_id not in found:
+        raise not_found(f"working calendar {calendar_id}")
+    return _answer(calendar_id, found[calendar_id])
+
+
+@router.put("/{calendar_id}")
+async def put_calendar(
+    calendar_id: ScheduleId, definition: CalendarDefinition, at: AtDesk, _: Editor
+) -> WorkingCalendar:
+    """Make or change a working calendar; limits that are running already stay as they were set."""
+    body = definition.model_dump_json(by_alias=True)
+    await at.change(
+        lambda connection: schedules.put(connection, "working_calendar", calendar_id, body)
+    )
+    return _answer(calendar_id, body)
+
+
+def _answer(calendar_id: str, body: str) -> WorkingCalendar:
+    definition = CalendarDefinition.model_validate_json(body)
+    return WorkingCalendar(id=calendar_id, **definition.model_dump(by_alias=True))

@@ -42,7 +42,9 @@ async def test_what_two_processes_hear_of_a_channel_is_told_together_and_not_too
     assert all(b - a >= timedelta(seconds=10) for a, b in pairwise(times))
 
 
-async def test_a_silent_channel_is_told_of_every_five_minutes(ingest: Ingest) -> None:
+async def test_a_silent_channel_is_told_of_every_five_minutes_with_what_it_used_to_tell_of(
+    ingest: Ingest,
+) -> None:
     await ingest.set_up()
     await ingest.post(event(id="1"))
 
@@ -50,8 +52,15 @@ async def test_a_silent_channel_is_told_of_every_five_minutes(ingest: Ingest) ->
         return len(await health(ingest)) == count
 
     await until(lambda: times(1), seconds=60)
-    await ingest.rows("UPDATE channel_health SET published_at = published_at - interval '5 min'")
+    month = timedelta(days=30)
+    await ingest.rows("UPDATE channel_warehouse SET heard_at = heard_at - $1::interval", month)
+    await ingest.rows(
+        "UPDATE channel_health SET heard_at = heard_at - $1::interval,"
+        " published_at = published_at - interval '5 min'",
+        month,
+    )
     await until(lambda: times(2), seconds=60)
     first, second = await health(ingest)
-    assert (second.heard_at, second.version) == (first.heard_at, first.version)
+    assert (second.heard_at, second.version) == (first.heard_at - month, first.version)
+    assert second.warehouses == first.warehouses == ("main",)
     assert second.told_at > first.told_at

@@ -67,7 +67,7 @@ ROLES = (
     _role("ledger", "serve", 8102),
     _role("alerting", "consume", 8112),
     _role("alerting", "serve", 8103),
-    _role("alerting", "tick", 8113),
+    _role("alerting", "tick", 8113, Scope.EVENTS_WRITE),
     _role("notifier", "consume", 8114),
     _role("notifier", "serve", 8104),
     _role("notifier", "send", 8115),

@@ -9,6 +9,7 @@ from services.alerting.settings import AlertingSettings
 from shared.database import positions
 from shared.database.engine import create_engine
 from shared.database.migrations import upgrade_blocking
+from shared.events.alert_responses import TOPIC as RESPONSES
 from shared.events.stock_levels import TOPIC
 from shared.roles import run_role
 
@@ -19,7 +20,7 @@ def main() -> None:
     """Run a role or a command."""
     parser = argparse.ArgumentParser(prog="python -m services.alerting", description=__doc__)
     roles = parser.add_subparsers(dest="role", required=True)
-    roles.add_parser("consume", help="evaluate level messages, fire timers")
+    roles.add_parser("consume", help="evaluate level messages, fire timers, hear people")
     roles.add_parser("serve", help="answer HTTP: rules and alerts")
     roles.add_parser("tick", help="relay notices from the outbox to the broker")
     roles.add_parser("migrate", help="bring the database schema up to date")
@@ -40,7 +41,11 @@ def main() -> None:
 async def _resume(settings: AlertingSettings, partition: int | None) -> list[int]:
     engine = create_engine(settings.database_url.get_secret_value(), application="alerting resume")
     async with engine.begin() as connection:
-        resumed = await positions.resume(connection, TOPIC, partition)
+        resumed = [
+            number
+            for topic in (TOPIC, RESPONSES)
+            for number in await positions.resume(connection, topic, partition)
+        ]
     await engine.dispose()
     return resumed
 

@@ -12,3 +12,5 @@ class AlertingSettings(Settings):
     """Which time evaluations live in; `event` is for replays of history."""
     alerting_workers: int = 2
     """Workers of `consume`, each with a database connection."""
+    supplier_url: str | None = None
+    """Where suppliers reach `/supplier/`, as they see it; without it, where alerting is."""

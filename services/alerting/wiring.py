@@ -4,22 +4,31 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
+import httpx
 from fastapi import FastAPI
 
 from services.alerting.api import (
+    actions,
     alerts,
+    approval_limits,
     attention,
     calendar,
     explain,
+    orders,
     parameters,
     people,
     playbooks,
+    proposals,
     rotations,
     rules,
     silences,
+    supplier_page,
+    suppliers,
     working_calendars,
 )
 from services.alerting.api.desk import Desk
+from services.alerting.api.order_links import OrderLinks
+from services.alerting.calling import TIMEOUT_SECONDS, Calling
 from services.alerting.domain.channels import NOBODY
 from services.alerting.domain.timebase import EventTime, Timebase, WallTime
 from services.alerting.following import Following
@@ -28,12 +37,15 @@ from services.alerting.inbound.channel_health import ChannelReader
 from services.alerting.outbound.stock_alerts import Relay
 from services.alerting.pipeline import StockLevels
 from services.alerting.reminding import Reminding
+from services.alerting.responding import AlertResponses
 from services.alerting.settings import AlertingSettings
 from services.alerting.store.outbox import Outbox
 from services.alerting.store.parameter_watch import ParameterWatch
 from services.alerting.store.rule_watch import RuleWatch
+from services.alerting.supplying import Supplying
 from shared.clock import Clock, WallClock
 from shared.database.engine import create_engine
+from shared.events.alert_responses import TOPIC as RESPONSES
 from shared.events.stock_levels import TOPIC
 from shared.http.app import create_app
 from shared.http.app import serve as serve_http
@@ -47,15 +59,18 @@ COLLECT_SECONDS = 0.010
 """What few levels wait for company: an alert can spare it, and the ledger beside has the processor
 for its next batch."""
 
+RESPONSES_AT_ONCE = 100
+"""People's acts in one transaction: it keeps their alerts locked, and evaluations wait."""
+
 
 async def consume(
     settings: AlertingSettings, stop: asyncio.Event, clock: Clock | None = None
 ) -> None:
-    """Evaluate level messages until told to stop."""
+    """Evaluate level messages, and do what people answer, until told to stop."""
     clock = clock or WallClock()
     engine = create_engine(
         settings.database_url.get_secret_value(),
-        pool=2 * settings.alerting_workers + 2,
+        pool=2 * settings.alerting_workers + 4,
         application="alerting consume",
     )
     timebase: Timebase = EventTime() if settings.clock == "event" else WallTime()
@@ -85,12 +100,26 @@ async def consume(
                 clock=clock,
             )
 
+            responses = PartitionConsumer(
+                settings=settings,
+                service="alerting",
+                topic=RESPONSES,
+                engine=engine,
+                producer=producer,
+                handler=lambda: AlertResponses(reader.catalogue, clock),
+                workers=1,
+                max_records=RESPONSES_AT_ONCE,
+                clock=clock,
+            )
+
             async def evaluate(stop: asyncio.Event) -> None:
                 # Without its rules and the catalogue a worker would take scopes for left.
                 needed = (rule_watch.loaded, parameter_watch.loaded, reader.caught_up)
                 await _first(stop, *needed, hearing.caught_up)
                 if not stop.is_set():
-                    await consumer.run(stop)
+                    async with asyncio.TaskGroup() as consumers:
+                        consumers.create_task(responses.run(stop))
+                        await consumer.run(stop)
 
             checks = {
                 "rules": rule_watch.check,
@@ -98,6 +127,7 @@ async def consume(
                 "catalogue": reader.check,
                 "channels": hearing.check,
                 "consumer": consumer.check,
+                "responses": responses.check,
                 "broker": producer.check,
             }
             beside = [
@@ -112,24 +142,28 @@ async def consume(
 
 
 async def tick(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | None = None) -> None:
-    """Relay the outbox, remind people and follow playbooks until told to stop.
+    """Relay the outbox, remind people, follow playbooks and see to actions until told to stop.
 
     In a replay of history nobody is late: no playbook is followed.
     """
     engine = create_engine(
-        settings.database_url.get_secret_value(), pool=4, application="alerting tick"
+        settings.database_url.get_secret_value(), pool=6, application="alerting tick"
     )
+    clock = clock or WallClock()
     producer = Producer(settings.kafka, settings.topic_prefix, name="alerting-tick")
     try:
-        async with producer, asyncio.TaskGroup() as group:
+        async with producer, _ingest(settings) as ingest, asyncio.TaskGroup() as group:
             outbox = Outbox(engine)
             relay = Relay(outbox, producer)
-            reminding = Reminding(engine, clock or WallClock())
-            following = Following(engine, clock or WallClock())
-            beside = [group.create_task(relay.run()), group.create_task(reminding.run())]
+            reminding = Reminding(engine, clock)
+            following = Following(engine, clock)
+            supplying, calling = Supplying(engine, clock), Calling(engine, clock, ingest)
+            loops = (relay, reminding, supplying, calling)
+            beside = [group.create_task(each.run()) for each in loops]
             checks = {
                 "outbox": relay.check,
                 "reminders": reminding.check,
+                "actions": supplying.check,
                 "broker": producer.check,
             }
             if settings.clock == "wall":
@@ -180,6 +214,11 @@ def application(settings: AlertingSettings, clock: Clock | None = None) -> FastA
         lifespan=lifespan,
     )
     app.state.desk = desk
+    secret = settings.secret_key
+    app.state.order_links = OrderLinks(
+        None if secret is None else secret.get_secret_value(),
+        settings.supplier_url or settings.alerting_url,
+    )
     app.include_router(alerts.router)
     app.include_router(rules.router)
     app.include_router(parameters.router)
@@ -191,12 +230,28 @@ def application(settings: AlertingSettings, clock: Clock | None = None) -> FastA
     app.include_router(working_calendars.router)
     app.include_router(rotations.router)
     app.include_router(attention.router)
+    app.include_router(actions.router)
+    app.include_router(proposals.router)
+    app.include_router(orders.router)
+    app.include_router(suppliers.router)
+    app.include_router(approval_limits.router)
+    app.include_router(supplier_page.router)
     return app
 
 
 async def serve(settings: AlertingSettings, stop: asyncio.Event) -> None:
     """Answer HTTP until told to stop."""
     await serve_http(application(settings), settings.host, settings.port, stop=stop)
+
+
+def _ingest(settings: AlertingSettings) -> httpx.AsyncClient:
+    """Return the connections to ingest, with this process's token."""
+    token = settings.service_token
+    return httpx.AsyncClient(
+        base_url=settings.ingest_url,
+        headers={} if token is None else {"Authorization": f"Bearer {token.get_secret_value()}"},
+        timeout=TIMEOUT_SECONDS,
+    )
 
 
 async def _first(stop: asyncio.Event, *needed: asyncio.Event) -> None:

@@ -13,6 +13,9 @@ class NotSet(LowtideError):  # noqa: N818 - a state, not a mistake
 class NotifierSettings(Settings):
     """Environment variables, prefix `LOWTIDE_`."""
 
+    public_url: str | None = None
+    """Where `serve` can be reached from people's mail; without it mails have no links to act by."""
+
     def required_secret_key(self) -> SecretStr:
         """Return the key for secrets at rest. Raises NotSet."""
         if self.secret_key is None:

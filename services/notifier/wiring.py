@@ -10,13 +10,25 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.notifier.api import deliveries, destinations, routes, templates
+from services.notifier.api import (
+    callbacks,
+    deliveries,
+    destinations,
+    respond,
+    routes,
+    templates,
+)
 from services.notifier.api.desk import Desk
 from services.notifier.destinations.kinds import Renderer, transport_of
+from services.notifier.destinations.links import Links
+from services.notifier.destinations.transport import Means
+from services.notifier.outbound.alert_responses import Relay
 from services.notifier.pipeline import StockAlerts
 from services.notifier.sending.sender import Sender
 from services.notifier.sending.tools import Tools
 from services.notifier.settings import NotifierSettings
+from services.notifier.store.access_tokens import AccessTokens
+from services.notifier.store.responses import ResponseOutbox
 from services.notifier.store.secrets import Vault
 from shared.clock import Clock, WallClock
 from shared.database.engine import create_engine
@@ -34,15 +46,18 @@ WORKERS = 2
 async def consume(
     settings: NotifierSettings, stop: asyncio.Event, clock: Clock | None = None
 ) -> None:
-    """Turn alert messages into deliveries until told to stop."""
+    """Turn alert messages into deliveries, and relay what people answer, until told to stop."""
     clock = clock or WallClock()
     engine = create_engine(
         settings.database_url.get_secret_value(),
-        pool=2 * WORKERS,
+        pool=2 * WORKERS + 1,
         application="notifier consume",
     )
     try:
-        async with Producer(settings.kafka, settings.topic_prefix, name="notifier") as producer:
+        producer = Producer(settings.kafka, settings.topic_prefix, name="notifier")
+        async with producer, asyncio.TaskGroup() as group:
+            relay = Relay(ResponseOutbox(engine), producer)
+            relaying = group.create_task(relay.run())
             consumer = PartitionConsumer(
                 settings=settings,
                 service="notifier",
@@ -52,8 +67,14 @@ async def consume(
                 handler=lambda: StockAlerts(clock),
                 workers=WORKERS,
             )
-            checks = {"consumer": consumer.check, "broker": producer.check}
+            checks = {
+                "consumer": consumer.check,
+                "responses": relay.check,
+                "broker": producer.check,
+            }
             await with_probes(settings, "notifier consume", checks, consumer.run, stop)
+            relaying.cancel()
+            await asyncio.wait([relaying])
     finally:
         await engine.dispose()
 
@@ -65,11 +86,16 @@ async def send(settings: NotifierSettings, stop: asyncio.Event, clock: Clock | N
         pool=settings.database_pool,
         application="notifier send",
     )
+    vault = Vault(settings.required_secret_key())
     tools = Tools(
         engine=engine,
-        vault=Vault(settings.required_secret_key()),
-        renderer=Renderer(settings.console_url),
-        tls=ssl.create_default_context(),
+        vault=vault,
+        renderer=Renderer(settings.console_url, settings.public_url),
+        means=Means(
+            tls=ssl.create_default_context(),
+            tokens=AccessTokens(engine, vault),
+            links=Links(vault, settings.public_url),
+        ),
         transport_of=transport_of,
         clock=clock or WallClock(),
         jitter=random.random,
@@ -99,7 +125,8 @@ def application(settings: NotifierSettings, clock: Clock | None = None) -> FastA
     )
     lag = LagReader(settings.kafka, settings.topic_prefix, TOPIC)
     vault = Vault(settings.required_secret_key())
-    desk = Desk(engine, vault, clock, lag, Renderer(settings.console_url))
+    renderer = Renderer(settings.console_url, settings.public_url)
+    desk = Desk(engine, vault, clock, lag, renderer, settings.console_url)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -116,7 +143,7 @@ def application(settings: NotifierSettings, clock: Clock | None = None) -> FastA
         lifespan=lifespan,
     )
     app.state.desk = desk
-    for part in (destinations, routes, deliveries, templates):
+    for part in (destinations, routes, deliveries, templates, callbacks, respond):
         app.include_router(part.router)
     return app
 

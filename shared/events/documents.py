@@ -4,6 +4,7 @@ import json
 
 from pydantic import TypeAdapter
 
+from shared.events.alert_responses import AlertResponse
 from shared.events.base import Event
 from shared.events.catalog_items import CatalogItem
 from shared.events.catalog_warehouses import CatalogWarehouse
@@ -13,6 +14,7 @@ from shared.events.stock_alerts import StockAlert
 from shared.events.stock_changes import StockChange
 from shared.events.stock_levels import StockLevel
 from shared.events.topics import (
+    ALERT_RESPONSES,
     CATALOG_ITEMS,
     CATALOG_WAREHOUSES,
     CHANNEL_HEALTH,
@@ -26,6 +28,7 @@ MODELS: dict[str, type[Event]] = {
     STOCK_CHANGES.name: StockChange,
     STOCK_LEVELS.name: StockLevel,
     STOCK_ALERTS.name: StockAlert,
+    ALERT_RESPONSES.name: AlertResponse,
     CATALOG_ITEMS.name: CatalogItem,
     CATALOG_WAREHOUSES.name: CatalogWarehouse,
     CHANNEL_HEALTH.name: ChannelHealth,

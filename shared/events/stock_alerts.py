@@ -193,6 +193,21 @@ class ActionState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class OrderLine(Event):
+    """Which line of which purchase order an action is.
+
+    `reference` and `line` name it at ingest too: the receipt that says both takes it off what is
+    incoming. `lines` is where alerting's HTTP interface has the whole order.
+    """
+
+    id: UUID
+    number: Annotated[int, Field(ge=1)]
+    reference: str
+    line: str
+    supplier: Code | None = None
+    lines: str
+
+
 class Action(Event):
     """What is done about an episode, at this revision."""
 
@@ -203,6 +218,10 @@ class Action(Event):
     due_at: Instant | None = None
     """When what was ordered is expected."""
     reason: str | None = None
+    source: Code | None = None
+    """The warehouse that a transfer comes from."""
+    order: OrderLine | None = None
+    """Set from when it is collected into an order."""
 
 
 class StockAlert(Event):

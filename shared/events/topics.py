@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from shared.events import (
+    alert_responses,
     catalog_items,
     catalog_warehouses,
     channel_health,
@@ -90,6 +91,16 @@ STOCK_ALERTS = Topic(
     cleanup="delete",
     retention_ms=14 * _DAY_MS,
 )
+ALERT_RESPONSES = Topic(
+    name=alert_responses.TOPIC,
+    producer="notifier",
+    consumers=("alerting",),
+    key="alert id",
+    # As many as of what they answer.
+    partitions=6,
+    cleanup="delete",
+    retention_ms=14 * _DAY_MS,
+)
 CATALOG_ITEMS = Topic(
     name=catalog_items.TOPIC,
     producer="ingest",
@@ -125,12 +136,14 @@ _ALL = (
     STOCK_CHANGES,
     STOCK_LEVELS,
     STOCK_ALERTS,
+    ALERT_RESPONSES,
     CATALOG_ITEMS,
     CATALOG_WAREHOUSES,
     CHANNEL_HEALTH,
     _dead(STOCK_CHANGES, "ingest"),
     _dead(STOCK_LEVELS),
     _dead(STOCK_ALERTS),
+    _dead(ALERT_RESPONSES),
     _dead(CATALOG_ITEMS),
     _dead(CATALOG_WAREHOUSES),
     _dead(CHANNEL_HEALTH),

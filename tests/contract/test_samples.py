@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from services.alerting.domain.channels import Channels
+from services.alerting.inbound import alert_responses as alerting_responses
 from services.alerting.inbound import stock_levels as alerting_levels
 from services.alerting.inbound.catalog_items import Catalogue
 from services.alerting.inbound.channel_health import take as take_health
@@ -22,6 +23,7 @@ from services.ingest.outbound.stock_changes import decode as decode_change
 from services.ledger.inbound import catalog_items, catalog_warehouses, catalogue, stock_changes
 from services.ledger.inbound import stock_levels as ledger_levels
 from services.notifier.inbound import stock_alerts as notifier_alerts
+from shared.events.alert_responses import AlertResponse
 from shared.events.base import Event
 from shared.events.catalog_items import CatalogItem
 from shared.events.catalog_warehouses import CatalogWarehouse
@@ -40,12 +42,14 @@ MODELS: dict[str, type[Event]] = {
     "stock.changes": StockChange,
     "stock.levels": StockLevel,
     "stock.alerts": StockAlert,
+    "alert.responses": AlertResponse,
     "catalog.items": CatalogItem,
     "catalog.warehouses": CatalogWarehouse,
     "channel.health": ChannelHealth,
     "stock.changes.dead": DeadLetter,
     "stock.levels.dead": DeadLetter,
     "stock.alerts.dead": DeadLetter,
+    "alert.responses.dead": DeadLetter,
     "catalog.items.dead": DeadLetter,
     "catalog.warehouses.dead": DeadLetter,
     "channel.health.dead": DeadLetter,
@@ -151,6 +155,14 @@ def test_the_console_reads_stock_alerts(path: Path) -> None:
     page.watch({of_episode(str(meant.alert_id))})
     console_alerts.take([record(path)], feed)
     assert page._refetch
+
+
+@pytest.mark.parametrize("path", of_topic("alert.responses"), ids=_name)
+def test_alerting_reads_alert_responses(path: Path) -> None:
+    batch = Batch([record(path)])
+    (incoming,) = alerting_responses.read(batch)
+    assert not batch.dead_letters
+    assert incoming.response == AlertResponse.model_validate_json(record(path).value or b"")
 
 
 @pytest.mark.parametrize("path", of_topic("catalog.items"), ids=_name)

@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 import schemathesis
@@ -59,8 +60,33 @@ Operation = APIOperation[Any, Any, Any, Any]
 ENDLESS = {"/v1/stream/levels"}
 """Answers that do not end by themselves; they have tests of their own."""
 
-THERE = {"sku": "A", "warehouse": "W", "channel": "shop", "rule_id": "rule", "id_": "buyers"}
+ID = "00000000-0000-4000-8000-000000000001"
+THERE = {
+    "sku": "A",
+    "warehouse": "W",
+    "channel": "shop",
+    "rule_id": "rule",
+    "id_": "buyers",
+    "alert_id": ID,
+    "action_id": ID,
+    "order_id": ID,
+}
 """Names that there are, by the parameter that takes them."""
+
+AN_ALERT = f"""
+INSERT INTO known_level VALUES ('A', 'W', 0, 1, 5, 0, 5, 5, now(), 0, 20000, 0, '{{}}', 19000);
+INSERT INTO alert (id, number, revision, rule_id, subject_kind, sku, warehouse, level, rule, labels,
+                   facts, opened_at)
+VALUES ('{ID}', 1, 1, 'low', 'level', 'A', 'W', 'watch',
+        '{{"id": "low", "version": 1, "kind": "below", "name": {{"en": "Low"}}}}', '{{}}',
+        '{{"available": 5, "on_hand": 5, "low_water": 5, "threshold": 20}}', now());
+INSERT INTO purchase_order VALUES ('{ID}', nextval('purchase_order_number'), 'ACME', now());
+INSERT INTO action (id, number, alert_id, kind, state, sku, warehouse, quantity, supplier, order_id,
+                    line, needs_approval, requested_by, requested_at)
+VALUES ('{ID}', nextval('action_number'), '{ID}', 'buy', 'proposed', 'A', 'W', 9, 'ACME', '{ID}', 1,
+        true, 'buyer', now());
+"""  # noqa: S608 - the id is ours
+"""Rows of alerting under the ids that are asked for."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +154,9 @@ async def of_ingest(ground: Ground) -> AsyncIterator[FastAPI]:
 
 @asynccontextmanager
 async def of_alerting(ground: Ground) -> AsyncIterator[FastAPI]:
+    connection = await asyncpg.connect(ground.database.url("alerting"))
+    await connection.execute(AN_ALERT)
+    await connection.close()
     app = alerting.application(AlertingSettings.model_validate(ground.settings("alerting")))
     async with app.router.lifespan_context(app):
         yield app

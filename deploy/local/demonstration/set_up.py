@@ -8,6 +8,8 @@ from deploy.local.demonstration.telling import CHANNELS, MARKETPLACE
 from deploy.local.replays.lowtide import Lowtide
 
 GROUP, MAILBOX = "buyers-group", "buyers-mail"
+ORDERS = "lowtide-orders"
+"""The channel as which alerting tells ingest of what was ordered."""
 STAND_IN_KEY = "demonstration-group-0000-0000-000000000000"
 
 PEOPLE: Mapping[str, dict[str, object]] = {
@@ -93,6 +95,7 @@ async def _set_up_catalogue(lowtide: Lowtide) -> None:
         body = {"name": warehouse.name, "zone": ZONE}
         await lowtide.put("ingest", f"/v1/warehouses/{warehouse.id}", body)
     await lowtide.post("ingest", "/v1/skus", {"items": [_sku(article) for article in ARTICLES]})
+    await lowtide.put("ingest", f"/v1/channels/{ORDERS}", {"name": "采购订单", "kind": "api"})
     for channel, name in CHANNELS.items():
         await lowtide.put("ingest", f"/v1/channels/{channel}", {"name": name, "kind": "api"})
         await lowtide.put(

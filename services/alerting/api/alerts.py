@@ -11,12 +11,15 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from services.alerting.api.desk import AtDesk, Desk, Question
+from services.alerting.domain.answering import opinion
 from services.alerting.domain.playbook import Steps
 from services.alerting.store import acts, alerts, people, timers
 from services.alerting.store.acts import By, Resolved
 from services.alerting.store.alerts import Filter, Place, State, StoredAlert, StoredRevision
 from services.alerting.store.episodes import Episode
 from services.alerting.store.timers import Running
+from shared.database.engine import Connection
+from shared.events.alert_responses import FeedbackReason
 from shared.events.base import Code, Instant
 from shared.events.stock_alerts import AlertFacts, AlertLevel, AtRisk, Hush, Step
 from shared.http.auth import Caller, Scope, require
@@ -182,6 +185,12 @@ class Snooze(Acknowledgement):
         return until
 
 
+class Feedback(Acknowledgement):
+    """What a person thinks of an alert; `data_wrong` also asks for the shelf to be counted."""
+
+    reason: FeedbackReason
+
+
 class Summary(BaseModel):
     """Alerts counted: `open` by present level, `opened` (all there ever were) by first level.
 
@@ -319,6 +328,21 @@ async def snooze(
     by = _by(at, request, caller, body)
     until = body.end(by.at)
     return await _done(at, alert_id, lambda each: acts.snooze(each, alert_id, until, by))
+
+
+@router.post("/{alert_id}/feedback")
+async def give_feedback(
+    alert_id: UUID, request: Request, at: AtDesk, caller: Actor, body: Feedback
+) -> AlertWithHistory:
+    """Say whether an alert was right, even of one that has ended; again changes nothing."""
+    by = _by(at, request, caller, body)
+
+    async def say(connection: Connection) -> Episode | None:
+        person = await people.one(connection, caller.subject)
+        words = opinion(body.reason, "zh-CN" if person is None else person.language)
+        return await acts.feedback(connection, alert_id, body.reason, by, words=words)
+
+    return await _done(at, alert_id, say)
 
 
 def _by(at: Desk, request: Request, caller: Caller, body: Acknowledgement | None) -> By:

@@ -24,6 +24,9 @@ def _zone(name: str) -> str:
     return name
 
 
+_Minute = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+"""Hours and minutes; the format `time` of JSON Schema would have a zone."""
+
 _Class = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 _Weekday = Annotated[int, Field(ge=1, le=7)]
 _OUR_OWN = AttentionPolicy()
@@ -46,7 +49,7 @@ class Policy(BaseModel):
     classes: Annotated[list[_Class], Field(max_length=50)] = sorted(_OUR_OWN.classes)
     money: Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=4)] | None = None
     urgent_minutes: Annotated[int, Field(ge=0, le=1_440)] = _OUR_OWN.urgent_minutes
-    watch_at: time = _OUR_OWN.watch_at
+    watch_at: _Minute = f"{_OUR_OWN.watch_at:%H:%M}"
     zone: Annotated[str, AfterValidator(_zone)] = _OUR_OWN.zone
     working_days: Annotated[list[_Weekday], Field(min_length=1, max_length=7)] = sorted(
         _OUR_OWN.working_days
@@ -61,7 +64,7 @@ class Policy(BaseModel):
             classes=frozenset(self.classes),
             money=self.money,
             urgent_minutes=self.urgent_minutes,
-            watch_at=self.watch_at.replace(tzinfo=None),
+            watch_at=time.fromisoformat(self.watch_at),
             zone=self.zone,
             working_days=frozenset(self.working_days),
             interruptions_a_day=self.interruptions_a_day,
@@ -85,7 +88,7 @@ class PolicyInForce(Policy):
             classes=sorted(told.classes),
             money=told.money,
             urgent_minutes=told.urgent_minutes,
-            watch_at=told.watch_at,
+            watch_at=f"{told.watch_at:%H:%M}",
             zone=told.zone,
             working_days=sorted(told.working_days),
             interruptions_a_day=told.interruptions_a_day,

@@ -87,3 +87,5 @@ class Item(NamedTuple):
     name: str | None
     category: str | None
     tags: frozenset[str]
+    is_bought: bool = True
+    """False when it is being phased out, and after its end."""

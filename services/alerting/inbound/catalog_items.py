@@ -5,7 +5,7 @@ import asyncio
 from pydantic import ValidationError
 
 from services.alerting.domain.subject import Item
-from shared.events.catalog_items import TOPIC, CatalogItem
+from shared.events.catalog_items import TOPIC, CatalogItem, LifeCycle
 from shared.kafka.messages import Record
 from shared.kafka.tail import TailReader
 from shared.observability.logs import get_logger
@@ -35,7 +35,8 @@ class Catalogue:
         if item.version <= self._versions.get(item.sku, 0):
             return
         before = self.items.get(item.sku, _UNKNOWN)
-        new = Item(item.name, item.category, frozenset(item.tags))
+        is_bought = item.life_cycle in {LifeCycle.NEW, LifeCycle.ACTIVE}
+        new = Item(item.name, item.category, frozenset(item.tags), is_bought)
         self._versions[item.sku] = item.version
         if (before.category, before.tags) != (new.category, new.tags):
             self.revision += 1

@@ -1,7 +1,7 @@
 """Store what people do with alerts, and that they are reminded of them."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -9,9 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.hush import hush_of
 from services.alerting.store import episodes, silences, steps
+from services.alerting.store import feedback as opinions
 from services.alerting.store.episodes import Entry, Episode
 from shared.errors import LowtideError
-from shared.events.stock_alerts import AlertEvent, Expected
+from shared.events.alert_responses import FeedbackReason
+from shared.events.stock_alerts import AlertEvent, Expected, Recipient
 
 
 class Resolved(LowtideError):  # noqa: N818 - a state, not a mistake
@@ -20,12 +22,19 @@ class Resolved(LowtideError):  # noqa: N818 - a state, not a mistake
 
 @dataclass(frozen=True, slots=True)
 class By:
-    """Who does it, what they say to it, when, and the request's trace context."""
+    """Who does it (None: nobody, it followed), what they say to it, when, and the trace context."""
 
-    actor: str
+    actor: str | None
     note: str | None
     at: datetime
     trace: str | None
+
+    @property
+    def person(self) -> str:
+        """Whoever does it, where it must be somebody."""
+        if self.actor is None:
+            raise AssertionError("only people do this")
+        return self.actor
 
 
 async def acknowledge(connection: AsyncConnection, alert_id: UUID, by: By) -> Episode | None:
@@ -48,6 +57,23 @@ async def acknowledge(connection: AsyncConnection, alert_id: UUID, by: By) -> Ep
         await steps.met(connection, episode.id, done, by.at, owner=episode.owner)
 
     return await _act(connection, alert_id, AlertEvent.ACKNOWLEDGED, change, by, move)
+
+
+async def ordered(connection: AsyncConnection, alert_id: UUID, by: By) -> Episode | None:
+    """Take it that somebody has ordered what is short, and so has taken the alert on."""
+
+    def change(episode: Episode) -> bool:
+        if episode.acknowledged_at is None:
+            episode.acknowledged_at = by.at
+            episode.acknowledged_by = by.actor
+            episode.owner = episode.owner or by.actor
+        return True
+
+    async def move(episode: Episode) -> None:
+        done = Expected.ACKNOWLEDGE
+        await steps.met(connection, episode.id, done, by.at, owner=episode.owner)
+
+    return await _act(connection, alert_id, AlertEvent.ACTED, change, by, move)
 
 
 async def assign(connection: AsyncConnection, alert_id: UUID, owner: str, by: By) -> Episode | None:
@@ -82,6 +108,53 @@ async def snooze(
     return await _act(connection, alert_id, AlertEvent.SNOOZED, change, by, move)
 
 
+async def feedback(
+    connection: AsyncConnection,
+    alert_id: UUID,
+    reason: FeedbackReason | None,
+    by: By,
+    *,
+    words: str,
+) -> Episode | None:
+    """Keep what somebody thinks of an alert; `words` say it to those who are told.
+
+    Of one that has ended, too, though it has no more revisions. None for a reason is a false alarm
+    for which none was given.
+    """
+    episode = await episodes.locked(connection, alert_id)
+    if episode is None:
+        return None
+    said = await opinions.add(connection, alert_id, by.person, reason, by.note, by.at)
+    if not said or episode.resolved_at is not None:
+        return episode
+    told = replace(by, note=words if by.note is None else f"{words}: {by.note}")
+
+    async def move(_: Episode) -> None:
+        """What people think asks nothing of anybody."""
+
+    return await _act(connection, alert_id, AlertEvent.FEEDBACK, lambda _: True, told, move, reason)
+
+
+async def refuse(
+    connection: AsyncConnection, alert_id: UUID, to: Recipient, reason: str, by: By
+) -> None:
+    """Tell one person that what they tried has changed nothing; the note says why."""
+    episode = await episodes.locked(connection, alert_id)
+    if episode is None:
+        return
+    episode.revision += 1
+    notice = episodes.notice_of(
+        episode,
+        AlertEvent.REFUSED,
+        occurred_at=by.at,
+        recorded_at=by.at,
+        note=by.note,
+        actor=by.actor,
+        to=(to,),
+    )
+    await episodes.write(connection, [episode], [Entry(notice, reason, by.actor, by.trace)])
+
+
 async def remind(connection: AsyncConnection, now: datetime, limit: int) -> int:
     """Tell of open episodes that nothing keeps from people any more; returns how many."""
     found = await episodes.to_remind(connection, now, limit)
@@ -108,6 +181,7 @@ async def _act(
     change: Callable[[Episode], bool],
     by: By,
     move: Callable[[Episode], Awaitable[None]],
+    reason: str | None = None,
 ) -> Episode | None:
     episode = await episodes.locked(connection, alert_id)
     if episode is None or not change(episode):
@@ -128,7 +202,13 @@ async def _act(
         event, rose=False, silence=silence, snoozed_until=episode.snoozed_until, now=by.at
     )
     notice = episodes.notice_of(
-        episode, event, occurred_at=by.at, recorded_at=by.at, hush=hush, note=by.note
+        episode,
+        event,
+        occurred_at=by.at,
+        recorded_at=by.at,
+        hush=hush,
+        note=by.note,
+        actor=by.actor,
     )
-    await episodes.write(connection, [episode], [Entry(notice, None, by.actor, by.trace)])
+    await episodes.write(connection, [episode], [Entry(notice, reason, by.actor, by.trace)])
     return episode

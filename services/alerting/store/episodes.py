@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.draft import Announcement
 from services.alerting.domain.subject import LevelSubject, Subject
-from services.alerting.store import addressing, silences
+from services.alerting.store import addressing, covering, silences
 from shared.events.stock_alerts import (
     AlertEvent,
     AlertFacts,
@@ -20,6 +20,7 @@ from shared.events.stock_alerts import (
     AtRisk,
     Gather,
     Hush,
+    Recipient,
     StockAlert,
 )
 from shared.observability import tracing
@@ -92,13 +93,14 @@ FOR UPDATE OF a
 
 _ONE = text(f"SELECT {_STORED} FROM alert AS a WHERE a.id = :id FOR UPDATE")  # noqa: S608 - as above
 
-# What keeps them from being told is over: no snooze, and no silence that covers them.
+# What keeps them from being told is over: no snooze, no silence, and no action that covers them.
 _TO_REMIND = text(f"""
 SELECT {_STORED}, k.available, k.on_hand, k.low_water, k.incoming
 FROM alert AS a JOIN known_level AS k ON k.sku = a.sku AND k.warehouse = a.warehouse
 WHERE a.resolved_at IS NULL AND (a.untold OR a.snoozed_until IS NOT NULL)
   AND (a.snoozed_until IS NULL OR a.snoozed_until <= :now)
   AND NOT EXISTS (SELECT FROM silence AS s WHERE {silences.COVERS})
+  AND NOT {covering.IS_COVERED}
 ORDER BY a.id
 LIMIT :limit
 FOR UPDATE OF a SKIP LOCKED
@@ -157,16 +159,16 @@ WHERE a.id = n.id
 
 _HISTORY = text("""
 INSERT INTO alert_history (alert_id, revision, event, level, previous_level, reason, facts,
-                           occurred_at, recorded_at, actor, note, hush)
+                           occurred_at, recorded_at, actor, note, hush, told)
 SELECT n.alert_id, n.revision, n.event, n.level, n.previous_level, n.reason, n.facts::jsonb,
-       n.occurred_at, n.recorded_at, n.actor, n.note, n.hush::jsonb
+       n.occurred_at, n.recorded_at, n.actor, n.note, n.hush::jsonb, string_to_array(n.told, '|')
 FROM unnest(CAST(:alert_id AS uuid[]), CAST(:revision AS int[]), CAST(:event AS text[]),
             CAST(:level AS text[]), CAST(:previous_level AS text[]), CAST(:reason AS text[]),
             CAST(:facts AS text[]), CAST(:occurred_at AS timestamptz[]),
             CAST(:recorded_at AS timestamptz[]), CAST(:actor AS text[]), CAST(:note AS text[]),
-            CAST(:hush AS text[]))
+            CAST(:hush AS text[]), CAST(:told AS text[]))
      AS n (alert_id, revision, event, level, previous_level, reason, facts, occurred_at,
-           recorded_at, actor, note, hush)
+           recorded_at, actor, note, hush, told)
 """)
 
 _OUTBOX = text("""
@@ -279,6 +281,8 @@ def notice_of(
     hush: Hush | None = None,
     gather: Gather | None = None,
     note: str | None = None,
+    actor: str | None = None,
+    to: tuple[Recipient, ...] = (),
 ) -> StockAlert:
     """Return the notice of an episode's present revision."""
     return StockAlert(
@@ -306,6 +310,8 @@ def notice_of(
         snoozed_until=episode.snoozed_until,
         hush=hush,
         note=note,
+        actor=actor,
+        to=to,
     )
 
 
@@ -340,6 +346,8 @@ async def write(
             "hush": [
                 None if notice.hush is None else notice.hush.model_dump_json() for notice in notices
             ],
+            # No id holds the sign between them.
+            "told": ["|".join(each.id for each in notice.to if each.id) for notice in notices],
         },
     )
     await connection.execute(

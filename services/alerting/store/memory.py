@@ -49,6 +49,13 @@ class StoredLevel(NamedTuple):
     """What a message says of the past is in the troughs."""
 
 
+class StoredKnown(NamedTuple):
+    """A level with its sales, as they were kept."""
+
+    level: StoredLevel
+    sales: SalesHistory
+
+
 _LEVEL = """
 SELECT partition, sku, warehouse, version, on_hand, incoming, available, low_water,
        last_change_at, sold_total, counted_at, flags, supply, day, day_opening, first_day, sold,
@@ -68,6 +75,8 @@ _CONDITIONS = text(f"{_CONDITION} WHERE partition = ANY(:partitions) AND subject
 _OF_ONE = "WHERE sku = :sku AND warehouse = :warehouse"
 
 _ONE_LEVEL = text(f"{_LEVEL} {_OF_ONE}")
+
+_OF_SKU = text(f"{_LEVEL} WHERE sku = :sku")
 
 _ITS_CONDITIONS = text(f"{_CONDITION} {_OF_ONE} AND subject_kind = 'level'")
 
@@ -148,6 +157,12 @@ async def one(connection: AsyncConnection, subject: Subject) -> Known | None:
     return _known(row, {each.rule_id: _condition(each) for each in conditions})
 
 
+async def of_sku(connection: AsyncConnection, sku: str) -> dict[Subject, StoredKnown]:
+    """Return what is known of a SKU in each warehouse, but for its conditions."""
+    rows = await connection.execute(_OF_SKU, {"sku": sku})
+    return {LevelSubject(row.sku, row.warehouse): _stored(row) for row in rows}
+
+
 async def save_levels(connection: AsyncConnection, staged: Iterable[Staged], *, new: bool) -> None:
     """Store levels that a message told of, all of them known before or none of them."""
     rows = [
@@ -216,6 +231,13 @@ async def save_conditions(
 
 
 def _known(row: Row[Any], conditions: Mapping[str, Condition]) -> Known:
+    troughs = _read_troughs(row.troughs) if row.troughs else NO_TROUGHS
+    # Stored with messages only: what time or an edit has ended since is left out.
+    held = {rule_id: each for rule_id, each in troughs.items() if rule_id in conditions}
+    return Known(*_stored(row), conditions, held)
+
+
+def _stored(row: Row[Any]) -> StoredKnown:
     told = (*row[1:11], tuple(row.flags.split()), _lines(row.supply), None)
     level = StoredLevel._make(told)
     sales = SalesHistory(
@@ -225,10 +247,7 @@ def _known(row: Row[Any], conditions: Mapping[str, Condition]) -> Known:
         first_day=row.first_day,
         sold=tuple(row.sold),
     )
-    troughs = _read_troughs(row.troughs) if row.troughs else NO_TROUGHS
-    # Stored with messages only: what time or an edit has ended since is left out.
-    held = {rule_id: each for rule_id, each in troughs.items() if rule_id in conditions}
-    return Known(level, sales, conditions, held)
+    return StoredKnown(level, sales)
 
 
 def _condition(row: Row[Any]) -> Condition:

@@ -32,6 +32,10 @@ _PAGE = text(f"{_PERSON} WHERE id > :after ORDER BY id LIMIT :limit")
 
 _ONE = text(f"{_PERSON} WHERE id = :id")
 
+_BY_WECOM = text(f"{_PERSON} WHERE lower(wecom_userid) = lower(:address)")
+
+_BY_EMAIL = text(f"{_PERSON} WHERE lower(email) = lower(:address)")
+
 _PUT = text("""
 INSERT INTO person (id, name, language, email, wecom_userid, away_until)
 VALUES (:id, :name, :language, :email, :wecom_userid, :away_until)
@@ -86,6 +90,13 @@ async def page(connection: AsyncConnection, after: str, limit: int) -> list[Pers
 async def one(connection: AsyncConnection, person_id: str) -> Person | None:
     """Return a person."""
     row = (await connection.execute(_ONE, {"id": person_id})).mappings().one_or_none()
+    return None if row is None else _person(row)
+
+
+async def at_address(connection: AsyncConnection, address: str, *, by_wecom: bool) -> Person | None:
+    """Return whose WeCom user id, or else e-mail address, an address is."""
+    question = _BY_WECOM if by_wecom else _BY_EMAIL
+    row = (await connection.execute(question, {"address": address})).mappings().one_or_none()
     return None if row is None else _person(row)
 
 

@@ -1,19 +1,22 @@
 """Store what evaluations have made of episodes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.attention import Decision, News, Way
+from services.alerting.domain.covering import OnTheWay, covering
 from services.alerting.domain.draft import Announcement
 from services.alerting.domain.hush import NEWS, hush_of
 from services.alerting.domain.outcome import Transition
 from services.alerting.domain.people import Responsibilities
 from services.alerting.domain.rule import SEVERITY
 from services.alerting.domain.staffing import Place
+from services.alerting.domain.subject import Subject
 from services.alerting.store import attention, episodes, people, silences, steps
+from services.alerting.store import covering as covers
 from services.alerting.store.episodes import Entry, Episode, Key
 from services.alerting.store.steps import Wanted
 from shared.events.stock_alerts import ENDINGS, AlertEvent, Hush, HushKind
@@ -42,18 +45,23 @@ async def record(
     openings = sum(each.transition.event is AlertEvent.OPENED for each in announcements)
     numbers = iter(await episodes.numbers(connection, openings))
     table = await people.responsibilities(connection) if openings else Responsibilities()
+    coming = await covers.on_the_way(
+        connection, {each.subject for each in announcements}, recorded_at
+    )
     owners = {key: episode.owner for key, episode in known.items()}
     news: dict[int, News] = {}
     for place, each in enumerate(announcements):
         if each.transition.event is AlertEvent.OPENED:
             whose = table.of(each.category, each.subject.warehouse, recorded_at)
             owners[each.rule.id, each.subject] = whose
-        if place not in silenced and _is_news(each.transition):
+        is_told = place not in silenced and not _is_covered(each, coming)
+        if is_told and _is_news(each.transition):
             news[place] = _news(each, owners)
     decisions = await attention.decide(connection, news, recorded_at)
     touched: dict[UUID, Episode] = {}
     entries: list[Entry] = []
     wanted: dict[UUID, Wanted] = {}
+    covered: dict[UUID, UUID] = {}
     for place, each in enumerate(announcements):
         key = (each.rule.id, each.subject)
         if each.transition.event is AlertEvent.OPENED:
@@ -65,14 +73,20 @@ async def record(
             episode = known[key]
             _move(episode, each)
         touched[episode.id] = episode
-        entry = _entry(episode, each, silenced.get(place), decisions.get(place), recorded_at)
+        by = _covered_by(episode, each, coming)
+        if by is not None:
+            covered[episode.id] = by.id
+        entry = _entry(episode, each, silenced.get(place), by, decisions.get(place), recorded_at)
         entries.append(entry)
         if _is_news(each.transition) and not _is_left_alone(each, entry.notice.hush):
             stands = Place(episode.owner, each.category, each.subject.warehouse)
-            wanted[episode.id] = Wanted(each.rule.playbook, episode.level, stands)
+            gather = entry.notice.gather
+            told_at = recorded_at if gather is None else max(recorded_at, gather.by)
+            wanted[episode.id] = Wanted(each.rule.playbook, episode.level, stands, told_at)
     if follows_playbooks:
         await _follow(connection, touched, entries, wanted, table, recorded_at)
     await episodes.write(connection, touched.values(), entries)
+    await covers.note(connection, covered)
 
 
 async def _follow(
@@ -142,6 +156,30 @@ def _move(episode: Episode, announcement: Announcement) -> None:
         episode.resolved_at = max(transition.occurred_at, episode.opened_at)
 
 
+def _covered_by(
+    episode: Episode, announcement: Announcement, coming: Mapping[Subject, Iterable[OnTheWay]]
+) -> OnTheWay | None:
+    """Return the action because of which people need not be told, or None.
+
+    It covers what opens, and what was kept from people before until that gets worse; what they
+    know of already goes on.
+    """
+    transition = announcement.transition
+    is_new = transition.event is AlertEvent.OPENED
+    if not is_new and (not episode.untold or _rose(transition)):
+        return None
+    return covering(announcement.rule.kind, transition.facts, coming.get(announcement.subject, ()))
+
+
+def _is_covered(announcement: Announcement, coming: Mapping[Subject, Iterable[OnTheWay]]) -> bool:
+    """Return whether what opens is covered, so that it takes nothing of anybody's attention."""
+    transition = announcement.transition
+    if transition.event is not AlertEvent.OPENED:
+        return False
+    found = coming.get(announcement.subject, ())
+    return covering(announcement.rule.kind, transition.facts, found) is not None
+
+
 def _renew(episode: Episode, announcement: Announcement) -> None:
     episode.at_risk = announcement.at_risk
     episode.stock_class = announcement.parameters.stock_class
@@ -152,6 +190,7 @@ def _entry(
     episode: Episode,
     announcement: Announcement,
     silence: Hush | None,
+    covered_by: OnTheWay | None,
     decision: Decision | None,
     recorded_at: datetime,
 ) -> Entry:
@@ -166,6 +205,8 @@ def _entry(
         snoozed_until=episode.snoozed_until,
         now=recorded_at,
     )
+    if transition.event in NEWS and hush is None and covered_by is not None:
+        hush = Hush(by=HushKind.COVERED, until=covered_by.late_at)
     if transition.event in NEWS:
         episode.untold = hush is not None
     if decision is not None:

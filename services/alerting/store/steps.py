@@ -24,11 +24,15 @@ from shared.events.stock_alerts import AlertLevel, Expected
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An episode that should follow a playbook: the one its rule names, or its level's default."""
+    """An episode that should follow a playbook: the one its rule names, or its level's default.
+
+    Its clock begins when people are told: nobody is late for what waits to be told with others.
+    """
 
     named: str | None
     level: AlertLevel
     place: Place
+    told_at: datetime
 
 
 async def record(
@@ -56,12 +60,14 @@ async def record(
     for alert_id, followed in chosen.items():
         place = wanted[alert_id].place
         told = there.people(followed.steps[0].whom, place, now)
-        begins = progress.begun(followed.steps, now, calendars)
+        begins = progress.begun(followed.steps, wanted[alert_id].told_at, calendars)
         moved[alert_id] = Running(followed, begins, place).moved(begins, told)
     for alert_id in before.keys() & risen:
         each = before[alert_id]
         awake = progress.roused(each.progress)
-        moved[alert_id] = each.moved(progress.restarted(each.followed.steps, awake, now, calendars))
+        told_at = wanted[alert_id].told_at
+        again = progress.restarted(each.followed.steps, awake, told_at, calendars)
+        moved[alert_id] = each.moved(again)
     for alert_id in ended:
         over = moved.get(alert_id) or before.get(alert_id)
         if over is not None:

@@ -19,6 +19,7 @@ from services.notifier.domain.addresses import (
     FeishuBot,
     Slack,
     Webhook,
+    WecomApp,
     WecomBot,
 )
 from shared.http.problems import Problem
@@ -87,6 +88,63 @@ class WecomBotAnswer(BaseModel):
     """A group bot, its key masked."""
 
     key: str
+    url: str
+
+
+def _aes_key(secret: SecretStr) -> SecretStr:
+    """Check an EncodingAESKey: 43 characters that are a 32-byte key in base64."""
+    try:
+        length = len(base64.b64decode(secret.get_secret_value() + "=", validate=True))
+    except binascii.Error:
+        length = 0
+    if length != 32:
+        raise ValueError("send the 43 characters of the application's EncodingAESKey")
+    return secret
+
+
+class WecomAppBody(Body):
+    """An application. Secrets left out are those that are stored.
+
+    `to` are the user ids for what names nobody. `callback_token` and `encoding_aes_key` are those
+    of the application's page "API receiving messages", whose URL is `/callbacks/wecom/{id}` here.
+    """
+
+    corp_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    agent_id: Annotated[int, Field(ge=1, lt=2**31)]
+    secret: _Key | None = None
+    callback_token: _Key | None = None
+    encoding_aes_key: Annotated[SecretStr, AfterValidator(_aes_key)] | None = None
+    to: Annotated[
+        list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$")]],
+        Field(min_length=1, max_length=1_000),
+    ]
+    url: _BaseUrl = "https://qyapi.weixin.qq.com"
+
+    def address(self, former: Address | None) -> WecomApp:
+        """Return what is to be stored."""
+        kept = former if isinstance(former, WecomApp) else None
+        secrets: dict[str, SecretStr] = {
+            name: _needed(f"wecom_app.{name}", getattr(self, name) or getattr(kept, name, None))
+            for name in ("secret", "callback_token", "encoding_aes_key")
+        }
+        return WecomApp(
+            corp_id=self.corp_id,
+            agent_id=self.agent_id,
+            to=tuple(self.to),
+            url=self.url,
+            **secrets,
+        )
+
+
+class WecomAppAnswer(BaseModel):
+    """An application, its secrets masked."""
+
+    corp_id: str
+    agent_id: int
+    secret: str
+    callback_token: str
+    encoding_aes_key: str
+    to: list[str]
     url: str
 
 
@@ -162,7 +220,11 @@ class SlackAnswer(BaseModel):
 
 
 class EmailBody(Body):
-    """Recipients and a mail server. Leave `password` out to keep the one that is stored."""
+    """Recipients and a mail server. Leave `password` out to keep the one that is stored.
+
+    `personal`: mails go to the people they are for, one by one, each with links of their own; `to`
+    is for what names nobody.
+    """
 
     to: Annotated[list[_Mailbox], Field(min_length=1, max_length=50)]
     sender: Annotated[_Sender, Field(alias="from")]
@@ -171,6 +233,7 @@ class EmailBody(Body):
     username: Line | None = None
     password: _Password | None = None
     starttls: bool = False
+    personal: bool = False
 
     def address(self, former: Address | None) -> Email:
         """Return what is to be stored; without a user there is no password."""
@@ -183,6 +246,7 @@ class EmailBody(Body):
             username=self.username,
             password=self.password or kept,
             starttls=self.starttls,
+            personal=self.personal,
         )
 
 
@@ -198,6 +262,7 @@ class EmailAnswer(BaseModel):
     username: str | None = None
     password: str | None = None
     starttls: bool
+    personal: bool = False
 
 
 def _endpoint(url: str) -> str:

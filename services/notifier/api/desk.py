@@ -27,6 +27,7 @@ class Desk:
     clock: Clock
     lag_reader: LagReader
     renderer: Renderer
+    console_url: str
 
     async def asked(self, question: Callable[[Connection], Awaitable[T]]) -> T:
         """Run a question in a transaction. Raises Unavailable (503) while the database is away."""

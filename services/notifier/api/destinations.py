@@ -21,6 +21,8 @@ from services.notifier.api.addresses import (
     SlackBody,
     WebhookAnswer,
     WebhookBody,
+    WecomAppAnswer,
+    WecomAppBody,
     WecomBotAnswer,
     WecomBotBody,
     shown,
@@ -72,6 +74,7 @@ class DestinationBody(Body):
     quiet_hours: QuietHoursBody | None = None
     digest: RhythmBody = RhythmBody()
     wecom_bot: WecomBotBody | None = None
+    wecom_app: WecomAppBody | None = None
     dingtalk_bot: DingtalkBotBody | None = None
     feishu_bot: FeishuBotBody | None = None
     slack: SlackBody | None = None
@@ -120,6 +123,7 @@ class DestinationAnswer(BaseModel):
     quiet_hours: QuietHoursBody | None = None
     digest: RhythmBody | None = None
     wecom_bot: WecomBotAnswer | None = None
+    wecom_app: WecomAppAnswer | None = None
     dingtalk_bot: SignedBotAnswer | None = None
     feishu_bot: SignedBotAnswer | None = None
     slack: SlackAnswer | None = None
@@ -161,8 +165,8 @@ async def put_destination(
         raise Problem(
             HTTPStatus.CONFLICT,
             "key_in_use",
-            "Another destination has this bot key or channel; they would share its limit. "
-            "Use one destination for each.",
+            "Another destination has this bot key, application or channel; they would share its "
+            "limit. Use one destination for each.",
         ) from error
     response.status_code = HTTPStatus.CREATED if created else HTTPStatus.OK
     return DestinationAnswer.of(destination)

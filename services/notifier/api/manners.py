@@ -4,7 +4,14 @@ from datetime import time
 from typing import Annotated, Self
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from services.notifier.domain.addresses import ADDRESSES, DestinationKind
 from services.notifier.domain.manners import Every, Manners, QuietHours, Rhythm
@@ -17,14 +24,10 @@ def _zone(name: str) -> str:
     return name
 
 
-def _local(moment: time) -> time:
-    if moment.tzinfo is not None:
-        raise ValueError("send a time such as 22:00; its zone goes into `zone`")
-    return moment
-
-
 Zone = Annotated[str, AfterValidator(_zone)]
-_Time = Annotated[time, AfterValidator(_local)]
+_Minute = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+"""Hours and minutes; the format `time` of JSON Schema would have a zone."""
+
 _Weekday = Annotated[int, Field(ge=1, le=7)]
 _EVERY_DAY = list(range(1, 8))
 
@@ -38,8 +41,8 @@ class QuietHoursBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
-    begins: _Time = Field(alias="from")
-    ends: _Time = Field(alias="to")
+    begins: _Minute = Field(alias="from")
+    ends: _Minute = Field(alias="to")
     zone: Zone | None = None
     days: Annotated[list[_Weekday], Field(min_length=1, max_length=7)] = _EVERY_DAY
     levels: Annotated[list[AlertLevel], Field(max_length=3)] = [AlertLevel.OUT]
@@ -57,7 +60,7 @@ class RhythmBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     every: Every = Every.IMMEDIATELY
-    at: _Time = Rhythm().at
+    at: _Minute = f"{Rhythm().at:%H:%M}"
     zone: Zone | None = None
 
 
@@ -66,12 +69,12 @@ def manners_of(
 ) -> Manners:
     """Return what is to be stored."""
     return Manners(
-        rhythm=Rhythm(rhythm.every, rhythm.at, rhythm.zone or timezone),
+        rhythm=Rhythm(rhythm.every, time.fromisoformat(rhythm.at), rhythm.zone or timezone),
         quiet=None
         if quiet is None
         else QuietHours(
-            begins=quiet.begins,
-            ends=quiet.ends,
+            begins=time.fromisoformat(quiet.begins),
+            ends=time.fromisoformat(quiet.ends),
             zone=quiet.zone or timezone,
             days=frozenset(quiet.days),
             passes=frozenset(quiet.levels),
@@ -86,8 +89,8 @@ def shown_quiet(manners: Manners) -> QuietHoursBody | None:
     if quiet is None:
         return None
     return QuietHoursBody(
-        begins=quiet.begins,
-        ends=quiet.ends,
+        begins=f"{quiet.begins:%H:%M}",
+        ends=f"{quiet.ends:%H:%M}",
         zone=quiet.zone,
         days=sorted(quiet.days),
         levels=[level for level in AlertLevel if level in quiet.passes],
@@ -99,4 +102,4 @@ def shown_rhythm(manners: Manners) -> RhythmBody | None:
     rhythm = manners.rhythm
     if rhythm.every is Every.IMMEDIATELY:
         return None
-    return RhythmBody(every=rhythm.every, at=rhythm.at, zone=rhythm.zone)
+    return RhythmBody(every=rhythm.every, at=f"{rhythm.at:%H:%M}", zone=rhythm.zone)

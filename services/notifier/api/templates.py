@@ -20,6 +20,7 @@ from services.notifier.domain.addresses import (
     FeishuBot,
     Slack,
     Webhook,
+    WecomApp,
     WecomBot,
 )
 from services.notifier.domain.deliveries import Delivery, Kind
@@ -37,6 +38,7 @@ router = APIRouter(prefix="/v1/templates", tags=["templates"])
 _NO_SECRET = SecretStr("")
 _NOBODYS: tuple[Address, ...] = (
     WecomBot(_NO_SECRET, ""),
+    WecomApp("", 1, _NO_SECRET, _NO_SECRET, _NO_SECRET, ("zhangsan",), ""),
     DingtalkBot(_NO_SECRET, ""),
     FeishuBot(_NO_SECRET, ""),
     Slack(_NO_SECRET, "C024BE91L", ""),

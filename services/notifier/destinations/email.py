@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime, getaddresses, parseaddr
 
 from aiosmtplib import (
     SMTP,
@@ -23,13 +23,15 @@ from aiosmtplib import (
     SMTPResponseException,
 )
 
+from services.notifier.destinations.links import Links, answers
 from services.notifier.destinations.rendering import Reading, Templates, plain, view_of
 from services.notifier.destinations.transport import Message
 from services.notifier.domain.addresses import Email
-from services.notifier.domain.contents import DIGEST_LINES
+from services.notifier.domain.contents import DIGEST_LINES, Digest
 from services.notifier.domain.deliveries import Delivery, Kind, Recipients
 from services.notifier.domain.destinations import Destination
 from services.notifier.domain.outcomes import Outcome, Verdict, legible
+from shared.events.stock_alerts import AlertEvent, StockAlert
 
 _SUBJECT_CHARACTERS = 180
 
@@ -50,10 +52,12 @@ def render(
     """Return the whole mail of a delivery."""
     phrasing = templates.phrasing(destination, plain)
     view = view_of(delivery, phrasing, shown=DIGEST_LINES)
+    if email.personal and templates.public_url is not None:
+        view = replace(view, answers=answers(delivery, phrasing.language, templates.public_url))
     message = EmailMessage(policy=policy.SMTP)
     message["Subject"] = view.title[:_SUBJECT_CHARACTERS]
     message["From"] = email.sender
-    message["To"] = ", ".join(email.to)
+    message["To"] = ", ".join(_recipients(delivery, email))
     message["Date"] = format_datetime(now)
     message["Auto-Submitted"] = "auto-generated"
     _thread(message, delivery, destination, email)
@@ -61,6 +65,23 @@ def render(
     message.add_alternative(templates.written("email.html.j2", view, phrasing), subtype="html")
     message.set_boundary(f"=_{delivery.id.hex}")
     return message.as_bytes()
+
+
+def _recipients(delivery: Delivery, email: Email) -> list[str]:
+    """Return whom a mail goes to: of a personal destination whoever it is for, if anybody."""
+    if not email.personal or delivery.kind in {Kind.TEST, Kind.META}:
+        return list(email.to)
+    others = False
+    if delivery.kind is Kind.DIGEST:
+        digest = Digest.model_validate_json(delivery.content)
+        to, others = digest.to, digest.to_others
+    else:
+        alert = StockAlert.model_validate_json(delivery.content)
+        to = alert.to
+        if alert.event is AlertEvent.REFUSED:
+            return [each.email for each in to if each.email]
+    named = [each.email for each in to if each.email]
+    return list(dict.fromkeys([*named, *email.to] if others or not named else named))
 
 
 def _thread(
@@ -85,18 +106,25 @@ def read(rendered: bytes) -> Reading:
     return Reading(text, len(rendered))
 
 
-class EmailTransport:
-    """Sends to one list of recipients through one server."""
+def recipients_in(rendered: bytes) -> tuple[str, ...]:
+    """Return whom a mail is to."""
+    message = message_from_bytes(rendered, policy=policy.default)
+    return tuple(address for _, address in getaddresses([str(message["To"] or "")]))
 
-    def __init__(self, email: Email, tls: ssl.SSLContext) -> None:
+
+class EmailTransport:
+    """Sends to one list of recipients, together or one by one, through one server."""
+
+    def __init__(self, email: Email, tls: ssl.SSLContext, links: Links) -> None:
         self._email = email
         self._tls = tls
+        self._links = links
         # aiosmtplib would ask the resolver for a full name, which may take seconds.
         self._hostname = socket.gethostname()
 
     async def send(self, message: Message) -> Outcome:
         """Send one message to the recipients that are left."""
-        progress = message.recipients or Recipients(left=self._email.to)
+        progress = message.recipients or Recipients(left=self._everybody(message.rendered))
         client = SMTP(
             hostname=self._email.host,
             port=self._email.port,
@@ -107,35 +135,56 @@ class EmailTransport:
         )
         try:
             async with asyncio.timeout(_TOTAL_SECONDS):
+                await self._greet(client)
+            if self._email.personal:
+                return await self._one_by_one(client, message, progress)
+            async with asyncio.timeout(_TOTAL_SECONDS):
                 progress, taken = await self._prepare(client, progress)
             if not taken:
                 return _of_recipients(progress)
-        except SMTPNotSupported as error:
-            return _permanent("unsupported", error.message)
-        except SMTPResponseException as error:
-            return _refused(error)
-        except (SMTPException, OSError) as error:
-            # Nothing of the message has been sent yet.
-            return Outcome(
-                Verdict.TRANSIENT,
-                type(error).__name__,
-                "the server could not be reached or hung up",
-                lane_wait=_AT_ONCE,
-            )
-        else:
             return await self._hand_over(client, message.rendered, progress, taken)
+        except (SMTPException, OSError) as error:
+            return _not_begun(error)
         finally:
             client.close()
 
     async def close(self) -> None:
         """Nothing is kept open."""
 
-    async def _prepare(
-        self, client: SMTP, progress: Recipients
-    ) -> tuple[Recipients, tuple[str, ...]]:
+    def _everybody(self, rendered: bytes) -> tuple[str, ...]:
+        return recipients_in(rendered) if self._email.personal else self._email.to
+
+    async def _greet(self, client: SMTP) -> None:
         await client.connect()
         if self._email.password is not None:
             await client.login(self._email.username or "", self._email.password.get_secret_value())
+
+    async def _one_by_one(self, client: SMTP, message: Message, progress: Recipients) -> Outcome:
+        """Send to each of those that are left; what goes wrong with one keeps what is done."""
+        for address in progress.left:
+            others = tuple(each for each in progress.left if each != address)
+            try:
+                async with asyncio.timeout(_TIMEOUT_SECONDS):
+                    own, taken = await self._prepare(client, replace(progress, left=(address,)))
+                    if not taken:
+                        await client.rset()
+            except (SMTPException, OSError) as error:
+                return replace(_not_begun(error), recipients=progress)
+            progress = replace(own, left=(*others, *own.left))
+            if not taken:
+                continue
+            mail = self._links.personal(message.rendered, message.delivery, address, message.now)
+            outcome = await self._hand_over(client, mail, progress, taken)
+            if outcome.lane_wait is not None or outcome.recipients is None:
+                return outcome
+            progress = outcome.recipients
+            if outcome.verdict is Verdict.PERMANENT and address in progress.left:
+                return outcome
+        return _of_recipients(progress)
+
+    async def _prepare(
+        self, client: SMTP, progress: Recipients
+    ) -> tuple[Recipients, tuple[str, ...]]:
         await client.mail(parseaddr(self._email.sender)[1])
         return await _offer(client, progress)
 
@@ -172,6 +221,22 @@ async def _offer(client: SMTP, progress: Recipients) -> tuple[Recipients, tuple[
         else:
             taken.append(address)
     return replace(progress, left=tuple(left), refused=tuple(refused)), tuple(taken)
+
+
+def _not_begun(error: SMTPException | OSError) -> Outcome:
+    """Judge what went wrong before anything of the content was sent."""
+    match error:
+        case SMTPNotSupported():
+            return _permanent("unsupported", error.message)
+        case SMTPResponseException():
+            return _refused(error)
+        case _:
+            return Outcome(
+                Verdict.TRANSIENT,
+                type(error).__name__,
+                "the server could not be reached or hung up",
+                lane_wait=_AT_ONCE,
+            )
 
 
 def _of_recipients(progress: Recipients) -> Outcome:

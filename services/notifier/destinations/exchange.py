@@ -64,11 +64,8 @@ class Exchange:
     """Posts to one destination, over a connection that is kept for a moment."""
 
     def __init__(self, tls: ssl.SSLContext, secrets: Iterable[SecretStr]) -> None:
-        told = {secret.get_secret_value() for secret in secrets} - {""}
-        # In a URL or a JSON text a secret may look different.
-        forms = told | {quote(each, safe="") for each in told}
-        forms |= {json.dumps(each)[1:-1] for each in told}
-        self._secrets = sorted(forms, key=len, reverse=True)
+        self._secrets: list[str] = []
+        self.keep_secret(*secrets)
         self._client = httpx.AsyncClient(
             verify=tls,
             timeout=_TIMEOUT,
@@ -77,6 +74,14 @@ class Exchange:
             limits=httpx.Limits(max_connections=2, keepalive_expiry=_KEEP_ALIVE_SECONDS),
             headers={"Content-Type": "application/json; charset=utf-8"},
         )
+
+    def keep_secret(self, *secrets: SecretStr) -> None:
+        """Mask more secrets from now on."""
+        told = {secret.get_secret_value() for secret in secrets} - {""}
+        # In a URL or a JSON text a secret may look different.
+        forms = told | {quote(each, safe="") for each in told}
+        forms |= {json.dumps(each)[1:-1] for each in told}
+        self._secrets = sorted(forms.union(self._secrets), key=len, reverse=True)
 
     async def post(
         self,
@@ -88,7 +93,14 @@ class Exchange:
         headers: Mapping[str, str] | None = None,
     ) -> Outcome:
         """Post a JSON body once and return what became of it, in words that may be stored."""
-        outcome = await self._post(url, content, judge, now, headers)
+        outcome = await self._request("POST", url, content, judge, now, headers)
+        return self._told(outcome)
+
+    async def get(self, url: str, judge: Judge, *, now: datetime) -> Outcome:
+        """Ask for something once and return what became of it, likewise."""
+        return self._told(await self._request("GET", url, None, judge, now, None))
+
+    def _told(self, outcome: Outcome) -> Outcome:
         return replace(
             outcome, code=self._discreet(outcome.code), detail=self._discreet(outcome.detail)
         )
@@ -99,17 +111,18 @@ class Exchange:
             said = said.replace(secret, MASK)
         return legible(said)
 
-    async def _post(
+    async def _request(
         self,
+        method: str,
         url: str,
-        content: bytes,
+        content: bytes | None,
         judge: Judge,
         now: datetime,
         headers: Mapping[str, str] | None,
     ) -> Outcome:
         try:
             async with asyncio.timeout(_HANG_SECONDS):
-                response = await self._client.post(url, content=content, headers=headers)
+                response = await self._client.request(method, url, content=content, headers=headers)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             name = type(error).__name__
             return Outcome(

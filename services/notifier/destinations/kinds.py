@@ -3,7 +3,6 @@
 mypy names what is missing here for a new kind.
 """
 
-import ssl
 from datetime import datetime
 from typing import assert_never
 
@@ -13,6 +12,7 @@ from services.notifier.destinations import (
     feishu_bot,
     slack,
     webhook,
+    wecom_app,
     wecom_bot,
 )
 from services.notifier.destinations.dingtalk_bot import DingtalkBotTransport
@@ -20,8 +20,9 @@ from services.notifier.destinations.email import EmailTransport
 from services.notifier.destinations.feishu_bot import FeishuBotTransport
 from services.notifier.destinations.rendering import Reading, Templates
 from services.notifier.destinations.slack import SlackTransport
-from services.notifier.destinations.transport import Transport
+from services.notifier.destinations.transport import Means, Transport
 from services.notifier.destinations.webhook import WebhookTransport
+from services.notifier.destinations.wecom_app import WecomAppTransport
 from services.notifier.destinations.wecom_bot import WecomBotTransport
 from services.notifier.domain.addresses import (
     DestinationKind,
@@ -30,6 +31,7 @@ from services.notifier.domain.addresses import (
     FeishuBot,
     Slack,
     Webhook,
+    WecomApp,
     WecomBot,
 )
 from services.notifier.domain.deliveries import Delivery
@@ -39,8 +41,8 @@ from services.notifier.domain.destinations import Destination
 class Renderer:
     """Makes messages from the contents of deliveries."""
 
-    def __init__(self, console_url: str) -> None:
-        self._templates = Templates(console_url)
+    def __init__(self, console_url: str, public_url: str | None = None) -> None:
+        self._templates = Templates(console_url, public_url)
 
     def render(self, delivery: Delivery, destination: Destination, now: datetime) -> bytes:
         """Return the bytes to send. Raises ValueError for a content that is not of its kind."""
@@ -48,6 +50,8 @@ class Renderer:
         match address:
             case WecomBot():
                 return wecom_bot.render(delivery, destination, templates)
+            case WecomApp():
+                return wecom_app.render(delivery, destination, address, templates)
             case DingtalkBot():
                 return dingtalk_bot.render(delivery, destination, templates)
             case FeishuBot():
@@ -67,6 +71,8 @@ def read(kind: DestinationKind, rendered: bytes) -> Reading:
     match kind:
         case DestinationKind.WECOM_BOT:
             return wecom_bot.read(rendered)
+        case DestinationKind.WECOM_APP:
+            return wecom_app.read(rendered)
         case DestinationKind.DINGTALK_BOT:
             return dingtalk_bot.read(rendered)
         case DestinationKind.FEISHU_BOT:
@@ -81,12 +87,14 @@ def read(kind: DestinationKind, rendered: bytes) -> Reading:
             assert_never(kind)
 
 
-def transport_of(destination: Destination, tls: ssl.SSLContext) -> Transport:
-    """Return the transport of a destination; `tls` is shared, since making one is slow."""
-    address = destination.address
+def transport_of(destination: Destination, means: Means) -> Transport:
+    """Return the transport of a destination."""
+    address, tls = destination.address, means.tls
     match address:
         case WecomBot():
             return WecomBotTransport(address, tls)
+        case WecomApp():
+            return WecomAppTransport(address, destination.lane, tls, means.tokens)
         case DingtalkBot():
             return DingtalkBotTransport(address, tls)
         case FeishuBot():
@@ -94,7 +102,7 @@ def transport_of(destination: Destination, tls: ssl.SSLContext) -> Transport:
         case Slack():
             return SlackTransport(address, tls)
         case Email():
-            return EmailTransport(address, tls)
+            return EmailTransport(address, tls, means.links)
         case Webhook():
             return WebhookTransport(address, tls)
         case _:

@@ -57,9 +57,10 @@ def plain_markdown(text: str) -> str:
 
 
 class Templates:
-    """The compiled templates, and where their links lead."""
+    """The compiled templates, and where their links lead; `public_url` is the notifier's own."""
 
-    def __init__(self, console_url: str) -> None:
+    def __init__(self, console_url: str, public_url: str | None = None) -> None:
+        self.public_url = public_url
         self._console_url = console_url.rstrip("/")
         self._environment = ImmutableSandboxedEnvironment(
             loader=FileSystemLoader(Path(__file__).parent / "templates"),

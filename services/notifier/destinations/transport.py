@@ -1,12 +1,15 @@
 """The way to one destination: a message in, an outcome out, never an exception."""
 
+import ssl
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from services.notifier.destinations.links import Links
 from services.notifier.domain.deliveries import Recipients
 from services.notifier.domain.outcomes import Outcome
+from services.notifier.store.access_tokens import AccessTokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,15 @@ class Message:
     rendered: bytes
     now: datetime
     recipients: Recipients | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What the transports of a process share; a TLS context is slow to make."""
+
+    tls: ssl.SSLContext
+    tokens: AccessTokens
+    links: Links
 
 
 class Transport(Protocol):

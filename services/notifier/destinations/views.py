@@ -24,7 +24,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A message before its form: `level` names the colour, "" is neutral."""
+    """A message before its form: `level` names the colour, "" is neutral.
+
+    `answers` are links by which a reader acts.
+    """
 
     title: str
     level: str
@@ -34,6 +37,7 @@ class View:
     paragraphs: Sequence[str] = field(default_factory=tuple)
     more: str = ""
     footer: str = ""
+    answers: Sequence[Line] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ class DestinationKind(StrEnum):
     """How a destination is reached."""
 
     WECOM_BOT = "wecom_bot"
+    WECOM_APP = "wecom_app"
     DINGTALK_BOT = "dingtalk_bot"
     FEISHU_BOT = "feishu_bot"
     SLACK = "slack"
@@ -34,8 +35,8 @@ class _Address:
     `limits` are those on messages; without any, each message goes by itself. `longest_bytes` is
     the most that a message may have, by the vendor's way of counting (None: whatever it takes).
     `recognises_repeats` says that the other side drops a message that it has already had,
-    `threads` that what follows in an episode hangs under its first notice, `of_programs` that no
-    person reads it there.
+    `threads` that what follows in an episode hangs under its first notice, `updates` that it may
+    change what its cards show, `of_programs` that no person reads it there.
     """
 
     kind: ClassVar[DestinationKind]
@@ -43,6 +44,7 @@ class _Address:
     longest_bytes: ClassVar[int | None] = None
     recognises_repeats: ClassVar[bool] = False
     threads: ClassVar[bool] = False
+    updates: ClassVar[bool] = False
     of_programs: ClassVar[bool] = False
 
     @property
@@ -85,6 +87,39 @@ class WecomBot(_Address):
     def counted_by(self) -> str:
         """The key."""
         return self.key.get_secret_value()
+
+
+@dataclass(frozen=True, slots=True)
+class WecomApp(_Address):
+    """A WeCom application: writes to people one by one, with buttons that come back.
+
+    The vendor allows each person 30 messages a minute and 1,000 an hour, and drops what is more
+    without a word. 16 a minute for the whole application are under both, whoever they are for
+    (61 minutes that an hour touches: 976). 2,048 bytes of text or markdown (response.md, wire
+    facts).
+    """
+
+    kind = DestinationKind.WECOM_APP
+    limits = (Limit(16, MINUTE),)
+    longest_bytes: ClassVar[int] = 2_048
+    recognises_repeats = True
+    updates = True
+
+    corp_id: str
+    agent_id: int
+    secret: SecretStr
+    callback_token: SecretStr
+    encoding_aes_key: SecretStr
+    """43 characters: the base64 of a 32-byte key, without the sign at its end."""
+    to: tuple[str, ...]
+    """User ids for what names nobody."""
+    url: str
+
+    @property
+    @override
+    def counted_by(self) -> str:
+        """The application."""
+        return f"{self.corp_id}/{self.agent_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +198,8 @@ class Slack(_Address):
 class Email(_Address):
     """Recipients, and the server that takes mail for them.
 
-    Its limit is ours: more is a flood to whoever reads it.
+    Its limit is ours: more is a flood to whoever reads it. `personal`: each mail goes to the people
+    it is for, one by one, and to the recipients here only where it names nobody.
     """
 
     kind = DestinationKind.EMAIL
@@ -176,6 +212,7 @@ class Email(_Address):
     username: str | None = None
     password: SecretStr | None = None
     starttls: bool = False
+    personal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +233,16 @@ class Webhook(_Address):
     url: str
 
 
-Address = WecomBot | DingtalkBot | FeishuBot | Slack | Email | Webhook
+Address = WecomBot | WecomApp | DingtalkBot | FeishuBot | Slack | Email | Webhook
 
-_ALL: tuple[type[Address], ...] = (WecomBot, DingtalkBot, FeishuBot, Slack, Email, Webhook)
+_ALL: tuple[type[Address], ...] = (
+    WecomBot,
+    WecomApp,
+    DingtalkBot,
+    FeishuBot,
+    Slack,
+    Email,
+    Webhook,
+)
 
 ADDRESSES: Mapping[DestinationKind, type[Address]] = {each.kind: each for each in _ALL}

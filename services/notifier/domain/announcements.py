@@ -75,7 +75,9 @@ def deliveries_of(
                 )
         elif before is not None and before.announced:
             manners = table.manners(destination)
-            if before.held is not None and alert.hush is None:
+            if alert.event is AlertEvent.REFUSED:
+                found.append(_refused(alert, destination, table))
+            elif before.held is not None and alert.hush is None:
                 found.append(_instead(alert, destination, before.held, manners, now))
             else:
                 found.append(_change(alert, destination, manners, now))
@@ -86,6 +88,13 @@ def deliveries_of(
         if nowhere is None or alert.revision > nowhere.newest:
             found.append(NewDelivery(alert, None, Kind.CHANGE, State.SUPPRESSED, Reason.NO_ROUTE))
     return found
+
+
+def _refused(alert: StockAlert, destination: str, table: RoutingTable) -> NewDelivery:
+    """Return what one person alone is told, at once; a group is not."""
+    if table.reaches_alone(destination, alert):
+        return NewDelivery(alert, destination, Kind.CHANGE, State.WAITING)
+    return NewDelivery(alert, destination, Kind.CHANGE, State.SUPPRESSED, Reason.FOR_ONE_PERSON)
 
 
 def _change(alert: StockAlert, destination: str, manners: Manners, now: datetime) -> NewDelivery:

@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 from services.notifier.domain.holding import HoldReason
-from shared.events.stock_alerts import AlertEvent, AlertLevel, StockAlert
+from shared.events.stock_alerts import AlertEvent, AlertLevel, Recipient, StockAlert
 
 DIGEST_LINES = 40
 """Alerts kept for a digest's lines, the worst first: more than fit into 4,096 bytes."""
@@ -23,7 +23,8 @@ class Digest(BaseModel):
 
     `opened` counts first notices by level, `changes` the others by event; `total` is both. `why`
     they were held until they could be one message; None: there were more than fit singly. `owner`
-    and `supplier` are those of all, where that is why.
+    and `supplier` are those of all, where that is why. `to` are the people that what was merged is
+    for, `to_others` says that some of it names nobody.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -33,6 +34,8 @@ class Digest(BaseModel):
     changes: dict[AlertEvent, int]
     episodes: int
     lines: tuple[DigestLine, ...]
+    to: tuple[Recipient, ...] = ()
+    to_others: bool = True
     why: HoldReason | None = None
     owner: str | None = None
     supplier: str | None = None

@@ -50,6 +50,7 @@ class Reason(StrEnum):
 
     NO_ROUTE = "no_route"
     NEVER_ANNOUNCED = "never_announced"
+    FOR_ONE_PERSON = "for_one_person"
     ENDED_UNTOLD = "ended_untold"
     """It was over before it was to be told, so neither its beginning nor its end is."""
     SILENCED = "silenced"
@@ -121,7 +122,8 @@ class Delivery:
 
     `content` is the message's JSON: a StockAlert, a Digest or a note, by kind. `attempts` counts
     the present one. `recipients` is None before an e-mail's first attempt and for all else.
-    `thread` is what the vendor calls the episode's first notice, where that is known and of use.
+    `thread` is what the vendor calls the episode's first notice, where that is known and of use;
+    `card_code` lets the card be changed that is there already.
     """
 
     id: UUID
@@ -136,3 +138,4 @@ class Delivery:
     recipients: Recipients | None = None
     traceparent: str | None = None
     thread: str | None = None
+    card_code: str | None = None

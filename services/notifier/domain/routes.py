@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from services.notifier.domain.manners import Manners
 from shared.events.stock_alerts import AlertLevel, StockAlert
@@ -31,6 +32,13 @@ class Route:
 _AT_ONCE = Manners()
 
 
+class Reach(StrEnum):
+    """How a destination that writes to people one by one knows them; the recipient's field."""
+
+    WECOM_USERID = "wecom_userid"
+    EMAIL = "email"
+
+
 class RoutingTable:
     """The routes and enabled destinations at one moment.
 
@@ -43,9 +51,11 @@ class RoutingTable:
         destinations: Sequence[str],
         routes: Iterable[Route],
         manners: Mapping[str, Manners] | None = None,
+        personal: Mapping[str, Reach] | None = None,
     ) -> None:
         self.destinations = tuple(destinations)
         self._manners = manners or {}
+        self._personal = personal or {}
         enabled = set(destinations)
         self._routes = [route for route in routes if route.destination in enabled]
         routed = {route.destination for route in self._routes}
@@ -60,3 +70,8 @@ class RoutingTable:
         return self._unrouted | {
             route.destination for route in self._routes if route.matches(alert)
         }
+
+    def reaches_alone(self, destination: str, alert: StockAlert) -> bool:
+        """Return whether a destination can tell those a revision is for, and nobody else."""
+        reach = self._personal.get(destination)
+        return reach is not None and any(getattr(each, reach) for each in alert.to)

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.notifier.domain.cards import changes_card
 from services.notifier.domain.contents import FailureNote
 from services.notifier.domain.deliveries import Kind, Reason, State
 from services.notifier.domain.destinations import Destination
@@ -24,9 +25,10 @@ from services.notifier.domain.outcomes import (
     settle,
 )
 from services.notifier.sending.tools import Tools
-from services.notifier.store import configuration, digests, leases, queue
+from services.notifier.store import card_codes, configuration, digests, leases, queue
 from services.notifier.store.leases import Held, Lease
 from services.notifier.store.queue import Taken
+from shared.events.stock_alerts import StockAlert
 from shared.observability.logs import get_logger
 from shared.observability.metrics import ALERT_TO_SENT_SECONDS, NOTICES_TOTAL
 
@@ -179,6 +181,16 @@ class Attempts:
         ):
             thread = await queue.thread(connection, delivery.alert_id, destination)
             delivery = replace(delivery, thread=thread)
+        if (
+            destination.address.updates
+            and delivery.alert_id is not None
+            and delivery.kind is Kind.CHANGE
+            and changes_card(StockAlert.model_validate_json(delivery.content))
+        ):
+            code = await card_codes.take(
+                connection, destination.id, delivery.alert_id, delivery.id, now
+            )
+            delivery = replace(delivery, card_code=code)
         return self._tools.renderer.render(delivery, destination, now)
 
     async def _bury(
@@ -216,6 +228,10 @@ class Attempts:
         )
         if attempt is not None:
             await queue.finish_attempt(connection, attempt, outcome, now)
+        if destination.address.updates and outcome.receipt is not None and delivery.alert_id:
+            await card_codes.add(
+                connection, outcome.receipt, destination.id, delivery.alert_id, now
+            )
         await queue.settle(connection, delivery.id, settlement, now)
         if settlement.state is State.DEAD and delivery.kind not in {Kind.META, Kind.TEST}:
             note = FailureNote(

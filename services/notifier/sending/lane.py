@@ -171,7 +171,7 @@ class Lane:
         if found is None:
             raise Fenced(f"destination {self.lease.destination} is gone")
         self._destination = found
-        self._transport = self._tools.transport_of(found, self._tools.tls)
+        self._transport = self._tools.transport_of(found, self._tools.means)
         return found
 
     async def _close_transport(self) -> None:

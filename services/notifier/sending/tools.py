@@ -1,13 +1,12 @@
 """What all lanes of a sending process share."""
 
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notifier.destinations.kinds import Renderer
-from services.notifier.destinations.transport import Transport
+from services.notifier.destinations.transport import Means, Transport
 from services.notifier.domain.destinations import Destination
 from services.notifier.store.secrets import Vault
 from shared.clock import Clock
@@ -20,7 +19,7 @@ class Tools:
     engine: AsyncEngine
     vault: Vault
     renderer: Renderer
-    tls: ssl.SSLContext
-    transport_of: Callable[[Destination, ssl.SSLContext], Transport]
+    means: Means
+    transport_of: Callable[[Destination, Means], Transport]
     clock: Clock
     jitter: Callable[[], float]

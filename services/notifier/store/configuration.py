@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notifier.domain.addresses import ADDRESSES, DestinationKind
 from services.notifier.domain.destinations import Destination, Language
 from services.notifier.domain.manners import Manners
-from services.notifier.domain.routes import Route, RoutingTable
+from services.notifier.domain.routes import Reach, Route, RoutingTable
 from services.notifier.store.secrets import Vault
 from services.notifier.store.wakeups import wake_senders
 from shared.database.engine import causes
@@ -39,7 +39,12 @@ WHERE id = :id AND version = :version
 
 _DESTINATIONS = text("SELECT * FROM destination ORDER BY id")
 _DESTINATION = text("SELECT * FROM destination WHERE id = :id")
-_ENABLED = text("SELECT id, manners FROM destination WHERE enabled ORDER BY id")
+_ENABLED = text("""
+SELECT id, manners,
+       CASE WHEN kind = 'wecom_app' THEN 'wecom_userid'
+            WHEN kind = 'email' AND settings -> 'personal' = 'true' THEN 'email' END AS reach
+FROM destination WHERE enabled ORDER BY id
+""")
 
 _PUT_ROUTE = text("""
 INSERT INTO route (id, destination, levels, labels, rules, enabled)
@@ -168,4 +173,5 @@ async def routing_table(connection: AsyncConnection) -> RoutingTable:
     """Return what decides where alerts go, as of now."""
     rows = (await connection.execute(_ENABLED)).all()
     manners = {row.id: _manners.validate_python(row.manners) for row in rows}
-    return RoutingTable(list(manners), await routes(connection), manners)
+    personal = {row.id: Reach(row.reach) for row in rows if row.reach is not None}
+    return RoutingTable(list(manners), await routes(connection), manners, personal)

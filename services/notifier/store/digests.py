@@ -11,7 +11,7 @@ from services.notifier.domain.contents import DIGEST_LINES, Digest, DigestLine, 
 from services.notifier.domain.deliveries import Kind, priority
 from services.notifier.domain.holding import HoldReason
 from services.notifier.store.wakeups import wake_senders
-from shared.events.stock_alerts import AlertEvent, AlertLevel, StockAlert
+from shared.events.stock_alerts import AlertEvent, AlertLevel, Recipient, StockAlert
 
 # In the order of their ids, as whoever withdraws what waits takes them.
 _MERGE = text("""
@@ -19,7 +19,7 @@ UPDATE delivery SET state = 'merged', digest_id = :digest, next_at = NULL
 WHERE id IN (
     SELECT id FROM delivery AS d
     WHERE destination = :destination AND state IN ('waiting', 'failed')
-      AND kind IN ('first', 'escalation', 'change')
+      AND kind IN ('first', 'escalation', 'change') AND event <> 'refused'
       AND (not_before IS NULL OR not_before <= :now)
       AND (CAST(:key AS text) IS NULL OR gather_key = :key AND NOT EXISTS (
           SELECT FROM delivery AS older
@@ -53,6 +53,15 @@ ORDER BY event IN ('resolved', 'retracted'), at_risk_money DESC NULLS LAST,
          CASE level WHEN 'out' THEN 0 WHEN 'urgent' THEN 1 ELSE 2 END,
          at_risk_units DESC NULLS LAST, available, alert_number
 LIMIT :lines
+""")
+
+# Null for what names nobody.
+_RECIPIENTS = text("""
+SELECT DISTINCT person::text
+FROM delivery
+LEFT JOIN LATERAL jsonb_array_elements(content::jsonb -> 'to') AS person ON true
+WHERE digest_id = :digest
+ORDER BY 1
 """)
 
 _CREATE = text("""
@@ -133,7 +142,10 @@ async def _content(connection: AsyncConnection, digest: UUID) -> Digest:
             event = AlertEvent(row.event)
             changes[event] = changes.get(event, 0) + row.amount
     lines = await connection.execute(_LINES, {"digest": digest, "lines": DIGEST_LINES})
+    people = (await connection.scalars(_RECIPIENTS, {"digest": digest})).all()
     return Digest(
+        to=tuple(Recipient.model_validate_json(each) for each in people if each is not None),
+        to_others=None in people,
         total=sum(opened.values()) + sum(changes.values()),
         opened=opened,
         changes=changes,

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notifier.domain.announcements import Known
 from services.notifier.domain.deliveries import Kind, NewDelivery, Reason, State, priority
 from services.notifier.domain.holding import Hold, HoldReason
+from shared.events.stock_alerts import AlertEvent
 
 _KNOWN = text("""
 SELECT alert_id, destination, max(revision) AS newest, bool_or(kind = 'first') AS announced
@@ -56,7 +57,7 @@ FROM (SELECT alert_id, destination, max(revision) AS revision
                   CAST(:revision AS int[])) AS u (alert_id, destination, revision)
       GROUP BY alert_id, destination) AS n
 WHERE d.alert_id = n.alert_id AND d.destination = n.destination AND d.revision < n.revision
-  AND d.kind = 'change' AND (d.state IN ('waiting', 'failed')) IS TRUE
+  AND d.kind = 'change' AND d.event <> 'refused' AND (d.state IN ('waiting', 'failed')) IS TRUE
 """)  # noqa: S608 - the reason is ours
 
 # Something newer of the episode comes in its place, or nothing does: it is over already.
@@ -160,6 +161,7 @@ async def supersede_older(connection: AsyncConnection, newer: Sequence[NewDelive
         if each.kind in {Kind.CHANGE, Kind.ESCALATION}
         and each.state is State.WAITING
         and each.alert.revision > 1
+        and each.alert.event is not AlertEvent.REFUSED  # it tells one person, and nobody else
     ]
     if changes:
         await connection.execute(

@@ -30,8 +30,9 @@ destination = :destination AND state IN ('waiting', 'failed')
         AND older.revision < d.revision AND older.state IN ('waiting', 'sending', 'failed'))
 """
 
+# What one person alone may read is never merged: it goes singly, like notes of our own.
 _WAITING = text(f"""
-SELECT id, kind, priority
+SELECT id, CASE WHEN event = 'refused' THEN 'meta' ELSE kind END AS kind, priority
 FROM delivery AS d
 WHERE {_MAY_GO} AND gather_key IS NULL
 ORDER BY priority, id

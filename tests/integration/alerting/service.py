@@ -229,11 +229,11 @@ async def served(
         yield client
 
 
-def authorization(key: Path, *scopes: Scope) -> dict[str, str]:
-    """Return the header of a token for scopes."""
+def authorization(key: Path, *scopes: Scope, subject: str = "buyer") -> dict[str, str]:
+    """Return the header of somebody's token for scopes."""
     token = mint(
         key,
-        subject="buyer",
+        subject=subject,
         scopes=list(scopes),
         now=WallClock().now(),
         lifetime=timedelta(days=60),

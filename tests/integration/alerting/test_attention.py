@@ -153,7 +153,7 @@ async def test_two_workers_that_count_one_person_do_not_exceed_the_budget(
 
 async def test_the_policy_is_answered_as_it_was_put(alerting: Alerting) -> None:
     default = await alerting.ask("GET", "/v1/attention-policy")
-    assert (default["version"], default["classes"], default["watch_at"]) == (0, ["A"], "09:00:00")
+    assert (default["version"], default["classes"], default["watch_at"]) == (0, ["A"], "09:00")
     put = await alerting.ask("PUT", "/v1/attention-policy", POLICY)
     assert (put["version"], put["changed_by"], put["money"]) == (1, "buyer", "500")
     assert await alerting.ask("GET", "/v1/attention-policy") == put

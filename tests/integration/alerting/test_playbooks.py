@@ -59,6 +59,9 @@ async def alerting(
             await service.ask("PUT", f"/v1/people/{each}", body)
         table = {"items": [{"owner": "an", "manager": "boss"}]}
         await service.ask("PUT", "/v1/responsibilities", table)
+        # Everything is told at once, and nothing is known from before.
+        await service.ask("PUT", "/v1/attention-policy", {"enabled": False})
+        await service.tell(service.level(100))
         await put_playbook(service)
         await service.put_rule(
             "low",
@@ -227,6 +230,14 @@ async def test_in_silence_the_clock_goes_on_and_the_record_says_who_was_not_told
     ]
 
 
+async def test_nobody_is_late_for_what_waits_to_be_told_with_others(alerting: Alerting) -> None:
+    await alerting.ask("PUT", "/v1/attention-policy", {"enabled": True, "urgent_minutes": 120})
+    alert = await hear(alerting, 8)
+    (opened,) = await noted(alerting)
+    assert opened.gather is not None
+    assert alert["playbook"]["since"] == opened.gather.by.isoformat().replace("+00:00", "Z")
+
+
 async def test_in_a_replay_of_history_nobody_is_expected_to_act(alerting: Alerting) -> None:
     await alerting.tell(alerting.level(18))
     async with alerting.consuming(clock="event"):
@@ -238,7 +249,8 @@ async def test_in_a_replay_of_history_nobody_is_expected_to_act(alerting: Alerti
 
 
 async def test_two_processes_side_by_side_act_once(alerting: Alerting, clock: ManualClock) -> None:
-    await alerting.tell(*(alerting.level(5, sku=f"S{number}") for number in range(60)))
+    for available in (100, 5):
+        await alerting.tell(*(alerting.level(available, sku=f"S{number}") for number in range(60)))
     async with alerting.consuming():
         await alerting.caught_up()
     async with alerting.relaying(), alerting.relaying():

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,27 +12,33 @@ from typing import NamedTuple
 
 import asyncpg
 import httpx
+from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from typing_extensions import override
 
+from deploy.local.ports import LOOPBACK, pick_free
 from services.notifier import wiring
 from services.notifier.destinations.kinds import Renderer, transport_of
-from services.notifier.destinations.transport import Transport
+from services.notifier.destinations.links import Links
+from services.notifier.destinations.transport import Means, Transport
 from services.notifier.domain.destinations import Destination
 from services.notifier.pipeline import StockAlerts
 from services.notifier.sending.sender import Sender
 from services.notifier.sending.tools import Tools
 from services.notifier.settings import NotifierSettings
+from services.notifier.store.access_tokens import AccessTokens
 from services.notifier.store.secrets import Vault
 from shared.clock import Clock, WallClock
 from shared.database.engine import create_engine
 from shared.events.stock_alerts import StockAlert
+from shared.http.app import serve
 from shared.http.auth import Scope
 from shared.http.tokens import mint
 from shared.kafka.handler import Batch
 from shared.testing.mailbox import Mailbox
 from shared.testing.stack import Database
 from shared.testing.wecom import FakeWecom
+from shared.testing.wecom_app import FakeWecomApp
 
 KEY = "0f6b2a1c-6a5e-4f43-9f0a-6a0d5d6f7e11"
 OTHER_KEY = "77aa2a1c-6a5e-4f43-9f0a-6a0d5d6f7e22"
@@ -67,6 +73,7 @@ class Notifier:
     mailbox_port: int
     client: httpx.AsyncClient
     key: Path
+    app: FastAPI
     clock: Clock = field(default_factory=WallClock)
 
     async def ask(self, method: str, path: str, body: object = None) -> Row:
@@ -88,6 +95,43 @@ class Notifier:
         """Put a destination of any kind."""
         body = {"kind": kind, "name": id_, "language": "zh-CN", kind: part}
         return await self.ask("PUT", f"/v1/destinations/{id_}", body | fields)
+
+    async def application(
+        self, fake: FakeWecomApp, url: str, to: Sequence[str] = ("zhangsan",), id_: str = "app"
+    ) -> None:
+        """Put a WeCom application on a fake."""
+        part = {
+            "corp_id": fake.corp_id,
+            "agent_id": fake.agent_id,
+            "secret": fake.secret,
+            "callback_token": fake.callback_token,
+            "encoding_aes_key": fake.encoding_aes_key,
+            "to": list(to),
+            "url": url,
+        }
+        await self.put(id_, "wecom_app", part)
+
+    @asynccontextmanager
+    async def answering(self) -> AsyncIterator[str]:
+        """Serve the API on a port of its own; yields the base URL."""
+        (port,) = pick_free(1)
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(serve(self.app, LOOPBACK, port, stop=stop))
+            url = f"http://{LOOPBACK}:{port}"
+
+            async def up() -> bool:
+                try:
+                    async with httpx.AsyncClient(trust_env=False) as client:
+                        return (await client.get(f"{url}/healthz")).is_success
+                except httpx.TransportError:
+                    return False
+
+            await until(up)
+            try:
+                yield url
+            finally:
+                stop.set()
 
     async def mail(
         self, id_: str = "post", to: tuple[str, ...] = ("buyer@example.com",), **fields: object
@@ -127,7 +171,7 @@ class Notifier:
         self,
         name: str = "one",
         *,
-        transport: Callable[[Destination, ssl.SSLContext], Transport] = transport_of,
+        transport: Callable[[Destination, Means], Transport] = transport_of,
         clock: Clock | None = None,
         tls: ssl.SSLContext | None = None,
         through: Callable[[AsyncEngine], AsyncEngine] = lambda engine: engine,
@@ -135,11 +179,16 @@ class Notifier:
     ) -> AsyncIterator[Sender]:
         """Run a sender. Without `leaving` its leases stay when it ends, as after a kill."""
         engine = create_engine(self.settings.database_url.get_secret_value())
+        vault = Vault(self.settings.required_secret_key())
         tools = Tools(
             engine=through(engine),
-            vault=Vault(self.settings.required_secret_key()),
-            renderer=Renderer(self.settings.console_url),
-            tls=tls or TLS,
+            vault=vault,
+            renderer=Renderer(self.settings.console_url, self.settings.public_url),
+            means=Means(
+                tls=tls or TLS,
+                tokens=AccessTokens(engine, vault),
+                links=Links(vault, self.settings.public_url),
+            ),
             transport_of=transport,
             clock=clock or self.clock,
             jitter=lambda: 0.0,
@@ -220,13 +269,13 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 20) -
 
 @asynccontextmanager
 async def running(
-    settings: NotifierSettings, database: Database, key: Path
+    settings: NotifierSettings, database: Database, key: Path, clock: Clock | None = None
 ) -> AsyncIterator[Notifier]:
     """Yield the API, the fakes and an engine."""
     keys = {KEY, OTHER_KEY}
     wecom = FakeWecom(keys)
     mailbox = Mailbox()
-    app = wiring.application(settings)
+    app = wiring.application(settings, clock)
     token = mint(
         key,
         subject="anna",
@@ -249,7 +298,7 @@ async def running(
         engine = create_engine(settings.database_url.get_secret_value())
         held.push_async_callback(engine.dispose)
         yield Notifier(
-            settings, database, engine, wecom, keys, wecom_url, mailbox, port, client, key
+            settings, database, engine, wecom, keys, wecom_url, mailbox, port, client, key, app
         )
 
 

@@ -1,7 +1,6 @@
 """What happens between the two records around a message: crashes, takeovers, a lost database."""
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import cast
@@ -13,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from typing_extensions import override
 
 from services.notifier.destinations.kinds import transport_of
-from services.notifier.destinations.transport import Message, Transport
+from services.notifier.destinations.transport import Means, Message, Transport
 from services.notifier.domain.destinations import Destination
 from services.notifier.domain.outcomes import Outcome, Verdict
 from services.notifier.store.wakeups import listen, wake_senders
@@ -60,9 +59,9 @@ async def _awaited(result: object) -> None:
 
 def interposed(
     before: Callable[[], object] = lambda: None, after: Callable[[], object] = lambda: None
-) -> Callable[[Destination, ssl.SSLContext], Transport]:
-    def make(destination: Destination, tls: ssl.SSLContext) -> Transport:
-        return Interposed(transport_of(destination, tls), before, after)
+) -> Callable[[Destination, Means], Transport]:
+    def make(destination: Destination, means: Means) -> Transport:
+        return Interposed(transport_of(destination, means), before, after)
 
     return make
 
@@ -72,7 +71,7 @@ def _kill() -> None:
 
 
 async def send_until_killed(
-    notifier: Notifier, transport: Callable[[Destination, ssl.SSLContext], Transport]
+    notifier: Notifier, transport: Callable[[Destination, Means], Transport]
 ) -> None:
     """Run a sender until it is killed; its leases stay where they are."""
     with pytest.raises(BaseExceptionGroup) as caught:

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.stack
 
 TOKEN = "tok-0f6b2a1c-6a5e-4f43-9f0a-6a0d5d6f7e44"
 SECRET = "SEC-77aa2a1c-6a5e-4f43-9f0a-6a0d5d6f7e55"
+AES_KEY = "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C"
 SIGNING = "whsec_bG93dGlkZSB3YXJucyBiZWZvcmUgdGhlIHNoZWxm"
 
 
@@ -30,6 +31,11 @@ class Case(NamedTuple):
 
 CASES = {
     "wecom_bot": Case({}, {"key": TOKEN}, "dead"),
+    "wecom_app": Case(
+        {"corp_id": "wx5823bf96d3bd56c7", "agent_id": 1_000_002, "to": ["zhangsan"]},
+        {"secret": TOKEN, "callback_token": SECRET, "encoding_aes_key": AES_KEY},
+        "dead",
+    ),
     "dingtalk_bot": Case({}, {"token": TOKEN, "secret": SECRET}, "dead"),
     "feishu_bot": Case({}, {"token": TOKEN, "secret": SECRET}, "dead"),
     "slack": Case({"channel": "C024BE91L"}, {"token": TOKEN}, "dead"),

@@ -1,10 +1,10 @@
 from datetime import timedelta
 
 from services.notifier.domain.announcements import Known, deliveries_of
-from services.notifier.domain.deliveries import Kind, NewDelivery, State
+from services.notifier.domain.deliveries import Kind, NewDelivery, Reason, State
 from services.notifier.domain.holding import Hold, HoldReason
 from services.notifier.domain.manners import Manners
-from services.notifier.domain.routes import Route, RoutingTable
+from services.notifier.domain.routes import Reach, Route, RoutingTable
 from shared.events.stock_alerts import AlertLevel, StockAlert
 from tests.factories.stock_alerts import START, stock_alert
 
@@ -108,6 +108,22 @@ def test_the_end_of_what_opened_in_silence_is_suppressed() -> None:
     assert told(resolved, ONLY_OUT, boss=Known(1, announced=False)) == [
         ("boss", Kind.CHANGE, State.SUPPRESSED)
     ]
+
+
+def test_a_refusal_is_only_for_destinations_that_reach_the_person_alone() -> None:
+    lin = {"id": "lin", "name": "Lin", "language": "en", "wecom_userid": "lin"}
+    refused = stock_alert(revision=2, event="refused", to=[lin])
+    table = RoutingTable(
+        ["app", "group", "mail"], (), personal={"app": Reach.WECOM_USERID, "mail": Reach.EMAIL}
+    )
+    known: dict[str | None, Known] = {each: Known(1, announced=True) for each in table.destinations}
+    found = {each.destination: each for each in deliveries_of(refused, table, known, NOW)}
+    assert {name: each.state for name, each in found.items()} == {
+        "app": State.WAITING,
+        "group": State.SUPPRESSED,
+        "mail": State.SUPPRESSED,
+    }
+    assert found["group"].reason == Reason.FOR_ONE_PERSON
 
 
 def test_an_escalation_is_one_to_whoever_knows_of_the_episode() -> None:

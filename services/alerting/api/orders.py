@@ -1,0 +1,213 @@
+"""`/v1/orders`: purchases collected by supplier, placed together, and confirmed by the supplier."""
+
+from datetime import datetime
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel
+
+from services.alerting.api.action_bodies import Action, Remark
+from services.alerting.api.actions import answered, by_of
+from services.alerting.api.desk import AtDesk, Desk
+from services.alerting.api.order_links import Links, OrderLinks
+from services.alerting.api.order_sheet import MEDIA_TYPE, sheet
+from services.alerting.api.proposals import daily_means
+from services.alerting.domain.subject import LevelSubject
+from services.alerting.store import action_rows, memory, orders, suppliers
+from services.alerting.store.orders import Empty, StoredOrder
+from services.alerting.store.stored_action import StoredAction, reference_of
+from shared.database.engine import Connection
+from shared.events.base import Code
+from shared.http.auth import Caller, Scope, require
+from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.problems import Problem, not_found
+
+router = APIRouter(prefix="/v1/orders", tags=["actions"])
+
+Reader = Annotated[Caller, Depends(require(Scope.ALERTS_READ))]
+Actor = Annotated[Caller, Depends(require(Scope.ALERTS_READ)), Depends(require(Scope.ALERTS_WRITE))]
+
+OrderState = Literal["open", "placed", "confirmed"]
+
+
+class Order(BaseModel):
+    """A purchase order: open while it is collected, then placed, then confirmed by the supplier.
+
+    `reference` is what the supply lines at ingest are called. `money` is what the lines cost, as
+    far as their unit costs are known; `lines_without_cost` says how many are left out.
+    """
+
+    id: UUID
+    number: int
+    reference: str
+    state: OrderState
+    supplier: str | None
+    opened_at: datetime
+    placed_at: datetime | None
+    placed_by: str | None
+    confirmed_at: datetime | None
+    lines: int
+    money: Decimal | None
+    lines_without_cost: int
+    sheet: str
+
+
+class OrderLine(Action):
+    """A line: an action. `days_covered` is how long its units last at mean daily sales."""
+
+    days_covered: float | None = None
+
+
+class OrderWithLines(Order):
+    """An order with its lines.
+
+    `days_covered` is that of the line that lasts the shortest. `link` is for the supplier, to see
+    the lines and confirm them; it is a secret, so it is told only to who may order, and only once
+    the order is placed. It is new each time, and good for 30 days.
+    """
+
+    items: list[OrderLine]
+    days_covered: float | None
+    link: str | None
+
+
+@router.get("")
+async def list_orders(
+    at: AtDesk,
+    _: Reader,
+    state: Literal["open", "placed"] | None = None,
+    supplier: Code | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Page[Order]:
+    """Return orders, the newest first; `placed` has those that are confirmed as well."""
+    before = None if cursor is None else int(decode_cursor(cursor, int)[0])
+    is_open = None if state is None else state == "open"
+
+    async def listed(connection: Connection) -> list[Order]:
+        found = await orders.page(
+            connection, is_open=is_open, supplier=supplier, before=before, limit=limit
+        )
+        return [_order(each, await action_rows.of_order(connection, each.id)) for each in found]
+
+    found = await at.ask(listed)
+    more = encode_cursor(found[-1].number) if len(found) == limit else None
+    return Page(items=found, next_cursor=more)
+
+
+@router.get(
+    "/{order_id}.xlsx",
+    response_class=Response,
+    responses={
+        HTTPStatus.OK.value: {
+            "description": "The order as a sheet",
+            "content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def get_sheet(order_id: UUID, at: AtDesk, _: Reader) -> Response:
+    """Return an order as a sheet in the supplier's language."""
+
+    async def written(connection: Connection) -> tuple[int, bytes]:
+        found = await _found(connection, order_id)
+        lines = await action_rows.of_order(connection, order_id)
+        supplier = None
+        if found.supplier is not None:
+            supplier = await suppliers.one(connection, found.supplier)
+        return found.number, sheet(found, lines, supplier)
+
+    number, content = await at.ask(written)
+    name = f'attachment; filename="{reference_of(number)}.xlsx"'
+    return Response(content, media_type=MEDIA_TYPE, headers={"Content-Disposition": name})
+
+
+@router.get("/{order_id}")
+async def get_order(order_id: UUID, at: AtDesk, caller: Reader, links: Links) -> OrderWithLines:
+    """Return an order with its lines."""
+    return await _with_lines(at, order_id, links if caller.may(Scope.ALERTS_WRITE) else None)
+
+
+@router.post("/{order_id}/place")
+async def place(
+    order_id: UUID,
+    request: Request,
+    at: AtDesk,
+    caller: Actor,
+    links: Links,
+    body: Remark | None = None,
+) -> OrderWithLines:
+    """Order what is collected: send the supplier the sheet, or the link, of the answer.
+
+    Ingest is told of each line as supply that is expected. Doing it again changes nothing.
+    """
+    by = by_of(at, request, caller, body)
+    try:
+        await at.change(lambda connection: orders.place(connection, order_id, by))
+    except Empty as error:
+        raise Problem(HTTPStatus.CONFLICT, "empty_order", str(error)) from error
+    return await _with_lines(at, order_id, links)
+
+
+async def _with_lines(at: Desk, order_id: UUID, links: OrderLinks | None) -> OrderWithLines:
+    async def ask(connection: Connection) -> OrderWithLines:
+        found = await _found(connection, order_id)
+        lines = await action_rows.of_order(connection, order_id)
+        last = await _days_covered(at, connection, lines)
+        items = [
+            OrderLine(**each.model_dump(), days_covered=last[each.id])
+            for each in await answered(connection, lines)
+        ]
+        link = None
+        if links is not None and found.placed_at is not None:
+            link = links.link(order_id, at.clock.now())
+        known = [days for days in last.values() if days is not None]
+        return OrderWithLines(
+            **_order(found, lines).model_dump(),
+            items=items,
+            days_covered=min(known, default=None),
+            link=link,
+        )
+
+    return await at.ask(ask)
+
+
+async def _days_covered(
+    at: Desk, connection: Connection, lines: list[StoredAction]
+) -> dict[UUID, float | None]:
+    means: dict[LevelSubject, float | None] = {}
+    for sku in {line.sku for line in lines}:
+        means |= daily_means(at, await memory.of_sku(connection, sku))
+    found = {}
+    for line in lines:
+        mean = means.get(LevelSubject(line.sku, line.warehouse))
+        found[line.id] = round(line.expected / mean, 1) if mean else None
+    return found
+
+
+async def _found(connection: Connection, order_id: UUID) -> StoredOrder:
+    found = await orders.one(connection, order_id)
+    if found is None:
+        raise not_found(f"order {order_id}")
+    return found
+
+
+def _order(stored: StoredOrder, lines: list[StoredAction]) -> Order:
+    state: OrderState = "open" if stored.placed_at is None else "placed"
+    return Order(
+        id=stored.id,
+        number=stored.number,
+        reference=reference_of(stored.number),
+        state=state if stored.confirmed_at is None else "confirmed",
+        supplier=stored.supplier,
+        opened_at=stored.opened_at,
+        placed_at=stored.placed_at,
+        placed_by=stored.placed_by,
+        confirmed_at=stored.confirmed_at,
+        lines=len(lines),
+        money=orders.money(lines),
+        lines_without_cost=sum(line.cost is None for line in lines),
+        sheet=f"/v1/orders/{stored.id}.xlsx",
+    )

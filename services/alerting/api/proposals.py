@@ -1,0 +1,121 @@
+"""`/v1/alerts/{id}/proposals`: what could be done about an alert, best first."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+
+from services.alerting.api.desk import AtDesk, Desk
+from services.alerting.domain.proposal import At, Proposal, TermName, proposals
+from services.alerting.domain.proposal_words import in_words
+from services.alerting.domain.sales import day_of
+from services.alerting.domain.subject import LevelSubject, Subject
+from services.alerting.store import alerts, covering, memory, parameters
+from services.alerting.store.memory import StoredKnown
+from shared.database.engine import Connection
+from shared.events.stock_alerts import ActionKind
+from shared.http.auth import Scope, require
+from shared.http.problems import not_found
+
+router = APIRouter(tags=["actions"], dependencies=[Depends(require(Scope.ALERTS_READ))])
+
+
+class Term(BaseModel):
+    """One number of the sum behind a quantity; what is there already is negative."""
+
+    name: TermName
+    value: int
+
+
+class ProposedAction(BaseModel):
+    """Something that could be done.
+
+    `quantity` is null where the kind has none, or nobody can say how much. `terms` are the sum
+    behind it, `text` says it by language. `source` is where a transfer comes from, `cost` what a
+    purchase costs where the unit cost is known.
+    """
+
+    kind: ActionKind
+    quantity: int | None
+    source: str | None
+    cost: Decimal | None
+    terms: list[Term]
+    text: dict[str, str] | None
+
+    @classmethod
+    def of(cls, proposal: Proposal) -> "ProposedAction":
+        """Return a proposal as it is answered."""
+        words = in_words(proposal)
+        return cls(
+            kind=proposal.kind,
+            quantity=proposal.quantity,
+            source=proposal.source,
+            cost=proposal.cost,
+            terms=[Term(name=each.name, value=each.value) for each in proposal.terms],
+            text=None if words is None else {"zh-CN": words.zh, "en": words.en},
+        )
+
+
+class Proposals(BaseModel):
+    """What could be done about an alert, the best first."""
+
+    items: list[ProposedAction] = Field(description="The best first")
+
+
+@router.get("/v1/alerts/{alert_id}/proposals")
+async def get_proposals(alert_id: UUID, at: AtDesk) -> Proposals:
+    """Return what could be done about an alert, with quantities, and money where it is known.
+
+    A purchase brings the level up to reorder point and order quantity, less what is available,
+    incoming or on order, rounded up to the MOQ and to full packs; without a reorder point up to
+    the sales of the lead time and seven days. A transfer comes from the warehouse that has most
+    over its own need.
+    """
+
+    async def propose(connection: Connection) -> list[Proposal]:
+        found = await alerts.one(connection, alert_id)
+        if found is None:
+            raise not_found(f"alert {alert_id}")
+        subject = LevelSubject(found.sku, found.warehouse)
+        levels = await standing(at, connection, found.sku)
+        own = levels.pop(subject, None)
+        if own is None:
+            return []
+        item = at.item(found.sku, needed=False)
+        bought = item is None or item.is_bought
+        return proposals(found.rule.kind, own, list(levels.values()), is_bought=bought)
+
+    return Proposals(items=[ProposedAction.of(each) for each in await at.ask(propose)])
+
+
+async def standing(at: Desk, connection: Connection, sku: str) -> dict[Subject, At]:
+    """Return how a SKU stands in each warehouse, as far as proposals ask."""
+    levels = await memory.of_sku(connection, sku)
+    coming = await covering.on_the_way(connection, list(levels), at.clock.now())
+    means = daily_means(at, levels)
+    found = {}
+    for subject, known in levels.items():
+        on_order = sum(each.quantity for each in coming.get(subject, ()) if not each.is_incoming)
+        found[subject] = At(
+            warehouse=subject.warehouse,
+            available=known.level.available,
+            incoming=known.level.incoming,
+            on_order=on_order,
+            daily_mean=means[subject],
+            parameters=await parameters.of_level(connection, sku, subject.warehouse),
+            in_doubt=bool(known.level.flags),
+        )
+    return found
+
+
+def daily_means(at: Desk, levels: Mapping[Subject, StoredKnown]) -> dict[Subject, float | None]:
+    """Return mean daily sales of levels, as of now, or of their own time in a replay."""
+    now = at.clock.now()
+    return {
+        subject: known.sales.on(
+            day_of(known.level.last_change_at if at.in_event_time else now)
+        ).daily_mean
+        for subject, known in levels.items()
+    }

@@ -1,0 +1,101 @@
+"""`/v1/suppliers`: who is ordered from, and when what is collected leaves."""
+
+from http import HTTPStatus
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Path, Response
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from services.alerting.api.desk import AtDesk, Editor
+from services.alerting.domain.parameter_values import Money
+from services.alerting.domain.suppliers import Supplier as StoredSupplier
+from services.alerting.store import suppliers
+from shared.http.auth import Scope, require
+from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.problems import not_found
+
+router = APIRouter(
+    prefix="/v1/suppliers", tags=["actions"], dependencies=[Depends(require(Scope.ALERTS_READ))]
+)
+
+SupplierId = Annotated[str, Path(pattern=r"^[^|\x00-\x1f\x7f/]{1,128}$")]
+_Name = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
+]
+_Address = Annotated[
+    str, StringConstraints(pattern=r"^[\x21-\x3f\x41-\x7e]+@[A-Za-z0-9.-]+$", max_length=254)
+]
+_Weekday = Annotated[int, Field(ge=1, le=7)]
+
+
+def _zone(value: str) -> str:
+    try:
+        return ZoneInfo(value).key
+    except (ValueError, OSError, KeyError):
+        raise ValueError("this is no time zone; name one such as Asia/Shanghai") from None
+
+
+class SupplierBody(BaseModel):
+    """A supplier; the id is what the parameter `supplier` says.
+
+    What is collected leaves as one order when it is worth the `minimum`, or at `order_hour` of the
+    next of `order_weekdays` (1 is Monday) in the supplier's zone; with neither, when somebody
+    places it. `language` is that of the page and sheet that the supplier sees.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: _Name
+    language: Literal["zh-CN", "en"] = "zh-CN"
+    timezone: Annotated[str, AfterValidator(_zone), Field(max_length=64)] = "Asia/Shanghai"
+    email: _Address | None = None
+    minimum: Money | None = None
+    order_weekdays: Annotated[tuple[_Weekday, ...], Field(max_length=7)] = ()
+    order_hour: Annotated[int, Field(ge=0, le=23)] = 16
+
+
+class Supplier(SupplierBody):
+    """A supplier."""
+
+    id: str
+
+    @classmethod
+    def of(cls, stored: StoredSupplier) -> Self:
+        """Return a stored supplier as it is answered."""
+        return cls.model_validate(stored, from_attributes=True)
+
+
+@router.get("")
+async def list_suppliers(at: AtDesk, cursor: Cursor = None, limit: Limit = 100) -> Page[Supplier]:
+    """Return suppliers, by id."""
+    after = "" if cursor is None else str(decode_cursor(cursor, str)[0])
+    found = await at.ask(lambda connection: suppliers.page(connection, after, limit))
+    more = encode_cursor(found[-1].id) if len(found) == limit else None
+    return Page(items=[Supplier.of(each) for each in found], next_cursor=more)
+
+
+@router.get("/{supplier_id}")
+async def get_supplier(supplier_id: SupplierId, at: AtDesk) -> Supplier:
+    """Return a supplier."""
+    found = await at.ask(lambda connection: suppliers.one(connection, supplier_id))
+    if found is None:
+        raise not_found(f"supplier {supplier_id}")
+    return Supplier.of(found)
+
+
+@router.put("/{supplier_id}")
+async def put_supplier(
+    supplier_id: SupplierId, body: SupplierBody, at: AtDesk, _: Editor
+) -> Supplier:
+    """Make or change a supplier."""
+    supplier = StoredSupplier(id=supplier_id, **body.model_dump())
+    await at.change(lambda connection: suppliers.put(connection, supplier))
+    return Supplier.of(supplier)
+
+
+@router.delete("/{supplier_id}", status_code=HTTPStatus.NO_CONTENT)
+async def delete_supplier(supplier_id: SupplierId, at: AtDesk, _: Editor) -> Response:
+    """Delete a supplier; what was ordered stays, and open orders then leave by hand only."""
+    await at.change(lambda connection: suppliers.delete(connection, supplier_id))
+    return Response(status_code=HTTPStatus.NO_CONTENT)

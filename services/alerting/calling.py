@@ -1,0 +1,123 @@
+"""Tell ingest of what was ordered, over its public HTTP interface, until it has taken it."""
+
+import asyncio
+from http import HTTPStatus
+from typing import NamedTuple
+
+import httpx
+
+from services.alerting.store import actions, calls
+from services.alerting.store.acts import By
+from services.alerting.store.calls import Call
+from shared.clock import Clock
+from shared.database.engine import DATABASE_ERRORS, Engine, is_away, is_retryable
+from shared.observability.logs import get_logger
+
+LOOK_SECONDS = 1.0
+"""How long what is ordered waits at the most before ingest is told."""
+
+AT_ONCE = 20
+TIMEOUT_SECONDS = 5.0
+
+_FOR_NOW = {
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.TOO_MANY_REQUESTS,
+}
+"""Refusals that are mended where tokens and limits are; what was to be told stays right."""
+
+_log = get_logger("alerting.calling")
+
+
+class Outcome(NamedTuple):
+    """What became of a call: taken, or why not and whether for good."""
+
+    trouble: str | None = None
+    refused: bool = False
+
+
+class Calling:
+    """Works the calls off. Several may run: each call is taken by one at a time.
+
+    A call is repeated with the ids that it had, so that what was taken although the answer was
+    lost, or the process ended before it was noted, counts once.
+    """
+
+    def __init__(self, engine: Engine, clock: Clock, http: httpx.AsyncClient) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._http = http
+        self._is_troubled = False
+
+    async def run(self) -> None:
+        """Call for ever; whatever is away is waited for."""
+        while True:
+            try:
+                made = await self.step()
+            except DATABASE_ERRORS as error:
+                if not (is_away(error) or is_retryable(error)):
+                    raise
+                self._note("the database cannot be reached")
+                made = 0
+            if made < AT_ONCE:
+                await asyncio.sleep(LOOK_SECONDS)
+
+    async def step(self) -> int:
+        """Make the calls that are due; returns how many."""
+        async with self._engine.begin() as connection:
+            due = await calls.take(connection, self._clock.now(), AT_ONCE)
+        for call in due:
+            await self._settle(call, await self._make(call))
+        return len(due)
+
+    async def _make(self, call: Call) -> Outcome:
+        try:
+            answer = await self._http.post(
+                call.path,
+                content=call.body.encode(),
+                headers={"Content-Type": "application/json"},
+            )
+        except httpx.HTTPError as error:
+            return Outcome(f"ingest cannot be reached ({type(error).__name__})")
+        return judge(answer)
+
+    async def _settle(self, call: Call, outcome: Outcome) -> None:
+        async with self._engine.begin() as connection:
+            if outcome.trouble is None:
+                await calls.done(connection, call.id)
+                self._is_troubled = False
+                return
+            if outcome.refused:
+                by = By(None, None, self._clock.now(), None)
+                await actions.refused(connection, call.action_id, outcome.trouble, by)
+            await calls.troubled(connection, call.id, outcome.trouble, refused=outcome.refused)
+        self._note(outcome.trouble)
+
+    def _note(self, trouble: str) -> None:
+        if not self._is_troubled:
+            _log.warning("ingest is not told of orders", reason=trouble)
+        self._is_troubled = True
+
+
+def judge(answer: httpx.Response) -> Outcome:
+    """Return what an answer means.
+
+    A code that ingest does not know waits in its quarantine, and goes on by itself once somebody
+    has mapped it: that is taken.
+    """
+    if answer.is_success:
+        return Outcome()
+    trouble = f"ingest answers {answer.status_code}: {_detail(answer)}"[:500]
+    for_now = answer.is_server_error or answer.status_code in _FOR_NOW or answer.is_redirect
+    return Outcome(trouble, refused=not for_now)
+
+
+def _detail(answer: httpx.Response) -> str:
+    """Return what a problem document says is wrong, with the first of its errors."""
+    try:
+        problem = answer.json()
+        errors = [str(each["message"]) for each in problem.get("errors", [])[:1]]
+        return " ".join([str(problem["detail"]), *errors])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return answer.reason_phrase

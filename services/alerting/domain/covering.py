@@ -1,0 +1,68 @@
+"""Whether what is on its way covers a shortage, so that it is neither told nor ordered again."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from services.alerting.domain.kind import RuleKind
+from shared.events.stock_alerts import KINDS_IN_DAYS, ActionKind, ActionState, AlertFacts
+
+SHORTAGES = frozenset(
+    {
+        RuleKind.STOCK_OUT,
+        RuleKind.BELOW,
+        RuleKind.BELOW_SAFETY_STOCK,
+        RuleKind.BELOW_REORDER_POINT,
+        RuleKind.DAYS_OF_COVER,
+        RuleKind.RUN_OUT_BEFORE_INBOUND,
+    }
+)
+"""Kinds of rule that more stock puts an end to. What a custom condition is about nobody knows."""
+
+
+class OnTheWay(NamedTuple):
+    """An action that brings stock to a level; `is_incoming`: the level's incoming has it already.
+
+    `late_at`: from then on it is not counted upon.
+    """
+
+    id: UUID
+    number: int
+    kind: ActionKind
+    state: ActionState
+    quantity: int
+    is_incoming: bool
+    late_at: datetime | None
+
+
+def covering(kind: str, facts: AlertFacts, on_the_way: Iterable[OnTheWay]) -> OnTheWay | None:
+    """Return the action that covers what a rule of a kind warns of, or None.
+
+    A transfer covers it, since it is made for the shortage; purchases do where the limit would
+    not hold if they, and what is incoming, were here. For a shelf that runs out before stock can
+    arrive no number of units says so: there any purchase is all that can be done. Of several the
+    one that is counted upon for the longest.
+    """
+    coming = sorted(on_the_way, key=_until)
+    if kind not in SHORTAGES or not coming:
+        return None
+    transfers = [each for each in coming if each.kind is ActionKind.TRANSFER]
+    if transfers:
+        return transfers[-1]
+    more = sum(each.quantity for each in coming if not each.is_incoming)
+    return coming[-1] if _suffices(kind, facts, facts.available + facts.incoming + more) else None
+
+
+def _suffices(kind: str, facts: AlertFacts, units: int) -> bool:
+    if kind == RuleKind.RUN_OUT_BEFORE_INBOUND:
+        return True
+    limit = facts.threshold or 0
+    if kind not in KINDS_IN_DAYS:
+        return units > limit
+    return not facts.daily_sales or units / facts.daily_sales > limit
+
+
+def _until(each: OnTheWay) -> tuple[float, int]:
+    until = float("inf") if each.late_at is None else each.late_at.timestamp()
+    return until, each.number

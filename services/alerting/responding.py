@@ -1,0 +1,167 @@
+"""Do what people ask for from chats and mails, if the alert is theirs to act on.
+
+read → drop what was done before → whose address is it → is it their business → act
+     → write the revision (and so the next notice), or tell them alone why nothing changed
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from typing_extensions import override
+
+from services.alerting.domain.answering import Answer, may_answer, opinion, order, refusal
+from services.alerting.domain.people import Responsibilities
+from services.alerting.inbound import alert_responses
+from services.alerting.inbound.alert_responses import Incoming
+from services.alerting.inbound.catalog_items import Catalogue
+from services.alerting.store import acts, episodes, people, responses
+from services.alerting.store.acts import By
+from services.alerting.store.episodes import Episode
+from services.alerting.store.people import Person
+from shared.clock import Clock
+from shared.database.engine import Connection
+from shared.events.alert_responses import AlertResponse, ResponseKind, Via
+from shared.events.stock_alerts import Recipient
+from shared.kafka.handler import Batch, Claim, Handler
+from shared.kafka.messages import Outgoing
+
+SNOOZE_MINUTES = 240
+"""For which an alert is put off when nobody said for how long."""
+
+
+class AlertResponses(Handler[None]):
+    """Works the batches of `alert.responses`; keeps nothing in memory between them."""
+
+    def __init__(self, catalogue: Catalogue, clock: Clock) -> None:
+        self._catalogue = catalogue
+        self._clock = clock
+
+    @override
+    async def claim(self, connection: Connection, claims: Sequence[Claim]) -> Sequence[Outgoing]:
+        return ()
+
+    @override
+    async def handle(self, connection: Connection, batch: Batch) -> Sequence[Outgoing]:
+        incoming = alert_responses.read(batch)
+        if incoming:
+            table = await people.responsibilities(connection)
+            for each in incoming:
+                await self._hear(connection, each, table)
+        return ()
+
+    @override
+    def committed(self, batch: Batch) -> None:
+        """Nothing was staged."""
+
+    @override
+    def part_with(self, partitions: Collection[int]) -> Mapping[int, None]:
+        return {}
+
+    @override
+    def take_up(self, memories: Collection[None]) -> None:
+        """Nothing is kept."""
+
+    async def _hear(
+        self, connection: Connection, incoming: Incoming, table: Responsibilities
+    ) -> None:
+        response, now = incoming.response, self._clock.now()
+        if await responses.is_known(connection, response.response_id):
+            return
+        person = await people.at_address(
+            connection, response.who, by_wecom=response.via is Via.WECOM_APP
+        )
+        episode = await episodes.locked(connection, response.alert_id)
+        answer = await self._answer(connection, response, person, episode, table)
+        if answer is None and person is not None and episode is not None:
+            before = episode.revision
+            after = await _act(connection, response, person, now, incoming.traceparent)
+            unchanged = after is None or after.revision == before
+            answer = Answer.UNCHANGED if unchanged else Answer.DONE
+        elif episode is not None and answer in {Answer.UNKNOWN_PERSON, Answer.OUT_OF_SCOPE}:
+            await _refuse(connection, response, person, answer, now, incoming.traceparent)
+        await responses.note(
+            connection,
+            response,
+            None if person is None else person.id,
+            answer or Answer.UNKNOWN_ALERT,
+            now,
+        )
+
+    async def _answer(
+        self,
+        connection: Connection,
+        response: AlertResponse,
+        person: Person | None,
+        episode: Episode | None,
+        table: Responsibilities,
+    ) -> Answer | None:
+        """Return why nothing is done; None where it may be."""
+        if episode is None:
+            return Answer.UNKNOWN_ALERT
+        if episode.resolved_at is not None:
+            return Answer.RESOLVED
+        if person is None:
+            return Answer.UNKNOWN_PERSON
+        item = self._catalogue.items.get(episode.subject.sku)
+        row = table.row(None if item is None else item.category, episode.subject.warehouse)
+        told = await responses.told(connection, response.alert_id)
+        return None if may_answer(person.id, row, episode.owner, told) else Answer.OUT_OF_SCOPE
+
+
+async def _act(
+    connection: Connection,
+    response: AlertResponse,
+    person: Person,
+    now: datetime,
+    trace: str | None,
+) -> Episode | None:
+    by = By(person.id, None, now, trace)
+    match response.kind:
+        case ResponseKind.ACKNOWLEDGE:
+            return await acts.acknowledge(connection, response.alert_id, by)
+        case ResponseKind.FALSE_ALARM:
+            words = opinion(response.reason, person.language)
+            return await acts.feedback(
+                connection, response.alert_id, response.reason, by, words=words
+            )
+        case ResponseKind.ORDERED:
+            return await _ordered(connection, response, person, by)
+        case ResponseKind.SNOOZE:
+            until = now + timedelta(minutes=response.minutes or SNOOZE_MINUTES)
+            return await acts.snooze(connection, response.alert_id, until, by)
+        case _:
+            assert_never(response.kind)
+
+
+async def _ordered(
+    connection: Connection, response: AlertResponse, person: Person, by: By
+) -> Episode | None:
+    """Take it that somebody has ordered: the alert is acknowledged, and the note says how much."""
+    noted = By(by.actor, order(response.quantity, person.language), by.at, by.trace)
+    return await acts.ordered(connection, response.alert_id, noted)
+
+
+async def _refuse(
+    connection: Connection,
+    response: AlertResponse,
+    person: Person | None,
+    answer: Answer,
+    now: datetime,
+    trace: str | None,
+) -> None:
+    to = _recipient(response, person)
+    by = By(to.id or response.who, refusal(answer, to.language), now, trace)
+    await acts.refuse(connection, response.alert_id, to, answer, by)
+
+
+def _recipient(response: AlertResponse, person: Person | None) -> Recipient:
+    """Return whoever answered, by the address that they answered from."""
+    by_wecom = response.via is Via.WECOM_APP
+    return Recipient(
+        id=None if person is None else person.id,
+        name=response.who if person is None else person.name,
+        language="zh-CN" if person is None else person.language,
+        email=None if by_wecom else response.who,
+        wecom_userid=response.who if by_wecom else None,
+    )

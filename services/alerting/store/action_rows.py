@@ -1,0 +1,284 @@
+"""Actions as they stand, and writing them with their history and their alerts' revisions."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, fields
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import CursorResult, RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.alerting.domain.hush import hush_of
+from services.alerting.store import episodes, silences, steps
+from services.alerting.store.acts import By
+from services.alerting.store.episodes import Entry, Episode
+from services.alerting.store.stored_action import StoredAction, notice_of
+from shared.events.stock_alerts import (
+    ActionKind,
+    ActionState,
+    AlertEvent,
+    Expected,
+    Hush,
+    Recipient,
+)
+
+
+class Change(NamedTuple):
+    """An action as a step leaves it, with its alert; both are locked by this transaction.
+
+    `to` are people whom the revision is for, where it is for some. What nobody did, such as that
+    it is late, is `quiet`: no revision says so.
+    """
+
+    episode: Episode
+    action: StoredAction
+    step: str
+    note: str | None = None
+    to: tuple[Recipient, ...] = ()
+    quiet: bool = False
+
+
+_COLUMNS = [
+    each.name for each in fields(StoredAction) if each.name not in {"order_number", "owner"}
+]
+
+_SELECT = f"""
+SELECT {", ".join(f"t.{name}" for name in _COLUMNS)}, o.number AS order_number, a.owner
+FROM action AS t JOIN alert AS a ON a.id = t.alert_id
+LEFT JOIN purchase_order AS o ON o.id = t.order_id
+"""  # noqa: S608 - the columns are ours
+
+_ONE = text(f"{_SELECT} WHERE t.id = :id")
+
+_BY_KEY = text(f"{_SELECT} WHERE t.idempotency_key = :key")
+
+_OF_ORDER = text(f"{_SELECT} WHERE t.order_id = :order_id ORDER BY t.line")
+
+_OF_ALERT = text(f"{_SELECT} WHERE t.alert_id = :alert_id ORDER BY t.number")
+
+_NUMBER = text("SELECT nextval('action_number')")
+
+_INSERT = text(f"""
+INSERT INTO action ({", ".join(_COLUMNS)}) VALUES ({", ".join(f":{name}" for name in _COLUMNS)})
+""")  # noqa: S608 - the columns are ours
+
+_UPDATE = text(f"""
+UPDATE action SET {", ".join(f"{name} = :{name}" for name in _COLUMNS)} WHERE id = :id
+""")  # noqa: S608 - the columns are ours
+
+_NOTE = text("""
+INSERT INTO action_history (action_id, step, state, quantity, due_at, actor, note, at,
+                            alert_revision)
+VALUES (:action_id, :step, :state, :quantity, :due_at, :actor, :note, :at, :alert_revision)
+""")
+
+_HISTORY = text("""
+SELECT step, state, quantity, due_at, actor, note, at, alert_revision
+FROM action_history WHERE action_id = :id ORDER BY id
+""")
+
+_TURN = text("SELECT pg_advisory_xact_lock(:lock)")
+
+_LOCK = 7_402_002
+"""One change of actions at a time: nobody can order for the same shortage, or close an order that
+a line is being added to, meanwhile. People make these changes; there are never many."""
+
+
+class Past(NamedTuple):
+    """A step of an action's history; `alert_revision` is None once its alert had ended."""
+
+    step: str
+    state: str
+    quantity: int | None
+    due_at: datetime | None
+    actor: str | None
+    note: str | None
+    at: datetime
+    alert_revision: int | None
+
+
+async def take_turn(connection: AsyncConnection) -> None:
+    """Wait until no other transaction changes actions; before anything else is locked."""
+    await connection.execute(_TURN, {"lock": _LOCK})
+
+
+async def one(connection: AsyncConnection, action_id: UUID) -> StoredAction | None:
+    """Return an action."""
+    return _optional(await connection.execute(_ONE, {"id": action_id}))
+
+
+async def by_key(connection: AsyncConnection, key: str) -> StoredAction | None:
+    """Return the action that a request with this Idempotency-Key has made."""
+    return _optional(await connection.execute(_BY_KEY, {"key": key}))
+
+
+async def of_order(connection: AsyncConnection, order_id: UUID) -> list[StoredAction]:
+    """Return the lines of an order."""
+    return _all(await connection.execute(_OF_ORDER, {"order_id": order_id}))
+
+
+async def of_alert(connection: AsyncConnection, alert_id: UUID) -> list[StoredAction]:
+    """Return what is done about an alert, the oldest first."""
+    return _all(await connection.execute(_OF_ALERT, {"alert_id": alert_id}))
+
+
+async def page(
+    connection: AsyncConnection,
+    wanted: dict[str, object],
+    before: int | None,
+    limit: int,
+) -> list[StoredAction]:
+    """Return actions, the newest first, with a number under `before`.
+
+    `wanted` maps state, supplier, owner and alert_id to what they have to be.
+    """
+    columns = {
+        "state": "t.state",
+        "supplier": "t.supplier",
+        "owner": "a.owner",
+        "alert_id": "t.alert_id",
+    }
+    terms = [f"{columns[name]} = :{name}" for name in wanted]
+    values = dict(wanted)
+    if before is not None:
+        terms.append("t.number < :before")
+        values["before"] = before
+    where = f"WHERE {' AND '.join(terms)}" if terms else ""
+    statement = text(f"{_SELECT} {where} ORDER BY t.number DESC LIMIT :limit")
+    return _all(await connection.execute(statement, values | {"limit": limit}))
+
+
+async def history(connection: AsyncConnection, action_id: UUID) -> list[Past]:
+    """Return what happened to an action, the oldest first."""
+    return [Past(*row) for row in await connection.execute(_HISTORY, {"id": action_id})]
+
+
+async def next_number(connection: AsyncConnection) -> int:
+    """Return the running number of a new action."""
+    return int((await connection.execute(_NUMBER)).scalar_one())
+
+
+async def locked_episodes(
+    connection: AsyncConnection, actions: Iterable[StoredAction]
+) -> dict[UUID, Episode]:
+    """Return the alerts of actions, locked in the order of their ids."""
+    found = {}
+    for alert_id in sorted({action.alert_id for action in actions}):
+        episode = await episodes.locked(connection, alert_id)
+        if episode is None:
+            raise AssertionError("an action refers to an alert that is there")
+        found[alert_id] = episode
+    return found
+
+
+async def write(
+    connection: AsyncConnection, changes: Sequence[Change], by: By, *, new: bool = False
+) -> None:
+    """Write actions as steps have left them, each with its history and a revision of its alert.
+
+    An alert that has ended has no more revisions: then the action's own history has it alone.
+    """
+    touched: dict[UUID, Episode] = {}
+    entries = []
+    revisions: list[int | None] = []
+    for change in changes:
+        episode = change.episode
+        if episode.resolved_at is not None or change.quiet:
+            revisions.append(None)
+            continue
+        touched[episode.id] = episode
+        episode.revision += 1
+        for what in _meets(change):
+            await steps.met(connection, episode.id, what, by.at)
+        revisions.append(episode.revision)
+        notice = episodes.notice_of(
+            episode,
+            AlertEvent.ACTED,
+            occurred_at=by.at,
+            recorded_at=by.at,
+            hush=await _hush(connection, episode, by.at),
+            note=change.note,
+        ).model_copy(
+            update={"actor": by.actor, "action": notice_of(change.action), "to": change.to}
+        )
+        entries.append(Entry(notice, None, by.actor, by.trace))
+    if entries:
+        await episodes.write(connection, touched.values(), entries)
+    await connection.execute(
+        _INSERT if new else _UPDATE, [_values(each.action) for each in changes]
+    )
+    await connection.execute(
+        _NOTE,
+        [
+            {
+                "action_id": each.action.id,
+                "step": each.step,
+                "state": each.action.state.value,
+                "quantity": each.action.expected or None,
+                "due_at": each.action.due_at,
+                "actor": by.actor,
+                "note": each.note,
+                "at": by.at,
+                "alert_revision": revision,
+            }
+            for each, revision in zip(changes, revisions, strict=True)
+        ],
+    )
+
+
+def _meets(change: Change) -> tuple[Expected, ...]:
+    """Return what a step does of all that playbooks expect."""
+    match change.step, change.action.state:
+        case "request", ActionState.PROPOSED:
+            return (Expected.ACT,)
+        case "request", ActionState.DONE:
+            return (Expected.ACT, Expected.APPROVE, Expected.CONFIRM)
+        case "request", _:
+            return (Expected.ACT, Expected.APPROVE)
+        case "approve", _:
+            return (Expected.APPROVE,)
+        case "confirm" | "receive" | "finish", _:
+            return (Expected.CONFIRM,)
+        case _:
+            return ()
+
+
+async def _hush(connection: AsyncConnection, episode: Episode, now: datetime) -> Hush | None:
+    silence = await silences.covering_one(
+        connection,
+        episode.rule.id,
+        episode.subject.sku,
+        episode.subject.warehouse,
+        episode.labels,
+        now,
+    )
+    return hush_of(
+        AlertEvent.ACTED,
+        rose=False,
+        silence=silence,
+        snoozed_until=episode.snoozed_until,
+        now=now,
+    )
+
+
+def _values(action: StoredAction) -> dict[str, object]:
+    found = asdict(action)
+    return {name: found[name] for name in _COLUMNS} | {
+        "kind": action.kind.value,
+        "state": action.state.value,
+    }
+
+
+def _optional(rows: CursorResult[Any]) -> StoredAction | None:
+    return next(iter(_all(rows)), None)
+
+
+def _all(rows: CursorResult[Any]) -> list[StoredAction]:
+    return [_action(row) for row in rows.mappings()]
+
+
+def _action(row: RowMapping) -> StoredAction:
+    return StoredAction(
+        **{**row, "kind": ActionKind(row["kind"]), "state": ActionState(row["state"])}
+    )

@@ -1,0 +1,307 @@
+"""Store what is done about alerts, step by step."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.alerting.domain.actions import SUPPLYING, Step, after, first_state, late_at
+from services.alerting.domain.approval import covers
+from services.alerting.domain.covering import SHORTAGES, OnTheWay, covering
+from services.alerting.domain.refusals import (
+    Covered,
+    KeyReused,
+    LimitTooLow,
+    OwnRequest,
+    WrongState,
+)
+from services.alerting.store import (
+    action_rows,
+    approval_limits,
+    calls,
+    episodes,
+    orders,
+    parameters,
+)
+from services.alerting.store.action_rows import Change
+from services.alerting.store.acts import By, Resolved
+from services.alerting.store.covering import on_the_way
+from services.alerting.store.episodes import Episode
+from services.alerting.store.stored_action import StoredAction
+from shared.events.stock_alerts import ActionKind, ActionState, Recipient
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody wants to do about an alert; purchases and transfers have a quantity.
+
+    Without a `supplier` it is that of the parameters. `category` is that of the SKU. `key` and
+    `asked` tell a repeated request from another one.
+    """
+
+    kind: ActionKind
+    quantity: int | None = None
+    source: str | None = None
+    supplier: str | None = None
+    due_at: datetime | None = None
+    reason: str | None = None
+    category: str | None = None
+    key: str | None = None
+    asked: str | None = None
+
+
+async def request(
+    connection: AsyncConnection, alert_id: UUID, wanted: Wanted, by: By
+) -> StoredAction | None:
+    """Have something done about an alert: at once where no approval is needed.
+
+    Like everything here: the first thing its transaction does, and None for what is not there.
+    Raises Resolved, Covered, KeyReused.
+    """
+    await action_rows.take_turn(connection)
+    if wanted.key is not None:
+        made = await action_rows.by_key(connection, wanted.key)
+        if made is not None:
+            if (made.alert_id, made.asked) != (alert_id, wanted.asked):
+                raise KeyReused("This Idempotency-Key has asked for something else.")
+            return made
+    episode = await episodes.locked(connection, alert_id)
+    if episode is None:
+        return None
+    action = await _begun(connection, episode, wanted, by)
+    to: tuple[Recipient, ...] = ()
+    if action.state is ActionState.PROPOSED:
+        to = await approval_limits.approvers(
+            connection, action.cost, wanted.category, action.warehouse, but=action.requested_by
+        )
+    else:
+        action = await _approved(connection, action, by.at)
+    await action_rows.write(
+        connection, [Change(episode, action, "request", by.note, to)], by, new=True
+    )
+    return action
+
+
+async def approve(
+    connection: AsyncConnection, action_id: UUID, category: str | None, by: By
+) -> StoredAction | None:
+    """Approve a request of somebody else's. Raises WrongState, OwnRequest, LimitTooLow."""
+    await action_rows.take_turn(connection)
+    before = await action_rows.one(connection, action_id)
+    if before is None or _moved(before, Step.APPROVE) is before.state:
+        return before
+    actor = by.actor or ""
+    if actor == before.requested_by:
+        raise OwnRequest("Somebody else has to approve what you have asked for.")
+    limits = await approval_limits.limits(connection)
+    roles = await approval_limits.roles(connection, actor, category, before.warehouse)
+    if limits.are_set and not covers(limits.of(actor, roles), before.cost):
+        cost = "of which nobody knows the cost" if before.cost is None else f"of {before.cost}"
+        raise LimitTooLow(f"Your limit does not cover a request {cost}; somebody else's has to.")
+    action = await _approved(connection, before, by.at)
+    return await _step(connection, replace(action, approved_by=by.actor), Step.APPROVE, by)
+
+
+async def order(
+    connection: AsyncConnection,
+    action_id: UUID,
+    by: By,
+    *,
+    due_at: datetime | None = None,
+    reference: str | None = None,
+) -> StoredAction | None:
+    """Note that an approved action is ordered, by itself. Raises WrongState.
+
+    Done again, it has ingest told again of what it has refused.
+    """
+    await action_rows.take_turn(connection)
+    before = await action_rows.one(connection, action_id)
+    if before is None:
+        return None
+    if _moved(before, Step.ORDER) is before.state:
+        if not await calls.again(connection, action_id, by.at):
+            return before
+        return await _step(connection, replace(before, reason=None), Step.ORDER, by)
+    return await _order(connection, replace(before, due_at=due_at or before.due_at), by, reference)
+
+
+async def end(
+    connection: AsyncConnection, action_id: UUID, step: Step, by: By
+) -> StoredAction | None:
+    """Reject, cancel, receive or finish an action. Raises WrongState.
+
+    When what ingest was told of is cancelled, it is told that too.
+    """
+    await action_rows.take_turn(connection)
+    before = await action_rows.one(connection, action_id)
+    if before is None or (state := _moved(before, step)) is before.state:
+        return before
+    was_ordered = before.state is ActionState.ORDERED
+    action = replace(before, state=state, ended_at=by.at, reason=by.note or before.reason)
+    if step is Step.CANCEL and was_ordered:
+        action = replace(action, told=action.told + 1)
+    elif step is Step.CANCEL:
+        action = replace(action, order_id=None, order_number=None, line=None)
+    done = await _step(connection, action, step, by)
+    if step is Step.CANCEL:
+        await (
+            orders.tell(connection, done, by.at) if was_ordered else orders.drop_empty(connection)
+        )
+    return done
+
+
+async def ordered(
+    connection: AsyncConnection,
+    alert_id: UUID,
+    quantity: int,
+    by: By,
+    category: str | None = None,
+) -> StoredAction | None:
+    """Note that somebody has ordered for an alert: so many units, from whoever supplies it.
+
+    What was asked for or approved before is what was ordered. Where it needs an approval it is
+    proposed, not ordered. Raises Resolved, Covered.
+    """
+    await action_rows.take_turn(connection)
+    episode = await episodes.locked(connection, alert_id)
+    if episode is None:
+        return None
+    waiting = [
+        each
+        for each in await action_rows.of_alert(connection, alert_id)
+        if each.kind is ActionKind.BUY and each.state is ActionState.APPROVED
+    ]
+    if waiting:
+        return await _order(connection, replace(waiting[0], quantity=quantity), by)
+    wanted = Wanted(ActionKind.BUY, quantity, category=category)
+    action = await request(connection, alert_id, wanted, by)
+    if action is None or action.state is not ActionState.APPROVED:
+        return action
+    return await _order(connection, action, by)
+
+
+async def request_count(connection: AsyncConnection, alert_id: UUID, by: By) -> StoredAction | None:
+    """Ask for a count of an alert's level, unless one is asked for already. Raises Resolved."""
+    await action_rows.take_turn(connection)
+    for each in await action_rows.of_alert(connection, alert_id):
+        if each.kind is ActionKind.COUNT and each.state is ActionState.APPROVED:
+            return each
+    return await request(connection, alert_id, Wanted(ActionKind.COUNT, reason=by.note), by)
+
+
+async def refused(connection: AsyncConnection, action_id: UUID, why: str, by: By) -> None:
+    """Note on an action that ingest has refused what it was told of it."""
+    await action_rows.take_turn(connection)
+    before = await action_rows.one(connection, action_id)
+    if before is not None:
+        await _step(connection, replace(before, reason=why), "refused", replace(by, note=why))
+
+
+async def _begun(
+    connection: AsyncConnection, episode: Episode, wanted: Wanted, by: By
+) -> StoredAction:
+    if episode.resolved_at is not None:
+        raise Resolved(f"Alert {episode.number} is resolved already; there is nothing left to do.")
+    sku, warehouse = episode.subject.sku, episode.subject.warehouse
+    if wanted.kind in SUPPLYING:
+        under_way = await _under_way(connection, episode, by.at)
+        if under_way is not None:
+            raise Covered(under_way.id, under_way.number)
+    given = await parameters.of_level(connection, sku, warehouse)
+    buys = wanted.kind is ActionKind.BUY
+    quantity = wanted.quantity or 0
+    unit_cost = given.unit_cost if buys else None
+    actor = by.actor or ""
+    needs_approval = False
+    if buys:
+        limits = await approval_limits.limits(connection)
+        roles = await approval_limits.roles(connection, actor, wanted.category, warehouse)
+        cost = None if unit_cost is None else unit_cost * quantity
+        needs_approval = limits.need_approval(cost, actor, roles)
+    state = first_state(wanted.kind, needs_approval=needs_approval)
+    return StoredAction(
+        id=uuid4(),
+        number=await action_rows.next_number(connection),
+        alert_id=episode.id,
+        kind=wanted.kind,
+        state=state,
+        sku=sku,
+        sku_name=episode.sku_name,
+        warehouse=warehouse,
+        quantity=wanted.quantity,
+        confirmed_quantity=None,
+        source=wanted.source,
+        supplier=(wanted.supplier or given.supplier) if buys else None,
+        unit_cost=unit_cost,
+        order_id=None,
+        line=None,
+        reference=None,
+        told=0,
+        due_at=wanted.due_at,
+        late_at=None,
+        is_late=False,
+        is_incoming=False,
+        needs_approval=needs_approval,
+        requested_by=actor,
+        requested_at=by.at,
+        approved_by=None,
+        approved_at=None,
+        ordered_at=None,
+        ended_at=by.at if state is ActionState.DONE else None,
+        reason=wanted.reason,
+        asked=wanted.asked,
+        idempotency_key=wanted.key,
+        owner=episode.owner,
+    )
+
+
+async def _under_way(
+    connection: AsyncConnection, episode: Episode, now: datetime
+) -> OnTheWay | None:
+    """Return what is asked for, approved or ordered that would cover an alert's shortage."""
+    found = await on_the_way(connection, [episode.subject], now, proposed=True)
+    coming = found.get(episode.subject, [])
+    if episode.rule.kind not in SHORTAGES:
+        return coming[-1] if coming else None  # how much is enough, nobody knows
+    present = await episodes.present(connection, [episode.id])
+    facts = present[0].facts if present else episode.facts
+    return covering(episode.rule.kind, facts, coming)
+
+
+async def _approved(
+    connection: AsyncConnection, action: StoredAction, now: datetime
+) -> StoredAction:
+    if action.state is ActionState.DONE:
+        return action
+    late = late_at(action.due_at, now) if action.kind in SUPPLYING else None
+    approved = replace(action, state=ActionState.APPROVED, approved_at=now, late_at=late)
+    return await orders.collect(connection, approved, now)
+
+
+async def _order(
+    connection: AsyncConnection, action: StoredAction, by: By, reference: str | None = None
+) -> StoredAction:
+    done = await orders.order_alone(connection, action, by, reference)
+    done = await _step(connection, done, Step.ORDER, by)
+    await orders.tell(connection, done, by.at)
+    await orders.drop_empty(connection)
+    return done
+
+
+async def _step(
+    connection: AsyncConnection, action: StoredAction, step: str, by: By
+) -> StoredAction:
+    found = await action_rows.locked_episodes(connection, [action])
+    await action_rows.write(connection, [Change(found[action.alert_id], action, step, by.note)], by)
+    return action
+
+
+def _moved(action: StoredAction, step: Step) -> ActionState:
+    state = after(action.kind, action.state, step)
+    if state is None:
+        raise WrongState(
+            f"Action {action.number} ({action.kind}) is {action.state}; "
+            f"{step} cannot be done with it."
+        )
+    return state

@@ -1,0 +1,55 @@
+"""Who is ordered from."""
+
+from dataclasses import asdict
+
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.alerting.domain.suppliers import Supplier
+
+_SUPPLIER = """
+SELECT id, name, language, timezone, email, minimum, order_weekdays, order_hour FROM supplier
+"""
+
+_PAGE = text(f"{_SUPPLIER} WHERE id > :after ORDER BY id LIMIT :limit")
+
+_ONE = text(f"{_SUPPLIER} WHERE id = :id")
+
+_PUT = text("""
+INSERT INTO supplier (id, name, language, timezone, email, minimum, order_weekdays, order_hour)
+VALUES (:id, :name, :language, :timezone, :email, :minimum, CAST(:order_weekdays AS integer[]),
+        :order_hour)
+ON CONFLICT (id) DO UPDATE SET
+    name = excluded.name, language = excluded.language, timezone = excluded.timezone,
+    email = excluded.email, minimum = excluded.minimum,
+    order_weekdays = excluded.order_weekdays, order_hour = excluded.order_hour
+""")
+
+_DELETE = text("DELETE FROM supplier WHERE id = :id")
+
+
+async def page(connection: AsyncConnection, after: str, limit: int) -> list[Supplier]:
+    """Return suppliers by id, those after an id."""
+    rows = await connection.execute(_PAGE, {"after": after, "limit": limit})
+    return [_supplier(row) for row in rows.mappings()]
+
+
+async def one(connection: AsyncConnection, supplier_id: str) -> Supplier | None:
+    """Return a supplier."""
+    row = (await connection.execute(_ONE, {"id": supplier_id})).mappings().one_or_none()
+    return None if row is None else _supplier(row)
+
+
+async def put(connection: AsyncConnection, supplier: Supplier) -> None:
+    """Store a supplier."""
+    values = asdict(supplier) | {"order_weekdays": list(supplier.order_weekdays)}
+    await connection.execute(_PUT, values)
+
+
+async def delete(connection: AsyncConnection, supplier_id: str) -> None:
+    """Delete a supplier; what was ordered stays as it is."""
+    await connection.execute(_DELETE, {"id": supplier_id})
+
+
+def _supplier(row: RowMapping) -> Supplier:
+    return Supplier(**{**row, "order_weekdays": tuple(row["order_weekdays"])})

@@ -1,0 +1,648 @@
+"""What is done about an alert, from its proposal to its receipt, and what it covers meanwhile."""
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+import pytest_asyncio
+from openpyxl import load_workbook
+from pydantic import SecretStr
+from typing_extensions import override
+
+from services.alerting import wiring
+from services.alerting.api.order_links import OrderLinks
+from services.alerting.calling import Calling
+from services.alerting.settings import AlertingSettings
+from services.alerting.store import actions, orders
+from services.alerting.store.acts import By
+from services.alerting.store.calls import FIRST_PAUSE
+from services.alerting.store.orders import Confirmed
+from services.alerting.supplying import Supplying
+from services.ingest import wiring as ingest_wiring
+from services.ingest.settings import IngestSettings
+from shared.clock import ManualClock, WallClock
+from shared.database.engine import Engine, create_engine
+from shared.events.stock_alerts import StockAlert
+from shared.events.stock_changes import StockChange
+from shared.http.auth import Scope
+from shared.kafka.tail import TailReader
+from shared.testing import unruly_http
+from shared.testing.stack import Database
+from tests.integration.alerting.service import Alerting, alerting_on, authorization, running, until
+
+pytestmark = pytest.mark.stack
+
+DAY = timedelta(days=1)
+SECRET = "a key of this test alone"
+PARAMETERS = {
+    "reorder_point": 50,
+    "order_quantity": 100,
+    "moq": 60,
+    "pack_multiple": 24,
+    "unit_cost": "2.50",
+    "supplier": "ACME",
+    "lead_time_days": 5,
+}
+
+
+@dataclass
+class Shop:
+    """Alerting with people, a supplier and a rule, and what works on its tables."""
+
+    alerting: Alerting
+    clock: ManualClock
+    engine: Engine
+    key: Path
+    consuming: AsyncExitStack = field(default_factory=AsyncExitStack)
+    is_consuming: bool = False
+
+    async def put_rule(self, rule_id: str, **fields: object) -> None:
+        """Make or change a rule; the next level that is told finds it."""
+        await self.consuming.aclose()
+        self.is_consuming = False
+        await self.alerting.put_rule(rule_id, **fields)
+
+    async def hear(self, available: int, **fields: object) -> dict[str, Any]:
+        """Tell a level, let it be evaluated, and return the newest alert."""
+        if not self.is_consuming:
+            await self.consuming.enter_async_context(self.alerting.consuming())
+            self.is_consuming = True
+        await self.alerting.tell(self.alerting.level(available, **fields))
+        await self.alerting.caught_up()
+        found = await self.alerting.alerts()
+        return found[-1] if found else {}
+
+    async def post(
+        self, path: str, body: object = None, status: int = HTTPStatus.OK, *, by: str = "buyer"
+    ) -> dict[str, Any]:
+        scopes = (Scope.ALERTS_READ, Scope.ALERTS_WRITE)
+        answer = await self.alerting.client.post(
+            path, json=body, headers=authorization(self.key, *scopes, subject=by)
+        )
+        assert answer.status_code == status, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def get(self, path: str) -> dict[str, Any]:
+        return await self.alerting.ask("GET", path)
+
+    async def buy(
+        self, alert: dict[str, Any], quantity: int = 144, **fields: object
+    ) -> dict[str, Any]:
+        body = {"kind": "buy", "quantity": quantity} | fields
+        return await self.post(f"/v1/alerts/{alert['id']}/actions", body, HTTPStatus.CREATED)
+
+    async def limits(self, *rows: dict[str, object]) -> None:
+        for person in ("buyer", "lin", "an"):
+            await self.alerting.ask("PUT", f"/v1/people/{person}", {"name": person.title()})
+        await self.alerting.ask("PUT", "/v1/approval-limits", {"items": rows})
+
+    async def follow(self) -> int:
+        """Let what has happened be seen, once."""
+        return await Supplying(self.engine, self.clock).step()
+
+    async def told(self, number: int) -> list[StockAlert]:
+        """Return so many notices, as soon as they are on the topic."""
+        async with self.alerting.relaying():
+
+            async def there() -> bool:
+                return len(await self.alerting.notices()) >= number
+
+            await until(there)
+        return await self.alerting.notices()
+
+    async def hush(self, alert: dict[str, Any]) -> list[tuple[str, str | None]]:
+        found = await self.get(f"/v1/alerts/{alert['id']}")
+        return [(each["event"], (each["hush"] or {}).get("by")) for each in found["history"]]
+
+
+@pytest.fixture
+def settings(settings: AlertingSettings) -> AlertingSettings:
+    # Nobody listens there: what `tick` would tell ingest of waits.
+    return settings.model_copy(
+        update={
+            "secret_key": SecretStr(SECRET),
+            "ingest_url": "http://127.0.0.1:9",
+            "supplier_url": "http://alerting",
+        }
+    )
+
+
+@pytest_asyncio.fixture
+async def shop(settings: AlertingSettings, database: Database, key: Path) -> AsyncIterator[Shop]:
+    clock = ManualClock(WallClock().now())
+    async with alerting_on(settings, database, key, clock) as alerting:
+        await alerting.put_rule("low")
+        body = {"name": "Acme", "language": "en", "timezone": "Asia/Shanghai"}
+        await alerting.ask("PUT", "/v1/suppliers/ACME", body)
+        await alerting.ask("PUT", "/v1/parameters?sku=A&warehouse=W", PARAMETERS)
+        engine = create_engine(database.url("alerting"))
+        shop = Shop(alerting, clock, engine, key)
+        yield shop
+        await shop.consuming.aclose()
+        await engine.dispose()
+
+
+class Lossy(httpx.AsyncBaseTransport):
+    """Delivers, and loses the first answers: the process is gone before it can hear them."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport, losses: int) -> None:
+        self._transport = transport
+        self.losses = losses
+        self.delivered = asyncio.Event()
+
+    @override
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await self._transport.handle_async_request(request)
+        if self.losses:
+            self.losses -= 1
+            self.delivered.set()
+            await asyncio.Event().wait()
+        return answer
+
+
+@dataclass
+class Ingest:
+    """Ingest as alerting reaches it."""
+
+    settings: IngestSettings
+    client: httpx.AsyncClient
+    transport: Lossy
+
+    async def supplies(self) -> list[StockChange]:
+        """Return what is on `stock.changes`."""
+        found: list[StockChange] = []
+        reader = TailReader(
+            self.settings.kafka, self.settings.topic_prefix, ["stock.changes"], start="beginning"
+        )
+
+        async def collect() -> None:
+            async for records in reader.records():
+                found.extend(StockChange.model_validate_json(each.value or b"") for each in records)
+
+        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+            collecting = group.create_task(collect())
+            await reader.caught_up.wait()
+            collecting.cancel()
+        return found
+
+
+@asynccontextmanager
+async def ingesting(shop: Shop, *, losses: int = 0, channel: bool = True) -> AsyncIterator[Ingest]:
+    """Run ingest in this process, with its channel for orders."""
+    given = shop.alerting.settings
+    settings = IngestSettings(
+        kafka=given.kafka,
+        topic_prefix=given.topic_prefix,
+        database_url=SecretStr(shop.alerting.database.url("ingest")),
+        jwks_file=given.jwks_file,
+    )
+    async with ingest_wiring.serving(settings, WallClock()) as serving:
+        transport = Lossy(httpx.ASGITransport(serving.app), losses)
+        headers = authorization(shop.key, Scope.EVENTS_WRITE, Scope.CONFIG_WRITE, subject="tick")
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(serving.app), base_url="http://ingest", headers=headers
+        ) as office:
+            await office.put("/v1/warehouses/W", json={"name": "W", "zone": "Asia/Shanghai"})
+            await office.post("/v1/skus", json={"items": [{"sku": "A"}]})
+            if channel:
+                body = {"name": "Orders", "kind": "api"}
+                await office.put("/v1/channels/lowtide-orders", json=body)
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://ingest", headers=headers
+        ) as client:
+            yield Ingest(settings, client, transport)
+
+
+def line(reference: str, quantity: int) -> dict[str, object]:
+    return {
+        "incoming": quantity,
+        "supply": ({"quantity": quantity, "due_at": None, "reference": reference},),
+    }
+
+
+async def test_a_purchase_goes_from_its_proposal_to_its_receipt(shop: Shop) -> None:
+    alert = await shop.hear(12)
+    await shop.limits({"person": "buyer", "amount": "100"}, {"person": "lin", "amount": "1000"})
+    proposed = (await shop.get(f"/v1/alerts/{alert['id']}/proposals"))["items"]
+    assert [(each["kind"], each["quantity"], each["cost"]) for each in proposed][:1] == [
+        ("buy", 144, "360.00")
+    ]
+    asked = await shop.buy(alert, note="runs out on Friday")
+    assert (asked["state"], asked["needs_approval"], asked["order"]) == ("proposed", True, None)
+    path = f"/v1/actions/{asked['id']}"
+    for by, code in (("buyer", "own_request"), ("an", "limit_too_low")):
+        problem = await shop.post(f"{path}/approve", None, HTTPStatus.FORBIDDEN, by=by)
+        assert problem["type"].endswith(code)
+    approved = await shop.post(f"{path}/approve", {"note": "go on"}, by="lin")
+    assert (approved["state"], approved["approved_by"]) == ("approved", "lin")
+    order = f"/v1/orders/{approved['order']['id']}"
+    collected = await shop.get(order)
+    assert (collected["state"], collected["money"], collected["link"]) == ("open", "360.00", None)
+
+    placed = await shop.post(f"{order}/place")
+    assert await shop.post(f"{order}/place") == placed | {"link": placed["link"]}
+    (item,) = placed["items"]
+    assert (item["state"], item["reference"]) == ("ordered", placed["reference"])
+
+    # It is on its way: the level tells of it, then of its arrival.
+    await shop.hear(12, **line(placed["reference"], 144))
+    assert await shop.follow() == 1
+    assert (await shop.get(path))["is_incoming"]
+    assert await shop.follow() == 0
+    assert (await shop.hear(156))["state"] == "resolved"
+    assert await shop.follow() == 1
+    done = await shop.get(path)
+    assert [(each["step"], each["state"], each["actor"]) for each in done["history"]] == [
+        ("request", "proposed", "buyer"),
+        ("approve", "approved", "lin"),
+        ("order", "ordered", "buyer"),
+        ("link", "ordered", None),
+        ("receive", "received", None),
+    ]
+    acted = [each for each in await shop.told(5) if each.event == "acted"]
+    assert [(each.actor, each.note, each.action and each.action.state) for each in acted] == [
+        ("buyer", "runs out on Friday", "proposed"),
+        ("lin", "go on", "approved"),
+        ("buyer", None, "ordered"),
+    ]
+    assert [each.id for each in acted[0].to] == ["lin"]
+    assert acted[2].action is not None
+    assert acted[2].action.order is not None
+    told = acted[2].action.order
+    assert (told.reference, told.line, told.supplier, told.lines) == (
+        placed["reference"],
+        "1",
+        "ACME",
+        order,
+    )
+
+
+async def test_the_sheet_holds_texts_and_no_formulas(shop: Shop) -> None:
+    await shop.alerting.name("A", name='=HYPERLINK("http://evil.example","\x07cup")')
+    alert = await shop.hear(12)
+    order = f"/v1/orders/{(await shop.buy(alert))['order']['id']}"
+    await shop.post(f"{order}/place")
+    answer = await shop.alerting.client.get(f"{order}.xlsx")
+    assert answer.status_code == HTTPStatus.OK
+    page = load_workbook(io.BytesIO(answer.content)).active
+    assert page is not None
+    cells = [cell for row in page.iter_rows() for cell in row]
+    assert not [cell for cell in cells if cell.data_type == "f"]
+    head, row = [[cell.value for cell in row] for row in page.iter_rows(min_row=5, max_row=6)]
+    assert head[:5] == ["Line", "SKU", "Name", "Deliver to", "Quantity"]
+    assert row[:7] == [
+        1, "A", '=HYPERLINK("http://evil.example"," cup")', "W", 144, 2.5, 360,
+    ]  # fmt: skip
+
+
+async def test_a_supplier_confirms_by_a_link_and_may_change_it_until_it_arrives(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await shop.alerting.name("A", name="<script>alert(1)</script>")
+    alert = await shop.hear(12)
+    bought = await shop.buy(alert)
+    order = await shop.post(f"/v1/orders/{bought['order']['id']}/place")
+    async with httpx.AsyncClient(
+        transport=shop.alerting.client._transport, base_url="http://alerting"
+    ) as supplier:
+        page = await supplier.get(order["link"])
+        assert page.status_code == HTTPStatus.OK
+        assert "<script" not in page.text
+        assert order["reference"] in page.text
+        assert page.headers["cache-control"] == "no-store"
+
+        for form, marked in (
+            ({"quantity-1": "many", "due-1": "2026-12-24"}, "Enter a whole number"),
+            ({"quantity-1": "120", "due-1": "soon"}, "Enter a date"),
+        ):
+            wrong = await supplier.post(order["link"], data=form)
+            assert wrong.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+            assert marked in wrong.text
+        for _ in range(2):  # sent again, it is one confirmation
+            sent = {"quantity-1": "120", "due-1": "2027-01-05"}
+            assert (
+                "We have your confirmation" in (await supplier.post(order["link"], data=sent)).text
+            )
+        said = await shop.get(f"/v1/actions/{bought['id']}")
+        assert (said["quantity"], said["confirmed_quantity"]) == (144, 120)
+        assert said["due_at"] == "2027-01-04T16:00:00Z"  # midnight at the supplier's
+        assert said["history"][-1]["actor"] == "supplier:ACME"
+
+        await supplier.post(order["link"], data={"quantity-1": "96", "due-1": "2027-01-07"})
+        said = await shop.get(f"/v1/actions/{bought['id']}")
+        assert [each["quantity"] for each in said["history"]] == [144, 144, 120, 96]
+        bodies = [
+            row["body"] for row in await shop.alerting.rows("SELECT body FROM call ORDER BY id")
+        ]
+        assert ['"quantity": 144' in bodies[0], '"quantity": 120' in bodies[1], len(bodies)] == [
+            True,
+            True,
+            3,
+        ]
+
+        await shop.post(f"/v1/actions/{bought['id']}/receive")
+        late = await supplier.post(order["link"], data={"quantity-1": "1", "due-1": "2027-02-01"})
+        assert "no line of this order left" in late.text
+        # Nor can who had the page read before.
+        by = By("supplier:ACME", None, shop.clock.now(), None)
+        async with shop.engine.begin() as connection:
+            await orders.confirm(connection, UUID(order["id"]), {1: Confirmed(1, None)}, by)
+        assert (await shop.get(f"/v1/actions/{bought['id']}"))["confirmed_quantity"] == 96
+
+        forged = OrderLinks("another key", "http://alerting").link(
+            bought["order"]["id"], shop.clock.now()
+        )
+        assert forged is not None
+        for link, status in (
+            (forged, HTTPStatus.FORBIDDEN),
+            (order["link"] + "x", HTTPStatus.FORBIDDEN),
+        ):
+            for refused in (await supplier.get(link), await supplier.post(link, data={})):
+                assert refused.status_code == status
+                assert "ACME" not in refused.text
+        shop.clock.advance(31 * DAY)
+        gone = await supplier.get(order["link"], headers={"Accept-Language": "en"})
+        assert (gone.status_code, "expired" in gone.text) == (HTTPStatus.GONE, True)
+    # The link is a secret.
+    logged = capsys.readouterr().out
+    assert "/supplier/order" in logged
+    assert order["link"].rpartition("=")[2] not in logged
+    assert all(order["link"] not in each.model_dump_json() for each in await shop.told(4))
+
+
+async def test_ingest_is_told_once_of_what_was_ordered_although_the_process_was_killed(
+    shop: Shop,
+) -> None:
+    alert = await shop.hear(12)
+    bought = await shop.buy(alert)
+    order = await shop.post(f"/v1/orders/{bought['order']['id']}/place")
+    async with ingesting(shop, losses=1) as ingest:
+        dying = asyncio.ensure_future(  # noqa: TID251 - it is killed, not awaited
+            Calling(shop.engine, shop.clock, ingest.client).step()
+        )
+        await ingest.transport.delivered.wait()
+        dying.cancel()
+        await asyncio.wait([dying])
+        calling = Calling(shop.engine, shop.clock, ingest.client)
+        assert await calling.step() == 0  # it may still be under way
+        shop.clock.advance(FIRST_PAUSE)
+        assert await calling.step() == 1
+        shop.clock.advance(DAY)
+        assert await calling.step() == 0
+        told = await ingest.supplies()
+    assert {(each.channel, each.id, each.line) for each in told} == {
+        ("lowtide-orders", f"{bought['id']}-1", "1")
+    }
+    assert {(each.type, each.sku, each.warehouse, each.quantity) for each in told} == {
+        ("supply_expected", "A", "W", 144)
+    }
+    assert {each.reference for each in told} == {order["reference"]}
+    assert {each.eta for each in told} == {each.occurred_at + 5 * DAY for each in told}
+    assert (await shop.get(f"/v1/actions/{bought['id']}"))["telling"] is None
+
+
+async def test_tick_tells_ingest_with_a_token_of_its_own(shop: Shop) -> None:
+    bought = await shop.buy(await shop.hear(12))
+    await shop.post(f"/v1/actions/{bought['id']}/order")
+    asked: list[unruly_http.Request] = []
+
+    def answer(request: unruly_http.Request) -> unruly_http.Reply:
+        asked.append(request)
+        return unruly_http.Reply.of({"accepted": 1}, HTTPStatus.ACCEPTED)
+
+    async with unruly_http.serving(answer) as port:
+        settings = shop.alerting.settings.model_copy(
+            update={
+                "ingest_url": f"http://127.0.0.1:{port}",
+                "service_token": SecretStr("a token"),
+            }
+        )
+
+        async def told() -> bool:
+            return await shop.alerting.rows("SELECT FROM call") == []
+
+        async with running(lambda stop: wiring.tick(settings, stop, shop.clock)):
+            await until(told)
+    (request,) = asked
+    assert (request.method, request.path) == ("POST", "/v1/events")
+    assert request.headers["authorization"] == "Bearer a token"
+    assert json.loads(request.body)[0]["id"] == f"{bought['id']}-1"
+
+
+async def test_what_ingest_refuses_is_shown_and_told_again_on_request(shop: Shop) -> None:
+    bought = await shop.buy(await shop.hear(12))
+    await shop.post(f"/v1/orders/{bought['order']['id']}/place")
+    path = f"/v1/actions/{bought['id']}"
+    async with ingesting(shop, channel=False) as ingest:
+        calling = Calling(shop.engine, shop.clock, ingest.client)
+        assert await calling.step() == 1
+        refused = await shop.get(path)
+        assert "lowtide-orders" in refused["reason"]
+        assert refused["telling"] == {"trouble": refused["reason"], "refused": True}
+        assert refused["history"][-1]["step"] == "refused"
+        shop.clock.advance(DAY)
+        assert await calling.step() == 0
+        assert (await shop.post(f"{path}/order"))["reason"] is None
+    async with ingesting(shop) as ingest:
+        calling = Calling(shop.engine, shop.clock, ingest.client)
+        assert await calling.step() == 1
+        assert (await shop.get(path))["telling"] is None
+        # Given up, it is taken back.
+        assert (await shop.post(f"{path}/cancel", {"note": "too dear"}))["state"] == "cancelled"
+        assert await calling.step() == 1
+        told = await ingest.supplies()
+    assert [each.type for each in sorted(told, key=lambda each: each.id)] == [
+        "supply_expected",
+        "supply_cancelled",
+    ]
+
+
+async def test_what_is_ordered_is_neither_told_nor_ordered_again_until_it_is_late(
+    shop: Shop,
+) -> None:
+    alert = await shop.hear(12)
+    path = f"/v1/alerts/{alert['id']}/actions"
+    body = {"kind": "buy", "quantity": 144}
+    bought = await shop.post(path, body, HTTPStatus.CREATED)
+    again = await shop.post(path, body, HTTPStatus.CONFLICT)
+    assert (again["type"].rpartition(":")[2], again["action"]) == ("covered", bought["id"])
+    await shop.post(f"/v1/orders/{bought['order']['id']}/place")
+    # The episode ends and opens again; and another rule finds the level short, too.
+    await shop.hear(35)
+    await shop.put_rule("lower", levels=[{"level": "urgent", "enter": 15, "exit": 18}])
+    await shop.hear(11)
+    _, reopened, other = await shop.alerting.alerts()
+    assert await shop.hush(reopened) == [("opened", "covered")]
+    assert await shop.hush(other) == [("opened", "covered")]
+    assert await shop.post(
+        f"/v1/alerts/{other['id']}/actions", {"kind": "buy", "quantity": 24}, HTTPStatus.CONFLICT
+    ) | {"instance": ""} == again | {"instance": ""}
+    assert not [each for each in await shop.told(6) if each.event == "reminded"]
+    shop.clock.advance(5 * DAY)
+    assert await shop.follow() == 0
+    shop.clock.advance(DAY + timedelta(seconds=1))
+    assert await shop.follow() == 1
+    assert (await shop.get(f"/v1/actions/{bought['id']}"))["is_late"]
+    reminders = [each for each in await shop.told(8) if each.event == "reminded"]
+    assert sorted(each.rule.id for each in reminders) == ["low", "lower"]
+    # Nothing is on its way any more that could be counted upon.
+    assert (await shop.buy(other, 24))["state"] == "approved"
+
+
+async def test_what_gets_worse_is_told_although_something_is_on_its_way(shop: Shop) -> None:
+    await shop.put_rule(
+        "low",
+        levels=[
+            {"level": "watch", "enter": 20, "exit": 30},
+            {"level": "out", "enter": 1, "exit": 2},
+        ],
+    )
+    bought = await shop.buy(await shop.hear(12))
+    await shop.post(f"/v1/actions/{bought['id']}/order")
+    await shop.hear(35)
+    reopened = await shop.hear(11)
+    await shop.hear(0)
+    assert await shop.hush(reopened) == [("opened", "covered"), ("level_changed", None)]
+
+
+async def test_when_what_covered_it_is_cancelled_people_are_told(shop: Shop) -> None:
+    bought = await shop.buy(await shop.hear(12))
+    await shop.post(f"/v1/actions/{bought['id']}/order")
+    await shop.hear(35)
+    reopened = await shop.hear(11)
+    await shop.post(f"/v1/actions/{bought['id']}/cancel")
+    await shop.told(5)
+    assert await shop.hush(reopened) == [("opened", "covered"), ("reminded", None)]
+
+
+async def test_orders_are_collected_by_supplier_until_they_are_worth_the_minimum(
+    shop: Shop,
+) -> None:
+    await shop.alerting.ask(
+        "PUT", "/v1/suppliers/ACME", {"name": "Acme", "minimum": "500", "email": "a@acme.example"}
+    )
+    await shop.alerting.ask(
+        "PUT", "/v1/parameters?sku=B&warehouse=W", PARAMETERS | {"unit_cost": "1.00"}
+    )
+    alerts = [await shop.hear(12), await shop.hear(5, sku="B")]
+    first, second = await asyncio.gather(*map(shop.buy, alerts))
+    assert first["order"]["id"] == second["order"]["id"]
+    assert {first["order"]["line"], second["order"]["line"]} == {1, 2}
+    order = f"/v1/orders/{first['order']['id']}"
+    await shop.post(f"/v1/actions/{second['id']}/cancel")
+    await shop.follow()
+    assert [(await shop.get(order))[each] for each in ("state", "money", "lines")] == [
+        "open",
+        "360.00",
+        1,
+    ]
+    await shop.buy(alerts[1])
+    await shop.follow()
+    assert [(await shop.get(order))[each] for each in ("state", "money", "lines", "placed_by")] == [
+        "placed",
+        "504.00",
+        2,
+        None,
+    ]
+    assert (await shop.get("/v1/orders?state=open"))["items"] == []
+    found = await shop.get("/v1/actions?state=ordered&supplier=ACME&limit=1")
+    rest = await shop.get(f"/v1/actions?state=ordered&cursor={found['next_cursor']}")
+    assert [each["sku"] for each in found["items"] + rest["items"]] == ["B", "A"]
+
+
+async def test_a_repeated_request_makes_one_action(shop: Shop) -> None:
+    alert = await shop.hear(12)
+    path = f"/v1/alerts/{alert['id']}/actions"
+    answers = [
+        await shop.alerting.client.post(
+            path,
+            json={"kind": "buy", "quantity": quantity},
+            headers={"Idempotency-Key": "monday"},
+        )
+        for quantity in (144, 144, 24)
+    ]
+    assert [each.status_code for each in answers] == [201, 201, 422]
+    assert answers[0].json() == answers[1].json()
+    assert answers[2].json()["type"].endswith("idempotency_key_reused")
+    assert len((await shop.get(f"/v1/actions?alert={alert['id']}"))["items"]) == 1
+
+
+async def test_a_count_is_done_when_the_level_was_counted_since(shop: Shop) -> None:
+    counted = shop.clock.now() - DAY
+    alert = await shop.hear(12, counted_at=counted)
+    asked = await shop.post(
+        f"/v1/alerts/{alert['id']}/actions", {"kind": "count"}, HTTPStatus.CREATED
+    )
+    assert asked["state"] == "approved"
+    assert await shop.follow() == 0
+    await shop.hear(13, counted_at=shop.clock.now() + timedelta(minutes=1))
+    assert await shop.follow() == 1
+    assert (await shop.get(f"/v1/actions/{asked['id']}"))["state"] == "done"
+
+
+async def test_who_presses_a_button_orders_what_was_approved_or_what_is_said(shop: Shop) -> None:
+    alert = await shop.hear(12)
+    bought = await shop.buy(alert)
+    by = By("lin", None, shop.clock.now(), None)
+    async with shop.engine.begin() as connection:
+        done = await actions.ordered(connection, alert["id"], 96, by)
+    assert done is not None
+    assert (str(done.id), done.state, done.expected) == (bought["id"], "ordered", 96)
+    assert (await shop.get("/v1/orders?state=open"))["items"] == []
+    other = await shop.hear(5, sku="B")
+    async with shop.engine.begin() as connection:
+        fresh = await actions.ordered(connection, other["id"], 30, by)
+        counts = [await actions.request_count(connection, other["id"], by) for _ in range(2)]
+    assert fresh is not None
+    assert (fresh.state, fresh.supplier, fresh.requested_by) == ("ordered", None, "lin")
+    assert counts[0] is not None
+    assert counts[1] == counts[0]
+    assert [row["n"] for row in await shop.alerting.rows("SELECT count(*) AS n FROM call")] == [2]
+
+
+async def test_doing_nothing_says_why_and_other_things_are_done_when_somebody_says_so(
+    shop: Shop,
+) -> None:
+    alert = await shop.hear(12)
+    path = f"/v1/alerts/{alert['id']}/actions"
+    for wrong in ({"kind": "none"}, {"kind": "buy"}, {"kind": "transfer", "quantity": 5}):
+        await shop.post(path, wrong, HTTPStatus.UNPROCESSABLE_ENTITY)
+    nothing = await shop.post(path, {"kind": "none", "reason": "out of season"}, HTTPStatus.CREATED)
+    assert (nothing["state"], nothing["reason"]) == ("done", "out of season")
+    stop = await shop.post(path, {"kind": "stop_selling"}, HTTPStatus.CREATED)
+    problem = await shop.post(f"/v1/actions/{stop['id']}/order", None, HTTPStatus.CONFLICT)
+    assert problem["type"].endswith("wrong_state")
+    assert (await shop.post(f"/v1/actions/{stop['id']}/done"))["state"] == "done"
+    assert (await shop.post(f"/v1/actions/{stop['id']}/done"))["state"] == "done"
+
+
+async def test_a_transfer_comes_from_where_there_is_most_to_spare(shop: Shop) -> None:
+    await shop.alerting.ask("PUT", "/v1/parameters?sku=A&warehouse=N", {"reorder_point": 30})
+    await shop.hear(100, warehouse="N")
+    alert = await shop.hear(12)
+    first = (await shop.get(f"/v1/alerts/{alert['id']}/proposals"))["items"][0]
+    assert (first["kind"], first["source"], first["quantity"]) == ("transfer", "N", 70)
+    moved = await shop.post(
+        f"/v1/alerts/{alert['id']}/actions",
+        {name: first[name] for name in ("kind", "source", "quantity")},
+        HTTPStatus.CREATED,
+    )
+    sent = await shop.post(f"/v1/actions/{moved['id']}/order", {"reference": "TO 7"})
+    assert (sent["state"], sent["reference"], sent["order"]) == ("ordered", "TO 7", None)
+    assert await shop.alerting.rows("SELECT FROM call") == []
+    await shop.hear(12, **line("TO 7", 70))
+    await shop.follow()
+    await shop.hear(82)
+    await shop.follow()
+    assert (await shop.get(f"/v1/actions/{moved['id']}"))["state"] == "received"

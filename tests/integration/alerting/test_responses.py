@@ -1,0 +1,193 @@
+"""What people do in chats and by links: it acts once where it is theirs, else tells them alone."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID, uuid4
+
+import pytest
+
+from shared.clock import WallClock
+from shared.events.alert_responses import TOPIC, AlertResponse
+from shared.events.dead_letters import DeadLetter, dead_topic
+from shared.events.topics import TOPICS
+from shared.kafka.messages import Message
+from shared.kafka.partitions import partition_of
+from shared.kafka.tail import TailReader
+from tests.integration.alerting.service import Alerting, until
+
+pytestmark = pytest.mark.stack
+
+
+def response(alert_id: str, kind: str, who: str = "LIN", **fields: object) -> AlertResponse:
+    """Return a press in WeCom, unless it is said otherwise."""
+    now = WallClock().now()
+    defaults: dict[str, object] = {
+        "response_id": uuid4(),
+        "alert_id": UUID(alert_id),
+        "kind": kind,
+        "via": "wecom_app",
+        "who": who,
+        "responded_at": now,
+        "received_at": now,
+    }
+    return AlertResponse.model_validate(defaults | fields)
+
+
+async def respond(alerting: Alerting, *given: AlertResponse) -> None:
+    """Publish responses, and wait until they are worked on."""
+    messages = [
+        Message(
+            partition_of(str(each.alert_id), TOPICS[TOPIC].partitions),
+            str(each.alert_id).encode(),
+            each.encode(),
+        )
+        for each in given
+    ]
+    await alerting.producer.send(TOPIC, messages)
+
+    async def heard() -> bool:
+        rows = await alerting.rows(
+            "SELECT count(*) FROM response WHERE id = ANY($1)",
+            [each.response_id for each in given],
+        )
+        return bool(rows[0][0] == len({each.response_id for each in given}))
+
+    await until(heard)
+
+
+@asynccontextmanager
+async def shortage(alerting: Alerting) -> AsyncIterator[dict[str, object]]:
+    """Yield an open alert whose owner is lin, with wang as manager; anna sees to other things."""
+    for person, email in (("lin", "Lin@example.com"), ("wang", None), ("anna", None)):
+        body = {"name": person.title(), "email": email, "wecom_userid": person, "language": "en"}
+        await alerting.ask("PUT", f"/v1/people/{person}", body)
+    rows = [{"owner": "lin", "manager": "wang"}, {"category": "cups", "owner": "anna"}]
+    await alerting.ask("PUT", "/v1/responsibilities", {"items": rows})
+    await alerting.put_rule("low")
+    async with alerting.consuming():
+        await alerting.tell(alerting.level(5))
+        await alerting.caught_up()
+        (alert,) = await alerting.alerts()
+        yield alert
+
+
+async def test_those_it_concerns_act_once_and_the_others_change_nothing(
+    alerting: Alerting,
+) -> None:
+    async with shortage(alerting) as alert, alerting.relaying():
+        id_ = str(alert["id"])
+        taken = response(id_, "acknowledge")
+        await respond(
+            alerting,
+            response(id_, "acknowledge", "nobody"),
+            response(id_, "acknowledge", "anna"),
+            taken,
+            taken,
+            response(id_, "ordered", "wang", quantity=200),
+            response(id_, "false_alarm", "lin@EXAMPLE.com", via="email", reason="data_wrong"),
+            response(id_, "snooze", minutes=60),
+            response(str(uuid4()), "acknowledge"),
+        )
+        found = await alerting.ask("GET", f"/v1/alerts/{id_}")
+        assert [(each["event"], each["actor"]) for each in found["history"]] == [
+            ("opened", None),
+            ("refused", "nobody"),
+            ("refused", "anna"),
+            ("acknowledged", "lin"),
+            ("acted", "wang"),
+            ("feedback", "lin"),
+            ("snoozed", "lin"),
+        ]
+        assert (found["acknowledged_by"], found["owner"]) == ("lin", "lin")
+        assert found["history"][4]["note"] == "200 units ordered"
+        (kept,) = await alerting.rows("SELECT * FROM feedback")
+        assert (kept["person"], kept["reason"], kept["count_requested"]) == (
+            "lin",
+            "data_wrong",
+            True,
+        )
+
+        async def relayed() -> bool:
+            return len(await alerting.notices()) == 7
+
+        await until(relayed)
+        _, stranger, anna, *_ = await alerting.notices()
+        assert [each.wecom_userid for each in stranger.to] == ["nobody"]
+        assert [(each.id, each.wecom_userid) for each in anna.to] == [("anna", "anna")]
+        assert (anna.note or "").startswith("Nothing changed")
+        outcomes = await alerting.rows("SELECT outcome FROM response ORDER BY outcome")
+        assert [row["outcome"] for row in outcomes] == [
+            *["done"] * 4,
+            "out_of_scope",
+            "unknown_alert",
+            "unknown_person",
+        ]
+
+
+async def test_what_has_ended_stays_as_it_is(alerting: Alerting) -> None:
+    async with shortage(alerting) as alert:
+        id_ = str(alert["id"])
+        await alerting.tell(alerting.level(50))
+        await alerting.caught_up()
+        await respond(alerting, response(id_, "acknowledge"), response(id_, "snooze", "nobody"))
+        assert [event for event, _ in await alerting.history(alert)] == ["opened", "resolved"]
+        rows = await alerting.rows("SELECT DISTINCT outcome FROM response")
+        assert [row["outcome"] for row in rows] == ["resolved"]
+        # What people think of it is worth keeping all the same.
+        path = f"/v1/alerts/{id_}/feedback"
+        for _ in range(2):
+            await alerting.ask("POST", path, {"reason": "short_lived", "note": "an hour"})
+        assert [event for event, _ in await alerting.history(alert)] == ["opened", "resolved"]
+        kept = await alerting.rows("SELECT person, reason, note FROM feedback")
+        assert [tuple(row) for row in kept] == [("buyer", "short_lived", "an hour")]
+
+
+async def test_feedback_over_the_api_is_a_revision_of_what_is_open(alerting: Alerting) -> None:
+    async with shortage(alerting) as alert:
+        path = f"/v1/alerts/{alert['id']}/feedback"
+        found = await alerting.ask("POST", path, {"reason": "data_wrong", "note": "shelf is full"})
+        last = found["history"][-1]
+        assert (last["event"], last["actor"], last["reason"], last["note"]) == (
+            "feedback",
+            "buyer",
+            "data_wrong",
+            "数据有误: shelf is full",
+        )
+        again = await alerting.ask("POST", path, {"reason": "data_wrong", "note": "shelf is full"})
+        assert len(again["history"]) == 2
+        await alerting.ask("POST", path, {"reason": "nonsense"}, status=422)
+
+
+async def test_whoever_was_told_may_answer(alerting: Alerting) -> None:
+    async with shortage(alerting) as alert:
+        id_ = str(alert["id"])
+        await alerting.rows(
+            "UPDATE alert_history SET told = '{anna}' WHERE alert_id = $1", UUID(id_)
+        )
+        await respond(alerting, response(id_, "acknowledge", "anna"))
+        assert await alerting.history(alert) == [("opened", "watch"), ("acknowledged", "watch")]
+
+
+async def test_what_is_no_response_is_put_aside_and_levels_go_on(alerting: Alerting) -> None:
+    async with shortage(alerting) as alert:
+        newer = response(str(alert["id"]), "acknowledge").encode().replace(b'"v":1', b'"v":2')
+        await alerting.producer.send(
+            TOPIC, [Message(0, b"k", value) for value in (b"{", newer, None)]
+        )
+        reader = TailReader(
+            alerting.settings.kafka,
+            alerting.settings.topic_prefix,
+            [dead_topic(TOPIC)],
+            start="beginning",
+        )
+        reasons: list[str] = []
+        async for records in reader.records():
+            reasons += [
+                DeadLetter.model_validate_json(each.value or b"").reason for each in records
+            ]
+            if len(reasons) == 3:
+                break
+        assert reasons == ["undecodable", "invalid", "undecodable"]
+        await alerting.tell(alerting.level(50))
+        await alerting.caught_up()
+        assert await alerting.history(alert) == [("opened", "watch"), ("resolved", "watch")]

@@ -1,0 +1,95 @@
+"""From a shortage to a card, from a button to the card that says who took it on: all parts real."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+
+from services.alerting.settings import AlertingSettings
+from services.notifier import wiring as notifier_wiring
+from services.notifier.settings import NotifierSettings
+from shared.http.tokens import ensure_keys
+from shared.testing.stack import Database, Stack
+from shared.testing.wecom_app import FakeWecomApp, Shown
+from tests.integration.alerting.service import alerting_on
+from tests.integration.alerting.service import running as role
+from tests.integration.notifier.service import running, until
+
+pytestmark = pytest.mark.stack
+
+
+async def test_a_button_in_wecom_takes_an_alert_on(
+    stack: Stack, database: Database, topics: str, tmp_path: Path
+) -> None:
+    ensure_keys(tmp_path / "key.pem", tmp_path / "jwks.json")
+    notifying = NotifierSettings(
+        kafka=stack.bootstrap,
+        topic_prefix=topics,
+        jwks_file=tmp_path / "jwks.json",
+        database_url=SecretStr(database.url("notifier")),
+        secret_key=SecretStr(Fernet.generate_key().decode()),
+    )
+    warning = AlertingSettings(
+        kafka=stack.bootstrap,
+        topic_prefix=topics,
+        jwks_file=tmp_path / "jwks.json",
+        database_url=SecretStr(database.url("alerting")),
+    )
+    fake = FakeWecomApp(("lin", "passerby"))
+    async with AsyncExitStack() as held:
+        vendor = await held.enter_async_context(fake.serving())
+        alerting = await held.enter_async_context(
+            alerting_on(warning, database, tmp_path / "key.pem")
+        )
+        notifier = await held.enter_async_context(
+            running(notifying, database, tmp_path / "key.pem")
+        )
+        await notifier.application(fake, vendor, ("lin", "passerby"))
+        await alerting.ask("PUT", "/v1/people/lin", {"name": "林", "wecom_userid": "Lin"})
+        await alerting.ask("PUT", "/v1/responsibilities", {"items": [{"owner": "lin"}]})
+        await alerting.ask("PUT", "/v1/attention-policy", {"enabled": False})
+        await alerting.put_rule("low")
+        await held.enter_async_context(alerting.consuming())
+        await held.enter_async_context(alerting.relaying())
+        await held.enter_async_context(role(lambda stop: notifier_wiring.consume(notifying, stop)))
+        await held.enter_async_context(notifier.sending())
+        callback = f"{await held.enter_async_context(notifier.answering())}/callbacks/wecom/app"
+
+        await alerting.tell(alerting.level(5))
+        (card,) = await phone(fake, "lin", 1)
+        told = await fake.press(callback, "passerby", "acknowledge", shown=card)
+        assert told.statuses == [200]
+        (refusal,) = await phone(fake, "passerby", 1)
+        assert "没有生效" in refusal.text
+
+        assert (await fake.press(callback, "lin", "acknowledge")).statuses == [200]
+
+        async def changed() -> bool:
+            return card.changes == 1
+
+        await until(changed)
+        assert "已接单 · lin" in card.text
+        assert "acknowledge" not in card.keys
+        await alerting.tell(alerting.level(50))
+
+        async def ended() -> bool:
+            return card.changes == 2
+
+        await until(ended)
+        assert card.keys == []
+        (alert,) = await alerting.alerts()
+        assert (alert["acknowledged_by"], alert["state"]) == ("lin", "resolved")
+        assert len(fake.phones["lin"]) == 1
+        assert fake.rejected == {}
+        assert await notifier.rows("SELECT id FROM response_outbox") == []
+
+
+async def phone(fake: FakeWecomApp, user: str, count: int) -> list[Shown]:
+    """Return what a phone shows once it shows so much."""
+    async with asyncio.timeout(30):
+        while len(fake.phones[user]) < count:  # noqa: ASYNC110 - the fake has no event
+            await asyncio.sleep(0.02)
+    return fake.phones[user]

@@ -1,0 +1,65 @@
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from services.alerting.domain.covering import OnTheWay, covering
+from services.alerting.domain.kind import RuleKind
+from shared.events.stock_alerts import ActionKind, ActionState, AlertFacts
+from tests.unit.services.alerting.cases import NOON
+
+
+def coming(
+    quantity: int,
+    *,
+    number: int = 1,
+    kind: ActionKind = ActionKind.BUY,
+    is_incoming: bool = False,
+    days: int = 5,
+) -> OnTheWay:
+    late_at = NOON + timedelta(days=days)
+    state = ActionState.ORDERED
+    return OnTheWay(UUID(int=number), number, kind, state, quantity, is_incoming, late_at)
+
+
+def facts(available: int, **fields: object) -> AlertFacts:
+    given = {"available": available, "on_hand": available, "low_water": available, "threshold": 20}
+    return AlertFacts.model_validate(given | fields)
+
+
+@pytest.mark.parametrize(("units", "covers"), [(8, False), (9, True)])
+def test_a_purchase_covers_what_the_limit_would_not_hold_for(units: int, covers: bool) -> None:
+    found = covering(RuleKind.BELOW, facts(12), [coming(units)])
+    assert (found is not None) is covers
+
+
+def test_what_is_incoming_already_counts_once() -> None:
+    assert covering(RuleKind.BELOW, facts(12, incoming=8), [coming(8, is_incoming=True)]) is None
+    assert covering(RuleKind.BELOW, facts(12, incoming=8), [coming(8)]) is not None
+
+
+def test_several_cover_it_together_until_the_last_is_late() -> None:
+    first, second = coming(5, days=9), coming(5, number=2, days=3)
+    assert covering(RuleKind.BELOW, facts(12), [first, second]) is first
+
+
+def test_days_are_compared_with_days() -> None:
+    known = facts(12, daily_sales=4.0, threshold=7)
+    assert covering(RuleKind.DAYS_OF_COVER, known, [coming(16)]) is None
+    assert covering(RuleKind.DAYS_OF_COVER, known, [coming(17)]) is not None
+
+
+def test_a_transfer_covers_it_whatever_it_brings() -> None:
+    moved = coming(1, kind=ActionKind.TRANSFER)
+    assert covering(RuleKind.BELOW, facts(12), [moved]) is moved
+
+
+def test_a_shelf_that_runs_out_too_early_is_covered_by_any_purchase() -> None:
+    known = facts(12, daily_sales=4.0, threshold=0)
+    assert covering(RuleKind.RUN_OUT_BEFORE_INBOUND, known, [coming(1)]) is not None
+    assert covering(RuleKind.RUN_OUT_BEFORE_INBOUND, known, []) is None
+
+
+@pytest.mark.parametrize("kind", [RuleKind.OVERSTOCK, RuleKind.DATA_DOUBT, RuleKind.CUSTOM])
+def test_only_shortages_are_covered(kind: RuleKind) -> None:
+    assert covering(kind, facts(12), [coming(100)]) is None

@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from typing_extensions import override
 
+from services.alerting.domain.channels import Channels
 from services.alerting.domain.draft import Draft
 from services.alerting.domain.memory import Settled, Territory
 from services.alerting.domain.parameters import ParameterBook
@@ -47,12 +48,14 @@ class StockLevels(Handler[Memory], Timed):
         rules: Callable[[], RuleBook],
         parameters: Callable[[], ParameterBook],
         catalogue: Catalogue,
+        channels: Callable[[], Channels],
         timebase: Timebase,
         clock: Clock,
     ) -> None:
         self._rules = rules
         self._parameters = parameters
         self._catalogue = catalogue
+        self._channels = channels
         self._timebase = timebase
         self._clock = clock
         self._territories: dict[int, Territory] = {}
@@ -99,11 +102,13 @@ class StockLevels(Handler[Memory], Timed):
         partitions: Collection[int],
         drained: Mapping[int, datetime],
     ) -> Collection[int]:
-        rules, parameters = self._rules(), self._parameters()
+        rules, parameters, channels = self._rules(), self._parameters(), self._channels()
         work: list[int] = []
         for partition, until in self._heard_until(drained).items():
             territory = self._territories[partition]
             territory.look_through(self._view(rules, until))
+            if rules.listening:
+                territory.listen(rules, channels, until)
             if rules.asks_parameters:
                 territory.follow(parameters)
             if not territory.unseen:
@@ -145,6 +150,7 @@ class StockLevels(Handler[Memory], Timed):
             self._catalogue.items,
             self._parameters(),
             self._catalogue.revision,
+            self._channels(),
         )
         return self._draft
 
@@ -155,12 +161,13 @@ class StockLevels(Handler[Memory], Timed):
         }
         return self._timebase.heard_until(heard, drained)
 
-    def _view(self, rules: RuleBook, until: datetime) -> tuple[int, int, int]:
+    def _view(self, rules: RuleBook, until: datetime) -> tuple[int, ...]:
         """Return what evaluations depend on besides the levels themselves."""
         return (
             rules.revision,
             self._catalogue.revision if rules.asks_catalogue else 0,
             day_of(until) if rules.asks_day else 0,
+            rules.calendar.season(until),
         )
 
     async def _write(self, connection: Connection, draft: Draft) -> None:

@@ -14,6 +14,7 @@ from services.alerting.api import (
     approval_limits,
     attention,
     audit,
+    calendar,
     cases,
     explain,
     orders,
@@ -33,9 +34,11 @@ from services.alerting.api import (
 from services.alerting.api.desk import Desk
 from services.alerting.api.order_links import OrderLinks
 from services.alerting.calling import TIMEOUT_SECONDS, Calling
+from services.alerting.domain.channels import NOBODY
 from services.alerting.domain.timebase import EventTime, Timebase, WallTime
 from services.alerting.following import Following
 from services.alerting.inbound.catalog_items import CatalogueReader
+from services.alerting.inbound.channel_health import ChannelReader
 from services.alerting.outbound import alert_reports, stock_alerts
 from services.alerting.pipeline import StockLevels
 from services.alerting.reminding import Reminding
@@ -80,6 +83,7 @@ async def consume(
     timebase: Timebase = EventTime() if settings.clock == "event" else WallTime()
     rule_watch, parameter_watch = RuleWatch(engine), ParameterWatch(engine)
     reader = CatalogueReader(settings.kafka, settings.topic_prefix)
+    hearing = ChannelReader(settings.kafka, settings.topic_prefix)
     producer = Producer(settings.kafka, settings.topic_prefix, name="alerting")
     try:
         async with producer, asyncio.TaskGroup() as group:
@@ -93,6 +97,8 @@ async def consume(
                     rules=lambda: rule_watch.book,
                     parameters=lambda: parameter_watch.book,
                     catalogue=reader.catalogue,
+                    # Nobody is heard in the time of events that are long past.
+                    channels=lambda: hearing.channels if settings.clock == "wall" else NOBODY,
                     timebase=timebase,
                     clock=clock,
                 ),
@@ -115,7 +121,8 @@ async def consume(
 
             async def evaluate(stop: asyncio.Event) -> None:
                 # Without its rules and the catalogue a worker would take scopes for left.
-                await _first(stop, rule_watch.loaded, parameter_watch.loaded, reader.caught_up)
+                needed = (rule_watch.loaded, parameter_watch.loaded, reader.caught_up)
+                await _first(stop, *needed, hearing.caught_up)
                 if not stop.is_set():
                     async with asyncio.TaskGroup() as consumers:
                         consumers.create_task(responses.run(stop))
@@ -125,12 +132,14 @@ async def consume(
                 "rules": rule_watch.check,
                 "parameters": parameter_watch.check,
                 "catalogue": reader.check,
+                "channels": hearing.check,
                 "consumer": consumer.check,
                 "responses": responses.check,
                 "broker": producer.check,
             }
             beside = [
-                group.create_task(each.run()) for each in (rule_watch, parameter_watch, reader)
+                group.create_task(each.run())
+                for each in (rule_watch, parameter_watch, reader, hearing)
             ]
             await with_probes(settings, "alerting consume", checks, evaluate, stop)
             for task in beside:
@@ -203,11 +212,13 @@ def application(settings: AlertingSettings, clock: Clock | None = None) -> FastA
     )
     lag = LagReader(settings.kafka, settings.topic_prefix, TOPIC)
     reader = CatalogueReader(settings.kafka, settings.topic_prefix)
+    hearing = ChannelReader(settings.kafka, settings.topic_prefix)
     desk = Desk(
         engine,
         clock,
         lag,
         reader,
+        hearing,
         in_event_time=settings.clock == "event",
         sla_minutes=settings.sla_minutes,
     )
@@ -216,9 +227,10 @@ def application(settings: AlertingSettings, clock: Clock | None = None) -> FastA
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
             async with asyncio.TaskGroup() as group:
-                reading = group.create_task(reader.run())
+                reading = [group.create_task(each.run()) for each in (reader, hearing)]
                 yield
-                reading.cancel()
+                for task in reading:
+                    task.cancel()
         finally:
             await lag.close()
             await engine.dispose()
@@ -240,6 +252,7 @@ def application(settings: AlertingSettings, clock: Clock | None = None) -> FastA
     app.include_router(parameters.router)
     app.include_router(explain.router)
     app.include_router(silences.router)
+    app.include_router(calendar.router)
     app.include_router(people.router)
     app.include_router(playbooks.router)
     app.include_router(working_calendars.router)

@@ -14,6 +14,7 @@ from services.ingest.domain.decision import Decision, decide
 from services.ingest.domain.mistakes import Rejected
 from services.ingest.domain.quarantine import Entry, Reason, State, resolve, unknown_code
 from services.ingest.inbound.events import Parsed, SubmittedEvent, parse
+from services.ingest.listening import Listening
 from services.ingest.outbound import stock_changes
 from services.ingest.outbound.stock_changes import ChangeRecord, StockChanges
 from services.ingest.store import quarantine
@@ -42,11 +43,17 @@ class Intake:
     """Takes events: everything it has counted as taken is durable."""
 
     def __init__(
-        self, known: KnownCodes, database: Database, changes: StockChanges, clock: Clock
+        self,
+        known: KnownCodes,
+        database: Database,
+        changes: StockChanges,
+        listening: Listening,
+        clock: Clock,
     ) -> None:
         self._known = known
         self._database = database
         self._changes = changes
+        self._listening = listening
         self._clock = clock
 
     async def take(
@@ -63,6 +70,8 @@ class Intake:
         decision = await self._decide(parsed, own_channel)
         await self._quarantine(decision, received_at)
         await self._publish(decision, received_at, traceparent)
+        rejected = len(parsed.rejected) + len(decision.rejected)
+        self._listening.hear(decision, rejected, own_channel)
         return _taken(parsed, decision)
 
     async def _decide(self, parsed: Parsed, own_channel: str | None) -> Decision[SubmittedEvent]:

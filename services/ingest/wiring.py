@@ -11,11 +11,13 @@ from fastapi import FastAPI
 from services.ingest.api.app import build
 from services.ingest.api.parts import Parts
 from services.ingest.inbound.stock_changes_dead import TOPIC, DeadChanges
-from services.ingest.outbound import catalog_items, catalog_warehouses
+from services.ingest.listening import Listening
+from services.ingest.outbound import catalog_items, catalog_warehouses, channel_health
 from services.ingest.outbound.stock_changes import StockChanges
 from services.ingest.pipeline import Intake, Replay
 from services.ingest.settings import IngestSettings
 from services.ingest.store import catalogue, configuration
+from services.ingest.store import channel_health as store_health
 from services.ingest.store.database import Database
 from services.ingest.store.known_codes import KnownCodes
 from services.ingest.store.unpublished import Feed, Publisher
@@ -23,6 +25,7 @@ from shared.clock import Clock, WallClock
 from shared.database.engine import create_engine
 from shared.events.catalog_items import CatalogItem
 from shared.events.catalog_warehouses import CatalogWarehouse
+from shared.events.channel_health import ChannelHealth
 from shared.http.app import serve as serve_http
 from shared.http.auth import Keys, Verifier
 from shared.kafka.consumer import PartitionConsumer
@@ -60,13 +63,14 @@ async def serving(settings: IngestSettings, clock: Clock) -> AsyncIterator[Servi
             database = Database(engine)
             known = KnownCodes(database)
             changes = StockChanges(producer)
+            listening = Listening(database, clock)
             parts = Parts(
                 database=database,
                 clock=clock,
                 known=known,
-                intake=Intake(known, database, changes, clock),
+                intake=Intake(known, database, changes, listening, clock),
                 replay=Replay(known, database, changes, clock),
-                publisher=Publisher(database, _feeds(producer)),
+                publisher=Publisher(database, _feeds(producer, clock)),
             )
             app = build(
                 parts,
@@ -77,6 +81,7 @@ async def serving(settings: IngestSettings, clock: Clock) -> AsyncIterator[Servi
                 background = [
                     group.create_task(known.follow()),
                     group.create_task(parts.publisher.run()),
+                    group.create_task(listening.run()),
                     group.create_task(parts.replay.catch_up()),
                 ]
                 yield Serving(app, parts)
@@ -86,7 +91,9 @@ async def serving(settings: IngestSettings, clock: Clock) -> AsyncIterator[Servi
         await engine.dispose()
 
 
-def _feeds(producer: Producer) -> tuple[Feed[CatalogItem], Feed[CatalogWarehouse]]:
+def _feeds(
+    producer: Producer, clock: Clock
+) -> tuple[Feed[CatalogItem], Feed[CatalogWarehouse], Feed[ChannelHealth]]:
     return (
         Feed(
             catalogue.unpublished,
@@ -97,6 +104,11 @@ def _feeds(producer: Producer) -> tuple[Feed[CatalogItem], Feed[CatalogWarehouse
             configuration.unpublished_warehouses,
             partial(catalog_warehouses.publish, producer),
             configuration.note_published_warehouses,
+        ),
+        Feed(
+            partial(store_health.unpublished, clock=clock),
+            partial(channel_health.publish, producer),
+            store_health.note_published,
         ),
     )
 

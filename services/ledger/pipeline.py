@@ -33,6 +33,7 @@ from services.ledger.domain.counts import (
 )
 from services.ledger.domain.effects import (
     Anchor,
+    Correction,
     Effect,
     Entry,
     Known,
@@ -120,7 +121,8 @@ class StockChanges(Handler[list[Place]], Timed):
         unpublished = await store.unpublished_levels(
             await self._driver(connection), {claim.partition: claim.published for claim in claims}
         )
-        return _told_of(unpublished)
+        # What was late among it has been told to nobody, and is not kept.
+        return _told_of(unpublished, Correction(lowered=None))
 
     @override
     async def handle(self, connection: AsyncConnection, batch: Batch) -> Sequence[Outgoing]:
@@ -394,7 +396,9 @@ class StockChanges(Handler[list[Place]], Timed):
         low_water = before + (effect.low or 0)
         if level.dip is not None and level.dip < low_water:
             low_water = level.dip
-        return stock_levels.message(place.sku, place.warehouse, place.partition, level, low_water)
+        return stock_levels.message(
+            place.sku, place.warehouse, place.partition, level, low_water, effect.corrected
+        )
 
     def _batches(self, batch: Batch, effects: dict[int, Effect]) -> dict[int, tuple[int, int]]:
         standing = {
@@ -421,11 +425,11 @@ def _tallies(
     return min(batch.numbers), {name: count for name, count in counts.items() if count}
 
 
-def _told_of(levels: Sequence[Unpublished]) -> list[Outgoing]:
+def _told_of(levels: Sequence[Unpublished], corrected: Correction | None = None) -> list[Outgoing]:
     return _outgoing(
         [
             stock_levels.message(
-                each.sku, each.warehouse, each.partition, each.level, each.low_water
+                each.sku, each.warehouse, each.partition, each.level, each.low_water, corrected
             )
             for each in levels
         ]

@@ -9,6 +9,7 @@ from shared.events.alert_responses import AlertResponse
 from shared.events.base import Event
 from shared.events.catalog_items import CatalogItem
 from shared.events.catalog_warehouses import CatalogWarehouse
+from shared.events.channel_health import ChannelHealth
 from shared.events.dead_letters import DeadLetter
 from shared.events.stock_alerts import StockAlert
 from shared.events.stock_changes import StockChange
@@ -18,6 +19,7 @@ from shared.events.topics import (
     ALERT_RESPONSES,
     CATALOG_ITEMS,
     CATALOG_WAREHOUSES,
+    CHANNEL_HEALTH,
     STOCK_ALERTS,
     STOCK_CHANGES,
     STOCK_LEVELS,
@@ -32,6 +34,7 @@ MODELS: dict[str, type[Event]] = {
     ALERT_RESPONSES.name: AlertResponse,
     CATALOG_ITEMS.name: CatalogItem,
     CATALOG_WAREHOUSES.name: CatalogWarehouse,
+    CHANNEL_HEALTH.name: ChannelHealth,
 }
 """What each topic carries; every dead topic carries dead letters."""
 

@@ -4,7 +4,9 @@ Key: `sku|warehouse`; partitioned by the SKU alone, like `stock.changes`. A read
 version that is not newer than the one it has, so repeats and replays are harmless.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from shared.events.base import Code, Event, Instant
 
@@ -23,12 +25,26 @@ class Due(Event):
     reference: str
 
 
+class Correction(Event):
+    """What came to light late changes what was told of the past; units of `available`.
+
+    From `since` on (event time) there were `raised` more than was told before, and at any time
+    there may have been `lowered` fewer; None where nobody can say how many.
+    """
+
+    since: Instant | None
+    raised: Annotated[int, Field(ge=0)]
+    lowered: Annotated[int, Field(ge=0)] | None
+
+
 class StockLevel(Event):
     """A level after a transaction; quantities in the SKU's base unit, totals cumulative.
 
     `low_water` is the smallest `available` since the previous message of this level.
     `last_change_at` is event time; `sold_total`, `returned_total`, `received_total` only grow.
     `supply` and `demand` are the next lines of each, eight at the most; `incoming` is all of it.
+    `corrected` is of this message alone and left out of nearly all; whoever misses one knows less
+    of the past, and nothing wrong.
     """
 
     v: Literal[1] = 1
@@ -49,6 +65,7 @@ class StockLevel(Event):
     supply: tuple[Due, ...] = ()
     demand: tuple[Due, ...] = ()
     flags: tuple[str, ...] = ()
+    corrected: Correction | None = None
 
 
 def level_key(sku: str, warehouse: str) -> bytes:

@@ -8,6 +8,7 @@ from shared.events import (
     alert_responses,
     catalog_items,
     catalog_warehouses,
+    channel_health,
     stock_alerts,
     stock_changes,
     stock_levels,
@@ -131,6 +132,17 @@ CATALOG_WAREHOUSES = Topic(
     retention_ms=None,
 )
 
+CHANNEL_HEALTH = Topic(
+    name=channel_health.TOPIC,
+    producer="ingest",
+    consumers=("alerting",),
+    key="channel",
+    # As many as a company has channels, and read as a whole.
+    partitions=1,
+    cleanup="compact",
+    retention_ms=None,
+)
+
 _ALL = (
     STOCK_CHANGES,
     STOCK_LEVELS,
@@ -139,6 +151,7 @@ _ALL = (
     ALERT_REPORTS,
     CATALOG_ITEMS,
     CATALOG_WAREHOUSES,
+    CHANNEL_HEALTH,
     _dead(STOCK_CHANGES, "ingest"),
     _dead(STOCK_LEVELS),
     _dead(STOCK_ALERTS),
@@ -146,6 +159,7 @@ _ALL = (
     _dead(ALERT_REPORTS),
     _dead(CATALOG_ITEMS),
     _dead(CATALOG_WAREHOUSES),
+    _dead(CHANNEL_HEALTH),
 )
 
 TOPICS: dict[str, Topic] = {topic.name: topic for topic in _ALL}

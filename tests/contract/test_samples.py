@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from services.alerting.domain.channels import Channels
 from services.alerting.inbound import alert_responses as alerting_responses
 from services.alerting.inbound import stock_levels as alerting_levels
 from services.alerting.inbound.catalog_items import Catalogue
+from services.alerting.inbound.channel_health import take as take_health
 from services.console.domain.feed import Feed, of_episode, of_level
 from services.console.inbound import stock_alerts as console_alerts
 from services.console.inbound import stock_levels as console_levels
@@ -27,6 +29,7 @@ from shared.events.alert_responses import AlertResponse
 from shared.events.base import Event
 from shared.events.catalog_items import CatalogItem
 from shared.events.catalog_warehouses import CatalogWarehouse
+from shared.events.channel_health import ChannelHealth
 from shared.events.dead_letters import DeadLetter
 from shared.events.stock_alerts import StockAlert
 from shared.events.stock_changes import Bucket, ChangeType, StockChange
@@ -45,6 +48,7 @@ MODELS: dict[str, type[Event]] = {
     "alert.reports": AlertReport,
     "catalog.items": CatalogItem,
     "catalog.warehouses": CatalogWarehouse,
+    "channel.health": ChannelHealth,
     "stock.changes.dead": DeadLetter,
     "stock.levels.dead": DeadLetter,
     "stock.alerts.dead": DeadLetter,
@@ -52,6 +56,7 @@ MODELS: dict[str, type[Event]] = {
     "alert.reports.dead": DeadLetter,
     "catalog.items.dead": DeadLetter,
     "catalog.warehouses.dead": DeadLetter,
+    "channel.health.dead": DeadLetter,
 }
 
 
@@ -196,6 +201,14 @@ def test_the_ledger_reads_catalog_warehouses(path: Path) -> None:
         CatalogWarehouse.model_validate_json(record(path).value or b"")
     ]
     assert not batch.dead_letters
+
+
+@pytest.mark.parametrize("path", of_topic("channel.health"), ids=_name)
+def test_alerting_reads_channel_health(path: Path) -> None:
+    meant = ChannelHealth.model_validate_json(record(path).value or b"")
+    channels = take_health(Channels(), record(path))
+    assert channels.heard_at == {meant.channel: meant.heard_at}
+    assert all(meant.channel in channels.telling_of(each) for each in meant.warehouses)
 
 
 @pytest.mark.parametrize("path", of_topic("stock.changes.dead"), ids=_name)

@@ -5,8 +5,10 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
+from services.alerting.domain.channels import NOBODY, Channels
 from services.alerting.domain.subject import Item
 from services.alerting.inbound.catalog_items import CatalogueReader
+from services.alerting.inbound.channel_health import ChannelReader
 from services.alerting.store.audit import Doer
 from shared.clock import Clock
 from shared.database import positions
@@ -31,6 +33,7 @@ class Desk:
         clock: Clock,
         lag: LagReader,
         reader: CatalogueReader,
+        hearing: ChannelReader,
         *,
         in_event_time: bool,
         sla_minutes: Mapping[AlertLevel, int],
@@ -38,6 +41,7 @@ class Desk:
         self._engine = engine
         self._lag = lag
         self._reader = reader
+        self._hearing = hearing
         self.clock = clock
         self.in_event_time = in_event_time
         """Whether `consume` evaluates on the events' own time."""
@@ -70,6 +74,11 @@ class Desk:
         if needed and not self._reader.caught_up.is_set():
             raise Unavailable("the catalogue")
         return self._reader.catalogue.items.get(sku)
+
+    @property
+    def channels(self) -> Channels:
+        """When channels were last heard of, as evaluations go by it."""
+        return NOBODY if self.in_event_time else self._hearing.channels
 
     async def lag(self) -> Lag | None:
         """Return how far behind `consume` is; None while the broker cannot say."""

@@ -98,6 +98,8 @@ class RuleExplained(BaseModel):
     words: dict[str, str]
     measure: float | None
     limits: list[LimitAsUsed]
+    occasions: list[dict[str, str]]
+    """Of the calendar, those that have changed the rule; names by language tag."""
     condition: ConditionAsKnown | None
     alert: OpenAlert | None
 
@@ -115,6 +117,7 @@ class RuleExplained(BaseModel):
                 "words": {"zh-CN": words.zh, "en": words.en},
                 "measure": said.measure,
                 "limits": said.limits,
+                "occasions": said.rule.occasions,
                 "condition": said.condition,
                 "alert": alert,
             },
@@ -157,9 +160,12 @@ async def explain_level(
     for each in sorted(book.rules, key=lambda each: each.id):
         if rule is None or each.id == rule:
             others = {name: held for name, held in known.conditions.items() if name != each.id}
-            standing = Standing(known.level, known.sales, now, values, others)
+            standing = Standing(
+                known.level, known.sales, now, values, others, known.troughs, at.channels
+            )
             condition = known.conditions.get(each.id)
-            explanation = explain(each, subject, item, standing, condition)
+            in_season = book.at(now).in_season(each, subject)
+            explanation = explain(in_season, subject, item, standing, condition)
             said.append(RuleExplained.of(explanation, open_alerts.get(each.id)))
     return LevelExplained(
         sku=sku,

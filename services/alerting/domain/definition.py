@@ -94,6 +94,10 @@ class DoubtDefinition(_Strict):
     """Flags of the level, as `stock.levels` has them; `unusual` is one more."""
     count_older_than_days: Annotated[int, Field(ge=1, le=3_650)] | None = None
     """The last count is longer ago; a level that was never counted is not meant."""
+    channel_silent_minutes: Annotated[int, Field(ge=5, le=43_200)] | None = None
+    """A channel that tells of the warehouse was not heard for longer."""
+    channels: Annotated[list[Code], Field(max_length=1_000)] = []
+    """The channels meant; those that told of the level's warehouse in the last 7 days if none."""
 
 
 def _parsed(said: object) -> object:
@@ -175,7 +179,13 @@ def _limit(definition: LimitDefinition) -> Limit:
 def _doubts(definition: DoubtDefinition | None) -> Doubts:
     if definition is None:
         return Doubts()
-    return Doubts(frozenset(definition.flags), definition.count_older_than_days)
+    minutes = definition.channel_silent_minutes
+    return Doubts(
+        frozenset(definition.flags),
+        definition.count_older_than_days,
+        None if minutes is None else timedelta(minutes=minutes),
+        frozenset(definition.channels),
+    )
 
 
 def _custom(predicate: Predicate | None) -> Custom | None:
@@ -218,8 +228,12 @@ def _problem_of_extras(rule: RuleDefinition) -> str | None:
     doubts = rule.doubts
     if doubts is not None and rule.kind is not RuleKind.DATA_DOUBT:
         return "doubts belong to the kind data_doubt; leave them out"
-    if doubts is not None and not doubts.flags and doubts.count_older_than_days is None:
-        return "give at least one flag, or count_older_than_days"
+    if doubts is not None and doubts.channels and doubts.channel_silent_minutes is None:
+        return "say with channel_silent_minutes for how long channels may be silent"
+    if doubts is not None and not (
+        doubts.flags or doubts.count_older_than_days or doubts.channel_silent_minutes
+    ):
+        return "give at least one flag, count_older_than_days or channel_silent_minutes"
     return _problem_of_condition(rule)
 
 

@@ -8,10 +8,12 @@ from typing import NamedTuple
 
 from services.alerting.domain import evaluation, known_before
 from services.alerting.domain.at_risk import at_risk
+from services.alerting.domain.channels import NOBODY, Channels
 from services.alerting.domain.condition import Condition, State
 from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.known_before import Change
-from services.alerting.domain.memory import Known, Settled, Territory
+from services.alerting.domain.memory import NO_TROUGHS, Known, Settled, Territory
+from services.alerting.domain.moments import next_moment
 from services.alerting.domain.outcome import Evaluation, Reason, Transition
 from services.alerting.domain.parameters import NOTHING_SET, ParameterBook, Parameters
 from services.alerting.domain.rule import Rule
@@ -67,11 +69,13 @@ class Draft:
         items: Mapping[str, Item],
         parameters: ParameterBook,
         catalogue: int = 0,
+        channels: Channels = NOBODY,
     ) -> None:
         self._territories = territories
         self._rules = rules
         self._items = items
         self._parameters = parameters
+        self._channels = channels
         self._by = Settled(rules, parameters, catalogue)
         self.staged: dict[Subject, Staged] = {}
         self.conditions: dict[tuple[Subject, str], tuple[int, Condition | None]] = {}
@@ -94,21 +98,23 @@ class Draft:
             self.reasons[None, Reason.STALE_VERSION] += 1
             return
         else:
-            if known.conditions:
-                known = self._fire(partition, subject, known, now)
+            troughs = NO_TROUGHS
+            if known.conditions or known.wake_at is not None:
+                known = self._pass(partition, subject, known, now)
+                troughs = known.deepened(level)
             sales = known.sales.told(level.last_change_at, level.sold_total)
-            known = Known(level, sales, known.conditions)
+            known = Known(level, sales, known.conditions, troughs)
         known = self._judge(partition, subject, known, before, evaluation.hear, now, trace)
         is_new = subject not in self._territories[partition].subjects
         self.staged[subject] = Staged(partition, known, heard=True, is_new=is_new)
 
     def fire(self, partition: int, until: datetime, limit: int) -> None:
         """Evaluate what is due in a partition by an instant, at most `limit` timers."""
-        for timer in self._territories[partition].due(until)[:limit]:
+        for timer in self._territories[partition].due(until, limit):
             known = self._known(partition, timer.subject)
             if known is not None:
                 self._restage(
-                    partition, timer.subject, self._fire(partition, timer.subject, known, until)
+                    partition, timer.subject, self._pass(partition, timer.subject, known, until)
                 )
 
     def look(self, partition: int, subjects: Iterable[Subject], now: datetime) -> None:
@@ -137,6 +143,15 @@ class Draft:
         else:
             self.staged[subject] = staged._replace(known=known)
 
+    def _pass(self, partition: int, subject: Subject, known: Known, until: datetime) -> Known:
+        """Let time pass for a subject: at each moment what it asks for, in order."""
+        while (moment := known.wake_at) is not None and moment <= until:
+            if known.conditions:
+                known = self._fire(partition, subject, known, moment)
+            # Always has a later moment, or none: each is a line's, of which there are eight.
+            known = self._judge(partition, subject, known, known, _look, moment, None)
+        return self._fire(partition, subject, known, until) if known.conditions else known
+
     def _judge(
         self,
         partition: int,
@@ -148,7 +163,8 @@ class Draft:
         trace: str | None,
     ) -> Known:
         after = dict(known.conditions)
-        watching = self._rules.watching(subject, self._items.get(subject.sku))
+        rules = self._rules.at(now) if self._rules.calendar else self._rules
+        watching = rules.watching(subject, self._items.get(subject.sku))
         at = self._standing(subject, known, after, now)
         if after:
             self._retire(subject, at, after, {rule.id for rule in watching})
@@ -167,12 +183,14 @@ class Draft:
                     why = self._change(partition, subject, at, before).known(rule)
                     condition = replace(condition, known=why)
                 after[rule.id] = condition
+        if known.level.supply:
+            known = known._replace(wake_at=next_moment(watching, known.level, now))
         return self._settle(partition, subject, known, after)
 
     def _fire(self, partition: int, subject: Subject, known: Known, until: datetime) -> Known:
         """Evaluate each condition due by an instant, at the moment it was due."""
         after = dict(known.conditions)
-        watching = self._rules.watching(subject, self._items.get(subject.sku))
+        watching = self._rules.at(until).watching(subject, self._items.get(subject.sku))
         for rule in watching:
             condition = after.get(rule.id)
             if condition is None or condition.due_at is None or condition.due_at > until:
@@ -225,7 +243,9 @@ class Draft:
     ) -> Standing:
         asked = self._rules.asks_parameters
         parameters = self._parameters.of(subject) if asked else NOTHING_SET
-        return Standing(known.level, known.sales, now, parameters, others)
+        return Standing(
+            known.level, known.sales, now, parameters, others, known.troughs, self._channels
+        )
 
     def _change(
         self, partition: int, subject: Subject, at: Standing, before: Known | None
@@ -236,12 +256,14 @@ class Draft:
         self, partition: int, subject: Subject, known: Known, after: Mapping[str, Condition]
     ) -> Known:
         before = known.conditions
-        if before or after:
-            for rule_id in before.keys() | after.keys():
-                condition = after.get(rule_id)
-                if condition != before.get(rule_id):
-                    self.conditions[subject, rule_id] = (partition, condition)
-        return Known(known.level, known.sales, after)
+        if not before and not after:
+            return known
+        for rule_id in before.keys() | after.keys():
+            condition = after.get(rule_id)
+            if condition != before.get(rule_id):
+                self.conditions[subject, rule_id] = (partition, condition)
+        troughs = known.troughs_of(after) if after else NO_TROUGHS
+        return Known(known.level, known.sales, after, troughs, known.wake_at)
 
     def _note(
         self,

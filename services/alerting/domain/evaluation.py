@@ -45,6 +45,8 @@ def evaluate(rule: Rule, at: Standing, condition: Condition | None) -> Evaluatio
     if condition is None:
         return _CLEAR if limit is None else _begin(_Moment(rule, at, at.now), limit)
     moment = _Moment(rule, at, max(at.now, condition.since))
+    if condition.held is not None and _never_was(rule, at):
+        return _end(moment, condition, AlertEvent.RETRACTED, Reason.NEVER_WAS)
     match condition.state:
         case State.PENDING:
             return _wait(moment, condition, limit)
@@ -163,8 +165,26 @@ def _break_recovery(at: _Moment, condition: Condition) -> Evaluation:
 
 
 def _resolve(at: _Moment, condition: Condition, reason: Reason) -> Evaluation:
-    resolved = at.transition(AlertEvent.RESOLVED, reason, condition.level)
-    return Evaluation(None, resolved, reason)
+    return _end(at, condition, AlertEvent.RESOLVED, reason)
+
+
+def _end(at: _Moment, condition: Condition, event: AlertEvent, reason: Reason) -> Evaluation:
+    return Evaluation(None, at.transition(event, reason, condition.level), reason)
+
+
+def _never_was(rule: Rule, at: Standing) -> bool:
+    """Return whether what came to light late alone makes the difference since it began.
+
+    Asked under one set of parameters and sales, today's: a limit holds at the lowest that was
+    told, and none would have been entered at the lowest that is known now.
+    """
+    trough = at.troughs.get(rule.id)
+    if trough is None or trough.known is None or not trough.was_corrected:
+        return False
+    if not TRAITS[rule.kind].of_available:
+        return False
+    told = holding(rule, at, trough.told, None)
+    return isinstance(told, Limit) and holding(rule, at, trough.known, None) is None
 
 
 def _dip_counts(rule: Rule, condition: Condition | None) -> bool:

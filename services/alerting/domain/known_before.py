@@ -2,9 +2,10 @@
 
 A message of a level that is known is news where the rule did not hold before it. Where it did hold,
 something else has opened the episode: what was edited since all subjects were last evaluated. A new
-day is no edit, and neither is a pending time that has passed.
+day is no edit, nor is an occasion of the calendar that begins, or a pending time that has passed.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from services.alerting.domain.condition import Condition, State
@@ -45,14 +46,14 @@ class Change(NamedTuple):
 
     def _held(self, rule: Rule, before: Known) -> bool:
         at = self.at
-        was = Standing(before.level, before.sales, at.now, at.parameters, at.others)
+        was = replace(at, level=before.level, sales=before.sales)
         limit = holding(rule, was, before.level.available, None)
         return limit is not None and not isinstance(limit, Reason)
 
     def _changed(self, rule: Rule) -> GatherReason | None:
         """Return what was edited since all subjects were evaluated, as far as a rule asks."""
         settled, by = self.settled, self.by
-        if settled is None or settled.rules.find(rule.id) != rule:
+        if settled is None or settled.rules.now(rule.id, self.subject, self.at.now) != rule:
             return GatherReason.CHANGED_RULE
         if rule.asks_parameters and settled.parameters is not by.parameters:
             was = settled.parameters.of(self.subject)

@@ -73,6 +73,8 @@ def _doubts(rule: Rule, at: Standing, _: int) -> Measured:
     found = len(doubts.flags.intersection(level.flags)) if level.flags else 0
     if doubts.count_days is not None and level.counted_at is not None:
         found += day_of(at.now) - day_of(level.counted_at) > doubts.count_days
+    if doubts.silence is not None:
+        found += doubts.is_silent(at.channels, level.warehouse, at.now)
     return found
 
 

@@ -1,34 +1,67 @@
 """What one worker knows of its partitions: levels, sales, conditions, timers."""
 
 from bisect import bisect_right, insort
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
+from types import MappingProxyType
 from typing import NamedTuple
 
+from services.alerting.domain.channels import Channels
 from services.alerting.domain.condition import Condition
 from services.alerting.domain.parameters import ParameterBook
-from services.alerting.domain.rulebook import RuleBook
+from services.alerting.domain.rulebook import EVERYWHERE, RuleBook
 from services.alerting.domain.sales import SalesHistory
 from services.alerting.domain.subject import Level, Subject
+from services.alerting.domain.trough import Trough, begun, deepened
+
+NO_TROUGHS: Mapping[str, Trough] = MappingProxyType({})
+
+LISTEN_SECONDS = 5
+"""How long a channel's silence may go unnoticed."""
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Known(NamedTuple):
-    """A subject as last heard of; `conditions` by rule, only where something is the matter."""
+    """A subject as last heard of; `conditions` by rule, only where something is the matter.
+
+    `troughs` are those of the conditions; `wake_at` is when time alone asks for another look,
+    None where only a new day does.
+    """
 
     level: Level
     sales: SalesHistory
     conditions: Mapping[str, Condition]
+    troughs: Mapping[str, Trough] = NO_TROUGHS
+    wake_at: datetime | None = None
+
+    def deepened(self, level: Level) -> Mapping[str, Trough]:
+        """Return the troughs after the next message."""
+        gap = level.version != self.level.version + 1
+        return {
+            rule_id: deepened(trough, level, gap=gap) for rule_id, trough in self.troughs.items()
+        }
+
+    def troughs_of(self, conditions: Collection[str]) -> Mapping[str, Trough]:
+        """Return the troughs of some conditions; those that are new begin where the level is.
+
+        One that was there without a trough goes on without: how low it got is not known.
+        """
+        new = {each: begun(self.level) for each in conditions if each not in self.conditions}
+        return new | {each: self.troughs[each] for each in self.troughs if each in conditions}
 
 
 class Timer(NamedTuple):
-    """When time alone ends a condition. It may be stale: the condition's own `due_at` decides."""
+    """When time alone ends a condition, or (without a rule) asks for a look at a subject.
+
+    It may be stale: the condition's own `due_at` decides, or the subject's `wake_at`.
+    """
 
     due_at: datetime
     subject: Subject
-    rule_id: str
+    rule_id: str = ""
 
 
 class Settled(NamedTuple):
@@ -55,14 +88,19 @@ class Territory:
     """The rules, catalogue and day that `unseen` was filled for."""
     followed: int | None = None
     """The revision of the parameters that `unseen` was filled for."""
+    silent: frozenset[tuple[str, str]] = frozenset()
+    """By rule: the warehouses whose channels are silent, for which `unseen` was filled."""
+    listened: tuple[int, ...] | None = None
+    """What `silent` was found by."""
     unseen: list[Subject] = field(default_factory=list)
     """Subjects still to be evaluated under the present view and parameters."""
     settled: Settled | None = None
     """None after a claim: what was changed in between is not known."""
 
-    def due(self, until: datetime) -> list[Timer]:
-        """Return the timers due by an instant, stale ones left out."""
-        return [timer for timer in self._up_to(until) if self._is_live(timer)]
+    def due(self, until: datetime, limit: int) -> list[Timer]:
+        """Return the first timers due by an instant, stale ones left out."""
+        passed = islice(self.timers, bisect_right(self.timers, until, key=_due_at))
+        return list(islice(filter(self._is_live, passed), limit))
 
     def adopt(self, subject: Subject, known: Known) -> None:
         """Replace what is known of a subject."""
@@ -75,17 +113,22 @@ class Territory:
                 previous is None or previous.due_at != condition.due_at
             ):
                 insort(self.timers, Timer(condition.due_at, subject, rule_id))
+        wake_at = known.wake_at
+        if wake_at is not None and (before is None or before.wake_at != wake_at):
+            insort(self.timers, Timer(wake_at, subject))
         at = known.level.last_change_at
         if self.latest is None or at > self.latest:
             self.latest = at
 
     def is_due(self, until: datetime) -> bool:
         """Return whether a timer is due by an instant; stale ones are dropped on the way."""
-        while self.timers and self.timers[0].due_at <= until:
-            if self._is_live(self.timers[0]):
-                return True
-            del self.timers[0]
-        return False
+        passed = bisect_right(self.timers, until, key=_due_at)
+        stale = 0
+        while stale < passed and not self._is_live(self.timers[stale]):
+            stale += 1
+        # At once: what is due at midnight may be many, and each deletion moves all the others.
+        del self.timers[:stale]
+        return stale < passed
 
     def look_through(self, view: tuple[int, ...]) -> None:
         """Note that all subjects are to be evaluated anew, unless they were for this view."""
@@ -109,12 +152,29 @@ class Territory:
             self.unseen = list(dict.fromkeys((*self.unseen, *concerned)))
         self.followed = book.revision
 
-    def _up_to(self, until: datetime) -> list[Timer]:
-        return self.timers[: bisect_right(self.timers, until, key=_due_at)]
+    def listen(self, rules: RuleBook, channels: Channels, until: datetime) -> None:
+        """Note that subjects are to be evaluated anew where a channel fell silent, or spoke."""
+        view = (rules.revision, channels.revision, int(until.timestamp()) // LISTEN_SECONDS)
+        if self.listened == view:
+            return
+        self.listened, before, self.silent = view, self.silent, rules.silence(channels, until)
+        if self.silent == before:
+            return
+        changed = {warehouse for _, warehouse in self.silent ^ before}
+        concerned = (
+            subject
+            for subject in self.subjects
+            if subject.warehouse in changed or EVERYWHERE in changed
+        )
+        self.unseen = list(dict.fromkeys((*self.unseen, *concerned)))
 
     def _is_live(self, timer: Timer) -> bool:
         known = self.subjects.get(timer.subject)
-        condition = None if known is None else known.conditions.get(timer.rule_id)
+        if known is None:
+            return False
+        if not timer.rule_id:
+            return known.wake_at == timer.due_at
+        condition = known.conditions.get(timer.rule_id)
         return condition is not None and condition.due_at == timer.due_at
 
 

@@ -9,6 +9,8 @@ from shared.events.stock_alerts import AlertLevel
 
 def hidden(rule: Rule, at: Standing, units: int, limit: Limit) -> Reason | None:
     """Return why a limit that holds at so many available units opens nothing, or None."""
+    if rule.muted:
+        return Reason.MUTED
     filters = rule.filters
     if at.days_known < filters.grace_days:
         return Reason.TOO_NEW

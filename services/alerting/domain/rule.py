@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from services.alerting.domain.channels import Channels
 from services.alerting.domain.kind import TRAITS, RuleKind
 from services.alerting.domain.predicate import Custom
 from services.alerting.domain.subject import Item, Subject
@@ -73,6 +74,16 @@ class Doubts:
     """Flags of `stock.levels`."""
     count_days: int | None = None
     """A count of more UTC days ago is too old; a level that never was counted is not meant."""
+    silence: timedelta | None = None
+    """A channel that was not heard for longer is silent."""
+    channels: frozenset[str] = frozenset()
+    """The channels that must not be silent; those that tell of the level's warehouse if none."""
+
+    def is_silent(self, channels: Channels, warehouse: str, now: datetime) -> bool:
+        """Return whether a channel is silent that should tell of a warehouse."""
+        if self.silence is None:
+            return False
+        return channels.are_silent(warehouse, self.channels, self.silence, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +109,10 @@ class Rule:
     """For data_doubt."""
     custom: Custom | None = None
     """For custom."""
+    muted: bool = False
+    """Nothing opens: an occasion of the calendar says so."""
+    occasions: tuple[Mapping[str, str], ...] = ()
+    """The names of the calendar's occasions that have changed it."""
 
     @property
     def asks_day(self) -> bool:

@@ -1,10 +1,19 @@
 """All rules as of one revision, and which of them watch a subject."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 
+from services.alerting.domain.calendar import Calendar, Occasion
+from services.alerting.domain.channels import Channels
 from services.alerting.domain.rule import Rule
 from services.alerting.domain.subject import Item, Subject
 from shared.events.stock_alerts import AlertLevel
+
+SEASONS = 2
+"""Books kept at a time, each with what it watches: the one that ends and the one that begins."""
+
+EVERYWHERE = ""
+"""No warehouse has no code."""
 
 
 class RuleBook:
@@ -13,8 +22,16 @@ class RuleBook:
     Never changed: an edit makes a new book, so a batch sees one set of rules throughout.
     """
 
-    def __init__(self, revision: int = 0, rules: Iterable[Rule] = ()) -> None:
+    def __init__(
+        self,
+        revision: int = 0,
+        rules: Iterable[Rule] = (),
+        calendar: Calendar | None = None,
+    ) -> None:
         self.revision = revision
+        self.calendar = calendar or Calendar()
+        self._on: Sequence[Occasion] = ()
+        self._seasons: dict[int, RuleBook] = {}
         self._rules = {rule.id: rule for rule in rules}
         self._enabled = tuple(
             sorted((rule for rule in self._rules.values() if rule.enabled), key=_turn)
@@ -25,6 +42,7 @@ class RuleBook:
         """Whether a changed parameter can change an evaluation."""
         self.asks_day = any(rule.asks_day for rule in self._enabled)
         """Whether a new day can change an evaluation."""
+        self.listening = [rule for rule in self._enabled if rule.doubts.silence is not None]
         # Asked once per message, answered from here: the scope of a subject hardly ever changes.
         self._watching: dict[Subject, tuple[Item | None, tuple[Rule, ...]]] = {}
 
@@ -32,6 +50,44 @@ class RuleBook:
     def rules(self) -> Collection[Rule]:
         """All rules, enabled or not."""
         return self._rules.values()
+
+    def at(self, now: datetime) -> "RuleBook":
+        """Return the book as it is at a moment: with the occasions of the calendar that are on."""
+        if not self.calendar:
+            return self
+        season = self.calendar.season(now)
+        book = self._seasons.get(season)
+        if book is None:
+            if len(self._seasons) == SEASONS:
+                del self._seasons[min(self._seasons)]
+            book = self._seasons[season] = RuleBook(self.revision, self._rules.values())
+            book._on = self.calendar.on(now)
+        return book
+
+    def in_season(self, rule: Rule, subject: Subject) -> Rule:
+        """Return a rule as the occasions that are on have it for a subject."""
+        for occasion in self._on:
+            if occasion.concerns(rule, subject):
+                rule = occasion.applied(rule)
+        return rule
+
+    def now(self, rule_id: str, subject: Subject, now: datetime) -> Rule | None:
+        """Return a rule as it is for a subject at a moment, enabled or not."""
+        rule = self.find(rule_id)
+        return None if rule is None else self.at(now).in_season(rule, subject)
+
+    def silence(self, channels: Channels, now: datetime) -> frozenset[tuple[str, str]]:
+        """Return (rule, warehouse) where a channel is silent that the rule listens to.
+
+        A rule that names its channels listens to them for all warehouses: EVERYWHERE.
+        """
+        told_of = frozenset[str]().union(*channels.warehouses.values())
+        return frozenset(
+            (rule.id, warehouse)
+            for rule in self.listening
+            for warehouse in ((EVERYWHERE,) if rule.doubts.channels else told_of)
+            if rule.doubts.is_silent(channels, warehouse, now)
+        )
 
     def find(self, rule_id: str) -> Rule | None:
         """Return a rule, enabled or not."""
@@ -43,6 +99,8 @@ class RuleBook:
         if known is not None and known[0] is item:
             return known[1]
         rules = tuple(rule for rule in self._enabled if rule.scope.contains(subject, item))
+        if self._on:
+            rules = tuple(self.in_season(rule, subject) for rule in rules)
         self._watching[subject] = (item, rules)
         return rules
 

@@ -4,17 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from services.alerting.domain.channels import NOBODY, Channels
 from services.alerting.domain.condition import Condition
 from services.alerting.domain.parameters import NOTHING_SET, Parameters
 from services.alerting.domain.sales import SalesHistory, day_of
 from services.alerting.domain.subject import Level
+from services.alerting.domain.trough import Trough
 
 
 @dataclass(slots=True)
 class Standing:
     """One for all rules that look at the subject at that moment; nothing in it is changed.
 
-    `others` are the conditions of the rules besides the one that is evaluated, by their ids.
+    `others` are the conditions of the rules besides the one that is evaluated, by their ids;
+    `troughs` are those of all conditions, by rule.
     """
 
     level: Level
@@ -22,6 +25,8 @@ class Standing:
     now: datetime
     parameters: Parameters = NOTHING_SET
     others: Mapping[str, Condition] = field(default_factory=dict)
+    troughs: Mapping[str, Trough] = field(default_factory=dict)
+    channels: Channels = NOBODY
     _past: tuple[SalesHistory, float | None] | None = field(default=None, init=False)
 
     @property

@@ -39,6 +39,17 @@ class Due(Protocol):
     def reference(self) -> str: ...  # noqa: D102
 
 
+class Correction(Protocol):
+    """What came to light late; see `shared.events.stock_levels.Correction`."""
+
+    @property
+    def since(self) -> datetime | None: ...  # noqa: D102
+    @property
+    def raised(self) -> int: ...  # noqa: D102
+    @property
+    def lowered(self) -> int | None: ...  # noqa: D102
+
+
 class Level(Protocol):
     """A level as the ledger last told it; see `shared.events.stock_levels.StockLevel`."""
 
@@ -66,6 +77,8 @@ class Level(Protocol):
     def supply(self) -> Sequence[Due]: ...  # noqa: D102
     @property
     def flags(self) -> Sequence[str]: ...  # noqa: D102
+    @property
+    def corrected(self) -> Correction | None: ...  # noqa: D102
 
 
 class Item(NamedTuple):

@@ -72,6 +72,10 @@ _REASONS: Final[Mapping[Reason, Text]] = {
         "The exit limit was left again before the recovery time had passed.",
     ),
     Reason.RECOVERED: Text("已恢复，预警解除。", "It has recovered: the episode ends."),
+    Reason.NEVER_WAS: Text(
+        "后到的记录表明从未触及限值，预警撤回。",
+        "What came to light late shows that no limit was ever reached: the warning is withdrawn.",
+    ),
     Reason.TOO_LITTLE_HISTORY: Text(
         "销售不足七个完整日，无法计算日均销量。",
         "Not evaluated: mean daily sales need seven complete days.",
@@ -92,6 +96,9 @@ _REASONS: Final[Mapping[Reason, Text]] = {
         "触及限值，但同一库存已由另一规则报断货。",
         "A limit holds, but another rule has the level as out already.",
     ),
+    Reason.MUTED: Text(
+        "触及限值，但日历规定此时不预警。", "A limit holds, but the calendar keeps it quiet now."
+    ),
     Reason.STALE_VERSION: Text("这一版本已处理过。", "This version was seen before."),
     Reason.RULE_DISABLED: Text("规则已停用。", "The rule is disabled."),
     Reason.OUT_OF_SCOPE: Text("不在规则范围内。", "The rule is not for this level."),
@@ -99,7 +106,23 @@ _REASONS: Final[Mapping[Reason, Text]] = {
 
 
 def in_words(explanation: Explanation) -> Text:
-    """Return what is measured, the limits and the reason as a sentence or two."""
+    """Return what is measured, the limits and the reason as a sentence or two.
+
+    Occasions of the calendar that have a say are named.
+    """
+    said, occasions = _what_and_why(explanation), explanation.rule.occasions
+    if not occasions:
+        return said
+    zh = "、".join(_named(each, "zh-CN") for each in occasions)
+    en = ", ".join(_named(each, "en") for each in occasions)
+    return Text(f"{said.zh}日历：{zh}。", f"{said.en} Calendar: {en}.")
+
+
+def _named(name: Mapping[str, str], language: str) -> str:
+    return name.get(language) or next(iter(name.values()))
+
+
+def _what_and_why(explanation: Explanation) -> Text:
     reason = _REASONS[explanation.reason]
     measured = explanation.measure
     if measured is None:

@@ -33,6 +33,14 @@ class Due(msgspec.Struct, frozen=True, gc=False):
     reference: str
 
 
+class Corrected(msgspec.Struct, frozen=True, gc=False):
+    """What came to light late."""
+
+    since: _Instant | None
+    raised: Annotated[int, Meta(ge=0, le=_LARGEST)]
+    lowered: Annotated[int, Meta(ge=0, le=_LARGEST)] | None
+
+
 class Told(msgspec.Struct, frozen=True, gc=False):
     """A level as it stands on the topic."""
 
@@ -54,6 +62,7 @@ class Told(msgspec.Struct, frozen=True, gc=False):
     supply: tuple[Due, ...] = ()
     demand: tuple[Due, ...] = ()
     flags: tuple[str, ...] = ()
+    corrected: Corrected | None = None
 
 
 class _Versioned(msgspec.Struct):

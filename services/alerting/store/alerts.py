@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.alerting.store.episodes import at_risk_of
 from shared.events.stock_alerts import AlertFacts, AlertLevel, AlertRule, AtRisk, Hush
 
-State = Literal["open", "recovering", "resolved"]
+State = Literal["open", "recovering", "resolved", "retracted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,9 @@ SELECT a.id, a.number, a.revision, a.level, a.rule::text AS rule, a.sku, a.sku_n
        a.opened_at, a.resolved_at, a.acknowledged_at, a.acknowledged_by, a.owner,
        a.snoozed_until, a.facts::text AS facts, a.labels::text AS labels, a.stock_class,
        a.supplier, a.at_risk_units, a.at_risk_money, a.held_back,
-       CASE WHEN a.resolved_at IS NOT NULL THEN 'resolved'
+       CASE WHEN EXISTS (SELECT FROM alert_history AS h
+                         WHERE h.alert_id = a.id AND h.event = 'retracted') THEN 'retracted'
+            WHEN a.resolved_at IS NOT NULL THEN 'resolved'
             WHEN c.state = 'recovering' THEN 'recovering'
             ELSE 'open' END AS state
 FROM alert AS a

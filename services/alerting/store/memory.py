@@ -14,9 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.condition import Condition, State
 from services.alerting.domain.draft import Staged
-from services.alerting.domain.memory import Known, Territory
+from services.alerting.domain.memory import NO_TROUGHS, Known, Territory
 from services.alerting.domain.sales import SalesHistory
 from services.alerting.domain.subject import Due, LevelSubject, Subject
+from services.alerting.domain.trough import Trough
 from shared.database.engine import driver
 from shared.events.stock_alerts import AlertLevel, GatherReason
 
@@ -44,6 +45,8 @@ class StoredLevel(NamedTuple):
     counted_at: datetime | None
     flags: tuple[str, ...]
     supply: tuple[StoredLine, ...]
+    corrected: None
+    """What a message says of the past is in the troughs."""
 
 
 class StoredKnown(NamedTuple):
@@ -55,7 +58,8 @@ class StoredKnown(NamedTuple):
 
 _LEVEL = """
 SELECT partition, sku, warehouse, version, on_hand, incoming, available, low_water,
-       last_change_at, sold_total, counted_at, flags, supply, day, day_opening, first_day, sold
+       last_change_at, sold_total, counted_at, flags, supply, day, day_opening, first_day, sold,
+       troughs
 FROM known_level
 """
 
@@ -79,10 +83,11 @@ _ITS_CONDITIONS = text(f"{_CONDITION} {_OF_ONE} AND subject_kind = 'level'")
 _COLUMNS = """
     unnest($1::text[], $2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[],
            $7::bigint[], $8::bigint[], $9::timestamptz[], $10::bigint[], $11::int[],
-           $12::bigint[], $13::text[], $14::int[], $15::timestamptz[], $16::text[], $17::text[])
+           $12::bigint[], $13::text[], $14::int[], $15::timestamptz[], $16::text[], $17::text[],
+           $18::text[])
         AS n (sku, warehouse, partition, version, on_hand, incoming, available, low_water,
               last_change_at, sold_total, day, day_opening, sold, first_day, counted_at, flags,
-              supply)
+              supply, troughs)
 """
 
 _UPDATE_LEVELS = f"""
@@ -90,7 +95,8 @@ UPDATE known_level AS k
 SET version = n.version, on_hand = n.on_hand, incoming = n.incoming, available = n.available,
     low_water = n.low_water, last_change_at = n.last_change_at, sold_total = n.sold_total,
     day = n.day, day_opening = n.day_opening, sold = n.sold::bigint[],
-    first_day = n.first_day, counted_at = n.counted_at, flags = n.flags, supply = n.supply
+    first_day = n.first_day, counted_at = n.counted_at, flags = n.flags, supply = n.supply,
+    troughs = n.troughs
 FROM {_COLUMNS}
 WHERE k.sku = n.sku AND k.warehouse = n.warehouse
 """  # noqa: S608 - the columns are ours
@@ -98,10 +104,10 @@ WHERE k.sku = n.sku AND k.warehouse = n.warehouse
 _INSERT_LEVELS = f"""
 INSERT INTO known_level (sku, warehouse, partition, version, on_hand, incoming, available,
                          low_water, last_change_at, sold_total, day, day_opening, sold,
-                         first_day, counted_at, flags, supply)
+                         first_day, counted_at, flags, supply, troughs)
 SELECT n.sku, n.warehouse, n.partition, n.version, n.on_hand, n.incoming, n.available,
        n.low_water, n.last_change_at, n.sold_total, n.day, n.day_opening, n.sold::bigint[],
-       n.first_day, n.counted_at, n.flags, n.supply
+       n.first_day, n.counted_at, n.flags, n.supply, n.troughs
 FROM {_COLUMNS}
 """  # noqa: S608 - the columns are ours
 
@@ -137,9 +143,8 @@ async def load(connection: AsyncConnection, partitions: Collection[int]) -> dict
         subject = LevelSubject(row.sku, row.warehouse)
         conditions.setdefault(subject, {})[row.rule_id] = _condition(row)
     for row in await connection.execute(_LEVELS, wanted):
-        level, sales = _known(row)
         subject = LevelSubject(row.sku, row.warehouse)
-        territories[row.partition].adopt(subject, Known(level, sales, conditions.get(subject, {})))
+        territories[row.partition].adopt(subject, _known(row, conditions.get(subject, {})))
     return territories
 
 
@@ -149,13 +154,13 @@ async def one(connection: AsyncConnection, subject: Subject) -> Known | None:
     if row is None:
         return None
     conditions = await connection.execute(_ITS_CONDITIONS, subject._asdict())
-    return Known(*_known(row), {each.rule_id: _condition(each) for each in conditions})
+    return _known(row, {each.rule_id: _condition(each) for each in conditions})
 
 
 async def of_sku(connection: AsyncConnection, sku: str) -> dict[Subject, StoredKnown]:
     """Return what is known of a SKU in each warehouse, but for its conditions."""
     rows = await connection.execute(_OF_SKU, {"sku": sku})
-    return {LevelSubject(row.sku, row.warehouse): StoredKnown(*_known(row)) for row in rows}
+    return {LevelSubject(row.sku, row.warehouse): _stored(row) for row in rows}
 
 
 async def save_levels(connection: AsyncConnection, staged: Iterable[Staged], *, new: bool) -> None:
@@ -180,8 +185,9 @@ async def save_levels(connection: AsyncConnection, staged: Iterable[Staged], *, 
             level.counted_at,
             " ".join(level.flags),
             _written(level.supply) if level.supply else _NO_LINES,
+            msgspec.json.encode(troughs).decode() if troughs else "",
         )
-        for partition, (level, sales, _), _, _ in staged
+        for partition, (level, sales, _, troughs, _), _, _ in staged
     ]
     if rows:
         columns = [list(column) for column in zip(*rows, strict=True)]
@@ -224,8 +230,15 @@ async def save_conditions(
         )
 
 
-def _known(row: Row[Any]) -> tuple[StoredLevel, SalesHistory]:
-    told = (*row[1:11], tuple(row.flags.split()), _lines(row.supply))
+def _known(row: Row[Any], conditions: Mapping[str, Condition]) -> Known:
+    troughs = _read_troughs(row.troughs) if row.troughs else NO_TROUGHS
+    # Stored with messages only: what time or an edit has ended since is left out.
+    held = {rule_id: each for rule_id, each in troughs.items() if rule_id in conditions}
+    return Known(*_stored(row), conditions, held)
+
+
+def _stored(row: Row[Any]) -> StoredKnown:
+    told = (*row[1:11], tuple(row.flags.split()), _lines(row.supply), None)
     level = StoredLevel._make(told)
     sales = SalesHistory(
         day=row.day,
@@ -234,7 +247,7 @@ def _known(row: Row[Any]) -> tuple[StoredLevel, SalesHistory]:
         first_day=row.first_day,
         sold=tuple(row.sold),
     )
-    return level, sales
+    return StoredKnown(level, sales)
 
 
 def _condition(row: Row[Any]) -> Condition:
@@ -243,6 +256,7 @@ def _condition(row: Row[Any]) -> Condition:
 
 
 _NO_LINES = "[]"
+_read_troughs = msgspec.json.Decoder(dict[str, Trough]).decode
 _read_lines = msgspec.json.Decoder(tuple[StoredLine, ...]).decode
 
 

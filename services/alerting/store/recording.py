@@ -152,7 +152,7 @@ def _move(episode: Episode, announcement: Announcement) -> None:
     episode.level = transition.level
     episode.facts = transition.facts
     _renew(episode, announcement)
-    if transition.event is AlertEvent.RESOLVED:
+    if transition.event in ENDINGS:
         episode.resolved_at = max(transition.occurred_at, episode.opened_at)
 
 

@@ -3,9 +3,10 @@
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from typing_extensions import override
 
+from services.alerting.domain.calendar import Calendar
 from services.alerting.domain.definition import RuleDefinition
 from services.alerting.domain.rulebook import RuleBook
-from services.alerting.store import rules
+from services.alerting.store import calendar, rules
 from services.alerting.store.watch import Watch
 from shared.observability.logs import get_logger
 
@@ -34,11 +35,12 @@ class RuleWatch(Watch):
 
 
 async def read_book(connection: AsyncConnection, revision: int) -> RuleBook:
-    """Return all rules as they are, as the book of a revision."""
+    """Return all rules as they are, with the calendar, as the book of a revision."""
     return RuleBook(
         revision,
         [
             RuleDefinition.model_validate_json(stored.body).rule(stored.id, stored.version)
             for stored in await rules.newest(connection)
         ],
+        Calendar([each.occasion for each in await calendar.everything(connection)]),
     )

@@ -40,6 +40,7 @@ DELIVERIES: dict[str, Text] = {
     "delivery.kind.change": Text("后续变化", "Change"),
     "delivery.kind.escalation": Text("升级通知", "Escalation"),
     "delivery.kind.digest": Text("汇总", "Digest"),
+    "delivery.kind.report": Text("报告", "Report"),
     "delivery.kind.test": Text("测试消息", "Test message"),
     "delivery.kind.meta": Text("系统提醒", "About the notices"),
     # Why
@@ -47,6 +48,11 @@ DELIVERIES: dict[str, Text] = {
     "delivery.why.never_announced": Text(
         "开始时没有通知过，所以也不通知结束", "Its beginning was not told, so its end is not either"
     ),
+    "delivery.why.no_destination": Text(
+        "报告要发往的目的地不存在或已停用",
+        "The report is for a destination that is not there or disabled",
+    ),
+    "delivery.why.for_one_person": Text("只告诉本人", "Only for the person concerned"),
     "delivery.why.silenced": Text("这类预警在静默中", "Such alerts are silenced"),
     "delivery.why.snoozed": Text("这条预警被暂缓了", "The alert is snoozed"),
     "delivery.why.ended_untold": Text(

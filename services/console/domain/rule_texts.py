@@ -239,7 +239,7 @@ MISTAKES: tuple[tuple[str, Text], ...] = (
         Text("更严重的级别，界限不能更高。", "The limits of {worse} must not be over {milder}."),
     ),
     (
-        r"give at least one flag, or count_older_than_days",
+        r"give at least one flag, count_older_than_days or channel_silent_minutes",
         Text("至少选一项，或填盘点的天数。", "Choose at least one, or give the days of a count."),
     ),
     (

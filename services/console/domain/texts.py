@@ -184,6 +184,7 @@ CATALOGUE: dict[str, Text] = {
     "alert.state.open": Text("未结", "Open"),
     "alert.state.recovering": Text("恢复中", "Recovering"),
     "alert.state.resolved": Text("已解除", "Resolved"),
+    "alert.state.retracted": Text("已撤回", "Withdrawn"),
     "alert.opened": Text("开始于", "Since"),
     "alert.resolved": Text("解除于", "Resolved"),
     "alert.threshold": Text("触发线", "Limit"),

@@ -141,6 +141,8 @@ def _fault(stored: ToTell, value: bytes | None) -> tuple[Fault | None, int | Non
         is_older = said.version < stored.level.version
         return Fault.OLDER if is_older else Fault.AHEAD, said.version
     told_now = message(stored.sku, stored.warehouse, stored.partition, stored.level, said.low_water)
+    # What a message says of the past is kept nowhere else.
+    said = said.model_copy(update={"corrected": None})
     if value == told_now.value or said == StockLevel.model_validate_json(told_now.value or b""):
         return None, said.version
     return Fault.UNLIKE, said.version

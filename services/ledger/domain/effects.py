@@ -54,6 +54,18 @@ class Entry(NamedTuple):
     late: bool
 
 
+class Correction(NamedTuple):
+    """What late changes make of what was told of the past; see `shared.events.stock_levels`.
+
+    From `since` on there were `raised` more available, None where nothing was raised; at any
+    time there may have been `lowered` fewer, None where that cannot be said.
+    """
+
+    since: datetime | None = None
+    raised: int = 0
+    lowered: int | None = 0
+
+
 @dataclass(slots=True)
 class Effect:
     """All that one batch does to one level, as differences.
@@ -80,6 +92,8 @@ class Effect:
     """(occurred_at, difference) of the batch's changes so far, for counts that follow."""
     counts: list[tuple[datetime, str, int]] | None = None
     """(occurred_at, key, quantity) of the batch's counts so far, for older ones that follow."""
+    corrected: Correction | None = None
+    """What the batch's late changes say of the past; None for nearly all."""
 
     @property
     def anchor(self) -> Anchor:
@@ -98,6 +112,8 @@ class LateCount(NamedTuple):
 _SALE, _RETURN, _RECEIPT, _COUNT = Type.SALE, Type.RETURN, Type.RECEIPT, Type.COUNT
 
 _UNAVAILABLE = frozenset({Type.HOLD, Type.RELEASE, Type.RETURN})
+
+_PROMISING = frozenset({Type.ORDER_PLACED, Type.RESERVED})
 
 
 def needs_standing(change: Change) -> bool:
@@ -162,6 +178,7 @@ def apply(  # noqa: C901, PLR0912 - the busiest loop there is, where a call cost
     effects = {} if effects is None else effects
     book, demanding, past, standings = known.book, known.demanding, known.past, known.standing
     with_count = {change.level for change in changes if change.type is _COUNT}
+    places: list[int] = []
     for change in changes:
         level, occurred_at = change.level, change.occurred_at
         effect = effects.get(level)
@@ -171,7 +188,9 @@ def apply(  # noqa: C901, PLR0912 - the busiest loop there is, where a call cost
                 effect.earlier, effect.counts = [], []
         counted_at, newest = effect.counted_at, effect.last_change_at
         late = newest is not None and occurred_at < newest
-        if not late:
+        if late:
+            places.append(len(entries))
+        else:
             effect.last_change_at = occurred_at
         change_type = change.type
         if level in past:
@@ -206,7 +225,39 @@ def apply(  # noqa: C901, PLR0912 - the busiest loop there is, where a call cost
         if effect.low is None or running < effect.low:
             effect.low = running
         entries.append(Entry(change, applied, late))
+    for place in places:
+        _correct(entries[place], effects, past)
     return entries, effects
+
+
+def _correct(entry: Entry, effects: Mapping[int, Effect], past: Collection[int]) -> None:
+    """Note what a late change makes of all that was told of the time since it happened.
+
+    What a newer count masks raises nothing, but until that count there was less. An older count,
+    and any change of a level that is worked out from its past, may mean more at one time than at
+    another: then nobody can say by how much the past was lowered.
+    """
+    change, moved, _ = entry
+    change_type, effect = change.type, effects[change.level]
+    if change_type is not _COUNT:
+        moved = min(moved, SIGNS[change_type] * change.quantity) if moved <= 0 else moved
+    moved -= unavailable_of(change)
+    if change_type in _PROMISING:
+        moved -= change.quantity
+    since, raised, lowered = effect.corrected or Correction()
+    is_older_count = change_type is _COUNT and (
+        effect.anchor.newest_count != (change.occurred_at, count_key(change))
+    )
+    if change.level in past or is_older_count:
+        lowered = None
+    elif moved > 0:
+        since = change.occurred_at if since is None else max(since, change.occurred_at)
+        raised += moved
+    elif moved < 0:
+        lowered = None if lowered is None else lowered - moved
+    else:
+        return
+    effect.corrected = Correction(since, raised, lowered)
 
 
 def _running(effect: Effect, standing: Standing) -> int:

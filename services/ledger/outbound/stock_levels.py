@@ -4,6 +4,7 @@ from datetime import datetime
 
 import msgspec
 
+from services.ledger.domain.effects import Correction
 from services.ledger.domain.flags import flags
 from services.ledger.domain.past import available
 from services.ledger.store.changes import Level
@@ -11,7 +12,15 @@ from shared.events.stock_levels import level_key
 from shared.kafka.messages import Message
 
 
-class Outgoing(msgspec.Struct, frozen=True, gc=False):
+class Corrected(msgspec.Struct, frozen=True, gc=False):
+    """What came to light late; see `services.ledger.domain.effects.Correction`."""
+
+    since: datetime | None
+    raised: int
+    lowered: int | None
+
+
+class Outgoing(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A level as it stands on the topic."""
 
     v: int
@@ -32,13 +41,21 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
     supply: msgspec.Raw
     demand: msgspec.Raw
     flags: tuple[str, ...]
+    corrected: Corrected | None = None
 
 
 _encode = msgspec.json.Encoder().encode
 _NOTHING = msgspec.Raw(b"[]")
 
 
-def message(sku: str, warehouse: str, partition: int, level: Level, low_water: int) -> Message:
+def message(
+    sku: str,
+    warehouse: str,
+    partition: int,
+    level: Level,
+    low_water: int,
+    corrected: Correction | None = None,
+) -> Message:
     """Return the message that tells of a level."""
     (
         _,
@@ -76,5 +93,6 @@ def message(sku: str, warehouse: str, partition: int, level: Level, low_water: i
         _NOTHING if supply is None else msgspec.Raw(supply.encode()),
         _NOTHING if demand is None else msgspec.Raw(demand.encode()),
         flags(on_hand, reserved, doubt),
+        None if corrected is None else Corrected(*corrected),
     )
     return Message(partition, level_key(sku, warehouse), _encode(value))

@@ -53,6 +53,36 @@ async def test_a_timer_that_ran_out_while_nobody_was_there_fires_after_the_resta
         await until(lambda: _has(alerting, "open"))
 
 
+async def test_a_line_becomes_overdue_at_its_moment_without_another_message(
+    alerting: Alerting,
+) -> None:
+    await alerting.put_rule("low", kind="inbound_overdue", levels=[{"level": "watch", "enter": 1}])
+    await alerting.tell(alerting.level(100))
+    async with alerting.consuming():
+        await _turn(alerting, subjects=1)
+        overdue_at = WallClock().now() + timedelta(seconds=1.5)
+        line = {"quantity": 5, "due_at": overdue_at - timedelta(days=1), "reference": "PO"}
+        await alerting.tell(alerting.level(100, supply=[line], incoming=5))
+        await until(lambda: _has(alerting, "open"))
+    (alert,) = await alerting.alerts(rule="low")
+    opened_at = datetime.fromisoformat(alert["opened_at"])
+    assert opened_at == overdue_at + timedelta(microseconds=1)
+
+
+async def test_on_event_time_a_line_becomes_overdue_with_the_events(alerting: Alerting) -> None:
+    """Even where the message that ends it lies in the same batch."""
+    await alerting.put_rule("low", kind="inbound_overdue", levels=[{"level": "watch", "enter": 1}])
+    line = {"quantity": 5, "due_at": NOON, "reference": "PO"}
+    end = alerting.level(105, version=9, last_change_at=NOON + timedelta(hours=30))
+    await alerting.tell(alerting.level(100, supply=[line], incoming=5), end)
+    async with alerting.consuming(clock="event"):
+        await alerting.caught_up()
+    (alert,) = await alerting.alerts(rule="low")
+    opened_at = datetime.fromisoformat(alert["opened_at"])
+    assert opened_at == NOON + timedelta(days=1, microseconds=1)
+    assert datetime.fromisoformat(alert["resolved_at"]) == end.last_change_at
+
+
 async def test_on_event_time_a_pending_time_passes_with_the_events(alerting: Alerting) -> None:
     await alerting.put_rule("low", pending_seconds=3_600)
     await alerting.tell(alerting.level(12), *_later(alerting, "B", 59))

@@ -34,6 +34,15 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Corrected:
+    """What came to light late."""
+
+    since: datetime | None
+    raised: int = 0
+    lowered: int | None = 0
+
+
+@dataclass(frozen=True)
 class AtLevel:
     """A level as the ledger told it."""
 
@@ -49,6 +58,7 @@ class AtLevel:
     counted_at: datetime | None = None
     supply: tuple[Line, ...] = ()
     flags: tuple[str, ...] = ()
+    corrected: Corrected | None = None
 
 
 def level(available: int, low_water: int | None = None, **fields: object) -> AtLevel:

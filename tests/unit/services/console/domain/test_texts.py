@@ -62,7 +62,7 @@ MADE = {
     *(f"people.{name}.wrong" for name in ("email", "wecom_userid")),
     *(key for key in CATALOGUE if key.endswith(".one")),
     *("deliveries", "rules", "people"),
-    *(f"alert.state.{state}" for state in ("open", "recovering", "resolved")),
+    *(f"alert.state.{state}" for state in ("open", "recovering", "resolved", "retracted")),
     *(f"level.{level}" for level in AlertLevel),
     *(f"now.current.{stage}" for stage in ("ledger", "alerting", "notifier")),
     *(f"service.{one}" for one in ("ingest", "ledger", "alerting", "notifier", "standin")),

@@ -16,4 +16,4 @@ def test_a_level_is_one_event_with_a_name_its_data_on_one_line_and_an_id() -> No
     assert (head, position, rest) == ("event: level", "id: AbC-_1", ["", ""])
     said = json.loads(data.removeprefix("data: "))
     assert said["sku"] == odd.sku
-    assert said.keys() == StockLevel.model_fields.keys() - {"v", "low_water"}
+    assert said.keys() == StockLevel.model_fields.keys() - {"v", "low_water", "corrected"}

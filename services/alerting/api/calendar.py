@@ -1,0 +1,179 @@
+"""`/v1/calendar`: promotions and holidays, in whose windows rules warn otherwise."""
+
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Annotated, Literal, Self
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+
+from fastapi import APIRouter, Depends, Header
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from services.alerting.api.desk import AtDesk, Editor
+from services.alerting.domain.calendar import Occasion as DomainOccasion
+from services.alerting.store import calendar, rules
+from services.alerting.store.calendar import StoredOccasion
+from shared.database.engine import Connection
+from shared.events.base import Code, Instant
+from shared.http.auth import Caller, Scope, require
+from shared.http.pages import Cursor, Limit, Page, bad_cursor, decode_cursor, encode_cursor
+from shared.http.problems import Problem, not_found
+
+router = APIRouter(
+    prefix="/v1/calendar", tags=["calendar"], dependencies=[Depends(require(Scope.ALERTS_READ))]
+)
+
+LONGEST = timedelta(days=366)
+"""A longer window is a rule that should be changed."""
+
+_Text = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+_Label = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+
+class _Said(BaseModel):
+    name: Annotated[dict[Literal["zh-CN", "en"], _Text], Field(min_length=1)]
+    kind: Literal["promotion", "holiday"] = "promotion"
+    starts_at: Instant
+    ends_at: Instant
+    rule: Code | None = None
+    sku: Code | None = None
+    warehouse: Code | None = None
+    labels: Annotated[dict[_Label, _Label], Field(max_length=20)] = Field(default_factory=dict)
+    factor: Annotated[float, Field(ge=0.01, le=100, allow_inf_nan=False)] = 1
+    shift: Annotated[int, Field(ge=-2, le=2)] = 0
+    mute: bool = False
+
+
+class NewOccasion(_Said):
+    """An occasion to be entered: in its window it is for all rules that agree in all that is given.
+
+    `factor` multiplies enter and exit limits (not those of `custom` and `data_doubt`, which have
+    no unit), `shift` makes levels more severe (or less, under 0), `mute` lets nothing open; what
+    is open goes on.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Self:
+        if not self.starts_at < self.ends_at <= self.starts_at + LONGEST:
+            raise ValueError("ends_at must be after starts_at, and no more than 366 days after it")
+        if self.factor == 1 and not self.shift and not self.mute:
+            raise ValueError("say what it does: a factor other than 1, a shift, or mute")
+        return self
+
+    def occasion(self) -> DomainOccasion:
+        """Return it as it is evaluated."""
+        return DomainOccasion(**self.model_dump(exclude={"kind"}))
+
+
+class Occasion(_Said):
+    """An occasion, and who entered it; one that was ended before it began ends as it begins."""
+
+    id: UUID
+    created_by: str
+    created_at: datetime
+
+    @classmethod
+    def of(cls, stored: StoredOccasion) -> Self:
+        """Return a stored occasion as it is answered."""
+        said = stored.occasion
+        return cls.model_validate(
+            {name: getattr(said, name) for name in _Said.model_fields if name != "kind"}
+            | {
+                "kind": stored.kind,
+                "id": stored.id,
+                "created_by": stored.created_by,
+                "created_at": stored.created_at,
+            }
+        )
+
+
+@router.get("")
+async def list_occasions(
+    at: AtDesk, *, ended: bool = False, cursor: Cursor = None, limit: Limit = 100
+) -> Page[Occasion]:
+    """Return occasions, the latest first; `ended=true` shows those that are over as well."""
+    before = None if cursor is None else _position(cursor)
+    now = at.clock.now()
+    found = await at.ask(
+        lambda connection: calendar.page(
+            connection, in_force=not ended, now=now, before=before, limit=limit
+        )
+    )
+    more = None
+    if len(found) == limit:
+        last = found[-1]
+        more = encode_cursor(last.occasion.starts_at.isoformat(), str(last.id))
+    return Page(items=[Occasion.of(each) for each in found], next_cursor=more)
+
+
+@router.post("", status_code=HTTPStatus.CREATED)
+async def add_occasion(
+    new: NewOccasion,
+    at: AtDesk,
+    editor: Editor,
+    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+) -> Occasion:
+    """Enter an occasion. Levels are looked at anew when its window begins and when it ends.
+
+    The same Idempotency-Key with the same occasion returns the first answer; with another, 422.
+    """
+    stored = StoredOccasion(
+        id=uuid4() if idempotency_key is None else _id_of(editor, idempotency_key),
+        kind=new.kind,
+        occasion=new.occasion(),
+        created_by=editor.subject,
+        created_at=at.clock.now(),
+    )
+
+    async def add(connection: Connection) -> StoredOccasion:
+        made = await calendar.one(connection, stored.id)
+        if made is None:
+            await rules.begin_edit(connection)
+            await calendar.add(connection, stored)
+            return stored
+        if (made.kind, made.occasion) != (stored.kind, stored.occasion):
+            raise Problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "This Idempotency-Key has entered another occasion; send a new key with a new one.",
+            )
+        return made
+
+    return Occasion.of(await at.change(add))
+
+
+@router.get("/{occasion_id}")
+async def get_occasion(occasion_id: UUID, at: AtDesk) -> Occasion:
+    """Return an occasion."""
+    return _answer(occasion_id, await at.ask(lambda each: calendar.one(each, occasion_id)))
+
+
+@router.delete("/{occasion_id}")
+async def end_occasion(occasion_id: UUID, at: AtDesk, _: Editor) -> Occasion:
+    """End an occasion now: rules go on as without it. One that is over stays as it is."""
+
+    async def end(connection: Connection) -> StoredOccasion | None:
+        await rules.begin_edit(connection)
+        await calendar.end(connection, occasion_id, at.clock.now())
+        return await calendar.one(connection, occasion_id)
+
+    return _answer(occasion_id, await at.change(end))
+
+
+def _answer(occasion_id: UUID, found: StoredOccasion | None) -> Occasion:
+    if found is None:
+        raise not_found(f"occasion {occasion_id}")
+    return Occasion.of(found)
+
+
+def _id_of(editor: Caller, key: str) -> UUID:
+    return uuid5(NAMESPACE_URL, f"occasion:{editor.subject}:{key}")
+
+
+def _position(cursor: str) -> tuple[datetime, UUID]:
+    at, occasion_id = decode_cursor(cursor, str, str)
+    try:
+        return datetime.fromisoformat(str(at)), UUID(str(occasion_id))
+    except ValueError:
+        raise bad_cursor() from None

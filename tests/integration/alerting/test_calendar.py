@@ -1,0 +1,62 @@
+"""A promotion is entered, begins, and ends."""
+
+from datetime import timedelta
+
+import pytest
+
+from shared.clock import WallClock
+from tests.integration.alerting.service import Alerting, until
+
+pytestmark = pytest.mark.stack
+
+
+async def test_a_promotion_raises_limits_from_its_beginning_to_its_end(alerting: Alerting) -> None:
+    await alerting.put_rule("low")
+    await alerting.tell(alerting.level(35), alerting.level(35, sku="B"))
+    now = WallClock().now()
+    promotion = {
+        "name": {"zh-CN": "双11", "en": "Singles' Day"},
+        "starts_at": (now + timedelta(seconds=2)).isoformat(),
+        "ends_at": (now + timedelta(days=1)).isoformat(),
+        "sku": "A",
+        "factor": 2,
+    }
+
+    async def states(*expected: str) -> bool:
+        return [each["state"] for each in await alerting.alerts()] == list(expected)
+
+    async with alerting.consuming():
+        made = await alerting.ask("POST", "/v1/calendar", promotion, 201)
+        await until(lambda: states("open"))
+        (alert,) = await alerting.alerts()
+        assert (alert["sku"], alert["facts"]["threshold"]) == ("A", 40)
+        said = await alerting.ask("GET", "/v1/explain?sku=A&warehouse=W&rule=low")
+        (low,) = said["rules"]
+        assert low["occasions"] == [promotion["name"]]
+        assert low["limits"] == [{"level": "watch", "enter": 40, "exit": 60}]
+        assert low["words"]["zh-CN"].endswith("日历：双11。")
+        listed = await alerting.ask("GET", "/v1/calendar")
+        assert [each["id"] for each in listed["items"]] == [made["id"]]
+        await alerting.ask("DELETE", f"/v1/calendar/{made['id']}")
+        await until(lambda: states("resolved"))
+    assert (await alerting.ask("GET", "/v1/calendar"))["items"] == []
+    (kept,) = (await alerting.ask("GET", "/v1/calendar?ended=true"))["items"]
+    assert kept["id"] == made["id"]
+
+
+async def test_an_occasion_that_does_nothing_or_ends_before_it_begins_is_refused(
+    alerting: Alerting,
+) -> None:
+    window = {"starts_at": "2026-11-11T00:00:00+08:00", "ends_at": "2026-11-12T00:00:00+08:00"}
+    plain: dict[str, object] = {"name": {"en": "Sale"}, **window}
+    for wrong in ({}, {"factor": 0}, {"shift": 3}, {"mute": True, "ends_at": window["starts_at"]}):
+        await alerting.ask("POST", "/v1/calendar", plain | wrong, 422)
+    answers = [
+        await alerting.client.post(
+            "/v1/calendar", json=plain | effect, headers={"Idempotency-Key": "one"}
+        )
+        for effect in ({"mute": True}, {"mute": True}, {"shift": 1})
+    ]
+    assert [each.status_code for each in answers] == [201, 201, 422]
+    assert answers[0].json() == answers[1].json()
+    await alerting.ask("DELETE", "/v1/calendar/6f1c0a52-8a55-4c5e-9f43-4a8d41e2c6b1", status=404)

@@ -1,0 +1,51 @@
+"""A channel falls silent, and the levels it tells of are in doubt until it speaks."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from shared.clock import WallClock
+from shared.events.channel_health import TOPIC, ChannelHealth, Told
+from shared.kafka.messages import Message
+from tests.integration.alerting.service import Alerting, until
+
+pytestmark = pytest.mark.stack
+
+NOTHING = Told(events=0, quarantined=0, rejected=0)
+
+
+async def say(alerting: Alerting, heard_at: datetime, version: int) -> None:
+    said = ChannelHealth(
+        channel="shop",
+        version=version,
+        heard_at=heard_at,
+        warehouses=("W",),
+        last_hour=NOTHING,
+        last_day=NOTHING,
+        told_at=WallClock().now(),
+    )
+    await alerting.producer.send(TOPIC, [Message(0, b"shop", said.encode())])
+
+
+async def test_a_silent_channel_puts_its_levels_in_doubt_until_it_speaks(
+    alerting: Alerting,
+) -> None:
+    doubts = {"flags": [], "channel_silent_minutes": 5}
+    await alerting.put_rule("doubt", kind="data_doubt", levels=[], doubts=doubts)
+    await alerting.tell(alerting.level(50), alerting.level(50, sku="B", warehouse="X"))
+    now = WallClock().now()
+    await say(alerting, now - timedelta(minutes=5) + timedelta(seconds=2), 1)
+
+    async def states(*expected: str) -> bool:
+        return [each["state"] for each in await alerting.alerts()] == list(expected)
+
+    async with alerting.consuming():
+        await until(lambda: states("open"))
+        (alert,) = await alerting.alerts()
+        assert (alert["sku"], alert["warehouse"]) == ("A", "W")
+        assert datetime.fromisoformat(alert["opened_at"]) > now + timedelta(seconds=2)
+    async with alerting.consuming():
+        await alerting.put_rule("probe", levels=[{"level": "out", "enter": 1_000}])
+        await until(lambda: states("open", "open", "open"))
+        await say(alerting, WallClock().now(), 2)
+        await until(lambda: states("resolved", "open", "open"))

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request
 
+from services.alerting.api.acting import Actor
 from services.alerting.api.action_bodies import (
     Action,
     ActionWithHistory,
@@ -15,7 +16,7 @@ from services.alerting.api.action_bodies import (
     PastStep,
     Remark,
 )
-from services.alerting.api.desk import AtDesk, Desk, Question
+from services.alerting.api.desk import AtDesk, Desk, Question, doer_of
 from services.alerting.domain.actions import Step
 from services.alerting.domain.refusals import (
     Covered,
@@ -37,8 +38,6 @@ from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import Problem, not_found
 
 router = APIRouter(tags=["actions"], dependencies=[Depends(require(Scope.ALERTS_READ))])
-
-Actor = Annotated[Caller, Depends(require(Scope.ALERTS_WRITE))]
 
 
 @router.post("/v1/alerts/{alert_id}/actions", status_code=HTTPStatus.CREATED)
@@ -178,7 +177,8 @@ _ending("done", Step.FINISH, "Say that it is done; a count is done when the leve
 def by_of(at: Desk, request: Request, caller: Caller, body: Remark | None) -> By:
     """Return who does something, and what is said to it."""
     note = None if body is None else body.note
-    return By(caller.subject, note, at.clock.now(), request.state.traceparent)
+    doer = doer_of(request, caller, at)
+    return By(caller.subject, note, doer.at, request.state.traceparent, doer)
 
 
 async def answered(connection: Connection, found: Sequence[StoredAction]) -> list[Action]:

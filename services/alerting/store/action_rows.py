@@ -10,8 +10,9 @@ from sqlalchemy import CursorResult, RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.hush import hush_of
-from services.alerting.store import episodes, silences, steps
+from services.alerting.store import audit, episodes, silences, steps
 from services.alerting.store.acts import By
+from services.alerting.store.audit import Done, What
 from services.alerting.store.episodes import Entry, Episode
 from services.alerting.store.stored_action import StoredAction, notice_of
 from shared.events.stock_alerts import (
@@ -225,6 +226,20 @@ async def write(
             for each, revision in zip(changes, revisions, strict=True)
         ],
     )
+    if by.doer is not None:
+        await audit.add(connection, by.doer, *map(_done, changes))
+
+
+def _done(change: Change) -> Done:
+    action = change.action
+    said = {
+        "alert": action.alert_id,
+        "kind": action.kind,
+        "state": action.state,
+        "quantity": action.expected or None,
+        "note": change.note,
+    }
+    return Done(f"{What.ACTION_STEP}{change.step}", str(action.id), after=said)
 
 
 def _meets(change: Change) -> tuple[Expected, ...]:

@@ -22,6 +22,8 @@ class What(StrEnum):
     SILENCE_ENDED = "silence.ended"
     ALERT_ACT = "alert."
     """Followed by the event of the alert's revision."""
+    ACTION_STEP = "action."
+    """Followed by the step."""
     CASE_OPENED = "case.opened"
     CASE_CONFIRMED = "case.confirmed"
     CASE_CLOSED = "case.closed"

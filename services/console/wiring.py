@@ -21,6 +21,7 @@ from services.console.pages import (
     delivery,
     inbox,
     level,
+    me,
     not_found,
     now,
     people,
@@ -31,6 +32,7 @@ from services.console.pages import (
 from services.console.pages.context import Context
 from services.console.pipeline import Live, Pipeline
 from services.console.settings import ConsoleSettings
+from services.console.upstream.actions import Actions
 from services.console.upstream.alerting import Alerting
 from services.console.upstream.directory import Directory
 from services.console.upstream.ingest import Ingest
@@ -80,6 +82,7 @@ async def console(settings: ConsoleSettings, clock: Clock | None = None) -> Asyn
             ingest=ingest,
             ledger=ledger,
             alerting=alerting,
+            actions=Actions(warning),
             notifier=notifier,
             people=People(warning),
             rules=Rules(warning),
@@ -99,7 +102,13 @@ def application(context: Context, secret: str) -> FastAPI:
     """Return the web application. Once per process: pages are registered globally."""
     app = create_app("console")
     app.include_router(
-        sign_in.routes(secret, Codes(secret, context.clock.now()), context.clock, context.assets)
+        sign_in.routes(
+            secret,
+            Codes(secret, context.clock.now()),
+            context.clock,
+            context.assets,
+            context.people,
+        )
     )
     app.mount("/static", StaticFiles(directory=_STATIC))
 
@@ -107,7 +116,7 @@ def application(context: Context, secret: str) -> FastAPI:
     async def favicon() -> FileResponse:
         return FileResponse(_STATIC / "favicon.svg", media_type="image/svg+xml")
 
-    for page in (now, stock, level, alert, deliveries, delivery, people, rules, rule, inbox):
+    for page in (now, stock, level, alert, deliveries, delivery, people, rules, rule, me, inbox):
         page.register(context)
     not_found.register(context)
     ui.run_with(app, title="Lowtide", dark=False, tailwind=False, show_welcome_message=False)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from services.console.pipeline import Live
+from services.console.upstream.actions import Actions
 from services.console.upstream.alerting import Alerting
 from services.console.upstream.directory import Directory
 from services.console.upstream.ingest import Ingest
@@ -22,6 +23,7 @@ class Context:
     ingest: Ingest
     ledger: Ledger
     alerting: Alerting
+    actions: Actions
     notifier: Notifier
     people: People
     rules: Rules

@@ -135,7 +135,7 @@ function parsed(html, tag) {
 }
 
 export default {
-  template: `<component :is="tag" @click="act" @input="type" @change="type" @submit.prevent></component>`,
+  template: `<component :is="tag" @click="act" @input="type" @change="type" @submit="submit"></component>`,
   props: { html: String, tag: String, revision: Number },
   data: () => ({ shown: -1 }),
   mounted() {
@@ -160,6 +160,10 @@ export default {
         if (!existing || !this.$el.contains(existing)) continue;
         merge(existing, parsed(html, "div").firstElementChild);
       }
+    },
+    // A form with an address of its own is the browser's; all others are only acts.
+    submit(event) {
+      if (!event.target.hasAttribute("action")) event.preventDefault();
     },
     act(event) {
       const target = event.target.closest("[data-act]");

@@ -25,6 +25,7 @@ from services.console.pages import (
     not_found,
     now,
     people,
+    review,
     rule,
     rules,
     stock,
@@ -40,6 +41,7 @@ from services.console.upstream.ledger import Ledger
 from services.console.upstream.notifier import Notifier
 from services.console.upstream.overview import Overview
 from services.console.upstream.people import People
+from services.console.upstream.reviews import Reviews
 from services.console.upstream.rules import Rules
 from services.console.upstream.service import Service, connect
 from services.console.upstream.standin import StandIn
@@ -85,6 +87,7 @@ async def console(settings: ConsoleSettings, clock: Clock | None = None) -> Asyn
             actions=Actions(warning),
             notifier=notifier,
             people=People(warning),
+            reviews=Reviews(warning),
             rules=Rules(warning),
             directory=directory,
             standin=standin,
@@ -116,7 +119,20 @@ def application(context: Context, secret: str) -> FastAPI:
     async def favicon() -> FileResponse:
         return FileResponse(_STATIC / "favicon.svg", media_type="image/svg+xml")
 
-    for page in (now, stock, level, alert, deliveries, delivery, people, rules, rule, me, inbox):
+    for page in (
+        now,
+        stock,
+        level,
+        alert,
+        deliveries,
+        delivery,
+        people,
+        rules,
+        rule,
+        review,
+        me,
+        inbox,
+    ):
         page.register(context)
     not_found.register(context)
     ui.run_with(app, title="Lowtide", dark=False, tailwind=False, show_welcome_message=False)

@@ -36,7 +36,8 @@ PROPOSALS = [
         "cost": None,
         "terms": [],
         "text": {
-            "zh-CN": "再订货点 50 + 订货量 100 − 可用 0 − 在途 24 = 126，对方仓库富余 36，可调 36。",
+            "zh-CN": "再订货点 50 + 订货量 100 − 可用 0 − 在途 24 = 126，"
+            "对方仓库富余 36，可调 36。",
             "en": "Reorder point 50 + order quantity 100 − available 0 − incoming 24 = 126, "
             "surplus there 36: move 36.",
         },

@@ -10,6 +10,7 @@ from services.console.domain.delivery_texts import DELIVERIES
 from services.console.domain.form_texts import FORMS
 from services.console.domain.language import Language
 from services.console.domain.people_texts import PEOPLE
+from services.console.domain.review_texts import REVIEW
 from services.console.domain.rule_texts import RULES
 from services.console.domain.text import Text
 from services.console.domain.trouble import trouble_told
@@ -271,6 +272,7 @@ CATALOGUE: dict[str, Text] = {
     **FORMS,
     **DELIVERIES,
     **PEOPLE,
+    **REVIEW,
     **RULES,
 }
 
@@ -319,6 +321,14 @@ class Words:
     def money(self, amount: Decimal) -> str:
         """Return money in the currency of the prices, with cents where there are any."""
         return number(amount.quantize(Decimal("0.01"))).removesuffix(".00")
+
+    def share(self, part: int, whole: int) -> str:
+        """Return a share of something in per cent, or a dash."""
+        return f"{part / whole:.0%}" if whole else self("none")
+
+    def minutes(self, minutes: float | None) -> str:
+        """Return a span of minutes, or a dash."""
+        return self("none") if minutes is None else self.span(minutes * 60)
 
     def counted(self, key: str, amount: int) -> str:
         """Return a text with an amount, which has a form of its own for one."""

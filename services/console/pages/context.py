@@ -10,6 +10,7 @@ from services.console.upstream.ingest import Ingest
 from services.console.upstream.ledger import Ledger
 from services.console.upstream.notifier import Notifier
 from services.console.upstream.people import People
+from services.console.upstream.reviews import Reviews
 from services.console.upstream.rules import Rules
 from services.console.upstream.standin import StandIn
 from shared.clock import Clock
@@ -26,6 +27,7 @@ class Context:
     actions: Actions
     notifier: Notifier
     people: People
+    reviews: Reviews
     rules: Rules
     directory: Directory
     standin: StandIn | None

@@ -87,7 +87,9 @@ class Frame:
         ui.timer(max(left, 0.0), lambda: ui.navigate.to("/sign-in"), once=True)
 
     def _places(self) -> list[tuple[str, str]]:
-        places = [(name, f"/{name}") for name in ("stock", "deliveries", "rules", "people")]
+        places = [
+            (name, f"/{name}") for name in ("stock", "deliveries", "review", "rules", "people")
+        ]
         places = [("now", "/"), *places]
         return [*places, ("inbox", "/inbox")] if self.context.standin else places
 

@@ -104,9 +104,10 @@ class Service:
         """Delete what lies at a path; nothing there is as good."""
         await self._send(self._http.build_request("DELETE", path))
 
-    async def file(self, path: str) -> bytes:
+    async def file(self, path: str, parameters: Parameters | None = None) -> bytes:
         """Return a file. Raises Unavailable where there is none."""
-        response = await self._send(self._http.build_request("GET", path))
+        request = self._http.build_request("GET", path, params=dict(parameters or {}))
+        response = await self._send(request)
         if response is None:
             raise Unavailable(self._name)
         return response.content

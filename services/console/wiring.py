@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import FastAPI
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 
@@ -118,6 +118,11 @@ def application(context: Context, secret: str) -> FastAPI:
     @app.get("/favicon.ico", include_in_schema=False)
     async def favicon() -> FileResponse:
         return FileResponse(_STATIC / "favicon.svg", media_type="image/svg+xml")
+
+    @app.get("/alerts", include_in_schema=False)
+    async def open_alerts() -> RedirectResponse:
+        """What digests and briefs link to: the Now page has them."""
+        return RedirectResponse("/")
 
     for page in (
         now,

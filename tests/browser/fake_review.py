@@ -1,13 +1,20 @@
 """Figures and cases of a past that never was."""
 
 from collections.abc import Callable
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
-from fastapi import APIRouter, Body, HTTPException
+from fastapi import APIRouter, Body, Header, HTTPException, Query, Response
 
 from tests.browser.fake_moment import NOW
+
+
+class Asked(NamedTuple):
+    """A question for figures."""
+
+    by: str
+    span: timedelta
 
 
 def _figures(alerts: int, missed: int, money: str | None) -> dict[str, object]:
@@ -51,7 +58,8 @@ class FakeReview:
 
     def __init__(self, there: Callable[[str], None]) -> None:
         self._there = there
-        self.said: list[tuple[str, dict[str, Any]]] = []
+        self.said: list[tuple[str, str, dict[str, Any]]] = []
+        self.asked: list[Asked] = []
         measure = {"cause": "supplier_late", "measure": "换一家供应商", "measure_due": "2026-11-20"}
         self.cases = [
             _case(3, "open"),
@@ -65,8 +73,13 @@ class FakeReview:
         router = self.router
 
         @router.get("/v1/review")
-        def review(by: str = "owner") -> dict[str, object]:
+        def review(
+            since: Annotated[datetime, Query(alias="from")],
+            to: datetime,
+            by: str = "owner",
+        ) -> dict[str, object]:
             self._there("alerting")
+            self.asked.append(Asked(by, to - since))
             groups = {"owner": ["lin", "li", None], "warehouse": ["hangzhou", "shanghai-store"]}
             return {
                 "from_at": (NOW - timedelta(days=28)).isoformat(),
@@ -79,15 +92,25 @@ class FakeReview:
                 ],
             }
 
+        @router.get("/v1/review/report.xlsx")
+        def workbook() -> Response:
+            self._there("alerting")
+            return Response(b"a workbook")
+
         @router.get("/v1/cases")
         def cases() -> dict[str, object]:
             self._there("alerting")
             return {"items": self.cases, "next_cursor": None}
 
         @router.post("/v1/cases/{case_id}/{step}")
-        def step(case_id: str, step: str, body: dict[str, Any] = Body()) -> dict[str, Any]:  # noqa: B008 - how FastAPI is told
+        def step(
+            case_id: str,
+            step: str,
+            body: Annotated[dict[str, Any], Body()],
+            lowtide_acting_for: Annotated[str, Header()] = "",
+        ) -> dict[str, Any]:
             self._there("alerting")
-            self.said.append((step, body))
+            self.said.append((lowtide_acting_for, step, body))
             for one in self.cases:
                 if one["id"] == case_id:
                     one["state"] = {"confirm": "confirmed", "close": "closed"}[step]

@@ -292,6 +292,7 @@ async def test_every_page_shows_itself_in_the_viewers_language_on_any_screen(
         "/": "看板" if chinese else "Now",
         "/stock": "库存" if chinese else "Stock",
         "/deliveries": "通知" if chinese else "Notices",
+        "/review": "预警复盘" if chinese else "Review of alerts",
         "/rules": "规则" if chinese else "Rules",
         "/rules/new": "新建规则" if chinese else "New rule",
         "/people": "人员与职责" if chinese else "People and responsibility",

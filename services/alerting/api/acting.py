@@ -51,7 +51,7 @@ async def acting(
     if known is None:
         raise Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY,
-            "unknown_person",
+            "unknown_actor",
             f"There is no person {named!r} to act for; see /v1/people, or make one with PUT.",
         )
     scopes = frozenset(scope for scope in _OF_A_PERSON if caller.may(scope))

@@ -93,7 +93,7 @@ ACTIONS: dict[str, Text] = {
     "refused.already_resolved": Text(
         "预警已解除，不用再处理。", "The alert is resolved; nothing is left to be done."
     ),
-    "refused.unknown_person": Text(
+    "refused.unknown_actor": Text(
         "人员里已没有你，请退出后重新登录。",
         "You are no longer among the people; sign out and come in anew.",
     ),

@@ -174,7 +174,7 @@ export default {
       if (!field.name) return;
       let value = field.value;
       if (field.type === "checkbox") value = field.checked ? "yes" : "";
-      if (field.type === "date") value = endOf(value);
+      if (field.type === "date" && field.dataset.day === undefined) value = endOf(value);
       if (field.type === "file") {
         if (event.type !== "change") return;
         value = await textOf(field.files[0]);

@@ -248,7 +248,7 @@ async def test_a_console_acts_for_people_and_nobody_approves_their_own_request(s
     may = Scope.ALERTS_ACT_FOR
     for person, more, code in (
         ("buyer", (), "may_not_act_for"),
-        ("nobody", (may,), "unknown_person"),
+        ("nobody", (may,), "unknown_actor"),
     ):
         assert (await act(path, person, body, *more)).json()["type"].endswith(code)
     asked = (await act(path, "buyer", body, may)).json()

@@ -44,7 +44,7 @@ TYPES = {
 }
 REFUSALS = {
     *("covered", "wrong_state", "own_request", "limit_too_low", "already_resolved"),
-    *("unknown_person", "may_not_act_for"),
+    *("unknown_actor", "may_not_act_for"),
     *("not_the_owner", "already_closed", "not_confirmed"),
 }
 """Codes of alerting's problems that somebody may see."""

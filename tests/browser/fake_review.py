@@ -80,7 +80,10 @@ class FakeReview:
         ) -> dict[str, object]:
             self._there("alerting")
             self.asked.append(Asked(by, to - since))
-            groups = {"owner": ["lin", "li", None], "warehouse": ["hangzhou", "shanghai-store"]}
+            groups: dict[str, list[str | None]] = {
+                "owner": ["lin", "li", None],
+                "warehouse": ["hangzhou", "shanghai-store"],
+            }
             return {
                 "from_at": (NOW - timedelta(days=28)).isoformat(),
                 "to_at": NOW.isoformat(),

@@ -44,7 +44,8 @@ class Cases:
     def _type(self, name: str, value: str) -> None:
         if name in self._fields:
             self._fields[name] = value
-            self._errors.pop(name, None)
+            if self._errors.pop(name, None):
+                self._panel.show(self._html())
 
     async def _act(self, act: str) -> None:
         self._failure = ""

@@ -5,6 +5,7 @@ read → drop what was done before → whose address is it → is it their busin
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -17,6 +18,7 @@ from services.alerting.inbound.alert_responses import Incoming
 from services.alerting.inbound.catalog_items import Catalogue
 from services.alerting.store import acts, episodes, people, responses
 from services.alerting.store.acts import By
+from services.alerting.store.audit import Doer
 from services.alerting.store.episodes import Episode
 from services.alerting.store.people import Person
 from shared.clock import Clock
@@ -116,7 +118,8 @@ async def _act(
     now: datetime,
     trace: str | None,
 ) -> Episode | None:
-    by = By(person.id, None, now, trace)
+    via = "wecom" if response.via is Via.WECOM_APP else response.via.value
+    by = By(person.id, None, now, trace, Doer(person.id, now, None, via))
     match response.kind:
         case ResponseKind.ACKNOWLEDGE:
             return await acts.acknowledge(connection, response.alert_id, by)
@@ -138,7 +141,7 @@ async def _ordered(
     connection: Connection, response: AlertResponse, person: Person, by: By
 ) -> Episode | None:
     """Take it that somebody has ordered: the alert is acknowledged, and the note says how much."""
-    noted = By(by.actor, order(response.quantity, person.language), by.at, by.trace)
+    noted = replace(by, note=order(response.quantity, person.language))
     return await acts.ordered(connection, response.alert_id, noted)
 
 

@@ -5,13 +5,15 @@ from decimal import Decimal
 from typing import Annotated, Self
 from zoneinfo import available_timezones
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from services.alerting.api.desk import AtDesk, Editor
+from services.alerting.api.desk import AtDesk, Editor, doer_of
 from services.alerting.domain.attention import AttentionPolicy, Spent
-from services.alerting.store import attention
+from services.alerting.store import attention, audit
 from services.alerting.store.attention import StoredPolicy
+from services.alerting.store.audit import Done, What
+from shared.database.engine import Connection
 from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
 
@@ -82,21 +84,28 @@ class PolicyInForce(Policy):
     @classmethod
     def of(cls, stored: StoredPolicy) -> Self:
         """Return a stored policy as it is answered."""
-        told = stored.policy
-        return cls(
-            enabled=told.enabled,
-            classes=sorted(told.classes),
-            money=told.money,
-            urgent_minutes=told.urgent_minutes,
-            watch_at=f"{told.watch_at:%H:%M}",
-            zone=told.zone,
-            working_days=sorted(told.working_days),
-            interruptions_a_day=told.interruptions_a_day,
-            known_minutes=told.known_minutes,
-            version=stored.version,
-            changed_by=stored.changed_by,
-            changed_at=stored.changed_at,
+        return cls.model_validate(
+            _said(stored.policy)
+            | {
+                "version": stored.version,
+                "changed_by": stored.changed_by,
+                "changed_at": stored.changed_at,
+            }
         )
+
+
+def _said(policy: AttentionPolicy) -> dict[str, object]:
+    return {
+        "enabled": policy.enabled,
+        "classes": sorted(policy.classes),
+        "money": policy.money,
+        "urgent_minutes": policy.urgent_minutes,
+        "watch_at": f"{policy.watch_at:%H:%M}",
+        "zone": policy.zone,
+        "working_days": sorted(policy.working_days),
+        "interruptions_a_day": policy.interruptions_a_day,
+        "known_minutes": policy.known_minutes,
+    }
 
 
 class PersonsDay(BaseModel):
@@ -135,12 +144,18 @@ async def get_policy(at: AtDesk) -> PolicyInForce:
 
 
 @router.put("/v1/attention-policy")
-async def put_policy(at: AtDesk, body: Policy, editor: Editor) -> PolicyInForce:
+async def put_policy(at: AtDesk, body: Policy, request: Request, editor: Editor) -> PolicyInForce:
     """Replace the policy; it holds for what happens from now on."""
-    now = at.clock.now()
-    await at.change(
-        lambda connection: attention.put_policy(connection, body.policy(), editor.subject, now)
-    )
+    doer, policy = doer_of(request, editor, at), body.policy()
+
+    async def put(connection: Connection) -> None:
+        before = (await attention.policy(connection)).policy
+        await attention.put_policy(connection, policy, doer.actor, doer.at)
+        if before != policy:
+            done = Done(What.ATTENTION_POLICY_PUT, "policy", _said(before), _said(policy))
+            await audit.add(connection, doer, done)
+
+    await at.change(put)
     return PolicyInForce.of(await at.ask(attention.policy))
 
 

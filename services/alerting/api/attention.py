@@ -2,6 +2,7 @@
 
 from datetime import date, datetime, time
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Annotated, Self
 from zoneinfo import available_timezones
 
@@ -10,12 +11,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from services.alerting.api.desk import AtDesk, Editor, doer_of
 from services.alerting.domain.attention import AttentionPolicy, Spent
-from services.alerting.store import attention, audit
+from services.alerting.store import attention, audit, schedules
 from services.alerting.store.attention import StoredPolicy
 from services.alerting.store.audit import Done, What
 from shared.database.engine import Connection
+from shared.events.base import Code
 from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.problems import Problem
 
 router = APIRouter(tags=["attention"], dependencies=[Depends(require(Scope.ALERTS_READ))])
 
@@ -39,10 +42,11 @@ class Policy(BaseModel):
 
     A stock-out of a class in `classes` ("A" stands for "AX" to "AZ" too) or of none, and what has
     more than `money` at risk, is told at once and not counted. All else of one owner and supplier
-    is one message: within `urgent_minutes`, or for what can wait at `watch_at` of a working day (1
-    is Monday) in `zone`. Of those a person gets `interruptions_a_day`; what is over stands in the
-    list. What was so before anybody looked is one summary after `known_minutes`. Without `enabled`
-    everything is told at once.
+    is one message: within `urgent_minutes`, or for what can wait at `watch_at` of a working day in
+    `zone`: one of `working_days` (1 is Monday), or of the working `calendar` where one is named. Of
+    those a person gets `interruptions_a_day`; what is over stands in the list. What was so before
+    anybody looked is one summary after `known_minutes`. Without `enabled` everything is told at
+    once.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -58,6 +62,7 @@ class Policy(BaseModel):
     )
     interruptions_a_day: Annotated[int, Field(ge=0, le=1_000)] = _OUR_OWN.interruptions_a_day
     known_minutes: Annotated[int, Field(ge=0, le=1_440)] = _OUR_OWN.known_minutes
+    calendar: Code | None = None
 
     def policy(self) -> AttentionPolicy:
         """Return what is to be stored."""
@@ -71,6 +76,7 @@ class Policy(BaseModel):
             working_days=frozenset(self.working_days),
             interruptions_a_day=self.interruptions_a_day,
             known_minutes=self.known_minutes,
+            calendar=self.calendar,
         )
 
 
@@ -105,6 +111,7 @@ def _said(policy: AttentionPolicy) -> dict[str, object]:
         "working_days": sorted(policy.working_days),
         "interruptions_a_day": policy.interruptions_a_day,
         "known_minutes": policy.known_minutes,
+        "calendar": policy.calendar,
     }
 
 
@@ -149,6 +156,14 @@ async def put_policy(at: AtDesk, body: Policy, request: Request, editor: Editor)
     doer, policy = doer_of(request, editor, at), body.policy()
 
     async def put(connection: Connection) -> None:
+        if policy.calendar is not None and not await schedules.some(
+            connection, "working_calendar", [policy.calendar]
+        ):
+            raise Problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                "unknown_calendar",
+                f"Make it first: PUT /v1/working-calendars/{policy.calendar}.",
+            )
         before = (await attention.policy(connection)).policy
         await attention.put_policy(connection, policy, doer.actor, doer.at)
         if before != policy:

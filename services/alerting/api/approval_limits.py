@@ -73,6 +73,7 @@ async def put_approval_limits(
     ]
 
     async def replace(connection: Connection) -> list[dict[str, str]]:
+        await people.begin_edit(connection)
         named = {row.person for row in rows if row.person is not None}
         known = await people.known(connection, named)
         strangers = [

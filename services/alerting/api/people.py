@@ -131,23 +131,22 @@ async def put_person(
 async def delete_person(
     person_id: PersonId, request: Request, at: AtDesk, editor: Editor
 ) -> Response:
-    """Delete a person, unless the table of responsibilities names them still."""
+    """Delete a person, unless the table, a playbook, a rotation or a limit names them still."""
     doer = doer_of(request, editor, at)
 
-    async def delete(connection: Connection) -> bool:
+    async def delete(connection: Connection) -> list[str]:
         before = await people.one(connection, person_id)
-        if not await people.delete(connection, person_id):
-            return False
-        if before is not None:
+        places = await people.delete(connection, person_id)
+        if before is not None and not places:
             done = Done(What.PERSON_DELETED, person_id, asdict(before))
             await audit.add(connection, doer, done)
-        return True
+        return places
 
-    if not await at.change(delete):
+    if places := await at.change(delete):
         raise Problem(
             HTTPStatus.CONFLICT,
             "still_responsible",
-            f"{person_id} is in the table of responsibilities; name somebody else there first.",
+            f"{person_id} is named in {', '.join(places)}; name somebody else there first.",
         )
     return Response(status_code=HTTPStatus.NO_CONTENT)
 

@@ -129,6 +129,7 @@ async def _store(
 
 async def _check(connection: Connection, playbook_id: str, definition: PlaybookDefinition) -> None:
     """Raise Problem for people, rotations and calendars unknown, and for a second default."""
+    await people.begin_edit(connection)
     persons, rotations, calendars = definition.named()
     strangers = persons - await people.known(connection, persons)
     gone = rotations - (await schedules.some(connection, "rotation", rotations)).keys()

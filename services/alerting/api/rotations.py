@@ -60,6 +60,7 @@ async def put_rotation(
     doer, what = doer_of(request, editor, at), What.ROTATION_PUT
 
     async def put(connection: Connection) -> set[str]:
+        await people.begin_edit(connection)
         strangers = named - await people.known(connection, named)
         if not strangers:
             await schedules.put(connection, "rotation", rotation_id, body, what, doer)

@@ -43,8 +43,9 @@ PEOPLE: dict[str, Text] = {
         "The e-mail address or WeCom user id is somebody else's; each belongs to one person.",
     ),
     "people.still_responsible": Text(
-        "职责表里还有这个人，先换成别人。",
-        "The table below still names them; name somebody else there first.",
+        "职责表、流程、轮值或审批额度里还有这个人，先换成别人。",
+        "The table below, a playbook, a rotation or a limit still names them; "
+        "name somebody else there first.",
     ),
     "people.failed": Text("没有成功：{reason}", "It did not work: {reason}"),
     "table": Text("职责", "Responsibility"),

@@ -9,7 +9,7 @@ from services.alerting.store import brief
 from shared.database.engine import create_engine
 from shared.events.stock_alerts import AlertLevel
 from tests.integration.alerting.service import NOON, Alerting
-from tests.integration.alerting.test_review import past, ran_out
+from tests.integration.alerting.test_review import Step, past, ran_out
 
 pytestmark = pytest.mark.stack
 
@@ -27,9 +27,9 @@ async def test_a_brief_counts_what_is_out_at_risk_overdue_too_much_and_in_doubt(
         await alerting.caught_up()
     await alerting.ask("PUT", "/v1/parameters?sku=MUCH", {"unit_cost": "1.20"})
     # Seen by two rules, seen to by nobody; the second knows better.
-    opened = ("opened", timedelta(), {})
+    opened: Step = ("opened", timedelta(), {})
     await past(alerting, 1, "LOW", opened, owner=None, at_risk=(30.0, "75.00"))
-    again = ("opened", 2 * HOUR, {})
+    again: Step = ("opened", 2 * HOUR, {})
     await past(alerting, 2, "LOW", again, rule="lower", at_risk=(18.0, "45.00"))
     # Enough until the next order is there, but its playbook is behind.
     low2 = await past(alerting, 3, "LOW2", opened, ("acknowledged", HOUR, {}), at_risk=(0, "0"))

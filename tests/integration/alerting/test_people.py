@@ -137,6 +137,37 @@ async def test_who_is_responsible_cannot_be_deleted(alerting: Alerting) -> None:
     await alerting.ask("GET", "/v1/people/bo", None, HTTPStatus.NOT_FOUND)
 
 
+async def test_nor_is_one_whom_a_playbook_a_rotation_or_a_limit_names(alerting: Alerting) -> None:
+    """What names them is said; old versions of a playbook, and disabled ones, do not count."""
+    for each in ("an", "bo", "cai"):
+        await person(alerting, each)
+    late = {"do": "escalate", "after_minutes": 5, "to": [{"person": "an"}]}
+    step = {"whom": [{"person": "bo"}], "expects": "act", "within_minutes": 5, "late": [late]}
+    playbook = {"name": {"en": "Quick"}, "steps": [step]}
+    cover = {"starts_at": "2026-03-02T00:00:00Z", "ends_at": "2026-03-03T00:00:00Z", "person": "an"}
+    rotation = {"people": ["bo", "cai"], "zone": "UTC", "starts_on": "2026-03-02"}
+    for path, body in (
+        ("playbooks/quick", playbook),
+        ("rotations/duty", rotation | {"overrides": [cover]}),
+        ("approval-limits", {"items": [{"person": "an"}]}),
+    ):
+        assert (await alerting.client.put(f"/v1/{path}", json=body)).is_success
+    problem = await alerting.ask("DELETE", "/v1/people/an", None, HTTPStatus.CONFLICT)
+    assert problem["detail"] == (
+        "an is named in playbook quick, rotation duty, the approval limits; "
+        "name somebody else there first."
+    )
+    problem = await alerting.ask("DELETE", "/v1/people/cai", None, HTTPStatus.CONFLICT)
+    assert "named in rotation duty;" in problem["detail"]
+    await alerting.ask("PUT", "/v1/rotations/duty", rotation | {"people": ["cai"]})
+    await alerting.ask("PUT", "/v1/approval-limits", {"items": []})
+    await alerting.ask("PUT", "/v1/playbooks/quick", playbook | {"steps": [step | {"late": []}]})
+    assert (await alerting.client.delete("/v1/people/an")).status_code == HTTPStatus.NO_CONTENT
+    await alerting.ask("DELETE", "/v1/people/bo", None, HTTPStatus.CONFLICT)
+    await alerting.ask("DELETE", "/v1/playbooks/quick")
+    assert (await alerting.client.delete("/v1/people/bo")).status_code == HTTPStatus.NO_CONTENT
+
+
 async def test_people_come_in_pages(alerting: Alerting) -> None:
     for each in ("an", "bo", "cai"):
         await person(alerting, each)

@@ -106,7 +106,8 @@ class AlertResponses(Handler[None]):
         if person is None:
             return Answer.UNKNOWN_PERSON
         item = self._catalogue.items.get(episode.subject.sku)
-        row = table.row(None if item is None else item.category, episode.subject.warehouse)
+        category = None if item is None else item.category
+        row = table.row(category, episode.subject.warehouse, episode.supplier)
         told = await responses.told(connection, response.alert_id)
         return None if may_answer(person.id, row, episode.owner, told) else Answer.OUT_OF_SCOPE
 

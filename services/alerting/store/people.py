@@ -80,17 +80,17 @@ _RECIPIENTS = text(f"{_PERSON} WHERE id = ANY(CAST(:ids AS text[]))")
 _AWAY = text("SELECT id, away_until FROM person WHERE away_until IS NOT NULL")
 
 _TABLE = text("""
-SELECT category, warehouse, owner, deputy, manager FROM responsibility ORDER BY position
+SELECT category, warehouse, owner, deputy, manager, supplier FROM responsibility ORDER BY position
 """)
 
 _CLEAR = text("DELETE FROM responsibility")
 
 _FILL = text("""
-INSERT INTO responsibility (position, category, warehouse, owner, deputy, manager)
-SELECT position, category, warehouse, owner, deputy, manager
+INSERT INTO responsibility (position, category, warehouse, owner, deputy, manager, supplier)
+SELECT position, category, warehouse, owner, deputy, manager, supplier
 FROM unnest(CAST(:category AS text[]), CAST(:warehouse AS text[]), CAST(:owner AS text[]),
-            CAST(:deputy AS text[]), CAST(:manager AS text[]))
-     WITH ORDINALITY AS t (category, warehouse, owner, deputy, manager, position)
+            CAST(:deputy AS text[]), CAST(:manager AS text[]), CAST(:supplier AS text[]))
+     WITH ORDINALITY AS t (category, warehouse, owner, deputy, manager, supplier, position)
 """)
 
 # Whoever changes people, or what names them, takes turns with whoever else does.

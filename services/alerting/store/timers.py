@@ -63,7 +63,8 @@ class Unfollowed(NamedTuple):
 
 _RUNNING = """
 SELECT t.alert_id, t.generation, t.number, t.taken, t.since, t.by, t.due_at, t.stands_until,
-       t.escalated, t.told, a.playbook::text AS playbook, a.owner, a.category, a.warehouse
+       t.escalated, t.told, a.playbook::text AS playbook, a.owner, a.category, a.warehouse,
+       a.supplier
 FROM timer AS t JOIN alert AS a ON a.id = t.alert_id
 """
 
@@ -115,7 +116,7 @@ LIMIT :limit
 
 _UNFOLLOWED = text("""
 SELECT a.id AS alert_id, a.playbook::text AS playbook, a.owner, a.category, a.warehouse,
-       a.acknowledged_at IS NOT NULL AS acknowledged,
+       a.supplier, a.acknowledged_at IS NOT NULL AS acknowledged,
        EXISTS (SELECT FROM alert_history AS h
                WHERE h.alert_id = a.id AND h.event = 'acted') AS acted
 FROM alert AS a
@@ -220,4 +221,4 @@ def _running(row: RowMapping) -> Running:
 
 
 def _place(row: RowMapping) -> Place:
-    return Place(row["owner"], row["category"], row["warehouse"])
+    return Place(row["owner"], row["category"], row["warehouse"], row["supplier"])

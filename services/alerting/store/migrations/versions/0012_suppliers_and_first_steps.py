@@ -1,4 +1,4 @@
-"""By when the first step of a playbook was to be met, and a way to what was retracted."""
+"""Suppliers in the table of responsibilities; by when a first step was to be met."""
 
 from alembic import op
 
@@ -14,8 +14,15 @@ RETRACTED = """
 CREATE INDEX alert_history_retracted ON alert_history (alert_id) WHERE event = 'retracted'
 """
 
+SUPPLIER = """
+ALTER TABLE responsibility
+    ADD COLUMN supplier text,
+    DROP CONSTRAINT responsibility_category_warehouse_key,
+    ADD UNIQUE NULLS NOT DISTINCT (category, supplier, warehouse)
+"""
+
 
 def upgrade() -> None:
-    """Add the column and the index."""
-    for statement in (FIRST_BY, SINCE_NOW, RETRACTED):
+    """Add the columns and the index."""
+    for statement in (FIRST_BY, SINCE_NOW, RETRACTED, SUPPLIER):
         op.execute(statement)

@@ -11,19 +11,27 @@ from typing import assert_never
 
 from typing_extensions import override
 
-from services.alerting.domain.answering import Answer, may_answer, opinion, order, refusal
+from services.alerting.domain.answering import (
+    TOLD,
+    Answer,
+    may_answer,
+    opinion,
+    order,
+    refusal,
+)
 from services.alerting.domain.people import Responsibilities
+from services.alerting.domain.refusals import Covered
 from services.alerting.inbound import alert_responses
 from services.alerting.inbound.alert_responses import Incoming
 from services.alerting.inbound.catalog_items import Catalogue
-from services.alerting.store import acts, episodes, people, responses
+from services.alerting.store import action_rows, actions, acts, episodes, people, responses
 from services.alerting.store.acts import By
 from services.alerting.store.audit import Doer
 from services.alerting.store.episodes import Episode
 from services.alerting.store.people import Person
 from shared.clock import Clock
 from shared.database.engine import Connection
-from shared.events.alert_responses import AlertResponse, ResponseKind, Via
+from shared.events.alert_responses import AlertResponse, FeedbackReason, ResponseKind, Via
 from shared.events.stock_alerts import Recipient
 from shared.kafka.handler import Batch, Claim, Handler
 from shared.kafka.messages import Outgoing
@@ -47,6 +55,8 @@ class AlertResponses(Handler[None]):
     async def handle(self, connection: Connection, batch: Batch) -> Sequence[Outgoing]:
         incoming = alert_responses.read(batch)
         if incoming:
+            if any(map(_moves_stock, incoming)):
+                await action_rows.take_turn(connection)  # before any alert is locked
             table = await people.responsibilities(connection)
             for each in incoming:
                 await self._hear(connection, each, table)
@@ -77,10 +87,17 @@ class AlertResponses(Handler[None]):
         answer = await self._answer(connection, response, person, episode, table)
         if answer is None and person is not None and episode is not None:
             before = episode.revision
-            after = await _act(connection, response, person, now, incoming.traceparent)
-            unchanged = after is None or after.revision == before
-            answer = Answer.UNCHANGED if unchanged else Answer.DONE
-        elif episode is not None and answer in {Answer.UNKNOWN_PERSON, Answer.OUT_OF_SCOPE}:
+            category = self._category(episode)
+            try:
+                after = await _act(
+                    connection, response, person, category, now, incoming.traceparent
+                )
+            except Covered:
+                answer = Answer.COVERED
+            else:
+                unchanged = after is None or after.revision == before
+                answer = Answer.UNCHANGED if unchanged else Answer.DONE
+        if episode is not None and answer in TOLD:
             await _refuse(connection, response, person, answer, now, incoming.traceparent)
         await responses.note(
             connection,
@@ -105,17 +122,20 @@ class AlertResponses(Handler[None]):
             return Answer.RESOLVED
         if person is None:
             return Answer.UNKNOWN_PERSON
-        item = self._catalogue.items.get(episode.subject.sku)
-        category = None if item is None else item.category
-        row = table.row(category, episode.subject.warehouse, episode.supplier)
+        row = table.row(self._category(episode), episode.subject.warehouse, episode.supplier)
         told = await responses.told(connection, response.alert_id)
         return None if may_answer(person.id, row, episode.owner, told) else Answer.OUT_OF_SCOPE
+
+    def _category(self, episode: Episode) -> str | None:
+        item = self._catalogue.items.get(episode.subject.sku)
+        return None if item is None else item.category
 
 
 async def _act(
     connection: Connection,
     response: AlertResponse,
     person: Person,
+    category: str | None,
     now: datetime,
     trace: str | None,
 ) -> Episode | None:
@@ -126,11 +146,15 @@ async def _act(
             return await acts.acknowledge(connection, response.alert_id, by)
         case ResponseKind.FALSE_ALARM:
             words = opinion(response.reason, person.language)
-            return await acts.feedback(
+            return await actions.opinion(
                 connection, response.alert_id, response.reason, by, words=words
             )
+        case ResponseKind.ORDERED if response.quantity is not None:
+            await actions.ordered(connection, response.alert_id, response.quantity, by, category)
+            return await episodes.locked(connection, response.alert_id)
         case ResponseKind.ORDERED:
-            return await _ordered(connection, response, person, by)
+            noted = replace(by, note=order(None, person.language))
+            return await acts.ordered(connection, response.alert_id, noted)
         case ResponseKind.SNOOZE:
             until = now + timedelta(minutes=response.minutes or SNOOZE_MINUTES)
             return await acts.snooze(connection, response.alert_id, until, by)
@@ -138,12 +162,10 @@ async def _act(
             assert_never(response.kind)
 
 
-async def _ordered(
-    connection: Connection, response: AlertResponse, person: Person, by: By
-) -> Episode | None:
-    """Take it that somebody has ordered: the alert is acknowledged, and the note says how much."""
-    noted = replace(by, note=order(response.quantity, person.language))
-    return await acts.ordered(connection, response.alert_id, noted)
+def _moves_stock(incoming: Incoming) -> bool:
+    response = incoming.response
+    counts = response.reason is FeedbackReason.DATA_WRONG
+    return response.kind is ResponseKind.ORDERED or counts
 
 
 async def _refuse(

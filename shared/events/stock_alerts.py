@@ -80,6 +80,8 @@ class AlertFacts(Event):
     """Mean units a day over the last 28 days, where known."""
     days_of_cover: float | None = None
     incoming: int = 0
+    proposed: int | None = None
+    """Units to buy that would bring it to where it should be, when it opened or got worse."""
 
 
 class HushKind(StrEnum):

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from services.alerting.api.desk import AtDesk, Desk, Question, doer_of
 from services.alerting.domain.answering import opinion
 from services.alerting.domain.playbook import Steps
-from services.alerting.store import acts, alerts, people, timers
+from services.alerting.store import actions, acts, alerts, people, timers
 from services.alerting.store.acts import By, Resolved
 from services.alerting.store.alerts import Filter, Place, State, StoredAlert, StoredRevision
 from services.alerting.store.episodes import Episode
@@ -343,7 +343,7 @@ async def give_feedback(
     async def say(connection: Connection) -> Episode | None:
         person = await people.one(connection, caller.subject)
         words = opinion(body.reason, "zh-CN" if person is None else person.language)
-        return await acts.feedback(connection, alert_id, body.reason, by, words=words)
+        return await actions.opinion(connection, alert_id, body.reason, by, words=words)
 
     return await _done(at, alert_id, say)
 

@@ -19,6 +19,12 @@ class Answer(StrEnum):
     RESOLVED = "resolved"
     UNKNOWN_PERSON = "unknown_person"
     OUT_OF_SCOPE = "out_of_scope"
+    COVERED = "covered"
+    """What is done already covers the shortage: a second order would be one too many."""
+
+
+TOLD: Final = frozenset({Answer.UNKNOWN_PERSON, Answer.OUT_OF_SCOPE, Answer.COVERED})
+"""What whoever answered is told alone, since nothing has changed."""
 
 
 def may_answer(
@@ -41,6 +47,10 @@ _REFUSALS: Final[Mapping[Answer, Text]] = {
     Answer.OUT_OF_SCOPE: Text(
         "没有生效：这个预警不由你负责。",
         "Nothing changed: this alert is not yours to see to.",
+    ),
+    Answer.COVERED: Text(
+        "没有生效：已有的订单足以补上，不必再下单。",
+        "Nothing changed: what is ordered already is enough; there is no need for another order.",
     ),
 }
 

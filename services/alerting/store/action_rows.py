@@ -193,6 +193,10 @@ async def write(
             continue
         touched[episode.id] = episode
         episode.revision += 1
+        if by.actor is not None and episode.acknowledged_at is None:
+            # Whoever has something done about it has taken it on.
+            episode.acknowledged_at, episode.acknowledged_by = by.at, by.actor
+            episode.owner = episode.owner or by.actor
         for what in _meets(change):
             await steps.met(connection, episode.id, what, by.at)
         revisions.append(episode.revision)

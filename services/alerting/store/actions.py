@@ -18,6 +18,7 @@ from services.alerting.domain.refusals import (
 )
 from services.alerting.store import (
     action_rows,
+    acts,
     approval_limits,
     calls,
     episodes,
@@ -29,6 +30,7 @@ from services.alerting.store.acts import By, Resolved
 from services.alerting.store.covering import on_the_way
 from services.alerting.store.episodes import Episode
 from services.alerting.store.stored_action import StoredAction
+from shared.events.alert_responses import FeedbackReason
 from shared.events.stock_alerts import ActionKind, ActionState, Recipient
 
 
@@ -195,6 +197,29 @@ async def request_count(connection: AsyncConnection, alert_id: UUID, by: By) -> 
         if each.kind is ActionKind.COUNT and each.state is ActionState.APPROVED:
             return each
     return await request(connection, alert_id, Wanted(ActionKind.COUNT, reason=by.note), by)
+
+
+async def opinion(
+    connection: AsyncConnection,
+    alert_id: UUID,
+    reason: FeedbackReason | None,
+    by: By,
+    *,
+    words: str,
+) -> Episode | None:
+    """Keep what somebody thinks of an alert; where the numbers are wrong the shelf is counted.
+
+    Returns the episode as it stands, None if it is unknown; see `acts.feedback`.
+    """
+    if reason is not FeedbackReason.DATA_WRONG:
+        return await acts.feedback(connection, alert_id, reason, by, words=words)
+    await action_rows.take_turn(connection)
+    before = await episodes.locked(connection, alert_id)
+    after = await acts.feedback(connection, alert_id, reason, by, words=words)
+    if before is None or after is None or after.revision == before.revision:
+        return after
+    await request_count(connection, alert_id, by)
+    return await episodes.locked(connection, alert_id)
 
 
 async def refused(connection: AsyncConnection, action_id: UUID, why: str, by: By) -> None:

@@ -15,8 +15,6 @@ ON CONFLICT (alert_id, person, reason) DO NOTHING
 RETURNING id
 """)
 
-_ASK_FOR_COUNT = text("UPDATE feedback SET count_requested = true WHERE id = :id")
-
 
 async def add(
     connection: AsyncConnection,
@@ -34,11 +32,4 @@ async def add(
         _ADD,
         {"alert_id": alert_id, "person": person, "reason": reason, "note": note, "at": at},
     )
-    if id_ is not None and reason is FeedbackReason.DATA_WRONG:
-        await ask_for_count(connection, id_)
     return id_ is not None
-
-
-async def ask_for_count(connection: AsyncConnection, feedback: int) -> None:
-    """Ask for the shelf to be counted: somebody doubts the numbers."""
-    await connection.execute(_ASK_FOR_COUNT, {"id": feedback})

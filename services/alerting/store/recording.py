@@ -7,11 +7,12 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.attention import Decision, News, Way
-from services.alerting.domain.covering import OnTheWay, covering
+from services.alerting.domain.covering import SHORTAGES, OnTheWay, covering
 from services.alerting.domain.draft import Announcement
 from services.alerting.domain.hush import NEWS, hush_of
 from services.alerting.domain.outcome import Transition
 from services.alerting.domain.people import Responsibilities
+from services.alerting.domain.proposal import At, buy
 from services.alerting.domain.rule import SEVERITY
 from services.alerting.domain.staffing import Place
 from services.alerting.domain.subject import Subject
@@ -19,7 +20,7 @@ from services.alerting.store import attention, episodes, people, silences, steps
 from services.alerting.store import covering as covers
 from services.alerting.store.episodes import Entry, Episode, Key
 from services.alerting.store.steps import Wanted
-from shared.events.stock_alerts import ENDINGS, AlertEvent, Hush, HushKind
+from shared.events.stock_alerts import ENDINGS, AlertEvent, AlertFacts, Hush, HushKind
 
 _UNFOLLOWED = frozenset({HushKind.COVERED, HushKind.BUDGET})
 """Kept back for these reasons it is not for anybody to act on, until it gets worse."""
@@ -190,6 +191,18 @@ def _renew(episode: Episode, announcement: Announcement) -> None:
     episode.at_risk = announcement.at_risk
     episode.stock_class = announcement.parameters.stock_class
     episode.supplier = announcement.parameters.supplier
+    if _is_news(announcement.transition):
+        facts = announcement.transition.facts
+        episode.facts = facts.model_copy(update={"proposed": _proposed(announcement, facts)})
+
+
+def _proposed(announcement: Announcement, facts: AlertFacts) -> int | None:
+    """Return the units to buy against a shortage; None where there is none, or nobody can say."""
+    if announcement.rule.kind not in SHORTAGES:
+        return None
+    warehouse, given = announcement.subject.warehouse, announcement.parameters
+    at = At(warehouse, facts.available, facts.incoming, 0, facts.daily_sales, given)
+    return buy(at).quantity or None
 
 
 def _entry(

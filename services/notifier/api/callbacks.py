@@ -88,8 +88,9 @@ async def _note(desk: Desk, id_: str, press: Press, traceparent: str) -> None:
             act=press.event_key,
             traceparent=traceparent,
         )
-        if noted and press.response_code is not None:
-            await card_codes.add(connection, press.response_code, id_, response.alert_id, now)
+        if noted and delivery is not None and press.response_code is not None:
+            code, alert_id = press.response_code, response.alert_id
+            await card_codes.add(connection, code, id_, alert_id, delivery, now)
         return True
 
     if not await desk.asked(note):

@@ -54,6 +54,9 @@ REPEATS_KNOWN_SECONDS = 4 * 60 * 60
 
 MOST_PEOPLE = 1_000
 
+_NOTHING_TO_SAY = Outcome(Verdict.ACCEPTED, "0", "ok")
+"""Everybody whom it is for has a card that says it."""
+
 _ALL_SECONDS = 28
 """For everything of an attempt."""
 
@@ -61,22 +64,28 @@ _ALL_SECONDS = 28
 def render(
     delivery: Delivery, destination: Destination, app: WecomApp, templates: Templates
 ) -> bytes:
-    """Return the JSON to send: a message, or a change of a card with the message in its place."""
+    """Return the JSON to send: a message, or changes of cards with the message for all others."""
     alert = _alert(delivery)
     phrasing = templates.phrasing(destination, plain_markdown)
     if alert is not None and (delivery.kind is Kind.FIRST or asks_somebody(alert)):
         return _json(_card_message(delivery, alert, app, phrasing))
     message = _text_message(delivery, alert, app, templates, phrasing)
-    if alert is None or delivery.card_code is None:
+    if alert is None or not delivery.cards:
         return _json(message)
-    view = view_of(delivery, phrasing, shown=0)
-    change = {
-        "atall": 1,
-        "agentid": app.agent_id,
-        "response_code": delivery.card_code,
-        "template_card": card_of(alert, view, phrasing),
-    }
-    return _json({"change": change, "message": message})
+    card = card_of(alert, view_of(delivery, phrasing, shown=0), phrasing)
+    changes = [
+        {
+            "users": list(each.users),
+            "change": {
+                "atall": 1,
+                "agentid": app.agent_id,
+                "response_code": each.code,
+                "template_card": card,
+            },
+        }
+        for each in delivery.cards
+    ]
+    return _json({"changes": changes, "message": message})
 
 
 def _alert(delivery: Delivery) -> StockAlert | None:
@@ -149,7 +158,8 @@ def read(rendered: bytes) -> Reading:
     """Return what a message or a changed card says; its text counts."""
     body = json.loads(rendered)
     message = body.get("message", body)
-    card = body["change"]["template_card"] if "change" in body else message.get("template_card")
+    changes = body.get("changes", [])
+    card = changes[0]["change"]["template_card"] if changes else message.get("template_card")
     text = str(message["markdown"]["content"]) if card is None else text_of(card)
     return Reading(text, len(text.encode()))
 
@@ -174,7 +184,7 @@ class WecomAppTransport:
         self._in_doubt = False
 
     async def send(self, message: Message) -> Outcome:
-        """Send a message, or change a card; a change that is refused is sent as a message."""
+        """Send a message, or change cards; whoever is not reached so gets the message."""
         self._in_doubt = False
         try:
             async with asyncio.timeout(_ALL_SECONDS):
@@ -186,13 +196,23 @@ class WecomAppTransport:
 
     async def _send(self, message: Message) -> Outcome:
         body = json.loads(message.rendered)
-        if "change" not in body:
+        if "changes" not in body:
             return await self._post(SEND, message.rendered, message.now)
-        outcome = await self._post(CHANGE, _json(body["change"]), message.now)
-        if outcome.verdict is not Verdict.PERMANENT:
-            return outcome
-        # The code was used, perhaps by an attempt whose answer was lost, or the card is gone.
-        return await self._post(SEND, _json(body["message"]), message.now)
+        reached: set[str] = set()
+        outcome = _NOTHING_TO_SAY
+        for each in body["changes"]:
+            outcome = await self._post(CHANGE, _json(each["change"]), message.now)
+            if outcome.verdict is Verdict.ACCEPTED:
+                reached.update(each["users"])
+            elif outcome.verdict is not Verdict.PERMANENT:
+                return outcome
+            # Else the code was used, perhaps by an attempt whose answer was lost.
+        told = body["message"]["touser"].split("|")
+        rest = [user for user in told if user.lower() not in reached]
+        if not rest:
+            return outcome if outcome.verdict is Verdict.ACCEPTED else _NOTHING_TO_SAY
+        text = body["message"] | {"touser": "|".join(rest)}
+        return await self._post(SEND, _json(text), message.now)
 
     async def _post(self, path: str, content: bytes, now: datetime) -> Outcome:
         stale: SecretStr | None = None

@@ -15,8 +15,6 @@ from shared.events.alert_responses import AlertResponse, FeedbackReason, Respons
 from shared.events.base import MAX_QUANTITY
 from shared.events.stock_alerts import (
     ENDINGS,
-    ActionKind,
-    ActionState,
     AlertEvent,
     AlertLevel,
     StockAlert,
@@ -83,10 +81,7 @@ def buttons_of(alert: StockAlert) -> list[ResponseKind]:
 
 def proposed_quantity(alert: StockAlert) -> int | None:
     """Return the units that alerting proposes to buy, where it does."""
-    action = alert.action
-    if action is None or (action.kind, action.state) != (ActionKind.BUY, ActionState.PROPOSED):
-        return None
-    return action.quantity
+    return alert.facts.proposed
 
 
 def key_of(kind: ResponseKind, quantity: int | None = None) -> str:

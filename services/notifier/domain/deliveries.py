@@ -12,6 +12,7 @@ waiting ─▶ suppressed             it waited on purpose, and was over before 
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from services.notifier.domain.holding import Hold
@@ -121,6 +122,13 @@ class Recipients:
     refused: tuple[str, ...] = ()
 
 
+class CardCode(NamedTuple):
+    """What lets a card be changed, once, and who has the card (user ids in lower case)."""
+
+    code: str
+    users: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """A delivery as its sender takes it up.
@@ -128,7 +136,7 @@ class Delivery:
     `content` is the message's JSON: a StockAlert, a Digest, an AlertReport or a note, by kind.
     `attempts` counts the present one. `recipients` is None before an e-mail's first attempt and
     for all else. `thread` is what the vendor calls the episode's first notice, where that is known
-    and of use; `card_code` lets the card be changed that is there already.
+    and of use; `cards` let those be changed that are there already.
     """
 
     id: UUID
@@ -143,4 +151,4 @@ class Delivery:
     recipients: Recipients | None = None
     traceparent: str | None = None
     thread: str | None = None
-    card_code: str | None = None
+    cards: tuple[CardCode, ...] = ()

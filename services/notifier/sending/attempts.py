@@ -187,10 +187,10 @@ class Attempts:
             and delivery.kind is Kind.CHANGE
             and changes_card(StockAlert.model_validate_json(delivery.content))
         ):
-            code = await card_codes.take(
+            cards = await card_codes.take(
                 connection, destination.id, delivery.alert_id, delivery.id, now
             )
-            delivery = replace(delivery, card_code=code)
+            delivery = replace(delivery, cards=cards)
         return self._tools.renderer.render(delivery, destination, now)
 
     async def _bury(
@@ -230,7 +230,7 @@ class Attempts:
             await queue.finish_attempt(connection, attempt, outcome, now)
         if destination.address.updates and outcome.receipt is not None and delivery.alert_id:
             await card_codes.add(
-                connection, outcome.receipt, destination.id, delivery.alert_id, now
+                connection, outcome.receipt, destination.id, delivery.alert_id, delivery.id, now
             )
         await queue.settle(connection, delivery.id, settlement, now)
         if settlement.state is State.DEAD and delivery.kind not in {Kind.META, Kind.TEST}:

@@ -1,48 +1,68 @@
 """The codes with which a vendor lets cards be changed: each for one change, for a while."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.notifier.domain.deliveries import CardCode
+
 LASTS = timedelta(hours=71)
 """The vendor says 72 hours."""
 
 _ADD = text("""
-INSERT INTO card_code (code, destination, alert_id, obtained_at)
-VALUES (:code, :destination, :alert_id, :now)
+INSERT INTO card_code (code, destination, alert_id, card, obtained_at)
+VALUES (:code, :destination, :alert_id, :card, :now)
 ON CONFLICT (code) DO NOTHING
 """)
 
-# A delivery that is written anew keeps the code that it has.
-_TAKE = text("""
-UPDATE card_code SET used_by = :delivery
-WHERE code = (
-    SELECT code FROM card_code
-    WHERE alert_id = :alert_id AND destination = :destination AND obtained_at > :since
-      AND (used_by IS NULL OR used_by = :delivery)
-    ORDER BY used_by IS NULL, obtained_at DESC, code
-    LIMIT 1)
-RETURNING code
+# Whoever got a card is in what was sent; ids of deliveries grow with time. A delivery that is
+# written anew keeps its codes.
+_CARDS = text("""
+SELECT string_to_array(lower(convert_from(a.rendered, 'UTF8')::jsonb ->> 'touser'), '|'),
+       (SELECT code FROM card_code
+        WHERE card = c.card AND obtained_at > :since AND (used_by IS NULL OR used_by = :delivery)
+        ORDER BY used_by IS NULL, obtained_at DESC, code LIMIT 1)
+FROM (
+    SELECT DISTINCT card FROM card_code WHERE alert_id = :alert_id AND destination = :destination
+) AS c
+CROSS JOIN LATERAL (
+    SELECT rendered FROM attempt WHERE delivery = c.card ORDER BY number DESC LIMIT 1) AS a
+ORDER BY c.card DESC
 """)
+
+_USE = text("UPDATE card_code SET used_by = :delivery WHERE code = ANY(CAST(:codes AS text[]))")
 
 
 async def add(
-    connection: AsyncConnection, code: str, destination: str, alert_id: UUID, now: datetime
+    connection: AsyncConnection,
+    code: str,
+    destination: str,
+    alert_id: UUID,
+    card: UUID,
+    now: datetime,
 ) -> None:
-    """Keep a code that came with a card or with a press on one."""
+    """Keep a code that came with a card or with a press on one; a card is named by its delivery."""
     await connection.execute(
-        _ADD, {"code": code, "destination": destination, "alert_id": alert_id, "now": now}
+        _ADD,
+        {
+            "code": code,
+            "destination": destination,
+            "alert_id": alert_id,
+            "card": card,
+            "now": now,
+        },
     )
 
 
 async def take(
     connection: AsyncConnection, destination: str, alert_id: UUID, delivery: UUID, now: datetime
-) -> str | None:
-    """Return the newest code for an alert's cards and use it up; None when there is none."""
-    code: str | None = await connection.scalar(
-        _TAKE,
+) -> tuple[CardCode, ...]:
+    """Return a code for each person's newest card, as far as there are any, and use them up."""
+    rows = await connection.execute(
+        _CARDS,
         {
             "destination": destination,
             "alert_id": alert_id,
@@ -50,4 +70,23 @@ async def take(
             "since": now - LASTS,
         },
     )
-    return code
+    chosen = newest_of_each((tuple(users or ()), code) for users, code in rows)
+    codes = [each.code for each in chosen]
+    await connection.execute(_USE, {"delivery": delivery, "codes": codes})
+    return chosen
+
+
+def newest_of_each(cards: Iterable[tuple[Sequence[str], str | None]]) -> tuple[CardCode, ...]:
+    """Return the codes of the cards that are somebody's newest, each with these people.
+
+    `cards` are (who got it, its code or None), the newest first. An older card is left as it is:
+    nobody looks there.
+    """
+    reached: set[str] = set()
+    chosen = []
+    for users, code in cards:
+        new = [user for user in users if user not in reached]
+        reached.update(new)
+        if new and code is not None:
+            chosen.append(CardCode(code, tuple(new)))
+    return tuple(chosen)

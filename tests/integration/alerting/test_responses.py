@@ -95,20 +95,22 @@ async def test_those_it_concerns_act_once_and_the_others_change_nothing(
             ("refused", "anna"),
             ("acknowledged", "lin"),
             ("acted", "wang"),
+            ("acted", "wang"),
             ("feedback", "lin"),
+            ("acted", "lin"),
             ("snoozed", "lin"),
         ]
         assert (found["acknowledged_by"], found["owner"]) == ("lin", "lin")
-        assert found["history"][4]["note"] == "200 units ordered"
         (kept,) = await alerting.rows("SELECT * FROM feedback")
-        assert (kept["person"], kept["reason"], kept["count_requested"]) == (
-            "lin",
-            "data_wrong",
-            True,
-        )
+        assert (kept["person"], kept["reason"]) == ("lin", "data_wrong")
+        done = await alerting.rows("SELECT kind, state, quantity FROM action ORDER BY number")
+        assert [tuple(each) for each in done] == [
+            ("buy", "ordered", 200),
+            ("count", "approved", None),
+        ]
 
         async def relayed() -> bool:
-            return len(await alerting.notices()) == 7
+            return len(await alerting.notices()) == 9
 
         await until(relayed)
         _, stranger, anna, *_ = await alerting.notices()
@@ -122,6 +124,24 @@ async def test_those_it_concerns_act_once_and_the_others_change_nothing(
             "unknown_alert",
             "unknown_person",
         ]
+
+
+async def test_what_is_ordered_already_is_not_ordered_again(alerting: Alerting) -> None:
+    async with shortage(alerting) as alert:
+        id_ = str(alert["id"])
+        await respond(alerting, response(id_, "ordered", quantity=200))
+        await respond(alerting, response(id_, "ordered", "wang", quantity=200))
+        found = await alerting.ask("GET", f"/v1/alerts/{id_}")
+        assert [(each["event"], each["actor"]) for each in found["history"]] == [
+            ("opened", None),
+            ("acted", "lin"),
+            ("acted", "lin"),
+            ("refused", "wang"),
+        ]
+        assert (found["acknowledged_by"], found["owner"]) == ("lin", "lin")
+        assert len(await alerting.rows("SELECT 1 FROM action")) == 1
+        outcomes = await alerting.rows("SELECT outcome FROM response ORDER BY outcome")
+        assert [row["outcome"] for row in outcomes] == ["covered", "done"]
 
 
 async def test_what_has_ended_stays_as_it_is(alerting: Alerting) -> None:
@@ -146,7 +166,8 @@ async def test_feedback_over_the_api_is_a_revision_of_what_is_open(alerting: Ale
     async with shortage(alerting) as alert:
         path = f"/v1/alerts/{alert['id']}/feedback"
         found = await alerting.ask("POST", path, {"reason": "data_wrong", "note": "shelf is full"})
-        last = found["history"][-1]
+        *_, last, count = found["history"]
+        assert (count["event"], count["actor"]) == ("acted", "buyer"), "the shelf is to be counted"
         assert (last["event"], last["actor"], last["reason"], last["note"]) == (
             "feedback",
             "buyer",
@@ -154,7 +175,7 @@ async def test_feedback_over_the_api_is_a_revision_of_what_is_open(alerting: Ale
             "数据有误: shelf is full",
         )
         again = await alerting.ask("POST", path, {"reason": "data_wrong", "note": "shelf is full"})
-        assert len(again["history"]) == 2
+        assert len(again["history"]) == 3
         await alerting.ask("POST", path, {"reason": "nonsense"}, status=422)
 
 

@@ -91,6 +91,26 @@ async def test_what_follows_changes_the_card_while_it_can_be_changed(notifier: N
     assert fake.rejected == {}
 
 
+async def test_what_follows_reaches_whoever_has_a_card_of_their_own(notifier: Notifier) -> None:
+    boss = LIN | {"id": "boss", "wecom_userid": "boss"}
+    async with installed(notifier) as fake, notifier.sending():
+        await notifier.tell(stock_alert(7, to=[LIN]))
+        await notifier.until_states("sent")
+        await notifier.tell(stock_alert(7, revision=2, event="reminded", to=[LIN]))
+        await notifier.until_states("sent", "sent")
+        await notifier.tell(stock_alert(7, revision=3, event="escalated", to=[boss]))
+        await notifier.until_states(*["sent"] * 3)
+        for revision, event in ((4, "acknowledged"), (5, "resolved")):
+            await notifier.tell(stock_alert(7, revision=revision, event=event, to=[LIN, boss]))
+            await notifier.until_states(*["sent"] * revision)
+    # The newest card of each is changed; their codes are used up then, so the end is a message.
+    assert [each.changes for each in fake.phones["lin"]] == [0, 1, 0]
+    assert [each.changes for each in fake.phones["boss"]] == [1, 0]
+    assert "已恢复" in fake.phones["lin"][-1].text
+    assert "已恢复" in fake.phones["boss"][-1].text
+    assert fake.rejected == {}
+
+
 async def test_the_end_takes_the_buttons_away(notifier: Notifier) -> None:
     async with installed(notifier) as fake, notifier.sending():
         await notifier.tell(stock_alert(7))

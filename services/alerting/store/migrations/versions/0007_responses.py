@@ -12,7 +12,6 @@ CREATE TABLE feedback (
     person           text NOT NULL,
     reason           text,
     note             text,
-    count_requested  boolean NOT NULL DEFAULT false,
     at               timestamptz NOT NULL,
     UNIQUE NULLS NOT DISTINCT (alert_id, person, reason)
 )

@@ -37,6 +37,7 @@ CREATE TABLE card_code (
     code         text PRIMARY KEY,
     destination  text NOT NULL REFERENCES destination (id),
     alert_id     uuid NOT NULL,
+    card         uuid NOT NULL REFERENCES delivery (id),
     obtained_at  timestamptz NOT NULL,
     used_by      uuid
 )

@@ -90,8 +90,8 @@ def test_a_card_says_it_in_both_languages() -> None:
 
 
 def test_the_button_for_an_order_carries_what_is_proposed() -> None:
-    action = {"id": UUID(int=1), "kind": "buy", "state": "proposed", "quantity": 1_200}
-    body = json.loads(rendered(delivery(stock_alert(7, action=action))))
+    facts = {"available": 0, "on_hand": 0, "low_water": 0, "proposed": 1_200}
+    body = json.loads(rendered(delivery(stock_alert(7, facts=facts))))
     buttons = {each["key"]: each["text"] for each in body["template_card"]["button_list"]}
     assert buttons["ordered:1200"] == "已下单 1,200"
 

@@ -100,8 +100,6 @@ def test_what_is_taken_on_needs_no_button_for_that() -> None:
 
 
 def test_the_quantity_is_that_of_a_proposal_to_buy() -> None:
-    action = {"id": UUID(int=1), "kind": "buy", "state": "proposed", "quantity": 200}
-    assert proposed_quantity(stock_alert(action=action)) == 200
-    assert proposed_quantity(stock_alert(action=action | {"state": "ordered"})) is None
-    assert proposed_quantity(stock_alert(action=action | {"kind": "transfer"})) is None
-    assert proposed_quantity(stock_alert()) is None
+    facts = {"available": 0, "on_hand": 0, "low_water": 0}
+    assert proposed_quantity(stock_alert(facts=facts | {"proposed": 200})) == 200
+    assert proposed_quantity(stock_alert(facts=facts)) is None

@@ -145,7 +145,7 @@ async def test_so_is_what_they_set_up_what_they_order_and_what_they_answer_elsew
         await alerting.ask("POST", f"/v1/actions/{other}/cancel")
         for _ in range(2):
             await alerting.ask("POST", f"/v1/orders/{order}/place")
-        await respond(alerting, response(alert["id"], "acknowledge"))
+        await respond(alerting, response(alert["id"], "snooze"))
 
     found = [
         each
@@ -170,7 +170,7 @@ async def test_so_is_what_they_set_up_what_they_order_and_what_they_answer_elsew
         ("buyer", "action.cancel", other),
         ("buyer", "order.placed", order),
         ("buyer", "action.order", buy),
-        ("lin", "alert.acknowledged", alert["id"]),
+        ("lin", "alert.snoozed", alert["id"]),
     ]
     assert {each["address"] for each in found[:-1]} == {"127.0.0.1"}
     assert (found[-1]["address"], found[-1]["via"]) == (None, "wecom")

@@ -15,7 +15,7 @@ from services.alerting.api.action_bodies import (
     PastStep,
     Remark,
 )
-from services.alerting.api.desk import AtDesk, Desk, Question
+from services.alerting.api.desk import AtDesk, Desk, Question, doer_of
 from services.alerting.domain.actions import Step
 from services.alerting.domain.refusals import (
     Covered,
@@ -178,7 +178,8 @@ _ending("done", Step.FINISH, "Say that it is done; a count is done when the leve
 def by_of(at: Desk, request: Request, caller: Caller, body: Remark | None) -> By:
     """Return who does something, and what is said to it."""
     note = None if body is None else body.note
-    return By(caller.subject, note, at.clock.now(), request.state.traceparent)
+    doer = doer_of(request, caller, at)
+    return By(caller.subject, note, doer.at, request.state.traceparent, doer)
 
 
 async def answered(connection: Connection, found: Sequence[StoredAction]) -> list[Action]:

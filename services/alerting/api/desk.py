@@ -104,10 +104,10 @@ AtDesk = Annotated[Desk, Depends(desk)]
 _VIA_CHARACTERS = 100
 
 
-def doer_of(request: Request, caller: Caller, at: Desk) -> Doer:
+def doer_of(request: Request, caller: Caller | str, at: Desk) -> Doer:
     """Return who asks, when, and from where, for the audit of what the request changes."""
     return Doer(
-        actor=caller.subject,
+        actor=caller if isinstance(caller, str) else caller.subject,
         at=at.clock.now(),
         address=None if request.client is None else request.client.host,
         via=request.headers.get("user-agent", "")[:_VIA_CHARACTERS] or None,

@@ -10,8 +10,9 @@ from sqlalchemy import CursorResult, RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.hush import hush_of
-from services.alerting.store import episodes, silences, steps
+from services.alerting.store import audit, episodes, silences, steps
 from services.alerting.store.acts import By
+from services.alerting.store.audit import Done, What
 from services.alerting.store.episodes import Entry, Episode
 from services.alerting.store.stored_action import StoredAction, notice_of
 from shared.events.stock_alerts import (
@@ -50,6 +51,8 @@ LEFT JOIN purchase_order AS o ON o.id = t.order_id
 """  # noqa: S608 - the columns are ours
 
 _ONE = text(f"{_SELECT} WHERE t.id = :id")
+
+_SOME = text(f"{_SELECT} WHERE t.id = ANY(CAST(:ids AS uuid[]))")
 
 _BY_KEY = text(f"{_SELECT} WHERE t.idempotency_key = :key")
 
@@ -177,7 +180,8 @@ async def write(
 ) -> None:
     """Write actions as steps have left them, each with its history and a revision of its alert.
 
-    An alert that has ended has no more revisions: then the action's own history has it alone.
+    An alert that has ended has no more revisions: then the action's own history has it alone. What
+    somebody did is in the audit; what followed is not.
     """
     touched: dict[UUID, Episode] = {}
     entries = []
@@ -209,6 +213,8 @@ async def write(
         entries.append(Entry(notice, None, by.actor, by.trace))
     if entries:
         await episodes.write(connection, touched.values(), entries)
+    if by.actor is not None:
+        await audit.add(connection, by.audited, *await _done(connection, changes))
     await connection.execute(
         _INSERT if new else _UPDATE, [_values(each.action) for each in changes]
     )
@@ -229,6 +235,34 @@ async def write(
             for each, revision in zip(changes, revisions, strict=True)
         ],
     )
+
+
+async def _done(connection: AsyncConnection, changes: Sequence[Change]) -> list[Done]:
+    """Return steps for the audit, with how the actions stood before."""
+    ids = [each.action.id for each in changes]
+    before = {each.id: _told(each) for each in _all(await connection.execute(_SOME, {"ids": ids}))}
+    return [
+        Done(
+            f"{What.ACTION_STEP}{each.step}",
+            str(each.action.id),
+            before.get(each.action.id),
+            _told(each.action) | {"note": each.note},
+        )
+        for each in changes
+    ]
+
+
+def _told(action: StoredAction) -> dict[str, object]:
+    return {
+        "alert": action.alert_id,
+        "kind": action.kind,
+        "state": action.state,
+        "quantity": action.quantity if action.confirmed_quantity is None else action.expected,
+        "supplier": action.supplier,
+        "cost": action.cost,
+        "due_at": action.due_at,
+        "order": action.order_id,
+    }
 
 
 def _meets(change: Change) -> tuple[Expected, ...]:

@@ -26,6 +26,7 @@ from services.alerting.inbound.alert_responses import Incoming
 from services.alerting.inbound.catalog_items import Catalogue
 from services.alerting.store import action_rows, actions, acts, episodes, people, responses
 from services.alerting.store.acts import By
+from services.alerting.store.audit import Doer
 from services.alerting.store.episodes import Episode
 from services.alerting.store.people import Person
 from shared.clock import Clock
@@ -121,7 +122,7 @@ class AlertResponses(Handler[None]):
             return Answer.RESOLVED
         if person is None:
             return Answer.UNKNOWN_PERSON
-        row = table.row(self._category(episode), episode.subject.warehouse)
+        row = table.row(self._category(episode), episode.subject.warehouse, episode.supplier)
         told = await responses.told(connection, response.alert_id)
         return None if may_answer(person.id, row, episode.owner, told) else Answer.OUT_OF_SCOPE
 
@@ -138,7 +139,8 @@ async def _act(
     now: datetime,
     trace: str | None,
 ) -> Episode | None:
-    by = By(person.id, None, now, trace)
+    via = "wecom" if response.via is Via.WECOM_APP else response.via.value
+    by = By(person.id, None, now, trace, Doer(person.id, now, None, via))
     match response.kind:
         case ResponseKind.ACKNOWLEDGE:
             return await acts.acknowledge(connection, response.alert_id, by)

@@ -82,6 +82,8 @@ class Figures(Event):
     escalations: int
     right: Share
     """Of the alerts on which somebody said whether they were right, those that were."""
+    retracted: int = 0
+    """Alerts of what turned out never to have been: neither recovered nor prevented."""
     prevented: int
     """Stock-outs that a warning came before and that did not come."""
     met_late: int

@@ -193,6 +193,7 @@ def _row(
 ) -> Body:
     return {
         "category": category,
+        "supplier": None,
         "warehouse": warehouse,
         "owner": owner,
         "deputy": deputy,

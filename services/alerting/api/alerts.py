@@ -193,6 +193,7 @@ class Feedback(Acknowledgement):
 class Summary(BaseModel):
     """Alerts counted: `open` by present level, `opened` (all there ever were) by first level.
 
+    `retracted` turned out never to have been, and are not among the `resolved`.
     `unowned` are open and nobody's, `overdue` late in their playbook, `escalated` those whose
     present step was escalated. `outbox` are notices not yet with the broker, `lag_records`
     level messages not yet evaluated (null while the broker cannot say).
@@ -202,6 +203,7 @@ class Summary(BaseModel):
     opened: dict[AlertLevel, int]
     episodes: int
     resolved: int
+    retracted: int
     subjects: int
     unowned: int
     overdue: int
@@ -273,6 +275,7 @@ async def summary(at: AtDesk) -> Summary:
         opened={level: totals.opened.get(level, 0) for level in AlertLevel},
         episodes=sum(totals.opened.values()),
         resolved=totals.resolved,
+        retracted=totals.retracted,
         subjects=totals.subjects,
         unowned=totals.unowned,
         overdue=late.overdue,

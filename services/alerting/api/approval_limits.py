@@ -3,14 +3,15 @@
 from http import HTTPStatus
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from services.alerting.api.desk import AtDesk, Editor
+from services.alerting.api.desk import AtDesk, Editor, doer_of
 from services.alerting.domain.approval import Role
 from services.alerting.domain.parameter_values import Money
-from services.alerting.store import approval_limits, people
+from services.alerting.store import approval_limits, audit, people
 from services.alerting.store.approval_limits import ApprovalLimit as Row
+from services.alerting.store.audit import Done, What
 from shared.database.engine import Connection
 from shared.events.base import Code
 from shared.http.auth import Scope, require
@@ -58,8 +59,11 @@ async def get_approval_limits(at: AtDesk) -> ApprovalLimits:
 
 
 @router.put("")
-async def put_approval_limits(said: ApprovalLimits, at: AtDesk, _: Editor) -> ApprovalLimits:
+async def put_approval_limits(
+    said: ApprovalLimits, request: Request, at: AtDesk, editor: Editor
+) -> ApprovalLimits:
     """Replace all limits, or refuse them with what is wrong in which row."""
+    doer = doer_of(request, editor, at)
     rows = [Row(each.person, each.role, each.amount) for each in said.items]
     first: dict[tuple[str | None, Role | None], int] = {}
     errors = [
@@ -69,6 +73,7 @@ async def put_approval_limits(said: ApprovalLimits, at: AtDesk, _: Editor) -> Ap
     ]
 
     async def replace(connection: Connection) -> list[dict[str, str]]:
+        await people.begin_edit(connection)
         named = {row.person for row in rows if row.person is not None}
         known = await people.known(connection, named)
         strangers = [
@@ -76,8 +81,12 @@ async def put_approval_limits(said: ApprovalLimits, at: AtDesk, _: Editor) -> Ap
             for number, row in enumerate(rows)
             if row.person is not None and row.person not in known
         ]
-        if not strangers:
+        before = await approval_limits.table(connection)
+        if not strangers and before != rows:
             await approval_limits.put_table(connection, rows)
+            old, new = ([row._asdict() for row in each] for each in (before, rows))
+            done = Done(What.APPROVAL_LIMITS_PUT, "approval_limits", old, new)
+            await audit.add(connection, doer, done)
         return strangers
 
     errors = errors or await at.change(replace)

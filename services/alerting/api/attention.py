@@ -2,18 +2,23 @@
 
 from datetime import date, datetime, time
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Annotated, Self
 from zoneinfo import available_timezones
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from services.alerting.api.desk import AtDesk, Editor
+from services.alerting.api.desk import AtDesk, Editor, doer_of
 from services.alerting.domain.attention import AttentionPolicy, Spent
-from services.alerting.store import attention
+from services.alerting.store import attention, audit, schedules
 from services.alerting.store.attention import StoredPolicy
+from services.alerting.store.audit import Done, What
+from shared.database.engine import Connection
+from shared.events.base import Code
 from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.problems import Problem
 
 router = APIRouter(tags=["attention"], dependencies=[Depends(require(Scope.ALERTS_READ))])
 
@@ -37,10 +42,11 @@ class Policy(BaseModel):
 
     A stock-out of a class in `classes` ("A" stands for "AX" to "AZ" too) or of none, and what has
     more than `money` at risk, is told at once and not counted. All else of one owner and supplier
-    is one message: within `urgent_minutes`, or for what can wait at `watch_at` of a working day (1
-    is Monday) in `zone`. Of those a person gets `interruptions_a_day`; what is over stands in the
-    list. What was so before anybody looked is one summary after `known_minutes`. Without `enabled`
-    everything is told at once.
+    is one message: within `urgent_minutes`, or for what can wait at `watch_at` of a working day in
+    `zone`: one of `working_days` (1 is Monday), or of the working `calendar` where one is named. Of
+    those a person gets `interruptions_a_day`; what is over stands in the list. What was so before
+    anybody looked is one summary after `known_minutes`. Without `enabled` everything is told at
+    once.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -56,6 +62,7 @@ class Policy(BaseModel):
     )
     interruptions_a_day: Annotated[int, Field(ge=0, le=1_000)] = _OUR_OWN.interruptions_a_day
     known_minutes: Annotated[int, Field(ge=0, le=1_440)] = _OUR_OWN.known_minutes
+    calendar: Code | None = None
 
     def policy(self) -> AttentionPolicy:
         """Return what is to be stored."""
@@ -69,6 +76,7 @@ class Policy(BaseModel):
             working_days=frozenset(self.working_days),
             interruptions_a_day=self.interruptions_a_day,
             known_minutes=self.known_minutes,
+            calendar=self.calendar,
         )
 
 
@@ -82,21 +90,29 @@ class PolicyInForce(Policy):
     @classmethod
     def of(cls, stored: StoredPolicy) -> Self:
         """Return a stored policy as it is answered."""
-        told = stored.policy
-        return cls(
-            enabled=told.enabled,
-            classes=sorted(told.classes),
-            money=told.money,
-            urgent_minutes=told.urgent_minutes,
-            watch_at=f"{told.watch_at:%H:%M}",
-            zone=told.zone,
-            working_days=sorted(told.working_days),
-            interruptions_a_day=told.interruptions_a_day,
-            known_minutes=told.known_minutes,
-            version=stored.version,
-            changed_by=stored.changed_by,
-            changed_at=stored.changed_at,
+        return cls.model_validate(
+            _said(stored.policy)
+            | {
+                "version": stored.version,
+                "changed_by": stored.changed_by,
+                "changed_at": stored.changed_at,
+            }
         )
+
+
+def _said(policy: AttentionPolicy) -> dict[str, object]:
+    return {
+        "enabled": policy.enabled,
+        "classes": sorted(policy.classes),
+        "money": policy.money,
+        "urgent_minutes": policy.urgent_minutes,
+        "watch_at": f"{policy.watch_at:%H:%M}",
+        "zone": policy.zone,
+        "working_days": sorted(policy.working_days),
+        "interruptions_a_day": policy.interruptions_a_day,
+        "known_minutes": policy.known_minutes,
+        "calendar": policy.calendar,
+    }
 
 
 class PersonsDay(BaseModel):
@@ -135,12 +151,26 @@ async def get_policy(at: AtDesk) -> PolicyInForce:
 
 
 @router.put("/v1/attention-policy")
-async def put_policy(at: AtDesk, body: Policy, editor: Editor) -> PolicyInForce:
+async def put_policy(at: AtDesk, body: Policy, request: Request, editor: Editor) -> PolicyInForce:
     """Replace the policy; it holds for what happens from now on."""
-    now = at.clock.now()
-    await at.change(
-        lambda connection: attention.put_policy(connection, body.policy(), editor.subject, now)
-    )
+    doer, policy = doer_of(request, editor, at), body.policy()
+
+    async def put(connection: Connection) -> None:
+        if policy.calendar is not None and not await schedules.some(
+            connection, "working_calendar", [policy.calendar]
+        ):
+            raise Problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                "unknown_calendar",
+                f"Make it first: PUT /v1/working-calendars/{policy.calendar}.",
+            )
+        before = (await attention.policy(connection)).policy
+        await attention.put_policy(connection, policy, doer.actor, doer.at)
+        if before != policy:
+            done = Done(What.ATTENTION_POLICY_PUT, "policy", _said(before), _said(policy))
+            await audit.add(connection, doer, done)
+
+    await at.change(put)
     return PolicyInForce.of(await at.ask(attention.policy))
 
 

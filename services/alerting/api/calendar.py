@@ -5,12 +5,13 @@ from http import HTTPStatus
 from typing import Annotated, Literal, Self
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from services.alerting.api.desk import AtDesk, Editor
+from services.alerting.api.desk import AtDesk, Editor, doer_of
 from services.alerting.domain.calendar import Occasion as DomainOccasion
-from services.alerting.store import calendar, rules
+from services.alerting.store import audit, calendar, rules
+from services.alerting.store.audit import Done, What
 from services.alerting.store.calendar import StoredOccasion
 from shared.database.engine import Connection
 from shared.events.base import Code, Instant
@@ -110,6 +111,7 @@ async def list_occasions(
 @router.post("", status_code=HTTPStatus.CREATED)
 async def add_occasion(
     new: NewOccasion,
+    request: Request,
     at: AtDesk,
     editor: Editor,
     idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
@@ -118,12 +120,13 @@ async def add_occasion(
 
     The same Idempotency-Key with the same occasion returns the first answer; with another, 422.
     """
+    doer = doer_of(request, editor, at)
     stored = StoredOccasion(
         id=uuid4() if idempotency_key is None else _id_of(editor, idempotency_key),
         kind=new.kind,
         occasion=new.occasion(),
-        created_by=editor.subject,
-        created_at=at.clock.now(),
+        created_by=doer.actor,
+        created_at=doer.at,
     )
 
     async def add(connection: Connection) -> StoredOccasion:
@@ -131,6 +134,10 @@ async def add_occasion(
         if made is None:
             await rules.begin_edit(connection)
             await calendar.add(connection, stored)
+            after = new.model_dump(mode="json")
+            await audit.add(
+                connection, doer, Done(What.OCCASION_ADDED, str(stored.id), None, after)
+            )
             return stored
         if (made.kind, made.occasion) != (stored.kind, stored.occasion):
             raise Problem(
@@ -150,13 +157,19 @@ async def get_occasion(occasion_id: UUID, at: AtDesk) -> Occasion:
 
 
 @router.delete("/{occasion_id}")
-async def end_occasion(occasion_id: UUID, at: AtDesk, _: Editor) -> Occasion:
+async def end_occasion(occasion_id: UUID, request: Request, at: AtDesk, editor: Editor) -> Occasion:
     """End an occasion now: rules go on as without it. One that is over stays as it is."""
+    doer = doer_of(request, editor, at)
 
     async def end(connection: Connection) -> StoredOccasion | None:
         await rules.begin_edit(connection)
-        await calendar.end(connection, occasion_id, at.clock.now())
-        return await calendar.one(connection, occasion_id)
+        before = await calendar.one(connection, occasion_id)
+        await calendar.end(connection, occasion_id, doer.at)
+        after = await calendar.one(connection, occasion_id)
+        if before is not None and after is not None and before != after:
+            ends = [{"ends_at": each.occasion.ends_at} for each in (before, after)]
+            await audit.add(connection, doer, Done(What.OCCASION_ENDED, str(occasion_id), *ends))
+        return after
 
     return _answer(occasion_id, await at.change(end))
 

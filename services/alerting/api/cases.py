@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from services.alerting.api.acting import Actor
 from services.alerting.api.desk import AtDesk, Desk, Question, doer_of
 from services.alerting.domain.cause import Cause
-from services.alerting.store import audit, cases, people
+from services.alerting.store import audit, cases, parameters, people
 from services.alerting.store.audit import Done, What
 from services.alerting.store.cases import Case as StoredCase
 from services.alerting.store.cases import CaseState, NewCase
@@ -187,11 +187,12 @@ async def open_case(
         known = await cases.stock_out_at(connection, missed.sku, missed.warehouse, ran_out_at)
         stock_out, began_at = (None, ran_out_at) if known is None else known
         table = await people.responsibilities(connection)
+        given = await parameters.of_level(connection, missed.sku, missed.warehouse)
         new = NewCase(
             id=case_id,
             sku=missed.sku,
             warehouse=missed.warehouse,
-            owner=table.of(category, missed.warehouse, doer.at),
+            owner=table.of(category, missed.warehouse, doer.at, given.supplier),
             stock_out=stock_out,
             ran_out_at=began_at,
             warned_at=None,

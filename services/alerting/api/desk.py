@@ -104,18 +104,18 @@ AtDesk = Annotated[Desk, Depends(desk)]
 _VIA_CHARACTERS = 100
 
 
-def doer_of(request: Request, caller: Caller, at: Desk) -> Doer:
+def doer_of(request: Request, caller: Caller | str, at: Desk) -> Doer:
     """Return who asks, when, and from where, for the audit of what the request changes.
 
     Where the caller speaks for a person, from where begins with the caller.
     """
+    through = None if isinstance(caller, str) else caller.through
     program = request.headers.get("user-agent", "")
-    through = (caller.through, program) if caller.through else (program,)
     return Doer(
-        actor=caller.subject,
+        actor=caller if isinstance(caller, str) else caller.subject,
         at=at.clock.now(),
         address=None if request.client is None else request.client.host,
-        via=" · ".join(filter(None, through))[:_VIA_CHARACTERS] or None,
+        via=" · ".join(filter(None, (through, program)))[:_VIA_CHARACTERS] or None,
     )
 
 

@@ -60,15 +60,17 @@ class Person(PersonBody):
 
 
 class Responsibility(BaseModel):
-    """Who sees to a category in a warehouse; leave either out for all of them.
+    """Who sees to a category of a supplier in a warehouse; leave any of the three out for all.
 
-    The most specific row decides. The first of owner, deputy and manager who is not away gets
-    what opens.
+    The row that names more of the three decides; of two that name as many, the one with the
+    category, then the one with the supplier. The first of owner, deputy and manager who is not
+    away gets what opens.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     category: _Name | None = None
+    supplier: Code | None = None
     warehouse: Code | None = None
     owner: Code | None = None
     deputy: Code | None = None
@@ -131,23 +133,22 @@ async def put_person(
 async def delete_person(
     person_id: PersonId, request: Request, at: AtDesk, editor: Editor
 ) -> Response:
-    """Delete a person, unless the table of responsibilities names them still."""
+    """Delete a person, unless the table, a playbook, a rotation or a limit names them still."""
     doer = doer_of(request, editor, at)
 
-    async def delete(connection: Connection) -> bool:
+    async def delete(connection: Connection) -> list[str]:
         before = await people.one(connection, person_id)
-        if not await people.delete(connection, person_id):
-            return False
-        if before is not None:
+        places = await people.delete(connection, person_id)
+        if before is not None and not places:
             done = Done(What.PERSON_DELETED, person_id, asdict(before))
             await audit.add(connection, doer, done)
-        return True
+        return places
 
-    if not await at.change(delete):
+    if places := await at.change(delete):
         raise Problem(
             HTTPStatus.CONFLICT,
             "still_responsible",
-            f"{person_id} is in the table of responsibilities; name somebody else there first.",
+            f"{person_id} is named in {', '.join(places)}; name somebody else there first.",
         )
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
@@ -172,9 +173,10 @@ async def import_responsibilities(
     editor: Editor,
     sheet: Annotated[str, Body(media_type="text/csv", max_length=1_000_000)],
 ) -> Table:
-    """Replace the table by a sheet: CSV with a head of category, warehouse, owner, deputy, manager.
+    """Replace the table by a sheet.
 
-    Columns may be left out, and cells be empty.
+    CSV with a head of category, supplier, warehouse, owner, deputy, manager. Columns may be
+    left out, and cells be empty.
     """
     reader = csv.DictReader(io.StringIO(sheet.removeprefix("\ufeff")), strict=True)
     items, errors = [], []
@@ -201,10 +203,10 @@ async def import_responsibilities(
 
 async def _replaced(at: Desk, table: Table, doer: Doer) -> Table:
     rows = [Row(**each.model_dump()) for each in table.items]
-    first: dict[tuple[str | None, str | None], int] = {}
+    first: dict[tuple[str | None, str | None, str | None], int] = {}
     errors = []
     for number, row in enumerate(rows):
-        earlier = first.setdefault((row.category, row.warehouse), number)
+        earlier = first.setdefault((row.category, row.supplier, row.warehouse), number)
         if earlier != number:
             errors.append(
                 _error(number, "category", "repeated", f"Row {earlier} speaks of the same already")

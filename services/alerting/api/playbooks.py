@@ -4,14 +4,15 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 
-from services.alerting.api.desk import AtDesk, Desk, Editor
+from services.alerting.api.desk import AtDesk, Editor, doer_of
 from services.alerting.domain.playbook import PlaybookDefinition
-from services.alerting.store import people, playbooks, schedules
+from services.alerting.store import audit, people, playbooks, schedules
+from services.alerting.store.audit import Doer, Done, What
 from services.alerting.store.playbooks import StoredPlaybook
 from shared.database.engine import Connection
-from shared.http.auth import Caller, Scope, require
+from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import Problem, not_found
 
@@ -64,6 +65,7 @@ async def get_playbook(playbook_id: PlaybookId, at: AtDesk) -> Playbook:
 async def put_playbook(
     playbook_id: PlaybookId,
     definition: PlaybookDefinition,
+    request: Request,
     response: Response,
     at: AtDesk,
     editor: Editor,
@@ -72,6 +74,7 @@ async def put_playbook(
 
     Episodes that are open go on with the version that they took up.
     """
+    doer = doer_of(request, editor, at)
 
     async def put(connection: Connection) -> StoredPlaybook:
         await playbooks.begin_edit(connection)
@@ -79,14 +82,17 @@ async def put_playbook(
         if before is None:
             response.status_code = HTTPStatus.CREATED
         await _check(connection, playbook_id, definition)
-        return await _store(connection, before, playbook_id, definition, editor, at)
+        return await _store(connection, before, playbook_id, definition, doer)
 
     return Playbook.of(await at.change(put))
 
 
 @router.delete("/{playbook_id}")
-async def disable_playbook(playbook_id: PlaybookId, at: AtDesk, editor: Editor) -> Playbook:
+async def disable_playbook(
+    playbook_id: PlaybookId, request: Request, at: AtDesk, editor: Editor
+) -> Playbook:
     """Disable a playbook: no further episode takes it up, those that have go on."""
+    doer = doer_of(request, editor, at)
 
     async def disable(connection: Connection) -> StoredPlaybook:
         await playbooks.begin_edit(connection)
@@ -94,7 +100,7 @@ async def disable_playbook(playbook_id: PlaybookId, at: AtDesk, editor: Editor) 
         if before is None:
             raise not_found(f"playbook {playbook_id}")
         disabled = _definition(before).model_copy(update={"enabled": False})
-        return await _store(connection, before, playbook_id, disabled, editor, at)
+        return await _store(connection, before, playbook_id, disabled, doer)
 
     return Playbook.of(await at.change(disable))
 
@@ -104,8 +110,7 @@ async def _store(
     before: StoredPlaybook | None,
     playbook_id: str,
     definition: PlaybookDefinition,
-    editor: Caller,
-    at: Desk,
+    doer: Doer,
 ) -> StoredPlaybook:
     if before is not None and _definition(before) == definition:
         return before
@@ -113,15 +118,18 @@ async def _store(
         playbook_id,
         1 if before is None else before.version + 1,
         definition.model_dump_json(),
-        editor.subject,
-        at.clock.now(),
+        doer.actor,
+        doer.at,
     )
     await playbooks.add(connection, made)
+    was, is_ = (each and _definition(each).model_dump(mode="json") for each in (before, made))
+    await audit.add(connection, doer, Done(What.PLAYBOOK_PUT, playbook_id, was, is_))
     return made
 
 
 async def _check(connection: Connection, playbook_id: str, definition: PlaybookDefinition) -> None:
     """Raise Problem for people, rotations and calendars unknown, and for a second default."""
+    await people.begin_edit(connection)
     persons, rotations, calendars = definition.named()
     strangers = persons - await people.known(connection, persons)
     gone = rotations - (await schedules.some(connection, "rotation", rotations)).keys()

@@ -32,6 +32,7 @@ _COLUMNS: Final[Sequence[tuple[str, str, Callable[[Figures], Value]]]] = (
     ("恢复数", "Recovered", lambda each: each.to_resolve.count),
     ("平均恢复（分钟）", "Mean to recover (min)", lambda each: each.to_resolve.mean),
     ("恢复中位数（分钟）", "Median to recover (min)", lambda each: each.to_resolve.median),
+    ("撤回数", "Retracted", lambda each: each.retracted),
     ("时限内占比", "Within SLA", lambda each: _share(each.within_sla)),
     ("升级次数", "Escalations", lambda each: each.escalations),
     ("反馈准确率", "Right by feedback", lambda each: _share(each.right)),

@@ -2,12 +2,13 @@
 
 from http import HTTPStatus
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 
-from services.alerting.api.desk import AtDesk, Desk, Editor
+from services.alerting.api.desk import AtDesk, Desk, Editor, doer_of
 from services.alerting.api.working_calendars import ScheduleId
 from services.alerting.domain.turns import RotationDefinition
 from services.alerting.store import people, schedules
+from services.alerting.store.audit import What
 from shared.database.engine import Connection
 from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
@@ -47,16 +48,22 @@ async def get_rotation(rotation_id: ScheduleId, at: AtDesk) -> Rotation:
 
 @router.put("/{rotation_id}")
 async def put_rotation(
-    rotation_id: ScheduleId, definition: RotationDefinition, at: AtDesk, _: Editor
+    rotation_id: ScheduleId,
+    definition: RotationDefinition,
+    request: Request,
+    at: AtDesk,
+    editor: Editor,
 ) -> Rotation:
     """Make or change a rotation, of people whom there are."""
     body = definition.model_dump_json()
     named = definition.named()
+    doer, what = doer_of(request, editor, at), What.ROTATION_PUT
 
     async def put(connection: Connection) -> set[str]:
+        await people.begin_edit(connection)
         strangers = named - await people.known(connection, named)
         if not strangers:
-            await schedules.put(connection, "rotation", rotation_id, body)
+            await schedules.put(connection, "rotation", rotation_id, body, what, doer)
         return strangers
 
     strangers = await at.change(put)

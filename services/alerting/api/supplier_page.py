@@ -18,7 +18,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from services.alerting.api.desk import AtDesk, Desk
+from services.alerting.api.desk import AtDesk, Desk, doer_of
 from services.alerting.api.order_links import Expired, Forged, Links, OrderLinks
 from services.alerting.api.supplier_words import WORDS
 from services.alerting.domain.suppliers import Supplier
@@ -81,7 +81,8 @@ async def confirm(request: Request, at: AtDesk, links: Links, token: _Token = ""
     if mistakes:
         return _page(known, sent, mistakes, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     actor = f"supplier:{known.order.supplier or known.order.number}"
-    by = By(actor, None, at.clock.now(), request.state.traceparent)
+    doer = doer_of(request, actor, at)
+    by = By(actor, None, doer.at, request.state.traceparent, doer)
     await at.change(lambda connection: orders.confirm(connection, known.order.id, said, by))
     return _page(await _order(at, known.order.id) or known, is_saved=True)
 

@@ -1,16 +1,19 @@
 """`/v1/suppliers`: who is ordered from, and when what is collected leaves."""
 
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from services.alerting.api.desk import AtDesk, Editor
+from services.alerting.api.desk import AtDesk, Editor, doer_of
 from services.alerting.domain.parameter_values import Money
 from services.alerting.domain.suppliers import Supplier as StoredSupplier
-from services.alerting.store import suppliers
+from services.alerting.store import audit, suppliers
+from services.alerting.store.audit import Done, What
+from shared.database.engine import Connection
 from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import not_found
@@ -86,16 +89,37 @@ async def get_supplier(supplier_id: SupplierId, at: AtDesk) -> Supplier:
 
 @router.put("/{supplier_id}")
 async def put_supplier(
-    supplier_id: SupplierId, body: SupplierBody, at: AtDesk, _: Editor
+    supplier_id: SupplierId, body: SupplierBody, request: Request, at: AtDesk, editor: Editor
 ) -> Supplier:
     """Make or change a supplier."""
     supplier = StoredSupplier(id=supplier_id, **body.model_dump())
-    await at.change(lambda connection: suppliers.put(connection, supplier))
+    doer = doer_of(request, editor, at)
+
+    async def put(connection: Connection) -> None:
+        before = await suppliers.one(connection, supplier_id)
+        await suppliers.put(connection, supplier)
+        if before != supplier:
+            was = None if before is None else asdict(before)
+            done = Done(What.SUPPLIER_PUT, supplier_id, was, asdict(supplier))
+            await audit.add(connection, doer, done)
+
+    await at.change(put)
     return Supplier.of(supplier)
 
 
 @router.delete("/{supplier_id}", status_code=HTTPStatus.NO_CONTENT)
-async def delete_supplier(supplier_id: SupplierId, at: AtDesk, _: Editor) -> Response:
+async def delete_supplier(
+    supplier_id: SupplierId, request: Request, at: AtDesk, editor: Editor
+) -> Response:
     """Delete a supplier; what was ordered stays, and open orders then leave by hand only."""
-    await at.change(lambda connection: suppliers.delete(connection, supplier_id))
+    doer = doer_of(request, editor, at)
+
+    async def delete(connection: Connection) -> None:
+        before = await suppliers.one(connection, supplier_id)
+        await suppliers.delete(connection, supplier_id)
+        if before is not None:
+            done = Done(What.SUPPLIER_DELETED, supplier_id, asdict(before))
+            await audit.add(connection, doer, done)
+
+    await at.change(delete)
     return Response(status_code=HTTPStatus.NO_CONTENT)

@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Request
 
-from services.alerting.api.desk import AtDesk, Editor
+from services.alerting.api.desk import AtDesk, Editor, doer_of
 from services.alerting.domain.office_hours import CalendarDefinition
 from services.alerting.store import schedules
+from services.alerting.store.audit import What
 from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import not_found
@@ -52,12 +53,19 @@ async def get_calendar(calendar_id: ScheduleId, at: AtDesk) -> WorkingCalendar:
 
 @router.put("/{calendar_id}")
 async def put_calendar(
-    calendar_id: ScheduleId, definition: CalendarDefinition, at: AtDesk, _: Editor
+    calendar_id: ScheduleId,
+    definition: CalendarDefinition,
+    request: Request,
+    at: AtDesk,
+    editor: Editor,
 ) -> WorkingCalendar:
     """Make or change a working calendar; limits that are running already stay as they were set."""
     body = definition.model_dump_json(by_alias=True)
+    doer, what = doer_of(request, editor, at), What.WORKING_CALENDAR_PUT
     await at.change(
-        lambda connection: schedules.put(connection, "working_calendar", calendar_id, body)
+        lambda connection: schedules.put(
+            connection, "working_calendar", calendar_id, body, what, doer
+        )
     )
     return _answer(calendar_id, body)
 

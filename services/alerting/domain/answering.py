@@ -35,7 +35,7 @@ def may_answer(
     It is for those whom the table of responsibilities names in its row, for its owner, and for
     whoever it was sent to. What is nobody's is everybody's that is known.
     """
-    named = {each for each in (owner, *told, *(row[2:] if row else ())) if each is not None}
+    named = {each for each in (owner, *told, *(row.line if row else ())) if each is not None}
     return person in named or not named
 
 

@@ -7,13 +7,14 @@ so before anybody looked is one summary.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from services.alerting.domain.working_time import WorkingCalendar
 from shared.events.stock_alerts import AlertLevel, AtRisk, Gather, GatherReason
 
 
@@ -23,7 +24,8 @@ class AttentionPolicy:
 
     `classes`: a stock-out of these is told at once; "A" stands for "AX" to "AZ" too. `money`: so is
     what has more at risk (None: no amount is). `watch_at` is on the clock of `zone`, on
-    `working_days` (1 is Monday). Not `enabled`: everything is told at once, and nothing counted.
+    `working_days` (1 is Monday), or on those on which people work by the calendar of the id
+    `calendar`, which is `days` then. Not `enabled`: everything is told at once, nothing counted.
     """
 
     enabled: bool = True
@@ -35,6 +37,8 @@ class AttentionPolicy:
     working_days: frozenset[int] = frozenset(range(1, 6))
     interruptions_a_day: int = 10
     known_minutes: int = 5
+    calendar: str | None = None
+    days: WorkingCalendar | None = field(default=None, compare=False)
 
     def day_of(self, instant: datetime) -> date:
         """Return the calendar day of an instant where people work."""
@@ -47,9 +51,16 @@ class AttentionPolicy:
         for ahead in range(_LONGEST_WAIT_DAYS + 1):
             day = today + timedelta(days=ahead)
             moment = datetime.combine(day, self.watch_at, zone).astimezone(now.tzinfo)
-            if day.isoweekday() in self.working_days and moment > now:
+            if moment > now and self._is_worked(day):
                 return moment
+        if self.days is not None:  # nobody works for so long: tell it on a weekday all the same
+            return replace(self, days=None).next_morning(now)
         raise ValueError("a policy without a working day has no morning")
+
+    def _is_worked(self, day: date) -> bool:
+        if self.days is None:
+            return day.isoweekday() in self.working_days
+        return bool(self.days.hours_of(day))
 
     def matters(self, stock_class: str) -> bool:
         """Return whether a class is one of those told of at once."""
@@ -61,7 +72,8 @@ ON_ITS_WAY = timedelta(seconds=2)
 """What a notice may take from here to those who send it: who comes later than so long before a
 message is due joins the next one, which is better than a straggler of the same."""
 
-_LONGEST_WAIT_DAYS = 7
+_LONGEST_WAIT_DAYS = 31
+"""Longer than any holidays."""
 _LETTERS_OF_ABC_XYZ = 2
 
 

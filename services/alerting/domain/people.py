@@ -6,13 +6,22 @@ from typing import NamedTuple
 
 
 class Responsibility(NamedTuple):
-    """A row of the table: whose a category in a warehouse is (None: any of them); ids of people."""
+    """A row of the table: whose a category of a supplier in a warehouse is; ids of people.
+
+    None for a category, supplier or warehouse: any of them.
+    """
 
     category: str | None
     warehouse: str | None
     owner: str | None
     deputy: str | None = None
     manager: str | None = None
+    supplier: str | None = None
+
+    @property
+    def line(self) -> tuple[str | None, str | None, str | None]:
+        """The people, in the order in which they stand in for one another."""
+        return self.owner, self.deputy, self.manager
 
 
 class Responsibilities:
@@ -21,22 +30,35 @@ class Responsibilities:
     def __init__(
         self, rows: Sequence[Responsibility] = (), away: Mapping[str, datetime] | None = None
     ) -> None:
-        self._rows = {(row.category, row.warehouse): row for row in rows}
+        self._rows = {(row.category, row.supplier, row.warehouse): row for row in rows}
         self._away = away or {}
 
-    def of(self, category: str | None, warehouse: str, now: datetime) -> str | None:
-        """Return the person for a SKU's category in a warehouse; None where the table is silent.
+    def of(
+        self, category: str | None, warehouse: str, now: datetime, supplier: str | None = None
+    ) -> str | None:
+        """Return the person for a SKU's category, supplier and warehouse; None where all is silent.
 
-        The row that says most decides: category and warehouse, category, warehouse, neither. Of
-        it the first who is there: owner, deputy, manager. When none is, the owner all the same,
-        since an alert with an absent owner is found more easily than one without.
+        Of the row that says most the first who is there: owner, deputy, manager. When none is, the
+        owner all the same, since an alert with an absent owner is found more easily than one
+        without.
         """
-        row = self.row(category, warehouse)
-        return None if row is None else self.first_there(row[2:], now)
+        row = self.row(category, warehouse, supplier)
+        return None if row is None else self.first_there(row.line, now)
 
-    def row(self, category: str | None, warehouse: str) -> Responsibility | None:
-        """Return the row that says most of a category in a warehouse."""
-        keys = ((category, warehouse), (category, None), (None, warehouse), (None, None))
+    def row(
+        self, category: str | None, warehouse: str, supplier: str | None = None
+    ) -> Responsibility | None:
+        """Return the row that says most: more of the three, then category, supplier, warehouse."""
+        keys = (
+            (category, supplier, warehouse),
+            (category, supplier, None),
+            (category, None, warehouse),
+            (None, supplier, warehouse),
+            (category, None, None),
+            (None, supplier, None),
+            (None, None, warehouse),
+            (None, None, None),
+        )
         return next((self._rows[key] for key in keys if key in self._rows), None)
 
     def first_there(self, people: Iterable[str | None], now: datetime) -> str | None:

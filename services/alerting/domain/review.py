@@ -26,6 +26,7 @@ class Dealt:
     within_sla: Share
     escalations: int
     right: Share
+    retracted: int = 0
 
 
 NOTHING_DEALT: Final = Dealt(0, Spans(count=0), Spans(count=0), Share(part=0, whole=0), 0,
@@ -74,6 +75,7 @@ def figures(
         within_sla=dealt.within_sla,
         escalations=dealt.escalations,
         right=dealt.right,
+        retracted=dealt.retracted,
         prevented=len(prevented),
         met_late=courses.count(Course.MET_LATE),
         missed=courses.count(Course.MISSED),

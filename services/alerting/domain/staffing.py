@@ -16,6 +16,7 @@ class Place:
     owner: str | None
     category: str | None
     warehouse: str
+    supplier: str | None = None
 
 
 _LINE = (Role.OWNER, Role.DEPUTY, Role.MANAGER)
@@ -39,7 +40,8 @@ class Staffing:
             return whom.person
         if whom.rotation is not None:
             return self._on_duty(whom.rotation, now)
-        row = self.responsibilities.row(place.category, place.warehouse) or _NOBODY
+        found = self.responsibilities.row(place.category, place.warehouse, place.supplier)
+        row = found or _NOBODY
         # Who is away is stood in for by the next in line, and so is who is not named.
         line = (place.owner or row.owner, row.deputy, row.manager)
         return self.responsibilities.first_there(line[_LINE.index(whom.role or Role.OWNER) :], now)

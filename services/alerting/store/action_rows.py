@@ -52,6 +52,8 @@ LEFT JOIN purchase_order AS o ON o.id = t.order_id
 
 _ONE = text(f"{_SELECT} WHERE t.id = :id")
 
+_SOME = text(f"{_SELECT} WHERE t.id = ANY(CAST(:ids AS uuid[]))")
+
 _BY_KEY = text(f"{_SELECT} WHERE t.idempotency_key = :key")
 
 _OF_ORDER = text(f"{_SELECT} WHERE t.order_id = :order_id ORDER BY t.line")
@@ -178,7 +180,8 @@ async def write(
 ) -> None:
     """Write actions as steps have left them, each with its history and a revision of its alert.
 
-    An alert that has ended has no more revisions: then the action's own history has it alone.
+    An alert that has ended has no more revisions: then the action's own history has it alone. What
+    somebody did is in the audit; what followed is not.
     """
     touched: dict[UUID, Episode] = {}
     entries = []
@@ -210,6 +213,8 @@ async def write(
         entries.append(Entry(notice, None, by.actor, by.trace))
     if entries:
         await episodes.write(connection, touched.values(), entries)
+    if by.actor is not None:
+        await audit.add(connection, by.audited, *await _done(connection, changes))
     await connection.execute(
         _INSERT if new else _UPDATE, [_values(each.action) for each in changes]
     )
@@ -230,20 +235,34 @@ async def write(
             for each, revision in zip(changes, revisions, strict=True)
         ],
     )
-    if by.doer is not None:
-        await audit.add(connection, by.doer, *map(_done, changes))
 
 
-def _done(change: Change) -> Done:
-    action = change.action
-    said = {
+async def _done(connection: AsyncConnection, changes: Sequence[Change]) -> list[Done]:
+    """Return steps for the audit, with how the actions stood before."""
+    ids = [each.action.id for each in changes]
+    before = {each.id: _told(each) for each in _all(await connection.execute(_SOME, {"ids": ids}))}
+    return [
+        Done(
+            f"{What.ACTION_STEP}{each.step}",
+            str(each.action.id),
+            before.get(each.action.id),
+            _told(each.action) | {"note": each.note},
+        )
+        for each in changes
+    ]
+
+
+def _told(action: StoredAction) -> dict[str, object]:
+    return {
         "alert": action.alert_id,
         "kind": action.kind,
         "state": action.state,
-        "quantity": action.expected or None,
-        "note": change.note,
+        "quantity": action.quantity if action.confirmed_quantity is None else action.expected,
+        "supplier": action.supplier,
+        "cost": action.cost,
+        "due_at": action.due_at,
+        "order": action.order_id,
     }
-    return Done(f"{What.ACTION_STEP}{change.step}", str(action.id), after=said)
 
 
 def _meets(change: Change) -> tuple[Expected, ...]:

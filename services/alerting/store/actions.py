@@ -75,7 +75,12 @@ async def request(
     to: tuple[Recipient, ...] = ()
     if action.state is ActionState.PROPOSED:
         to = await approval_limits.approvers(
-            connection, action.cost, wanted.category, action.warehouse, but=action.requested_by
+            connection,
+            action.cost,
+            wanted.category,
+            action.warehouse,
+            action.supplier,
+            but=action.requested_by,
         )
     else:
         action = await _approved(connection, action, by.at)
@@ -97,7 +102,9 @@ async def approve(
     if actor == before.requested_by:
         raise OwnRequest("Somebody else has to approve what you have asked for.")
     limits = await approval_limits.limits(connection)
-    roles = await approval_limits.roles(connection, actor, category, before.warehouse)
+    roles = await approval_limits.roles(
+        connection, actor, category, before.warehouse, before.supplier
+    )
     if limits.are_set and not covers(limits.of(actor, roles), before.cost):
         cost = "of which nobody knows the cost" if before.cost is None else f"of {before.cost}"
         raise LimitTooLow(f"Your limit does not cover a request {cost}; somebody else's has to.")
@@ -235,13 +242,14 @@ async def _begun(
             raise Covered(under_way.id, under_way.number)
     given = await parameters.of_level(connection, sku, warehouse)
     buys = wanted.kind is ActionKind.BUY
+    supplier = (wanted.supplier or given.supplier) if buys else None
     quantity = wanted.quantity or 0
     unit_cost = given.unit_cost if buys else None
     actor = by.actor or ""
     needs_approval = False
     if buys:
         limits = await approval_limits.limits(connection)
-        roles = await approval_limits.roles(connection, actor, wanted.category, warehouse)
+        roles = await approval_limits.roles(connection, actor, wanted.category, warehouse, supplier)
         cost = None if unit_cost is None else unit_cost * quantity
         needs_approval = limits.need_approval(cost, actor, roles)
     state = first_state(wanted.kind, needs_approval=needs_approval)
@@ -257,7 +265,7 @@ async def _begun(
         quantity=wanted.quantity,
         confirmed_quantity=None,
         source=wanted.source,
-        supplier=(wanted.supplier or given.supplier) if buys else None,
+        supplier=supplier,
         unit_cost=unit_cost,
         order_id=None,
         line=None,

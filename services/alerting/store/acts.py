@@ -41,6 +41,11 @@ class By:
             raise AssertionError("only people do this")
         return self.actor
 
+    @property
+    def audited(self) -> Doer:
+        """Whoever does it, for the audit."""
+        return self.doer or Doer(self.person, self.at)
+
 
 async def acknowledge(connection: AsyncConnection, alert_id: UUID, by: By) -> Episode | None:
     """Take an alert on; who does so owns it, unless somebody else does already.
@@ -129,8 +134,12 @@ async def feedback(
     episode = await episodes.locked(connection, alert_id)
     if episode is None:
         return None
-    said = await opinions.add(connection, alert_id, by.person, reason, by.note, by.at)
-    if not said or episode.resolved_at is not None:
+    if not await opinions.add(connection, alert_id, by.person, reason, by.note, by.at):
+        return episode
+    if episode.resolved_at is not None:
+        what = f"{What.ALERT_ACT}{AlertEvent.FEEDBACK}"
+        done = Done(what, str(alert_id), None, {"reason": reason, "note": by.note})
+        await audit.add(connection, by.audited, done)
         return episode
     told = replace(by, note=words if by.note is None else f"{words}: {by.note}")
 
@@ -219,7 +228,7 @@ async def _act(
     await episodes.write(connection, [episode], [Entry(notice, reason, by.actor, by.trace)])
     after = _hands(episode) | {"note": by.note}
     done = Done(f"{What.ALERT_ACT}{event}", str(episode.id), before, after)
-    await audit.add(connection, by.doer or Doer(by.person, by.at), done)
+    await audit.add(connection, by.audited, done)
     return episode
 
 

@@ -18,8 +18,10 @@ SELECT a.id AS alert_id, t.number, t.by,
        array_remove(ARRAY[coalesce(a.owner, (
            SELECT r.manager FROM responsibility AS r
            WHERE (r.category = a.category OR r.category IS NULL)
+             AND (r.supplier = a.supplier OR r.supplier IS NULL)
              AND (r.warehouse = a.warehouse OR r.warehouse IS NULL)
-           ORDER BY r.category IS NULL, r.warehouse IS NULL
+           ORDER BY num_nonnulls(r.category, r.supplier, r.warehouse) DESC, r.category IS NULL,
+                    r.supplier IS NULL
            LIMIT 1))], NULL) || coalesce(t.told, '{}') AS told
 FROM alert AS a LEFT JOIN timer AS t ON t.alert_id = a.id
 WHERE a.id = ANY(CAST(:ids AS uuid[]))

@@ -80,6 +80,7 @@ class Totals:
     open: Mapping[AlertLevel, int]
     opened: Mapping[AlertLevel, int]
     resolved: int
+    retracted: int
     subjects: int
     outbox: int
     unowned: int
@@ -114,6 +115,8 @@ ORDER BY revision
 _OPEN = text("SELECT level, count(*) FROM alert WHERE resolved_at IS NULL GROUP BY level")
 
 _OPENED = text("SELECT level, count(*) FROM alert_history WHERE event = 'opened' GROUP BY level")
+
+_RETRACTED = text("SELECT count(*) FROM alert_history WHERE event = 'retracted'")
 
 _SUBJECTS = text("SELECT count(*) FROM (SELECT DISTINCT sku, warehouse FROM alert) AS subject")
 
@@ -208,10 +211,12 @@ async def totals(connection: AsyncConnection) -> Totals:
     """Return how many alerts there are and were."""
     still_open = {AlertLevel(row[0]): row[1] for row in await connection.execute(_OPEN)}
     opened = {AlertLevel(row[0]): row[1] for row in await connection.execute(_OPENED)}
+    retracted = (await connection.execute(_RETRACTED)).scalar_one()
     return Totals(
         open=still_open,
         opened=opened,
-        resolved=sum(opened.values()) - sum(still_open.values()),
+        resolved=sum(opened.values()) - sum(still_open.values()) - retracted,
+        retracted=retracted,
         subjects=(await connection.execute(_SUBJECTS)).scalar_one(),
         outbox=(await connection.execute(_OUTBOX)).scalar_one(),
         unowned=(await connection.execute(_UNOWNED)).scalar_one(),

@@ -67,10 +67,14 @@ async def limits(connection: AsyncConnection) -> Limits:
 
 
 async def roles(
-    connection: AsyncConnection, person: str, category: str | None, warehouse: str
+    connection: AsyncConnection,
+    person: str,
+    category: str | None,
+    warehouse: str,
+    supplier: str | None,
 ) -> set[Role]:
-    """Return what a person is for a SKU's category in a warehouse."""
-    row = (await people.responsibilities(connection)).row(category, warehouse)
+    """Return what a person is for a SKU's category of a supplier in a warehouse."""
+    row = (await people.responsibilities(connection)).row(category, warehouse, supplier)
     return set() if row is None else {role for role in Role if getattr(row, role) == person}
 
 
@@ -79,12 +83,13 @@ async def approvers(
     cost: Decimal | None,
     category: str | None,
     warehouse: str,
+    supplier: str | None,
     *,
     but: str,
 ) -> tuple[Recipient, ...]:
     """Return whose limits cover a cost, by id, `but` for who has asked."""
     allowed = await limits(connection)
-    row = (await people.responsibilities(connection)).row(category, warehouse)
+    row = (await people.responsibilities(connection)).row(category, warehouse, supplier)
     named = {} if row is None else {role: getattr(row, role) for role in Role}
     candidates = {*allowed.by_person, *filter(None, named.values())} - {but}
     found = [

@@ -5,7 +5,7 @@ after the rows of its alerts and before those of the windows, and keeps them unt
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from pydantic import TypeAdapter
@@ -22,6 +22,7 @@ from services.alerting.domain.attention import (
     concerned,
     key_of,
 )
+from services.alerting.store import schedules
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +96,18 @@ async def policy(connection: AsyncConnection) -> StoredPolicy:
     row = (await connection.execute(_POLICY)).one_or_none()
     if row is None:
         return StoredPolicy(AttentionPolicy())
-    return StoredPolicy(_body.validate_json(row.body), *row[1:])
+    found = _body.validate_json(row.body)
+    if found.calendar is not None:
+        known = await schedules.calendars(connection, [found.calendar])
+        found = replace(found, days=known.get(found.calendar))
+    return StoredPolicy(found, *row[1:])
 
 
 async def put_policy(
     connection: AsyncConnection, new: AttentionPolicy, by: str, at: datetime
 ) -> None:
     """Store a policy; it holds from the next transaction of a worker on."""
-    body = _body.dump_json(new).decode()
+    body = _body.dump_json(new, exclude={"days"}).decode()
     await connection.execute(_PUT, {"body": body, "by": by, "at": at})
 
 

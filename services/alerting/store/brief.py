@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.stock_out import StockOut
 from services.alerting.store import cases
-from services.alerting.store.review import ANSWERED, CLASS, DUE, SlaMinutes, sla
+from services.alerting.store.review import ANSWERED, DUE, SlaMinutes, sla
 from services.alerting.store.stock_outs import TOLD, WARNING
+from services.alerting.store.timers import LATE
 from shared.events.alert_reports import LONGEST_LIST, Brief, OutOfStock
 
 _STOCK_OUTS = text("SELECT count(*) FROM stock_out WHERE ended_at IS NULL")
@@ -27,26 +28,20 @@ ORDER BY s.daily_sales * s.price * EXTRACT(epoch FROM :now - s.began_at) DESC NU
 LIMIT :limit
 """)
 
-# Until an order placed now can arrive; what is on its way is not counted on.
-_AT_RISK = text(f"""
-SELECT coalesce(sum(units), 0), sum(units * price)
+# Of several alerts of one level the one that was looked at last: it knows best.
+_AT_RISK = text("""
+SELECT coalesce(sum(units), 0), sum(money)
 FROM (
-    SELECT DISTINCT ON (a.sku, a.warehouse)
-           coalesce(own.price, general.price) AS price,
-           CAST(a.facts->>'daily_sales' AS float8)
-           * coalesce(own.lead_time_days, general.lead_time_days)
-           - greatest(0, k.available) AS units
+    SELECT DISTINCT ON (a.sku, a.warehouse) a.at_risk_units AS units, a.at_risk_money AS money
     FROM alert AS a
-    JOIN known_level AS k ON k.sku = a.sku AND k.warehouse = a.warehouse
-    {CLASS}
     WHERE a.resolved_at IS NULL AND a.rule->>'kind' = ANY(CAST(:shortage_kinds AS text[]))
-    ORDER BY a.sku, a.warehouse, a.number
+    ORDER BY a.sku, a.warehouse, (SELECT max(h.recorded_at) FROM alert_history AS h
+                                  WHERE h.alert_id = a.id) DESC, a.number DESC
 ) AS level
-WHERE units > 0
-""")  # noqa: S608 - the join is ours
+""")
 
 # What lasts longer than the rule allows; its limit is in days.
-_OVERSTOCKED = text(f"""
+_OVERSTOCKED = text("""
 SELECT coalesce(sum(units), 0), sum(units * unit_cost)
 FROM (
     SELECT DISTINCT ON (a.sku, a.warehouse)
@@ -55,20 +50,23 @@ FROM (
                          * coalesce(CAST(a.facts->>'threshold' AS float8), 0) AS units
     FROM alert AS a
     JOIN known_level AS k ON k.sku = a.sku AND k.warehouse = a.warehouse
-    {CLASS}
+    LEFT JOIN parameter AS own ON own.sku = a.sku AND own.warehouse = a.warehouse
+    LEFT JOIN parameter AS general ON general.sku = a.sku AND general.warehouse = ''
     WHERE a.resolved_at IS NULL AND a.rule->>'kind' = 'overstock'
     ORDER BY a.sku, a.warehouse, a.number
 ) AS level
 WHERE units > 0
-""")  # noqa: S608 - the join is ours
+""")
 
 _OPEN = text(f"""
 SELECT count(*) FILTER (WHERE owner IS NULL) AS unowned,
        count(DISTINCT (sku, warehouse)) FILTER (WHERE kind IN ('data_doubt', 'negative')) AS doubts,
-       count(*) FILTER (WHERE answered_at IS NULL AND {DUE} < :now) AS overdue
+       count(*) FILTER (WHERE CASE WHEN follows THEN is_late
+                                   ELSE answered_at IS NULL AND {DUE} < :now END) AS overdue
 FROM (
-    SELECT a.sku, a.warehouse, a.owner, a.rule->>'kind' AS kind, e.*
-    FROM alert AS a
+    SELECT a.sku, a.warehouse, a.owner, a.rule->>'kind' AS kind, e.*,
+           t.alert_id IS NOT NULL AS follows, {LATE} AS is_late, t.first_by
+    FROM alert AS a LEFT JOIN timer AS t ON t.alert_id = a.id
     CROSS JOIN LATERAL (
         SELECT min(h.recorded_at) FILTER (WHERE {TOLD}) AS told_at,
                (array_agg(h.level ORDER BY h.revision) FILTER (WHERE {TOLD}))[1] AS level,

@@ -14,9 +14,10 @@ from services.alerting.domain import supply
 from services.alerting.domain.actions import Step, late_at
 from services.alerting.domain.suppliers import is_due
 from services.alerting.domain.supply import SupplyLine
-from services.alerting.store import action_rows, calls, parameters, suppliers
+from services.alerting.store import action_rows, audit, calls, parameters, suppliers
 from services.alerting.store.action_rows import Change
 from services.alerting.store.acts import By
+from services.alerting.store.audit import Done, What
 from services.alerting.store.stored_action import StoredAction, reference_of
 from shared.errors import LowtideError
 from shared.events.stock_alerts import ActionKind, ActionState
@@ -144,6 +145,10 @@ async def place(connection: AsyncConnection, order_id: UUID, by: By) -> StoredOr
         raise Empty(f"Order {reference_of(order.number)} has no lines any more.")
     episodes = await action_rows.locked_episodes(connection, lines)
     await connection.execute(_PLACED, {"id": order_id, "now": by.at, "by": by.actor})
+    if by.actor is not None:
+        after = {"supplier": order.supplier, "lines": len(lines), "money": money(lines)}
+        done = Done(What.ORDER_PLACED, str(order_id), None, after)
+        await audit.add(connection, by.audited, done)
     changes = [
         Change(
             episodes[line.alert_id],

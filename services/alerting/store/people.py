@@ -51,8 +51,24 @@ WHERE id <> :id AND (lower(email) = lower(:email) OR lower(wecom_userid) = lower
 LIMIT 1
 """)
 
+# Of playbooks the newest version, unless it is disabled.
 _NAMED = text("""
-SELECT 1 FROM responsibility WHERE :id IN (owner, deputy, manager) LIMIT 1
+SELECT 'the table of responsibilities' AS place, '' AS id
+WHERE EXISTS (SELECT FROM responsibility WHERE :id IN (owner, deputy, manager))
+UNION ALL
+SELECT 'the approval limits', '' WHERE EXISTS (SELECT FROM approval_limit WHERE person = :id)
+UNION ALL
+SELECT 'playbook', p.id
+FROM (SELECT DISTINCT ON (id) id, body::jsonb AS body FROM playbook ORDER BY id, version DESC) AS p
+WHERE coalesce((p.body ->> 'enabled')::boolean, true)
+  AND jsonb_path_exists(p.body, '$.steps.**.person ? (@ == $id)',
+                        jsonb_build_object('id', CAST(:id AS text)))
+UNION ALL
+SELECT 'rotation', r.id FROM rotation AS r
+WHERE r.body::jsonb -> 'people' ? CAST(:id AS text)
+   OR jsonb_path_exists(r.body::jsonb, '$.overrides[*].person ? (@ == $id)',
+                        jsonb_build_object('id', CAST(:id AS text)))
+ORDER BY place, id
 """)
 
 _DELETE = text("DELETE FROM person WHERE id = :id")
@@ -64,20 +80,20 @@ _RECIPIENTS = text(f"{_PERSON} WHERE id = ANY(CAST(:ids AS text[]))")
 _AWAY = text("SELECT id, away_until FROM person WHERE away_until IS NOT NULL")
 
 _TABLE = text("""
-SELECT category, warehouse, owner, deputy, manager FROM responsibility ORDER BY position
+SELECT category, warehouse, owner, deputy, manager, supplier FROM responsibility ORDER BY position
 """)
 
 _CLEAR = text("DELETE FROM responsibility")
 
 _FILL = text("""
-INSERT INTO responsibility (position, category, warehouse, owner, deputy, manager)
-SELECT position, category, warehouse, owner, deputy, manager
+INSERT INTO responsibility (position, category, warehouse, owner, deputy, manager, supplier)
+SELECT position, category, warehouse, owner, deputy, manager, supplier
 FROM unnest(CAST(:category AS text[]), CAST(:warehouse AS text[]), CAST(:owner AS text[]),
-            CAST(:deputy AS text[]), CAST(:manager AS text[]))
-     WITH ORDINALITY AS t (category, warehouse, owner, deputy, manager, position)
+            CAST(:deputy AS text[]), CAST(:manager AS text[]), CAST(:supplier AS text[]))
+     WITH ORDINALITY AS t (category, warehouse, owner, deputy, manager, supplier, position)
 """)
 
-# Whoever changes people or the table takes turns with whoever else does.
+# Whoever changes people, or what names them, takes turns with whoever else does.
 _LOCK = text("LOCK TABLE responsibility IN SHARE ROW EXCLUSIVE MODE")
 
 
@@ -110,13 +126,19 @@ async def put(connection: AsyncConnection, person: Person) -> str | None:
     return other
 
 
-async def delete(connection: AsyncConnection, person_id: str) -> bool:
-    """Delete a person; returns False for one whom the table names still."""
+async def begin_edit(connection: AsyncConnection) -> None:
+    """Let others who change people, or what names them, wait for this transaction."""
     await connection.execute(_LOCK)
-    if await connection.scalar(_NAMED, {"id": person_id}):
-        return False
-    await connection.execute(_DELETE, {"id": person_id})
-    return True
+
+
+async def delete(connection: AsyncConnection, person_id: str) -> list[str]:
+    """Delete a person, unless they are named somewhere still: returns where."""
+    await begin_edit(connection)
+    rows = await connection.execute(_NAMED, {"id": person_id})
+    places = [f"{row.place} {row.id}".rstrip() for row in rows]
+    if not places:
+        await connection.execute(_DELETE, {"id": person_id})
+    return places
 
 
 async def known(connection: AsyncConnection, ids: Collection[str]) -> set[str]:

@@ -53,7 +53,7 @@ async def record(
     news: dict[int, News] = {}
     for place, each in enumerate(announcements):
         if each.transition.event is AlertEvent.OPENED:
-            whose = table.of(each.category, each.subject.warehouse, recorded_at)
+            whose = _whose(each, table, recorded_at)
             owners[each.rule.id, each.subject] = whose
         is_told = place not in silenced and not _is_covered(each, coming)
         if is_told and _is_news(each.transition):
@@ -68,7 +68,7 @@ async def record(
         if each.transition.event is AlertEvent.OPENED:
             episode = known[key] = _opened(each, next(numbers))
             episode.category = each.category
-            episode.owner = table.of(each.category, each.subject.warehouse, recorded_at)
+            episode.owner = owners[key]
             _renew(episode, each)
         else:
             episode = known[key]
@@ -80,7 +80,9 @@ async def record(
         entry = _entry(episode, each, silenced.get(place), by, decisions.get(place), recorded_at)
         entries.append(entry)
         if _is_news(each.transition) and not _is_left_alone(each, entry.notice.hush):
-            stands = Place(episode.owner, each.category, each.subject.warehouse)
+            stands = Place(
+                episode.owner, each.category, each.subject.warehouse, each.parameters.supplier
+            )
             gather = entry.notice.gather
             told_at = recorded_at if gather is None else max(recorded_at, gather.by)
             wanted[episode.id] = Wanted(each.rule.playbook, episode.level, stands, told_at)
@@ -125,6 +127,10 @@ def _news(announcement: Announcement, owners: Mapping[Key, str | None]) -> News:
         at_risk=announcement.at_risk,
         known=announcement.known,
     )
+
+
+def _whose(each: Announcement, table: Responsibilities, now: datetime) -> str | None:
+    return table.of(each.category, each.subject.warehouse, now, each.parameters.supplier)
 
 
 def _opened(announcement: Announcement, number: int) -> Episode:

@@ -18,32 +18,22 @@ Dimension = Literal["owner", "rule", "class", "warehouse"]
 SlaMinutes = Mapping[AlertLevel, int]
 """Within how many minutes somebody is to see to an alert of a level."""
 
-RIGHT: Final = ("right", "useful")
-"""What somebody says who found an alert right; every other reason of feedback is a complaint."""
-
 DUE = """
-    told_at + make_interval(mins => CASE level WHEN 'out' THEN CAST(:sla_out AS int)
-        WHEN 'urgent' THEN CAST(:sla_urgent AS int) ELSE CAST(:sla_watch AS int) END)
+    coalesce(first_by, told_at + make_interval(mins => CASE level
+        WHEN 'out' THEN CAST(:sla_out AS int) WHEN 'urgent' THEN CAST(:sla_urgent AS int)
+        ELSE CAST(:sla_watch AS int) END))
 """
-"""By when somebody was to see to an episode, of its `told_at` and the `level` then.
-
-The only place that knows: a clock of steps takes it over here.
-"""
+"""By when somebody was to see to an episode: by the clock of its playbook's first step, or else of
+its `told_at` and the `level` then."""
 
 ANSWERED = "event IN ('acknowledged', 'acted', 'resolved', 'retracted')"
 """After these nobody waits for anybody."""
-
-CLASS = """
-LEFT JOIN parameter AS own ON own.sku = a.sku AND own.warehouse = a.warehouse
-LEFT JOIN parameter AS general ON general.sku = a.sku AND general.warehouse = ''
-"""
-"""The parameters of an alert `a` as they are set now; the warehouse's own win."""
 
 _ALERT_GROUPS: Final[Mapping[Dimension | None, str]] = {
     None: "CAST(NULL AS text)",
     "owner": "a.owner",
     "rule": "a.rule_id",
-    "class": "coalesce(own.stock_class, general.stock_class)",
+    "class": "a.stock_class",
     "warehouse": "a.warehouse",
 }
 
@@ -57,19 +47,25 @@ _STOCK_OUT_GROUPS: Final[Mapping[Dimension | None, str]] = {
 
 _DEALT = """
 WITH episode AS (
-    SELECT {group} AS part, a.acknowledged_at, a.opened_at, a.resolved_at, e.*
-    FROM alert AS a {classes}
+    SELECT {group} AS part, a.acknowledged_at, a.opened_at, a.resolved_at, e.*,
+           t.first_by, o.is_right
+    FROM alert AS a LEFT JOIN timer AS t ON t.alert_id = a.id
     CROSS JOIN LATERAL (
         SELECT min(h.recorded_at) FILTER (WHERE {told}) AS told_at,
                (array_agg(h.level ORDER BY h.revision) FILTER (WHERE {told}))[1] AS level,
                min(h.recorded_at) FILTER (WHERE {answered}) AS answered_at,
                bool_or(h.event = 'resolved' AND h.reason = 'recovered') AS recovered,
-               count(*) FILTER (WHERE h.event = 'escalated') AS escalations,
-               (array_agg(coalesce(h.reason, split_part(h.note, ':', 1)) ORDER BY h.revision DESC)
-                FILTER (WHERE h.event = 'feedback'))[1] AS said
+               bool_or(h.event = 'retracted') AS retracted,
+               count(*) FILTER (WHERE h.event = 'escalated') AS escalations
         FROM alert_history AS h
         WHERE h.alert_id = a.id
     ) AS e
+    LEFT JOIN LATERAL (
+        SELECT f.reason IS NOT DISTINCT FROM 'useful' AS is_right
+        FROM feedback AS f WHERE f.alert_id = a.id
+        ORDER BY f.id DESC
+        LIMIT 1
+    ) AS o ON true
     WHERE a.opened_at >= :from_at AND a.opened_at < :to_at
 ), clock AS (
     SELECT *, {due} AS due_at,
@@ -91,8 +87,9 @@ SELECT part, count(*) AS alerts,
        count(*) FILTER (WHERE answered_at IS NOT NULL AND told_at IS NOT NULL
                               OR due_at < :now) AS judged,
        CAST(sum(escalations) AS bigint) AS escalations,
-       count(*) FILTER (WHERE said = ANY(CAST(:right AS text[]))) AS said_right,
-       count(said) AS said
+       count(*) FILTER (WHERE retracted) AS retracted,
+       count(*) FILTER (WHERE is_right) AS said_right,
+       count(is_right) AS said
 FROM clock
 GROUP BY part
 """
@@ -110,7 +107,7 @@ SELECT {group} AS part, a.sku, a.warehouse, e.warned_at, e.ended_at, e.available
        EXISTS (SELECT FROM stock_out AS s
                WHERE s.sku = a.sku AND s.warehouse = a.warehouse AND s.began_at <= e.ended_at
                  AND coalesce(s.ended_at, 'infinity') >= a.opened_at) AS ran_out
-FROM alert AS a {classes}
+FROM alert AS a
 CROSS JOIN LATERAL (
     SELECT min(h.occurred_at) FILTER (WHERE {told}) AS warned_at,
            max(h.occurred_at) FILTER (WHERE h.event = 'resolved' AND h.reason = 'recovered')
@@ -160,12 +157,11 @@ async def _dealt(
 ) -> dict[str | None, Dealt]:
     statement = _DEALT.format(
         group=_ALERT_GROUPS[by],
-        classes=CLASS if by == "class" else "",
         told=TOLD,
         answered=f"h.{ANSWERED}",
         due=DUE,
     )
-    values = {**within, **sla(minutes), "now": now, "right": list(RIGHT)}
+    values = {**within, **sla(minutes), "now": now}
     rows = await connection.execute(text(statement), values)
     return {row["part"]: _counted(row) for row in rows.mappings()}
 
@@ -181,9 +177,7 @@ async def _stock_outs(
 async def _shortages(
     connection: AsyncConnection, within: Mapping[str, object], by: Dimension | None
 ) -> list[tuple[str | None, Shortage]]:
-    statement = _SHORTAGES.format(
-        group=_ALERT_GROUPS[by], classes=CLASS if by == "class" else "", told=TOLD
-    )
+    statement = _SHORTAGES.format(group=_ALERT_GROUPS[by], told=TOLD)
     rows = await connection.execute(text(statement), {**within, **WARNING})
     return [
         (row["part"], Shortage(**{name: row[name] for name in Shortage._fields}))
@@ -204,5 +198,6 @@ def _counted(row: RowMapping) -> Dealt:
         ),
         within_sla=Share(part=row["in_time"], whole=row["judged"]),
         escalations=row["escalations"],
+        retracted=row["retracted"],
         right=Share(part=row["said_right"], whole=row["said"]),
     )

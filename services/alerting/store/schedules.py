@@ -1,5 +1,6 @@
 """Working calendars and rotations: kept as they were written."""
 
+import json
 from collections.abc import Collection
 from typing import Literal, NamedTuple
 
@@ -10,6 +11,8 @@ from services.alerting.domain.office_hours import CalendarDefinition
 from services.alerting.domain.rotation import Rotation
 from services.alerting.domain.turns import RotationDefinition
 from services.alerting.domain.working_time import WorkingCalendar
+from services.alerting.store import audit
+from services.alerting.store.audit import Doer, Done, What
 
 Table = Literal["working_calendar", "rotation"]
 
@@ -40,13 +43,20 @@ async def some(connection: AsyncConnection, table: Table, ids: Collection[str]) 
     return {row[0]: row[1] for row in await connection.execute(statement, {"ids": list(ids)})}
 
 
-async def put(connection: AsyncConnection, table: Table, id_: str, body: str) -> None:
-    """Store one, in the place of what was there."""
+async def put(
+    connection: AsyncConnection, table: Table, id_: str, body: str, what: What, doer: Doer
+) -> None:
+    """Store one, in the place of what was there; `what` it is in the audit."""
+    before = (await some(connection, table, [id_])).get(id_)
+    was, is_ = (each and json.loads(each) for each in (before, body))
+    if was == is_:
+        return
     statement = text(
         f"INSERT INTO {table} (id, body) VALUES (:id, CAST(:body AS jsonb)) "  # noqa: S608 - as above
         "ON CONFLICT (id) DO UPDATE SET body = EXCLUDED.body"
     )
     await connection.execute(statement, {"id": id_, "body": body})
+    await audit.add(connection, doer, Done(what, id_, was, is_))
 
 
 async def calendars(

@@ -63,7 +63,8 @@ class Unfollowed(NamedTuple):
 
 _RUNNING = """
 SELECT t.alert_id, t.generation, t.number, t.taken, t.since, t.by, t.due_at, t.stands_until,
-       t.escalated, t.told, a.playbook::text AS playbook, a.owner, a.category, a.warehouse
+       t.escalated, t.told, a.playbook::text AS playbook, a.owner, a.category, a.warehouse,
+       a.supplier
 FROM timer AS t JOIN alert AS a ON a.id = t.alert_id
 """
 
@@ -81,22 +82,24 @@ FOR UPDATE OF a, t SKIP LOCKED
 
 _SAVE = text("""
 INSERT INTO timer AS t (alert_id, generation, number, taken, since, by, due_at, stands_until,
-                        escalated, told)
+                        escalated, told, first_by)
 VALUES (:alert_id, :generation, :number, :taken, :since, :by, :due_at, :stands_until, :escalated,
-        :told)
+        :told, CASE WHEN :number = 1 THEN CAST(:by AS timestamptz) END)
 ON CONFLICT (alert_id) DO UPDATE SET
     generation = EXCLUDED.generation, number = EXCLUDED.number, taken = EXCLUDED.taken,
     since = EXCLUDED.since, by = EXCLUDED.by, due_at = EXCLUDED.due_at,
-    stands_until = EXCLUDED.stands_until, escalated = EXCLUDED.escalated, told = EXCLUDED.told
+    stands_until = EXCLUDED.stands_until, escalated = EXCLUDED.escalated, told = EXCLUDED.told,
+    first_by = coalesce(EXCLUDED.first_by, t.first_by)
 WHERE t.generation < EXCLUDED.generation
 """)
 
-_LATE = """
+LATE = """
 t.by < :now AND (t.stands_until IS NULL OR t.stands_until <= :now)
 """
+"""Whether people are late with the present step of a timer `t`."""
 
 _COUNTS = text(f"""
-SELECT count(*) FILTER (WHERE {_LATE}), count(*) FILTER (WHERE t.by IS NOT NULL AND t.escalated)
+SELECT count(*) FILTER (WHERE {LATE}), count(*) FILTER (WHERE t.by IS NOT NULL AND t.escalated)
 FROM timer AS t JOIN alert AS a ON a.id = t.alert_id
 WHERE a.resolved_at IS NULL
 """)  # noqa: S608 - the condition is ours
@@ -113,7 +116,7 @@ LIMIT :limit
 
 _UNFOLLOWED = text("""
 SELECT a.id AS alert_id, a.playbook::text AS playbook, a.owner, a.category, a.warehouse,
-       a.acknowledged_at IS NOT NULL AS acknowledged,
+       a.supplier, a.acknowledged_at IS NOT NULL AS acknowledged,
        EXISTS (SELECT FROM alert_history AS h
                WHERE h.alert_id = a.id AND h.event = 'acted') AS acted
 FROM alert AS a
@@ -218,4 +221,4 @@ def _running(row: RowMapping) -> Running:
 
 
 def _place(row: RowMapping) -> Place:
-    return Place(row["owner"], row["category"], row["warehouse"])
+    return Place(row["owner"], row["category"], row["warehouse"], row["supplier"])

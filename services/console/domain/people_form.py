@@ -5,10 +5,10 @@ from typing import Any, Final
 
 Values = dict[str, str]
 
-COLUMNS: Final = ("category", "warehouse", "owner", "deputy", "manager")
+COLUMNS: Final = ("category", "supplier", "warehouse", "owner", "deputy", "manager")
 """Of the table, as sheets have them."""
 
-PLACE: Final = ("category", "warehouse")
+PLACE: Final = ("category", "supplier", "warehouse")
 """What a row is about; the other columns say who."""
 
 WHO: Final = ("owner", "deputy", "manager")

@@ -43,8 +43,9 @@ PEOPLE: dict[str, Text] = {
         "The e-mail address or WeCom user id is somebody else's; each belongs to one person.",
     ),
     "people.still_responsible": Text(
-        "职责表里还有这个人，先换成别人。",
-        "The table below still names them; name somebody else there first.",
+        "职责表、流程、轮值或审批额度里还有这个人，先换成别人。",
+        "The table below, a playbook, a rotation or a limit still names them; "
+        "name somebody else there first.",
     ),
     "people.failed": Text("没有成功：{reason}", "It did not work: {reason}"),
     "table": Text("职责", "Responsibility"),
@@ -62,18 +63,22 @@ PEOPLE: dict[str, Text] = {
     ),
     "table.category": Text("品类", "Category"),
     "table.category.all": Text("全部品类", "All categories"),
+    "table.supplier": Text("供应商", "Supplier"),
+    "table.supplier.all": Text("全部供应商", "All suppliers"),
     "table.warehouse": Text("仓库", "Warehouse"),
     "table.warehouse.all": Text("全部仓库", "All warehouses"),
     "table.owner": Text("负责人", "Owner"),
     "table.deputy": Text("代理人", "Deputy"),
     "table.manager": Text("主管", "Manager"),
     "table.nobody": Text("—", "—"),
-    "table.search": Text("搜索品类、仓库或人员", "Search by category, warehouse or person"),
+    "table.search": Text(
+        "搜索品类、供应商、仓库或人员", "Search by category, supplier, warehouse or person"
+    ),
     "table.more": Text("还有 {n} 行，搜索可以缩小范围", "{n} more rows; search to narrow it down"),
     "table.found.none": Text("没有符合的行", "No such rows"),
     "table.repeated": Text(
-        "已经有一行说的是同样的品类和仓库。",
-        "Another row speaks of the same category and warehouse.",
+        "已经有一行说的是同样的品类、供应商和仓库。",
+        "Another row speaks of the same category, supplier and warehouse.",
     ),
     "table.missing": Text("至少指定一个人。", "Name at least one person."),
     "table.unknown_person": Text(
@@ -85,9 +90,10 @@ PEOPLE: dict[str, Text] = {
     ),
     "table.import.title": Text("导入职责表", "Import responsibilities"),
     "table.import.how": Text(
-        "CSV，表头为 category, warehouse, owner, deputy, manager，留空表示全部或没有。"
+        "CSV，表头为 category, supplier, warehouse, owner, deputy, manager，留空表示全部或没有。"
         "导入会替换整张表；只要有一行不对，就什么都不改。",
-        "CSV with the head category, warehouse, owner, deputy, manager; empty: all, or nobody. "
+        "CSV with the head category, supplier, warehouse, owner, deputy, manager; empty: all, or "
+        "nobody. "
         "It replaces the whole table; if one row is wrong, nothing changes.",
     ),
     "table.import.paste": Text("或者粘贴在这里", "Or paste it here"),
@@ -102,7 +108,7 @@ PEOPLE: dict[str, Text] = {
     ),
     "table.import.unreadable": Text("这不是 CSV。", "This is no CSV."),
     "table.import.column": Text(
-        "没有这一列；表头用 category, warehouse, owner, deputy, manager。",
-        "There is no such column; use category, warehouse, owner, deputy, manager.",
+        "没有这一列；表头用 category, supplier, warehouse, owner, deputy, manager。",
+        "There is no such column; use category, supplier, warehouse, owner, deputy, manager.",
     ),
 }

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from decimal import Decimal
 from http import HTTPStatus
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -157,8 +158,21 @@ async def test_the_policy_is_answered_as_it_was_put(alerting: Alerting) -> None:
     put = await alerting.ask("PUT", "/v1/attention-policy", POLICY)
     assert (put["version"], put["changed_by"], put["money"]) == (1, "buyer", "500")
     assert await alerting.ask("GET", "/v1/attention-policy") == put
+    sundays = {"zone": "Asia/Shanghai", "hours": {"sun": [{"from": "09:00", "until": "18:00"}]}}
+    await alerting.ask("PUT", "/v1/working-calendars/sundays", sundays)
+    put = await alerting.ask("PUT", "/v1/attention-policy", POLICY | {"calendar": "sundays"})
+    assert (await alerting.ask("GET", "/v1/attention-policy"))["calendar"] == "sundays"
+    engine = create_engine(alerting.database.url("alerting"))
+    try:
+        async with engine.connect() as connection:
+            stored = (await attention.policy(connection)).policy
+    finally:
+        await engine.dispose()
+    morning = stored.next_morning(WallClock().now())
+    assert morning.astimezone(ZoneInfo("Asia/Shanghai")).isoweekday() == 7
     wrongs: list[dict[str, object]] = [
         {"zone": "Moon"},
+        {"calendar": "nowhere"},
         {"working_days": []},
         {"clases": ["A"]},
     ]

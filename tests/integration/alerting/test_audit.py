@@ -2,13 +2,16 @@
 
 from datetime import timedelta
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
 from shared.clock import WallClock
-from tests.integration.alerting.service import Alerting
+from shared.http.auth import Scope
+from tests.integration.alerting.service import Alerting, authorization
+from tests.integration.alerting.test_responses import respond, response
 
 pytestmark = pytest.mark.stack
 
@@ -92,6 +95,91 @@ async def test_everything_that_people_do_is_in_it_with_who_when_and_from_where(
         "snoozed_until": None,
         "note": "on it",
     }
+
+
+async def test_so_is_what_they_set_up_what_they_order_and_what_they_answer_elsewhere(
+    alerting: Alerting, key: Path
+) -> None:
+    for person in ("lin", "wu"):
+        await alerting.ask("PUT", f"/v1/people/{person}", {"name": person, "wecom_userid": person})
+    hours = {"zone": "Asia/Shanghai", "hours": {"mon": [{"from": "09:00", "until": "18:00"}]}}
+    turns = {"people": ["lin", "wu"], "zone": "Asia/Shanghai", "starts_on": "2026-03-02"}
+    steps = [{"whom": [{"role": "owner"}], "expects": "act", "within_minutes": 30}]
+    playbook = {"name": {"zh-CN": "快", "en": "Quick"}, "steps": steps}
+    limits = {"items": [{"role": "owner", "amount": "100"}, {"person": "wu"}]}
+    for path, body in (
+        ("working-calendars/office-2", hours),
+        ("rotations/duty", turns),
+        ("playbooks/quick", playbook),
+        ("attention-policy", {"urgent_minutes": 7}),
+        ("suppliers/ACME", {"name": "Acme", "minimum": "500"}),
+        ("approval-limits", limits),
+    ):
+        for _ in range(2):  # the second time it changes nothing
+            answer = await alerting.client.put(f"/v1/{path}", json=body)
+            assert answer.is_success, answer.text
+    await alerting.ask("DELETE", "/v1/playbooks/quick")
+    window = {"starts_at": "2099-11-10T20:00:00Z", "ends_at": "2099-11-12T00:00:00Z"}
+    occasion = {"name": {"en": "Sale"}, "factor": 2, **window}
+    made = await alerting.ask("POST", "/v1/calendar", occasion, HTTPStatus.CREATED)
+    for _ in range(2):
+        await alerting.ask("DELETE", f"/v1/calendar/{made['id']}")
+
+    await alerting.ask("PUT", "/v1/responsibilities", {"items": [{"owner": "lin"}]})
+    await alerting.ask("PUT", "/v1/parameters?sku=A", {"supplier": "ACME", "unit_cost": "2"})
+    await alerting.put_rule("low")
+    async with alerting.consuming():
+        await alerting.tell(alerting.level(12))
+        await alerting.caught_up()
+        (alert,) = await alerting.alerts()
+        path = f"/v1/alerts/{alert['id']}/actions"
+        buy, count, other = [
+            (await alerting.ask("POST", path, body, HTTPStatus.CREATED))["id"]
+            for body in ({"kind": "buy", "quantity": 99}, {"kind": "count"}, {"kind": "count"})
+        ]
+        approver = authorization(key, Scope.ALERTS_READ, Scope.ALERTS_WRITE, subject="wu")
+        answer = await alerting.client.post(f"/v1/actions/{buy}/approve", headers=approver)
+        assert answer.is_success, answer.text
+        order = answer.json()["order"]["id"]
+        await alerting.ask("POST", f"/v1/actions/{count}/done", {"note": "12 there"})
+        await alerting.ask("POST", f"/v1/actions/{other}/cancel")
+        for _ in range(2):
+            await alerting.ask("POST", f"/v1/orders/{order}/place")
+        await respond(alerting, response(alert["id"], "snooze"))
+
+    found = [
+        each
+        for each in await entries(alerting)
+        if each["what"].split(".")[0] not in {"person", "responsibilities", "parameters", "rule"}
+    ]
+    assert [(each["actor"], each["what"], each["target"]) for each in found] == [
+        ("buyer", "working_calendar.put", "office-2"),
+        ("buyer", "rotation.put", "duty"),
+        ("buyer", "playbook.put", "quick"),
+        ("buyer", "attention_policy.put", "policy"),
+        ("buyer", "supplier.put", "ACME"),
+        ("buyer", "approval_limits.put", "approval_limits"),
+        ("buyer", "playbook.put", "quick"),
+        ("buyer", "occasion.added", made["id"]),
+        ("buyer", "occasion.ended", made["id"]),
+        ("buyer", "action.request", buy),
+        ("buyer", "action.request", count),
+        ("buyer", "action.request", other),
+        ("wu", "action.approve", buy),
+        ("buyer", "action.finish", count),
+        ("buyer", "action.cancel", other),
+        ("buyer", "order.placed", order),
+        ("buyer", "action.order", buy),
+        ("lin", "alert.snoozed", alert["id"]),
+    ]
+    assert {each["address"] for each in found[:-1]} == {"127.0.0.1"}
+    assert (found[-1]["address"], found[-1]["via"]) == (None, "wecom")
+    assert [(found[6][side] or {}).get("enabled") for side in ("before", "after")] == [True, False]
+    assert (found[3]["before"]["urgent_minutes"], found[3]["after"]["urgent_minutes"]) == (5, 7)
+    assert found[9]["before"] is None
+    states = [(each["before"]["state"], each["after"]["state"]) for each in found[12:15]]
+    assert states == [("proposed", "approved"), ("approved", "done"), ("approved", "cancelled")]
+    assert found[13]["after"]["note"] == "12 there"
 
 
 async def test_it_is_asked_by_person_thing_and_time_page_by_page(alerting: Alerting) -> None:

@@ -9,7 +9,7 @@ from services.alerting.store import brief
 from shared.database.engine import create_engine
 from shared.events.stock_alerts import AlertLevel
 from tests.integration.alerting.service import NOON, Alerting
-from tests.integration.alerting.test_review import past, ran_out
+from tests.integration.alerting.test_review import Step, past, ran_out
 
 pytestmark = pytest.mark.stack
 
@@ -25,15 +25,21 @@ async def test_a_brief_counts_what_is_out_at_risk_overdue_too_much_and_in_doubt(
         await alerting.tell(alerting.level(available, sku=sku))
     async with alerting.consuming():
         await alerting.caught_up()
-    values = {"lead_time_days": 7, "price": "2.50"}
-    for sku in ("LOW", "LOW2"):
-        await alerting.ask("PUT", f"/v1/parameters?sku={sku}", values)
     await alerting.ask("PUT", "/v1/parameters?sku=MUCH", {"unit_cost": "1.20"})
-    # Seen by two rules, seen to by nobody; 4 a day for 7 days, 10 there: 18 at risk, 45.00.
-    await past(alerting, 1, "LOW", ("opened", timedelta(), {}), owner=None)
-    await past(alerting, 2, "LOW", ("opened", 2 * HOUR, {}), rule="lower")
-    # Enough until the next order is there.
-    await past(alerting, 3, "LOW2", ("opened", timedelta(), {}), ("acknowledged", HOUR, {}))
+    # Seen by two rules, seen to by nobody; the second knows better.
+    opened: Step = ("opened", timedelta(), {})
+    await past(alerting, 1, "LOW", opened, owner=None, at_risk=(30.0, "75.00"))
+    again: Step = ("opened", 2 * HOUR, {})
+    await past(alerting, 2, "LOW", again, rule="lower", at_risk=(18.0, "45.00"))
+    # Enough until the next order is there, but its playbook is behind.
+    low2 = await past(alerting, 3, "LOW2", opened, ("acknowledged", HOUR, {}), at_risk=(0, "0"))
+    await alerting.rows(
+        "INSERT INTO timer (alert_id, generation, number, taken, since, by, escalated, told) "
+        "VALUES ($1, 1, 2, 0, $2, $3, false, '{}')",
+        low2,
+        NOON,
+        NOON + 3 * HOUR,
+    )
     # 30 days of 4 are allowed: 380 too many, at 1.20 each.
     much = {"facts": {"threshold": 30}, "level": "watch"}
     await past(alerting, 4, "MUCH", ("opened", timedelta(), much), kind="overstock", rule="much")
@@ -51,7 +57,8 @@ async def test_a_brief_counts_what_is_out_at_risk_overdue_too_much_and_in_doubt(
     assert (found.stock_outs, found.data_doubts, found.unowned_alerts) == (1, 1, 1)
     assert (found.units_at_risk, found.money_at_risk) == (18.0, Decimal("45.00"))
     assert (found.units_overstocked, found.money_overstocked) == (380.0, Decimal("456.00"))
-    # The first of LOW since one o'clock; the other has an hour left, and watch a day.
-    assert found.overdue_alerts == 1
+    # The first of LOW since four o'clock; the other has an hour left, and watch a day. LOW2 is
+    # late with its second step.
+    assert found.overdue_alerts == 2
     (out,) = found.worst
     assert (out.sku, out.lost_units, out.lost_money) == ("OUT", 3.625, Decimal("36.25"))

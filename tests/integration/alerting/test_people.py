@@ -3,6 +3,7 @@
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -92,8 +93,8 @@ async def test_the_table_comes_from_a_sheet(alerting: Alerting) -> None:
     assert answer.status_code == HTTPStatus.OK, answer.text
     rows = (await alerting.ask("GET", "/v1/responsibilities"))["items"]
     assert [tuple(row.values()) for row in rows] == [
-        ("cups", None, "an", None, None),
-        (None, "W", "bo", "an", None),
+        ("cups", None, None, "an", None, None),
+        (None, None, "W", "bo", "an", None),
     ]
 
 
@@ -135,6 +136,73 @@ async def test_who_is_responsible_cannot_be_deleted(alerting: Alerting) -> None:
         answer = await alerting.client.delete("/v1/people/bo")
         assert answer.status_code == HTTPStatus.NO_CONTENT
     await alerting.ask("GET", "/v1/people/bo", None, HTTPStatus.NOT_FOUND)
+
+
+async def test_a_suppliers_row_decides_whose_an_alert_is_and_who_hears_of_it(
+    alerting: Alerting,
+) -> None:
+    for each in ("an", "bo", "cai"):
+        await person(alerting, each)
+    sheet = "category,supplier,warehouse,owner,manager\n,,W,an,\n,ACME,W,bo,\n,IDLE,,,cai\n"
+    sheet += ",,,,an\n"
+    answer = await alerting.client.post(
+        "/v1/responsibilities/import", content=sheet, headers={"Content-Type": "text/csv"}
+    )
+    rows = answer.json()["items"]
+    assert [each["supplier"] for each in rows] == [None, "ACME", "IDLE", None]
+    assert await alerting.ask("PUT", "/v1/responsibilities", {"items": rows}) == {"items": rows}
+    twice = {"items": [*rows, rows[1]]}
+    await alerting.ask("PUT", "/v1/responsibilities", twice, HTTPStatus.UNPROCESSABLE_ENTITY)
+    for sku, supplier in (("A", "ACME"), ("B", "OTHER"), ("C", "IDLE")):
+        await alerting.ask("PUT", f"/v1/parameters?sku={sku}", {"supplier": supplier})
+    await alerting.put_rule("low")
+    await alerting.tell(alerting.level(5), alerting.level(5, sku="B"))
+    await alerting.tell(alerting.level(5, sku="C", warehouse="V"))
+    async with alerting.consuming():
+        await alerting.caught_up()
+    owners = {each["sku"]: each["owner"] for each in await alerting.alerts()}
+    assert owners == {"A": "bo", "B": "an", "C": "cai"}
+    # Of one that is nobody's the manager of the row hears.
+    await alerting.rows("UPDATE alert SET owner = NULL WHERE sku = 'C'")
+    (nobodys,) = await alerting.alerts(sku="C")
+    until_ = {"minutes": 60}
+    await alerting.ask("POST", f"/v1/alerts/{nobodys['id']}/snooze", until_)
+    (told,) = await alerting.rows(
+        "SELECT told FROM alert_history WHERE alert_id = $1 ORDER BY revision DESC LIMIT 1",
+        UUID(nobodys["id"]),
+    )
+    assert told["told"] == ["cai"]
+
+
+async def test_nor_is_one_whom_a_playbook_a_rotation_or_a_limit_names(alerting: Alerting) -> None:
+    """What names them is said; old versions of a playbook, and disabled ones, do not count."""
+    for each in ("an", "bo", "cai"):
+        await person(alerting, each)
+    late = {"do": "escalate", "after_minutes": 5, "to": [{"person": "an"}]}
+    step = {"whom": [{"person": "bo"}], "expects": "act", "within_minutes": 5, "late": [late]}
+    playbook = {"name": {"en": "Quick"}, "steps": [step]}
+    cover = {"starts_at": "2026-03-02T00:00:00Z", "ends_at": "2026-03-03T00:00:00Z", "person": "an"}
+    rotation = {"people": ["bo", "cai"], "zone": "UTC", "starts_on": "2026-03-02"}
+    for path, body in (
+        ("playbooks/quick", playbook),
+        ("rotations/duty", rotation | {"overrides": [cover]}),
+        ("approval-limits", {"items": [{"person": "an"}]}),
+    ):
+        assert (await alerting.client.put(f"/v1/{path}", json=body)).is_success
+    problem = await alerting.ask("DELETE", "/v1/people/an", None, HTTPStatus.CONFLICT)
+    assert problem["detail"] == (
+        "an is named in playbook quick, rotation duty, the approval limits; "
+        "name somebody else there first."
+    )
+    problem = await alerting.ask("DELETE", "/v1/people/cai", None, HTTPStatus.CONFLICT)
+    assert "named in rotation duty;" in problem["detail"]
+    await alerting.ask("PUT", "/v1/rotations/duty", rotation | {"people": ["cai"]})
+    await alerting.ask("PUT", "/v1/approval-limits", {"items": []})
+    await alerting.ask("PUT", "/v1/playbooks/quick", playbook | {"steps": [step | {"late": []}]})
+    assert (await alerting.client.delete("/v1/people/an")).status_code == HTTPStatus.NO_CONTENT
+    await alerting.ask("DELETE", "/v1/people/bo", None, HTTPStatus.CONFLICT)
+    await alerting.ask("DELETE", "/v1/playbooks/quick")
+    assert (await alerting.client.delete("/v1/people/bo")).status_code == HTTPStatus.NO_CONTENT
 
 
 async def test_people_come_in_pages(alerting: Alerting) -> None:

@@ -12,6 +12,7 @@ from shared.events.stock_changes import StockChange
 from shared.kafka.producer import Producer
 from shared.testing.stack import Database, Stack
 from tests.integration.alerting.service import Alerting, until
+from tests.integration.alerting.test_responses import respond, response
 from tests.integration.ledger.service import Ledger
 from tests.integration.ledger.service import change as stock_change
 
@@ -64,6 +65,14 @@ async def test_a_receipt_recorded_late_retracts_the_warning_it_would_have_preven
             return len(await alerting.notices()) == 4
 
         await until(told)
+        # What never was is over like what has recovered: whoever answers still changes nothing.
+        (late,) = [each for each in await alerting.alerts() if each["sku"] == "LATE"]
+        await respond(
+            alerting, response(late["id"], "acknowledge"), response(late["id"], "snooze", "anna")
+        )
+        outcomes = await alerting.rows("SELECT outcome FROM response")
+        assert [row["outcome"] for row in outcomes] == ["resolved", "resolved"]
+        assert await told()
     ends = {each.sku: each for each in await alerting.notices() if each.revision == 2}
     assert {sku: end.event for sku, end in ends.items()} == {
         "LATE": "retracted",

@@ -3,6 +3,7 @@
 import io
 import json
 from datetime import timedelta
+from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID, uuid5
@@ -29,6 +30,8 @@ async def past(
     rule: str = "low",
     kind: str = "below",
     owner: str | None = "lin",
+    stock_class: str | None = None,
+    at_risk: tuple[float, str | None] | None = None,
 ) -> UUID:
     """Store an episode as it would have been, by (event, after noon, what is otherwise)."""
     id_ = uuid5(UUID(int=0), str(number))
@@ -40,8 +43,9 @@ async def past(
         """
         INSERT INTO alert (id, number, revision, rule_id, subject_kind, sku, warehouse, level,
                            rule, labels, facts, opened_at, resolved_at, acknowledged_at,
-                           acknowledged_by, owner)
-        VALUES ($1, $2, $3, $4, 'level', $5, 'W', 'urgent', $6, '{}', $12, $7, $8, $9, $10, $11)
+                           acknowledged_by, owner, stock_class, at_risk_units, at_risk_money)
+        VALUES ($1, $2, $3, $4, 'level', $5, 'W', 'urgent', $6, '{}', $12, $7, $8, $9, $10, $11,
+                $13, $14, $15)
         """,
         id_,
         number,
@@ -55,6 +59,9 @@ async def past(
         acknowledged and "lin",
         owner,
         json.dumps(facts | steps[-1][2].get("facts", {})),
+        stock_class,
+        None if at_risk is None else at_risk[0],
+        None if at_risk is None or at_risk[1] is None else Decimal(at_risk[1]),
     )
     for revision, (event, at, other) in enumerate(steps, 1):
         await alerting.rows(
@@ -73,6 +80,13 @@ async def past(
             other.get("note"),
             other.get("hush"),
         )
+        if event == "feedback":
+            await alerting.rows(
+                "INSERT INTO feedback (alert_id, person, reason, at) VALUES ($1, 'lin', $2, $3)",
+                id_,
+                other.get("reason"),
+                NOON + at,
+            )
     return id_
 
 
@@ -113,9 +127,10 @@ async def a_week(alerting: Alerting) -> None:
         ("opened", timedelta(), {}),
         ("acknowledged", 30 * MINUTE, {}),
         ("escalated", 40 * MINUTE, {}),
-        ("feedback", HOUR, {"note": "too_early: why now"}),
-        ("feedback", 2 * HOUR, {"note": "right"}),
+        ("feedback", HOUR, {"reason": "not_actionable"}),
+        ("feedback", 2 * HOUR, {"reason": "useful"}),
         ("resolved", 2 * DAY, RECOVERED),
+        stock_class="A",
     )
     await past(
         alerting,
@@ -144,13 +159,14 @@ async def a_week(alerting: Alerting) -> None:
         5,
         "O",
         ("opened", HOUR, {"level": "watch"}),
-        ("feedback", 2 * HOUR, {"note": "not_relevant"}),
+        ("feedback", 2 * HOUR, {}),
         rule="much",
         kind="overstock",
         owner="wu",
+        stock_class="C",
     )
-    await alerting.ask("PUT", "/v1/parameters?sku=P", {"stock_class": "A"})
-    await alerting.ask("PUT", "/v1/parameters?sku=O", {"stock_class": "C"})
+    # What it is now is not what it was when it opened.
+    await alerting.ask("PUT", "/v1/parameters?sku=O", {"stock_class": "A"})
 
 
 async def asked(alerting: Alerting, **more: str) -> dict[str, Any]:
@@ -176,6 +192,35 @@ async def test_the_figures_of_a_week_are_those_counted_by_hand(alerting: Alertin
     assert total["warning_days"] == {"count": 2, "mean": 1.5, "median": 1.5}
     # L: a day of 3 at 10. M: 2 a day for the 8 days until the end, at no known price.
     assert (total["lost_units"], total["lost_money"]) == (19.0, "30.00")
+
+
+async def test_what_is_on_time_goes_by_the_playbook_and_what_never_was_is_counted_apart(
+    alerting: Alerting,
+) -> None:
+    """B and C are answered after an hour: B's playbook gave half an hour, C's two days."""
+    for number, (sku, first_by) in enumerate((("B", 30 * MINUTE), ("C", 2 * DAY)), 1):
+        steps: list[Step] = [("opened", timedelta(), {"level": "out"})]
+        steps += [("acknowledged", HOUR + MINUTE, {})]
+        id_ = await past(alerting, number, sku, *steps)
+        await alerting.rows(
+            "INSERT INTO timer (alert_id, generation, number, taken, since, escalated, told, "
+            "first_by) VALUES ($1, 1, 2, 0, $2, false, '{}', $3)",
+            id_,
+            NOON,
+            NOON + first_by,
+        )
+    await past(
+        alerting,
+        3,
+        "D",
+        ("opened", timedelta(), {}),
+        ("retracted", HOUR, {"reason": "never_was", "facts": {"available": 80}}),
+    )
+    total = (await asked(alerting))["total"]
+    assert total["within_sla"] == {"part": 2, "whole": 3}
+    assert (total["retracted"], total["to_resolve"]["count"], total["prevented"]) == (1, 0, 0)
+    counted = await alerting.ask("GET", "/v1/alerts/summary")
+    assert (counted["episodes"], counted["resolved"], counted["retracted"]) == (3, 0, 1)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -20,6 +21,7 @@ from services.alerting.domain.attention import (
     concerned,
     key_of,
 )
+from services.alerting.domain.working_time import WorkingCalendar
 from shared.events.stock_alerts import AlertLevel, AtRisk, GatherReason
 from tests.unit.services.alerting.cases import OUT, URGENT, WATCH
 
@@ -108,6 +110,32 @@ def test_what_is_to_be_watched_is_told_on_the_morning_of_a_working_day(
 def test_mornings_are_those_of_the_owners_zone() -> None:
     there = AttentionPolicy(zone="America/New_York", watch_at=time(8, 30))
     assert there.next_morning(at("02T10:00")) == at("02T21:30")
+
+
+@pytest.mark.parametrize(
+    ("now", "morning"),
+    [
+        ("2025-09-27T12", "2025-09-28T09"),  # a Sunday that is worked (调休)
+        ("2025-09-30T12", "2025-10-09T09"),  # eight days off
+        ("2025-10-10T12", "2025-10-11T09"),  # a Saturday that is worked
+    ],
+)
+def test_mornings_are_those_on_which_people_work_by_the_calendar(now: str, morning: str) -> None:
+    hours = {day: ((time(9), time(18)),) for day in range(5)}
+    noon, told = (
+        datetime.fromisoformat(each).replace(tzinfo=ZoneInfo("Asia/Shanghai"))
+        for each in (now, morning)
+    )
+    days = WorkingCalendar("Asia/Shanghai", hours, "CN")
+    policy = AttentionPolicy(calendar="office", days=days)
+    assert policy.next_morning(noon) == told
+
+
+def test_a_calendar_on_which_nobody_works_for_long_puts_nothing_off_for_ever() -> None:
+    hours = {0: ((time(9), time(18)),)}
+    off = frozenset(NOW.date() + timedelta(days=each) for each in range(100))
+    policy = AttentionPolicy(days=WorkingCalendar("Asia/Shanghai", hours, off=off))
+    assert policy.next_morning(NOW) == AttentionPolicy().next_morning(NOW)
 
 
 def test_what_comes_while_a_message_is_gathered_joins_it() -> None:

@@ -29,6 +29,33 @@ def test_the_row_that_says_most_decides(category: str | None, warehouse: str, pe
     assert Responsibilities(TABLE).of(category, warehouse, NOW) == person
 
 
+ROWS = (
+    ("cups", "acme", "north"),
+    ("cups", "acme", None),
+    ("cups", None, "north"),
+    (None, "acme", "north"),
+    ("cups", None, None),
+    (None, "acme", None),
+    (None, None, "north"),
+    (None, None, None),
+)
+"""What rows name, the one that decides before the others."""
+
+
+@pytest.mark.parametrize("first", range(len(ROWS)))
+def test_more_named_goes_before_less_then_category_before_supplier_before_warehouse(
+    first: int,
+) -> None:
+    rows = [
+        Responsibility(category, warehouse, f"p{number}", supplier=supplier)
+        for number, (category, supplier, warehouse) in enumerate(ROWS)
+    ]
+    table = Responsibilities(rows[: first - 1 if first else None : -1])
+    assert table.of("cups", "north", NOW, "acme") == f"p{first}"
+    others = Responsibilities([each for each in rows if each.supplier is not None])
+    assert others.row("cups", "north", None) is None
+
+
 def test_an_alert_without_an_owner_goes_to_the_manager() -> None:
     assert Responsibilities(TABLE).of(None, "south", NOW) == "fang"
 

@@ -25,7 +25,7 @@ def test_what_the_form_of_a_person_does_not_show_stays() -> None:
 
 
 def test_what_the_form_of_a_row_does_not_show_stays() -> None:
-    row = DRINKS | {"supplier": "acme"}
+    row = DRINKS | {"supplier": "acme", "since": "2026"}
     assert row_of(row_values(row) | {"deputy": "li"}, row) == row | {"deputy": "li"}
 
 

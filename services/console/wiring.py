@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import FastAPI
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 
@@ -21,9 +21,11 @@ from services.console.pages import (
     delivery,
     inbox,
     level,
+    me,
     not_found,
     now,
     people,
+    review,
     rule,
     rules,
     stock,
@@ -31,6 +33,7 @@ from services.console.pages import (
 from services.console.pages.context import Context
 from services.console.pipeline import Live, Pipeline
 from services.console.settings import ConsoleSettings
+from services.console.upstream.actions import Actions
 from services.console.upstream.alerting import Alerting
 from services.console.upstream.directory import Directory
 from services.console.upstream.ingest import Ingest
@@ -38,6 +41,7 @@ from services.console.upstream.ledger import Ledger
 from services.console.upstream.notifier import Notifier
 from services.console.upstream.overview import Overview
 from services.console.upstream.people import People
+from services.console.upstream.reviews import Reviews
 from services.console.upstream.rules import Rules
 from services.console.upstream.service import Service, connect
 from services.console.upstream.standin import StandIn
@@ -80,8 +84,10 @@ async def console(settings: ConsoleSettings, clock: Clock | None = None) -> Asyn
             ingest=ingest,
             ledger=ledger,
             alerting=alerting,
+            actions=Actions(warning),
             notifier=notifier,
             people=People(warning),
+            reviews=Reviews(warning),
             rules=Rules(warning),
             directory=directory,
             standin=standin,
@@ -99,7 +105,13 @@ def application(context: Context, secret: str) -> FastAPI:
     """Return the web application. Once per process: pages are registered globally."""
     app = create_app("console")
     app.include_router(
-        sign_in.routes(secret, Codes(secret, context.clock.now()), context.clock, context.assets)
+        sign_in.routes(
+            secret,
+            Codes(secret, context.clock.now()),
+            context.clock,
+            context.assets,
+            context.people,
+        )
     )
     app.mount("/static", StaticFiles(directory=_STATIC))
 
@@ -107,7 +119,25 @@ def application(context: Context, secret: str) -> FastAPI:
     async def favicon() -> FileResponse:
         return FileResponse(_STATIC / "favicon.svg", media_type="image/svg+xml")
 
-    for page in (now, stock, level, alert, deliveries, delivery, people, rules, rule, inbox):
+    @app.get("/alerts", include_in_schema=False)
+    async def open_alerts() -> RedirectResponse:
+        """What digests and briefs link to: the Now page has them."""
+        return RedirectResponse("/")
+
+    for page in (
+        now,
+        stock,
+        level,
+        alert,
+        deliveries,
+        delivery,
+        people,
+        rules,
+        rule,
+        review,
+        me,
+        inbox,
+    ):
         page.register(context)
     not_found.register(context)
     ui.run_with(app, title="Lowtide", dark=False, tailwind=False, show_welcome_message=False)

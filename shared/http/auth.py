@@ -36,18 +36,24 @@ class Scope(StrEnum):
     RESERVATIONS_WRITE = "reservations:write"
     ALERTS_READ = "alerts:read"
     ALERTS_WRITE = "alerts:write"
+    ALERTS_ACT_FOR = "alerts:act_for"
+    """Say, in the name of a person who signed in elsewhere, what that person does."""
     CONFIG_WRITE = "config:write"
     ADMIN = "admin"
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls. `channel` limits a channel's token to writing as that channel."""
+    """Who calls. `channel` limits a channel's token to writing as that channel.
+
+    `through` is the subject of the token, where it speaks for somebody else.
+    """
 
     subject: str
     scopes: frozenset[str]
     expires_at: float
     channel: str | None = None
+    through: str | None = None
 
     def may(self, scope: Scope) -> bool:
         """Return whether the caller has a scope; admin has all."""

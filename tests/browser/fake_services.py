@@ -9,9 +9,11 @@ from uuid import UUID
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request
 
+from tests.browser.fake_actions import FakeActions
 from tests.browser.fake_configuration import FakeConfiguration
 from tests.browser.fake_deliveries import FakeDeliveries
 from tests.browser.fake_moment import NOW
+from tests.browser.fake_review import FakeReview
 
 NAMES = [
     ("SKU-1001", "燕麦奶 1L 原味", "饮料"),
@@ -117,10 +119,14 @@ class FakeServices:
         self.acknowledged: list[str] = []
         self.configuration = FakeConfiguration(self._there)
         self.notices = FakeDeliveries(self._there)
+        self.doing = FakeActions(self._there, self.alerts)
+        self.past = FakeReview(self._there)
         self.app = FastAPI()
         self._routes()
         self.app.include_router(self.configuration.router)
         self.app.include_router(self.notices.router)
+        self.app.include_router(self.doing.router)
+        self.app.include_router(self.past.router)
 
     def _there(self, service: str) -> None:
         if service in self.away:

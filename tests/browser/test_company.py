@@ -11,6 +11,8 @@ from playwright.async_api import Locator, expect
 
 from shared.clock import Clock
 from shared.http.auth import Scope
+from shared.testing.waiting import until
+from tests.browser.asking import ask
 from tests.browser.conftest import Desk, Viewer
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(300)]
@@ -18,6 +20,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(300)]
 A_SALE_IS_ON_SCREEN_WITHIN_MS = 2_000
 FIRST_ALERT_WITHIN_MS = 60_000
 WAREHOUSE = "hangzhou"
+BUYER, BOSS = ("story-buyer", "林买手"), ("story-boss", "安经理")
 
 
 @dataclass
@@ -171,6 +174,86 @@ async def test_an_alert_reaches_the_inbox_and_its_link_leads_to_acknowledging_it
     await expect(viewer.page.locator(".timeline")).to_contain_text("已解除")
 
 
+async def test_a_shortage_is_bought_for_by_one_approved_by_another_ordered_and_judged(
+    desk: Desk, shelf: Shelf
+) -> None:
+    place = f"sku={shelf.sku}&warehouse={WAREHOUSE}"
+    parameters = {"reorder_point": 60, "order_quantity": 40, "unit_cost": "2.50"}
+    await ask(desk, "alerting", "PUT", f"/v1/parameters?{place}", parameters)
+    for person, name in BUYER, BOSS:
+        await ask(desk, "alerting", "PUT", f"/v1/people/{person}", {"name": name})
+    limits = [{"person": BUYER[0], "amount": "100"}, {"person": BOSS[0], "amount": "1000"}]
+    await ask(desk, "alerting", "PUT", "/v1/approval-limits", {"items": limits})
+    await shelf.post("sale", 50)
+    found: list[dict[str, object]] = []
+
+    async def opened() -> bool:
+        page = await ask(desk, "alerting", "GET", f"/v1/alerts?{place}&level=out")
+        found.extend(_items(page))
+        return bool(found)
+
+    await until(opened)
+    path = f"/alerts/{found[0]['id']}"
+
+    buyer = await as_person(desk, path, BUYER[1], "zh-CN")
+    state = buyer.page.locator("[data-measure=action-state]")
+    buying = buyer.page.locator("[data-key=proposal-buy]")
+    await expect(buying).to_contain_text("采购 100 件 · 金额 250")
+    await buying.get_by_role("button", name="采购").click()
+    await buyer.page.get_by_label("数量").fill("many")
+    await buying.locator("[data-act='do.send']").click()
+    await expect(buyer.page.locator("#do-quantity-note")).to_have_text("请填数字")
+    await buyer.page.get_by_label("数量").fill("80")
+    await buying.locator("[data-act='do.send']").click()
+    await expect(state).to_have_text("待批准")
+    await expect(buyer.page.locator(".doing")).to_contain_text("等别人批准")
+    await expect(buyer.page.get_by_role("button", name="批准")).to_have_count(0)
+
+    boss = await as_person(desk, path, BOSS[1], "en-GB")
+    await expect(boss.page.locator(".under-way")).to_contain_text(f"asked for by {BUYER[1]}")
+    await boss.page.get_by_role("button", name="Approve").click()
+    await expect(boss.page.locator("[data-measure=action-state]")).to_have_text("Approved")
+    await boss.page.locator("[data-act='do.ask:buy']").click()
+    await boss.page.get_by_label("Quantity").fill("5")
+    await boss.page.locator("[data-act='do.send']").click()
+    await expect(boss.page.locator(".doing [role=alert]").first).to_contain_text(
+        "covers this shortage already"
+    )
+
+    await expect(state).to_have_text("已批准")
+    await buyer.page.get_by_role("button", name="已下单").click()
+    await buyer.page.get_by_label("预计到货").fill("2099-12-31")
+    await buyer.page.locator("[data-act='do.send']").click()
+    await expect(state).to_have_text("已下单")
+    await buyer.page.get_by_role("button", name="有用").click()
+    await expect(buyer.page.locator(".feedback")).to_contain_text("已记下你的反馈")
+    await expect(buyer.page.locator(".timeline > li").first).to_contain_text(BUYER[1])
+    await buyer.keep_screenshot("acting-ordered")
+    page = await ask(desk, "alerting", "GET", f"/v1/actions?alert={found[0]['id']}")
+    (action,) = _items(page)
+    assert (action["requested_by"], action["approved_by"]) == (BUYER[0], BOSS[0])
+    assert (action["quantity"], action["due_at"]) == (80, "2099-12-31T16:00:00Z")
+    await ask(desk, "alerting", "PUT", "/v1/approval-limits", {"items": []})
+
+
+def _items(page: dict[str, object]) -> list[dict[str, object]]:
+    items = page["items"]
+    assert isinstance(items, list)
+    return items
+
+
+async def as_person(desk: Desk, path: str, name: str, locale: str) -> Viewer:
+    """Return somebody who signs in by a link of their own and says who they are."""
+    viewer = await desk.viewer(signed_in=False, locale=locale)
+    await viewer.page.goto(await desk.link())
+    await viewer.open(path)
+    await viewer.page.locator(".doing a[href^='/me']").click()
+    await viewer.page.locator(".person", has_text=name).click()
+    await expect(viewer.page.locator(".myself")).to_contain_text(name)
+    await expect(viewer.page).to_have_url(desk.address + path)
+    return viewer
+
+
 async def test_stock_is_found_by_name_sku_and_barcode_and_stays_current(
     desk: Desk, shelf: Shelf
 ) -> None:
@@ -216,6 +299,7 @@ async def test_every_page_shows_itself_in_the_viewers_language_on_any_screen(
         "/": "看板" if chinese else "Now",
         "/stock": "库存" if chinese else "Stock",
         "/deliveries": "通知" if chinese else "Notices",
+        "/review": "预警复盘" if chinese else "Review of alerts",
         "/rules": "规则" if chinese else "Rules",
         "/rules/new": "新建规则" if chinese else "New rule",
         "/people": "人员与职责" if chinese else "People and responsibility",

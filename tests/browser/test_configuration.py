@@ -3,11 +3,10 @@
 import re
 import secrets
 
-import httpx
 import pytest
 from playwright.async_api import expect
 
-from shared.http.auth import Scope
+from tests.browser.asking import ask
 from tests.browser.conftest import Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(300)]
@@ -15,19 +14,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(300)]
 GOOD_KEY = f"story-{secrets.token_hex(8)}"
 BAD_KEY = "bad"
 """Too short for the stand-in, which answers it as WeCom answers a key that it does not know."""
-
-
-async def ask(
-    desk: Desk, service: str, method: str, path: str, body: object = None
-) -> dict[str, object]:
-    """Return what a service answers to a configuring program."""
-    token = desk.stack.token(Scope.ALERTS_READ, Scope.CONFIG_WRITE)
-    headers = {"Authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(base_url=desk.stack.url(service), headers=headers) as client:
-        answer = await client.request(method, path, json=body)
-        assert answer.is_success, answer.text
-        found: dict[str, object] = answer.json()
-        return found
 
 
 async def test_a_rule_is_made_by_the_form_mended_where_it_is_wrong_and_rolled_back(

@@ -43,6 +43,8 @@ async def test_a_service_that_goes_away_dims_its_panel_and_comes_back_by_itself(
         ("alerting", "/people"),
         ("alerting", "/rules"),
         ("alerting", "/rules/rule-2"),
+        ("alerting", "/review"),
+        ("alerting", "/me"),
     ],
 )
 async def test_a_page_whose_service_is_away_says_so_and_fills_itself_later(
@@ -134,6 +136,8 @@ async def test_unknown_things_have_pages_with_a_way_back(calm_desk: Desk) -> Non
     await viewer.open("/no/such/page")
     await viewer.page.get_by_role("link", name="回到看板").click()
     await expect(viewer.page.locator("h1")).to_have_text("看板")
+    await viewer.open("/alerts")
+    await expect(viewer.page).to_have_url(calm_desk.address + "/")
     assert viewer.trouble == [f"404 {calm_desk.address}/no/such/page"]
     viewer.trouble.clear()
 

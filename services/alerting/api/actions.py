@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request
 
+from services.alerting.api.acting import Actor
 from services.alerting.api.action_bodies import (
     Action,
     ActionWithHistory,
@@ -37,8 +38,6 @@ from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import Problem, not_found
 
 router = APIRouter(tags=["actions"], dependencies=[Depends(require(Scope.ALERTS_READ))])
-
-Actor = Annotated[Caller, Depends(require(Scope.ALERTS_WRITE))]
 
 
 @router.post("/v1/alerts/{alert_id}/actions", status_code=HTTPStatus.CREATED)

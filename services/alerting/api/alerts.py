@@ -10,6 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from services.alerting.api.acting import Actor
 from services.alerting.api.desk import AtDesk, Desk, Question, doer_of
 from services.alerting.domain.answering import opinion
 from services.alerting.domain.playbook import Steps
@@ -31,8 +32,6 @@ router = APIRouter(
 )
 
 MAX_SNOOZE = timedelta(days=30)
-
-Actor = Annotated[Caller, Depends(require(Scope.ALERTS_WRITE))]
 
 
 class RuleName(BaseModel):

@@ -55,7 +55,7 @@ async def list_entries(
         Query(
             max_length=300,
             pattern=r"^[^\x00]*$",
-            description="The id of a rule, person, alert or case; of parameters SKU|warehouse",
+            description="The id of what it was done to; of parameters SKU|warehouse",
         ),
     ] = None,
     from_at: Annotated[Instant | None, Query(alias="from")] = None,

@@ -9,6 +9,7 @@ from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from services.alerting.api.acting import Actor
 from services.alerting.api.desk import AtDesk, Desk, Question, doer_of
 from services.alerting.domain.cause import Cause
 from services.alerting.store import audit, cases, parameters, people
@@ -27,7 +28,6 @@ router = APIRouter(
 
 _NEWEST = 2**63 - 1
 
-Author = Annotated[Caller, Depends(require(Scope.ALERTS_WRITE))]
 _Words = Annotated[str, StringConstraints(min_length=1, max_length=2_000, strip_whitespace=True)]
 
 
@@ -169,7 +169,7 @@ async def open_case(
     missed: Missed,
     request: Request,
     at: AtDesk,
-    author: Author,
+    author: Actor,
     idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
 ) -> Case:
     """Open a case of a stock-out without a warning; a stock-out that has one already keeps it.
@@ -217,7 +217,7 @@ async def open_case(
 
 @router.post("/{case_id}/confirm")
 async def confirm_case(
-    case_id: UUID, body: Confirmation, request: Request, at: AtDesk, author: Author
+    case_id: UUID, body: Confirmation, request: Request, at: AtDesk, author: Actor
 ) -> Case:
     """Say what the cause was and what follows; its owner does, or whoever may change rules.
 
@@ -247,7 +247,7 @@ async def confirm_case(
 
 @router.post("/{case_id}/close")
 async def close_case(
-    case_id: UUID, body: Closing, request: Request, at: AtDesk, author: Author
+    case_id: UUID, body: Closing, request: Request, at: AtDesk, author: Actor
 ) -> Case:
     """Say that the measure is taken.
 

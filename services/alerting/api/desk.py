@@ -105,12 +105,17 @@ _VIA_CHARACTERS = 100
 
 
 def doer_of(request: Request, caller: Caller | str, at: Desk) -> Doer:
-    """Return who asks, when, and from where, for the audit of what the request changes."""
+    """Return who asks, when, and from where, for the audit of what the request changes.
+
+    Where the caller speaks for a person, from where begins with the caller.
+    """
+    through = None if isinstance(caller, str) else caller.through
+    program = request.headers.get("user-agent", "")
     return Doer(
         actor=caller if isinstance(caller, str) else caller.subject,
         at=at.clock.now(),
         address=None if request.client is None else request.client.host,
-        via=request.headers.get("user-agent", "")[:_VIA_CHARACTERS] or None,
+        via=" · ".join(filter(None, (through, program)))[:_VIA_CHARACTERS] or None,
     )
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
+from services.alerting.api.acting import Actor
 from services.alerting.api.action_bodies import Action, Remark
 from services.alerting.api.actions import answered, by_of
 from services.alerting.api.desk import AtDesk, Desk
@@ -28,7 +29,6 @@ from shared.http.problems import Problem, not_found
 router = APIRouter(prefix="/v1/orders", tags=["actions"])
 
 Reader = Annotated[Caller, Depends(require(Scope.ALERTS_READ))]
-Actor = Annotated[Caller, Depends(require(Scope.ALERTS_READ)), Depends(require(Scope.ALERTS_WRITE))]
 
 OrderState = Literal["open", "placed", "confirmed"]
 
@@ -136,6 +136,7 @@ async def place(
     request: Request,
     at: AtDesk,
     caller: Actor,
+    _: Reader,
     links: Links,
     body: Remark | None = None,
 ) -> OrderWithLines:

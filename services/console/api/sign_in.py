@@ -2,21 +2,32 @@
 
 import secrets
 from http import HTTPStatus
+from typing import Annotated
 from urllib.parse import unquote
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from services.console.api.access import NEXT_COOKIE, SESSION_COOKIE, cookie, own_path
-from services.console.domain.sign_in import SESSION_LIFETIME, Codes, mint_session
+from services.console.domain.sign_in import (
+    SESSION_LIFETIME,
+    Claims,
+    Codes,
+    Myself,
+    Session,
+    mint_session,
+    session_as,
+)
 from services.console.pages import render
 from services.console.pages.viewer import language_of
+from services.console.upstream.people import People
 from shared.clock import Clock
 
 
-def routes(secret: str, codes: Codes, clock: Clock, assets: str) -> APIRouter:
-    """Return `/sign-in` and `/sign-out`."""
+def routes(secret: str, codes: Codes, clock: Clock, assets: str, people: People) -> APIRouter:
+    """Return `/sign-in`, `/sign-in/as` and `/sign-out`."""
     router = APIRouter()
+    claims = Claims()
 
     @router.get("/sign-in", include_in_schema=False)
     async def sign_in(request: Request, code: str | None = None) -> Response:
@@ -29,16 +40,24 @@ def routes(secret: str, codes: Codes, clock: Clock, assets: str) -> APIRouter:
             own_path(unquote(wanted) if wanted else None), HTTPStatus.SEE_OTHER
         )
         response.delete_cookie(NEXT_COOKIE)
-        response.set_cookie(
-            SESSION_COOKIE,
-            mint_session(secret, now=clock.now(), nonce=secrets.token_urlsafe(16)),
-            max_age=int(SESSION_LIFETIME.total_seconds()),
-            httponly=True,
-            # Links in chat messages lead here from elsewhere; forms and sockets do not.
-            samesite="lax",
-            # On plain HTTP (the machine's own loopback) some browsers would drop it.
-            secure=request.url.scheme == "https",
-        )
+        session = mint_session(secret, now=clock.now(), nonce=secrets.token_urlsafe(16))
+        _keep(response, request, session, SESSION_LIFETIME.total_seconds())
+        return response
+
+    @router.post("/sign-in/as", include_in_schema=False)
+    async def say_who(
+        request: Request, person: Annotated[str, Form()], back: Annotated[str, Form()] = "/"
+    ) -> Response:
+        """Make the session that of a person, once."""
+        session: Session = request.state.session
+        known = await people.one(person)
+        if known is None:
+            return RedirectResponse("/me", HTTPStatus.SEE_OTHER)
+        now = clock.now()
+        myself = claims.claim(session, Myself(known.id, known.name), now)
+        response = RedirectResponse(own_path(back), HTTPStatus.SEE_OTHER)
+        left = (session.ends_at - now).total_seconds()
+        _keep(response, request, session_as(secret, session, myself), left)
         return response
 
     @router.post("/sign-out", include_in_schema=False)
@@ -48,6 +67,19 @@ def routes(secret: str, codes: Codes, clock: Clock, assets: str) -> APIRouter:
         return response
 
     return router
+
+
+def _keep(response: Response, request: Request, session: str, seconds: float) -> None:
+    response.set_cookie(
+        SESSION_COOKIE,
+        session,
+        max_age=int(seconds),
+        httponly=True,
+        # Links in chat messages lead here from elsewhere; forms and sockets do not.
+        samesite="lax",
+        # On plain HTTP (the machine's own loopback) some browsers would drop it.
+        secure=request.url.scheme == "https",
+    )
 
 
 def _page(request: Request, assets: str, *, refused: bool) -> HTMLResponse:

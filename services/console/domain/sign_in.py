@@ -1,14 +1,17 @@
 """Sign-in codes and sessions: short texts signed with the console's secret, nothing stored.
 
 A code is good once and for a quarter of an hour; it buys a session. Both have the form
-`<purpose>.<issued, ms since 1970>.<nonce>.<HMAC-SHA256>`, so neither can stand for the other.
+`<purpose>.<issued, ms since 1970>.<nonce>.<HMAC-SHA256>`, so neither can stand for the other. Once
+a viewer has said who they are, `<person, base64 of JSON>` comes before the HMAC.
 """
 
 import base64
 import hashlib
 import hmac
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 # Long enough to fetch a coffee while the stack starts, short enough for a terminal's scrollback.
 CODE_LIFETIME = timedelta(minutes=15)
@@ -19,12 +22,20 @@ _CODE = "code"
 _SESSION = "session"
 
 
+class Myself(NamedTuple):
+    """Who a viewer has said they are: a person's id, and what to call them."""
+
+    id: str
+    name: str
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """Somebody who signed in; may act until `ends_at`."""
 
     id: str
     ends_at: datetime
+    myself: Myself | None = None
 
     def is_alive(self, now: datetime) -> bool:
         """Return whether the session may still be used."""
@@ -41,12 +52,18 @@ def mint_session(secret: str, *, now: datetime, nonce: str) -> str:
     return _signed(secret, _SESSION, now, nonce)
 
 
+def session_as(secret: str, session: Session, myself: Myself) -> str:
+    """Return a token for the same session, which is this person's from here on."""
+    person = base64.urlsafe_b64encode(json.dumps(myself).encode()).rstrip(b"=").decode()
+    return _signed(secret, _SESSION, session.ends_at - SESSION_LIFETIME, session.id, person)
+
+
 def session_of(secret: str, token: str, now: datetime) -> Session | None:
     """Return the living session that a token stands for, or None."""
     stamp = _verified(secret, _SESSION, token)
     if stamp is None:
         return None
-    session = Session(stamp.nonce, stamp.issued_at + SESSION_LIFETIME)
+    session = Session(stamp.nonce, stamp.issued_at + SESSION_LIFETIME, stamp.myself)
     return session if session.is_alive(now) else None
 
 
@@ -80,14 +97,33 @@ class Codes:
             del self._redeemed[nonce]
 
 
+class Claims:
+    """Remembers whose each session is: it never becomes another person's.
+
+    In this process only; after a restart the cookie alone says whose it is.
+    """
+
+    def __init__(self) -> None:
+        self._claimed: dict[str, tuple[datetime, Myself]] = {}
+
+    def claim(self, session: Session, wanted: Myself, now: datetime) -> Myself:
+        """Return whose a session is: `wanted`, unless it is somebody's already."""
+        for known in [known for known, (ends, _) in self._claimed.items() if ends <= now]:
+            del self._claimed[known]
+        return self._claimed.setdefault(session.id, (session.ends_at, session.myself or wanted))[1]
+
+
 @dataclass(frozen=True, slots=True)
 class _Stamp:
     issued_at: datetime
     nonce: str
+    myself: Myself | None
 
 
-def _signed(secret: str, purpose: str, now: datetime, nonce: str) -> str:
+def _signed(secret: str, purpose: str, now: datetime, nonce: str, person: str = "") -> str:
     body = f"{purpose}.{int(now.timestamp() * 1000)}.{nonce}"
+    if person:
+        body += f".{person}"
     return f"{body}.{_signature(secret, body)}"
 
 
@@ -95,10 +131,16 @@ def _verified(secret: str, purpose: str, token: str) -> _Stamp | None:
     body, _, signature = token.rpartition(".")
     if not hmac.compare_digest(_signature(secret, body).encode(), signature.encode()):
         return None
-    given, issued_ms, nonce = body.split(".")
+    given, issued_ms, nonce, *person = body.split(".")
     if given != purpose:
         return None
-    return _Stamp(datetime.fromtimestamp(int(issued_ms) / 1000, UTC), nonce)
+    issued_at = datetime.fromtimestamp(int(issued_ms) / 1000, UTC)
+    return _Stamp(issued_at, nonce, _myself(person[0]) if person else None)
+
+
+def _myself(person: str) -> Myself:
+    padding = "=" * (-len(person) % 4)
+    return Myself(*json.loads(base64.urlsafe_b64decode(person + padding)))
 
 
 def _signature(secret: str, body: str) -> str:

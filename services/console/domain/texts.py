@@ -3,10 +3,14 @@
 A value in braces is filled in; numbers come with thousands separated.
 """
 
+from decimal import Decimal
+
+from services.console.domain.action_texts import ACTIONS
 from services.console.domain.delivery_texts import DELIVERIES
 from services.console.domain.form_texts import FORMS
 from services.console.domain.language import Language
 from services.console.domain.people_texts import PEOPLE
+from services.console.domain.review_texts import REVIEW
 from services.console.domain.rule_texts import RULES
 from services.console.domain.text import Text
 from services.console.domain.trouble import trouble_told
@@ -264,9 +268,11 @@ CATALOGUE: dict[str, Text] = {
         "这个链接已经用过、过期，或者不是这里的。",
         "This link was used before, has expired, or is not from here.",
     ),
+    **ACTIONS,
     **FORMS,
     **DELIVERIES,
     **PEOPLE,
+    **REVIEW,
     **RULES,
 }
 
@@ -304,6 +310,25 @@ class Words:
         code, _, detail = reason.partition(": ")
         words = self.get(f"delivery.why.{code}", "")
         return " · ".join(part for part in (words, detail) if part) if words else reason
+
+    def risk(self, units: float, money: Decimal | None) -> str:
+        """Return what is at risk: units, and money where it is known."""
+        parts = [self.units(round(units))]
+        if money is not None:
+            parts.append(self("alert.worth", n=self.money(money)))
+        return " · ".join(parts)
+
+    def money(self, amount: Decimal) -> str:
+        """Return money in the currency of the prices, with cents where there are any."""
+        return number(amount.quantize(Decimal("0.01"))).removesuffix(".00")
+
+    def share(self, part: int, whole: int) -> str:
+        """Return a share of something in per cent, or a dash."""
+        return f"{part / whole:.0%}" if whole else self("none")
+
+    def minutes(self, minutes: float | None) -> str:
+        """Return a span of minutes, or a dash."""
+        return self("none") if minutes is None else self.span(minutes * 60)
 
     def counted(self, key: str, amount: int) -> str:
         """Return a text with an amount, which has a form of its own for one."""
@@ -351,7 +376,7 @@ class Words:
         return names.get(self.language) or next(iter(names.values()), self("none"))
 
 
-def number(value: float) -> str:
+def number(value: float | Decimal) -> str:
     """Return a whole number with thousands separated and a real minus sign."""
     return f"{value:,}".replace("-", "−")
 

@@ -8,7 +8,8 @@ from nicegui import ui
 
 from services.console.domain.board import Section
 from services.console.domain.feed import of_episode, of_level
-from services.console.pages.alert_acts import ACTS, SNOOZES
+from services.console.pages.alert_acts import ACTS, REASONS, SNOOZES
+from services.console.pages.alert_doing import PREFIX, AlertDoing
 from services.console.pages.context import Context
 from services.console.pages.frame import RECONNECT_SECONDS, Frame
 from services.console.pages.live_panel import LivePanel
@@ -59,6 +60,10 @@ class AlertPage:
         self._fields: dict[str, str] = {"to": "", "note": ""}
         """What is typed into the forms on the page, for the acts that need it."""
         self._assigning = False
+        self._judging = False
+        self._thanks = False
+        self._alerting = frame.context.alerting.acting_for(frame.acting_for)
+        self._doing = AlertDoing(frame, alert_id, self._show)
         self._acting = ""
         self._failure = ""
         self._names = Names()
@@ -105,9 +110,16 @@ class AlertPage:
         self._asked, self._away = True, False
         if self._alert is not None:
             await self._ask_level(self._alert)
+            await self._doing.ask(is_open=self._alert.is_open)
+            await self._ask_people()
             self._frame.retitle(f"#{self._alert.number} {self._alert.sku_name or self._alert.sku}")
         self._panel.show(self._html(away=False))
         return True
+
+    async def _ask_people(self) -> None:
+        if not self._people:
+            people = await answered(Section(), self._frame.context.people.all())
+            self._people = {one.id: one.name for one in people.value or ()}
 
     async def _ask_level(self, alert: Alert) -> None:
         self._subscription.watch([of_episode(str(self._id)), of_level(alert.sku, alert.warehouse)])
@@ -139,34 +151,57 @@ class AlertPage:
     def _type(self, name: str, value: str) -> None:
         if name in self._fields:
             self._fields[name] = value
+        self._doing.type(name, value)
 
     async def _act(self, act: str) -> None:
         if act in {"assigning", "assigning.cancel"}:
             await self._choose_person(open_=act == "assigning")
+        elif act.startswith(PREFIX):
+            await self._do_something(act)
+        elif act == "judging":
+            self._judging, self._thanks = not self._judging, False
+            self._show()
         elif act in ACTS and not self._acting and self._frame.may_act():
             await self._do(act)
 
     async def _choose_person(self, *, open_: bool) -> None:
         self._assigning, self._failure = open_, ""
         if open_:
-            people = await answered(Section(), self._frame.context.people.all())
-            self._people = {one.id: one.name for one in people.value or ()}
+            self._people = {}
+            await self._ask_people()
             owner = self._alert.owner if self._alert else None
             self._fields |= {"to": owner or next(iter(self._people), ""), "note": ""}
         self._panel.show(self._html(away=False))
         self._panel.point("#assign-to")
 
+    async def _do_something(self, act: str) -> None:
+        before = self._doing.form
+        await self._doing.act(act)
+        self._show()
+        form = self._doing.form
+        if self._doing.errors:
+            self._panel.point(".doing [aria-invalid=true]")
+        elif form is not None and form is not before:
+            self._panel.point(f"#do-{form.asked[0]}")
+        elif form is None:
+            await self._ask()
+
     async def _do(self, act: str) -> None:
         self._acting, self._failure = act, ""
         self._panel.show(self._html(away=False))
         try:
-            await ACTS[act](self._frame.context.alerting, self._id, self._fields)
+            await ACTS[act](self._alerting, self._id, self._fields)
         except (Refused, Unavailable) as error:
             self._failure = self._frame.said_of(error, "alerting")
         else:
             self._assigning = self._assigning and act != "assign"
+            self._thanks = act.startswith("feedback.")
+            self._judging = self._judging and not self._thanks
         self._acting = ""
         await self._ask()
+
+    def _show(self) -> None:
+        self._panel.show(self._html(away=self._away))
 
     def _html(self, *, away: bool) -> str:
         return self._frame.html(
@@ -182,6 +217,12 @@ class AlertPage:
             fields=self._fields,
             assigning=self._assigning,
             acting=self._acting,
+            doing=self._doing,
+            is_open=self._alert is not None and self._alert.is_open,
+            judging=self._judging,
+            thanks=self._thanks,
+            reasons=REASONS,
+            now=self._frame.context.clock.now(),
             snoozes=SNOOZES,
             failure=self._failure,
             names=self._names,

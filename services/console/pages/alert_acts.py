@@ -31,8 +31,20 @@ def _snooze(minutes: int) -> Act:
     return snooze
 
 
+REASONS = ("data_wrong", "short_lived", "known", "not_actionable", "limit_unsuitable")
+"""Why an alert was none."""
+
+
+def _feedback(reason: str) -> Act:
+    async def feedback(alerting: Alerting, alert_id: UUID, _: Fields) -> None:
+        await alerting.feedback(alert_id, reason)
+
+    return feedback
+
+
 ACTS: Mapping[str, Act] = {
     "acknowledge": _acknowledge,
     "assign": _assign,
     **{act: _snooze(minutes) for act, minutes in SNOOZES.items()},
+    **{f"feedback.{reason}": _feedback(reason) for reason in ("useful", *REASONS)},
 }

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 from services.console.pipeline import Live
+from services.console.upstream.actions import Actions
 from services.console.upstream.alerting import Alerting
 from services.console.upstream.directory import Directory
 from services.console.upstream.ingest import Ingest
 from services.console.upstream.ledger import Ledger
 from services.console.upstream.notifier import Notifier
 from services.console.upstream.people import People
+from services.console.upstream.reviews import Reviews
 from services.console.upstream.rules import Rules
 from services.console.upstream.standin import StandIn
 from shared.clock import Clock
@@ -22,8 +24,10 @@ class Context:
     ingest: Ingest
     ledger: Ledger
     alerting: Alerting
+    actions: Actions
     notifier: Notifier
     people: People
+    reviews: Reviews
     rules: Rules
     directory: Directory
     standin: StandIn | None

@@ -30,9 +30,19 @@ class Frame:
         self.words = Words(self.language)
         self._client = ui.context.client
         self._session = cast("Session", request.state.session)
+        self.myself = self._session.myself
         ui.page_title(f"{title or self.words(current)} · {self.words('brand')}")
         ui.add_head_html(_head(self.language, context.assets))
-        LivePanel(self.html("header.html", current=current, places=self._places()), tag="header")
+        LivePanel(
+            self.html(
+                "header.html",
+                current=current,
+                places=self._places(),
+                myself=self.myself,
+                path=request.url.path,
+            ),
+            tag="header",
+        )
         # The library's own page element is the `main` landmark around all of this.
         self.main = ui.element("div").props("id=main tabindex=-1").classes("page")
         context.live.presence.enter()
@@ -61,10 +71,15 @@ class Frame:
             ui.navigate.to("/sign-in")
         return False
 
+    @property
+    def acting_for(self) -> str | None:
+        """Who does what is done on this page: the viewer, where they have said who they are."""
+        return None if self.myself is None else self.myself.id
+
     def said_of(self, error: Refused | Unavailable, service: str) -> str:
         """Return why something did not work, for the viewer."""
         if isinstance(error, Refused):
-            return error.detail
+            return self.words.get(f"refused.{error.code}", error.detail)
         return self.words("away", service=self.words(f"service.{service}"))
 
     def _end_with_session(self) -> None:
@@ -72,7 +87,9 @@ class Frame:
         ui.timer(max(left, 0.0), lambda: ui.navigate.to("/sign-in"), once=True)
 
     def _places(self) -> list[tuple[str, str]]:
-        places = [(name, f"/{name}") for name in ("stock", "deliveries", "rules", "people")]
+        places = [
+            (name, f"/{name}") for name in ("stock", "deliveries", "review", "rules", "people")
+        ]
         places = [("now", "/"), *places]
         return [*places, ("inbox", "/inbox")] if self.context.standin else places
 

@@ -135,7 +135,7 @@ function parsed(html, tag) {
 }
 
 export default {
-  template: `<component :is="tag" @click="act" @input="type" @change="type" @submit.prevent></component>`,
+  template: `<component :is="tag" @click="act" @input="type" @change="type" @submit="submit"></component>`,
   props: { html: String, tag: String, revision: Number },
   data: () => ({ shown: -1 }),
   mounted() {
@@ -161,6 +161,10 @@ export default {
         merge(existing, parsed(html, "div").firstElementChild);
       }
     },
+    // A form with an address of its own is the browser's; all others are only acts.
+    submit(event) {
+      if (!event.target.hasAttribute("action")) event.preventDefault();
+    },
     act(event) {
       const target = event.target.closest("[data-act]");
       if (target && !target.disabled) this.$emit("act", target.dataset.act);
@@ -170,7 +174,7 @@ export default {
       if (!field.name) return;
       let value = field.value;
       if (field.type === "checkbox") value = field.checked ? "yes" : "";
-      if (field.type === "date") value = endOf(value);
+      if (field.type === "date" && field.dataset.day === undefined) value = endOf(value);
       if (field.type === "file") {
         if (event.type !== "change") return;
         value = await textOf(field.files[0]);

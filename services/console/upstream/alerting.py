@@ -21,6 +21,10 @@ class Alerting:
     def __init__(self, service: Service) -> None:
         self._service = service
 
+    def acting_for(self, person: str | None) -> "Alerting":
+        """Return the same, with what is done being a person's."""
+        return Alerting(self._service.acting_for(person))
+
     async def newest(
         self,
         *,
@@ -54,6 +58,11 @@ class Alerting:
         """Give an episode to somebody. Raises Refused when it may not be."""
         body = {"to": person} | ({"note": note} if note else {})
         await self._service.post(_ANYTHING, f"/v1/alerts/{alert_id}/assign", body)
+
+    async def feedback(self, alert_id: UUID, reason: str) -> None:
+        """Say whether an alert was right."""
+        body = {"reason": reason}
+        await self._service.post(_ANYTHING, f"/v1/alerts/{alert_id}/feedback", body)
 
     async def summary(self) -> AlertSummary:
         """Return how many episodes are open."""

@@ -1,6 +1,7 @@
 """What the other services answer, as far as pages show it. Unknown fields are left alone."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Generic, Literal, TypeVar
 from uuid import UUID
 
@@ -136,6 +137,40 @@ class Revision(Answer):
     hush: Hush | None = None
 
 
+class AtRisk(Answer):
+    """What is lost until stock can arrive."""
+
+    units: float
+    money: Decimal | None = None
+
+
+class Expectation(Answer):
+    """What a step of a playbook expects, within how many minutes."""
+
+    expects: str
+    within_minutes: int
+
+
+class PresentStep(Answer):
+    """The step that an episode is at: what is expected, and by when."""
+
+    number: int
+    expects: str
+    by: datetime
+
+
+class Playbook(Answer):
+    """What an episode follows; without a `step` nothing is expected any more."""
+
+    name: dict[str, str] = Field(default_factory=dict)
+    steps: list[Expectation]
+    step: PresentStep | None = None
+    due_at: datetime | None = None
+    stands_until: datetime | None = None
+    escalated: bool = False
+    told: list[str] = Field(default_factory=list)
+
+
 class Alert(Answer):
     """An episode. `history`, oldest first, only where one alert was asked for."""
 
@@ -154,7 +189,16 @@ class Alert(Answer):
     owner: str | None = None
     snoozed_until: datetime | None = None
     facts: Facts = Facts()
+    stock_class: str | None = None
+    supplier: str | None = None
+    at_risk: AtRisk | None = None
+    playbook: Playbook | None = None
     history: list[Revision] = Field(default_factory=list)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something can still be done about it."""
+        return self.state not in {"resolved", "retracted"}
 
 
 class AlertSummary(Answer):

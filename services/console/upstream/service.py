@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import TypeVar
+from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -14,6 +15,8 @@ T = TypeVar("T")
 
 # A panel that waits longer than this shows that its service is away instead.
 TIMEOUT_SECONDS = 3.0
+
+_ACTING_FOR = "Lowtide-Acting-For"
 
 _log = get_logger("upstream")
 
@@ -49,9 +52,14 @@ class Refused(Exception):  # noqa: N818 - what the service did
 class Service:
     """Asks one service. Every call raises Unavailable when it is away or answers nonsense."""
 
-    def __init__(self, name: str, http: httpx.AsyncClient) -> None:
+    def __init__(self, name: str, http: httpx.AsyncClient, acting_for: str | None = None) -> None:
         self._name = name
         self._http = http
+        self._headers = {} if acting_for is None else {_ACTING_FOR: quote(acting_for, safe="")}
+
+    def acting_for(self, person: str | None) -> "Service":
+        """Return the same service, asked for a person."""
+        return Service(self._name, self._http, person)
 
     async def get(self, answer: TypeAdapter[T], path: str, parameters: Parameters) -> T | None:
         """Return what lies at a path, or None where there is nothing (404)."""
@@ -96,15 +104,17 @@ class Service:
         """Delete what lies at a path; nothing there is as good."""
         await self._send(self._http.build_request("DELETE", path))
 
-    async def file(self, path: str) -> bytes:
+    async def file(self, path: str, parameters: Parameters | None = None) -> bytes:
         """Return a file. Raises Unavailable where there is none."""
-        response = await self._send(self._http.build_request("GET", path))
+        request = self._http.build_request("GET", path, params=dict(parameters or {}))
+        response = await self._send(request)
         if response is None:
             raise Unavailable(self._name)
         return response.content
 
     async def _send(self, request: httpx.Request) -> httpx.Response | None:
         """Return a successful answer, or None for 404."""
+        request.headers.update(self._headers)
         try:
             response = await self._http.send(request)
         except httpx.HTTPError as error:

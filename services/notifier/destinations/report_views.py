@@ -48,13 +48,16 @@ def report_view(
     if report.review is not None:
         lines += _review(report.review, words)
         lines += [_owner(each, phrasing, words) for each in report.review.by_owner[:shown]]
+    link, url = phrasing.words.all_alerts, f"{phrasing.console_url}/alerts"
+    if report.review is not None:
+        link, url = words.to_review, f"{phrasing.console_url}/review"
     unlisted = listed(report) - shown
     return View(
         title=(mark if possible_duplicate else "") + title,
         level=level,
         lines=lines,
-        link=phrasing.words.all_alerts,
-        url=f"{phrasing.console_url}/alerts",
+        link=link,
+        url=url,
         paragraphs=paragraphs,
         more=words.more.format(unlisted) if unlisted > 0 else "",
         footer=phrasing.words.footer,

@@ -50,6 +50,7 @@ class ReportWords:
     """Alerts, within SLA, missed."""
     unknown: str
     more: str
+    to_review: str
 
 
 _CHINESE = ReportWords(
@@ -89,6 +90,7 @@ _CHINESE = ReportWords(
     owner_line="预警 {} · 时限内 {} · 漏报 {}",
     unknown="—",
     more="……另有 {} 行，见控制台",
+    to_review="查看复盘",
 )
 
 _ENGLISH = ReportWords(
@@ -128,6 +130,7 @@ _ENGLISH = ReportWords(
     owner_line="{} alerts · in time {} · missed {}",
     unknown="—",
     more="… and {} more lines in the console",
+    to_review="Open the review",
 )
 
 REPORT_WORDS: Mapping[Language, ReportWords] = {

@@ -10,6 +10,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import httpx
@@ -229,6 +230,54 @@ def line(reference: str, quantity: int) -> dict[str, object]:
         "incoming": quantity,
         "supply": ({"quantity": quantity, "due_at": None, "reference": reference},),
     }
+
+
+async def test_a_console_acts_for_people_and_nobody_approves_their_own_request(shop: Shop) -> None:
+    alert = await shop.hear(12)
+    await shop.limits({"person": "buyer", "amount": "100"}, {"person": "lin", "amount": "1000"})
+    await shop.alerting.ask("PUT", "/v1/people/王%20敏", {"name": "王敏"})
+
+    async def act(path: str, person: str, body: object = None, *more: Scope) -> httpx.Response:
+        scopes = (Scope.ALERTS_READ, Scope.ALERTS_WRITE, *more)
+        headers = authorization(shop.key, *scopes, subject="console")
+        headers |= {"Lowtide-Acting-For": person, "User-Agent": "pages/1"}
+        return await shop.alerting.client.post(path, json=body, headers=headers)
+
+    path = f"/v1/alerts/{alert['id']}/actions"
+    body = {"kind": "buy", "quantity": 144}
+    may = Scope.ALERTS_ACT_FOR
+    for person, more, code in (
+        ("buyer", (), "may_not_act_for"),
+        ("nobody", (may,), "unknown_actor"),
+    ):
+        assert (await act(path, person, body, *more)).json()["type"].endswith(code)
+    asked = (await act(path, "buyer", body, may)).json()
+    assert (asked["requested_by"], asked["state"]) == ("buyer", "proposed")
+    approval = f"/v1/actions/{asked['id']}/approve"
+    assert (await act(approval, "buyer", None, may)).json()["type"].endswith("own_request")
+    assert (await act(approval, "lin", None, may)).json()["approved_by"] == "lin"
+    path = f"/v1/alerts/{alert['id']}/snooze"
+    put_off = await act(path, quote("王 敏"), {"minutes": 60}, may)
+    assert put_off.json()["history"][-1]["actor"] == "王 敏"
+
+    case = {"sku": "A", "warehouse": "W", "note": "漏报"}
+    await shop.alerting.ask("PUT", "/v1/responsibilities", {"items": [{"owner": "lin"}]})
+    for person, status in (("lin", HTTPStatus.OK), ("buyer", HTTPStatus.FORBIDDEN)):
+        made = await act("/v1/cases", person, case, may, Scope.CONFIG_WRITE)
+        confirmed = await act(
+            f"/v1/cases/{made.json()['id']}/confirm",
+            person,
+            {"cause": "data_late", "measure": "call", "due": "2099-01-01"},
+            may,
+            Scope.CONFIG_WRITE,
+        )
+        assert confirmed.status_code == status, confirmed.text
+
+    entries = (await shop.get("/v1/audit?what=action"))["items"]
+    assert [(each["what"], each["actor"], each["via"]) for each in entries] == [
+        ("action.approve", "lin", "console · pages/1"),
+        ("action.request", "buyer", "console · pages/1"),
+    ]
 
 
 async def test_a_purchase_goes_from_its_proposal_to_its_receipt(shop: Shop) -> None:

@@ -10,6 +10,8 @@ from starlette.types import Message, Scope
 from services.console.api.access import SESSION_COOKIE, Gate, own_path
 from services.console.api.sign_in import routes
 from services.console.domain.sign_in import SESSION_LIFETIME, Codes, mint_code, mint_session
+from services.console.upstream.people import People
+from services.console.upstream.service import Service
 from shared.clock import ManualClock
 
 SECRET = "the console's own"
@@ -18,13 +20,29 @@ HTML = {"accept": "text/html"}
 OURS = "http://console"
 
 
+def _person(request: httpx.Request) -> httpx.Response:
+    known = {"/v1/people/lin": "林晓", "/v1/people/an": "An"}
+    if request.url.path not in known:
+        return httpx.Response(404)
+    person = request.url.path.rpartition("/")[2]
+    return httpx.Response(200, json={"id": person, "name": known[request.url.path]})
+
+
+PEOPLE = httpx.MockTransport(_person)
+
+
 class Setting:
     """A small application behind the gate, and a browser without memory."""
 
     def __init__(self) -> None:
         self.clock = ManualClock(START)
         self.app = FastAPI()
-        self.app.include_router(routes(SECRET, Codes(SECRET, START), self.clock, "v1"))
+        self.alerting = Service(
+            "alerting", httpx.AsyncClient(transport=PEOPLE, base_url="http://a")
+        )
+        self.app.include_router(
+            routes(SECRET, Codes(SECRET, START), self.clock, "v1", People(self.alerting))
+        )
         self.acted = 0
 
         @self.app.get("/healthz")
@@ -34,7 +52,8 @@ class Setting:
 
         @self.app.get("/alerts/{alert_id}")
         async def _page(request: Request) -> str:
-            return str(request.state.session.id)
+            session = request.state.session
+            return f"{session.id} {session.myself.name}" if session.myself else str(session.id)
 
         @self.app.post("/act")
         async def _act() -> None:
@@ -194,3 +213,32 @@ async def test_nothing_may_come_from_another_host_or_into_another_sites_frame(
 )
 def test_a_remembered_path_never_leads_elsewhere(wanted: str | None, path: str) -> None:
     assert own_path(wanted) == path
+
+
+async def say(setting: Setting, person: str, headers: dict[str, str]) -> httpx.Response:
+    form = {"person": person, "back": "/alerts/7"}
+    return await setting.browser.post("/sign-in/as", data=form, headers=headers)
+
+
+async def test_a_session_becomes_that_of_a_person_once(setting: Setting) -> None:
+    headers = setting.session() | {"origin": OURS}
+    answer = await say(setting, "lin", headers)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/alerts/7")
+    session = {"cookie": f"{SESSION_COOKIE}={answer.cookies[SESSION_COOKIE]}"}
+    assert (await setting.browser.get("/alerts/7", headers=session)).json() == "s1 林晓"
+    setting.browser.cookies.clear()
+    for before in (headers, session | {"origin": OURS}):
+        again = await say(setting, "an", before)
+        session = {"cookie": f"{SESSION_COOKIE}={again.cookies[SESSION_COOKIE]}"}
+        setting.browser.cookies.clear()
+        assert (await setting.browser.get("/alerts/7", headers=session)).json() == "s1 林晓"
+
+
+async def test_nobody_can_be_somebody_unknown_or_without_signing_in(setting: Setting) -> None:
+    unknown = await say(setting, "nobody", setting.session() | {"origin": OURS})
+    assert unknown.headers["location"] == "/me"
+    assert SESSION_COOKIE not in unknown.cookies
+    setting.browser.cookies.clear()
+    assert (await say(setting, "lin", {"origin": OURS})).status_code == 401
+    elsewhere = setting.session() | {"origin": "http://evil.example"}
+    assert (await say(setting, "lin", elsewhere)).status_code == 403

@@ -5,9 +5,13 @@ import pytest
 from services.console.domain.sign_in import (
     CODE_LIFETIME,
     SESSION_LIFETIME,
+    Claims,
     Codes,
+    Myself,
+    Session,
     mint_code,
     mint_session,
+    session_as,
     session_of,
 )
 
@@ -75,3 +79,36 @@ def test_a_session_lasts_its_time_and_no_longer() -> None:
 @pytest.mark.parametrize("token", ["", "x", code(), mint_session("other", now=NOW, nonce="s1")])
 def test_what_we_did_not_sign_as_a_session_is_none(token: str) -> None:
     assert session_of(SECRET, token, NOW) is None
+
+
+LIN, AN = Myself("lin", "林晓"), Myself("an", "An")
+
+
+def test_a_session_that_is_somebodys_lasts_as_long_as_before() -> None:
+    session = session_of(SECRET, mint_session(SECRET, now=NOW, nonce="s1"), NOW)
+    assert session is not None
+    assert session.myself is None
+    token = session_as(SECRET, session, LIN)
+    assert session_of(SECRET, token, NOW) == Session("s1", NOW + SESSION_LIFETIME, LIN)
+    assert session_of(SECRET, token, NOW + SESSION_LIFETIME) is None
+
+
+def test_nobody_else_can_be_put_into_a_signed_session() -> None:
+    session = Session("s1", NOW + SESSION_LIFETIME)
+    head, person, signature = session_as(SECRET, session, LIN).rsplit(".", 2)
+    other = session_as(SECRET, session, AN).rsplit(".", 2)[1]
+    assert session_of(SECRET, f"{head}.{person}.{signature}", NOW) is not None
+    assert session_of(SECRET, f"{head}.{other}.{signature}", NOW) is None
+    assert session_of(SECRET, f"{head}.{signature}", NOW) is None
+
+
+def test_a_session_never_becomes_another_persons_even_by_its_former_cookie() -> None:
+    claims = Claims()
+    session = Session("s1", NOW + SESSION_LIFETIME)
+    assert claims.claim(session, LIN, NOW) == LIN
+    assert claims.claim(session, AN, NOW + SECOND) == LIN
+    assert claims.claim(Session("s2", session.ends_at), AN, NOW) == AN
+
+
+def test_after_a_restart_the_cookie_says_whose_a_session_is() -> None:
+    assert Claims().claim(Session("s1", NOW + SESSION_LIFETIME, LIN), AN, NOW) == LIN

@@ -3,10 +3,12 @@
 import re
 from pathlib import Path
 from string import Formatter
+from typing import get_args
 
 import pytest
 
 import services.console
+from services.alerting.domain.cause import Cause
 from services.alerting.domain.kind import RuleKind
 from services.console.domain.condition_rows import NUMBERS, OF_NUMBERS, TEXTS
 from services.console.domain.language import Language
@@ -16,11 +18,20 @@ from services.console.domain.rule_kinds import BY_KIND, FLAGS
 from services.console.domain.text import Text
 from services.console.domain.texts import CATALOGUE, Words, number, signed
 from services.console.domain.trouble import KINDS as TROUBLES
+from services.console.upstream.reviews import Dimension
 from services.console.upstream.rule_changes import PARTS
 from services.notifier.domain.addresses import DestinationKind
 from services.notifier.domain.deliveries import Kind, Reason, State
 from services.notifier.domain.outcomes import Verdict
-from shared.events.stock_alerts import AlertEvent, AlertLevel, HushKind
+from shared.events.alert_responses import FeedbackReason
+from shared.events.stock_alerts import (
+    ActionKind,
+    ActionState,
+    AlertEvent,
+    AlertLevel,
+    Expected,
+    HushKind,
+)
 from shared.events.stock_changes import ChangeType
 
 PACKAGE = Path(services.console.__file__).parent
@@ -31,6 +42,12 @@ TYPES = {
     *(f"type.{kind}" for kind in ChangeType),
     *("type.transfer_arriving", "type.count_waiting"),
 }
+REFUSALS = {
+    *("covered", "wrong_state", "own_request", "limit_too_low", "already_resolved"),
+    *("unknown_actor", "may_not_act_for"),
+    *("not_the_owner", "already_closed", "not_confirmed"),
+}
+"""Codes of alerting's problems that somebody may see."""
 # Keys that pages put together from a value.
 MADE = {
     *(f"alert.event.{event}" for event in AlertEvent),
@@ -62,6 +79,22 @@ MADE = {
     *(f"people.{name}.wrong" for name in ("email", "wecom_userid")),
     *(key for key in CATALOGUE if key.endswith(".one")),
     *("deliveries", "rules", "people"),
+    *(f"action.{kind}" for kind in ActionKind),
+    *(f"action.state.{state}" for state in ActionState),
+    *(
+        f"action.step.{step}"
+        for step in ("approve", "reject", "order", "cancel", "receive", "done")
+    ),
+    *(f"action.field.{name}" for name in ("quantity", "source", "reason", "note", "due_at")),
+    *(f"playbook.expects.{what}" for what in Expected),
+    *(f"feedback.{reason}" for reason in FeedbackReason),
+    *(f"refused.{code}" for code in REFUSALS),
+    *(f"review.by.{dimension}" for dimension in get_args(Dimension)),
+    *(f"review.{name}" for name in ("to_acknowledge", "to_resolve", "within_sla", "right")),
+    *(f"review.{name}" for name in ("alerts", "prevented", "met_late", "missed", "lost")),
+    *(f"case.state.{state}" for state in ("open", "confirmed", "closed")),
+    *(f"case.cause.{cause}" for cause in Cause),
+    *("case.confirm", "case.close", "review"),
     *(f"alert.state.{state}" for state in ("open", "recovering", "resolved", "retracted")),
     *(f"level.{level}" for level in AlertLevel),
     *(f"now.current.{stage}" for stage in ("ledger", "alerting", "notifier")),

@@ -215,3 +215,19 @@ async def test_names_stay_known_while_the_catalogue_is_away(connected: Connected
     names = await connected.directory.names()
     assert names.warehouse("hangzhou") == "杭州电商仓"
     assert names.warehouse("unheard-of") == "unheard-of"
+
+
+async def test_what_is_done_for_a_person_says_so_and_nothing_else_does() -> None:
+    heard: list[tuple[str, str | None]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        heard.append((request.url.path, request.headers.get("lowtide-acting-for")))
+        return httpx.Response(200, json={})
+
+    transport = httpx.MockTransport(answer)
+    async with httpx.AsyncClient(transport=transport, base_url="http://it") as client:
+        service = Service("it", client)
+        await service.acting_for("王 敏").post(ANYTHING, "/one", {})
+        await service.post(ANYTHING, "/two", {})
+        await service.acting_for(None).post(ANYTHING, "/three", {})
+    assert heard == [("/one", "%E7%8E%8B%20%E6%95%8F"), ("/two", None), ("/three", None)]

@@ -114,3 +114,8 @@ EVERY_KIND = {
     "longest review": delivery(review(20, owner=WIDE * 128), Kind.REPORT),
 }
 """One delivery of each kind, and the hardest ones."""
+
+
+def link_of(name: str) -> str:
+    """Return how the link begins that one of them ends with."""
+    return f"http://console.example/{'review' if name.endswith('review') else 'alerts'}"

@@ -21,6 +21,7 @@ from tests.unit.services.notifier.destinations.deliveries import (
     delivery,
     destination,
     digest,
+    link_of,
 )
 
 TOKEN = "3f1d0c6a5e4f439f0a6a0d5d6f7e11"
@@ -76,7 +77,7 @@ def test_an_opening_says_all_and_has_a_title_for_the_list_of_chats() -> None:
 def test_everything_is_taken_and_ends_with_its_link(name: str, language: Language) -> None:
     raw = rendered(EVERY_KIND[name], language)
     text = accepted(raw)
-    assert "(http://console.example/alerts" in text.splitlines()[-1]
+    assert f"({link_of(name)}" in text.splitlines()[-1]
     assert read(raw) == (text, len(raw))
 
 

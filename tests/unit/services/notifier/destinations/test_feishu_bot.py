@@ -22,6 +22,7 @@ from tests.unit.services.notifier.destinations.deliveries import (
     delivery,
     destination,
     digest,
+    link_of,
 )
 
 TOKEN, SECRET = "5d6f7e11-0f6b-4f43-9f0a-6a0d3f1d0c6a", "demo"
@@ -82,7 +83,7 @@ def test_an_opening_is_a_card_in_the_colour_of_its_level() -> None:
 def test_everything_is_taken_and_ends_with_its_link(name: str, language: Language) -> None:
     raw = rendered(EVERY_KIND[name], language)
     text = accepted(raw)
-    assert "(http://console.example/alerts" in text.splitlines()[-1]
+    assert f"({link_of(name)}" in text.splitlines()[-1]
     assert read(raw) == (text, len(raw) + feishu_bot.SIGNATURE_BYTES)
 
 

@@ -59,3 +59,9 @@ def test_what_does_not_fit_is_counted(language: Language) -> None:
     view = seen(brief(20), language, shown=3)
     assert len(view.lines) == 7 + 3
     assert "17" in view.more
+
+
+def test_a_review_leads_to_its_page_and_a_brief_to_what_is_open() -> None:
+    view = seen(review(), Language.CHINESE)
+    assert (view.link, view.url) == ("查看复盘", "http://console.example/review")
+    assert seen(brief(), Language.ENGLISH).url == "http://console.example/alerts"

@@ -23,6 +23,7 @@ from tests.unit.services.notifier.destinations.deliveries import (
     NOW,
     delivery,
     destination,
+    link_of,
 )
 
 TOKEN, CHANNEL = "xoxb-17653672481-19874698323-pdFZKVeTuE8sk7oOcHrzqqgy", "C024BE91L"
@@ -66,7 +67,7 @@ def test_an_opening_says_what_where_how_bad_since_when_and_what_to_do() -> None:
 def test_everything_is_taken_fits_and_ends_with_its_link(name: str, language: Language) -> None:
     raw = rendered(EVERY_KIND[name], language)
     text = accepted(raw)
-    assert text.splitlines()[-1].startswith("<http://console.example/alerts")
+    assert text.splitlines()[-1].startswith(f"<{link_of(name)}")
     size = len(text.encode())
     assert size <= Slack.longest_bytes
     assert read(raw) == (text, size)

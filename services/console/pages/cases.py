@@ -1,0 +1,109 @@
+"""Cases on the Review page: what the cause was, what follows, and whether it is done."""
+
+from services.console.domain.board import Section
+from services.console.pages.frame import Frame
+from services.console.pages.live_panel import LivePanel
+from services.console.upstream.answered import answered
+from services.console.upstream.directory import Names
+from services.console.upstream.reviews import Case
+from services.console.upstream.service import Refused
+from shared.errors import Unavailable
+
+CAUSES = (
+    *("data_late", "count_wrong", "limit_too_low", "supplier_late", "nobody_acted"),
+    *("demand_unforeseen", "no_rule", "other"),
+)
+_FIELDS = {"confirm": ("cause", "measure", "due"), "close": ("outcome",)}
+
+
+class Cases:
+    """One viewer's look at cases; one of them may be in the form."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+        self._upstream = frame.context.reviews.acting_for(frame.acting_for)
+        self._cases: Section[list[Case]] = Section()
+        self._names = Names()
+        self._people: dict[str, str] = {}
+        self._open = ("", "")
+        """The case in the form, and the step: confirm or close."""
+        self._fields: dict[str, str] = {}
+        self._errors: dict[str, str] = {}
+        self._failure = ""
+        self._saving = False
+        self._panel = LivePanel(self._html(), tag="section", classes="panel")
+        self._panel.on_act(self._act)
+        self._panel.on_field(self._type)
+
+    async def ask(self, names: Names, people: dict[str, str]) -> None:
+        """Ask for the newest cases."""
+        self._names, self._people = names, people
+        self._cases = await answered(self._cases, self._upstream.cases())
+        self._panel.show(self._html())
+
+    def _type(self, name: str, value: str) -> None:
+        if name in self._fields:
+            self._fields[name] = value
+            if self._errors.pop(name, None):
+                self._panel.show(self._html())
+
+    async def _act(self, act: str) -> None:
+        self._failure = ""
+        step, _, case_id = act.partition(":")
+        if act == "close-form" or (case_id, step) == self._open:
+            self._open, self._fields, self._errors = ("", ""), {}, {}
+        elif step in _FIELDS and self._frame.acting_for is not None:
+            self._fill_in(case_id, step)
+        elif act == "send" and self._frame.may_act() and not self._saving:
+            await self._send()
+        self._panel.show(self._html())
+        if self._errors:
+            self._panel.point("[aria-invalid=true]")
+
+    def _fill_in(self, case_id: str, step: str) -> None:
+        case = next((one for one in self._cases.value or () if str(one.id) == case_id), None)
+        if case is None:
+            return
+        maybe = case.cause or (case.signs[0].cause if case.signs else "other")
+        self._open, self._errors = (case_id, step), {}
+        self._fields = dict.fromkeys(_FIELDS[step], "")
+        if step == "confirm":
+            due = case.measure_due.isoformat() if case.measure_due else ""
+            self._fields |= {"cause": maybe, "measure": case.measure or "", "due": due}
+
+    async def _send(self) -> None:
+        case_id, step = self._open
+        missing = [name for name, value in self._fields.items() if not value.strip()]
+        self._errors = {name: self._frame.words("form.required") for name in missing}
+        if missing or not step:
+            return
+        body: dict[str, object] = {name: value.strip() for name, value in self._fields.items()}
+        self._saving = True
+        try:
+            await self._upstream.step(case_id, step, body)
+        except Refused as error:
+            wrong = self._frame.words("form.wrong")
+            self._errors = {one.field: wrong for one in error.errors if one.field in self._fields}
+            self._failure = "" if self._errors else self._frame.said_of(error, "alerting")
+        except Unavailable as error:
+            self._failure = self._frame.said_of(error, "alerting")
+        else:
+            self._open, self._fields = ("", ""), {}
+            await self.ask(self._names, self._people)
+        finally:
+            self._saving = False
+
+    def _html(self) -> str:
+        return self._frame.html(
+            "cases.html",
+            section=self._cases,
+            names=self._names,
+            people=self._people,
+            opened=self._open,
+            fields=self._fields,
+            errors=self._errors,
+            failure=self._failure,
+            saving=self._saving,
+            causes=CAUSES,
+            may_act=self._frame.acting_for is not None,
+        )

@@ -1,0 +1,137 @@
+"""Review (复盘): how warnings were dealt with in a period, and cases of what was missed."""
+
+import asyncio
+from datetime import timedelta
+from typing import get_args
+
+from fastapi import Request
+from nicegui import ui
+
+from services.console.domain.board import Section
+from services.console.pages.cases import Cases
+from services.console.pages.context import Context
+from services.console.pages.frame import RECONNECT_SECONDS, Frame
+from services.console.pages.live_panel import LivePanel
+from services.console.upstream.answered import answered
+from services.console.upstream.directory import Names
+from services.console.upstream.reviews import Dimension, Review
+from services.console.upstream.service import Refused
+from shared.errors import Unavailable
+
+_AGAIN_SECONDS = 15.0
+_TRY_AGAIN_SECONDS = 3.0
+PERIODS = (7, 28, 90, 365)
+"""Days back from now."""
+DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
+
+
+def register(context: Context) -> None:
+    """Serve the page at `/review`."""
+
+    @ui.page("/review", reconnect_timeout=RECONNECT_SECONDS)
+    def review(request: Request) -> None:
+        page = ReviewPage(Frame(context, request, "review"))
+        page.frame.keep(page.follow(), "review")
+
+
+class ReviewPage:
+    """One viewer's look back."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        self._upstream = frame.context.reviews
+        self._review: Section[Review] = Section()
+        self._days = 28
+        self._by: Dimension = "owner"
+        self._names = Names()
+        self._people: dict[str, str] = {}
+        self._rules: dict[str, str] = {}
+        self._failure = ""
+        self._wanted = asyncio.Event()
+        words = frame.words
+        with frame.main:
+            LivePanel(
+                frame.html("title.html", title=words("review.title"), lead=words("review.lead")),
+                classes="title",
+            )
+            self._panel = LivePanel(self._html())
+            self._cases = Cases(frame)
+        self._panel.on_act(self._act)
+        self._panel.on_field(self._choose)
+
+    async def follow(self) -> None:
+        """Ask now, whenever something else is looked for, and every quarter of a minute."""
+        self._names = await self.frame.context.directory.names()
+        while True:
+            self._wanted.clear()
+            await self._ask()
+            await self._cases.ask(self._names, self._people)
+            pause = _TRY_AGAIN_SECONDS if self._review.away else _AGAIN_SECONDS
+            try:
+                async with asyncio.timeout(pause):
+                    await self._wanted.wait()
+            except TimeoutError:
+                continue
+
+    async def _ask(self) -> None:
+        now = self.frame.context.clock.now()
+        since = now - timedelta(days=self._days)
+        days, by = self._days, self._by
+        found = await answered(self._review, self._upstream.review(since, now, by))
+        await self._ask_names()
+        if (days, by) == (self._days, self._by):
+            self._review = found
+        self._panel.show(self._html())
+
+    async def _ask_names(self) -> None:
+        if not self._people:
+            people = await answered(Section(), self.frame.context.people.all())
+            self._people = {one.id: one.name for one in people.value or ()}
+        if not self._rules:
+            rules = await answered(Section(), self.frame.context.rules.all())
+            self._rules = {one.id: self.frame.words.named(one.name) for one in rules.value or ()}
+
+    def _choose(self, name: str, value: str) -> None:
+        chosen = next((one for one in DIMENSIONS if one == value), None)
+        if name == "by" and chosen is not None:
+            self._by = chosen
+            self._wanted.set()
+
+    async def _act(self, act: str) -> None:
+        self._failure = ""
+        if act == "download":
+            await self._download()
+        elif act.isdigit() and int(act) in PERIODS:
+            self._days = int(act)
+            self._wanted.set()
+        self._panel.show(self._html())
+
+    async def _download(self) -> None:
+        now = self.frame.context.clock.now()
+        since = now - timedelta(days=self._days)
+        try:
+            book = await self._upstream.workbook(since, now, self._by, self.frame.language)
+        except (Refused, Unavailable) as error:
+            self._failure = self.frame.said_of(error, "alerting")
+        else:
+            ui.download.content(book, f"review-{since:%Y%m%d}-{now:%Y%m%d}.xlsx")
+
+    def _named(self, group: str | None) -> str:
+        if group is None:
+            return self.frame.words("review.nobody")
+        if self._by == "warehouse":
+            return self._names.warehouse(group)
+        known = {"owner": self._people, "rule": self._rules}.get(self._by, {})
+        return known.get(group, group)
+
+    def _html(self) -> str:
+        return self.frame.html(
+            "review.html",
+            section=self._review,
+            days=self._days,
+            by=self._by,
+            periods=PERIODS,
+            dimensions=DIMENSIONS,
+            named=self._named,
+            failure=self._failure,
+        )

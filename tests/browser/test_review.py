@@ -1,0 +1,48 @@
+"""Looking back: figures, the workbook, and a case from its cause to its end."""
+
+from datetime import timedelta
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Desk
+from tests.browser.fake_moment import NOW
+from tests.browser.fake_services import FakeServices
+
+pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(120)]
+
+
+async def test_a_period_is_looked_at_by_warehouse_taken_along_and_a_case_confirmed(
+    calm_desk: Desk, fakes: tuple[FakeServices, str]
+) -> None:
+    past = fakes[0].past
+    viewer = await calm_desk.viewer(signed_in=False, locale="en-GB", phone=True)
+    page = viewer.page
+    await page.goto(await calm_desk.link())
+    await viewer.open("/review")
+    await page.get_by_role("button", name="90 days").click()
+    await page.get_by_role("combobox").select_option("warehouse")
+    await expect(page.locator("table.groups")).to_contain_text("上海门店")
+    asked = past.asked[-1]
+    assert (asked.by, asked.span) == ("warehouse", timedelta(days=90))
+    async with page.expect_download() as download:
+        await page.get_by_role("button", name="Download workbook").click()
+    assert (await download.value).suggested_filename.endswith(".xlsx")
+
+    await expect(page.locator(".cases button")).to_have_count(0)
+    await page.locator("#main a[href='/me?back=/review']").click()
+    await page.locator(".person", has_text="林晓").click()
+    case = page.locator(".cases li", has_text="SKU-1003")
+    await case.get_by_role("button", name="Confirm the cause").click()
+    await expect(case.get_by_label("Cause", exact=True)).to_have_value("limit_too_low")
+    await case.get_by_label("Cause", exact=True).select_option("supplier_late")
+    await case.locator("[data-act=send]").click()
+    await expect(case.locator("#case-measure-note")).to_have_text("Please fill this in")
+    await case.get_by_label("Measure").fill("Order a week earlier")
+    due = (NOW + timedelta(days=9)).date().isoformat()
+    await case.get_by_label("By", exact=True).fill(due)
+    await viewer.keep_screenshot("review-case")
+    await case.locator("[data-act=send]").click()
+    await expect(case.locator(".state")).to_have_text("Confirmed")
+    said = {"cause": "supplier_late", "measure": "Order a week earlier", "due": due}
+    assert past.said == [("lin", "confirm", said)]

@@ -104,6 +104,7 @@ def test_a_transition_carries_the_numbers_of_its_moment() -> None:
         "daily_sales": 2,
         "days_of_cover": 2,
         "incoming": 8,
+        "proposed": None,  # worked out only where the transition is told
     }
 
 

@@ -51,6 +51,8 @@ FAR = timedelta(days=20)
 """Beyond every silence, snooze and the patience with what was ordered."""
 SKUS = ("A1", "C1", "C2", "N1")
 """Of class A, of class C, of class C and dear, of none."""
+CROWD = tuple(f"A{number}" for number in range(2, 14))
+"""More of class A than fit into a group's minute when all run out."""
 WAREHOUSES = ("north", "south")
 OWNERS = {"north": "lin", "south": "an"}
 PEOPLE = ("lin", "an", "mei", "boss", "guest")
@@ -60,7 +62,7 @@ PARAMETERS: dict[str, dict[str, object]] = {
     "A1": {"stock_class": "A", "supplier": "ACME", "price": "1.00", "unit_cost": "1.00"},
     "C1": {"stock_class": "C", "supplier": "ACME", "price": "1.00", "unit_cost": "1.00"},
     "C2": {"stock_class": "C", "supplier": "BETA", "price": "90.00", "unit_cost": "50.00"},
-}
+} | {sku: {"stock_class": "A", "supplier": "ACME"} for sku in CROWD}
 PLAYBOOK = {
     "name": {"zh-CN": "快速处理", "en": "Quick"},
     "steps": [
@@ -213,6 +215,8 @@ class Lives(RuleBasedStateMachine):
                 self.shop.hear(sku, warehouse, 100, last_change_at=BEGAN - 14 * DAY)
                 units = first if sku != "A1" else 100
                 self.shop.hear(sku, warehouse, units, sold_total=sold)
+        for sku in CROWD:
+            self.shop.hear(sku, "north", 100)
         self.sold = sold
         self._work()
 
@@ -243,6 +247,12 @@ class Lives(RuleBasedStateMachine):
     def all_levels_of_a_warehouse_move(self, warehouse: str, available: int) -> None:
         for sku in SKUS:
             self.shop.hear(sku, warehouse, available, sold_total=self.sold)
+        self._work()
+
+    @rule(available=st.sampled_from([0, 0, 100]))
+    def a_crowd_runs_out_or_comes_back(self, available: int) -> None:
+        for sku in CROWD:
+            self.shop.hear(sku, "north", available)
         self._work()
 
     @rule(
@@ -324,7 +334,9 @@ class Lives(RuleBasedStateMachine):
         if found:
             body = {"due_at": (self.clock.now() + days * DAY).isoformat()}
             id_ = found[place % len(found)]["id"]
-            self._ask("boss", "POST", f"/v1/actions/{id_}/{step}", body if step == "order" else None)
+            self._ask(
+                "boss", "POST", f"/v1/actions/{id_}/{step}", body if step == "order" else None
+            )
             self._work()
 
     @rule(
@@ -456,8 +468,6 @@ class Lives(RuleBasedStateMachine):
         self._pass(FAR)
         self.world.run(self._look())
         seen = self.world.run(judge.account(self.world.administrator, self.shop, POLICY))
-        from collections import Counter
-        print("STAT", len(seen.revisions()), dict(Counter(e.event.value for e in seen.published)), dict(Counter((r.kind, r.state) for r in seen.rows.values())), "kills", self.shop.kills, "sent", len(self.shop.sent), {u: len(x) for u, x in self.shop.app.phones.items()}, len(self.shop.bot.accepted), dict(Counter(r.reason.split(':')[0] for r in seen.rows.values() if r.reason)))
         self.world.run(judge.nothing_waits(self.world.administrator, seen))
 
 

@@ -54,9 +54,7 @@ async def record(
     calendars = await calendars_of(
         connection, [*chosen.values(), *(each.followed for each in before.values())]
     )
-    whom = [
-        whom for followed in chosen.values() for step in followed.steps for whom in step.whom
-    ]
+    whom = [whom for followed in chosen.values() for step in followed.steps for whom in step.whom]
     there = Staffing(table, await _rotations(connection, whom))
     # What was known before, or in the list, is taken up once it gets worse: perhaps it is in hand.
     done = await timers.done(connection, chosen.keys() & risen)

@@ -37,7 +37,7 @@ destination = :destination AND state IN ('waiting', 'failed')
       SELECT FROM delivery AS older
       WHERE older.alert_id = d.alert_id AND older.destination = d.destination
         AND older.revision < d.revision AND older.state IN ('waiting', 'sending', 'failed'))
-"""  # noqa: S608 - the condition is ours
+"""
 
 # What one person alone may read is never merged: it goes singly, like notes of our own.
 _WAITING = text(f"""

@@ -67,7 +67,16 @@ SETTINGS = frozenset(
     {
         *("rule", "rule_book", "parameter", "parameter_book", "person", "responsibility"),
         *("playbook", "attention_policy", "approval_limit", "supplier", "working_calendar"),
-        *("rotation", "destination", "route", "alembic_version", "position", "lease", "sender", "audit"),
+        *(
+            "rotation",
+            "destination",
+            "route",
+            "alembic_version",
+            "position",
+            "lease",
+            "sender",
+            "audit",
+        ),
     }
 )
 """Tables that courses leave as they are."""
@@ -193,7 +202,7 @@ class Shop:
         """End the senders, and their connections with them."""
         lanes, self.lanes = self.lanes, {}
         for lane in lanes.values():
-            await lane._close_transport()  # noqa: SLF001 - a process that ends closes what it has
+            await lane._close_transport()
 
     # What the processes do.
 
@@ -212,7 +221,9 @@ class Shop:
                 return
         raise AssertionError("the processes never come to rest")
 
-    async def pass_time(self, span: timedelta, due: Callable[[], Awaitable[datetime | None]]) -> None:
+    async def pass_time(
+        self, span: timedelta, due: Callable[[], Awaitable[datetime | None]]
+    ) -> None:
         """Let time pass, with a turn whenever something is due."""
         end = self.clock.now() + span
         while self.clock.now() < end:
@@ -314,8 +325,8 @@ class Shop:
         for moved in range(300):
             try:
                 lane = self.lanes.get(destination) or await self._lane(destination)
-                rest = await lane._step()  # noqa: SLF001 - its rests are our clock's
-                if rest is not None and not lane._attempts.unsettled:  # noqa: SLF001 - as above
+                rest = await lane._step()
+                if rest is not None and not lane._attempts.unsettled:
                     self.waits_until[destination] = rest.until
                     return moved
             except Killed:
@@ -420,7 +431,7 @@ class Premises:
             await client.aclose()
         # Their lifespans would ask the broker.
         alerting, notifier = (app.state.desk for app in self._apps.values())
-        desks = (alerting._engine, notifier.engine)  # noqa: SLF001 - nobody else has it
+        desks = (alerting._engine, notifier.engine)
         for engine in (*self.engines.values(), *desks):
             await engine.dispose()
 

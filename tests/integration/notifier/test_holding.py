@@ -146,7 +146,7 @@ async def test_what_was_told_together_ends_by_itself(
 async def test_an_end_waits_for_the_digest_that_has_the_beginning(
     notifier: Notifier, clock: ManualClock
 ) -> None:
-    """Though the vendor refuses it at first: whoever hears of an end has heard what it is the end of."""
+    """Though the vendor refuses that at first: whoever hears of an end has heard of the rest."""
     await notifier.bot()
     notifier.wecom.order(Fault.ERRCODE, times=1)
     await notifier.tell(gathered(1), gathered(2))

@@ -15,7 +15,7 @@ from services.alerting.domain.staffing import Staffing
 from services.alerting.store import episodes, people, silences, steps, timers
 from services.alerting.store.episodes import Entry, Episode
 from services.alerting.store.timers import Lost, Running
-from shared.events.stock_alerts import AlertEvent, Expected, Hush, Recipient
+from shared.events.stock_alerts import AlertEvent, Hush, Recipient
 
 TOO_LATE = timedelta(minutes=1)
 """A timer that is due for longer is not acted on as it should be."""
@@ -57,12 +57,8 @@ async def audit(connection: AsyncConnection, now: datetime, limit: int) -> list[
     for each in await timers.unfollowed(connection, missing) if missing else ():
         calendars = await steps.calendars_of(connection, [each.followed])
         at = progress.begun(each.followed.steps, now, calendars)
-        for done, what in (
-            (each.acknowledged, Expected.ACKNOWLEDGE),
-            (each.acted, Expected.ACT),
-        ):
-            if done:
-                at = progress.met(each.followed.steps, at, what, now, calendars)
+        for what in each.done:
+            at = progress.met(each.followed.steps, at, what, now, calendars)
         begun[each.alert_id] = Running(each.followed, at, each.place)
     await timers.save(connection, begun)
     return found

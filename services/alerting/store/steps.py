@@ -54,13 +54,18 @@ async def record(
     calendars = await calendars_of(
         connection, [*chosen.values(), *(each.followed for each in before.values())]
     )
-    first = [whom for followed in chosen.values() for whom in followed.steps[0].whom]
-    there = Staffing(table, await _rotations(connection, first))
+    whom = [whom for followed in chosen.values() for step in followed.steps for whom in step.whom]
+    there = Staffing(table, await _rotations(connection, whom))
+    # What was known before, or in the list, is taken up once it gets worse: perhaps it is in hand.
+    done = await timers.done(connection, chosen.keys() & risen)
     moved: dict[UUID, Running] = {}
     for alert_id, followed in chosen.items():
-        place = wanted[alert_id].place
-        told = there.people(followed.steps[0].whom, place, now)
-        begins = progress.begun(followed.steps, wanted[alert_id].told_at, calendars)
+        place, told_at = wanted[alert_id].place, wanted[alert_id].told_at
+        begins = progress.begun(followed.steps, told_at, calendars)
+        for what in done.get(alert_id, ()):
+            begins = progress.met(followed.steps, begins, what, told_at, calendars)
+        present = followed.steps[begins.number - 1 : begins.number]
+        told = there.people([each for step in present for each in step.whom], place, now)
         moved[alert_id] = Running(followed, begins, place).moved(begins, told)
     for alert_id in before.keys() & risen:
         each = before[alert_id]

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.alerting.domain.playbook import Followed
 from services.alerting.domain.progress import Progress
 from services.alerting.domain.staffing import Place
+from shared.events.stock_alerts import Expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,7 @@ class Unfollowed(NamedTuple):
     alert_id: UUID
     followed: Followed
     place: Place
-    acknowledged: bool
-    acted: bool
+    done: tuple[Expected, ...]
 
 
 _RUNNING = """
@@ -114,17 +114,29 @@ ORDER BY a.id
 LIMIT :limit
 """)
 
-_UNFOLLOWED = text("""
-SELECT a.id AS alert_id, a.playbook::text AS playbook, a.owner, a.category, a.warehouse,
-       a.supplier, a.acknowledged_at IS NOT NULL AS acknowledged,
+# Giving it to somebody counts as acknowledging.
+_DONE = """
+       a.acknowledged_at IS NOT NULL
+           OR EXISTS (SELECT FROM alert_history AS h
+                      WHERE h.alert_id = a.id AND h.event = 'assigned') AS acknowledged,
        EXISTS (SELECT FROM alert_history AS h
                WHERE h.alert_id = a.id AND h.event = 'acted') AS acted
+"""
+
+_DONE_OF = text(f"""
+SELECT a.id AS alert_id, {_DONE}
+FROM alert AS a WHERE a.id = ANY(CAST(:ids AS uuid[]))
+""")  # noqa: S608 - the columns are ours
+
+_UNFOLLOWED = text(f"""
+SELECT a.id AS alert_id, a.playbook::text AS playbook, a.owner, a.category, a.warehouse,
+       a.supplier, {_DONE}
 FROM alert AS a
 WHERE a.id = ANY(CAST(:ids AS uuid[])) AND a.resolved_at IS NULL
   AND NOT EXISTS (SELECT FROM timer AS t WHERE t.alert_id = a.id)
 ORDER BY a.id
 FOR UPDATE OF a SKIP LOCKED
-""")
+""")  # noqa: S608 - the columns are ours
 
 _ANEW = text("""
 UPDATE timer SET due_at = :now, generation = generation + 1
@@ -189,17 +201,31 @@ async def unfollowed(connection: AsyncConnection, ids: Collection[UUID]) -> list
             row["alert_id"],
             Followed.model_validate_json(row["playbook"]),
             _place(row),
-            row["acknowledged"],
-            row["acted"],
+            _done(row),
         )
         for row in rows.mappings()
     ]
+
+
+async def done(
+    connection: AsyncConnection, ids: Collection[UUID]
+) -> dict[UUID, tuple[Expected, ...]]:
+    """Return what people have done about some episodes so far, of what playbooks expect."""
+    if not ids:
+        return {}
+    rows = await connection.execute(_DONE_OF, {"ids": list(ids)})
+    return {row["alert_id"]: _done(row) for row in rows.mappings()}
 
 
 async def set_anew(connection: AsyncConnection, ids: Collection[UUID], now: datetime) -> None:
     """Let timers that were due before be due now, in a new generation."""
     if ids:
         await connection.execute(_ANEW, {"ids": list(ids), "now": now})
+
+
+def _done(row: RowMapping) -> tuple[Expected, ...]:
+    shown = {Expected.ACKNOWLEDGE: row["acknowledged"], Expected.ACT: row["acted"]}
+    return tuple(what for what, is_done in shown.items() if is_done)
 
 
 def _running(row: RowMapping) -> Running:

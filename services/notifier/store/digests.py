@@ -10,17 +10,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notifier.domain.contents import DIGEST_LINES, Digest, DigestLine, FailureNote
 from services.notifier.domain.deliveries import Kind, priority
 from services.notifier.domain.holding import HoldReason
+from services.notifier.store.queue import NOT_BEFORE_A_DIGEST
 from services.notifier.store.wakeups import wake_senders
 from shared.events.stock_alerts import AlertEvent, AlertLevel, Recipient, StockAlert
 
 # In the order of their ids, as whoever withdraws what waits takes them.
-_MERGE = text("""
+_MERGE = text(f"""
 UPDATE delivery SET state = 'merged', digest_id = :digest, next_at = NULL
 WHERE id IN (
     SELECT id FROM delivery AS d
     WHERE destination = :destination AND state IN ('waiting', 'failed')
       AND kind IN ('first', 'escalation', 'change') AND event <> 'refused'
       AND (not_before IS NULL OR not_before <= :now)
+      AND {NOT_BEFORE_A_DIGEST}
       AND (CAST(:key AS text) IS NULL OR gather_key = :key AND NOT EXISTS (
           SELECT FROM delivery AS older
           WHERE older.alert_id = d.alert_id AND older.destination = d.destination
@@ -28,7 +30,7 @@ WHERE id IN (
             AND older.gather_key IS DISTINCT FROM d.gather_key))
     ORDER BY id
     FOR UPDATE)
-""")
+""")  # noqa: S608 - the condition is ours
 
 _WHY = text("SELECT min(held_for) FROM delivery WHERE digest_id = :digest")
 

@@ -20,10 +20,19 @@ from shared.events.stock_alerts import AlertEvent
 LONGEST_ATTEMPT = timedelta(seconds=60)
 """More than any transport takes; an attempt counts from its end."""
 
+# Condition on a delivery `d`: nothing older of its episode is in a digest that is still to be sent.
+NOT_BEFORE_A_DIGEST = """
+NOT EXISTS (
+    SELECT FROM delivery AS merged JOIN delivery AS digest ON digest.id = merged.digest_id
+    WHERE merged.alert_id = d.alert_id AND merged.destination = d.destination
+      AND merged.revision < d.revision AND digest.state IN ('waiting', 'sending', 'failed'))
+"""
+
 # A revision waits for the older ones of its episode, so a reader never hears the end first.
-_MAY_GO = """
+_MAY_GO = f"""
 destination = :destination AND state IN ('waiting', 'failed')
   AND (next_at IS NULL OR next_at <= :now)
+  AND {NOT_BEFORE_A_DIGEST}
   AND NOT EXISTS (
       SELECT FROM delivery AS older
       WHERE older.alert_id = d.alert_id AND older.destination = d.destination

@@ -342,6 +342,22 @@ async def test_a_level_without_a_playbook_of_its_rules_has_the_default_of_the_le
     assert (await hear(alerting, 8))["playbook"]["id"] == "replenish"
 
 
+@pytest.mark.parametrize(
+    ("act", "body"), [("acknowledge", None), ("assign", {"to": "boss"})], ids=["taken", "given"]
+)
+async def test_what_is_taken_on_before_it_follows_a_playbook_is_not_asked_for_again(
+    alerting: Alerting, act: str, body: object
+) -> None:
+    await put_playbook(alerting, default_for=["urgent"])
+    levels = [{"level": "watch", "enter": 20, "exit": 30}, {"level": "urgent", "enter": 10}]
+    await alerting.put_rule("low", levels=levels)
+    alert = await hear(alerting, 18)
+    assert alert["playbook"] is None
+    await alerting.ask("POST", f"/v1/alerts/{alert['id']}/{act}", body)
+    alert = await hear(alerting, 8)
+    assert (alert["level"], alert["playbook"]["step"]["expects"]) == ("urgent", "act")
+
+
 async def test_a_rotation_is_told_when_its_step_begins(alerting: Alerting) -> None:
     body = {"people": ["night", "boss"], "zone": "Asia/Shanghai", "starts_on": "2026-01-01"}
     duty = await alerting.ask("PUT", "/v1/rotations/nights", body | {"every_days": 1})

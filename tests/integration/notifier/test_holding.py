@@ -12,6 +12,7 @@ from services.notifier.pipeline import decide
 from services.notifier.store import configuration, digests, intake
 from shared.clock import ManualClock
 from shared.events.stock_alerts import StockAlert
+from shared.testing.vendor import Fault
 from tests.factories.stock_alerts import START, stock_alert
 from tests.integration.notifier.service import KEY, Notifier, Row, until
 
@@ -140,6 +141,25 @@ async def test_what_was_told_together_ends_by_itself(
         await notifier.tell(stock_alert(1, revision=2, event="resolved", level="urgent"))
         _, end = await messages(notifier, 2)
     assert "已恢复" in end
+
+
+async def test_an_end_waits_for_the_digest_that_has_the_beginning(
+    notifier: Notifier, clock: ManualClock
+) -> None:
+    """Though the vendor refuses that at first: whoever hears of an end has heard of the rest."""
+    await notifier.bot()
+    notifier.wecom.order(Fault.ERRCODE, times=1)
+    await notifier.tell(gathered(1), gathered(2))
+    clock.advance(timedelta(minutes=5))
+    async with notifier.sending():
+        await notifier.until_states("failed", kind="digest")
+        ended = gathered(1, revision=2, event="resolved", gather=None)
+        risen = gathered(2, revision=2, event="level_changed", previous_level="watch", gather=None)
+        await notifier.tell(ended, risen)
+        await pass_time(notifier, clock, timedelta(minutes=5))
+        digest, *_ = await messages(notifier, 3)
+        await notifier.until_settled()
+    assert "2 个库存预警" in digest
 
 
 async def test_a_change_comes_in_the_place_of_what_waits_or_after_it_was_sent_never_both(

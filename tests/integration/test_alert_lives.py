@@ -58,7 +58,7 @@ OWNERS = {"north": "lin", "south": "an"}
 PEOPLE = ("lin", "an", "mei", "boss", "guest")
 USERS = (*PEOPLE, "stranger")
 POLICY = AttentionPolicy(money=Decimal(500), zone="UTC", interruptions_a_day=2)
-PARAMETERS: dict[str, dict[str, object]] = {
+PARAMETERS = {
     "A1": {"stock_class": "A", "supplier": "ACME", "price": "1.00", "unit_cost": "1.00"},
     "C1": {"stock_class": "C", "supplier": "ACME", "price": "1.00", "unit_cost": "1.00"},
     "C2": {"stock_class": "C", "supplier": "BETA", "price": "90.00", "unit_cost": "50.00"},

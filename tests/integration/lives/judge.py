@@ -3,7 +3,7 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -248,7 +248,7 @@ def duplicates_say_so(seen: Account) -> None:
 
 def attention_is_kept(seen: Account) -> None:
     """Beyond a day's budget a person hears only of what goes outside it."""
-    told: defaultdict[tuple[str, object], set[UUID]] = defaultdict(set)
+    told: defaultdict[tuple[str, date], set[UUID]] = defaultdict(set)
     for sent, row in seen.accepted():
         if sent.destination != "app":
             continue

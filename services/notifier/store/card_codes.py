@@ -1,5 +1,6 @@
 """The codes with which a vendor lets cards be changed: each for one change, for a while."""
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -21,7 +22,7 @@ ON CONFLICT (code) DO NOTHING
 # Whoever got a card is in what was sent; ids of deliveries grow with time. A delivery that is
 # written anew keeps its codes.
 _CARDS = text("""
-SELECT string_to_array(lower(convert_from(a.rendered, 'UTF8')::jsonb ->> 'touser'), '|'),
+SELECT a.rendered,
        (SELECT code FROM card_code
         WHERE card = c.card AND obtained_at > :since AND (used_by IS NULL OR used_by = :delivery)
         ORDER BY used_by IS NULL, obtained_at DESC, code LIMIT 1)
@@ -70,10 +71,15 @@ async def take(
             "since": now - LASTS,
         },
     )
-    chosen = newest_of_each((tuple(users or ()), code) for users, code in rows)
+    chosen = newest_of_each((_users(rendered), code) for rendered, code in rows)
     codes = [each.code for each in chosen]
     await connection.execute(_USE, {"delivery": delivery, "codes": codes})
     return chosen
+
+
+def _users(rendered: bytes) -> list[str]:
+    users: str = json.loads(rendered).get("touser", "")
+    return users.lower().split("|")
 
 
 def newest_of_each(cards: Iterable[tuple[Sequence[str], str | None]]) -> tuple[CardCode, ...]:

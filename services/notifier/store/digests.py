@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -57,14 +58,7 @@ ORDER BY event IN ('resolved', 'retracted'), at_risk_money DESC NULLS LAST,
 LIMIT :lines
 """)
 
-# Null for what names nobody.
-_RECIPIENTS = text("""
-SELECT DISTINCT person::text
-FROM delivery
-LEFT JOIN LATERAL jsonb_array_elements(content::jsonb -> 'to') AS person ON true
-WHERE digest_id = :digest
-ORDER BY 1
-""")
+_CONTENTS = text("SELECT content FROM delivery WHERE digest_id = :digest")
 
 _CREATE = text("""
 INSERT INTO delivery (id, kind, destination, state, priority, content, has_first, recorded_at)
@@ -93,6 +87,15 @@ _NOTE_EVERY_SECONDS = 600
 
 
 _NEW_ID = text("SELECT uuidv7()")
+
+
+class _Addressed(msgspec.Struct):
+    """Whom an alert is for. Read here: PostgreSQL's JSON takes no NUL, which an alert may hold."""
+
+    to: tuple[msgspec.Raw, ...] = ()
+
+
+_addressed = msgspec.json.Decoder(_Addressed)
 
 
 class Merged(NamedTuple):
@@ -144,10 +147,12 @@ async def _content(connection: AsyncConnection, digest: UUID) -> Digest:
             event = AlertEvent(row.event)
             changes[event] = changes.get(event, 0) + row.amount
     lines = await connection.execute(_LINES, {"digest": digest, "lines": DIGEST_LINES})
-    people = (await connection.scalars(_RECIPIENTS, {"digest": digest})).all()
+    contents = (await connection.scalars(_CONTENTS, {"digest": digest})).all()
+    named = [_addressed.decode(each).to for each in contents]
+    people = sorted({bytes(person) for some in named for person in some})
     return Digest(
-        to=tuple(Recipient.model_validate_json(each) for each in people if each is not None),
-        to_others=None in people,
+        to=tuple(map(Recipient.model_validate_json, people)),
+        to_others=not all(named),
         total=sum(opened.values()) + sum(changes.values()),
         opened=opened,
         changes=changes,

@@ -122,7 +122,11 @@ async def test_what_is_committed_reaches_catalog_items_in_its_newest_version(
         }
 
     await until(published)
-    assert await ingest.rows("SELECT FROM sku WHERE published_version <> version") == []
+
+    async def noted() -> bool:
+        return await ingest.rows("SELECT FROM sku WHERE published_version <> version") == []
+
+    await until(noted)
 
 
 async def test_what_a_process_could_not_publish_the_next_one_does(

@@ -224,7 +224,7 @@ class Notifier:
         )
         return [row["state"] for row in rows]
 
-    async def until_settled(self, seconds: float = 20) -> None:
+    async def until_settled(self, seconds: float = 60) -> None:
         """Wait until nothing waits any more."""
 
         async def settled() -> bool:
@@ -235,7 +235,7 @@ class Notifier:
 
         await until(settled, seconds)
 
-    async def until_states(self, *expected: str, seconds: float = 20, **of: object) -> None:
+    async def until_states(self, *expected: str, seconds: float = 60, **of: object) -> None:
         """Wait until the deliveries are in these states, in the order they were recorded."""
         found: list[str] = []
 
@@ -260,7 +260,7 @@ class _Unforgiving(Sender):
         """Leave everything as it is."""
 
 
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
     """Wait for a condition; raises TimeoutError."""
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110 - a database's state has no event

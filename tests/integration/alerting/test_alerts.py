@@ -100,6 +100,7 @@ async def test_the_summary_counts_open_and_opened_alerts_by_level(alerting: Aler
         "opened": {"watch": 3, "urgent": 0, "out": 3},
         "episodes": 6,
         "resolved": 2,
+        "retracted": 0,
         "subjects": 3,
         "unowned": 4,
         "overdue": 0,

@@ -26,7 +26,8 @@ async def test_400_sales_at_once_of_one_unit_each_leave_nothing_of_400(
             for number in range(SALES):
                 posts.create_task(sold(ingest, number))
             async with ledger.consuming(max_records=20):
-                await ledger.until_recorded(1 + SALES)
+                # The last of those told twice may come after the last that counts.
+                await ledger.until_tallied(movements=1 + SALES, repeats=SALES // 10)
         await ledger.until_published(version=1, sku="A", warehouse="main")
     assert await ledger.on_hand("A", "main") == 0
     tallies = await ledger.tallies()

@@ -43,6 +43,8 @@ from shared.testing.wecom_app import FakeWecomApp
 KEY = "0f6b2a1c-6a5e-4f43-9f0a-6a0d5d6f7e11"
 OTHER_KEY = "77aa2a1c-6a5e-4f43-9f0a-6a0d5d6f7e22"
 PASSWORD = "tide-Over-9"
+LOOKING_ON = "looking on"
+"""The name of the tests' own connections to the database."""
 
 Row = dict[str, object]
 
@@ -208,7 +210,9 @@ class Notifier:
 
     async def rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
         """Ask the notifier's tables."""
-        connection = await asyncpg.connect(self.database.url("notifier"))
+        connection = await asyncpg.connect(
+            self.database.url("notifier"), server_settings={"application_name": LOOKING_ON}
+        )
         try:
             found: list[asyncpg.Record] = await connection.fetch(query, *arguments)
             return found

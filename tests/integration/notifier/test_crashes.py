@@ -18,7 +18,7 @@ from services.notifier.domain.outcomes import Outcome, Verdict
 from services.notifier.store.wakeups import listen, wake_senders
 from shared.database.engine import create_engine
 from tests.factories.stock_alerts import stock_alert
-from tests.integration.notifier.service import KEY, Notifier, until
+from tests.integration.notifier.service import LOOKING_ON, KEY, Notifier, until
 
 pytestmark = pytest.mark.stack
 
@@ -227,13 +227,14 @@ async def listeners(notifier: Notifier) -> set[int]:
 
 
 async def cut_connections(notifier: Notifier) -> None:
-    """End every connection of the notifier, as a restart of the server does."""
+    """End every connection of the notifier, as a restart of the server does; not the test's own."""
     await notifier.engine.dispose()  # the test's own
     administrator = await asyncpg.connect(notifier.database.administrator_url)
     await administrator.execute(
         """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-           WHERE usename = 'notifier' AND datname = $1""",
+           WHERE usename = 'notifier' AND datname = $1 AND application_name <> $2""",
         notifier.database.name,
+        LOOKING_ON,
     )
     await administrator.close()
 

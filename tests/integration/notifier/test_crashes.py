@@ -18,7 +18,7 @@ from services.notifier.domain.outcomes import Outcome, Verdict
 from services.notifier.store.wakeups import listen, wake_senders
 from shared.database.engine import create_engine
 from tests.factories.stock_alerts import stock_alert
-from tests.integration.notifier.service import LOOKING_ON, KEY, Notifier, until
+from tests.integration.notifier.service import KEY, LOOKING_ON, Notifier, until
 
 pytestmark = pytest.mark.stack
 

@@ -123,7 +123,15 @@ def unavailable(error: Unavailable) -> Problem:
 
 
 def field_errors(errors: Sequence[Any]) -> list[dict[str, str]]:
-    """Return what pydantic found wrong, field by field, as `errors` has it."""
+    """Return what pydantic found wrong, field by field, as `errors` has it.
+
+    That a list is too short once its wrong entries are left out is no mistake of its own.
+    """
+    places = [error["loc"] for error in errors]
+
+    def has_wrong_entries(place: tuple[object, ...]) -> bool:
+        return any(other != place and other[: len(place)] == place for other in places)
+
     return [
         {
             "field": ".".join(str(part) for part in error["loc"] if part != "body") or "body",
@@ -131,6 +139,7 @@ def field_errors(errors: Sequence[Any]) -> list[dict[str, str]]:
             "message": error["msg"],
         }
         for error in errors
+        if error["type"] != "too_short" or not has_wrong_entries(error["loc"])
     ]
 
 

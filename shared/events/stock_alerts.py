@@ -6,7 +6,7 @@ handled a revision drops older ones.
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -29,6 +29,10 @@ class AlertLevel(StrEnum):
     WATCH = "watch"
     URGENT = "urgent"
     OUT = "out"
+
+
+SEVERITY: Final = {AlertLevel.WATCH: 1, AlertLevel.URGENT: 2, AlertLevel.OUT: 3}
+"""How bad each level is; more is worse."""
 
 
 class AlertEvent(StrEnum):
@@ -268,3 +272,9 @@ class StockAlert(Event):
     hush: Hush | None = None
     """Set where people are not to be told of this revision."""
     note: str | None = None
+
+    @property
+    def rose(self) -> bool:
+        """Whether it is worse than at the revision before."""
+        before = self.previous_level
+        return before is not None and SEVERITY[self.level] > SEVERITY[before]

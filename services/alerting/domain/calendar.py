@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Final
 
 from services.alerting.domain.kind import RuleKind
-from services.alerting.domain.rule import SEVERITY, Limit, Rule, ordered
+from services.alerting.domain.rule import Limit, Rule, ordered
 from services.alerting.domain.subject import Subject
-from shared.events.stock_alerts import AlertLevel
+from shared.events.stock_alerts import SEVERITY, AlertLevel
 
 _WITHOUT_UNIT: Final = frozenset({RuleKind.CUSTOM, RuleKind.DATA_DOUBT})
 _BY_SEVERITY: Final = {rank: level for level, rank in SEVERITY.items()}

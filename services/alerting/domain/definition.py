@@ -25,7 +25,6 @@ from services.alerting.domain.predicate import (
     parts,
 )
 from services.alerting.domain.rule import (
-    SEVERITY,
     Doubts,
     Filters,
     Limit,
@@ -34,7 +33,7 @@ from services.alerting.domain.rule import (
     ordered,
 )
 from shared.events.base import Code
-from shared.events.stock_alerts import AlertLevel
+from shared.events.stock_alerts import SEVERITY, AlertLevel
 
 MAX_SECONDS = 90 * 86_400
 _LARGEST = 10**12

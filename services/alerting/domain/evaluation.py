@@ -15,9 +15,9 @@ from services.alerting.domain.kind import TRAITS, RuleKind
 from services.alerting.domain.measure import holding, scale
 from services.alerting.domain.noise import hidden
 from services.alerting.domain.outcome import Evaluation, Reason, Transition
-from services.alerting.domain.rule import SEVERITY, Limit, Rule
+from services.alerting.domain.rule import Limit, Rule
 from services.alerting.domain.standing import Standing
-from shared.events.stock_alerts import AlertEvent, AlertFacts, AlertLevel
+from shared.events.stock_alerts import SEVERITY, AlertEvent, AlertFacts, AlertLevel
 
 
 def hear(rule: Rule, at: Standing, condition: Condition | None) -> Iterator[Evaluation]:

@@ -8,9 +8,7 @@ from services.alerting.domain.channels import Channels
 from services.alerting.domain.kind import TRAITS, RuleKind
 from services.alerting.domain.predicate import Custom
 from services.alerting.domain.subject import Item, Subject
-from shared.events.stock_alerts import AlertLevel, AlertRule
-
-SEVERITY = {AlertLevel.WATCH: 1, AlertLevel.URGENT: 2, AlertLevel.OUT: 3}
+from shared.events.stock_alerts import SEVERITY, AlertLevel, AlertRule
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,20 @@ from services.alerting.domain.hush import NEWS, hush_of
 from services.alerting.domain.outcome import Transition
 from services.alerting.domain.people import Responsibilities
 from services.alerting.domain.proposal import At, buy
-from services.alerting.domain.rule import SEVERITY
 from services.alerting.domain.staffing import Place
 from services.alerting.domain.subject import Subject
 from services.alerting.store import attention, episodes, people, silences, steps
 from services.alerting.store import covering as covers
 from services.alerting.store.episodes import Entry, Episode, Key
 from services.alerting.store.steps import Wanted
-from shared.events.stock_alerts import ENDINGS, AlertEvent, AlertFacts, Hush, HushKind
+from shared.events.stock_alerts import (
+    ENDINGS,
+    SEVERITY,
+    AlertEvent,
+    AlertFacts,
+    Hush,
+    HushKind,
+)
 
 _UNFOLLOWED = frozenset({HushKind.COVERED, HushKind.BUDGET})
 """Kept back for these reasons it is not for anybody to act on, until it gets worse."""

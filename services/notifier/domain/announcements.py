@@ -11,7 +11,6 @@ from services.notifier.domain.routes import RoutingTable
 from shared.events.stock_alerts import (
     ENDINGS,
     AlertEvent,
-    AlertLevel,
     Hush,
     HushKind,
     StockAlert,
@@ -42,9 +41,6 @@ _HUSHED = {
     HushKind.COVERED: Reason.COVERED,
     HushKind.BUDGET: Reason.BUDGET,
 }
-
-
-_SEVERITY = {AlertLevel.WATCH: 1, AlertLevel.URGENT: 2, AlertLevel.OUT: 3}
 
 
 def deliveries_of(
@@ -138,9 +134,7 @@ def _instead(
 
 
 def _worse(alert: StockAlert) -> bool:
-    before = alert.previous_level
-    rose = before is not None and _SEVERITY[alert.level] > _SEVERITY[before]
-    return rose or alert.event in {AlertEvent.REMINDED, AlertEvent.ESCALATED}
+    return alert.rose or alert.event in {AlertEvent.REMINDED, AlertEvent.ESCALATED}
 
 
 def _hushed(alert: StockAlert, destination: str, hush: Hush) -> NewDelivery:

@@ -5,7 +5,7 @@ and a vendor that is sent it again recognises it.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -16,7 +16,6 @@ from shared.events.base import MAX_QUANTITY
 from shared.events.stock_alerts import (
     ENDINGS,
     AlertEvent,
-    AlertLevel,
     StockAlert,
 )
 
@@ -37,7 +36,6 @@ NO_CHOICE: Final = "none"
 _PREFIX = "lowtide-"
 _TASK = re.compile(rf"{_PREFIX}([0-9a-f]{{32}})")
 _RESPONSES = UUID("2f7d4d8e-6d0b-5c1f-9a53-0f1f6a1f9c11")
-_SEVERITY: Mapping[AlertLevel, int] = {level: place for place, level in enumerate(AlertLevel)}
 
 
 def task_id(delivery: UUID) -> str:
@@ -60,8 +58,7 @@ def asks_somebody(alert: StockAlert) -> bool:
         case AlertEvent.OPENED | AlertEvent.ESCALATED | AlertEvent.REMINDED:
             return True
         case AlertEvent.LEVEL_CHANGED:
-            before = alert.previous_level
-            return before is None or _SEVERITY[alert.level] > _SEVERITY[before]
+            return alert.previous_level is None or alert.rose
         case _:
             return False
 

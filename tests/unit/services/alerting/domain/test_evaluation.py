@@ -11,8 +11,8 @@ from services.alerting.domain.condition import Condition, State
 from services.alerting.domain.evaluation import evaluate, retire
 from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.outcome import Reason
-from services.alerting.domain.rule import SEVERITY, Limit, Rule
-from shared.events.stock_alerts import AlertEvent, AlertLevel
+from services.alerting.domain.rule import Limit, Rule
+from shared.events.stock_alerts import SEVERITY, AlertEvent, AlertLevel
 from tests.unit.services.alerting.cases import (
     NO_SALES,
     NOON,

@@ -39,7 +39,7 @@ from services.notifier.destinations.wecom_tokens import NO_TOKEN, Tokens
 from services.notifier.domain.addresses import WecomApp
 from services.notifier.domain.cards import asks_somebody, task_id
 from services.notifier.domain.contents import Digest
-from services.notifier.domain.deliveries import Delivery, Kind, Recipients
+from services.notifier.domain.deliveries import NOTICES, Delivery, Kind, Recipients
 from services.notifier.domain.destinations import Destination
 from services.notifier.domain.outcomes import Outcome, Verdict, of_errcode
 from services.notifier.store.access_tokens import AccessTokens
@@ -89,7 +89,7 @@ def render(
 
 
 def _alert(delivery: Delivery) -> StockAlert | None:
-    if delivery.kind not in {Kind.FIRST, Kind.ESCALATION, Kind.CHANGE}:
+    if delivery.kind not in NOTICES:
         return None
     return StockAlert.model_validate_json(delivery.content)
 

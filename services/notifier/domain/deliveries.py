@@ -87,6 +87,9 @@ def priority(kind: Kind, level: AlertLevel | None = None) -> int:
     return _PLACES[kind] + (0 if level is None else _LEVEL_RANK[level])
 
 
+NOTICES = frozenset({Kind.FIRST, Kind.ESCALATION, Kind.CHANGE})
+"""What tells of one revision of an episode: the content is a StockAlert."""
+
 MUST_ARRIVE = frozenset({Kind.FIRST, Kind.ESCALATION})
 """What people act on: it goes by itself where there is room, and is better read twice than lost."""
 

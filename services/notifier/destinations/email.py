@@ -177,9 +177,12 @@ class EmailTransport:
             outcome = await self._hand_over(client, mail, progress, taken)
             if outcome.lane_wait is not None or outcome.recipients is None:
                 return outcome
-            progress = outcome.recipients
-            if outcome.verdict is Verdict.PERMANENT and address in progress.left:
-                return outcome
+            if outcome.verdict is Verdict.PERMANENT:
+                # This one's mail; what the server says to the others' is seen when it has them.
+                refused = (*progress.refused, f"{address} ({outcome.code})")
+                progress = replace(progress, refused=refused)
+            else:
+                progress = outcome.recipients
         return _of_recipients(progress)
 
     async def _prepare(

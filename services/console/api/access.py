@@ -79,13 +79,6 @@ def cookie(headers: Headers, name: str) -> str | None:
     return jar[name].value if name in jar else None
 
 
-def own_path(path: str | None) -> str:
-    """Return a path of ours to go to: never another host's, whatever a cookie says."""
-    if path is None or not path.startswith("/") or path.startswith(("//", "/\\", "/sign-")):
-        return "/"
-    return path
-
-
 def _is_open(path: str) -> bool:
     return path in _OPEN or path.startswith(_OPEN_BELOW)
 

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from services.console.api.access import NEXT_COOKIE, SESSION_COOKIE, cookie, own_path
+from services.console.api.access import NEXT_COOKIE, SESSION_COOKIE, cookie
 from services.console.domain.sign_in import (
     SESSION_LIFETIME,
     Claims,
@@ -16,6 +16,7 @@ from services.console.domain.sign_in import (
     Myself,
     Session,
     mint_session,
+    own_path,
     session_as,
 )
 from services.console.pages import render

@@ -119,6 +119,14 @@ DELIVERIES: dict[str, Text] = {
     "trouble.address_not_allowed": Text(
         "服务器的 IP 不在机器人的白名单里", "The server's address is not on the bot's list"
     ),
+    "trouble.address_not_trusted": Text(
+        "服务器的 IP 不在应用的“企业可信IP”里；到管理后台加上",
+        "The server's address is not one that the application trusts (企业可信IP); add it there",
+    ),
+    "trouble.nobody_there": Text(
+        "收件人都不在应用的可见范围内；核对账号和可见范围",
+        "None of those it is for may use the application; check user ids and who may (可见范围)",
+    ),
     "trouble.keyword_missing": Text(
         "消息里没有机器人要求的关键词", "The message lacks the keyword that the bot asks for"
     ),

@@ -1,5 +1,7 @@
 """A person as a form, and a row of the table of responsibilities as one."""
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -62,6 +64,14 @@ def row_number(field: str) -> tuple[int, str] | None:
     if len(parts) < 2 or parts[0] != "items" or not parts[1].isdigit():
         return None
     return int(parts[1]), parts[2] if len(parts) > 2 else ""
+
+
+def lines_of(sheet: str) -> list[str]:
+    """Return a sheet's lines, head first; none where it is no CSV."""
+    try:
+        return [",".join(cells) for cells in csv.reader(io.StringIO(sheet.removeprefix("\ufeff")))]
+    except csv.Error:
+        return []
 
 
 def agrees(row: Mapping[str, Any], words: str, names: Mapping[str, str]) -> bool:

@@ -67,6 +67,15 @@ def session_of(secret: str, token: str, now: datetime) -> Session | None:
     return session if session.is_alive(now) else None
 
 
+def own_path(path: str | None) -> str:
+    """Return a path of ours to go to: never another host's, whatever a cookie or link says."""
+    if path is None or not path.startswith("/") or path.startswith(("//", "/\\", "/sign-")):
+        return "/"
+    if any(char < " " for char in path):  # browsers leave some out: two slashes may meet
+        return "/"
+    return path
+
+
 class Codes:
     """Redeems each code once.
 

@@ -8,17 +8,24 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-_BOTS: Final[Mapping[str, Mapping[str, str]]] = {
-    "wecom_bot": {
-        "45009": "too_often",
-        "45033": "too_often",
-        "93000": "bad_key",
-        "40008": "not_understood",
-        "40058": "not_understood",
-        "40033": "not_understood",
-        "45002": "too_long",
-        "-1": "busy",
-        "6000": "busy",
+_WECOM: Final[Mapping[str, str]] = {
+    "45009": "too_often",
+    "45033": "too_often",
+    "40008": "not_understood",
+    "40058": "not_understood",
+    "40033": "not_understood",
+    "45002": "too_long",
+    "-1": "busy",
+    "6000": "busy",
+}
+_VENDORS: Final[Mapping[str, Mapping[str, str]]] = {
+    "wecom_bot": {**_WECOM, "93000": "bad_key"},
+    "wecom_app": {
+        **_WECOM,
+        "40001": "bad_key",
+        "40013": "bad_key",
+        "60020": "address_not_trusted",
+        "81013": "nobody_there",
     },
     "dingtalk_bot": {
         "310000": "bad_signature",
@@ -93,7 +100,7 @@ _EVERYWHERE: Final[Mapping[str, str]] = {
     "429": "too_often",
 }
 KINDS: Final = frozenset(
-    {*_EVERYWHERE.values(), *(one for codes in _BOTS.values() for one in codes.values()), "away"}
+    {*_EVERYWHERE.values(), *(one for codes in _VENDORS.values() for one in codes.values()), "away"}
 )
 """All there is to tell; each has words in `delivery_texts`."""
 
@@ -102,7 +109,7 @@ def trouble(kind: str, code: str | None) -> str | None:
     """Return what a code of a kind of destination means, or None where that is not known."""
     if code is None:
         return None
-    known = _BOTS.get(kind, {}).get(code) or _EVERYWHERE.get(code)
+    known = _VENDORS.get(kind, {}).get(code) or _EVERYWHERE.get(code)
     if known is None and len(code) == 3 and code.startswith("5") and kind != "email":
         return "away"
     return known

@@ -93,7 +93,7 @@ class DeliveryPage:
             place=place,
             said=said,
             headline=headline(said),
-            markup="markdown" if kind.endswith("_bot") else "text",
+            markup="markdown" if kind.endswith(("_bot", "_app")) else "text",
             troubles={one.number: trouble(kind, one.code) for one in attempts},
             retrying=self._retrying,
             failure=self._failure,

@@ -6,6 +6,7 @@ from fastapi import Request
 from nicegui import ui
 
 from services.console.domain.board import Section
+from services.console.domain.sign_in import own_path
 from services.console.pages.context import Context
 from services.console.pages.frame import RECONNECT_SECONDS, Frame
 from services.console.pages.live_panel import LivePanel
@@ -50,5 +51,5 @@ class MePage:
 
     def _html(self) -> str:
         return self.frame.html(
-            "me.html", section=self._people, myself=self.frame.myself, back=self._back
+            "me.html", section=self._people, myself=self.frame.myself, back=own_path(self._back)
         )

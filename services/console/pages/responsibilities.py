@@ -12,6 +12,7 @@ from services.console.domain.board import Section
 from services.console.domain.people_form import (
     COLUMNS,
     agrees,
+    lines_of,
     replaced,
     row_number,
     row_of,
@@ -162,8 +163,7 @@ class Responsibilities:
         try:
             rows = await self._upstream.import_table(sheet)
         except Refused as error:
-            lines = list(csv.reader(io.StringIO(sheet.removeprefix("\ufeff"))))
-            self._told = {"wrong": self._wrong_lines(error, lines), "failure": ""}
+            self._told = {"wrong": self._wrong_lines(error, lines_of(sheet)), "failure": ""}
             if not error.errors:
                 unreadable = error.code == "unreadable_sheet"
                 failure = self._frame.words("table.import.unreadable") if unreadable else None
@@ -172,12 +172,12 @@ class Responsibilities:
         self._close()
         self._table, self._told = Section(rows), {"done": len(rows)}
 
-    def _wrong_lines(self, error: Refused, lines: list[list[str]]) -> list[dict[str, Any]]:
+    def _wrong_lines(self, error: Refused, lines: list[str]) -> list[dict[str, Any]]:
         wrong = []
         for one in error.errors[:_ERRORS_SHOWN]:
             row, column = row_number(one.field) or (0, "")
             line = row + _HEAD_LINES
-            said = ",".join(lines[line - 1]) if line <= len(lines) else ""
+            said = lines[line - 1] if line <= len(lines) else ""
             column = self._frame.words.get(f"table.{column}", column)
             wrong.append(
                 {"line": line, "column": column, "words": self._wording(one), "said": said}

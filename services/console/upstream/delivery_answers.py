@@ -11,7 +11,7 @@ from shared.events.stock_alerts import AlertLevel
 
 
 class Recipients(Answer):
-    """How far an e-mail has come, by address."""
+    """How far a message has come, where people are told by name."""
 
     left: list[str] = Field(default_factory=list)
     reached: list[str] = Field(default_factory=list)

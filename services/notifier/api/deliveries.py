@@ -30,7 +30,7 @@ _WRITE = [Depends(require(Scope.CONFIG_WRITE))]
 
 
 class RecipientsAnswer(BaseModel):
-    """How far an e-mail has come."""
+    """How far a message has come, where people are told by name."""
 
     left: tuple[str, ...] = ()
     reached: tuple[str, ...] = ()

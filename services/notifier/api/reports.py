@@ -2,16 +2,12 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from uuid import UUID
 
 from fastapi import APIRouter
 
-from services.notifier.api.addresses import Body
 from services.notifier.api.desk import AtDesk
 from services.notifier.api.destinations import Reader
-from services.notifier.api.manners import Zone
-from services.notifier.api.templates import PreviewAnswer, previewed
-from services.notifier.domain.addresses import DestinationKind
+from services.notifier.api.templates import SAMPLE_ID, SAMPLE_NAMES, Look, PreviewAnswer, previewed
 from services.notifier.domain.deliveries import Delivery, Kind
 from services.notifier.domain.destinations import Language
 from shared.events.alert_reports import (
@@ -28,18 +24,13 @@ from shared.events.alert_reports import (
 
 router = APIRouter(prefix="/v1/reports", tags=["reports"])
 
-_SAMPLE_ID = UUID(int=0)
 
-
-class ReportPreviewBody(Body):
+class ReportPreviewBody(Look):
     """What to show: a report of your own, or the built-in sample of a kind of report.
 
     `timezone` is that of the times in the message, as with a destination.
     """
 
-    kind: DestinationKind
-    language: Language
-    timezone: Zone | None = None
     sample: ReportKind = ReportKind.DAILY_BRIEF
     report: AlertReport | None = None
 
@@ -50,7 +41,7 @@ async def preview_report(desk: AtDesk, body: ReportPreviewBody) -> PreviewAnswer
     now = desk.clock.now()
     report = body.report or _sample(body.sample, body.language, now)
     delivery = Delivery(
-        id=_SAMPLE_ID,
+        id=SAMPLE_ID,
         kind=Kind.REPORT,
         alert_id=None,
         alert_number=None,
@@ -60,16 +51,13 @@ async def preview_report(desk: AtDesk, body: ReportPreviewBody) -> PreviewAnswer
         duplicate_possible=False,
         has_first=False,
     )
-    return previewed(desk, delivery, body.kind, body.language, body.timezone)
-
-
-_MUG = {Language.CHINESE: "蓝色马克杯", Language.ENGLISH: "Blue mug"}
+    return previewed(desk, delivery, body)
 
 
 def _sample(kind: ReportKind, language: Language, now: datetime) -> AlertReport:
     is_brief = kind is ReportKind.DAILY_BRIEF
     return AlertReport(
-        report_id=_SAMPLE_ID,
+        report_id=SAMPLE_ID,
         kind=kind,
         schedule="preview",
         destinations=("preview",),
@@ -84,7 +72,7 @@ def _sample(kind: ReportKind, language: Language, now: datetime) -> AlertReport:
 def _brief(language: Language, now: datetime) -> Brief:
     mug = OutOfStock(
         sku="MUG-BLUE",
-        sku_name=_MUG[language],
+        sku_name=SAMPLE_NAMES[language],
         warehouse="SH-01",
         since=now - timedelta(hours=26),
         lost_units=11,

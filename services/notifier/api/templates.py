@@ -47,18 +47,23 @@ _NOBODYS: tuple[Address, ...] = (
 )
 _ADDRESSES: Mapping[DestinationKind, Address] = {each.kind: each for each in _NOBODYS}
 
-_SAMPLE_ID = UUID(int=0)
+SAMPLE_ID = UUID(int=0)
 
 
-class PreviewBody(Body):
+class Look(Body):
+    """How a message is to look: `timezone` is that of the times in it, as with a destination."""
+
+    kind: DestinationKind
+    language: Language
+    timezone: Zone | None = None
+
+
+class PreviewBody(Look):
     """What to show: an alert of your own, or the built-in sample of an event.
 
     `timezone` is that of the times in the message, as with a destination.
     """
 
-    kind: DestinationKind
-    language: Language
-    timezone: Zone | None = None
     sample: AlertEvent = AlertEvent.OPENED
     alert: StockAlert | None = None
     possible_duplicate: bool = False
@@ -83,28 +88,22 @@ async def preview(desk: AtDesk, body: PreviewBody) -> PreviewAnswer:
     """Render an alert for a kind of destination and a language."""
     alert = body.alert or _sample(body.sample, body.language, desk.clock.now())
     delivery = _delivery(alert, possible_duplicate=body.possible_duplicate)
-    return previewed(desk, delivery, body.kind, body.language, body.timezone)
+    return previewed(desk, delivery, body)
 
 
-def previewed(
-    desk: Desk,
-    delivery: Delivery,
-    kind: DestinationKind,
-    language: Language,
-    timezone: str | None,
-) -> PreviewAnswer:
+def previewed(desk: Desk, delivery: Delivery, look: Look) -> PreviewAnswer:
     """Return how a delivery would look for a kind of destination."""
-    address = _ADDRESSES[kind]
+    address = _ADDRESSES[look.kind]
     destination = Destination(
         id="preview",
         name="preview",
-        language=language,
-        timezone=timezone or language.timezone,
+        language=look.language,
+        timezone=look.timezone or look.language.timezone,
         enabled=True,
         address=address,
     )
     rendered = desk.renderer.render(delivery, destination, desk.clock.now())
-    reading = kinds.read(kind, rendered)
+    reading = kinds.read(look.kind, rendered)
     return PreviewAnswer(
         text=reading.text,
         body=rendered.decode(errors="replace"),
@@ -115,7 +114,7 @@ def previewed(
 
 def _delivery(alert: StockAlert, *, possible_duplicate: bool) -> Delivery:
     return Delivery(
-        id=_SAMPLE_ID,
+        id=SAMPLE_ID,
         kind=Kind.FIRST if alert.event is AlertEvent.OPENED else Kind.CHANGE,
         alert_id=alert.alert_id,
         alert_number=alert.number,
@@ -127,7 +126,7 @@ def _delivery(alert: StockAlert, *, possible_duplicate: bool) -> Delivery:
     )
 
 
-_NAMES = {Language.CHINESE: "蓝色马克杯", Language.ENGLISH: "Blue mug"}
+SAMPLE_NAMES = {Language.CHINESE: "蓝色马克杯", Language.ENGLISH: "Blue mug"}
 _NOTES = {Language.CHINESE: "已下单 200 件", Language.ENGLISH: "200 ordered"}
 _PEOPLE = {Language.CHINESE: "李雷", Language.ENGLISH: "Anna"}
 
@@ -135,7 +134,7 @@ _PEOPLE = {Language.CHINESE: "李雷", Language.ENGLISH: "Anna"}
 def _sample(event: AlertEvent, language: Language, now: datetime) -> StockAlert:
     acknowledged = event is AlertEvent.ACKNOWLEDGED
     return StockAlert(
-        alert_id=_SAMPLE_ID,
+        alert_id=SAMPLE_ID,
         number=1024,
         revision=1 if event is AlertEvent.OPENED else 2,
         event=event,
@@ -148,7 +147,7 @@ def _sample(event: AlertEvent, language: Language, now: datetime) -> StockAlert:
             name={"zh-CN": "缺货", "en": "Out of stock"},
         ),
         sku="MUG-BLUE",
-        sku_name=_NAMES[language],
+        sku_name=SAMPLE_NAMES[language],
         warehouse="SH-01",
         facts=AlertFacts(
             available=0,

@@ -8,6 +8,7 @@ not recognised. 4xx is tried again, 5xx is not, recipient by recipient.
 import asyncio
 import socket
 import ssl
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
@@ -28,10 +29,10 @@ from services.notifier.destinations.rendering import Reading, Templates, plain, 
 from services.notifier.destinations.transport import Message
 from services.notifier.domain.addresses import Email
 from services.notifier.domain.contents import DIGEST_LINES, Digest
-from services.notifier.domain.deliveries import Delivery, Kind, Recipients
+from services.notifier.domain.deliveries import NOTICES, Delivery, Kind, Recipients
 from services.notifier.domain.destinations import Destination
 from services.notifier.domain.outcomes import Outcome, Verdict, legible
-from shared.events.stock_alerts import AlertEvent, StockAlert
+from shared.events.stock_alerts import AlertEvent, Recipient, StockAlert
 
 _SUBJECT_CHARACTERS = 180
 
@@ -69,13 +70,12 @@ def render(
 
 def _recipients(delivery: Delivery, email: Email) -> list[str]:
     """Return whom a mail goes to: of a personal destination whoever it is for, if anybody."""
-    if not email.personal or delivery.kind in {Kind.TEST, Kind.META}:
-        return list(email.to)
+    to: Sequence[Recipient] = ()
     others = False
-    if delivery.kind is Kind.DIGEST:
+    if email.personal and delivery.kind is Kind.DIGEST:
         digest = Digest.model_validate_json(delivery.content)
         to, others = digest.to, digest.to_others
-    else:
+    elif email.personal and delivery.kind in NOTICES:
         alert = StockAlert.model_validate_json(delivery.content)
         to = alert.to
         if alert.event is AlertEvent.REFUSED:
@@ -177,9 +177,12 @@ class EmailTransport:
             outcome = await self._hand_over(client, mail, progress, taken)
             if outcome.lane_wait is not None or outcome.recipients is None:
                 return outcome
-            progress = outcome.recipients
-            if outcome.verdict is Verdict.PERMANENT and address in progress.left:
-                return outcome
+            if outcome.verdict is Verdict.PERMANENT:
+                # This one's mail; what the server says to the others' is seen when it has them.
+                refused = (*progress.refused, f"{address} ({outcome.code})")
+                progress = replace(progress, refused=refused)
+            else:
+                progress = outcome.recipients
         return _of_recipients(progress)
 
     async def _prepare(

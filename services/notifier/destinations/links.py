@@ -14,7 +14,7 @@ from uuid import UUID
 
 from services.notifier.destinations.response_words import RESPONSE_WORDS
 from services.notifier.destinations.views import Line
-from services.notifier.domain.deliveries import Delivery, Kind
+from services.notifier.domain.deliveries import NOTICES, Delivery
 from services.notifier.domain.destinations import Language
 from services.notifier.domain.links import LASTS, Link, acts_by_mail
 from services.notifier.store.secrets import Vault
@@ -28,7 +28,7 @@ _IDENTIFYING = ("Message-ID", "In-Reply-To", "References")
 
 def answers(delivery: Delivery, language: Language, public_url: str) -> Sequence[Line]:
     """Return the places of the links of a mail; none where there is nothing to do."""
-    if delivery.kind not in {Kind.FIRST, Kind.ESCALATION, Kind.CHANGE}:
+    if delivery.kind not in NOTICES:
         return ()
     words = RESPONSE_WORDS[language]
     acts = acts_by_mail(StockAlert.model_validate_json(delivery.content))

@@ -17,8 +17,8 @@ class Message:
     """A rendered delivery about to be sent.
 
     `delivery` names it to those who recognise repeats, `now` is when this attempt is made.
-    `recipients` are those of an e-mail still to be reached, None at its first attempt and for
-    everything else.
+    `recipients` is how far earlier attempts have come, None at the first one and where nobody was
+    reached by himself.
     """
 
     delivery: UUID

@@ -11,6 +11,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain
 from urllib.parse import quote
@@ -39,7 +40,7 @@ from services.notifier.destinations.wecom_tokens import NO_TOKEN, Tokens
 from services.notifier.domain.addresses import WecomApp
 from services.notifier.domain.cards import asks_somebody, task_id
 from services.notifier.domain.contents import Digest
-from services.notifier.domain.deliveries import Delivery, Kind, Recipients
+from services.notifier.domain.deliveries import NOTICES, Delivery, Kind, Recipients
 from services.notifier.domain.destinations import Destination
 from services.notifier.domain.outcomes import Outcome, Verdict, of_errcode
 from services.notifier.store.access_tokens import AccessTokens
@@ -89,7 +90,7 @@ def render(
 
 
 def _alert(delivery: Delivery) -> StockAlert | None:
-    if delivery.kind not in {Kind.FIRST, Kind.ESCALATION, Kind.CHANGE}:
+    if delivery.kind not in NOTICES:
         return None
     return StockAlert.model_validate_json(delivery.content)
 
@@ -184,33 +185,40 @@ class WecomAppTransport:
         self._in_doubt = False
 
     async def send(self, message: Message) -> Outcome:
-        """Send a message, or change cards; whoever is not reached so gets the message."""
+        """Send a message, or change cards; whoever is not reached so gets the message.
+
+        Whose card an earlier attempt has changed is not told again.
+        """
         self._in_doubt = False
+        changed = set(() if message.recipients is None else message.recipients.reached)
         try:
             async with asyncio.timeout(_ALL_SECONDS):
-                return await self._send(message)
+                outcome = await self._send(message, changed)
         except TimeoutError:
-            if self._in_doubt:
-                return doubtful("timeout", "no answer in time")
-            return NO_TOKEN
+            outcome = doubtful("timeout", "no answer in time") if self._in_doubt else NO_TOKEN
+        if not changed:
+            return outcome
+        refused = () if outcome.recipients is None else outcome.recipients.refused
+        return replace(outcome, recipients=Recipients((), tuple(sorted(changed)), refused=refused))
 
-    async def _send(self, message: Message) -> Outcome:
+    async def _send(self, message: Message, changed: set[str]) -> Outcome:
+        """Do what is left to do; those whose card is changed now join those before."""
         body = json.loads(message.rendered)
         if "changes" not in body:
             return await self._post(SEND, message.rendered, message.now)
-        reached: set[str] = set()
-        outcome = _NOTHING_TO_SAY
         for each in body["changes"]:
+            if changed.issuperset(each["users"]):
+                continue
             outcome = await self._post(CHANGE, _json(each["change"]), message.now)
             if outcome.verdict is Verdict.ACCEPTED:
-                reached.update(each["users"])
+                changed.update(each["users"])
             elif outcome.verdict is not Verdict.PERMANENT:
                 return outcome
             # Else the code was used, perhaps by an attempt whose answer was lost.
         told = body["message"]["touser"].split("|")
-        rest = [user for user in told if user.lower() not in reached]
+        rest = [user for user in told if user.lower() not in changed]
         if not rest:
-            return outcome if outcome.verdict is Verdict.ACCEPTED else _NOTHING_TO_SAY
+            return _NOTHING_TO_SAY
         text = body["message"] | {"touser": "|".join(rest)}
         return await self._post(SEND, _json(text), message.now)
 

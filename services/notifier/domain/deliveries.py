@@ -87,6 +87,9 @@ def priority(kind: Kind, level: AlertLevel | None = None) -> int:
     return _PLACES[kind] + (0 if level is None else _LEVEL_RANK[level])
 
 
+NOTICES = frozenset({Kind.FIRST, Kind.ESCALATION, Kind.CHANGE})
+"""What tells of one revision of an episode: the content is a StockAlert."""
+
 MUST_ARRIVE = frozenset({Kind.FIRST, Kind.ESCALATION})
 """What people act on: it goes by itself where there is room, and is better read twice than lost."""
 
@@ -110,8 +113,9 @@ class NewDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Recipients:
-    """How far an e-mail has come, by address; each is in exactly one of these.
+    """How far a message has come, by address; each is in exactly one of these.
 
+    Of a WeCom application `reached` are those whose card says it, by user id in lower case.
     `refused` has the server's answer behind each address.
     """
 
@@ -134,9 +138,9 @@ class Delivery:
     """A delivery as its sender takes it up.
 
     `content` is the message's JSON: a StockAlert, a Digest, an AlertReport or a note, by kind.
-    `attempts` counts the present one. `recipients` is None before an e-mail's first attempt and
-    for all else. `thread` is what the vendor calls the episode's first notice, where that is known
-    and of use; `cards` let those be changed that are there already.
+    `attempts` counts the present one. `recipients` is None before the first attempt and where
+    nobody is told by name. `thread` is what the vendor calls the episode's first notice, where that
+    is known and of use; `cards` let those be changed that are there already.
     """
 
     id: UUID

@@ -39,12 +39,15 @@ WHERE id = :id AND version = :version
 
 _DESTINATIONS = text("SELECT * FROM destination ORDER BY id")
 _DESTINATION = text("SELECT * FROM destination WHERE id = :id")
-_ENABLED = text("""
-SELECT id, manners,
-       CASE WHEN kind = 'wecom_app' THEN 'wecom_userid'
-            WHEN kind = 'email' AND settings -> 'personal' = 'true' THEN 'email' END AS reach
-FROM destination WHERE enabled ORDER BY id
-""")
+# Of a destination that writes to people one by one, how it knows them.
+REACH = """
+CASE WHEN kind = 'wecom_app' THEN 'wecom_userid'
+     WHEN kind = 'email' AND settings -> 'personal' = 'true' THEN 'email' END
+"""
+
+_ENABLED = text(f"""
+SELECT id, manners, {REACH} AS reach FROM destination WHERE enabled ORDER BY id
+""")  # noqa: S608 - the expression is ours
 
 _PUT_ROUTE = text("""
 INSERT INTO route (id, destination, levels, labels, rules, enabled)

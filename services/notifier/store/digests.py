@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notifier.domain.contents import DIGEST_LINES, Digest, DigestLine, FailureNote
 from services.notifier.domain.deliveries import Kind, priority
 from services.notifier.domain.holding import HoldReason
+from services.notifier.store.configuration import REACH
 from services.notifier.store.queue import NOT_BEFORE_A_DIGEST
 from services.notifier.store.wakeups import wake_senders
 from shared.events.stock_alerts import AlertEvent, AlertLevel, Recipient, StockAlert
@@ -58,7 +59,11 @@ ORDER BY event IN ('resolved', 'retracted'), at_risk_money DESC NULLS LAST,
 LIMIT :lines
 """)
 
-_CONTENTS = text("SELECT content FROM delivery WHERE digest_id = :digest")
+# All of them, to learn whom they are for: of use only where people are written to one by one.
+_CONTENTS = text(f"""
+SELECT content FROM delivery
+WHERE digest_id = :digest AND (SELECT {REACH} FROM destination WHERE id = :destination) IS NOT NULL
+""")  # noqa: S608 - the expression is ours
 
 _CREATE = text("""
 INSERT INTO delivery (id, kind, destination, state, priority, content, has_first, recorded_at)
@@ -119,7 +124,7 @@ async def merge(
     result = await connection.execute(_MERGE, parameters)
     if result.rowcount == 0:
         return None
-    content = await _content(connection, digest)
+    content = await _content(connection, destination, digest)
     if key is not None:
         content = await _held(connection, digest, content)
     firsts = sum(content.opened.values())
@@ -136,7 +141,7 @@ async def merge(
     return Merged(digest, firsts, content.total - firsts)
 
 
-async def _content(connection: AsyncConnection, digest: UUID) -> Digest:
+async def _content(connection: AsyncConnection, destination: str, digest: UUID) -> Digest:
     opened: dict[AlertLevel, int] = {}
     changes: dict[AlertEvent, int] = {}
     for row in await connection.execute(_COUNTS, {"digest": digest}):
@@ -147,7 +152,7 @@ async def _content(connection: AsyncConnection, digest: UUID) -> Digest:
             event = AlertEvent(row.event)
             changes[event] = changes.get(event, 0) + row.amount
     lines = await connection.execute(_LINES, {"digest": digest, "lines": DIGEST_LINES})
-    contents = (await connection.scalars(_CONTENTS, {"digest": digest})).all()
+    contents = await connection.scalars(_CONTENTS, {"digest": digest, "destination": destination})
     named = [_addressed.decode(each).to for each in contents]
     people = sorted({bytes(person) for some in named for person in some})
     return Digest(

@@ -172,6 +172,34 @@ async def test_whoever_has_a_mail_does_not_get_it_again_for_another(
     ]
 
 
+async def test_whose_mail_is_refused_keeps_it_from_nobody_else(
+    linking: Notifier, clock: ManualClock
+) -> None:
+    linking.mailbox.refuse_content(552)
+    await linking.mail(personal=True)
+    await linking.tell(stock_alert(7, to=[WANG, LIN]))
+    async with linking.sending():
+        await linking.until_states("sent")
+    assert [mail.recipients for mail in linking.mailbox.mails] == [("lin@example.com",)]
+    (delivery,) = await linking.rows("SELECT reason FROM delivery")
+    assert delivery["reason"] == "some_recipients_refused: wang@example.com (552)"
+
+
+async def test_a_digest_goes_to_everybody_it_has_something_for(
+    linking: Notifier, clock: ManualClock
+) -> None:
+    now = clock.now()
+    gather = {"key": "same_owner|1", "by": now.isoformat(), "why": "same_owner"}
+    await linking.mail(personal=True)
+    await linking.tell(
+        *(stock_alert(number, to=[one], gather=gather) for number, one in ((7, LIN), (8, WANG)))
+    )
+    async with linking.sending(clock=clock):
+        await linking.until_settled()
+    people = [mail.recipients for mail in linking.mailbox.mails]
+    assert sorted(people) == [("lin@example.com",), ("wang@example.com",)]
+
+
 async def test_a_lost_answer_repeats_one_persons_mail_alone(
     linking: Notifier, clock: ManualClock
 ) -> None:

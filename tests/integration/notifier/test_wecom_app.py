@@ -194,6 +194,28 @@ async def test_a_change_whose_answer_is_lost_is_told_in_a_message(notifier: Noti
     assert (card.changes, message.type) == (1, "markdown")
 
 
+@pytest.mark.parametrize(("path", "after"), [(CHANGE, 1), (SEND, 0)])
+async def test_whose_card_was_changed_is_not_told_again_for_another(
+    notifier: Notifier, path: str, after: int
+) -> None:
+    zhangsan, boss = (LIN | {"id": each, "wecom_userid": each} for each in ("zhangsan", "boss"))
+    async with installed(notifier) as fake, notifier.sending():
+        await notifier.tell(stock_alert(7, to=[LIN]))
+        await notifier.until_states("sent")
+        await notifier.tell(stock_alert(7, revision=2, event="escalated", to=[boss]))
+        await notifier.until_states("sent", "sent")
+        fake.order(Fault.STATUS_500, key=path, after=after)
+        everybody = [LIN, boss, zhangsan]
+        await notifier.tell(stock_alert(7, revision=3, event="acknowledged", to=everybody))
+        await notifier.until_states(*["sent"] * 3)
+    assert {user: [(one.type, one.changes) for one in fake.phones[user]] for user in EVERYBODY} == {
+        "lin": [("template_card", 1)],
+        "boss": [("template_card", 1)],
+        "zhangsan": [("markdown", 0)],
+    }
+    assert fake.rejected == {}
+
+
 @pytest.mark.parametrize(
     ("path", "errcode"), [(SEND, 60020), (SEND, 81013), (GET_TOKEN, 40001), (SEND, 48002)]
 )

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.types import Message, Scope
 
-from services.console.api.access import SESSION_COOKIE, Gate, own_path
+from services.console.api.access import SESSION_COOKIE, Gate
 from services.console.api.sign_in import routes
 from services.console.domain.sign_in import SESSION_LIFETIME, Codes, mint_code, mint_session
 from services.console.upstream.people import People
@@ -196,23 +196,6 @@ async def test_nothing_may_come_from_another_host_or_into_another_sites_frame(
     assert "default-src 'self'" in policy
     assert "frame-ancestors 'none'" in policy
     assert "http" not in policy
-
-
-@pytest.mark.parametrize(
-    ("wanted", "path"),
-    [
-        ("/alerts/7", "/alerts/7"),
-        ("/stock/A%2FB/hz", "/stock/A%2FB/hz"),
-        (None, "/"),
-        ("", "/"),
-        ("//evil.example", "/"),
-        ("/\\evil.example", "/"),
-        ("https://evil.example", "/"),
-        ("/sign-in?code=x", "/"),
-    ],
-)
-def test_a_remembered_path_never_leads_elsewhere(wanted: str | None, path: str) -> None:
-    assert own_path(wanted) == path
 
 
 async def say(setting: Setting, person: str, headers: dict[str, str]) -> httpx.Response:

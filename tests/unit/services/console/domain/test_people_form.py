@@ -1,7 +1,10 @@
 """Changing one row or one part of a person loses nothing else."""
 
+import pytest
+
 from services.console.domain.people_form import (
     agrees,
+    lines_of,
     person_body,
     person_values,
     replaced,
@@ -54,3 +57,16 @@ def test_rows_are_found_by_the_names_of_what_they_name() -> None:
     assert agrees(DRINKS, "林晓", {"lin": "林晓"})
     assert agrees(DRINKS, "NORTH", {})
     assert not agrees(DRINKS, "south", {"north": "北仓"})
+
+
+@pytest.mark.parametrize(
+    ("sheet", "lines"),
+    [
+        ('\ufeffcategory,owner\r\n"a,b",lin\r\n', ["category,owner", "a,b,lin"]),
+        ("category,owner\rdrinks,lin\r", []),
+        (f"category,owner\n{'x' * 200_000},lin\n", []),
+    ],
+    ids=["with marks", "of an old Macintosh", "a cell too long"],
+)
+def test_a_sheet_that_is_no_csv_has_no_lines(sheet: str, lines: list[str]) -> None:
+    assert lines_of(sheet) == lines

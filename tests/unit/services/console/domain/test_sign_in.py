@@ -11,6 +11,7 @@ from services.console.domain.sign_in import (
     Session,
     mint_code,
     mint_session,
+    own_path,
     session_as,
     session_of,
 )
@@ -112,3 +113,21 @@ def test_a_session_never_becomes_another_persons_even_by_its_former_cookie() -> 
 
 def test_after_a_restart_the_cookie_says_whose_a_session_is() -> None:
     assert Claims().claim(Session("s1", NOW + SESSION_LIFETIME, LIN), AN, NOW) == LIN
+
+
+@pytest.mark.parametrize(
+    ("wanted", "path"),
+    [
+        ("/alerts/7", "/alerts/7"),
+        ("/stock/A%2FB/hz", "/stock/A%2FB/hz"),
+        (None, "/"),
+        ("", "/"),
+        ("//evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("/\t/evil.example", "/"),
+        ("https://evil.example", "/"),
+        ("/sign-in?code=x", "/"),
+    ],
+)
+def test_a_remembered_path_never_leads_elsewhere(wanted: str | None, path: str) -> None:
+    assert own_path(wanted) == path

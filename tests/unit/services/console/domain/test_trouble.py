@@ -14,6 +14,9 @@ ZH = Words(Language.CHINESE)
     ("kind", "code", "meaning"),
     [
         ("wecom_bot", "93000", "bad_key"),
+        ("wecom_app", "60020", "address_not_trusted"),
+        ("wecom_app", "81013", "nobody_there"),
+        ("wecom_app", "45009", "too_often"),
         ("dingtalk_bot", "310000", "bad_signature"),
         ("feishu_bot", "19022", "address_not_allowed"),
         ("slack", "not_in_channel", "not_in_channel"),
@@ -49,6 +52,7 @@ def test_what_the_notifier_takes_for_passing_does_not_send_people_away(
     ("kind", "reason", "words"),
     [
         ("wecom_bot", "refused: errcode 93000: invalid webhook url", "密钥或令牌不对"),
+        ("wecom_app", "refused: gettoken: errcode 40001: invalid", "密钥或令牌不对"),
         ("webhook", "refused: HTTP 404", "地址不存在"),
         ("email", "gave_up: 450 mailbox busy", "对方忙"),
         ("slack", "refused: is_archived", "频道已归档"),

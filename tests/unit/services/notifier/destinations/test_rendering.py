@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from services.notifier.destinations.email import recipients_in
 from services.notifier.destinations.kinds import Renderer
 from services.notifier.domain.addresses import Email, WecomBot
 from services.notifier.domain.contents import DigestLine
@@ -17,6 +19,7 @@ from shared.testing.unruly_http import Reply, Request
 from shared.testing.wecom import PATH, FakeWecom
 from tests.factories.stock_alerts import START, alert_id, stock_alert
 from tests.unit.services.notifier.destinations.deliveries import (
+    EVERY_KIND,
     LONGEST,
     META,
     NOW,
@@ -157,6 +160,13 @@ def test_a_mail_has_both_parts_and_threads_under_the_first_notice() -> None:
     change = mail(delivery(stock_alert(7, revision=2, event="resolved"), Kind.CHANGE))
     assert change["References"] == change["In-Reply-To"] == first["Message-ID"]
     assert change["Message-ID"] != first["Message-ID"]
+
+
+@pytest.mark.parametrize("name", EVERY_KIND)
+def test_what_names_nobody_is_mailed_to_the_fixed_addresses_whatever_it_is(name: str) -> None:
+    personal = destination(Language.ENGLISH, replace(MAIL, personal=True))
+    raw = RENDERER.render(EVERY_KIND[name], personal, NOW)
+    assert recipients_in(raw) == MAIL.to
 
 
 def test_the_same_delivery_renders_to_the_same_bytes() -> None:

@@ -17,7 +17,7 @@ from services.alerting.store.audit import Done, What
 from shared.database.engine import Connection
 from shared.events.base import Code
 from shared.http.auth import Scope, require
-from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.pages import Cursor, Limit, Page, after_text, page_of
 from shared.http.problems import Problem
 
 router = APIRouter(tags=["attention"], dependencies=[Depends(require(Scope.ALERTS_READ))])
@@ -131,7 +131,7 @@ class PersonsDay(BaseModel):
     held_back: int
 
     @classmethod
-    def of(cls, person: str, day: date, spent: Spent, most: int) -> Self:
+    def of(cls, person: str, spent: Spent, *, day: date, most: int) -> Self:
         """Return a day's count as it is answered; `most` is what the policy allows."""
         return cls(
             person=person,
@@ -181,10 +181,10 @@ async def list_attention(
     """Return what is spent of people's attention on a day, today unless another is asked for."""
     policy = (await at.ask(attention.policy)).policy
     asked = day or policy.day_of(at.clock.now())
-    after = "" if cursor is None else str(decode_cursor(cursor, str)[0])
+    after = after_text(cursor)
     found = await at.ask(lambda connection: attention.of_day(connection, asked, after, limit))
-    more = encode_cursor(found[-1][0]) if len(found) == limit else None
-    items = [
-        PersonsDay.of(person, asked, spent, policy.interruptions_a_day) for person, spent in found
-    ]
-    return Page(items=items, next_cursor=more)
+
+    def answer(each: tuple[str, Spent]) -> PersonsDay:
+        return PersonsDay.of(*each, day=asked, most=policy.interruptions_a_day)
+
+    return page_of(found, limit, lambda each: [each[0]], answer)

@@ -16,7 +16,7 @@ from services.alerting.store.calendar import StoredOccasion
 from shared.database.engine import Connection
 from shared.events.base import Code, Instant
 from shared.http.auth import Caller, Scope, require
-from shared.http.pages import Cursor, Limit, Page, bad_cursor, decode_cursor, encode_cursor
+from shared.http.pages import Cursor, Limit, Page, before_moment, page_of
 from shared.http.problems import Problem, not_found
 
 router = APIRouter(
@@ -94,18 +94,15 @@ async def list_occasions(
     at: AtDesk, *, ended: bool = False, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[Occasion]:
     """Return occasions, the latest first; `ended=true` shows those that are over as well."""
-    before = None if cursor is None else _position(cursor)
-    now = at.clock.now()
+    before, now = before_moment(cursor), at.clock.now()
     found = await at.ask(
         lambda connection: calendar.page(
             connection, in_force=not ended, now=now, before=before, limit=limit
         )
     )
-    more = None
-    if len(found) == limit:
-        last = found[-1]
-        more = encode_cursor(last.occasion.starts_at.isoformat(), str(last.id))
-    return Page(items=[Occasion.of(each) for each in found], next_cursor=more)
+    return page_of(
+        found, limit, lambda each: [each.occasion.starts_at.isoformat(), str(each.id)], Occasion.of
+    )
 
 
 @router.post("", status_code=HTTPStatus.CREATED)
@@ -182,11 +179,3 @@ def _answer(occasion_id: UUID, found: StoredOccasion | None) -> Occasion:
 
 def _id_of(editor: Caller, key: str) -> UUID:
     return uuid5(NAMESPACE_URL, f"occasion:{editor.subject}:{key}")
-
-
-def _position(cursor: str) -> tuple[datetime, UUID]:
-    at, occasion_id = decode_cursor(cursor, str, str)
-    try:
-        return datetime.fromisoformat(str(at)), UUID(str(occasion_id))
-    except ValueError:
-        raise bad_cursor() from None

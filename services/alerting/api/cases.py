@@ -19,14 +19,12 @@ from services.alerting.store.cases import CaseState, NewCase
 from shared.database.engine import Connection
 from shared.events.base import Code, Instant
 from shared.http.auth import Caller, Scope, require
-from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.pages import Cursor, Limit, Page, page_of, under_number
 from shared.http.problems import Problem, not_found
 
 router = APIRouter(
     prefix="/v1/cases", tags=["cases"], dependencies=[Depends(require(Scope.ALERTS_READ))]
 )
-
-_NEWEST = 2**63 - 1
 
 _Words = Annotated[str, StringConstraints(min_length=1, max_length=2_000, strip_whitespace=True)]
 
@@ -130,7 +128,7 @@ async def list_cases(
     limit: Limit = 100,
 ) -> Page[Case]:
     """Return cases, the newest first; `overdue=true` those whose measure is."""
-    before = _NEWEST if cursor is None else int(decode_cursor(cursor, int)[0])
+    before = under_number(cursor)
     today = _today(at)
     found = await at.ask(
         lambda connection: cases.page(
@@ -143,8 +141,7 @@ async def list_cases(
             limit=limit,
         )
     )
-    more = encode_cursor(found[-1].number) if len(found) == limit else None
-    return Page(items=[Case.of(each, today) for each in found], next_cursor=more)
+    return page_of(found, limit, lambda each: [each.number], lambda each: Case.of(each, today))
 
 
 @router.get("/summary")

@@ -23,7 +23,7 @@ from services.alerting.store.stored_action import StoredAction, reference_of
 from shared.database.engine import Connection
 from shared.events.base import Code
 from shared.http.auth import Caller, Scope, require
-from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.pages import Cursor, Limit, Page, page_of, under_number
 from shared.http.problems import Problem, not_found
 
 router = APIRouter(prefix="/v1/orders", tags=["actions"])
@@ -84,7 +84,7 @@ async def list_orders(
     limit: Limit = 100,
 ) -> Page[Order]:
     """Return orders, the newest first; `placed` has those that are confirmed as well."""
-    before = None if cursor is None else int(decode_cursor(cursor, int)[0])
+    before = under_number(cursor)
     is_open = None if state is None else state == "open"
 
     async def listed(connection: Connection) -> list[Order]:
@@ -93,9 +93,7 @@ async def list_orders(
         )
         return [_order(each, await action_rows.of_order(connection, each.id)) for each in found]
 
-    found = await at.ask(listed)
-    more = encode_cursor(found[-1].number) if len(found) == limit else None
-    return Page(items=found, next_cursor=more)
+    return page_of(await at.ask(listed), limit, lambda each: [each.number], lambda each: each)
 
 
 @router.get(

@@ -17,7 +17,7 @@ from services.alerting.store.people import Person as StoredPerson
 from shared.database.engine import Connection
 from shared.events.base import Code, Instant
 from shared.http.auth import Caller, Scope, require
-from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.pages import Cursor, Limit, Page, after_text, page_of
 from shared.http.problems import Problem, not_found
 
 router = APIRouter(tags=["people"], dependencies=[Depends(require(Scope.ALERTS_READ))])
@@ -88,10 +88,9 @@ class Table(BaseModel):
 @router.get("/v1/people")
 async def list_people(at: AtDesk, cursor: Cursor = None, limit: Limit = 100) -> Page[Person]:
     """Return people, by id."""
-    after = "" if cursor is None else str(decode_cursor(cursor, str)[0])
+    after = after_text(cursor)
     found = await at.ask(lambda connection: people.page(connection, after, limit))
-    more = encode_cursor(found[-1].id) if len(found) == limit else None
-    return Page(items=[Person.of(each) for each in found], next_cursor=more)
+    return page_of(found, limit, lambda each: [each.id], Person.of)
 
 
 @router.get("/v1/people/{person_id}")

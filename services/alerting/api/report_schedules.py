@@ -16,7 +16,7 @@ from shared.database.engine import Connection
 from shared.events.alert_reports import ReportKind
 from shared.events.base import Code
 from shared.http.auth import Scope, require
-from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.pages import Cursor, Limit, Page, after_text, page_of
 from shared.http.problems import not_found
 
 router = APIRouter(
@@ -72,10 +72,9 @@ class Schedule(ScheduleBody):
 @router.get("")
 async def list_schedules(at: AtDesk, cursor: Cursor = None, limit: Limit = 100) -> Page[Schedule]:
     """Return schedules, by id."""
-    after = "" if cursor is None else str(decode_cursor(cursor, str)[0])
+    after = after_text(cursor)
     found = await at.ask(lambda connection: report_schedules.page(connection, after, limit))
-    more = encode_cursor(found[-1].id) if len(found) == limit else None
-    return Page(items=[Schedule.of(each) for each in found], next_cursor=more)
+    return page_of(found, limit, lambda each: [each.id], Schedule.of)
 
 
 @router.get("/{schedule_id}")

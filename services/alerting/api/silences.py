@@ -16,7 +16,7 @@ from services.alerting.store.silences import Silence as StoredSilence
 from shared.database.engine import Connection
 from shared.events.base import Code, Instant
 from shared.http.auth import Caller, Scope, require
-from shared.http.pages import Cursor, Limit, Page, bad_cursor, decode_cursor, encode_cursor
+from shared.http.pages import Cursor, Limit, Page, before_moment, page_of
 from shared.http.problems import Problem, not_found
 
 router = APIRouter(
@@ -78,17 +78,15 @@ async def list_silences(
     at: AtDesk, *, ended: bool = False, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[Silence]:
     """Return silences, the newest first; `ended=true` shows those that are over as well."""
-    before = None if cursor is None else _position(cursor)
-    now = at.clock.now()
+    before, now = before_moment(cursor), at.clock.now()
     found = await at.ask(
         lambda connection: silences.page(
             connection, in_force=not ended, now=now, before=before, limit=limit
         )
     )
-    more = None
-    if len(found) == limit:
-        more = encode_cursor(found[-1].created_at.isoformat(), str(found[-1].id))
-    return Page(items=[Silence.of(each) for each in found], next_cursor=more)
+    return page_of(
+        found, limit, lambda each: [each.created_at.isoformat(), str(each.id)], Silence.of
+    )
 
 
 @router.post("", status_code=HTTPStatus.CREATED)
@@ -168,11 +166,3 @@ def _answer(silence_id: UUID, found: StoredSilence | None) -> Silence:
 
 def _id_of(author: Caller, key: str) -> UUID:
     return uuid5(NAMESPACE_URL, f"silence:{author.subject}:{key}")
-
-
-def _position(cursor: str) -> tuple[datetime, UUID]:
-    at, silence_id = decode_cursor(cursor, str, str)
-    try:
-        return datetime.fromisoformat(str(at)), UUID(str(silence_id))
-    except ValueError:
-        raise bad_cursor() from None

@@ -15,7 +15,7 @@ from services.alerting.store import audit, suppliers
 from services.alerting.store.audit import Done, What
 from shared.database.engine import Connection
 from shared.http.auth import Scope, require
-from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.pages import Cursor, Limit, Page, after_text, page_of
 from shared.http.problems import not_found
 
 router = APIRouter(
@@ -72,10 +72,9 @@ class Supplier(SupplierBody):
 @router.get("")
 async def list_suppliers(at: AtDesk, cursor: Cursor = None, limit: Limit = 100) -> Page[Supplier]:
     """Return suppliers, by id."""
-    after = "" if cursor is None else str(decode_cursor(cursor, str)[0])
+    after = after_text(cursor)
     found = await at.ask(lambda connection: suppliers.page(connection, after, limit))
-    more = encode_cursor(found[-1].id) if len(found) == limit else None
-    return Page(items=[Supplier.of(each) for each in found], next_cursor=more)
+    return page_of(found, limit, lambda each: [each.id], Supplier.of)
 
 
 @router.get("/{supplier_id}")

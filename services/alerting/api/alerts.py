@@ -14,6 +14,7 @@ from services.alerting.api.acting import Actor
 from services.alerting.api.desk import AtDesk, Desk, Question, doer_of
 from services.alerting.domain.answering import opinion
 from services.alerting.domain.playbook import Steps
+from services.alerting.domain.texts import NO_NUL
 from services.alerting.store import actions, acts, alerts, people, timers
 from services.alerting.store.acts import By, Resolved
 from services.alerting.store.alerts import Filter, Place, State, StoredAlert, StoredRevision
@@ -151,7 +152,10 @@ class Acknowledgement(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    note: Annotated[str, StringConstraints(max_length=1_000, strip_whitespace=True)] | None = None
+    note: (
+        Annotated[str, StringConstraints(max_length=1_000, strip_whitespace=True, pattern=NO_NUL)]
+        | None
+    ) = None
 
 
 class Assignment(Acknowledgement):

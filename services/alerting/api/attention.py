@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from services.alerting.api.desk import AtDesk, Editor, doer_of
 from services.alerting.domain.attention import AttentionPolicy, Spent
+from services.alerting.domain.parameter_values import Label
 from services.alerting.store import attention, audit, schedules
 from services.alerting.store.attention import StoredPolicy
 from services.alerting.store.audit import Done, What
@@ -32,7 +33,6 @@ def _zone(name: str) -> str:
 _Minute = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 """Hours and minutes; the format `time` of JSON Schema would have a zone."""
 
-_Class = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 _Weekday = Annotated[int, Field(ge=1, le=7)]
 _OUR_OWN = AttentionPolicy()
 
@@ -52,7 +52,7 @@ class Policy(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     enabled: bool = True
-    classes: Annotated[list[_Class], Field(max_length=50)] = sorted(_OUR_OWN.classes)
+    classes: Annotated[list[Label], Field(max_length=50)] = sorted(_OUR_OWN.classes)
     money: Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=4)] | None = None
     urgent_minutes: Annotated[int, Field(ge=0, le=1_440)] = _OUR_OWN.urgent_minutes
     watch_at: _Minute = f"{_OUR_OWN.watch_at:%H:%M}"

@@ -6,10 +6,11 @@ from typing import Annotated, Literal, Self
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from fastapi import APIRouter, Depends, Header, Request
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.alerting.api.desk import AtDesk, Editor, doer_of
 from services.alerting.domain.calendar import Occasion as DomainOccasion
+from services.alerting.domain.texts import Label, Text
 from services.alerting.store import audit, calendar, rules
 from services.alerting.store.audit import Done, What
 from services.alerting.store.calendar import StoredOccasion
@@ -26,19 +27,16 @@ router = APIRouter(
 LONGEST = timedelta(days=366)
 """A longer window is a rule that should be changed."""
 
-_Text = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
-_Label = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-
 
 class _Said(BaseModel):
-    name: Annotated[dict[Literal["zh-CN", "en"], _Text], Field(min_length=1)]
+    name: Annotated[dict[Literal["zh-CN", "en"], Text], Field(min_length=1)]
     kind: Literal["promotion", "holiday"] = "promotion"
     starts_at: Instant
     ends_at: Instant
     rule: Code | None = None
     sku: Code | None = None
     warehouse: Code | None = None
-    labels: Annotated[dict[_Label, _Label], Field(max_length=20)] = Field(default_factory=dict)
+    labels: Annotated[dict[Label, Label], Field(max_length=20)] = Field(default_factory=dict)
     factor: Annotated[float, Field(ge=0.01, le=100, allow_inf_nan=False)] = 1
     shift: Annotated[int, Field(ge=-2, le=2)] = 0
     mute: bool = False

@@ -7,11 +7,12 @@ from typing import Annotated, Self
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from fastapi import APIRouter, Depends, Header, Request
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.alerting.api.acting import Actor
 from services.alerting.api.desk import AtDesk, Desk, Question, doer_of
 from services.alerting.domain.cause import Cause
+from services.alerting.domain.texts import Words
 from services.alerting.store import audit, cases, parameters, people
 from services.alerting.store.audit import Done, What
 from services.alerting.store.cases import Case as StoredCase
@@ -25,8 +26,6 @@ from shared.http.problems import Problem, not_found
 router = APIRouter(
     prefix="/v1/cases", tags=["cases"], dependencies=[Depends(require(Scope.ALERTS_READ))]
 )
-
-_Words = Annotated[str, StringConstraints(min_length=1, max_length=2_000, strip_whitespace=True)]
 
 
 class Sign(BaseModel):
@@ -96,7 +95,7 @@ class Missed(BaseModel):
     sku: Code
     warehouse: Code
     ran_out_at: Instant | None = None
-    note: _Words
+    note: Words
 
 
 class Confirmation(BaseModel):
@@ -105,7 +104,7 @@ class Confirmation(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     cause: Cause
-    measure: _Words
+    measure: Words
     due: date
 
 
@@ -114,7 +113,7 @@ class Closing(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    outcome: Annotated[_Words, Field(description="What was done, and whether it helped")]
+    outcome: Annotated[Words, Field(description="What was done, and whether it helped")]
 
 
 @router.get("")

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from services.alerting.api.desk import AtDesk, Desk, doer_of
 from services.alerting.domain.people import Responsibility as Row
+from services.alerting.domain.texts import Address, Name
 from services.alerting.store import audit, people
 from services.alerting.store.audit import Doer, Done, What
 from services.alerting.store.people import Person as StoredPerson
@@ -26,10 +27,6 @@ MAX_ROWS = 5_000
 
 Editor = Annotated[Caller, Depends(require(Scope.CONFIG_WRITE))]
 PersonId = Annotated[str, Path(pattern=r"^[^|\x00-\x1f\x7f/]{1,128}$")]
-_Name = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=200)]
-_Address = Annotated[
-    str, StringConstraints(pattern=r"^[\x21-\x3f\x41-\x7e]+@[A-Za-z0-9.-]+$", max_length=254)
-]
 
 
 class PersonBody(BaseModel):
@@ -41,10 +38,10 @@ class PersonBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: _Name
+    name: Name
     language: Literal["zh-CN", "en"] = "zh-CN"
-    email: _Address | None = None
-    wecom_userid: Annotated[_Name, StringConstraints(max_length=64)] | None = None
+    email: Address | None = None
+    wecom_userid: Annotated[Name, StringConstraints(max_length=64)] | None = None
     away_until: Instant | None = None
 
 
@@ -69,7 +66,7 @@ class Responsibility(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    category: _Name | None = None
+    category: Name | None = None
     supplier: Code | None = None
     warehouse: Code | None = None
     owner: Code | None = None

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from services.alerting.api.desk import AtDesk, doer_of
+from services.alerting.domain.texts import NO_NUL, Label
 from services.alerting.store import audit, silences
 from services.alerting.store.audit import Done, What
 from services.alerting.store.silences import Silence as StoredSilence
@@ -27,7 +28,6 @@ LONGEST = timedelta(days=366)
 """A silence without an end is a rule that should be switched off."""
 
 Author = Annotated[Caller, Depends(require(Scope.ALERTS_WRITE))]
-_Label = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
 class NewSilence(BaseModel):
@@ -41,10 +41,10 @@ class NewSilence(BaseModel):
     rule: Code | None = None
     sku: Code | None = None
     warehouse: Code | None = None
-    labels: Annotated[dict[_Label, _Label], Field(max_length=20)] = Field(default_factory=dict)
+    labels: Annotated[dict[Label, Label], Field(max_length=20)] = Field(default_factory=dict)
     starts_at: Instant | None = None
     ends_at: Instant
-    comment: Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
+    comment: Annotated[str, StringConstraints(min_length=1, max_length=1_000, pattern=NO_NUL)]
 
     @model_validator(mode="after")
     def _names_something(self) -> Self:

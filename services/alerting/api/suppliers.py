@@ -6,11 +6,12 @@ from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Path, Request, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from services.alerting.api.desk import AtDesk, Editor, doer_of
 from services.alerting.domain.parameter_values import Money
 from services.alerting.domain.suppliers import Supplier as StoredSupplier
+from services.alerting.domain.texts import Address, Name
 from services.alerting.store import audit, suppliers
 from services.alerting.store.audit import Done, What
 from shared.database.engine import Connection
@@ -23,12 +24,6 @@ router = APIRouter(
 )
 
 SupplierId = Annotated[str, Path(pattern=r"^[^|\x00-\x1f\x7f/]{1,128}$")]
-_Name = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
-]
-_Address = Annotated[
-    str, StringConstraints(pattern=r"^[\x21-\x3f\x41-\x7e]+@[A-Za-z0-9.-]+$", max_length=254)
-]
 _Weekday = Annotated[int, Field(ge=1, le=7)]
 
 
@@ -49,10 +44,10 @@ class SupplierBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: _Name
+    name: Name
     language: Literal["zh-CN", "en"] = "zh-CN"
     timezone: Annotated[str, AfterValidator(_zone), Field(max_length=64)] = "Asia/Shanghai"
-    email: _Address | None = None
+    email: Address | None = None
     minimum: Money | None = None
     order_weekdays: Annotated[tuple[_Weekday, ...], Field(max_length=7)] = ()
     order_hour: Annotated[int, Field(ge=0, le=23)] = 16

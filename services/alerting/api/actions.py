@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Request
 
 from services.alerting.api.acting import Actor
 from services.alerting.api.action_bodies import (
@@ -16,7 +15,7 @@ from services.alerting.api.action_bodies import (
     PastStep,
     Remark,
 )
-from services.alerting.api.desk import AtDesk, Desk, Question, doer_of
+from services.alerting.api.desk import AtDesk, Desk, IdempotencyKey, Question, doer_of
 from services.alerting.domain.actions import Step
 from services.alerting.domain.refusals import (
     Covered,
@@ -47,7 +46,7 @@ async def add_action(
     request: Request,
     at: AtDesk,
     caller: Actor,
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> ActionWithHistory:
     """Have something done about an alert.
 

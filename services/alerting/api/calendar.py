@@ -3,12 +3,19 @@
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Literal, Self
-from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from services.alerting.api.desk import AtDesk, Editor, doer_of
+from services.alerting.api.desk import (
+    AtDesk,
+    Editor,
+    IdempotencyKey,
+    doer_of,
+    id_of_made,
+    key_reused,
+)
 from services.alerting.domain.calendar import Occasion as DomainOccasion
 from services.alerting.domain.texts import Label, Text
 from services.alerting.store import audit, calendar, rules
@@ -16,9 +23,9 @@ from services.alerting.store.audit import Done, What
 from services.alerting.store.calendar import StoredOccasion
 from shared.database.engine import Connection
 from shared.events.base import Code, Instant
-from shared.http.auth import Caller, Scope, require
+from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, before_moment, page_of
-from shared.http.problems import Problem, not_found
+from shared.http.problems import not_found
 
 router = APIRouter(
     prefix="/v1/calendar", tags=["calendar"], dependencies=[Depends(require(Scope.ALERTS_READ))]
@@ -109,7 +116,7 @@ async def add_occasion(
     request: Request,
     at: AtDesk,
     editor: Editor,
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Occasion:
     """Enter an occasion. Levels are looked at anew when its window begins and when it ends.
 
@@ -117,7 +124,7 @@ async def add_occasion(
     """
     doer = doer_of(request, editor, at)
     stored = StoredOccasion(
-        id=uuid4() if idempotency_key is None else _id_of(editor, idempotency_key),
+        id=id_of_made("occasion", editor, idempotency_key),
         kind=new.kind,
         occasion=new.occasion(),
         created_by=doer.actor,
@@ -125,9 +132,9 @@ async def add_occasion(
     )
 
     async def add(connection: Connection) -> StoredOccasion:
+        await rules.begin_edit(connection)
         made = await calendar.one(connection, stored.id)
         if made is None:
-            await rules.begin_edit(connection)
             await calendar.add(connection, stored)
             after = new.model_dump(mode="json")
             await audit.add(
@@ -135,11 +142,7 @@ async def add_occasion(
             )
             return stored
         if (made.kind, made.occasion) != (stored.kind, stored.occasion):
-            raise Problem(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                "idempotency_key_reused",
-                "This Idempotency-Key has entered another occasion; send a new key with a new one.",
-            )
+            raise key_reused("occasion")
         return made
 
     return Occasion.of(await at.change(add))
@@ -173,7 +176,3 @@ def _answer(occasion_id: UUID, found: StoredOccasion | None) -> Occasion:
     if found is None:
         raise not_found(f"occasion {occasion_id}")
     return Occasion.of(found)
-
-
-def _id_of(editor: Caller, key: str) -> UUID:
-    return uuid5(NAMESPACE_URL, f"occasion:{editor.subject}:{key}")

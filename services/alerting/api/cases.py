@@ -4,13 +4,21 @@ from dataclasses import asdict
 from datetime import UTC, date, datetime
 from http import HTTPStatus
 from typing import Annotated, Self
-from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.alerting.api.acting import Actor
-from services.alerting.api.desk import AtDesk, Desk, Question, doer_of
+from services.alerting.api.desk import (
+    AtDesk,
+    Desk,
+    IdempotencyKey,
+    Question,
+    doer_of,
+    id_of_made,
+    key_reused,
+)
 from services.alerting.domain.cause import Cause
 from services.alerting.domain.texts import Words
 from services.alerting.store import audit, cases, parameters, people
@@ -166,15 +174,14 @@ async def open_case(
     request: Request,
     at: AtDesk,
     author: Actor,
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Case:
     """Open a case of a stock-out without a warning; a stock-out that has one already keeps it.
 
-    The same Idempotency-Key makes one case only.
+    The same Idempotency-Key makes one case only; with another one, 422.
     """
     doer = doer_of(request, author, at)
-    name = f"case:{author.subject}:{idempotency_key}"
-    case_id = uuid4() if idempotency_key is None else uuid5(NAMESPACE_URL, name)
+    case_id = id_of_made("case", author, idempotency_key)
     item = at.item(missed.sku, needed=False)
     category = None if item is None else item.category
 
@@ -202,7 +209,10 @@ async def open_case(
             await audit.add(connection, doer, done)
         found = await cases.one(connection, case_id)
         if found is None and stock_out is not None:
-            found = await cases.of_stock_out(connection, stock_out)
+            return await cases.of_stock_out(connection, stock_out)
+        said = (missed.sku, missed.warehouse, missed.note)
+        if found is not None and (found.sku, found.warehouse, found.note) != said:
+            raise key_reused("case")
         return found
 
     found = await at.change(opened)

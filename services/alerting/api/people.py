@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from fastapi import APIRouter, Body, Depends, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from services.alerting.api.desk import AtDesk, Desk, doer_of
+from services.alerting.api.desk import AtDesk, Desk, Editor, doer_of
 from services.alerting.domain.people import Responsibility as Row
 from services.alerting.domain.texts import Address, Name
 from services.alerting.store import audit, people
@@ -17,7 +17,7 @@ from services.alerting.store.audit import Doer, Done, What
 from services.alerting.store.people import Person as StoredPerson
 from shared.database.engine import Connection
 from shared.events.base import Code, Instant
-from shared.http.auth import Caller, Scope, require
+from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, after_text, page_of
 from shared.http.problems import Problem, not_found
 
@@ -25,7 +25,6 @@ router = APIRouter(tags=["people"], dependencies=[Depends(require(Scope.ALERTS_R
 
 MAX_ROWS = 5_000
 
-Editor = Annotated[Caller, Depends(require(Scope.CONFIG_WRITE))]
 PersonId = Annotated[str, Path(pattern=r"^[^|\x00-\x1f\x7f/]{1,128}$")]
 
 

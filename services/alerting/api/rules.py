@@ -5,11 +5,11 @@ from http import HTTPStatus
 from typing import Annotated, Any, Self
 from uuid import uuid4
 
-from fastapi import APIRouter, Body, Depends, Header, Path, Request, Response
+from fastapi import APIRouter, Body, Depends, Path, Request, Response
 from pydantic import BaseModel, Field, ValidationError
 
 from services.alerting.api import rule_file
-from services.alerting.api.desk import AtDesk, Editor, doer_of
+from services.alerting.api.desk import AtDesk, Editor, IdempotencyKey, doer_of, key_reused
 from services.alerting.api.rule_file import RuleCode
 from services.alerting.domain import cel
 from services.alerting.domain.definition import RuleDefinition
@@ -141,7 +141,7 @@ async def create_rule(
     request: Request,
     at: AtDesk,
     editor: Editor,
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Rule:
     """Make a rule; consumers evaluate it within a second, on what they know already too.
 
@@ -326,9 +326,5 @@ def _text(definition: RuleDefinition) -> str | None:
 
 def _same(made: StoredRule, definition: RuleDefinition) -> StoredRule:
     if _definition(made) != definition:
-        raise Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "idempotency_key_reused",
-            "This Idempotency-Key has made another rule; send a new key with a new rule.",
-        )
+        raise key_reused("rule")
     return made

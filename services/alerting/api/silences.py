@@ -4,12 +4,12 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Self
-from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from services.alerting.api.desk import AtDesk, doer_of
+from services.alerting.api.desk import AtDesk, IdempotencyKey, doer_of, id_of_made, key_reused
 from services.alerting.domain.texts import NO_NUL, Label
 from services.alerting.store import audit, silences
 from services.alerting.store.audit import Done, What
@@ -95,12 +95,13 @@ async def add_silence(
     request: Request,
     at: AtDesk,
     author: Author,
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Silence:
     """Keep some alerts from people for a while. They go on being recorded.
 
     What opens meanwhile and still holds at the end is told then, once. The end of an alert that
-    was announced before is told at any time. The same Idempotency-Key makes one silence only.
+    was announced before is told at any time. The same Idempotency-Key makes one silence only;
+    with another silence, 422.
     """
     now = at.clock.now()
     starts_at = new.starts_at or now
@@ -111,7 +112,7 @@ async def add_silence(
             "ends_at must lie ahead, after starts_at and no more than 366 days after it.",
         )
     silence = StoredSilence(
-        id=uuid4() if idempotency_key is None else _id_of(author, idempotency_key),
+        id=id_of_made("silence", author, idempotency_key),
         rule=new.rule,
         sku=new.sku,
         warehouse=new.warehouse,
@@ -129,7 +130,11 @@ async def add_silence(
         if await silences.add(connection, silence):
             done = Done(What.SILENCE_ADDED, str(silence.id), after=asdict(silence))
             await audit.add(connection, doer, done)
-        return await silences.one(connection, silence.id)
+            return silence
+        made = await silences.one(connection, silence.id)
+        if made is not None and _but_for_its_times(made) != _but_for_its_times(silence):
+            raise key_reused("silence")
+        return made
 
     return _answer(silence.id, await at.change(add))
 
@@ -164,5 +169,6 @@ def _answer(silence_id: UUID, found: StoredSilence | None) -> Silence:
     return Silence.of(found)
 
 
-def _id_of(author: Caller, key: str) -> UUID:
-    return uuid5(NAMESPACE_URL, f"silence:{author.subject}:{key}")
+def _but_for_its_times(silence: StoredSilence) -> tuple[object, ...]:
+    """Return what a repeated request says again: it may begin now, and have been ended since."""
+    return silence.rule, silence.sku, silence.warehouse, silence.labels, silence.comment

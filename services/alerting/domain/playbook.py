@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from services.alerting.domain.people import Role
 from services.alerting.domain.texts import Name
 from shared.events.base import Code
 from shared.events.stock_alerts import AlertLevel, Expected
@@ -15,14 +16,6 @@ MAX_MINUTES = 30 * 24 * 60
 MAX_TIMES = 10
 
 Minutes = Annotated[int, Field(ge=0, le=MAX_MINUTES)]
-
-
-class Role(StrEnum):
-    """A place in the row of the table of responsibilities that an episode falls under."""
-
-    OWNER = "owner"
-    DEPUTY = "deputy"
-    MANAGER = "manager"
 
 
 class Doing(StrEnum):

@@ -61,7 +61,7 @@ class StockOut(NamedTuple):
         if self.daily_sales is None:
             return 0.0, None
         end = min(self.ended_at or until, until)
-        units = self.daily_sales * max(timedelta(), end - self.began_at) / _DAY
+        units = self.daily_sales * (max(timedelta(), end - self.began_at) / _DAY)
         return units, None if self.price is None else worth(units, self.price)
 
 

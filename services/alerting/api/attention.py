@@ -4,13 +4,13 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Annotated, Self
-from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.alerting.api.desk import AtDesk, Editor, doer_of
 from services.alerting.domain.attention import AttentionPolicy, Spent
+from services.alerting.domain.office_hours import Zone
 from services.alerting.domain.parameter_values import Label
 from services.alerting.store import attention, audit, schedules
 from services.alerting.store.attention import StoredPolicy
@@ -22,12 +22,6 @@ from shared.http.pages import Cursor, Limit, Page, after_text, page_of
 from shared.http.problems import Problem
 
 router = APIRouter(tags=["attention"], dependencies=[Depends(require(Scope.ALERTS_READ))])
-
-
-def _zone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError("send an IANA zone such as Asia/Shanghai")
-    return name
 
 
 _Minute = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
@@ -56,7 +50,7 @@ class Policy(BaseModel):
     money: Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=4)] | None = None
     urgent_minutes: Annotated[int, Field(ge=0, le=1_440)] = _OUR_OWN.urgent_minutes
     watch_at: _Minute = f"{_OUR_OWN.watch_at:%H:%M}"
-    zone: Annotated[str, AfterValidator(_zone)] = _OUR_OWN.zone
+    zone: Zone = _OUR_OWN.zone
     working_days: Annotated[list[_Weekday], Field(min_length=1, max_length=7)] = sorted(
         _OUR_OWN.working_days
     )

@@ -3,12 +3,12 @@
 from dataclasses import asdict, replace
 from http import HTTPStatus
 from typing import Annotated, Self
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Path, Request, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.alerting.api.desk import AtDesk, Editor, doer_of
+from services.alerting.domain.office_hours import Zone
 from services.alerting.store import audit, report_schedules
 from services.alerting.store.audit import Done, What
 from services.alerting.store.report_schedules import ReportSchedule as StoredSchedule
@@ -28,13 +28,6 @@ router = APIRouter(
 ScheduleId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
-def _zone(name: str) -> str:
-    try:
-        return ZoneInfo(name).key
-    except (KeyError, ValueError, OSError):
-        raise ValueError("say a time zone like Asia/Shanghai or UTC") from None
-
-
 class ScheduleBody(BaseModel):
     """When a report is made and for whom.
 
@@ -47,7 +40,7 @@ class ScheduleBody(BaseModel):
     kind: ReportKind
     hour: Annotated[int, Field(ge=0, le=23)]
     weekday: Annotated[int, Field(ge=0, le=6)] | None = None
-    timezone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
+    timezone: Zone = "Asia/Shanghai"
     destinations: Annotated[list[Code], Field(min_length=1, max_length=100)]
     enabled: bool = True
 

@@ -3,12 +3,12 @@
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Path, Request, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.alerting.api.desk import AtDesk, Editor, doer_of
+from services.alerting.domain.office_hours import Zone
 from services.alerting.domain.parameter_values import Money
 from services.alerting.domain.suppliers import Supplier as StoredSupplier
 from services.alerting.domain.texts import Address, Name
@@ -27,13 +27,6 @@ SupplierId = Annotated[str, Path(pattern=r"^[^|\x00-\x1f\x7f/]{1,128}$")]
 _Weekday = Annotated[int, Field(ge=1, le=7)]
 
 
-def _zone(value: str) -> str:
-    try:
-        return ZoneInfo(value).key
-    except (ValueError, OSError, KeyError):
-        raise ValueError("this is no time zone; name one such as Asia/Shanghai") from None
-
-
 class SupplierBody(BaseModel):
     """A supplier; the id is what the parameter `supplier` says.
 
@@ -46,7 +39,7 @@ class SupplierBody(BaseModel):
 
     name: Name
     language: Literal["zh-CN", "en"] = "zh-CN"
-    timezone: Annotated[str, AfterValidator(_zone), Field(max_length=64)] = "Asia/Shanghai"
+    timezone: Zone = "Asia/Shanghai"
     email: Address | None = None
     minimum: Money | None = None
     order_weekdays: Annotated[tuple[_Weekday, ...], Field(max_length=7)] = ()

@@ -3,8 +3,11 @@
 import base64
 import json
 import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Generic, TypeVar
+from uuid import UUID
 
 from fastapi import Query
 from pydantic import BaseModel
@@ -12,8 +15,10 @@ from pydantic import BaseModel
 from shared.http.problems import Problem
 
 MAX_LIMIT = 500
+_GREATEST = 2**63 - 1
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 Item = TypeVar("Item")
+Row = TypeVar("Row")
 
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Items a page at the most")]
 Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before")]
@@ -24,6 +29,38 @@ class Page(BaseModel, Generic[Item]):
 
     items: list[Item]
     next_cursor: str | None = None
+
+
+def page_of(
+    found: Sequence[Row],
+    limit: int,
+    place: Callable[[Row], Sequence[str | int]],
+    answer: Callable[[Row], Item],
+) -> Page[Item]:
+    """Return what was found, at most `limit` rows, as a page; `place` is a row's in the order."""
+    more = encode_cursor(*place(found[-1])) if len(found) == limit else None
+    return Page(items=[answer(each) for each in found], next_cursor=more)
+
+
+def after_text(cursor: str | None) -> str:
+    """Return the text that a page comes after; all come after the empty one."""
+    return "" if cursor is None else str(decode_cursor(cursor, str)[0])
+
+
+def under_number(cursor: str | None) -> int:
+    """Return the number that a page stays under."""
+    return _GREATEST if cursor is None else int(decode_cursor(cursor, int)[0])
+
+
+def before_moment(cursor: str | None) -> tuple[datetime, UUID] | None:
+    """Return the moment, and the id of what was then, that a page comes before."""
+    if cursor is None:
+        return None
+    at, id_ = decode_cursor(cursor, str, str)
+    try:
+        return datetime.fromisoformat(str(at)).astimezone(UTC), UUID(str(id_))
+    except (ValueError, OverflowError):
+        raise bad_cursor() from None
 
 
 def encode_cursor(*position: str | int) -> str:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, m
 
 from services.alerting.domain.actions import SUPPLYING
 from services.alerting.domain.parameter_values import SomeUnits
+from services.alerting.domain.texts import NO_NUL, Words
 from services.alerting.store.action_rows import Past
 from services.alerting.store.calls import Standing
 from services.alerting.store.stored_action import StoredAction
@@ -17,11 +18,8 @@ from shared.events.base import Code, Instant
 from shared.events.stock_alerts import ActionKind, ActionState
 
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
-_Words = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=1_000, strip_whitespace=True, pattern=r"^[^\x00]*$"),
-]
-_Reference = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^\x00]*$")]
+_Words = Annotated[Words, StringConstraints(max_length=1_000)]
+_Reference = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=NO_NUL)]
 
 
 def _plausible(due_at: datetime) -> datetime:

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Request
 
 from services.alerting.api.acting import Actor
 from services.alerting.api.action_bodies import (
@@ -16,7 +15,7 @@ from services.alerting.api.action_bodies import (
     PastStep,
     Remark,
 )
-from services.alerting.api.desk import AtDesk, Desk, Question, doer_of
+from services.alerting.api.desk import AtDesk, Desk, IdempotencyKey, Question, doer_of
 from services.alerting.domain.actions import Step
 from services.alerting.domain.refusals import (
     Covered,
@@ -34,7 +33,7 @@ from shared.errors import LowtideError
 from shared.events.base import Code
 from shared.events.stock_alerts import ActionState
 from shared.http.auth import Caller, Scope, require
-from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.pages import Cursor, Limit, Page, page_of, under_number
 from shared.http.problems import Problem, not_found
 
 router = APIRouter(tags=["actions"], dependencies=[Depends(require(Scope.ALERTS_READ))])
@@ -47,7 +46,7 @@ async def add_action(
     request: Request,
     at: AtDesk,
     caller: Actor,
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> ActionWithHistory:
     """Have something done about an alert.
 
@@ -89,15 +88,13 @@ async def list_actions(
     """Return actions, the newest first; `owner` is that of the alert."""
     asked = {"state": state, "supplier": supplier, "owner": owner, "alert_id": alert}
     wanted: dict[str, object] = {name: each for name, each in asked.items() if each is not None}
-    before = None if cursor is None else int(decode_cursor(cursor, int)[0])
+    before = under_number(cursor)
 
     async def listed(connection: Connection) -> list[Action]:
         found = await action_rows.page(connection, wanted, before, limit)
         return await answered(connection, found)
 
-    found = await at.ask(listed)
-    more = encode_cursor(found[-1].number) if len(found) == limit else None
-    return Page(items=found, next_cursor=more)
+    return page_of(await at.ask(listed), limit, lambda each: [each.number], lambda each: each)
 
 
 @router.get("/v1/actions/{action_id}")

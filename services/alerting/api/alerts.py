@@ -14,6 +14,7 @@ from services.alerting.api.acting import Actor
 from services.alerting.api.desk import AtDesk, Desk, Question, doer_of
 from services.alerting.domain.answering import opinion
 from services.alerting.domain.playbook import Steps
+from services.alerting.domain.texts import NO_NUL
 from services.alerting.store import actions, acts, alerts, people, timers
 from services.alerting.store.acts import By, Resolved
 from services.alerting.store.alerts import Filter, Place, State, StoredAlert, StoredRevision
@@ -24,7 +25,7 @@ from shared.events.alert_responses import FeedbackReason
 from shared.events.base import Code, Instant
 from shared.events.stock_alerts import AlertFacts, AlertLevel, AtRisk, Hush, Step
 from shared.http.auth import Caller, Scope, require
-from shared.http.pages import Cursor, Limit, Page, bad_cursor, decode_cursor, encode_cursor
+from shared.http.pages import Cursor, Limit, Page, bad_cursor, decode_cursor, page_of, under_number
 from shared.http.problems import Problem, not_found
 
 router = APIRouter(
@@ -151,7 +152,10 @@ class Acknowledgement(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    note: Annotated[str, StringConstraints(max_length=1_000, strip_whitespace=True)] | None = None
+    note: (
+        Annotated[str, StringConstraints(max_length=1_000, strip_whitespace=True, pattern=NO_NUL)]
+        | None
+    ) = None
 
 
 class Assignment(Acknowledgement):
@@ -236,20 +240,20 @@ async def list_alerts(
     wanted = Filter(_IS_OPEN[state], level, rule, sku, warehouse, owner)
     if order == "at_risk":
         return await _by_risk(at, wanted, cursor, limit)
-    before = None if cursor is None else int(decode_cursor(cursor, int)[0])
+    before = under_number(cursor)
     found = await at.ask(lambda connection: alerts.page(connection, wanted, before, limit))
-    more = encode_cursor(found[-1].number) if len(found) == limit else None
-    return Page(items=[Alert.of(each) for each in found], next_cursor=more)
+    return page_of(found, limit, lambda each: [each.number], Alert.of)
 
 
 async def _by_risk(at: Desk, wanted: Filter, cursor: str | None, limit: int) -> Page[Alert]:
     after = None if cursor is None else _place(cursor)
     found = await at.ask(lambda connection: alerts.page_by_risk(connection, wanted, after, limit))
-    more = None
-    if len(found) == limit:
-        money, units, number = Place.of(found[-1])
-        more = encode_cursor(str(money), repr(units), number)
-    return Page(items=[Alert.of(each) for each in found], next_cursor=more)
+    return page_of(found, limit, _said, Alert.of)
+
+
+def _said(alert: StoredAlert) -> tuple[str, str, int]:
+    money, units, number = Place.of(alert)
+    return str(money), repr(units), number
 
 
 def _place(cursor: str) -> Place:

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.alerting.api.desk import AtDesk, Editor, doer_of
-from services.alerting.domain.approval import Role
 from services.alerting.domain.parameter_values import Money
+from services.alerting.domain.people import Role
 from services.alerting.store import approval_limits, audit, people
 from services.alerting.store.approval_limits import ApprovalLimit as Row
 from services.alerting.store.audit import Done, What

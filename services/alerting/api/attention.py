@@ -4,35 +4,29 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Annotated, Self
-from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.alerting.api.desk import AtDesk, Editor, doer_of
 from services.alerting.domain.attention import AttentionPolicy, Spent
+from services.alerting.domain.office_hours import Zone
+from services.alerting.domain.parameter_values import Label
 from services.alerting.store import attention, audit, schedules
 from services.alerting.store.attention import StoredPolicy
 from services.alerting.store.audit import Done, What
 from shared.database.engine import Connection
 from shared.events.base import Code
 from shared.http.auth import Scope, require
-from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.pages import Cursor, Limit, Page, after_text, page_of
 from shared.http.problems import Problem
 
 router = APIRouter(tags=["attention"], dependencies=[Depends(require(Scope.ALERTS_READ))])
 
 
-def _zone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError("send an IANA zone such as Asia/Shanghai")
-    return name
-
-
 _Minute = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 """Hours and minutes; the format `time` of JSON Schema would have a zone."""
 
-_Class = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 _Weekday = Annotated[int, Field(ge=1, le=7)]
 _OUR_OWN = AttentionPolicy()
 
@@ -52,11 +46,11 @@ class Policy(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     enabled: bool = True
-    classes: Annotated[list[_Class], Field(max_length=50)] = sorted(_OUR_OWN.classes)
+    classes: Annotated[list[Label], Field(max_length=50)] = sorted(_OUR_OWN.classes)
     money: Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=4)] | None = None
     urgent_minutes: Annotated[int, Field(ge=0, le=1_440)] = _OUR_OWN.urgent_minutes
     watch_at: _Minute = f"{_OUR_OWN.watch_at:%H:%M}"
-    zone: Annotated[str, AfterValidator(_zone)] = _OUR_OWN.zone
+    zone: Zone = _OUR_OWN.zone
     working_days: Annotated[list[_Weekday], Field(min_length=1, max_length=7)] = sorted(
         _OUR_OWN.working_days
     )
@@ -131,7 +125,7 @@ class PersonsDay(BaseModel):
     held_back: int
 
     @classmethod
-    def of(cls, person: str, day: date, spent: Spent, most: int) -> Self:
+    def of(cls, person: str, spent: Spent, *, day: date, most: int) -> Self:
         """Return a day's count as it is answered; `most` is what the policy allows."""
         return cls(
             person=person,
@@ -181,10 +175,10 @@ async def list_attention(
     """Return what is spent of people's attention on a day, today unless another is asked for."""
     policy = (await at.ask(attention.policy)).policy
     asked = day or policy.day_of(at.clock.now())
-    after = "" if cursor is None else str(decode_cursor(cursor, str)[0])
+    after = after_text(cursor)
     found = await at.ask(lambda connection: attention.of_day(connection, asked, after, limit))
-    more = encode_cursor(found[-1][0]) if len(found) == limit else None
-    items = [
-        PersonsDay.of(person, asked, spent, policy.interruptions_a_day) for person, spent in found
-    ]
-    return Page(items=items, next_cursor=more)
+
+    def answer(each: tuple[str, Spent]) -> PersonsDay:
+        return PersonsDay.of(*each, day=asked, most=policy.interruptions_a_day)
+
+    return page_of(found, limit, lambda each: [each[0]], answer)

@@ -11,13 +11,11 @@ from services.alerting.store import audit
 from services.alerting.store.audit import Audited
 from shared.events.base import Code, Instant
 from shared.http.auth import Scope, require
-from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.pages import Cursor, Limit, Page, page_of, under_number
 
 router = APIRouter(
     prefix="/v1/audit", tags=["audit"], dependencies=[Depends(require(Scope.CONFIG_WRITE))]
 )
-
-_NEWEST = 2**63 - 1
 
 
 class Entry(BaseModel):
@@ -64,7 +62,7 @@ async def list_entries(
     limit: Limit = 100,
 ) -> Page[Entry]:
     """Return what was done, the newest first."""
-    before = _NEWEST if cursor is None else int(decode_cursor(cursor, int)[0])
+    before = under_number(cursor)
     found = await at.ask(
         lambda connection: audit.page(
             connection,
@@ -77,5 +75,4 @@ async def list_entries(
             limit=limit,
         )
     )
-    more = encode_cursor(found[-1].id) if len(found) == limit else None
-    return Page(items=[Entry.of(each) for each in found], next_cursor=more)
+    return page_of(found, limit, lambda each: [each.id], Entry.of)

@@ -3,21 +3,29 @@
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Literal, Self
-from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Request
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from services.alerting.api.desk import AtDesk, Editor, doer_of
+from services.alerting.api.desk import (
+    AtDesk,
+    Editor,
+    IdempotencyKey,
+    doer_of,
+    id_of_made,
+    key_reused,
+)
 from services.alerting.domain.calendar import Occasion as DomainOccasion
+from services.alerting.domain.texts import Label, Text
 from services.alerting.store import audit, calendar, rules
 from services.alerting.store.audit import Done, What
 from services.alerting.store.calendar import StoredOccasion
 from shared.database.engine import Connection
 from shared.events.base import Code, Instant
-from shared.http.auth import Caller, Scope, require
-from shared.http.pages import Cursor, Limit, Page, bad_cursor, decode_cursor, encode_cursor
-from shared.http.problems import Problem, not_found
+from shared.http.auth import Scope, require
+from shared.http.pages import Cursor, Limit, Page, before_moment, page_of
+from shared.http.problems import not_found
 
 router = APIRouter(
     prefix="/v1/calendar", tags=["calendar"], dependencies=[Depends(require(Scope.ALERTS_READ))]
@@ -26,19 +34,16 @@ router = APIRouter(
 LONGEST = timedelta(days=366)
 """A longer window is a rule that should be changed."""
 
-_Text = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
-_Label = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-
 
 class _Said(BaseModel):
-    name: Annotated[dict[Literal["zh-CN", "en"], _Text], Field(min_length=1)]
+    name: Annotated[dict[Literal["zh-CN", "en"], Text], Field(min_length=1)]
     kind: Literal["promotion", "holiday"] = "promotion"
     starts_at: Instant
     ends_at: Instant
     rule: Code | None = None
     sku: Code | None = None
     warehouse: Code | None = None
-    labels: Annotated[dict[_Label, _Label], Field(max_length=20)] = Field(default_factory=dict)
+    labels: Annotated[dict[Label, Label], Field(max_length=20)] = Field(default_factory=dict)
     factor: Annotated[float, Field(ge=0.01, le=100, allow_inf_nan=False)] = 1
     shift: Annotated[int, Field(ge=-2, le=2)] = 0
     mute: bool = False
@@ -94,18 +99,15 @@ async def list_occasions(
     at: AtDesk, *, ended: bool = False, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[Occasion]:
     """Return occasions, the latest first; `ended=true` shows those that are over as well."""
-    before = None if cursor is None else _position(cursor)
-    now = at.clock.now()
+    before, now = before_moment(cursor), at.clock.now()
     found = await at.ask(
         lambda connection: calendar.page(
             connection, in_force=not ended, now=now, before=before, limit=limit
         )
     )
-    more = None
-    if len(found) == limit:
-        last = found[-1]
-        more = encode_cursor(last.occasion.starts_at.isoformat(), str(last.id))
-    return Page(items=[Occasion.of(each) for each in found], next_cursor=more)
+    return page_of(
+        found, limit, lambda each: [each.occasion.starts_at.isoformat(), str(each.id)], Occasion.of
+    )
 
 
 @router.post("", status_code=HTTPStatus.CREATED)
@@ -114,7 +116,7 @@ async def add_occasion(
     request: Request,
     at: AtDesk,
     editor: Editor,
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Occasion:
     """Enter an occasion. Levels are looked at anew when its window begins and when it ends.
 
@@ -122,7 +124,7 @@ async def add_occasion(
     """
     doer = doer_of(request, editor, at)
     stored = StoredOccasion(
-        id=uuid4() if idempotency_key is None else _id_of(editor, idempotency_key),
+        id=id_of_made("occasion", editor, idempotency_key),
         kind=new.kind,
         occasion=new.occasion(),
         created_by=doer.actor,
@@ -130,9 +132,9 @@ async def add_occasion(
     )
 
     async def add(connection: Connection) -> StoredOccasion:
+        await rules.begin_edit(connection)
         made = await calendar.one(connection, stored.id)
         if made is None:
-            await rules.begin_edit(connection)
             await calendar.add(connection, stored)
             after = new.model_dump(mode="json")
             await audit.add(
@@ -140,11 +142,7 @@ async def add_occasion(
             )
             return stored
         if (made.kind, made.occasion) != (stored.kind, stored.occasion):
-            raise Problem(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                "idempotency_key_reused",
-                "This Idempotency-Key has entered another occasion; send a new key with a new one.",
-            )
+            raise key_reused("occasion")
         return made
 
     return Occasion.of(await at.change(add))
@@ -178,15 +176,3 @@ def _answer(occasion_id: UUID, found: StoredOccasion | None) -> Occasion:
     if found is None:
         raise not_found(f"occasion {occasion_id}")
     return Occasion.of(found)
-
-
-def _id_of(editor: Caller, key: str) -> UUID:
-    return uuid5(NAMESPACE_URL, f"occasion:{editor.subject}:{key}")
-
-
-def _position(cursor: str) -> tuple[datetime, UUID]:
-    at, occasion_id = decode_cursor(cursor, str, str)
-    try:
-        return datetime.fromisoformat(str(at)), UUID(str(occasion_id))
-    except ValueError:
-        raise bad_cursor() from None

@@ -4,14 +4,23 @@ from dataclasses import asdict
 from datetime import UTC, date, datetime
 from http import HTTPStatus
 from typing import Annotated, Self
-from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Request
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.alerting.api.acting import Actor
-from services.alerting.api.desk import AtDesk, Desk, Question, doer_of
+from services.alerting.api.desk import (
+    AtDesk,
+    Desk,
+    IdempotencyKey,
+    Question,
+    doer_of,
+    id_of_made,
+    key_reused,
+)
 from services.alerting.domain.cause import Cause
+from services.alerting.domain.texts import Words
 from services.alerting.store import audit, cases, parameters, people
 from services.alerting.store.audit import Done, What
 from services.alerting.store.cases import Case as StoredCase
@@ -19,16 +28,12 @@ from services.alerting.store.cases import CaseState, NewCase
 from shared.database.engine import Connection
 from shared.events.base import Code, Instant
 from shared.http.auth import Caller, Scope, require
-from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.pages import Cursor, Limit, Page, page_of, under_number
 from shared.http.problems import Problem, not_found
 
 router = APIRouter(
     prefix="/v1/cases", tags=["cases"], dependencies=[Depends(require(Scope.ALERTS_READ))]
 )
-
-_NEWEST = 2**63 - 1
-
-_Words = Annotated[str, StringConstraints(min_length=1, max_length=2_000, strip_whitespace=True)]
 
 
 class Sign(BaseModel):
@@ -98,7 +103,7 @@ class Missed(BaseModel):
     sku: Code
     warehouse: Code
     ran_out_at: Instant | None = None
-    note: _Words
+    note: Words
 
 
 class Confirmation(BaseModel):
@@ -107,7 +112,7 @@ class Confirmation(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     cause: Cause
-    measure: _Words
+    measure: Words
     due: date
 
 
@@ -116,7 +121,7 @@ class Closing(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    outcome: Annotated[_Words, Field(description="What was done, and whether it helped")]
+    outcome: Annotated[Words, Field(description="What was done, and whether it helped")]
 
 
 @router.get("")
@@ -130,7 +135,7 @@ async def list_cases(
     limit: Limit = 100,
 ) -> Page[Case]:
     """Return cases, the newest first; `overdue=true` those whose measure is."""
-    before = _NEWEST if cursor is None else int(decode_cursor(cursor, int)[0])
+    before = under_number(cursor)
     today = _today(at)
     found = await at.ask(
         lambda connection: cases.page(
@@ -143,8 +148,7 @@ async def list_cases(
             limit=limit,
         )
     )
-    more = encode_cursor(found[-1].number) if len(found) == limit else None
-    return Page(items=[Case.of(each, today) for each in found], next_cursor=more)
+    return page_of(found, limit, lambda each: [each.number], lambda each: Case.of(each, today))
 
 
 @router.get("/summary")
@@ -170,15 +174,14 @@ async def open_case(
     request: Request,
     at: AtDesk,
     author: Actor,
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Case:
     """Open a case of a stock-out without a warning; a stock-out that has one already keeps it.
 
-    The same Idempotency-Key makes one case only.
+    The same Idempotency-Key makes one case only; with another one, 422.
     """
     doer = doer_of(request, author, at)
-    name = f"case:{author.subject}:{idempotency_key}"
-    case_id = uuid4() if idempotency_key is None else uuid5(NAMESPACE_URL, name)
+    case_id = id_of_made("case", author, idempotency_key)
     item = at.item(missed.sku, needed=False)
     category = None if item is None else item.category
 
@@ -206,7 +209,10 @@ async def open_case(
             await audit.add(connection, doer, done)
         found = await cases.one(connection, case_id)
         if found is None and stock_out is not None:
-            found = await cases.of_stock_out(connection, stock_out)
+            return await cases.of_stock_out(connection, stock_out)
+        said = (missed.sku, missed.warehouse, missed.note)
+        if found is not None and (found.sku, found.warehouse, found.note) != said:
+            raise key_reused("case")
         return found
 
     found = await at.change(opened)

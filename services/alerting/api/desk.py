@@ -1,9 +1,11 @@
 """What the routes are built over: tables, clock, catalogue, and how far `consume` has come."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from typing import Annotated, TypeVar
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 
 from services.alerting.domain.channels import NOBODY, Channels
 from services.alerting.domain.subject import Item
@@ -17,6 +19,7 @@ from shared.errors import Unavailable
 from shared.events.stock_alerts import AlertLevel
 from shared.events.stock_levels import TOPIC
 from shared.http.auth import Caller, Scope, require
+from shared.http.problems import Problem
 from shared.kafka.lag import Lag, LagReader
 
 T = TypeVar("T")
@@ -121,3 +124,21 @@ def doer_of(request: Request, caller: Caller | str, at: Desk) -> Doer:
 
 Editor = Annotated[Caller, Depends(require(Scope.CONFIG_WRITE))]
 """Who may change rules and parameters."""
+
+
+IdempotencyKey = Annotated[str | None, Header(max_length=200)]
+"""A caller's own; a request that is repeated with the same one makes nothing more."""
+
+
+def id_of_made(what: str, caller: Caller, key: str | None) -> UUID:
+    """Return the id of what a request makes: the same each time where it has a key."""
+    return uuid4() if key is None else uuid5(NAMESPACE_URL, f"{what}:{caller.subject}:{key}")
+
+
+def key_reused(what: str) -> Problem:
+    """Return the problem for a key with which something else was made before."""
+    return Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "idempotency_key_reused",
+        f"This Idempotency-Key has made another {what}; send a new key with a new {what}.",
+    )

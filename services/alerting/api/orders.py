@@ -1,5 +1,6 @@
 """`/v1/orders`: purchases collected by supplier, placed together, and confirmed by the supplier."""
 
+import asyncio
 from datetime import datetime
 from decimal import Decimal
 from http import HTTPStatus
@@ -17,13 +18,14 @@ from services.alerting.api.order_links import Links, OrderLinks
 from services.alerting.api.order_sheet import MEDIA_TYPE, sheet
 from services.alerting.api.proposals import daily_means
 from services.alerting.domain.subject import LevelSubject
+from services.alerting.domain.suppliers import Supplier
 from services.alerting.store import action_rows, memory, orders, suppliers
 from services.alerting.store.orders import Empty, StoredOrder
 from services.alerting.store.stored_action import StoredAction, reference_of
 from shared.database.engine import Connection
 from shared.events.base import Code
 from shared.http.auth import Caller, Scope, require
-from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.pages import Cursor, Limit, Page, page_of, under_number
 from shared.http.problems import Problem, not_found
 
 router = APIRouter(prefix="/v1/orders", tags=["actions"])
@@ -84,18 +86,17 @@ async def list_orders(
     limit: Limit = 100,
 ) -> Page[Order]:
     """Return orders, the newest first; `placed` has those that are confirmed as well."""
-    before = None if cursor is None else int(decode_cursor(cursor, int)[0])
+    before = under_number(cursor)
     is_open = None if state is None else state == "open"
 
     async def listed(connection: Connection) -> list[Order]:
         found = await orders.page(
             connection, is_open=is_open, supplier=supplier, before=before, limit=limit
         )
-        return [_order(each, await action_rows.of_order(connection, each.id)) for each in found]
+        lines = await action_rows.of_orders(connection, [each.id for each in found])
+        return [_order(each, lines[each.id]) for each in found]
 
-    found = await at.ask(listed)
-    more = encode_cursor(found[-1].number) if len(found) == limit else None
-    return Page(items=found, next_cursor=more)
+    return page_of(await at.ask(listed), limit, lambda each: [each.number], lambda each: each)
 
 
 @router.get(
@@ -111,16 +112,19 @@ async def list_orders(
 async def get_sheet(order_id: UUID, at: AtDesk, _: Reader) -> Response:
     """Return an order as a sheet in the supplier's language."""
 
-    async def written(connection: Connection) -> tuple[int, bytes]:
+    async def asked(
+        connection: Connection,
+    ) -> tuple[StoredOrder, list[StoredAction], Supplier | None]:
         found = await _found(connection, order_id)
         lines = await action_rows.of_order(connection, order_id)
         supplier = None
         if found.supplier is not None:
             supplier = await suppliers.one(connection, found.supplier)
-        return found.number, sheet(found, lines, supplier)
+        return found, lines, supplier
 
-    number, content = await at.ask(written)
-    name = f'attachment; filename="{reference_of(number)}.xlsx"'
+    found, lines, supplier = await at.ask(asked)
+    content = await asyncio.to_thread(sheet, found, lines, supplier)
+    name = f'attachment; filename="{reference_of(found.number)}.xlsx"'
     return Response(content, media_type=MEDIA_TYPE, headers={"Content-Disposition": name})
 
 

@@ -26,7 +26,7 @@ from services.alerting.store.audit import Doer, Done, What
 from shared.database.engine import Connection
 from shared.events.base import Code
 from shared.http.auth import Scope, require
-from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.pages import Cursor, Limit, Page, decode_cursor, page_of
 from shared.http.problems import Problem, not_found
 
 router = APIRouter(
@@ -97,9 +97,7 @@ async def list_parameters(
     found = await at.ask(
         lambda connection: parameters.page(connection, after, limit, sku=sku, warehouse=warehouse)
     )
-    full = len(found) == limit
-    more = encode_cursor(found[-1].sku, found[-1].warehouse or "") if full else None
-    return Page(items=[ParametersOfSku.of(each) for each in found], next_cursor=more)
+    return page_of(found, limit, lambda each: [each.sku, each.warehouse or ""], ParametersOfSku.of)
 
 
 @router.put("")

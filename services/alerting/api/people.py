@@ -9,27 +9,23 @@ from typing import Annotated, Literal, Self
 from fastapi import APIRouter, Body, Depends, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from services.alerting.api.desk import AtDesk, Desk, doer_of
+from services.alerting.api.desk import AtDesk, Desk, Editor, doer_of
 from services.alerting.domain.people import Responsibility as Row
+from services.alerting.domain.texts import Address, Name
 from services.alerting.store import audit, people
 from services.alerting.store.audit import Doer, Done, What
 from services.alerting.store.people import Person as StoredPerson
 from shared.database.engine import Connection
 from shared.events.base import Code, Instant
-from shared.http.auth import Caller, Scope, require
-from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.auth import Scope, require
+from shared.http.pages import Cursor, Limit, Page, after_text, page_of
 from shared.http.problems import Problem, not_found
 
 router = APIRouter(tags=["people"], dependencies=[Depends(require(Scope.ALERTS_READ))])
 
 MAX_ROWS = 5_000
 
-Editor = Annotated[Caller, Depends(require(Scope.CONFIG_WRITE))]
 PersonId = Annotated[str, Path(pattern=r"^[^|\x00-\x1f\x7f/]{1,128}$")]
-_Name = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=200)]
-_Address = Annotated[
-    str, StringConstraints(pattern=r"^[\x21-\x3f\x41-\x7e]+@[A-Za-z0-9.-]+$", max_length=254)
-]
 
 
 class PersonBody(BaseModel):
@@ -41,10 +37,10 @@ class PersonBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: _Name
+    name: Name
     language: Literal["zh-CN", "en"] = "zh-CN"
-    email: _Address | None = None
-    wecom_userid: Annotated[_Name, StringConstraints(max_length=64)] | None = None
+    email: Address | None = None
+    wecom_userid: Annotated[Name, StringConstraints(max_length=64)] | None = None
     away_until: Instant | None = None
 
 
@@ -69,7 +65,7 @@ class Responsibility(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    category: _Name | None = None
+    category: Name | None = None
     supplier: Code | None = None
     warehouse: Code | None = None
     owner: Code | None = None
@@ -88,10 +84,9 @@ class Table(BaseModel):
 @router.get("/v1/people")
 async def list_people(at: AtDesk, cursor: Cursor = None, limit: Limit = 100) -> Page[Person]:
     """Return people, by id."""
-    after = "" if cursor is None else str(decode_cursor(cursor, str)[0])
+    after = after_text(cursor)
     found = await at.ask(lambda connection: people.page(connection, after, limit))
-    more = encode_cursor(found[-1].id) if len(found) == limit else None
-    return Page(items=[Person.of(each) for each in found], next_cursor=more)
+    return page_of(found, limit, lambda each: [each.id], Person.of)
 
 
 @router.get("/v1/people/{person_id}")

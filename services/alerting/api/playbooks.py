@@ -13,7 +13,7 @@ from services.alerting.store.audit import Doer, Done, What
 from services.alerting.store.playbooks import StoredPlaybook
 from shared.database.engine import Connection
 from shared.http.auth import Scope, require
-from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.pages import Cursor, Limit, Page, after_text, page_of
 from shared.http.problems import Problem, not_found
 
 router = APIRouter(
@@ -46,10 +46,9 @@ class Playbook(PlaybookDefinition):
 @router.get("")
 async def list_playbooks(at: AtDesk, cursor: Cursor = None, limit: Limit = 100) -> Page[Playbook]:
     """Return playbooks, by id; disabled ones too."""
-    after = "" if cursor is None else str(decode_cursor(cursor, str)[0])
+    after = after_text(cursor)
     found = await at.ask(lambda connection: playbooks.page(connection, after, limit))
-    more = encode_cursor(found[-1].id) if len(found) == limit else None
-    return Page(items=[Playbook.of(each) for each in found], next_cursor=more)
+    return page_of(found, limit, lambda each: [each.id], Playbook.of)
 
 
 @router.get("/{playbook_id}")

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from services.alerting.api.desk import AtDesk, Desk
+from services.alerting.domain.covering import enough
 from services.alerting.domain.proposal import At, Proposal, TermName, proposals
 from services.alerting.domain.proposal_words import in_words
 from services.alerting.domain.sales import day_of
@@ -71,7 +72,8 @@ async def get_proposals(alert_id: UUID, at: AtDesk) -> Proposals:
     A purchase brings the level up to reorder point and order quantity, less what is available,
     incoming or on order, rounded up to the MOQ and to full packs; without a reorder point up to
     the sales of the lead time and seven days. A transfer comes from the warehouse that has most
-    over its own need.
+    over its own need. Neither is proposed while something asked for covers the shortage, and
+    nothing of an alert that is resolved.
     """
 
     async def propose(connection: Connection) -> list[Proposal]:
@@ -79,22 +81,32 @@ async def get_proposals(alert_id: UUID, at: AtDesk) -> Proposals:
         if found is None:
             raise not_found(f"alert {alert_id}")
         subject = LevelSubject(found.sku, found.warehouse)
-        levels = await standing(at, connection, found.sku)
+        levels = await _standing(at, connection, found.sku)
         own = levels.pop(subject, None)
-        if own is None:
+        if own is None or found.resolved_at is not None:
             return []
+        facts = found.facts.model_copy(
+            update={"available": own.available, "incoming": own.incoming}
+        )
+        coming = await covering.on_the_way(connection, [subject], at.clock.now(), proposed=True)
         item = at.item(found.sku, needed=False)
-        bought = item is None or item.is_bought
-        return proposals(found.rule.kind, own, list(levels.values()), is_bought=bought)
+        return proposals(
+            found.rule.kind,
+            own,
+            list(levels.values()),
+            is_bought=item is None or item.is_bought,
+            is_covered=enough(found.rule.kind, facts, coming.get(subject, ())) is not None,
+        )
 
     return Proposals(items=[ProposedAction.of(each) for each in await at.ask(propose)])
 
 
-async def standing(at: Desk, connection: Connection, sku: str) -> dict[Subject, At]:
+async def _standing(at: Desk, connection: Connection, sku: str) -> dict[Subject, At]:
     """Return how a SKU stands in each warehouse, as far as proposals ask."""
     levels = await memory.of_sku(connection, sku)
     coming = await covering.on_the_way(connection, list(levels), at.clock.now())
     means = daily_means(at, levels)
+    given = await parameters.of_warehouses(connection, sku, [each.warehouse for each in levels])
     found = {}
     for subject, known in levels.items():
         on_order = sum(each.quantity for each in coming.get(subject, ()) if not each.is_incoming)
@@ -104,7 +116,7 @@ async def standing(at: Desk, connection: Connection, sku: str) -> dict[Subject, 
             incoming=known.level.incoming,
             on_order=on_order,
             daily_mean=means[subject],
-            parameters=await parameters.of_level(connection, sku, subject.warehouse),
+            parameters=given[subject.warehouse],
             in_doubt=bool(known.level.flags),
         )
     return found

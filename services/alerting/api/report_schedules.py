@@ -3,12 +3,12 @@
 from dataclasses import asdict, replace
 from http import HTTPStatus
 from typing import Annotated, Self
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Path, Request, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.alerting.api.desk import AtDesk, Editor, doer_of
+from services.alerting.domain.office_hours import Zone
 from services.alerting.store import audit, report_schedules
 from services.alerting.store.audit import Done, What
 from services.alerting.store.report_schedules import ReportSchedule as StoredSchedule
@@ -16,7 +16,7 @@ from shared.database.engine import Connection
 from shared.events.alert_reports import ReportKind
 from shared.events.base import Code
 from shared.http.auth import Scope, require
-from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.pages import Cursor, Limit, Page, after_text, page_of
 from shared.http.problems import not_found
 
 router = APIRouter(
@@ -26,13 +26,6 @@ router = APIRouter(
 )
 
 ScheduleId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-
-
-def _zone(name: str) -> str:
-    try:
-        return ZoneInfo(name).key
-    except (KeyError, ValueError, OSError):
-        raise ValueError("say a time zone like Asia/Shanghai or UTC") from None
 
 
 class ScheduleBody(BaseModel):
@@ -47,7 +40,7 @@ class ScheduleBody(BaseModel):
     kind: ReportKind
     hour: Annotated[int, Field(ge=0, le=23)]
     weekday: Annotated[int, Field(ge=0, le=6)] | None = None
-    timezone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
+    timezone: Zone = "Asia/Shanghai"
     destinations: Annotated[list[Code], Field(min_length=1, max_length=100)]
     enabled: bool = True
 
@@ -72,10 +65,9 @@ class Schedule(ScheduleBody):
 @router.get("")
 async def list_schedules(at: AtDesk, cursor: Cursor = None, limit: Limit = 100) -> Page[Schedule]:
     """Return schedules, by id."""
-    after = "" if cursor is None else str(decode_cursor(cursor, str)[0])
+    after = after_text(cursor)
     found = await at.ask(lambda connection: report_schedules.page(connection, after, limit))
-    more = encode_cursor(found[-1].id) if len(found) == limit else None
-    return Page(items=[Schedule.of(each) for each in found], next_cursor=more)
+    return page_of(found, limit, lambda each: [each.id], Schedule.of)
 
 
 @router.get("/{schedule_id}")

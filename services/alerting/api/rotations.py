@@ -11,7 +11,7 @@ from services.alerting.store import people, schedules
 from services.alerting.store.audit import What
 from shared.database.engine import Connection
 from shared.http.auth import Scope, require
-from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.pages import Cursor, Limit, Page, after_text, page_of
 from shared.http.problems import Problem, not_found
 
 router = APIRouter(
@@ -29,11 +29,10 @@ class Rotation(RotationDefinition):
 @router.get("")
 async def list_rotations(at: AtDesk, cursor: Cursor = None, limit: Limit = 100) -> Page[Rotation]:
     """Return rotations, by id."""
-    after = "" if cursor is None else str(decode_cursor(cursor, str)[0])
+    after = after_text(cursor)
     found = await at.ask(lambda connection: schedules.page(connection, "rotation", after, limit))
-    more = encode_cursor(found[-1].id) if len(found) == limit else None
-    items = await _answers(at, {each.id: each.body for each in found})
-    return Page(items=items, next_cursor=more)
+    answers = await _answers(at, {each.id: each.body for each in found})
+    return page_of(answers, limit, lambda each: [each.id], lambda each: each)
 
 
 @router.get("/{rotation_id}")

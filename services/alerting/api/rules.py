@@ -5,11 +5,11 @@ from http import HTTPStatus
 from typing import Annotated, Any, Self
 from uuid import uuid4
 
-from fastapi import APIRouter, Body, Depends, Header, Path, Request, Response
+from fastapi import APIRouter, Body, Depends, Path, Request, Response
 from pydantic import BaseModel, Field, ValidationError
 
 from services.alerting.api import rule_file
-from services.alerting.api.desk import AtDesk, Editor, doer_of
+from services.alerting.api.desk import AtDesk, Editor, IdempotencyKey, doer_of, key_reused
 from services.alerting.api.rule_file import RuleCode
 from services.alerting.domain import cel
 from services.alerting.domain.definition import RuleDefinition
@@ -18,7 +18,7 @@ from services.alerting.store.audit import Doer, Done, What
 from services.alerting.store.rules import StoredRule
 from shared.database.engine import Connection
 from shared.http.auth import Scope, require
-from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.pages import Cursor, Limit, Page, after_text, page_of, under_number
 from shared.http.problems import FieldError, Problem, field_errors, not_found
 
 router = APIRouter(
@@ -92,10 +92,9 @@ class ImportedRules(BaseModel):
 @router.get("")
 async def list_rules(at: AtDesk, cursor: Cursor = None, limit: Limit = 100) -> Page[Rule]:
     """Return the newest version of each rule, by id; disabled ones too."""
-    after = "" if cursor is None else str(decode_cursor(cursor, str)[0])
+    after = after_text(cursor)
     found = await at.ask(lambda connection: rules.page(connection, after, limit))
-    more = encode_cursor(found[-1].id) if len(found) == limit else None
-    return Page(items=[Rule.of(each) for each in found], next_cursor=more)
+    return page_of(found, limit, lambda each: [each.id], Rule.of)
 
 
 @router.get(
@@ -129,12 +128,11 @@ async def list_versions(
     rule_id: RuleId, at: AtDesk, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[Rule]:
     """Return the versions of a rule, the newest first."""
-    before = _NEWEST if cursor is None else int(decode_cursor(cursor, int)[0])
+    before = min(under_number(cursor), _NEWEST)
     found = await at.ask(lambda connection: rules.versions(connection, rule_id, before, limit))
     if not found and cursor is None:
         raise not_found(f"rule {rule_id}")
-    more = encode_cursor(found[-1].version) if len(found) == limit else None
-    return Page(items=[Rule.of(each) for each in found], next_cursor=more)
+    return page_of(found, limit, lambda each: [each.version], Rule.of)
 
 
 @router.post("", status_code=HTTPStatus.CREATED)
@@ -143,7 +141,7 @@ async def create_rule(
     request: Request,
     at: AtDesk,
     editor: Editor,
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Rule:
     """Make a rule; consumers evaluate it within a second, on what they know already too.
 
@@ -328,9 +326,5 @@ def _text(definition: RuleDefinition) -> str | None:
 
 def _same(made: StoredRule, definition: RuleDefinition) -> StoredRule:
     if _definition(made) != definition:
-        raise Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "idempotency_key_reused",
-            "This Idempotency-Key has made another rule; send a new key with a new rule.",
-        )
+        raise key_reused("rule")
     return made

@@ -4,19 +4,20 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Self
-from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from services.alerting.api.desk import AtDesk, doer_of
+from services.alerting.api.desk import AtDesk, IdempotencyKey, doer_of, id_of_made, key_reused
+from services.alerting.domain.texts import NO_NUL, Label
 from services.alerting.store import audit, silences
 from services.alerting.store.audit import Done, What
 from services.alerting.store.silences import Silence as StoredSilence
 from shared.database.engine import Connection
 from shared.events.base import Code, Instant
 from shared.http.auth import Caller, Scope, require
-from shared.http.pages import Cursor, Limit, Page, bad_cursor, decode_cursor, encode_cursor
+from shared.http.pages import Cursor, Limit, Page, before_moment, page_of
 from shared.http.problems import Problem, not_found
 
 router = APIRouter(
@@ -27,7 +28,6 @@ LONGEST = timedelta(days=366)
 """A silence without an end is a rule that should be switched off."""
 
 Author = Annotated[Caller, Depends(require(Scope.ALERTS_WRITE))]
-_Label = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
 class NewSilence(BaseModel):
@@ -41,10 +41,10 @@ class NewSilence(BaseModel):
     rule: Code | None = None
     sku: Code | None = None
     warehouse: Code | None = None
-    labels: Annotated[dict[_Label, _Label], Field(max_length=20)] = Field(default_factory=dict)
+    labels: Annotated[dict[Label, Label], Field(max_length=20)] = Field(default_factory=dict)
     starts_at: Instant | None = None
     ends_at: Instant
-    comment: Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
+    comment: Annotated[str, StringConstraints(min_length=1, max_length=1_000, pattern=NO_NUL)]
 
     @model_validator(mode="after")
     def _names_something(self) -> Self:
@@ -78,17 +78,15 @@ async def list_silences(
     at: AtDesk, *, ended: bool = False, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[Silence]:
     """Return silences, the newest first; `ended=true` shows those that are over as well."""
-    before = None if cursor is None else _position(cursor)
-    now = at.clock.now()
+    before, now = before_moment(cursor), at.clock.now()
     found = await at.ask(
         lambda connection: silences.page(
             connection, in_force=not ended, now=now, before=before, limit=limit
         )
     )
-    more = None
-    if len(found) == limit:
-        more = encode_cursor(found[-1].created_at.isoformat(), str(found[-1].id))
-    return Page(items=[Silence.of(each) for each in found], next_cursor=more)
+    return page_of(
+        found, limit, lambda each: [each.created_at.isoformat(), str(each.id)], Silence.of
+    )
 
 
 @router.post("", status_code=HTTPStatus.CREATED)
@@ -97,12 +95,13 @@ async def add_silence(
     request: Request,
     at: AtDesk,
     author: Author,
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Silence:
     """Keep some alerts from people for a while. They go on being recorded.
 
     What opens meanwhile and still holds at the end is told then, once. The end of an alert that
-    was announced before is told at any time. The same Idempotency-Key makes one silence only.
+    was announced before is told at any time. The same Idempotency-Key makes one silence only;
+    with another silence, 422.
     """
     now = at.clock.now()
     starts_at = new.starts_at or now
@@ -113,7 +112,7 @@ async def add_silence(
             "ends_at must lie ahead, after starts_at and no more than 366 days after it.",
         )
     silence = StoredSilence(
-        id=uuid4() if idempotency_key is None else _id_of(author, idempotency_key),
+        id=id_of_made("silence", author, idempotency_key),
         rule=new.rule,
         sku=new.sku,
         warehouse=new.warehouse,
@@ -131,7 +130,11 @@ async def add_silence(
         if await silences.add(connection, silence):
             done = Done(What.SILENCE_ADDED, str(silence.id), after=asdict(silence))
             await audit.add(connection, doer, done)
-        return await silences.one(connection, silence.id)
+            return silence
+        made = await silences.one(connection, silence.id)
+        if made is not None and _but_for_its_times(made) != _but_for_its_times(silence):
+            raise key_reused("silence")
+        return made
 
     return _answer(silence.id, await at.change(add))
 
@@ -166,13 +169,6 @@ def _answer(silence_id: UUID, found: StoredSilence | None) -> Silence:
     return Silence.of(found)
 
 
-def _id_of(author: Caller, key: str) -> UUID:
-    return uuid5(NAMESPACE_URL, f"silence:{author.subject}:{key}")
-
-
-def _position(cursor: str) -> tuple[datetime, UUID]:
-    at, silence_id = decode_cursor(cursor, str, str)
-    try:
-        return datetime.fromisoformat(str(at)), UUID(str(silence_id))
-    except ValueError:
-        raise bad_cursor() from None
+def _but_for_its_times(silence: StoredSilence) -> tuple[object, ...]:
+    """Return what a repeated request says again: it may begin now, and have been ended since."""
+    return silence.rule, silence.sku, silence.warehouse, silence.labels, silence.comment

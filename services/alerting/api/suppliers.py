@@ -3,19 +3,20 @@
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Path, Request, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.alerting.api.desk import AtDesk, Editor, doer_of
+from services.alerting.domain.office_hours import Zone
 from services.alerting.domain.parameter_values import Money
 from services.alerting.domain.suppliers import Supplier as StoredSupplier
+from services.alerting.domain.texts import Address, Name
 from services.alerting.store import audit, suppliers
 from services.alerting.store.audit import Done, What
 from shared.database.engine import Connection
 from shared.http.auth import Scope, require
-from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.pages import Cursor, Limit, Page, after_text, page_of
 from shared.http.problems import not_found
 
 router = APIRouter(
@@ -23,20 +24,7 @@ router = APIRouter(
 )
 
 SupplierId = Annotated[str, Path(pattern=r"^[^|\x00-\x1f\x7f/]{1,128}$")]
-_Name = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
-]
-_Address = Annotated[
-    str, StringConstraints(pattern=r"^[\x21-\x3f\x41-\x7e]+@[A-Za-z0-9.-]+$", max_length=254)
-]
 _Weekday = Annotated[int, Field(ge=1, le=7)]
-
-
-def _zone(value: str) -> str:
-    try:
-        return ZoneInfo(value).key
-    except (ValueError, OSError, KeyError):
-        raise ValueError("this is no time zone; name one such as Asia/Shanghai") from None
 
 
 class SupplierBody(BaseModel):
@@ -49,10 +37,10 @@ class SupplierBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: _Name
+    name: Name
     language: Literal["zh-CN", "en"] = "zh-CN"
-    timezone: Annotated[str, AfterValidator(_zone), Field(max_length=64)] = "Asia/Shanghai"
-    email: _Address | None = None
+    timezone: Zone = "Asia/Shanghai"
+    email: Address | None = None
     minimum: Money | None = None
     order_weekdays: Annotated[tuple[_Weekday, ...], Field(max_length=7)] = ()
     order_hour: Annotated[int, Field(ge=0, le=23)] = 16
@@ -72,10 +60,9 @@ class Supplier(SupplierBody):
 @router.get("")
 async def list_suppliers(at: AtDesk, cursor: Cursor = None, limit: Limit = 100) -> Page[Supplier]:
     """Return suppliers, by id."""
-    after = "" if cursor is None else str(decode_cursor(cursor, str)[0])
+    after = after_text(cursor)
     found = await at.ask(lambda connection: suppliers.page(connection, after, limit))
-    more = encode_cursor(found[-1].id) if len(found) == limit else None
-    return Page(items=[Supplier.of(each) for each in found], next_cursor=more)
+    return page_of(found, limit, lambda each: [each.id], Supplier.of)
 
 
 @router.get("/{supplier_id}")

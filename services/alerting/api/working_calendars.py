@@ -9,7 +9,7 @@ from services.alerting.domain.office_hours import CalendarDefinition
 from services.alerting.store import schedules
 from services.alerting.store.audit import What
 from shared.http.auth import Scope, require
-from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.pages import Cursor, Limit, Page, after_text, page_of
 from shared.http.problems import not_found
 
 router = APIRouter(
@@ -32,12 +32,11 @@ async def list_calendars(
     at: AtDesk, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[WorkingCalendar]:
     """Return working calendars, by id."""
-    after = "" if cursor is None else str(decode_cursor(cursor, str)[0])
+    after = after_text(cursor)
     found = await at.ask(
         lambda connection: schedules.page(connection, "working_calendar", after, limit)
     )
-    more = encode_cursor(found[-1].id) if len(found) == limit else None
-    return Page(items=[_answer(each.id, each.body) for each in found], next_cursor=more)
+    return page_of(found, limit, lambda each: [each.id], lambda each: _answer(each.id, each.body))
 
 
 @router.get("/{calendar_id}")

@@ -3,19 +3,12 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import StrEnum
+
+from services.alerting.domain.people import Role
 
 NOTHING = Decimal(0)
 ANYTHING = Decimal("Infinity")
 """The limit of somebody without one; only it covers a cost that nobody knows."""
-
-
-class Role(StrEnum):
-    """What the table of responsibilities has somebody as, for a SKU in a warehouse."""
-
-    OWNER = "owner"
-    DEPUTY = "deputy"
-    MANAGER = "manager"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,11 +35,11 @@ def at_risk(at: Standing, parameters: Parameters) -> AtRisk | None:
         missing += mean * max(0.0, _days_to_arrival(at, parameters) - run_out)
     units = round(missing, 1)
     price = parameters.price
-    money = None if price is None else _money(units, price)
-    return AtRisk(units=units, money=money)
+    return AtRisk(units=units, money=None if price is None else worth(units, price))
 
 
-def _money(units: float, price: Decimal) -> Decimal:
+def worth(units: float, price: Decimal) -> Decimal:
+    """Return the money that units are, to a hundredth."""
     return _EXACT.quantize(_EXACT.multiply(Decimal(str(units)), price), _CENT)
 
 

@@ -54,6 +54,16 @@ def covering(kind: str, facts: AlertFacts, on_the_way: Iterable[OnTheWay]) -> On
     return coming[-1] if _suffices(kind, facts, facts.available + facts.incoming + more) else None
 
 
+def enough(kind: str, facts: AlertFacts, coming: Iterable[OnTheWay]) -> OnTheWay | None:
+    """Return the action because of which no more can be asked for, or None.
+
+    `coming` has what is only asked for as well. Where nobody knows how much is enough, any is.
+    """
+    if kind in SHORTAGES:
+        return covering(kind, facts, coming)
+    return max(coming, key=_until, default=None)
+
+
 def _suffices(kind: str, facts: AlertFacts, units: int) -> bool:
     if kind == RuleKind.RUN_OUT_BEFORE_INBOUND:
         return True

@@ -32,13 +32,13 @@ from services.alerting.domain.rule import (
     Scope,
     ordered,
 )
+from services.alerting.domain.texts import Text
 from shared.events.base import Code
 from shared.events.stock_alerts import SEVERITY, AlertLevel
 
 MAX_SECONDS = 90 * 86_400
 _LARGEST = 10**12
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Measure = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST, allow_inf_nan=False)]
 Seconds = Annotated[int, Field(ge=0, le=MAX_SECONDS)]
 Codes = Annotated[list[Code], Field(max_length=10_000)]

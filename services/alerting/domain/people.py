@@ -2,7 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple
+
+
+class Role(StrEnum):
+    """A place in a row of the table, in the order in which they stand in for one another."""
+
+    OWNER = "owner"
+    DEPUTY = "deputy"
+    MANAGER = "manager"
 
 
 class Responsibility(NamedTuple):
@@ -20,7 +29,7 @@ class Responsibility(NamedTuple):
 
     @property
     def line(self) -> tuple[str | None, str | None, str | None]:
-        """The people, in the order in which they stand in for one another."""
+        """The people, as `Role` has their places."""
         return self.owner, self.deputy, self.manager
 
 

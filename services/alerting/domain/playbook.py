@@ -5,8 +5,10 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from services.alerting.domain.people import Role
+from services.alerting.domain.texts import Name
 from shared.events.base import Code
 from shared.events.stock_alerts import AlertLevel, Expected
 
@@ -14,15 +16,6 @@ MAX_MINUTES = 30 * 24 * 60
 MAX_TIMES = 10
 
 Minutes = Annotated[int, Field(ge=0, le=MAX_MINUTES)]
-Name = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=200)]
-
-
-class Role(StrEnum):
-    """A place in the row of the table of responsibilities that an episode falls under."""
-
-    OWNER = "owner"
-    DEPUTY = "deputy"
-    MANAGER = "manager"
 
 
 class Doing(StrEnum):

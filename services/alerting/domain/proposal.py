@@ -74,18 +74,25 @@ class Proposal:
 
 
 def proposals(
-    kind: str, at: At, elsewhere: Sequence[At], *, is_bought: bool = True
+    kind: str,
+    at: At,
+    elsewhere: Sequence[At],
+    *,
+    is_bought: bool = True,
+    is_covered: bool = False,
 ) -> list[Proposal]:
     """Return what could be done about what a rule of a kind warns of, the best first.
 
-    `is_bought` is False for a SKU that is being phased out.
+    `is_bought` is False for a SKU that is being phased out. `is_covered`: enough was asked for
+    already, so that neither a purchase nor a transfer would be taken.
     """
     found = []
     if kind in _DOUBTING or at.in_doubt:
         found.append(Proposal(ActionKind.COUNT))
     if kind in SHORTAGES or kind == RuleKind.CUSTOM:
-        found += _transfer(at, elsewhere)
-        found += [buy(at)] if is_bought else []
+        if not is_covered:
+            found += _transfer(at, elsewhere)
+            found += [buy(at)] if is_bought else []
         found += [Proposal(ActionKind.EXPEDITE)] if at.incoming or at.on_order else []
         found.append(Proposal(ActionKind.SUBSTITUTE))
         # Nothing left to sell: an order taken now is one to be cancelled.

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from services.alerting.domain.people import Responsibilities, Responsibility
-from services.alerting.domain.playbook import Role, Whom
+from services.alerting.domain.people import Responsibilities, Responsibility, Role
+from services.alerting.domain.playbook import Whom
 from services.alerting.domain.rotation import Rotation
 
 
@@ -19,7 +19,7 @@ class Place:
     supplier: str | None = None
 
 
-_LINE = (Role.OWNER, Role.DEPUTY, Role.MANAGER)
+_LINE = tuple(Role)
 _NOBODY = Responsibility(None, None, None)
 
 

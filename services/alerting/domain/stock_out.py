@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from services.alerting.domain.at_risk import worth
 from services.alerting.domain.kind import RuleKind
 
 SHORTAGE_KINDS: Final = frozenset(RuleKind) - {
@@ -16,7 +17,6 @@ SHORTAGE_KINDS: Final = frozenset(RuleKind) - {
 """Kinds of rule whose alerts warn that something may run out."""
 
 _DAY = timedelta(days=1)
-_CENT = Decimal("0.01")
 
 
 class Course(StrEnum):
@@ -61,9 +61,8 @@ class StockOut(NamedTuple):
         if self.daily_sales is None:
             return 0.0, None
         end = min(self.ended_at or until, until)
-        units = self.daily_sales * max(timedelta(), end - self.began_at) / _DAY
-        money = None if self.price is None else (self.price * Decimal(units)).quantize(_CENT)
-        return units, money
+        units = self.daily_sales * (max(timedelta(), end - self.began_at) / _DAY)
+        return units, None if self.price is None else worth(units, self.price)
 
 
 class Shortage(NamedTuple):

@@ -1,6 +1,6 @@
 """Actions as they stand, and writing them with their history and their alerts' revisions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -56,7 +56,9 @@ _SOME = text(f"{_SELECT} WHERE t.id = ANY(CAST(:ids AS uuid[]))")
 
 _BY_KEY = text(f"{_SELECT} WHERE t.idempotency_key = :key")
 
-_OF_ORDER = text(f"{_SELECT} WHERE t.order_id = :order_id ORDER BY t.line")
+_OF_ORDERS = text(f"""
+{_SELECT} WHERE t.order_id = ANY(CAST(:order_ids AS uuid[])) ORDER BY t.line
+""")
 
 _OF_ALERT = text(f"{_SELECT} WHERE t.alert_id = :alert_id ORDER BY t.number")
 
@@ -118,7 +120,18 @@ async def by_key(connection: AsyncConnection, key: str) -> StoredAction | None:
 
 async def of_order(connection: AsyncConnection, order_id: UUID) -> list[StoredAction]:
     """Return the lines of an order."""
-    return _all(await connection.execute(_OF_ORDER, {"order_id": order_id}))
+    return (await of_orders(connection, [order_id]))[order_id]
+
+
+async def of_orders(
+    connection: AsyncConnection, order_ids: Collection[UUID]
+) -> dict[UUID, list[StoredAction]]:
+    """Return the lines of each of some orders."""
+    found: dict[UUID, list[StoredAction]] = {order_id: [] for order_id in order_ids}
+    for line in _all(await connection.execute(_OF_ORDERS, {"order_ids": list(order_ids)})):
+        if line.order_id is not None:
+            found[line.order_id].append(line)
+    return found
 
 
 async def of_alert(connection: AsyncConnection, alert_id: UUID) -> list[StoredAction]:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.actions import SUPPLYING, Step, after, first_state, late_at
 from services.alerting.domain.approval import covers
-from services.alerting.domain.covering import SHORTAGES, OnTheWay, covering
+from services.alerting.domain.covering import OnTheWay, enough
 from services.alerting.domain.refusals import (
     Covered,
     KeyReused,
@@ -294,12 +294,9 @@ async def _under_way(
 ) -> OnTheWay | None:
     """Return what is asked for, approved or ordered that would cover an alert's shortage."""
     found = await on_the_way(connection, [episode.subject], now, proposed=True)
-    coming = found.get(episode.subject, [])
-    if episode.rule.kind not in SHORTAGES:
-        return coming[-1] if coming else None  # how much is enough, nobody knows
     present = await episodes.present(connection, [episode.id])
     facts = present[0].facts if present else episode.facts
-    return covering(episode.rule.kind, facts, coming)
+    return enough(episode.rule.kind, facts, found.get(episode.subject, ()))
 
 
 async def _approved(

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.alerting.domain.approval import ANYTHING, Limits, Role, covers
+from services.alerting.domain.approval import ANYTHING, Limits, covers
+from services.alerting.domain.people import Role
 from services.alerting.store import people
 from shared.events.stock_alerts import Recipient
 

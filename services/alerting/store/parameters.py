@@ -133,10 +133,17 @@ async def of_keys(connection: AsyncConnection, keys: Collection[Key]) -> Mapping
 
 async def of_level(connection: AsyncConnection, sku: str, warehouse: str) -> Parameters:
     """Return what holds for a SKU in a warehouse."""
-    known = await of_keys(connection, [(sku, warehouse), (sku, None)])
-    own, general = known.get((sku, warehouse)), known.get((sku, None))
-    values = NOTHING_SET if own is None else own.values
-    return values if general is None else values.over(general.values)
+    return (await of_warehouses(connection, sku, [warehouse]))[warehouse]
+
+
+async def of_warehouses(
+    connection: AsyncConnection, sku: str, warehouses: Collection[str]
+) -> Mapping[str, Parameters]:
+    """Return what holds for a SKU in each of some warehouses."""
+    known = await of_keys(connection, [(sku, None), *((sku, each) for each in warehouses)])
+    values = {key: each.values for key, each in known.items()}
+    general = values.get((sku, None), NOTHING_SET)
+    return {each: values.get((sku, each), NOTHING_SET).over(general) for each in warehouses}
 
 
 async def put(connection: AsyncConnection, sets: Sequence[ParameterSet], at_revision: int) -> None:

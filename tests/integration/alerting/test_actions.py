@@ -289,6 +289,9 @@ async def test_a_purchase_goes_from_its_proposal_to_its_receipt(shop: Shop) -> N
     ]
     asked = await shop.buy(alert, note="runs out on Friday")
     assert (asked["state"], asked["needs_approval"], asked["order"]) == ("proposed", True, None)
+    # What would be refused as covered is not offered any more.
+    offered = (await shop.get(f"/v1/alerts/{alert['id']}/proposals"))["items"]
+    assert [each["kind"] for each in offered] == ["substitute", "lower_share", "none"]
     path = f"/v1/actions/{asked['id']}"
     for by, code in (("buyer", "own_request"), ("an", "limit_too_low")):
         problem = await shop.post(f"{path}/approve", None, HTTPStatus.FORBIDDEN, by=by)
@@ -311,6 +314,7 @@ async def test_a_purchase_goes_from_its_proposal_to_its_receipt(shop: Shop) -> N
     assert await shop.follow() == 0
     assert (await shop.hear(156))["state"] == "resolved"
     assert await shop.follow() == 1
+    assert (await shop.get(f"/v1/alerts/{alert['id']}/proposals"))["items"] == []
     done = await shop.get(path)
     assert [(each["step"], each["state"], each["actor"]) for each in done["history"]] == [
         ("request", "proposed", "buyer"),

@@ -1,7 +1,9 @@
 """A promotion is entered, begins, and ends."""
 
+import asyncio
 from datetime import timedelta
 
+import asyncpg
 import pytest
 
 from shared.clock import WallClock
@@ -60,3 +62,40 @@ async def test_an_occasion_that_does_nothing_or_ends_before_it_begins_is_refused
     assert [each.status_code for each in answers] == [201, 201, 422]
     assert answers[0].json() == answers[1].json()
     await alerting.ask("DELETE", "/v1/calendar/6f1c0a52-8a55-4c5e-9f43-4a8d41e2c6b1", status=404)
+
+
+async def test_of_two_at_once_with_one_key_one_is_entered(alerting: Alerting) -> None:
+    now = WallClock().now()
+    window = {"starts_at": now.isoformat(), "ends_at": (now + timedelta(days=1)).isoformat()}
+
+    async def both_wait() -> bool:
+        waiting = await alerting.rows(
+            """SELECT 1 FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock'"""
+        )
+        return len(waiting) == len(asked)
+
+    other = await asyncpg.connect(alerting.database.url("alerting"))
+    try:
+        async with asyncio.TaskGroup() as group:
+            edit = other.transaction()
+            await edit.start()
+            await other.execute("UPDATE rule_book SET revision = revision + 1")
+            asked = [
+                group.create_task(
+                    alerting.client.post(
+                        "/v1/calendar",
+                        json=window | {"name": {"en": name}, "mute": True},
+                        headers={"Idempotency-Key": "two"},
+                    )
+                )
+                for name in ("One", "Two")
+            ]
+            await until(both_wait)
+            await edit.rollback()
+    finally:
+        await other.close()
+    answers = [each.result() for each in asked]
+    assert sorted(each.status_code for each in answers) == [201, 422]
+    (made,) = [each.json() for each in answers if each.is_success]
+    assert (await alerting.ask("GET", "/v1/calendar"))["items"] == [made]

@@ -164,6 +164,8 @@ async def test_a_person_opens_a_case_of_what_no_warning_came_of_and_its_owner_co
     assert [each.status_code for each in made] == [HTTPStatus.CREATED] * 2
     case = made[0].json()
     assert made[1].json() == case
+    another = await alerting.client.post("/v1/cases", json=body | {"sku": "Y"}, headers=headers)
+    assert another.json()["type"].endswith("idempotency_key_reused")
     assert (case["opened_by"], case["owner"], case["signs"]) == ("buyer", "lin", [])
     said = {"cause": "no_rule", "measure": "A rule for Z", "due": clock.now().date().isoformat()}
     answer = await alerting.client.post(

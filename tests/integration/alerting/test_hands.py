@@ -252,6 +252,10 @@ async def test_a_repeated_request_makes_one_silence(alerting: Alerting, clock: M
     ]
     assert answers[0].json() == answers[1].json()
     assert len((await alerting.ask("GET", "/v1/silences"))["items"]) == 1
+    another = await alerting.client.post(
+        "/v1/silences", json=body | {"sku": "B"}, headers={"Idempotency-Key": "stocktake 7"}
+    )
+    assert another.json()["type"].endswith("idempotency_key_reused")
 
 
 async def test_nothing_can_be_done_with_what_is_resolved_but_to_repeat_what_was(

@@ -1,11 +1,20 @@
 import base64
 import json
+from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.http.pages import decode_cursor, encode_cursor
+from shared.http.pages import (
+    after_text,
+    before_moment,
+    decode_cursor,
+    encode_cursor,
+    page_of,
+    under_number,
+)
 from shared.http.problems import Problem
 
 storable = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
@@ -59,3 +68,40 @@ def test_no_text_is_more_than_refused(cursor: str) -> None:
         decode_cursor(cursor, str, int)
     except Problem as problem:
         assert problem.code == "bad_cursor"  # noqa: PT017 - anything else must escape
+
+
+@given(st.lists(st.integers(), max_size=5), st.integers(1, 5))
+def test_a_full_page_says_where_the_next_one_begins(found: list[int], limit: int) -> None:
+    rows = sorted(set(found))[:limit]
+    page = page_of(rows, limit, lambda each: [str(each)], str)
+    assert page.items == [str(each) for each in rows]
+    if len(rows) == limit:
+        assert after_text(page.next_cursor) == str(rows[-1])
+    else:
+        assert page.next_cursor is None
+
+
+def test_without_a_cursor_a_page_begins_at_the_beginning() -> None:
+    assert (after_text(None), under_number(None), before_moment(None)) == ("", 2**63 - 1, None)
+
+
+MOMENT, ID = datetime(2026, 3, 1, 12, tzinfo=UTC), UUID(int=1)
+
+
+def test_a_place_by_moment_is_the_moment_and_the_id() -> None:
+    assert before_moment(encode_cursor(MOMENT.isoformat(), str(ID))) == (MOMENT, ID)
+    assert under_number(encode_cursor(7)) == 7
+
+
+NO_MOMENT = {
+    "no moment": ("soon", str(ID)),
+    "no id": (MOMENT.isoformat(), "1"),
+    "a moment before all years": ("0001-01-01T01:00:00+02:00", str(ID)),
+}
+
+
+@pytest.mark.parametrize("place", NO_MOMENT.values(), ids=NO_MOMENT)
+def test_a_place_that_is_no_moment_is_refused(place: tuple[str, str]) -> None:
+    with pytest.raises(Problem) as caught:
+        before_moment(encode_cursor(*place))
+    assert caught.value.code == "bad_cursor"

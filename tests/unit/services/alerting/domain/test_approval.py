@@ -2,7 +2,8 @@ from decimal import Decimal
 
 import pytest
 
-from services.alerting.domain.approval import ANYTHING, Limits, Role
+from services.alerting.domain.approval import ANYTHING, Limits
+from services.alerting.domain.people import Role
 
 LIMITS = Limits(
     {"lin": Decimal(500), "boss": ANYTHING}, {Role.OWNER: Decimal(100), Role.MANAGER: Decimal(2000)}

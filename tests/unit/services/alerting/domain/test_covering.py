@@ -3,7 +3,7 @@ from uuid import UUID
 
 import pytest
 
-from services.alerting.domain.covering import OnTheWay, covering
+from services.alerting.domain.covering import OnTheWay, covering, enough
 from services.alerting.domain.kind import RuleKind
 from shared.events.stock_alerts import ActionKind, ActionState, AlertFacts
 from tests.unit.services.alerting.cases import NOON
@@ -63,3 +63,14 @@ def test_a_shelf_that_runs_out_too_early_is_covered_by_any_purchase() -> None:
 @pytest.mark.parametrize("kind", [RuleKind.OVERSTOCK, RuleKind.DATA_DOUBT, RuleKind.CUSTOM])
 def test_only_shortages_are_covered(kind: RuleKind) -> None:
     assert covering(kind, facts(12), [coming(100)]) is None
+
+
+def test_no_more_is_asked_for_than_covers_it() -> None:
+    assert enough(RuleKind.BELOW, facts(12), [coming(8)]) is None
+    assert enough(RuleKind.BELOW, facts(12), [coming(9)]) == coming(9)
+
+
+def test_where_nobody_knows_how_much_is_enough_any_is() -> None:
+    first, second = coming(1, days=9), coming(1, number=2, days=3)
+    assert enough(RuleKind.CUSTOM, facts(12), [first, second]) is first
+    assert enough(RuleKind.CUSTOM, facts(12), []) is None

@@ -114,6 +114,13 @@ def test_what_is_phased_out_is_not_bought() -> None:
     assert ActionKind.BUY not in kinds(proposals(RuleKind.BELOW, at(12), [], is_bought=False))
 
 
+def test_what_is_covered_is_neither_bought_nor_moved_again() -> None:
+    others = [at(900, warehouse="S")]
+    offered = kinds(proposals(RuleKind.BELOW, at(12, on_order=10), others, is_covered=True))
+    assert not {ActionKind.BUY, ActionKind.TRANSFER} & set(offered)
+    assert ActionKind.EXPEDITE in offered
+
+
 def test_what_is_on_its_way_already_may_be_hastened() -> None:
     assert ActionKind.EXPEDITE not in kinds(proposals(RuleKind.BELOW, at(12), []))
     assert ActionKind.EXPEDITE in kinds(proposals(RuleKind.BELOW, at(12, incoming=10), []))

@@ -39,6 +39,11 @@ def test_what_is_lost_is_what_is_sold_in_as_many_mean_days() -> None:
     assert lasting.lost(NOON - HOUR) == (0.0, None)
 
 
+def test_the_largest_sales_at_the_largest_price_can_be_told() -> None:
+    largest = StockOut(NOON, None, None, 1e12, Decimal("99999999999999.9999"))
+    assert largest.lost(NOON + 400 * DAY) == (4e14, Decimal("39999999999999999960000000000.00"))
+
+
 def test_where_no_sales_are_known_no_loss_is_made_up() -> None:
     assert StockOut(NOON, None, None, None, Decimal(9)).lost(NOON + DAY) == (0.0, None)
 

@@ -57,6 +57,7 @@ from shared.events.stock_levels import TOPIC
 from shared.http.app import create_app
 from shared.http.app import serve as serve_http
 from shared.http.auth import Keys, Verifier
+from shared.kafka.aside import Aside
 from shared.kafka.consumer import PartitionConsumer
 from shared.kafka.lag import LagReader
 from shared.kafka.producer import Producer
@@ -107,16 +108,20 @@ async def consume(
                 clock=clock,
             )
 
-            responses = PartitionConsumer(
-                settings=settings,
-                service="alerting",
-                topic=RESPONSES,
-                engine=engine,
-                producer=producer,
-                handler=lambda: AlertResponses(reader.catalogue, clock),
-                workers=1,
-                max_records=RESPONSES_AT_ONCE,
-                clock=clock,
+            # Warnings must not wait for a button, however many presses nobody can read.
+            responses = Aside(
+                RESPONSES,
+                lambda: PartitionConsumer(
+                    settings=settings,
+                    service="alerting",
+                    topic=RESPONSES,
+                    engine=engine,
+                    producer=producer,
+                    handler=lambda: AlertResponses(reader.catalogue, clock),
+                    workers=1,
+                    max_records=RESPONSES_AT_ONCE,
+                    clock=clock,
+                ),
             )
 
             async def evaluate(stop: asyncio.Event) -> None:

@@ -10,6 +10,7 @@ from shared.clock import WallClock
 from shared.events.alert_responses import TOPIC, AlertResponse
 from shared.events.dead_letters import DeadLetter, dead_topic
 from shared.events.topics import TOPICS
+from shared.kafka.dead import LIMIT
 from shared.kafka.messages import Message
 from shared.kafka.partitions import partition_of
 from shared.kafka.tail import TailReader
@@ -212,3 +213,23 @@ async def test_what_is_no_response_is_put_aside_and_levels_go_on(alerting: Alert
         await alerting.tell(alerting.level(50))
         await alerting.caught_up()
         assert await alerting.history(alert) == [("opened", "watch"), ("resolved", "watch")]
+
+
+async def test_levels_go_on_while_responses_are_halted(alerting: Alerting) -> None:
+    async with shortage(alerting) as alert:
+        await alerting.producer.send(TOPIC, [Message(0, b"k", b"{")] * (LIMIT + 1))
+
+        async def halted() -> bool:
+            rows = await alerting.rows(
+                "SELECT FROM consumer_position WHERE topic = $1 AND stopped IS NOT NULL", TOPIC
+            )
+            return bool(rows)
+
+        await until(halted)
+        await alerting.tell(alerting.level(50))
+        await alerting.caught_up()
+        assert await alerting.history(alert) == [("opened", "watch"), ("resolved", "watch")]
+    async with alerting.consuming():
+        await alerting.tell(alerting.level(5))
+        await alerting.caught_up()
+        assert len(await alerting.alerts()) == 1

@@ -4,14 +4,12 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from pydantic import ValidationError
 from typing_extensions import override
 
 from shared.database.engine import Connection, Driver, driver
-from shared.errors import Stopped
 from shared.events.catalog_items import CatalogItem
 from shared.events.catalog_warehouses import CatalogWarehouse
-from shared.events.dead_letters import DeadReason
+from shared.kafka import reading
 from shared.kafka.handler import Batch, Claim, Handler
 from shared.kafka.messages import Outgoing
 
@@ -77,47 +75,15 @@ class Copy(Handler[None], Generic[E]):
 def read(batch: Batch, source: Source[E]) -> list[E]:
     """Return what a batch's records say; those that cannot be kept become dead letters.
 
-    A record without value (the topics are compacted) says nothing and is left out. Raises
-    Stopped at a schema version newer than this one: such a record is good, and must wait for a
-    ledger that can read it.
+    Raises Stopped at a schema version newer than this one.
     """
-    messages: list[E] = []
-    for record in batch.records:
-        if record.value is None:
-            continue
-        try:
-            message = source.model.model_validate_json(record.value)
-        except ValidationError as error:
-            _refuse_newer(error, source)
-            batch.dead(record, _reason(error), _words(error))
-            continue
-        fault = source.fault_of(message)
+
+    def fault_of(message: E) -> str | None:
         if message.version > _BIGINT:
-            fault = "version: larger than can be stored"
-        if fault is not None:
-            batch.dead(record, DeadReason.INVALID, fault)
-        else:
-            messages.append(message)
-    return messages
+            return "version: larger than can be stored"
+        return source.fault_of(message)
 
-
-def _refuse_newer(error: ValidationError, source: Source[E]) -> None:
-    for each in error.errors(include_url=False):
-        version = each["input"]
-        if each["loc"] == ("v",) and isinstance(version, int) and version > source.newest:
-            raise Stopped(
-                f"{source.topic} has records of schema version {version}, newer than "
-                f"{source.newest}: upgrade the ledger"
-            )
-
-
-def _reason(error: ValidationError) -> DeadReason:
-    undecodable = any(each["type"] == "json_invalid" for each in error.errors(include_url=False))
-    return DeadReason.UNDECODABLE if undecodable else DeadReason.INVALID
-
-
-def _words(error: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(str(part) for part in each['loc']) or 'record'}: {each['msg']}"
-        for each in error.errors(include_url=False, include_input=False)
+    messages = reading.read(
+        batch, source.model, newest=source.newest, compacted=True, fault_of=fault_of
     )
+    return [message for message, _ in messages]

@@ -202,8 +202,10 @@ async def test_whoever_was_told_may_answer(alerting: Alerting) -> None:
 async def test_what_is_no_response_is_put_aside_and_levels_go_on(alerting: Alerting) -> None:
     async with shortage(alerting) as alert:
         newer = response(str(alert["id"]), "acknowledge").encode().replace(b'"v":1', b'"v":2')
+        unwritable = response(str(alert["id"]), "acknowledge").encode()
+        unwritable = unwritable.replace(b'"who":"LIN"', b'"who":"LI\\u0000N"')
         await alerting.producer.send(
-            TOPIC, [Message(0, b"k", value) for value in (b"{", newer, None)]
+            TOPIC, [Message(0, b"k", value) for value in (b"{", newer, None, unwritable)]
         )
         reader = TailReader(
             alerting.settings.kafka,
@@ -216,9 +218,9 @@ async def test_what_is_no_response_is_put_aside_and_levels_go_on(alerting: Alert
             reasons += [
                 DeadLetter.model_validate_json(each.value or b"").reason for each in records
             ]
-            if len(reasons) == 3:
+            if len(reasons) == 4:
                 break
-        assert reasons == ["undecodable", "invalid", "undecodable"]
+        assert reasons == ["undecodable", "invalid", "undecodable", "invalid"]
         await alerting.tell(alerting.level(50))
         await alerting.caught_up()
         assert await alerting.history(alert) == [("opened", "watch"), ("resolved", "watch")]

@@ -1,6 +1,6 @@
 """Keep copies of the catalogue's topics: of each key the newest version."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -10,7 +10,7 @@ from shared.database.engine import Connection, Driver, driver
 from shared.events.catalog_items import CatalogItem
 from shared.events.catalog_warehouses import CatalogWarehouse
 from shared.kafka import reading
-from shared.kafka.handler import Batch, Claim, Handler
+from shared.kafka.handler import Batch, Forgetful
 from shared.kafka.messages import Outgoing
 
 POLL_MS = 1_000
@@ -38,15 +38,11 @@ class Source(Generic[E]):
     keep: Callable[[Driver, Sequence[E]], Awaitable[None]]
 
 
-class Copy(Handler[None], Generic[E]):
-    """Stores what a topic says; nothing is remembered and nothing published."""
+class Copy(Forgetful, Generic[E]):
+    """Stores what a topic says; nothing is published."""
 
     def __init__(self, source: Source[E]) -> None:
         self._source: Source[E] = source
-
-    @override
-    async def claim(self, connection: Connection, claims: Sequence[Claim]) -> Sequence[Outgoing]:
-        return ()
 
     @override
     async def handle(self, connection: Connection, batch: Batch) -> Sequence[Outgoing]:
@@ -58,18 +54,6 @@ class Copy(Handler[None], Generic[E]):
         if newest:
             await self._source.keep(await driver(connection), list(newest.values()))
         return ()
-
-    @override
-    def committed(self, batch: Batch) -> None:
-        """Nothing was staged."""
-
-    @override
-    def part_with(self, partitions: Collection[int]) -> Mapping[int, None]:
-        return {}
-
-    @override
-    def take_up(self, memories: Collection[None]) -> None:
-        """Nothing is held."""
 
 
 def read(batch: Batch, source: Source[E]) -> list[E]:

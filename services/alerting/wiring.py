@@ -183,6 +183,7 @@ async def tick(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | N
                 "reports": report_relay.check,
                 "reminders": reminding.check,
                 "actions": supplying.check,
+                "calls": calling.check,
                 "stock-outs": reviewing.check,
                 "schedules": reporting.check,
                 "broker": producer.check,

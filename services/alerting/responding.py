@@ -138,7 +138,7 @@ async def _act(
             await actions.ordered(connection, response.alert_id, response.quantity, by, category)
             return await episodes.locked(connection, response.alert_id)
         case ResponseKind.ORDERED:
-            noted = replace(by, note=order(None, person.language))
+            noted = replace(by, note=order(person.language))
             return await acts.ordered(connection, response.alert_id, noted)
         case ResponseKind.SNOOZE:
             until = now + timedelta(minutes=response.minutes or SNOOZE_MINUTES)

@@ -1,22 +1,19 @@
 """Tell ingest of what was ordered, over its public HTTP interface, until it has taken it."""
 
-import asyncio
 from http import HTTPStatus
 from typing import NamedTuple
 
 import httpx
+from typing_extensions import override
 
+from services.alerting.looking import Looking
 from services.alerting.store import actions, calls
 from services.alerting.store.acts import By
 from services.alerting.store.calls import Call
 from shared.clock import Clock
-from shared.database.engine import DATABASE_ERRORS, Engine, is_away, is_retryable
+from shared.database.engine import Engine
 from shared.observability.logs import get_logger
 
-LOOK_SECONDS = 1.0
-"""How long what is ordered waits at the most before ingest is told."""
-
-AT_ONCE = 20
 TIMEOUT_SECONDS = 5.0
 
 _FOR_NOW = {
@@ -37,36 +34,26 @@ class Outcome(NamedTuple):
     refused: bool = False
 
 
-class Calling:
-    """Works the calls off. Several may run: each call is taken by one at a time.
+class Calling(Looking):
+    """Works the calls off: each is taken by one process at a time.
 
     A call is repeated with the ids that it had, so that what was taken although the answer was
     lost, or the process ended before it was noted, counts once.
     """
 
+    what = "calls to ingest"
+    at_once = 20
+    look_seconds = 1.0
+
     def __init__(self, engine: Engine, clock: Clock, http: httpx.AsyncClient) -> None:
-        self._engine = engine
-        self._clock = clock
+        super().__init__(engine, clock)
         self._http = http
-        self._is_troubled = False
+        self._is_said = False
 
-    async def run(self) -> None:
-        """Call for ever; whatever is away is waited for."""
-        while True:
-            try:
-                made = await self.step()
-            except DATABASE_ERRORS as error:
-                if not (is_away(error) or is_retryable(error)):
-                    raise
-                self._note("the database cannot be reached")
-                made = 0
-            if made < AT_ONCE:
-                await asyncio.sleep(LOOK_SECONDS)
-
+    @override
     async def step(self) -> int:
-        """Make the calls that are due; returns how many."""
         async with self._engine.begin() as connection:
-            due = await calls.take(connection, self._clock.now(), AT_ONCE)
+            due = await calls.take(connection, self._clock.now(), self.at_once)
         for call in due:
             await self._settle(call, await self._make(call))
         return len(due)
@@ -86,7 +73,7 @@ class Calling:
         async with self._engine.begin() as connection:
             if outcome.trouble is None:
                 await calls.done(connection, call.id)
-                self._is_troubled = False
+                self._is_said = False
                 return
             if outcome.refused:
                 by = By(None, None, self._clock.now(), None)
@@ -95,9 +82,9 @@ class Calling:
         self._note(outcome.trouble)
 
     def _note(self, trouble: str) -> None:
-        if not self._is_troubled:
+        if not self._is_said:
             _log.warning("ingest is not told of orders", reason=trouble)
-        self._is_troubled = True
+        self._is_said = True
 
 
 def judge(answer: httpx.Response) -> Outcome:

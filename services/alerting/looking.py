@@ -25,6 +25,7 @@ class Looking(ABC):
     """What waits while the database is away, in a word for people."""
     at_once: int
     """Done in one transaction at the most."""
+    look_seconds = LOOK_SECONDS
 
     def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
         self._engine = engine
@@ -46,7 +47,7 @@ class Looking(ABC):
             else:
                 self._trouble = None
             if done < self.at_once:
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(self.look_seconds)
 
     @abstractmethod
     async def step(self) -> int:

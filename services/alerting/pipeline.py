@@ -28,7 +28,7 @@ from shared.clock import Clock
 from shared.database.engine import Connection
 from shared.kafka.handler import Batch, Claim, Handler, Timed
 from shared.kafka.messages import Outgoing, Record
-from shared.observability import tracing
+from shared.kafka.reading import trace_of
 from shared.observability.metrics import EVALUATIONS_TOTAL, TRANSITIONS_TOTAL
 
 TURN_SUBJECTS = 2_000
@@ -75,7 +75,7 @@ class StockLevels(Handler[Memory], Timed):
         draft = self._new_draft()
         for record, level in stock_levels.read(batch):
             now = self._timebase.of_message(level, _appended_at(record))
-            draft.hear(record.partition, level, now, _trace(record))
+            draft.hear(record.partition, level, now, trace_of(record))
         await self._write(connection, draft)
         return ()
 
@@ -195,10 +195,3 @@ class StockLevels(Handler[Memory], Timed):
 
 def _appended_at(record: Record) -> datetime:
     return datetime.fromtimestamp(record.timestamp / 1000, UTC)
-
-
-def _trace(record: Record) -> str | None:
-    for name, value in record.headers:
-        if name == tracing.HEADER:
-            return value.decode("latin-1")
-    return None

@@ -4,7 +4,7 @@ read → drop what was done before → whose address is it → is it their busin
      → write the revision (and so the next notice), or tell them alone why nothing changed
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -33,23 +33,19 @@ from shared.clock import Clock
 from shared.database.engine import Connection
 from shared.events.alert_responses import AlertResponse, FeedbackReason, ResponseKind, Via
 from shared.events.stock_alerts import Recipient
-from shared.kafka.handler import Batch, Claim, Handler
+from shared.kafka.handler import Batch, Forgetful
 from shared.kafka.messages import Outgoing
 
 SNOOZE_MINUTES = 240
 """For which an alert is put off when nobody said for how long."""
 
 
-class AlertResponses(Handler[None]):
-    """Works the batches of `alert.responses`; keeps nothing in memory between them."""
+class AlertResponses(Forgetful):
+    """Works the batches of `alert.responses`."""
 
     def __init__(self, catalogue: Catalogue, clock: Clock) -> None:
         self._catalogue = catalogue
         self._clock = clock
-
-    @override
-    async def claim(self, connection: Connection, claims: Sequence[Claim]) -> Sequence[Outgoing]:
-        return ()
 
     @override
     async def handle(self, connection: Connection, batch: Batch) -> Sequence[Outgoing]:
@@ -57,22 +53,11 @@ class AlertResponses(Handler[None]):
         if incoming:
             if any(map(_moves_stock, incoming)):
                 await action_rows.take_turn(connection)  # before any alert is locked
+            await episodes.lock(connection, {each.response.alert_id for each in incoming})
             table = await people.responsibilities(connection)
             for each in incoming:
                 await self._hear(connection, each, table)
         return ()
-
-    @override
-    def committed(self, batch: Batch) -> None:
-        """Nothing was staged."""
-
-    @override
-    def part_with(self, partitions: Collection[int]) -> Mapping[int, None]:
-        return {}
-
-    @override
-    def take_up(self, memories: Collection[None]) -> None:
-        """Nothing is kept."""
 
     async def _hear(
         self, connection: Connection, incoming: Incoming, table: Responsibilities
@@ -153,7 +138,7 @@ async def _act(
             await actions.ordered(connection, response.alert_id, response.quantity, by, category)
             return await episodes.locked(connection, response.alert_id)
         case ResponseKind.ORDERED:
-            noted = replace(by, note=order(None, person.language))
+            noted = replace(by, note=order(person.language))
             return await acts.ordered(connection, response.alert_id, noted)
         case ResponseKind.SNOOZE:
             until = now + timedelta(minutes=response.minutes or SNOOZE_MINUTES)

@@ -46,17 +46,19 @@ from services.alerting.reporting import Reporting
 from services.alerting.responding import AlertResponses
 from services.alerting.reviewing import CasePolicy, Reviewing
 from services.alerting.settings import AlertingSettings
-from services.alerting.store.outbox import REPORTS, Outbox
+from services.alerting.store.outbox import NOTICES, REPORTS
 from services.alerting.store.parameter_watch import ParameterWatch
 from services.alerting.store.rule_watch import RuleWatch
 from services.alerting.supplying import Supplying
 from shared.clock import Clock, WallClock
 from shared.database.engine import create_engine
+from shared.database.outbox import Outbox
 from shared.events.alert_responses import TOPIC as RESPONSES
 from shared.events.stock_levels import TOPIC
 from shared.http.app import create_app
 from shared.http.app import serve as serve_http
 from shared.http.auth import Keys, Verifier
+from shared.kafka.aside import Aside
 from shared.kafka.consumer import PartitionConsumer
 from shared.kafka.lag import LagReader
 from shared.kafka.producer import Producer
@@ -107,16 +109,20 @@ async def consume(
                 clock=clock,
             )
 
-            responses = PartitionConsumer(
-                settings=settings,
-                service="alerting",
-                topic=RESPONSES,
-                engine=engine,
-                producer=producer,
-                handler=lambda: AlertResponses(reader.catalogue, clock),
-                workers=1,
-                max_records=RESPONSES_AT_ONCE,
-                clock=clock,
+            # Warnings must not wait for a button, however many presses nobody can read.
+            responses = Aside(
+                RESPONSES,
+                lambda: PartitionConsumer(
+                    settings=settings,
+                    service="alerting",
+                    topic=RESPONSES,
+                    engine=engine,
+                    producer=producer,
+                    handler=lambda: AlertResponses(reader.catalogue, clock),
+                    workers=1,
+                    max_records=RESPONSES_AT_ONCE,
+                    clock=clock,
+                ),
             )
 
             async def evaluate(stop: asyncio.Event) -> None:
@@ -160,7 +166,7 @@ async def tick(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | N
     producer = Producer(settings.kafka, settings.topic_prefix, name="alerting-tick")
     try:
         async with producer, _ingest(settings) as ingest, asyncio.TaskGroup() as group:
-            outbox, reports = Outbox(engine), Outbox(engine, REPORTS)
+            outbox, reports = Outbox(engine, NOTICES), Outbox(engine, REPORTS)
             relay = stock_alerts.relay_of(outbox, producer)
             report_relay = alert_reports.relay_of(reports, producer)
             reminding = Reminding(engine, clock)
@@ -177,6 +183,7 @@ async def tick(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | N
                 "reports": report_relay.check,
                 "reminders": reminding.check,
                 "actions": supplying.check,
+                "calls": calling.check,
                 "stock-outs": reviewing.check,
                 "schedules": reporting.check,
                 "broker": producer.check,

@@ -9,7 +9,7 @@ message: what lies between them is an unknown outcome to whoever finds it (`doma
 How many messages go singly and when the rest is merged is decided in `domain.limits`.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -24,21 +24,15 @@ from services.notifier.store import configuration, intake
 from services.notifier.store.intake import KnownByAlert, Recorded
 from services.notifier.store.wakeups import wake_senders
 from shared.clock import Clock
-from shared.kafka.handler import Batch, Claim, Handler
+from shared.kafka.handler import Batch, Forgetful
 from shared.kafka.messages import Outgoing
 
 
-class StockAlerts(Handler[None]):
-    """Works the batches of `stock.alerts`; keeps nothing in memory between them."""
+class StockAlerts(Forgetful):
+    """Works the batches of `stock.alerts`."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-
-    @override
-    async def claim(
-        self, connection: AsyncConnection, claims: Sequence[Claim]
-    ) -> Sequence[Outgoing]:
-        return ()
 
     @override
     async def handle(self, connection: AsyncConnection, batch: Batch) -> Sequence[Outgoing]:
@@ -54,27 +48,9 @@ class StockAlerts(Handler[None]):
             await wake_senders(connection, _waiting_for(new))
         return ()
 
-    @override
-    def committed(self, batch: Batch) -> None:
-        """Nothing was staged."""
 
-    @override
-    def part_with(self, partitions: Collection[int]) -> Mapping[int, None]:
-        return {}
-
-    @override
-    def take_up(self, memories: Collection[None]) -> None:
-        """Nothing is kept."""
-
-
-class AlertReports(Handler[None]):
+class AlertReports(Forgetful):
     """Works the batches of `alert.reports`: who gets one is said in it."""
-
-    @override
-    async def claim(
-        self, connection: AsyncConnection, claims: Sequence[Claim]
-    ) -> Sequence[Outgoing]:
-        return ()
 
     @override
     async def handle(self, connection: AsyncConnection, batch: Batch) -> Sequence[Outgoing]:
@@ -83,18 +59,6 @@ class AlertReports(Handler[None]):
             waiting = await intake.record_report(connection, report, there, traceparent)
             await wake_senders(connection, waiting)
         return ()
-
-    @override
-    def committed(self, batch: Batch) -> None:
-        """Nothing was staged."""
-
-    @override
-    def part_with(self, partitions: Collection[int]) -> Mapping[int, None]:
-        return {}
-
-    @override
-    def take_up(self, memories: Collection[None]) -> None:
-        """Nothing is kept."""
 
 
 def decide(

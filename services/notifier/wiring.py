@@ -24,16 +24,17 @@ from services.notifier.api.desk import Desk
 from services.notifier.destinations.kinds import Renderer, transport_of
 from services.notifier.destinations.links import Links
 from services.notifier.destinations.transport import Means
-from services.notifier.outbound.alert_responses import Relay
+from services.notifier.outbound import alert_responses
 from services.notifier.pipeline import AlertReports, StockAlerts
 from services.notifier.sending.sender import Sender
 from services.notifier.sending.tools import Tools
 from services.notifier.settings import NotifierSettings
 from services.notifier.store.access_tokens import AccessTokens
-from services.notifier.store.responses import ResponseOutbox
+from services.notifier.store.responses import RESPONSES
 from services.notifier.store.secrets import Vault
 from shared.clock import Clock, WallClock
 from shared.database.engine import Engine, create_engine
+from shared.database.outbox import Outbox
 from shared.events.alert_reports import TOPIC as REPORTS_TOPIC
 from shared.events.stock_alerts import TOPIC
 from shared.http.app import create_app, serve
@@ -57,13 +58,14 @@ async def consume(
     clock = clock or WallClock()
     engine = create_engine(
         settings.database_url.get_secret_value(),
-        pool=2 * WORKERS + 3,
+        pool=2 * WORKERS + 4,
         application="notifier consume",
     )
     try:
         producer = Producer(settings.kafka, settings.topic_prefix, name="notifier")
         async with producer, asyncio.TaskGroup() as group:
-            relay = Relay(ResponseOutbox(engine), producer)
+            outbox = Outbox(engine, RESPONSES)
+            relay = alert_responses.relay_of(outbox, producer)
             relaying = group.create_task(relay.run())
             consumer = PartitionConsumer(
                 settings=settings,
@@ -90,6 +92,7 @@ async def consume(
             await with_probes(settings, "notifier consume", checks, work, stop)
             relaying.cancel()
             await asyncio.wait([relaying])
+            await outbox.close()
     finally:
         await engine.dispose()
 

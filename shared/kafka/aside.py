@@ -35,10 +35,11 @@ class Aside:
                 if str(halted) != self._halted:
                     _log.error("consuming is halted", topic=self._topic, reason=str(halted))
                 self._halted = str(halted)
+                # At once: one that has run says for a while that all is well.
+                self._consumer = self._make()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(RETRY_SECONDS):
                         await stop.wait()
-                self._consumer = self._make()
 
     async def check(self) -> str | None:
         """Return why what it keeps may be out of date, or None; for readiness."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from sqlalchemy.ext.asyncio import AsyncConnection
-from typing_extensions import TypeVar
+from typing_extensions import TypeVar, override
 
 from shared.events.dead_letters import DeadReason
 from shared.kafka.messages import Outgoing, Record
@@ -97,6 +97,28 @@ class Handler(Protocol[M]):
 
     def take_up(self, memories: Collection[M]) -> None:
         """Remember what another worker of this process has parted with."""
+
+
+class Forgetful(Handler[None]):
+    """Hands that keep nothing between batches: all there is to them is `handle`."""
+
+    @override
+    async def claim(
+        self, connection: AsyncConnection, claims: Sequence[Claim]
+    ) -> Sequence[Outgoing]:
+        return ()
+
+    @override
+    def committed(self, batch: Batch) -> None:
+        """Nothing was staged."""
+
+    @override
+    def part_with(self, partitions: Collection[int]) -> Mapping[int, None]:
+        return {}
+
+    @override
+    def take_up(self, memories: Collection[None]) -> None:
+        """Nothing is kept."""
 
 
 @runtime_checkable

@@ -63,8 +63,7 @@ _OPINIONS: Final[Mapping[FeedbackReason, Text]] = {
     FeedbackReason.LIMIT_UNSUITABLE: Text("阈值不合适", "The limit does not suit"),
 }
 _FALSE_ALARM: Final = Text("误报", "False alarm")
-_ORDERED: Final = Text("已下单 {} 件", "{} units ordered")
-_ORDERED_SOME: Final = Text("已下单", "Ordered")
+_ORDERED: Final = Text("已下单", "Ordered")
 
 
 def refusal(answer: Answer, language: str) -> str:
@@ -77,11 +76,9 @@ def opinion(reason: FeedbackReason | None, language: str) -> str:
     return _in(_FALSE_ALARM if reason is None else _OPINIONS[reason], language)
 
 
-def order(quantity: int | None, language: str) -> str:
-    """Return what was ordered, in words."""
-    if quantity is None:
-        return _in(_ORDERED_SOME, language)
-    return _in(_ORDERED, language).format(f"{quantity:,}")
+def order(language: str) -> str:
+    """Return that something was ordered; where it is known how much, that is an action."""
+    return _in(_ORDERED, language)
 
 
 def _in(text: Text, language: str) -> str:

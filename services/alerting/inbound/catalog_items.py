@@ -1,13 +1,12 @@
 """Keep a copy of the catalogue in memory: names for notices, categories and tags for scopes."""
 
-import asyncio
-
 from pydantic import ValidationError
+from typing_extensions import override
 
 from services.alerting.domain.subject import Item
+from services.alerting.inbound.whole_topic import WholeTopic
 from shared.events.catalog_items import TOPIC, CatalogItem, LifeCycle
 from shared.kafka.messages import Record
-from shared.kafka.tail import TailReader
 from shared.observability.logs import get_logger
 
 _log = get_logger("alerting.catalogue")
@@ -47,24 +46,16 @@ class Catalogue:
 _UNKNOWN = Item(None, None, frozenset())
 
 
-class CatalogueReader:
-    """Reads the topic into a catalogue for as long as the process lives."""
+class CatalogueReader(WholeTopic):
+    """Reads the topic into a catalogue."""
+
+    topic = TOPIC
+    what = "SKUs of the catalogue"
 
     def __init__(self, bootstrap: str, prefix: str) -> None:
+        super().__init__(bootstrap, prefix)
         self.catalogue = Catalogue()
-        self._tail = TailReader(bootstrap, prefix, [TOPIC], start="beginning")
 
-    @property
-    def caught_up(self) -> asyncio.Event:
-        """Set once everything that was there at the start has been read."""
-        return self._tail.caught_up
-
-    async def run(self) -> None:
-        """Read on and on."""
-        async for records in self._tail.records():
-            for record in records:
-                self.catalogue.take(record)
-
-    async def check(self) -> str | None:
-        """Return why the catalogue is not complete yet, or None; for readiness."""
-        return None if self.caught_up.is_set() else "the catalogue is still being read"
+    @override
+    def take(self, record: Record) -> None:
+        self.catalogue.take(record)

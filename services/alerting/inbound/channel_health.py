@@ -1,13 +1,12 @@
 """Keep in memory when channels were last heard of; what was told last is all there is to know."""
 
-import asyncio
-
 from pydantic import ValidationError
+from typing_extensions import override
 
 from services.alerting.domain.channels import Channels
+from services.alerting.inbound.whole_topic import WholeTopic
 from shared.events.channel_health import TOPIC, ChannelHealth
 from shared.kafka.messages import Record
-from shared.kafka.tail import TailReader
 from shared.observability.logs import get_logger
 
 _log = get_logger("alerting.channels")
@@ -29,24 +28,16 @@ def take(channels: Channels, record: Record) -> Channels:
     return channels.after(health.channel, health.heard_at, health.warehouses)
 
 
-class ChannelReader:
-    """Reads the topic for as long as the process lives."""
+class ChannelReader(WholeTopic):
+    """Reads the topic into what is known of channels."""
+
+    topic = TOPIC
+    what = "channels"
 
     def __init__(self, bootstrap: str, prefix: str) -> None:
+        super().__init__(bootstrap, prefix)
         self.channels = Channels()
-        self._tail = TailReader(bootstrap, prefix, [TOPIC], start="beginning")
 
-    @property
-    def caught_up(self) -> asyncio.Event:
-        """Set once everything that was there at the start has been read."""
-        return self._tail.caught_up
-
-    async def run(self) -> None:
-        """Read on and on."""
-        async for records in self._tail.records():
-            for record in records:
-                self.channels = take(self.channels, record)
-
-    async def check(self) -> str | None:
-        """Return why not all channels are known yet, or None; for readiness."""
-        return None if self.caught_up.is_set() else "the channels are still being read"
+    @override
+    def take(self, record: Record) -> None:
+        self.channels = take(self.channels, record)

@@ -18,6 +18,7 @@ from shared.events.dead_letters import DeadReason
 from shared.events.stock_levels import VERSION, StockLevel
 from shared.kafka.handler import Batch
 from shared.kafka.messages import Record
+from shared.kafka.reading import words
 
 _LARGEST = 2**63 - 1
 _Code = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -128,9 +129,4 @@ def _reason(record: Record, value: bytes) -> DeadReason:
 
 
 def _words(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        return "; ".join(
-            f"{'.'.join(str(part) for part in each['loc']) or 'record'}: {each['msg']}"
-            for each in error.errors()
-        )
-    return str(error)
+    return words(error) if isinstance(error, ValidationError) else str(error)

@@ -1,7 +1,8 @@
 """Reports that are due: `alert.reports`, from their outbox."""
 
-from services.alerting.outbound.relay import Outbox, Publisher, Relay
+from shared.database.outbox import Outbox
 from shared.events.topics import ALERT_REPORTS
+from shared.kafka.relay import Publisher, Relay
 
 POLL_SECONDS = 1.0
 """A few reports a day, and nobody waits for one by the second."""

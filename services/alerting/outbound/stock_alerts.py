@@ -1,7 +1,8 @@
 """What became of episodes: `stock.alerts`, from the outbox."""
 
-from services.alerting.outbound.relay import Outbox, Publisher, Relay
+from shared.database.outbox import Outbox
 from shared.events.topics import STOCK_ALERTS
+from shared.kafka.relay import Publisher, Relay
 
 POLL_SECONDS = 0.02
 """Asked this often when idle: one short query, and a notice waits 10 ms on average."""

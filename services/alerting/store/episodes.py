@@ -93,6 +93,8 @@ FOR UPDATE OF a
 
 _ONE = text(f"SELECT {_STORED} FROM alert AS a WHERE a.id = :id FOR UPDATE")  # noqa: S608 - as above
 
+_LOCK = text("SELECT FROM alert WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE")
+
 # What keeps them from being told is over: no snooze, no silence, and no action that covers them.
 _TO_REMIND = text(f"""
 SELECT {_STORED}, k.available, k.on_hand, k.low_water, k.incoming
@@ -199,6 +201,11 @@ async def locked(connection: AsyncConnection, alert_id: UUID) -> Episode | None:
     """Return an episode, open or not, locked; None when there is no such alert."""
     row = (await connection.execute(_ONE, {"id": alert_id})).mappings().one_or_none()
     return None if row is None else _episode(row)
+
+
+async def lock(connection: AsyncConnection, ids: Collection[UUID]) -> None:
+    """Lock alerts before they are asked for one by one, in the order that everybody keeps to."""
+    await connection.execute(_LOCK, {"ids": list(ids)})
 
 
 async def to_remind(connection: AsyncConnection, now: datetime, limit: int) -> list[Episode]:

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.alerting.domain.cause import Log
 from services.alerting.domain.stock_out import SHORTAGE_KINDS, StockOut
 
-_LOCK = 7_402_002
+_LOCK = 7_402_005
 """Advisory lock: one looks at a time."""
 
 _OVERLAP = timedelta(minutes=1)

@@ -1,6 +1,6 @@
 """Read `stock.changes.dead`: what the ledger could not apply goes to the quarantine."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -16,7 +16,7 @@ from services.ingest.store.database import Connection
 from shared.clock import Clock
 from shared.events.dead_letters import DeadLetter, dead_topic
 from shared.events.stock_changes import TOPIC as STOCK_CHANGES
-from shared.kafka.handler import Batch, Claim, Handler
+from shared.kafka.handler import Batch, Forgetful
 from shared.kafka.messages import Outgoing, Record
 
 TOPIC: Final = dead_topic(STOCK_CHANGES)
@@ -24,33 +24,17 @@ _MAX_OFFSET: Final = 2**63 - 1
 _MAX_PARTITION: Final = 2**31 - 1
 
 
-class DeadChanges(Handler[None]):
-    """Stores each dead letter once; nothing is kept in memory and nothing is published."""
+class DeadChanges(Forgetful):
+    """Stores each dead letter once; nothing is published."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-
-    @override
-    async def claim(self, connection: Connection, claims: Sequence[Claim]) -> Sequence[Outgoing]:
-        return ()
 
     @override
     async def handle(self, connection: Connection, batch: Batch) -> Sequence[Outgoing]:
         now = self._clock.now()
         await quarantine.put(connection, [entry_of(record) for record in batch.records], now)
         return ()
-
-    @override
-    def committed(self, batch: Batch) -> None:
-        """Nothing was staged."""
-
-    @override
-    def part_with(self, partitions: Collection[int]) -> Mapping[int, None]:
-        return {}
-
-    @override
-    def take_up(self, memories: Collection[None]) -> None:
-        """Nothing is held."""
 
 
 def entry_of(record: Record) -> Entry:

@@ -1,18 +1,16 @@
 """Keep copies of the catalogue's topics: of each key the newest version."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from pydantic import ValidationError
 from typing_extensions import override
 
 from shared.database.engine import Connection, Driver, driver
-from shared.errors import Stopped
 from shared.events.catalog_items import CatalogItem
 from shared.events.catalog_warehouses import CatalogWarehouse
-from shared.events.dead_letters import DeadReason
-from shared.kafka.handler import Batch, Claim, Handler
+from shared.kafka import reading
+from shared.kafka.handler import Batch, Forgetful
 from shared.kafka.messages import Outgoing
 
 POLL_MS = 1_000
@@ -40,15 +38,11 @@ class Source(Generic[E]):
     keep: Callable[[Driver, Sequence[E]], Awaitable[None]]
 
 
-class Copy(Handler[None], Generic[E]):
-    """Stores what a topic says; nothing is remembered and nothing published."""
+class Copy(Forgetful, Generic[E]):
+    """Stores what a topic says; nothing is published."""
 
     def __init__(self, source: Source[E]) -> None:
         self._source: Source[E] = source
-
-    @override
-    async def claim(self, connection: Connection, claims: Sequence[Claim]) -> Sequence[Outgoing]:
-        return ()
 
     @override
     async def handle(self, connection: Connection, batch: Batch) -> Sequence[Outgoing]:
@@ -61,63 +55,19 @@ class Copy(Handler[None], Generic[E]):
             await self._source.keep(await driver(connection), list(newest.values()))
         return ()
 
-    @override
-    def committed(self, batch: Batch) -> None:
-        """Nothing was staged."""
-
-    @override
-    def part_with(self, partitions: Collection[int]) -> Mapping[int, None]:
-        return {}
-
-    @override
-    def take_up(self, memories: Collection[None]) -> None:
-        """Nothing is held."""
-
 
 def read(batch: Batch, source: Source[E]) -> list[E]:
     """Return what a batch's records say; those that cannot be kept become dead letters.
 
-    A record without value (the topics are compacted) says nothing and is left out. Raises
-    Stopped at a schema version newer than this one: such a record is good, and must wait for a
-    ledger that can read it.
+    Raises Stopped at a schema version newer than this one.
     """
-    messages: list[E] = []
-    for record in batch.records:
-        if record.value is None:
-            continue
-        try:
-            message = source.model.model_validate_json(record.value)
-        except ValidationError as error:
-            _refuse_newer(error, source)
-            batch.dead(record, _reason(error), _words(error))
-            continue
-        fault = source.fault_of(message)
+
+    def fault_of(message: E) -> str | None:
         if message.version > _BIGINT:
-            fault = "version: larger than can be stored"
-        if fault is not None:
-            batch.dead(record, DeadReason.INVALID, fault)
-        else:
-            messages.append(message)
-    return messages
+            return "version: larger than can be stored"
+        return source.fault_of(message)
 
-
-def _refuse_newer(error: ValidationError, source: Source[E]) -> None:
-    for each in error.errors(include_url=False):
-        version = each["input"]
-        if each["loc"] == ("v",) and isinstance(version, int) and version > source.newest:
-            raise Stopped(
-                f"{source.topic} has records of schema version {version}, newer than "
-                f"{source.newest}: upgrade the ledger"
-            )
-
-
-def _reason(error: ValidationError) -> DeadReason:
-    undecodable = any(each["type"] == "json_invalid" for each in error.errors(include_url=False))
-    return DeadReason.UNDECODABLE if undecodable else DeadReason.INVALID
-
-
-def _words(error: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(str(part) for part in each['loc']) or 'record'}: {each['msg']}"
-        for each in error.errors(include_url=False, include_input=False)
+    messages = reading.read(
+        batch, source.model, newest=source.newest, compacted=True, fault_of=fault_of
     )
+    return [message for message, _ in messages]

@@ -23,6 +23,7 @@ from shared.events.stock_changes import (
 )
 from shared.kafka.handler import Batch
 from shared.kafka.messages import Record
+from shared.kafka.reading import words
 
 _Text = Annotated[str, Meta(min_length=1, max_length=256)]
 _Code = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -136,9 +137,4 @@ def _reason(record: Record) -> DeadReason:
 
 
 def _words(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        return "; ".join(
-            f"{'.'.join(str(part) for part in each['loc']) or 'record'}: {each['msg']}"
-            for each in error.errors()
-        )
-    return str(error)
+    return words(error) if isinstance(error, ValidationError) else str(error)

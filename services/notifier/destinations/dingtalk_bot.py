@@ -3,7 +3,7 @@ r"""DingTalk group bot: `POST /robot/send?access_token=`, judged by the body's e
 A bot with a secret wants `timestamp` (milliseconds, of this hour) and `sign` in the query:
 base64(HMAC-SHA256(secret, "{timestamp}\n{secret}")). Sends markdown; the whole body may have
 20,000 bytes. A repeat is not recognised. Errors are HTTP 200 with an errcode, which may be a
-text; one message too many in a minute blocks the bot for ten (response.md, wire facts).
+text; one message too many in a minute blocks the bot for ten.
 """
 
 import base64

@@ -1,8 +1,8 @@
 """E-mail over SMTP: one connection per message, an answer per recipient.
 
 Each mail has text and HTML, is marked as sent by a machine, keeps its Message-ID when it is
-repeated, and hangs under the first notice of its episode (response.md, wire facts). A repeat is
-not recognised. 4xx is tried again, 5xx is not, recipient by recipient.
+repeated, and hangs under the first notice of its episode. A repeat is not
+recognised. 4xx is tried again, 5xx is not, recipient by recipient.
 """
 
 import asyncio

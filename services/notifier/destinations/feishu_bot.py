@@ -4,7 +4,7 @@ A bot with a secret wants `timestamp` (seconds, of this hour) and `sign` in the 
 base64(HMAC-SHA256("{timestamp}\n{secret}", "")). They are put into the stored body at each
 attempt, since a signature would be stale by the time of a late repeat. Sends a card; the whole
 body may have 20 KB. A repeat is not recognised. Errors are mostly HTTP 200 with a code
-(response.md, wire facts; the vendor's guide of custom bots).
+(the vendor's guide of custom bots).
 """
 
 import base64

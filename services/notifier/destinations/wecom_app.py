@@ -4,7 +4,7 @@ What asks people to do something is a card with buttons, all else changes the ca
 is a message of at most 2,048 bytes of markdown. A repeat is recognised: a card's by its task id
 (42014 then: it had arrived), a message's by the vendor's own check, which covers four hours. A
 message goes to people by their user ids; 0 beside some that are wrong is a success for the others
-(response.md, wire facts; the vendor's pages on application messages and on changing cards).
+(the vendor's pages on application messages and on changing cards).
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 r"""WeCom group bot: `POST /cgi-bin/webhook/send?key=`, judged by the body's errcode.
 
 Sends markdown of at most 4,096 bytes of UTF-8, unescaped (`\uXXXX` is refused with 40033). A
-repeat is not recognised. Errors are HTTP 200 with an errcode (response.md, wire facts).
+repeat is not recognised. Errors are HTTP 200 with an errcode.
 """
 
 import json

@@ -71,7 +71,7 @@ class _Address:
 class WecomBot(_Address):
     """A WeCom group bot; whoever knows the key may write to the group.
 
-    20 messages a minute per key, 4,096 bytes of markdown (response.md, wire facts).
+    20 messages a minute per key, 4,096 bytes of markdown.
     """
 
     kind = DestinationKind.WECOM_BOT
@@ -95,8 +95,7 @@ class WecomApp(_Address):
 
     The vendor allows each person 30 messages a minute and 1,000 an hour, and drops what is more
     without a word. 16 a minute for the whole application are under both, whoever they are for
-    (61 minutes that an hour touches: 976). 2,048 bytes of text or markdown (response.md, wire
-    facts).
+    (61 minutes that an hour touches: 976). 2,048 bytes of text or markdown.
     """
 
     kind = DestinationKind.WECOM_APP
@@ -126,8 +125,8 @@ class WecomApp(_Address):
 class DingtalkBot(_Address):
     """A DingTalk group bot; whoever knows the token may write to the group.
 
-    20 messages a minute per token, then ten minutes of none; 20,000 bytes (response.md, wire
-    facts). `secret` is that of the bots whose messages are to be signed.
+    20 messages a minute per token, then ten minutes of none; 20,000 bytes.
+    `secret` is that of the bots whose messages are to be signed.
     """
 
     kind = DestinationKind.DINGTALK_BOT
@@ -149,8 +148,8 @@ class DingtalkBot(_Address):
 class FeishuBot(_Address):
     """A Feishu custom bot; whoever knows the token may write to the group.
 
-    100 messages a minute and 5 a second per token, 20 KB (response.md, wire facts; taken for
-    20,000 bytes). `secret` is that of the bots whose messages are to be signed.
+    100 messages a minute and 5 a second per token, 20 KB (taken for 20,000
+    bytes). `secret` is that of the bots whose messages are to be signed.
     """
 
     kind = DestinationKind.FEISHU_BOT
@@ -172,7 +171,7 @@ class FeishuBot(_Address):
 class Slack(_Address):
     """A Slack channel that an app's bot may write to.
 
-    One message a second per channel (response.md, wire facts); 30 a minute is ours, as for mail.
+    One message a second per channel; 30 a minute is ours, as for mail.
     A text is best kept to 4,000 characters, says the vendor; bytes are never fewer.
     """
 

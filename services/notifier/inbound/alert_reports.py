@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from services.notifier.inbound import messages
 from shared.events.alert_reports import VERSION, AlertReport
+from shared.kafka import reading
 from shared.kafka.handler import Batch
 
 
@@ -19,4 +19,4 @@ def read(batch: Batch) -> list[Incoming]:
 
     Raises Stopped at a schema version newer than this one.
     """
-    return [Incoming(*each) for each in messages.read(batch, AlertReport, VERSION)]
+    return [Incoming(*each) for each in reading.read(batch, AlertReport, newest=VERSION)]

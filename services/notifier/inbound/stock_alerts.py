@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from services.notifier.inbound import messages
 from shared.events.stock_alerts import VERSION, StockAlert
+from shared.kafka import reading
 from shared.kafka.handler import Batch
 
 _BIGINT, _INTEGER = 2**63 - 1, 2**31 - 1
@@ -21,14 +21,18 @@ def read(batch: Batch) -> list[Incoming]:
 
     Raises Stopped at a schema version newer than this one.
     """
-    return [Incoming(*each) for each in messages.read(batch, StockAlert, VERSION, _beyond_bounds)]
+    messages = reading.read(batch, StockAlert, newest=VERSION, fault_of=_fault_of)
+    return [Incoming(*each) for each in messages]
 
 
-def _beyond_bounds(alert: StockAlert) -> str | None:
-    """Return the field that PostgreSQL's integers cannot hold, or None."""
+def _fault_of(alert: StockAlert) -> str | None:
+    """Return which field PostgreSQL's integers cannot hold, in words, or None."""
     bounded = {
         "number": (alert.number, _BIGINT),
         "revision": (alert.revision, _INTEGER),
         "facts.available": (alert.facts.available, _BIGINT),
     }
-    return next((name for name, (value, most) in bounded.items() if abs(value) > most), None)
+    for name, (value, most) in bounded.items():
+        if abs(value) > most:
+            return f"{name}: larger than can be stored"
+    return None

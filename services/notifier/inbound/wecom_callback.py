@@ -2,8 +2,7 @@
 
 The signature is the SHA-1 of token, timestamp, nonce and cipher text, sorted and joined. That is
 AES-256-CBC under base64(EncodingAESKey + "="), its first 16 bytes the vector, padded to blocks of
-32; in it stand 16 random bytes, a length of 4 bytes, the message, and who it is for (response.md,
-wire facts).
+32; in it stand 16 random bytes, a length of 4 bytes, the message, and who it is for.
 """
 
 import base64

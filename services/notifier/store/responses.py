@@ -1,18 +1,17 @@
 """What people answered, until the broker has it; and what it was an answer to."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.database.outbox import Shelf
 from shared.events.alert_responses import AlertResponse
 from shared.observability import tracing
 
-_LOCK = 7_402_004
-"""Advisory lock: one relay at a time, so what people do about an alert keeps its order."""
+RESPONSES = Shelf("response_outbox", "alert_id", 7_402_004)
+"""Where they wait for the broker."""
 
 _NOTE = text("""
 INSERT INTO response (id, destination, alert_id, via, who, task, act, responded_at, received_at)
@@ -37,16 +36,6 @@ FROM delivery AS d JOIN destination AS t ON t.id = d.destination
 WHERE d.id = :delivery AND d.alert_id IS NOT NULL
 """)
 
-_ANY = text("SELECT EXISTS (SELECT FROM response_outbox)")
-
-_TAKE_TURN = text("SELECT pg_try_advisory_xact_lock(:lock)")
-
-_OLDEST = text("""
-SELECT id, alert_id::text, value, traceparent FROM response_outbox ORDER BY id LIMIT :limit
-""")
-
-_DELETE = text("DELETE FROM response_outbox WHERE id = ANY(:ids)")
-
 
 class Answered(NamedTuple):
     """A delivery that somebody answers: the alert, and the message that they saw."""
@@ -61,15 +50,6 @@ class Mailed(NamedTuple):
     content: str
     destination: str
     language: str
-
-
-class Waiting(NamedTuple):
-    """A response that waits to be published."""
-
-    id: int
-    alert_id: str
-    value: str
-    traceparent: str
 
 
 async def answered(
@@ -122,30 +102,3 @@ async def record(
         },
     )
     return True
-
-
-class ResponseOutbox:
-    """One relay's view of what waits for the broker."""
-
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-
-    async def any_waiting(self) -> bool:
-        """Return whether anything waits."""
-        async with self._engine.connect() as connection:
-            return bool(await connection.scalar(_ANY))
-
-    @asynccontextmanager
-    async def taken(self, limit: int) -> AsyncIterator[Sequence[Waiting]]:
-        """Yield the oldest; they are deleted when the block ends without an error.
-
-        Nothing is yielded while another relay is at work.
-        """
-        async with self._engine.begin() as connection:
-            rows: list[Waiting] = []
-            if await connection.scalar(_TAKE_TURN, {"lock": _LOCK}):
-                oldest = await connection.execute(_OLDEST, {"limit": limit})
-                rows = [Waiting(*row) for row in oldest]
-            yield rows
-            if rows:
-                await connection.execute(_DELETE, {"ids": [row.id for row in rows]})

@@ -9,8 +9,9 @@ import pytest
 
 from services.alerting.outbound.stock_alerts import relay_of
 from services.alerting.settings import AlertingSettings
-from services.alerting.store.outbox import Outbox
+from services.alerting.store.outbox import NOTICES
 from shared.database.engine import create_engine
+from shared.database.outbox import Outbox
 from shared.errors import Fenced, Unavailable
 from shared.kafka.messages import Message
 from tests.integration.alerting.service import Alerting, until
@@ -49,9 +50,9 @@ async def test_a_notice_whose_acknowledgement_was_lost_is_sent_again_and_in_orde
 
     engine = create_engine(alerting.database.url("alerting"))
     with pytest.raises(Unavailable):
-        await relay_of(Outbox(engine), Deaf()).step()
-    assert await relay_of(Outbox(engine), alerting.producer).step() == 2
-    assert await relay_of(Outbox(engine), alerting.producer).step() == 0
+        await relay_of(Outbox(engine, NOTICES), Deaf()).step()
+    assert await relay_of(Outbox(engine, NOTICES), alerting.producer).step() == 2
+    assert await relay_of(Outbox(engine, NOTICES), alerting.producer).step() == 0
     await engine.dispose()
     assert [each.revision for each in await alerting.notices()] == [1, 2, 1, 2]
 
@@ -62,7 +63,10 @@ async def test_one_relay_works_at_a_time(alerting: Alerting) -> None:
     async with alerting.consuming():
         await alerting.caught_up()
     engine = create_engine(alerting.database.url("alerting"))
-    async with Outbox(engine).taken(10) as first, Outbox(engine).taken(10) as second:
+    async with (
+        Outbox(engine, NOTICES).taken(10) as first,
+        Outbox(engine, NOTICES).taken(10) as second,
+    ):
         assert (len(first), len(second)) == (1, 0)
     await engine.dispose()
 

@@ -1,21 +1,31 @@
 """What people do in chats and by links: it acts once where it is theirs, else tells them alone."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
+from services.alerting.inbound.catalog_items import Catalogue
+from services.alerting.responding import AlertResponses
 from shared.clock import WallClock
+from shared.database.engine import create_engine
 from shared.events.alert_responses import TOPIC, AlertResponse
 from shared.events.dead_letters import DeadLetter, dead_topic
 from shared.events.topics import TOPICS
+from shared.kafka.dead import LIMIT
+from shared.kafka.handler import Batch
 from shared.kafka.messages import Message
 from shared.kafka.partitions import partition_of
 from shared.kafka.tail import TailReader
+from tests.factories.records import FakeRecord
 from tests.integration.alerting.service import Alerting, until
 
 pytestmark = pytest.mark.stack
+
+LOCKED = text("SELECT FROM alert WHERE id = :id FOR UPDATE NOWAIT")
 
 
 def response(alert_id: str, kind: str, who: str = "LIN", **fields: object) -> AlertResponse:
@@ -192,8 +202,10 @@ async def test_whoever_was_told_may_answer(alerting: Alerting) -> None:
 async def test_what_is_no_response_is_put_aside_and_levels_go_on(alerting: Alerting) -> None:
     async with shortage(alerting) as alert:
         newer = response(str(alert["id"]), "acknowledge").encode().replace(b'"v":1', b'"v":2')
+        unwritable = response(str(alert["id"]), "acknowledge").encode()
+        unwritable = unwritable.replace(b'"who":"LIN"', b'"who":"LI\\u0000N"')
         await alerting.producer.send(
-            TOPIC, [Message(0, b"k", value) for value in (b"{", newer, None)]
+            TOPIC, [Message(0, b"k", value) for value in (b"{", newer, None, unwritable)]
         )
         reader = TailReader(
             alerting.settings.kafka,
@@ -206,9 +218,59 @@ async def test_what_is_no_response_is_put_aside_and_levels_go_on(alerting: Alert
             reasons += [
                 DeadLetter.model_validate_json(each.value or b"").reason for each in records
             ]
-            if len(reasons) == 3:
+            if len(reasons) == 4:
                 break
-        assert reasons == ["undecodable", "invalid", "undecodable"]
+        assert reasons == ["undecodable", "invalid", "undecodable", "invalid"]
         await alerting.tell(alerting.level(50))
         await alerting.caught_up()
         assert await alerting.history(alert) == [("opened", "watch"), ("resolved", "watch")]
+
+
+async def test_levels_go_on_while_responses_are_halted(alerting: Alerting) -> None:
+    async with shortage(alerting) as alert:
+        await alerting.producer.send(TOPIC, [Message(0, b"k", b"{")] * (LIMIT + 1))
+
+        async def halted() -> bool:
+            rows = await alerting.rows(
+                "SELECT FROM consumer_position WHERE topic = $1 AND stopped IS NOT NULL", TOPIC
+            )
+            return bool(rows)
+
+        await until(halted)
+        await alerting.tell(alerting.level(50))
+        await alerting.caught_up()
+        assert await alerting.history(alert) == [("opened", "watch"), ("resolved", "watch")]
+    async with alerting.consuming():
+        await alerting.tell(alerting.level(5))
+        await alerting.caught_up()
+        assert len(await alerting.alerts()) == 1
+
+
+async def test_the_alerts_of_a_batch_are_locked_in_the_order_of_all_others(
+    alerting: Alerting,
+) -> None:
+    async with shortage(alerting):
+        await alerting.tell(alerting.level(5, sku="B"))
+        await alerting.caught_up()
+    first, second = sorted(UUID(str(each["id"])) for each in await alerting.alerts())
+    answers = [response(str(each), "acknowledge").encode() for each in (second, first)]
+    batch = Batch([FakeRecord(value, topic=TOPIC) for value in answers], {0: 1})
+    engine = create_engine(alerting.database.url("alerting"))
+
+    async def respond_to_both() -> None:
+        async with engine.begin() as connection:
+            await AlertResponses(Catalogue(), WallClock()).handle(connection, batch)
+
+    async def waiting() -> bool:
+        query = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = $1"
+        return bool(await alerting.rows(query, engine.url.database))
+
+    async with asyncio.TaskGroup() as group, engine.begin() as other:
+        await other.execute(LOCKED, {"id": first})
+        group.create_task(respond_to_both())
+        await until(waiting)
+        # Whoever has the first may ask for the second: nobody holds that and waits for the first.
+        await other.execute(LOCKED, {"id": second})
+    taken = await alerting.rows("SELECT FROM alert WHERE acknowledged_by = 'lin'")
+    assert len(taken) == 2
+    await engine.dispose()

@@ -27,7 +27,7 @@ from services.alerting.pipeline import StockLevels
 from services.alerting.reminding import Reminding
 from services.alerting.responding import AlertResponses
 from services.alerting.settings import AlertingSettings
-from services.alerting.store.outbox import Outbox
+from services.alerting.store.outbox import NOTICES
 from services.alerting.store.parameter_watch import ParameterWatch
 from services.alerting.store.rule_watch import RuleWatch
 from services.alerting.supplying import Supplying
@@ -43,10 +43,11 @@ from services.notifier.sending.tools import Tools
 from services.notifier.settings import NotifierSettings
 from services.notifier.store import leases
 from services.notifier.store.access_tokens import AccessTokens
-from services.notifier.store.responses import ResponseOutbox
+from services.notifier.store.responses import RESPONSES
 from services.notifier.store.secrets import Vault
 from shared.clock import ManualClock
 from shared.database.engine import Connection, Engine, create_engine
+from shared.database.outbox import Outbox
 from shared.events.stock_alerts import StockAlert
 from shared.events.stock_levels import StockLevel
 from shared.http.auth import Scope
@@ -157,8 +158,8 @@ class Shop:
         self.following = Following(alerting, self.clock)
         self.reminding = Reminding(alerting, self.clock)
         self.supplying = Supplying(alerting, self.clock)
-        self.outbox = Outbox(alerting)
-        self.answers = ResponseOutbox(self.engines["notifier"])
+        self.outbox = Outbox(alerting, NOTICES)
+        self.answers = Outbox(self.engines["notifier"], RESPONSES)
         self.lanes: dict[str, Lane] = {}
         self.levels: StockLevels | None = None
         self.batches = 0

@@ -12,12 +12,13 @@ from typing_extensions import override
 from services.notifier.destinations.exchange import Exchange
 from services.notifier.destinations.wecom_tokens import Tokens
 from services.notifier.domain.addresses import WecomApp
-from services.notifier.outbound.alert_responses import Relay
+from services.notifier.outbound.alert_responses import relay_of
 from services.notifier.store.access_tokens import AccessTokens
 from services.notifier.store.configuration import destination
-from services.notifier.store.responses import ResponseOutbox
+from services.notifier.store.responses import RESPONSES
 from services.notifier.store.secrets import Vault
 from shared.clock import Clock, ManualClock, WallClock
+from shared.database.outbox import Outbox
 from shared.errors import Unavailable
 from shared.events.alert_responses import AlertResponse
 from shared.kafka.messages import Message
@@ -326,7 +327,7 @@ async def test_a_response_stays_until_the_broker_has_it(notifier: Notifier) -> N
         await notifier.until_states("sent")
         await fake.press(f"{url}/callbacks/wecom/app", "zhangsan", "acknowledge")
     broker = _Broker()
-    relay = Relay(ResponseOutbox(notifier.engine), broker)
+    relay = relay_of(Outbox(notifier.engine, RESPONSES), broker)
     with pytest.raises(Unavailable):
         await relay.step()
     assert len(await notifier.rows("SELECT id FROM response_outbox")) == 1

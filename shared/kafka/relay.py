@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from shared.database.engine import DATABASE_ERRORS, is_away, is_retryable
+from shared.database.outbox import Outbox, Waiting
 from shared.errors import Unavailable
 from shared.events.topics import Topic
 from shared.kafka.messages import Message
@@ -16,28 +16,7 @@ from shared.observability.logs import get_logger
 BATCH = 500
 _RETRY_SECONDS = 0.5
 
-_log = get_logger("alerting.relay")
-
-
-class Waiting(Protocol):
-    """Something in the outbox; `value` is the message as JSON."""
-
-    @property
-    def key(self) -> str: ...  # noqa: D102
-    @property
-    def value(self) -> str: ...  # noqa: D102
-    @property
-    def traceparent(self) -> str: ...  # noqa: D102
-
-
-class Outbox(Protocol):
-    """Where messages wait."""
-
-    async def any_waiting(self) -> bool:
-        """Return whether anything waits."""
-
-    def taken(self, limit: int) -> AbstractAsyncContextManager[Sequence[Waiting]]:
-        """Yield the oldest; they are deleted when the block ends without an error."""
+_log = get_logger("kafka.relay")
 
 
 class Publisher(Protocol):

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from services.alerting.settings import AlertingSettings
-from shared.clock import ManualClock, WallClock
+from shared.clock import ManualClock
 from shared.http.auth import Scope
 from shared.testing.stack import Database
 from tests.integration.alerting.service import Alerting, alerting_on, authorization, until
@@ -18,11 +18,6 @@ from tests.integration.alerting.service import Alerting, alerting_on, authorizat
 pytestmark = pytest.mark.stack
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(WallClock().now())
 
 
 @pytest_asyncio.fixture

@@ -43,11 +43,6 @@ PLAYBOOK: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(WallClock().now())
-
-
 @pytest_asyncio.fixture
 async def alerting(
     settings: AlertingSettings, database: Database, key: Path, clock: ManualClock

@@ -10,11 +10,12 @@ from sqlalchemy import CursorResult, RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.hush import hush_of
-from services.alerting.store import audit, episodes, silences, steps
+from services.alerting.store import audit, episodes, silences, steps, turns
 from services.alerting.store.acts import By
 from services.alerting.store.audit import Done, What
 from services.alerting.store.episodes import Entry, Episode
 from services.alerting.store.stored_action import StoredAction, notice_of
+from services.alerting.store.turns import Turn
 from shared.events.stock_alerts import (
     ActionKind,
     ActionState,
@@ -81,12 +82,6 @@ SELECT step, state, quantity, due_at, actor, note, at, alert_revision
 FROM action_history WHERE action_id = :id ORDER BY id
 """)
 
-_TURN = text("SELECT pg_advisory_xact_lock(:lock)")
-
-_LOCK = 7_402_002
-"""One change of actions at a time: nobody can order for the same shortage, or close an order that
-a line is being added to, meanwhile. People make these changes; there are never many."""
-
 
 class Past(NamedTuple):
     """A step of an action's history; `alert_revision` is None once its alert had ended."""
@@ -103,7 +98,7 @@ class Past(NamedTuple):
 
 async def take_turn(connection: AsyncConnection) -> None:
     """Wait until no other transaction changes actions; before anything else is locked."""
-    await connection.execute(_TURN, {"lock": _LOCK})
+    await turns.wait_for(connection, Turn.ACTIONS)
 
 
 async def one(connection: AsyncConnection, action_id: UUID) -> StoredAction | None:

@@ -7,22 +7,21 @@ from typing import NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from services.alerting.store import turns
+from services.alerting.store.turns import Turn
 from shared.database.engine import driver
 
 
 class Shelf(NamedTuple):
-    """An outbox's table, and its column that is the key of what is sent.
-
-    `lock`: one relay at a time, or an alert's revisions could overtake each other.
-    """
+    """An outbox's table, its column that is the key of what is sent, and whose turn it is."""
 
     table: str
     key: str
-    lock: int
+    turn: Turn
 
 
-NOTICES = Shelf("outbox", "alert_id", 7_402_001)
-REPORTS = Shelf("report_outbox", "report_id", 7_402_003)
+NOTICES = Shelf("outbox", "alert_id", Turn.NOTICES)
+REPORTS = Shelf("report_outbox", "report_id", Turn.REPORTS)
 
 
 class Waiting(NamedTuple):
@@ -34,15 +33,12 @@ class Waiting(NamedTuple):
     traceparent: str
 
 
-_TAKE_TURN = text("SELECT pg_try_advisory_xact_lock(:lock)")
-
-
 class Outbox:
     """One relay's view of an outbox."""
 
     def __init__(self, engine: AsyncEngine, shelf: Shelf = NOTICES) -> None:
         self._engine = engine
-        self._lock = shelf.lock
+        self._turn = shelf.turn
         self._any = f"SELECT EXISTS (SELECT FROM {shelf.table})"  # noqa: S608 - here and below ours
         self._oldest_first = text(
             f"SELECT id, {shelf.key}::text, value, traceparent FROM {shelf.table} "  # noqa: S608
@@ -90,7 +86,7 @@ class Outbox:
                 await connection.execute(self._delete, {"ids": [row.id for row in rows]})
 
     async def _oldest(self, connection: AsyncConnection, limit: int) -> list[Waiting]:
-        if not await connection.scalar(_TAKE_TURN, {"lock": self._lock}):
+        if not await turns.taken(connection, self._turn):
             return []
         return [
             Waiting(*row) for row in await connection.execute(self._oldest_first, {"limit": limit})

@@ -17,9 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.cause import Log
 from services.alerting.domain.stock_out import SHORTAGE_KINDS, StockOut
-
-_LOCK = 7_402_002
-"""Advisory lock: one looks at a time."""
+from services.alerting.store import turns
+from services.alerting.store.turns import Turn
 
 _OVERLAP = timedelta(minutes=1)
 """Revisions are looked at again for as long: one may commit after a later one."""
@@ -46,8 +45,6 @@ LEFT JOIN LATERAL (
 
 WARNING: Mapping[str, object] = {"shortage_kinds": sorted(SHORTAGE_KINDS)}
 """What FIRST_WARNING is asked with."""
-
-_TAKE_TURN = text("SELECT pg_try_advisory_xact_lock(:lock)")
 
 _LOOKED_AT = text("SELECT looked_at FROM stock_out_look")
 
@@ -168,7 +165,7 @@ async def look(connection: AsyncConnection, now: datetime, *, in_event_time: boo
 
     The first look ever only finds what is out already: nobody knows since when it was.
     """
-    if not await connection.scalar(_TAKE_TURN, {"lock": _LOCK}):
+    if not await turns.taken(connection, Turn.STOCK_OUTS):
         return False
     looked_at: datetime | None = await connection.scalar(_LOOKED_AT)
     await connection.execute(_END)

@@ -10,7 +10,9 @@ import pytest
 import pytest_asyncio
 
 from services.alerting.settings import AlertingSettings
+from services.alerting.store import action_rows, stock_outs
 from shared.clock import ManualClock
+from shared.database.engine import create_engine
 from shared.http.auth import Scope
 from shared.testing.stack import Database
 from tests.integration.alerting.service import Alerting, alerting_on, authorization, until
@@ -135,6 +137,16 @@ async def test_a_stock_out_that_is_over_before_anybody_looks_is_on_record(
     (case,) = await reviewed(alerting, clock)
     assert case["back_at"] is not None
     assert len(await reviewed(alerting, clock)) == 1
+
+
+async def test_what_runs_out_is_looked_for_while_somebody_changes_actions(
+    database: Database, clock: ManualClock
+) -> None:
+    engine = create_engine(database.url("alerting"))
+    async with engine.begin() as buyer, engine.begin() as looking:
+        await action_rows.take_turn(buyer)
+        assert await stock_outs.look(looking, clock.now(), in_event_time=False)
+    await engine.dispose()
 
 
 async def test_what_was_out_when_it_was_first_looked_at_is_nobodys_fault(

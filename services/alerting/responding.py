@@ -57,6 +57,7 @@ class AlertResponses(Handler[None]):
         if incoming:
             if any(map(_moves_stock, incoming)):
                 await action_rows.take_turn(connection)  # before any alert is locked
+            await episodes.lock(connection, {each.response.alert_id for each in incoming})
             table = await people.responsibilities(connection)
             for each in incoming:
                 await self._hear(connection, each, table)

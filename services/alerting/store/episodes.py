@@ -93,6 +93,10 @@ FOR UPDATE OF a
 
 _ONE = text(f"SELECT {_STORED} FROM alert AS a WHERE a.id = :id FOR UPDATE")  # noqa: S608 - as above
 
+_LOCK = text("""
+SELECT FROM alert WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE
+""")
+
 # What keeps them from being told is over: no snooze, no silence, and no action that covers them.
 _TO_REMIND = text(f"""
 SELECT {_STORED}, k.available, k.on_hand, k.low_water, k.incoming
@@ -199,6 +203,14 @@ async def locked(connection: AsyncConnection, alert_id: UUID) -> Episode | None:
     """Return an episode, open or not, locked; None when there is no such alert."""
     row = (await connection.execute(_ONE, {"id": alert_id})).mappings().one_or_none()
     return None if row is None else _episode(row)
+
+
+async def lock(connection: AsyncConnection, ids: Iterable[UUID]) -> None:
+    """Lock those of some alerts that there are, in the order of their ids.
+
+    Before any is changed: whoever has several in hand takes them in this order.
+    """
+    await connection.execute(_LOCK, {"ids": list(ids)})
 
 
 async def to_remind(connection: AsyncConnection, now: datetime, limit: int) -> list[Episode]:

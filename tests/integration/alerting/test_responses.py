@@ -1,18 +1,26 @@
 """What people do in chats and by links: it acts once where it is theirs, else tells them alone."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
+from services.alerting.inbound.catalog_items import Catalogue
+from services.alerting.responding import AlertResponses
 from shared.clock import WallClock
+from shared.database.engine import create_engine
 from shared.events.alert_responses import TOPIC, AlertResponse
 from shared.events.dead_letters import DeadLetter, dead_topic
 from shared.events.topics import TOPICS
+from shared.kafka.handler import Batch
 from shared.kafka.messages import Message
 from shared.kafka.partitions import partition_of
 from shared.kafka.tail import TailReader
+from shared.testing.stack import Database
+from tests.factories.records import FakeRecord
 from tests.integration.alerting.service import Alerting, until
 
 pytestmark = pytest.mark.stack
@@ -177,6 +185,43 @@ async def test_feedback_over_the_api_is_a_revision_of_what_is_open(alerting: Ale
         again = await alerting.ask("POST", path, {"reason": "data_wrong", "note": "shelf is full"})
         assert len(again["history"]) == 3
         await alerting.ask("POST", path, {"reason": "nonsense"}, status=422)
+
+
+async def test_alerts_are_taken_in_the_order_of_their_ids_whatever_the_order_of_answers(
+    alerting: Alerting, database: Database
+) -> None:
+    async with shortage(alerting):
+        await alerting.tell(alerting.level(5, sku="B"))
+        await alerting.caught_up()
+    low, high = sorted(UUID(each["id"]) for each in await alerting.alerts())
+    records = [
+        FakeRecord(response(str(each), "acknowledge").encode(), offset)
+        for offset, each in enumerate((high, low))
+    ]
+    engine = create_engine(database.url("alerting"))
+
+    async def answer() -> None:
+        async with engine.begin() as connection:
+            await AlertResponses(Catalogue(), alerting.clock).handle(connection, Batch([*records]))
+
+    async def waits() -> bool:
+        return bool(
+            await alerting.rows(
+                """SELECT 1 FROM pg_stat_activity
+                   WHERE datname = current_database() AND wait_event_type = 'Lock'"""
+            )
+        )
+
+    async with asyncio.TaskGroup() as group, engine.begin() as evaluating:
+        await evaluating.execute(text("SELECT 1 FROM alert WHERE id = :id FOR UPDATE"), {"id": low})
+        group.create_task(answer())
+        await until(waits)
+        # Nobody has it: whoever evaluates both goes on.
+        await evaluating.execute(
+            text("SELECT 1 FROM alert WHERE id = :id FOR UPDATE NOWAIT"), {"id": high}
+        )
+    await engine.dispose()
+    assert [each["acknowledged_by"] for each in await alerting.alerts()] == ["lin", "lin"]
 
 
 async def test_whoever_was_told_may_answer(alerting: Alerting) -> None:

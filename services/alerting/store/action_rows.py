@@ -175,8 +175,9 @@ async def write(
 ) -> None:
     """Write actions as steps have left them, each with its history and a revision of its alert.
 
-    An alert that has ended has no more revisions: then the action's own history has it alone. What
-    somebody did is in the audit; what followed is not.
+    An alert that has ended has no more revisions: then the action's own history has it alone.
+    Whoever has something done about one takes it on. What somebody did is in the audit; what
+    followed is not.
     """
     touched: dict[UUID, Episode] = {}
     entries = []
@@ -188,12 +189,10 @@ async def write(
             continue
         touched[episode.id] = episode
         episode.revision += 1
-        if by.actor is not None and episode.acknowledged_at is None:
-            # Whoever has something done about it has taken it on.
-            episode.acknowledged_at, episode.acknowledged_by = by.at, by.actor
-            episode.owner = episode.owner or by.actor
+        if by.actor is not None:
+            episode.take_on(by.actor, by.at)
         for what in _meets(change):
-            await steps.met(connection, episode.id, what, by.at)
+            await steps.met(connection, episode.id, what, by.at, owner=episode.owner)
         revisions.append(episode.revision)
         notice = episodes.notice_of(
             episode,

@@ -61,6 +61,14 @@ class Episode:
     playbook: str | None = None
     """The playbook that it takes up in this transaction, as JSON."""
 
+    def take_on(self, actor: str | None, at: datetime) -> bool:
+        """Note who sees to it, and owns it if nobody does; False where somebody does already."""
+        if self.acknowledged_at is not None:
+            return False
+        self.acknowledged_at, self.acknowledged_by = at, actor
+        self.owner = self.owner or actor
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

@@ -353,6 +353,19 @@ async def test_what_is_taken_on_before_it_follows_a_playbook_is_not_asked_for_ag
     assert (alert["level"], alert["playbook"]["step"]["expects"]) == ("urgent", "act")
 
 
+async def test_the_next_step_is_for_whoever_took_the_alert_on_by_acting(alerting: Alerting) -> None:
+    await put_playbook(
+        alerting, steps=[*PLAYBOOK["steps"], {"expects": "confirm", "within_minutes": 60}]
+    )
+    alert = await hear(alerting, 18)
+    await alerting.rows("UPDATE alert SET owner = NULL")
+    path = f"/v1/alerts/{alert['id']}"
+    await alerting.ask("POST", f"{path}/actions", {"kind": "count"}, HTTPStatus.CREATED)
+    found = await alerting.ask("GET", path)
+    assert (found["owner"], found["playbook"]["step"]["expects"]) == ("buyer", "confirm")
+    assert found["playbook"]["told"] == [], "An does not own it"
+
+
 async def test_a_rotation_is_told_when_its_step_begins(alerting: Alerting) -> None:
     body = {"people": ["night", "boss"], "zone": "Asia/Shanghai", "starts_on": "2026-01-01"}
     duty = await alerting.ask("PUT", "/v1/rotations/nights", body | {"every_days": 1})

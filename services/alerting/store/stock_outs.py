@@ -77,19 +77,21 @@ INSERT INTO stock_out (sku, warehouse, began_at, heard_at, ended_at, found, judg
                        busiest_day, doubts, supply, stock_class, price)
 """
 
-# What never sold is not missed, unless a rule says so: a first import has many zeros.
+# What never sold is not missed, unless a rule says so: a first import has many zeros. So what rules
+# say is found from the open alerts, once, not for each level that is at zero.
 _BEGIN = text(f"""
 {_COLUMNS}
 SELECT k.sku, k.warehouse, least(k.last_change_at, e.opened_at),
        CASE WHEN :in_event_time THEN k.last_change_at ELSE :now END, NULL, :first, :first, {_KNOWN}
-LEFT JOIN LATERAL (
-    SELECT min(h.occurred_at) AS opened_at
+LEFT JOIN (
+    SELECT a.sku, a.warehouse, min(h.occurred_at) AS opened_at
     FROM alert AS a JOIN alert_history AS h ON h.alert_id = a.id
-    WHERE a.sku = k.sku AND a.warehouse = k.warehouse AND a.resolved_at IS NULL
+    WHERE a.resolved_at IS NULL
       AND h.level = 'out' AND CAST(h.facts->>'available' AS bigint) <= 0
       AND h.occurred_at > (SELECT coalesce(max(s.ended_at), '-infinity') FROM stock_out AS s
-                           WHERE s.sku = k.sku AND s.warehouse = k.warehouse)
-) AS e ON true
+                           WHERE s.sku = a.sku AND s.warehouse = a.warehouse)
+    GROUP BY a.sku, a.warehouse
+) AS e ON e.sku = k.sku AND e.warehouse = k.warehouse
 WHERE k.available <= 0 AND (k.sold_total > 0 OR e.opened_at IS NOT NULL)
   AND NOT EXISTS (SELECT FROM stock_out AS s
                   WHERE s.sku = k.sku AND s.warehouse = k.warehouse AND s.ended_at IS NULL)

@@ -10,11 +10,12 @@ from sqlalchemy import CursorResult, RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.hush import hush_of
-from services.alerting.store import audit, episodes, silences, steps
+from services.alerting.store import audit, episodes, silences, steps, turns
 from services.alerting.store.acts import By
 from services.alerting.store.audit import Done, What
 from services.alerting.store.episodes import Entry, Episode
 from services.alerting.store.stored_action import StoredAction, notice_of
+from services.alerting.store.turns import Turn
 from shared.events.stock_alerts import (
     ActionKind,
     ActionState,
@@ -83,12 +84,6 @@ SELECT step, state, quantity, due_at, actor, note, at, alert_revision
 FROM action_history WHERE action_id = :id ORDER BY id
 """)
 
-_TURN = text("SELECT pg_advisory_xact_lock(:lock)")
-
-_LOCK = 7_402_002
-"""One change of actions at a time: nobody can order for the same shortage, or close an order that
-a line is being added to, meanwhile. People make these changes; there are never many."""
-
 
 class Past(NamedTuple):
     """A step of an action's history; `alert_revision` is None once its alert had ended."""
@@ -105,7 +100,7 @@ class Past(NamedTuple):
 
 async def take_turn(connection: AsyncConnection) -> None:
     """Wait until no other transaction changes actions; before anything else is locked."""
-    await connection.execute(_TURN, {"lock": _LOCK})
+    await turns.wait_for(connection, Turn.ACTIONS)
 
 
 async def one(connection: AsyncConnection, action_id: UUID) -> StoredAction | None:
@@ -193,8 +188,9 @@ async def write(
 ) -> None:
     """Write actions as steps have left them, each with its history and a revision of its alert.
 
-    An alert that has ended has no more revisions: then the action's own history has it alone. What
-    somebody did is in the audit; what followed is not.
+    An alert that has ended has no more revisions: then the action's own history has it alone.
+    Whoever has something done about one takes it on. What somebody did is in the audit; what
+    followed is not.
     """
     touched: dict[UUID, Episode] = {}
     entries = []
@@ -206,12 +202,10 @@ async def write(
             continue
         touched[episode.id] = episode
         episode.revision += 1
-        if by.actor is not None and episode.acknowledged_at is None:
-            # Whoever has something done about it has taken it on.
-            episode.acknowledged_at, episode.acknowledged_by = by.at, by.actor
-            episode.owner = episode.owner or by.actor
+        if by.actor is not None:
+            episode.take_on(by.actor, by.at)
         for what in _meets(change):
-            await steps.met(connection, episode.id, what, by.at)
+            await steps.met(connection, episode.id, what, by.at, owner=episode.owner)
         revisions.append(episode.revision)
         notice = episodes.notice_of(
             episode,

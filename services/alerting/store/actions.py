@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.actions import SUPPLYING, Step, after, first_state, late_at
-from services.alerting.domain.approval import covers
 from services.alerting.domain.covering import OnTheWay, enough
 from services.alerting.domain.refusals import (
     Covered,
@@ -98,14 +98,11 @@ async def approve(
     before = await action_rows.one(connection, action_id)
     if before is None or _moved(before, Step.APPROVE) is before.state:
         return before
-    actor = by.actor or ""
-    if actor == before.requested_by:
+    if by.actor == before.requested_by:
         raise OwnRequest("Somebody else has to approve what you have asked for.")
-    limits = await approval_limits.limits(connection)
-    roles = await approval_limits.roles(
-        connection, actor, category, before.warehouse, before.supplier
-    )
-    if limits.are_set and not covers(limits.of(actor, roles), before.cost):
+    if await _needs_approval(
+        connection, before.cost, category, before.warehouse, before.supplier, by
+    ):
         cost = "of which nobody knows the cost" if before.cost is None else f"of {before.cost}"
         raise LimitTooLow(f"Your limit does not cover a request {cost}; somebody else's has to.")
     action = await _approved(connection, before, by.at)
@@ -169,8 +166,8 @@ async def ordered(
 ) -> StoredAction | None:
     """Note that somebody has ordered for an alert: so many units, from whoever supplies it.
 
-    What was asked for or approved before is what was ordered. Where it needs an approval it is
-    proposed, not ordered. Raises Resolved, Covered.
+    What was approved before is what was ordered; it gives way where more was, and somebody has to
+    approve that. What needs an approval is proposed, not ordered. Raises Resolved, Covered.
     """
     await action_rows.take_turn(connection)
     episode = await episodes.locked(connection, alert_id)
@@ -181,9 +178,17 @@ async def ordered(
         for each in await action_rows.of_alert(connection, alert_id)
         if each.kind is ActionKind.BUY and each.state is ActionState.APPROVED
     ]
-    if waiting:
-        return await _order(connection, replace(waiting[0], quantity=quantity), by)
     wanted = Wanted(ActionKind.BUY, quantity, category=category)
+    if waiting:
+        approved = waiting[0]
+        said = replace(approved, quantity=quantity)
+        is_more = said.expected > approved.expected
+        if not is_more or not await _needs_approval(
+            connection, said.cost, category, said.warehouse, said.supplier, by
+        ):
+            return await _order(connection, said, by)
+        await end(connection, approved.id, Step.CANCEL, by)
+        wanted = replace(wanted, supplier=approved.supplier)
     action = await request(connection, alert_id, wanted, by)
     if action is None or action.state is not ActionState.APPROVED:
         return action
@@ -246,12 +251,10 @@ async def _begun(
     quantity = wanted.quantity or 0
     unit_cost = given.unit_cost if buys else None
     actor = by.actor or ""
-    needs_approval = False
-    if buys:
-        limits = await approval_limits.limits(connection)
-        roles = await approval_limits.roles(connection, actor, wanted.category, warehouse, supplier)
-        cost = None if unit_cost is None else unit_cost * quantity
-        needs_approval = limits.need_approval(cost, actor, roles)
+    cost = None if unit_cost is None else unit_cost * quantity
+    needs_approval = buys and await _needs_approval(
+        connection, cost, wanted.category, warehouse, supplier, by
+    )
     state = first_state(wanted.kind, needs_approval=needs_approval)
     return StoredAction(
         id=uuid4(),
@@ -287,6 +290,21 @@ async def _begun(
         idempotency_key=wanted.key,
         owner=episode.owner,
     )
+
+
+async def _needs_approval(
+    connection: AsyncConnection,
+    cost: Decimal | None,
+    category: str | None,
+    warehouse: str,
+    supplier: str | None,
+    by: By,
+) -> bool:
+    """Return whether somebody's own limit does not cover a purchase."""
+    actor = by.actor or ""
+    limits = await approval_limits.limits(connection)
+    roles = await approval_limits.roles(connection, actor, category, warehouse, supplier)
+    return limits.need_approval(cost, actor, roles)
 
 
 async def _under_way(

@@ -53,37 +53,15 @@ async def acknowledge(connection: AsyncConnection, alert_id: UUID, by: By) -> Ep
     Like everything here: returns the episode as it stands, or None if it is unknown, and changes
     nothing that is so already. Raises Resolved for one that is.
     """
-
-    def change(episode: Episode) -> bool:
-        if episode.acknowledged_at is not None:
-            return False
-        episode.acknowledged_at = by.at
-        episode.acknowledged_by = by.actor
-        episode.owner = episode.owner or by.actor
-        return True
-
-    async def move(episode: Episode) -> None:
-        done = Expected.ACKNOWLEDGE
-        await steps.met(connection, episode.id, done, by.at, owner=episode.owner)
-
-    return await _act(connection, alert_id, AlertEvent.ACKNOWLEDGED, change, by, move)
+    return await _take_on(connection, alert_id, AlertEvent.ACKNOWLEDGED, by)
 
 
 async def ordered(connection: AsyncConnection, alert_id: UUID, by: By) -> Episode | None:
-    """Take it that somebody has ordered what is short, and so has taken the alert on."""
+    """Note that somebody says to have ordered, not how much, and so has taken the alert on.
 
-    def change(episode: Episode) -> bool:
-        if episode.acknowledged_at is None:
-            episode.acknowledged_at = by.at
-            episode.acknowledged_by = by.actor
-            episode.owner = episode.owner or by.actor
-        return True
-
-    async def move(episode: Episode) -> None:
-        done = Expected.ACKNOWLEDGE
-        await steps.met(connection, episode.id, done, by.at, owner=episode.owner)
-
-    return await _act(connection, alert_id, AlertEvent.ACTED, change, by, move)
+    It is on record each time; there is no action, and nothing is known to be on its way.
+    """
+    return await _take_on(connection, alert_id, AlertEvent.ACTED, by)
 
 
 async def assign(connection: AsyncConnection, alert_id: UUID, owner: str, by: By) -> Episode | None:
@@ -186,6 +164,20 @@ async def remind(connection: AsyncConnection, now: datetime, limit: int) -> int:
     if found:
         await episodes.write(connection, found, entries)
     return len(found)
+
+
+async def _take_on(
+    connection: AsyncConnection, alert_id: UUID, event: AlertEvent, by: By
+) -> Episode | None:
+    def change(episode: Episode) -> bool:
+        is_first = episode.take_on(by.actor, by.at)
+        return is_first or event is AlertEvent.ACTED
+
+    async def move(episode: Episode) -> None:
+        done = Expected.ACKNOWLEDGE
+        await steps.met(connection, episode.id, done, by.at, owner=episode.owner)
+
+    return await _act(connection, alert_id, event, change, by, move)
 
 
 async def _act(

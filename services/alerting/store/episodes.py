@@ -61,6 +61,14 @@ class Episode:
     playbook: str | None = None
     """The playbook that it takes up in this transaction, as JSON."""
 
+    def take_on(self, actor: str | None, at: datetime) -> bool:
+        """Note who sees to it, and owns it if nobody does; False where somebody does already."""
+        if self.acknowledged_at is not None:
+            return False
+        self.acknowledged_at, self.acknowledged_by = at, actor
+        self.owner = self.owner or actor
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -203,8 +211,11 @@ async def locked(connection: AsyncConnection, alert_id: UUID) -> Episode | None:
     return None if row is None else _episode(row)
 
 
-async def lock(connection: AsyncConnection, ids: Collection[UUID]) -> None:
-    """Lock alerts before they are asked for one by one, in the order that everybody keeps to."""
+async def lock(connection: AsyncConnection, ids: Iterable[UUID]) -> None:
+    """Lock those of some alerts that there are, in the order of their ids.
+
+    Before any is changed: whoever has several in hand takes them in this order.
+    """
     await connection.execute(_LOCK, {"ids": list(ids)})
 
 

@@ -61,7 +61,7 @@ async def record(
         if each.transition.event is AlertEvent.OPENED:
             whose = _whose(each, table, recorded_at)
             owners[each.rule.id, each.subject] = whose
-        is_told = place not in silenced and not _is_covered(each, coming)
+        is_told = place not in silenced and _covered_by(each, coming, untold=False) is None
         if is_told and _is_news(each.transition):
             news[place] = _news(each, owners)
     decisions = await attention.decide(connection, news, recorded_at)
@@ -80,7 +80,7 @@ async def record(
             episode = known[key]
             _move(episode, each)
         touched[episode.id] = episode
-        by = _covered_by(episode, each, coming)
+        by = _covered_by(each, coming, untold=episode.untold)
         if by is not None:
             covered[episode.id] = by.id
         entry = _entry(episode, each, silenced.get(place), by, decisions.get(place), recorded_at)
@@ -170,27 +170,21 @@ def _move(episode: Episode, announcement: Announcement) -> None:
 
 
 def _covered_by(
-    episode: Episode, announcement: Announcement, coming: Mapping[Subject, Iterable[OnTheWay]]
+    announcement: Announcement,
+    coming: Mapping[Subject, Iterable[OnTheWay]],
+    *,
+    untold: bool,
 ) -> OnTheWay | None:
     """Return the action because of which people need not be told, or None.
 
-    It covers what opens, and what was kept from people before until that gets worse; what they
-    know of already goes on.
+    It covers what opens, and what was kept from people before (`untold`) until that gets worse;
+    what they know of already goes on.
     """
     transition = announcement.transition
     is_new = transition.event is AlertEvent.OPENED
-    if not is_new and (not episode.untold or _rose(transition)):
+    if not is_new and (not untold or _rose(transition)):
         return None
     return covering(announcement.rule.kind, transition.facts, coming.get(announcement.subject, ()))
-
-
-def _is_covered(announcement: Announcement, coming: Mapping[Subject, Iterable[OnTheWay]]) -> bool:
-    """Return whether what opens is covered, so that it takes nothing of anybody's attention."""
-    transition = announcement.transition
-    if transition.event is not AlertEvent.OPENED:
-        return False
-    found = coming.get(announcement.subject, ())
-    return covering(announcement.rule.kind, transition.facts, found) is not None
 
 
 def _renew(episode: Episode, announcement: Announcement) -> None:

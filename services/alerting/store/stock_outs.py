@@ -17,9 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.cause import Log
 from services.alerting.domain.stock_out import SHORTAGE_KINDS, StockOut
-
-_LOCK = 7_402_005
-"""Advisory lock: one looks at a time."""
+from services.alerting.store import turns
+from services.alerting.store.turns import Turn
 
 _OVERLAP = timedelta(minutes=1)
 """Revisions are looked at again for as long: one may commit after a later one."""
@@ -46,8 +45,6 @@ LEFT JOIN LATERAL (
 
 WARNING: Mapping[str, object] = {"shortage_kinds": sorted(SHORTAGE_KINDS)}
 """What FIRST_WARNING is asked with."""
-
-_TAKE_TURN = text("SELECT pg_try_advisory_xact_lock(:lock)")
 
 _LOOKED_AT = text("SELECT looked_at FROM stock_out_look")
 
@@ -80,19 +77,21 @@ INSERT INTO stock_out (sku, warehouse, began_at, heard_at, ended_at, found, judg
                        busiest_day, doubts, supply, stock_class, price)
 """
 
-# What never sold is not missed, unless a rule says so: a first import has many zeros.
+# What never sold is not missed, unless a rule says so: a first import has many zeros. So what rules
+# say is found from the open alerts, once, not for each level that is at zero.
 _BEGIN = text(f"""
 {_COLUMNS}
 SELECT k.sku, k.warehouse, least(k.last_change_at, e.opened_at),
        CASE WHEN :in_event_time THEN k.last_change_at ELSE :now END, NULL, :first, :first, {_KNOWN}
-LEFT JOIN LATERAL (
-    SELECT min(h.occurred_at) AS opened_at
+LEFT JOIN (
+    SELECT a.sku, a.warehouse, min(h.occurred_at) AS opened_at
     FROM alert AS a JOIN alert_history AS h ON h.alert_id = a.id
-    WHERE a.sku = k.sku AND a.warehouse = k.warehouse AND a.resolved_at IS NULL
+    WHERE a.resolved_at IS NULL
       AND h.level = 'out' AND CAST(h.facts->>'available' AS bigint) <= 0
       AND h.occurred_at > (SELECT coalesce(max(s.ended_at), '-infinity') FROM stock_out AS s
-                           WHERE s.sku = k.sku AND s.warehouse = k.warehouse)
-) AS e ON true
+                           WHERE s.sku = a.sku AND s.warehouse = a.warehouse)
+    GROUP BY a.sku, a.warehouse
+) AS e ON e.sku = k.sku AND e.warehouse = k.warehouse
 WHERE k.available <= 0 AND (k.sold_total > 0 OR e.opened_at IS NOT NULL)
   AND NOT EXISTS (SELECT FROM stock_out AS s
                   WHERE s.sku = k.sku AND s.warehouse = k.warehouse AND s.ended_at IS NULL)
@@ -168,7 +167,7 @@ async def look(connection: AsyncConnection, now: datetime, *, in_event_time: boo
 
     The first look ever only finds what is out already: nobody knows since when it was.
     """
-    if not await connection.scalar(_TAKE_TURN, {"lock": _LOCK}):
+    if not await turns.taken(connection, Turn.STOCK_OUTS):
         return False
     looked_at: datetime | None = await connection.scalar(_LOOKED_AT)
     await connection.execute(_END)

@@ -5,6 +5,7 @@ import pytest
 import pytest_asyncio
 
 from services.alerting.settings import AlertingSettings
+from shared.clock import ManualClock, WallClock
 from shared.http.tokens import ensure_keys
 from shared.testing.stack import Database, Stack
 from tests.integration.alerting.service import Alerting, alerting_on
@@ -24,6 +25,12 @@ def settings(stack: Stack, database: Database, topics: str, key: Path) -> Alerti
         database_url=database.url("alerting"),
         jwks_file=key.parent / "jwks.json",
     )
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """Begins now, and goes on when a test says so; for tests whose alerting goes by it."""
+    return ManualClock(WallClock().now())
 
 
 @pytest_asyncio.fixture

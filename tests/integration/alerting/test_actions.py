@@ -664,6 +664,20 @@ async def test_who_presses_a_button_orders_what_was_approved_or_what_is_said(sho
     assert [row["n"] for row in await shop.alerting.rows("SELECT count(*) AS n FROM call")] == [2]
 
 
+async def test_who_orders_more_than_was_approved_needs_an_approval_of_it(shop: Shop) -> None:
+    await shop.limits({"person": "buyer", "amount": "100"}, {"person": "lin", "amount": "1000"})
+    alert = await shop.hear(12)
+    approved = await shop.buy(alert, 36, supplier="OTHER")
+    assert approved["state"] == "approved"
+    by = By("buyer", None, shop.clock.now(), None)
+    async with shop.engine.begin() as connection:
+        done = await actions.ordered(connection, alert["id"], 400, by)
+    assert done is not None
+    assert (done.state, done.expected, done.supplier) == ("proposed", 400, "OTHER")
+    assert (await shop.get(f"/v1/actions/{approved['id']}"))["state"] == "cancelled"
+    assert await shop.alerting.rows("SELECT FROM call") == []
+
+
 async def test_doing_nothing_says_why_and_other_things_are_done_when_somebody_says_so(
     shop: Shop,
 ) -> None:

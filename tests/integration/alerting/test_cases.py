@@ -22,11 +22,6 @@ pytestmark = pytest.mark.stack
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(WallClock().now())
-
-
 @pytest_asyncio.fixture
 async def alerting(
     settings: AlertingSettings, database: Database, key: Path, clock: ManualClock
@@ -142,6 +137,16 @@ async def test_a_stock_out_that_is_over_before_anybody_looks_is_on_record(
     (case,) = await reviewed(alerting, clock)
     assert case["back_at"] is not None
     assert len(await reviewed(alerting, clock)) == 1
+
+
+async def test_what_runs_out_is_looked_for_while_somebody_changes_actions(
+    database: Database, clock: ManualClock
+) -> None:
+    engine = create_engine(database.url("alerting"))
+    async with engine.begin() as buyer, engine.begin() as looking:
+        await action_rows.take_turn(buyer)
+        assert await stock_outs.look(looking, clock.now(), in_event_time=False)
+    await engine.dispose()
 
 
 async def test_what_was_out_when_it_was_first_looked_at_is_nobodys_fault(

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from services.alerting.settings import AlertingSettings
-from shared.clock import ManualClock, WallClock
+from shared.clock import ManualClock
 from shared.events.stock_alerts import StockAlert
 from shared.testing.stack import Database
 from tests.integration.alerting.service import Alerting, alerting_on, until
@@ -18,11 +18,6 @@ from tests.integration.alerting.service import Alerting, alerting_on, until
 pytestmark = pytest.mark.stack
 
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(WallClock().now())
 
 
 @pytest_asyncio.fixture

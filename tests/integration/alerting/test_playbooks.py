@@ -43,11 +43,6 @@ PLAYBOOK: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(WallClock().now())
-
-
 @pytest_asyncio.fixture
 async def alerting(
     settings: AlertingSettings, database: Database, key: Path, clock: ManualClock
@@ -356,6 +351,19 @@ async def test_what_is_taken_on_before_it_follows_a_playbook_is_not_asked_for_ag
     await alerting.ask("POST", f"/v1/alerts/{alert['id']}/{act}", body)
     alert = await hear(alerting, 8)
     assert (alert["level"], alert["playbook"]["step"]["expects"]) == ("urgent", "act")
+
+
+async def test_the_next_step_is_for_whoever_took_the_alert_on_by_acting(alerting: Alerting) -> None:
+    await put_playbook(
+        alerting, steps=[*PLAYBOOK["steps"], {"expects": "confirm", "within_minutes": 60}]
+    )
+    alert = await hear(alerting, 18)
+    await alerting.rows("UPDATE alert SET owner = NULL")
+    path = f"/v1/alerts/{alert['id']}"
+    await alerting.ask("POST", f"{path}/actions", {"kind": "count"}, HTTPStatus.CREATED)
+    found = await alerting.ask("GET", path)
+    assert (found["owner"], found["playbook"]["step"]["expects"]) == ("buyer", "confirm")
+    assert found["playbook"]["told"] == [], "An does not own it"
 
 
 async def test_a_rotation_is_told_when_its_step_begins(alerting: Alerting) -> None:

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from services.alerting.settings import AlertingSettings
 from services.alerting.store import action_rows, stock_outs
-from shared.clock import ManualClock, WallClock
+from shared.clock import ManualClock
 from shared.database.engine import create_engine
 from shared.http.auth import Scope
 from shared.testing.stack import Database
@@ -182,13 +182,3 @@ async def test_a_person_opens_a_case_of_what_no_warning_came_of_and_its_owner_co
     )
     assert answer.status_code == HTTPStatus.FORBIDDEN
     assert answer.json()["type"].endswith("not_the_owner")
-
-
-async def test_stock_outs_are_looked_for_while_somebody_changes_actions(
-    alerting: Alerting, clock: ManualClock
-) -> None:
-    engine = create_engine(alerting.database.url("alerting"))
-    async with engine.begin() as person, engine.begin() as looking:
-        await action_rows.take_turn(person)
-        assert await stock_outs.look(looking, clock.now(), in_event_time=False)
-    await engine.dispose()

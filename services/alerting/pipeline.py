@@ -76,6 +76,7 @@ class StockLevels(Handler[Memory], Timed):
         for record, level in stock_levels.read(batch):
             now = self._timebase.of_message(level, _appended_at(record))
             draft.hear(record.partition, level, now, trace_of(record))
+        draft.pool()
         await self._write(connection, draft)
         return ()
 
@@ -133,6 +134,7 @@ class StockLevels(Handler[Memory], Timed):
             draft.look(partition, subjects, until)
             self._looked[partition] = len(subjects)
             left -= len(subjects)
+        draft.pool()
         await self._write(connection, draft)
         return ()
 

@@ -23,6 +23,15 @@ KINDS_IN_DAYS = frozenset(
 """Kinds of rule whose threshold is in days; those of the others are units."""
 
 
+class SubjectKind(StrEnum):
+    """The sorts of subject that a rule can watch."""
+
+    LEVEL = "level"
+    """One SKU in one warehouse."""
+    POOL = "pool"
+    """One SKU over a pool: several warehouses that sell as one."""
+
+
 class AlertLevel(StrEnum):
     """How bad it is: 关注, 紧急, 断货."""
 
@@ -246,9 +255,11 @@ class StockAlert(Event):
     level: AlertLevel
     previous_level: AlertLevel | None = None
     rule: AlertRule
+    subject: SubjectKind = SubjectKind.LEVEL
     sku: Code
     sku_name: str | None = None
     warehouse: Code
+    """The name of the pool where the subject is one."""
     labels: dict[str, str] = Field(default_factory=dict)
     facts: AlertFacts
     opened_at: Instant

@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from services.alerting.domain import cel
+from services.alerting.domain.fields import OF_ONE_WAREHOUSE
 from services.alerting.domain.kind import TRAITS, RuleKind
 from services.alerting.domain.predicate import (
     MAX_DEPTH,
@@ -22,6 +23,7 @@ from services.alerting.domain.predicate import (
     Predicate,
     compiled,
     depth,
+    fields,
     parts,
 )
 from services.alerting.domain.rule import (
@@ -34,10 +36,13 @@ from services.alerting.domain.rule import (
 )
 from services.alerting.domain.texts import Text
 from shared.events.base import Code
-from shared.events.stock_alerts import SEVERITY, AlertLevel
+from shared.events.stock_alerts import SEVERITY, AlertLevel, SubjectKind
 
 MAX_SECONDS = 90 * 86_400
 _LARGEST = 10**12
+
+EVERY_WAREHOUSE = "all"
+"""The pool of all warehouses, where a rule names none."""
 
 Measure = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST, allow_inf_nan=False)]
 Seconds = Annotated[int, Field(ge=0, le=MAX_SECONDS)]
@@ -50,7 +55,10 @@ class _Strict(BaseModel):
 
 
 class ScopeDefinition(_Strict):
-    """Which subjects a rule is for: each list that is not empty must contain the subject's."""
+    """Which subjects a rule is for: each list that is not empty must contain the subject's.
+
+    Where pools are watched, the warehouses are those that add up; all of them if none are named.
+    """
 
     skus: Codes = []
     warehouses: Codes = []
@@ -112,6 +120,12 @@ class RuleDefinition(_Strict):
 
     name: Annotated[dict[Literal["zh-CN", "en"], Text], Field(min_length=1)]
     kind: RuleKind
+    subject: SubjectKind = SubjectKind.LEVEL
+    """What it watches: levels, or pools of several warehouses that sell as one."""
+    pool: Code | None = None
+    """What people call the pool; `all` when left out where no warehouses are named."""
+    covers_levels: bool = False
+    """Where no limit of this rule holds, no 关注 (watch) of a level in the pool opens."""
     scope: ScopeDefinition = ScopeDefinition()
     levels: Annotated[list[LimitDefinition], Field(max_length=3)] = []
     filters: FilterDefinition = FilterDefinition()
@@ -139,7 +153,9 @@ class RuleDefinition(_Strict):
             limit.exit = limit.enter if limit.exit is None else limit.exit
         if self.kind is RuleKind.DATA_DOUBT and self.doubts is None:
             self.doubts = DoubtDefinition()
-        problem = _problem_of_levels(self) or _problem_of_extras(self)
+        if self.pool is None and self.subject is not SubjectKind.LEVEL:
+            self.pool = None if self.scope.warehouses else EVERY_WAREHOUSE
+        problem = _problem_of_levels(self) or _problem_of_subject(self) or _problem_of_extras(self)
         if problem is not None:
             raise ValueError(problem)
         return self
@@ -166,6 +182,9 @@ class RuleDefinition(_Strict):
             filters=Filters(**self.filters.model_dump()),
             doubts=_doubts(self.doubts),
             custom=_custom(self.condition),
+            subject=self.subject,
+            pool=self.pool or "",
+            covers_levels=self.covers_levels,
         )
 
 
@@ -214,6 +233,29 @@ def _problem_of_order(above: bool, limits: list[Limit]) -> str | None:
         if sign * (worse.enter - milder.enter) > 0 or sign * (worse.exit - milder.exit) > 0:
             worse_level, milder_level = worse.level.value, milder.level.value
             return f"the limits of {worse_level} must not be {worse_way} those of {milder_level}"
+    return None
+
+
+def _problem_of_subject(rule: RuleDefinition) -> str | None:
+    """Return what does not fit the subject of a rule, or None."""
+    kind, subject = rule.kind, rule.subject
+    if subject is SubjectKind.LEVEL:
+        if rule.pool is not None or rule.covers_levels:
+            return "pool and covers_levels belong to rules whose subject is a pool; leave them out"
+        return None
+    if subject not in TRAITS[kind].subjects:
+        kinds = [each.value for each in RuleKind if subject in TRAITS[each].subjects]
+        return (
+            f"{kind.value} means nothing for a {subject.value}; "
+            f"use one of {', '.join(kinds)}, or the subject level"
+        )
+    if rule.pool is None:
+        return "say with pool what people call these warehouses"
+    if rule.filters.inhibited_by_out:
+        return "inhibited_by_out is between rules of one level; leave it out"
+    unknown = sorted(fields(rule.condition) & OF_ONE_WAREHOUSE) if rule.condition else ()
+    if unknown:
+        return f"{', '.join(unknown)} belongs to one warehouse; a pool has none"
     return None
 
 

@@ -36,7 +36,7 @@ def explain(
 
     `condition` is the rule's own as it is known, `at.others` are those of the other rules.
     """
-    in_scope = rule.scope.contains(subject, item)
+    in_scope = rule.watches(subject, item)
     measured = measure(rule, at, at.level.available)
     multiple_of = scale(rule, at)
     return Explanation(

@@ -6,8 +6,8 @@ from datetime import datetime
 from services.alerting.domain.calendar import Calendar, Occasion
 from services.alerting.domain.channels import Channels
 from services.alerting.domain.rule import Rule
-from services.alerting.domain.subject import Item, Subject
-from shared.events.stock_alerts import AlertLevel
+from services.alerting.domain.subject import Item, LevelSubject, PoolSubject, Subject
+from shared.events.stock_alerts import AlertLevel, SubjectKind
 
 SEASONS = 2
 """Books kept at a time, each with what it watches: the one that ends and the one that begins."""
@@ -43,8 +43,12 @@ class RuleBook:
         self.asks_day = any(rule.asks_day for rule in self._enabled)
         """Whether a new day can change an evaluation."""
         self.listening = [rule for rule in self._enabled if rule.doubts.silence is not None]
+        self.pooling = [rule for rule in self._enabled if rule.subject is SubjectKind.POOL]
+        self.covering = any(rule.covers_levels for rule in self.pooling)
+        """Whether a pool can keep the levels in it quiet."""
         # Asked once per message, answered from here: the scope of a subject hardly ever changes.
         self._watching: dict[Subject, tuple[Item | None, tuple[Rule, ...]]] = {}
+        self._pools: dict[LevelSubject, tuple[Item | None, tuple[PoolSubject, ...]]] = {}
 
     @property
     def rules(self) -> Collection[Rule]:
@@ -98,11 +102,24 @@ class RuleBook:
         known = self._watching.get(subject)
         if known is not None and known[0] is item:
             return known[1]
-        rules = tuple(rule for rule in self._enabled if rule.scope.contains(subject, item))
+        rules = tuple(rule for rule in self._enabled if rule.watches(subject, item))
         if self._on:
             rules = tuple(self.in_season(rule, subject) for rule in rules)
         self._watching[subject] = (item, rules)
         return rules
+
+    def pools(self, level: LevelSubject, item: Item | None) -> tuple[PoolSubject, ...]:
+        """Return the pools in which a level is, of all rules that watch one."""
+        known = self._pools.get(level)
+        if known is not None and known[0] is item:
+            return known[1]
+        pools = tuple(
+            PoolSubject(level.sku, rule.pool, rule.id)
+            for rule in self.pooling
+            if rule.pools(level.warehouse) and rule.scope.has(level.sku, item)
+        )
+        self._pools[level] = (item, pools)
+        return pools
 
 
 def _turn(rule: Rule) -> tuple[bool, bool]:

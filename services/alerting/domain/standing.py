@@ -1,6 +1,6 @@
 """A subject at one moment: all that an evaluation looks at besides the rule and its condition."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -27,6 +27,8 @@ class Standing:
     others: Mapping[str, Condition] = field(default_factory=dict)
     troughs: Mapping[str, Trough] = field(default_factory=dict)
     channels: Channels = NOBODY
+    is_pooled: Callable[[], bool] | None = None
+    """Says whether a pool that the level is in has enough; None where no rule asks."""
     _past: tuple[SalesHistory, float | None] | None = field(default=None, init=False)
 
     @property

@@ -2,14 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-
-class SubjectKind(StrEnum):
-    """The sorts of subject; a pool or a product joins here, and gets a type of its own below."""
-
-    LEVEL = "level"
+from shared.events.stock_alerts import SubjectKind
 
 
 class LevelSubject(NamedTuple):
@@ -24,8 +19,27 @@ class LevelSubject(NamedTuple):
         return SubjectKind.LEVEL
 
 
-Subject = LevelSubject
-"""Becomes a union when pools or products are watched."""
+class PoolSubject(NamedTuple):
+    """One SKU over the pool of a rule: some warehouses, or all, that sell as one.
+
+    `warehouse` is what people call the pool. Each rule has its own, as its scope names the
+    warehouses: two rules may mean different ones by a name.
+    """
+
+    sku: str
+    warehouse: str
+    rule: str
+    kind: SubjectKind = SubjectKind.POOL
+
+
+Subject = LevelSubject | PoolSubject
+
+
+def subject_of(kind: SubjectKind, sku: str, warehouse: str, rule_id: str) -> Subject:
+    """Return a subject as it was stored, with the rule that watches it."""
+    if kind is SubjectKind.LEVEL:
+        return LevelSubject(sku, warehouse)
+    return PoolSubject(sku, warehouse, rule_id)
 
 
 class Due(Protocol):

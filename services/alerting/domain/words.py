@@ -7,7 +7,7 @@ from services.alerting.domain.explanation import Explanation
 from services.alerting.domain.kind import TRAITS, RuleKind
 from services.alerting.domain.outcome import Reason
 from services.alerting.domain.rule import Limit
-from shared.events.stock_alerts import AlertLevel
+from shared.events.stock_alerts import AlertLevel, SubjectKind
 
 
 class Text(NamedTuple):
@@ -96,6 +96,10 @@ _REASONS: Final[Mapping[Reason, Text]] = {
         "触及限值，但同一库存已由另一规则报断货。",
         "A limit holds, but another rule has the level as out already.",
     ),
+    Reason.COVERED_BY_POOL: Text(
+        "触及限值，但所在库存池仍充足，关注不单独预警。",
+        "A limit holds, but the pool that the level is in has enough.",
+    ),
     Reason.MUTED: Text(
         "触及限值，但日历规定此时不预警。", "A limit holds, but the calendar keeps it quiet now."
     ),
@@ -110,7 +114,7 @@ def in_words(explanation: Explanation) -> Text:
 
     Occasions of the calendar that have a say are named.
     """
-    said, occasions = _what_and_why(explanation), explanation.rule.occasions
+    said, occasions = _of_whom(explanation), explanation.rule.occasions
     if not occasions:
         return said
     zh = "、".join(_named(each, "zh-CN") for each in occasions)
@@ -120,6 +124,13 @@ def in_words(explanation: Explanation) -> Text:
 
 def _named(name: Mapping[str, str], language: str) -> str:
     return name.get(language) or next(iter(name.values()))
+
+
+def _of_whom(explanation: Explanation) -> Text:
+    said, rule = _what_and_why(explanation), explanation.rule
+    if rule.subject is SubjectKind.POOL:
+        return Text(f"库存池 {rule.pool}：{said.zh}", f"Pool {rule.pool}: {said.en}")
+    return said
 
 
 def _what_and_why(explanation: Explanation) -> Text:

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.alerting.domain.definition import RuleDefinition
-from services.alerting.domain.kind import RuleKind
+from services.alerting.domain.kind import TRAITS, RuleKind
 from services.alerting.domain.rule import Doubts, Filters
 
 
@@ -96,3 +96,40 @@ def test_a_definition_comes_back_from_storage_as_it_was(kind: RuleKind) -> None:
     own = {"condition": "available < 5 || sku in ['A']"} if is_custom else {}
     made = define(kind.value, {"level": "out", "enter": 0 if kind == "stock_out" else 1}, **own)
     assert RuleDefinition.model_validate_json(made.model_dump_json()) == made
+
+
+POOL: dict[str, object] = {"subject": "pool", "pool": "online", "scope": {"warehouses": ["N"]}}
+
+
+def test_a_pool_of_all_warehouses_needs_no_name() -> None:
+    found = define("stock_out", subject="pool").rule("rule", 1)
+    assert (found.pool, found.pools("anywhere")) == ("all", True)
+    assert define("stock_out", **POOL).rule("rule", 1).pools("S") is False
+
+
+@pytest.mark.parametrize("kind", [each for each in RuleKind if "pool" in TRAITS[each].subjects])
+def test_what_adds_up_can_be_asked_of_a_pool(kind: RuleKind) -> None:
+    level: dict[str, object] = (
+        {"level": "out"} if TRAITS[kind].level else {"level": "out", "enter": 3}
+    )
+    condition = {"condition": "available < 3"} if kind is RuleKind.CUSTOM else {}
+    assert define(kind, level, **POOL, **condition).subject == "pool"
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"kind": "negative", "levels": []}, "use one of stock_out, below, days_of_cover"),
+        ({"pool": None}, "say with pool"),
+        ({"subject": "level"}, "leave them out"),
+        ({"filters": {"inhibited_by_out": True}}, "between rules of one level"),
+        (
+            {"kind": "custom", "levels": [], "condition": "available < reorder_point"},
+            "reorder_point belongs to one warehouse",
+        ),
+    ],
+)
+def test_what_means_nothing_for_a_pool_is_refused(fields: dict[str, object], problem: str) -> None:
+    body = {"name": {"en": "Pool"}, "kind": "below", "levels": [{"level": "watch", "enter": 20}]}
+    with pytest.raises(ValidationError, match=problem):
+        RuleDefinition.model_validate(body | POOL | fields)

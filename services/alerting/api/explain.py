@@ -1,9 +1,7 @@
 """`/v1/explain`: why a level is, or is not, warned about."""
 
-from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
@@ -11,27 +9,17 @@ from pydantic import BaseModel
 
 from services.alerting.api.alerts import RuleName
 from services.alerting.api.desk import AtDesk
-from services.alerting.domain.condition import Condition, State
+from services.alerting.api.wider import Wider, read
+from services.alerting.domain.condition import State
 from services.alerting.domain.explanation import Explanation, explain
-from services.alerting.domain.measure import holding
-from services.alerting.domain.memory import Known
 from services.alerting.domain.outcome import Reason
 from services.alerting.domain.parameter_values import ParameterValues
-from services.alerting.domain.parameters import Parameters
-from services.alerting.domain.pool import sold_together, summed
-from services.alerting.domain.rule import Rule
-from services.alerting.domain.rulebook import RuleBook
-from services.alerting.domain.sales import day_of
 from services.alerting.domain.standing import Standing
-from services.alerting.domain.subject import Item, LevelSubject, PoolSubject, Subject
+from services.alerting.domain.subject import LevelSubject
 from services.alerting.domain.words import in_words
-from services.alerting.store import alerts, memory, parameters
-from services.alerting.store.alerts import Filter, StoredAlert
-from services.alerting.store.memory import StoredKnown
-from services.alerting.store.rule_watch import read_book
-from shared.database.engine import Connection
+from services.alerting.store.alerts import StoredAlert
 from shared.events.base import Code
-from shared.events.stock_alerts import AlertLevel, SubjectKind
+from shared.events.stock_alerts import AlertLevel, Options, SubjectKind
 from shared.http.auth import Scope, require
 from shared.http.problems import not_found
 
@@ -100,7 +88,11 @@ class RuleExplained(BaseModel):
     rule: RuleName
     subject: SubjectKind
     pool: str | None
-    """What people call the pool, where the rule watches one that the level is in."""
+    """What people call the pool, where the rule watches no level but one that it is in."""
+    product: str | None
+    """The product that the SKU is an option of, where the rule watches that."""
+    options: Options | None
+    """Of the product."""
     version: int
     enabled: bool
     in_scope: bool
@@ -114,7 +106,7 @@ class RuleExplained(BaseModel):
     alert: OpenAlert | None
 
     @classmethod
-    def of(cls, said: Explanation, alert: StoredAlert | None) -> Self:
+    def of(cls, said: Explanation, alert: StoredAlert | None, product: str | None) -> Self:
         """Return an explanation as it is answered."""
         words = in_words(said)
         return cls.model_validate(
@@ -122,6 +114,8 @@ class RuleExplained(BaseModel):
                 "rule": said.rule.named(),
                 "subject": said.rule.subject,
                 "pool": said.rule.pool or None,
+                "product": product,
+                "options": None if said.run is None else said.run.told(),
                 "version": said.rule.version,
                 "enabled": said.rule.enabled,
                 "in_scope": said.in_scope,
@@ -157,12 +151,13 @@ async def explain_level(
 ) -> LevelExplained:
     """Return what each rule makes of a level now, evaluated once more from what is stored.
 
-    Rules that watch a pool say what they make of the one that the level is in. Rules that do not
-    watch it are told too, with the reason. 503 while the catalogue, which a scope asks for
-    categories and tags, is still being read.
+    Rules that watch a pool or a product say what they make of the one that the level is in. Rules
+    that do not watch it are told too, with the reason. 503 while the catalogue, which a rule asks
+    for categories, tags and products, is still being read.
     """
     subject = LevelSubject(sku, warehouse)
-    stored = await at.ask(lambda connection: _stored(connection, subject))
+    product = None if (named := at.item(sku, needed=False)) is None else named.product
+    stored = await at.ask(lambda connection: read(connection, subject, product))
     known, book = stored.known, stored.book
     if known is None:
         raise not_found(f"level of {sku} in {warehouse} that alerting has heard of")
@@ -170,13 +165,15 @@ async def explain_level(
         raise not_found(f"rule {rule}")
     item = at.item(sku, needed=book.asks_catalogue)
     now = known.level.last_change_at if at.in_event_time else at.clock.now()
-    pools = Pools(book, subject, item, stored, now)
+    wider = Wider(stored, subject, item, at.catalogue, now)
     said = []
     for each in sorted(book.rules, key=lambda each: each.id):
         if rule is not None and each.id != rule:
             continue
         if each.subject is SubjectKind.POOL:
-            explanation, alert = pools.explained(each), stored.pool_alerts.get(each.id)
+            explanation, alert = wider.pool(each), stored.wider_alerts.get(each.id)
+        elif each.subject is SubjectKind.PRODUCT:
+            explanation, alert = wider.product(each), stored.wider_alerts.get(each.id)
         else:
             others = {name: held for name, held in known.conditions.items() if name != each.id}
             standing = Standing(
@@ -187,13 +184,17 @@ async def explain_level(
                 others,
                 known.troughs,
                 at.channels,
-                pools.have_enough if book.covering else None,
+                wider.have_enough if book.covering else None,
             )
             in_season = book.at(now).in_season(each, subject)
             condition = known.conditions.get(each.id)
             explanation = explain(in_season, subject, item, standing, condition)
             alert = stored.alerts.get(each.id)
-        said.append(RuleExplained.of(explanation, alert))
+        said.append(
+            RuleExplained.of(
+                explanation, alert, product if each.subject is SubjectKind.PRODUCT else None
+            )
+        )
     return LevelExplained(
         sku=sku,
         warehouse=warehouse,
@@ -202,88 +203,6 @@ async def explain_level(
         parameters=ParameterValues.model_validate(stored.values._asdict()),
         rules=said,
     )
-
-
-class _Stored(NamedTuple):
-    """A level and the pools that it is in, as they were stored; alerts and conditions by rule."""
-
-    known: Known | None
-    siblings: Mapping[Subject, StoredKnown]
-    book: RuleBook
-    values: Parameters
-    general: Parameters
-    """Those of the SKU, whatever the warehouse."""
-    alerts: Mapping[str, StoredAlert]
-    pool_alerts: Mapping[str, StoredAlert]
-    pool_conditions: Mapping[str, Condition]
-
-
-async def _stored(connection: Connection, subject: LevelSubject) -> _Stored:
-    book = await read_book(connection, 0)
-    sku, warehouse = subject
-    open_ones = Filter(is_open=True, sku=sku, warehouse=warehouse, subject=SubjectKind.LEVEL)
-    pooled = Filter(is_open=True, sku=sku, subject=SubjectKind.POOL)
-    found = await alerts.page(connection, open_ones, None, len(book.rules))
-    of_pools = await alerts.page(connection, pooled, None, len(book.rules))
-    return _Stored(
-        known=await memory.one(connection, subject),
-        siblings=await memory.of_sku(connection, sku) if book.pooling else {},
-        book=book,
-        values=await parameters.of_level(connection, sku, warehouse),
-        general=await parameters.of_level(connection, sku, ""),
-        alerts={each.rule.id: each for each in found},
-        pool_alerts={each.rule.id: each for each in of_pools},
-        pool_conditions=await memory.conditions_of_pools(connection, sku),
-    )
-
-
-class Pools:
-    """The pools of a level at a moment, as rules see them."""
-
-    def __init__(
-        self,
-        book: RuleBook,
-        level: LevelSubject,
-        item: Item | None,
-        stored: _Stored,
-        now: datetime,
-    ) -> None:
-        self._book, self._level, self._item = book, level, item
-        self._stored, self._now = stored, now
-
-    def explained(self, rule: Rule) -> Explanation:
-        """Return what a rule makes of its pool; it is out of scope where the level is not in it."""
-        pool = PoolSubject(self._level.sku, rule.pool, rule.id)
-        said = explain(
-            self._book.at(self._now).in_season(rule, pool),
-            pool,
-            self._item,
-            self._standing(rule, pool),
-            self._stored.pool_conditions.get(rule.id),
-        )
-        if said.in_scope and not rule.pools(self._level.warehouse):
-            return replace(said, in_scope=False, reason=Reason.OUT_OF_SCOPE)
-        return said
-
-    def have_enough(self) -> bool:
-        """Return whether a pool of the level keeps its 关注 (watch) quiet."""
-        return any(
-            holding(rule, at, at.level.available, None) is None
-            for pool in self._book.pools(self._level, self._item)
-            if (rule := self._book.now(pool.rule, pool, self._now)) is not None
-            and rule.covers_levels
-            for at in (self._standing(rule, pool),)
-        )
-
-    def _standing(self, rule: Rule, pool: PoolSubject) -> Standing:
-        members = [
-            known
-            for subject, known in self._stored.siblings.items()
-            if rule.pools(subject.warehouse)
-        ]
-        level = summed(pool.sku, pool.warehouse, [each.level for each in members])
-        sales = sold_together((each.sales for each in members), day_of(self._now))
-        return Standing(level, sales, self._now, self._stored.general)
 
 
 def _level(at: Standing) -> LevelAsKnown:

@@ -70,8 +70,8 @@ class LimitDefinition(_Strict):
     """A level: entered at `enter`, left at `exit`.
 
     In units, in days (days_of_cover, overstock, inbound_overdue, run_out_before_inbound), in
-    multiples of the parameter (below_safety_stock, below_reorder_point), or in reasons to doubt
-    (data_doubt); none for custom.
+    multiples of the parameter (below_safety_stock, below_reorder_point), in reasons to doubt
+    (data_doubt), or a share from 0 to 1 (broken_size_run); none for custom.
     """
 
     level: AlertLevel
@@ -121,7 +121,7 @@ class RuleDefinition(_Strict):
     name: Annotated[dict[Literal["zh-CN", "en"], Text], Field(min_length=1)]
     kind: RuleKind
     subject: SubjectKind = SubjectKind.LEVEL
-    """What it watches: levels, or pools of several warehouses that sell as one."""
+    """What it watches: levels, pools of several warehouses that sell as one, or products there."""
     pool: Code | None = None
     """What people call the pool; `all` when left out where no warehouses are named."""
     covers_levels: bool = False
@@ -239,16 +239,19 @@ def _problem_of_order(above: bool, limits: list[Limit]) -> str | None:
 def _problem_of_subject(rule: RuleDefinition) -> str | None:
     """Return what does not fit the subject of a rule, or None."""
     kind, subject = rule.kind, rule.subject
-    if subject is SubjectKind.LEVEL:
-        if rule.pool is not None or rule.covers_levels:
-            return "pool and covers_levels belong to rules whose subject is a pool; leave them out"
-        return None
     if subject not in TRAITS[kind].subjects:
         kinds = [each.value for each in RuleKind if subject in TRAITS[each].subjects]
+        subjects = [each.value for each in SubjectKind if each in TRAITS[kind].subjects]
         return (
             f"{kind.value} means nothing for a {subject.value}; "
-            f"use one of {', '.join(kinds)}, or the subject level"
+            f"use one of {', '.join(kinds)}, or the subject {' or '.join(subjects)}"
         )
+    if rule.covers_levels and subject is not SubjectKind.POOL:
+        return "covers_levels belongs to rules whose subject is a pool; leave it out"
+    if subject is SubjectKind.LEVEL:
+        return None if rule.pool is None else "a level is in no pool; leave pool out"
+    if subject is SubjectKind.PRODUCT:
+        return _problem_of_product(rule)
     if rule.pool is None:
         return "say with pool what people call these warehouses"
     if rule.filters.inhibited_by_out:
@@ -256,6 +259,22 @@ def _problem_of_subject(rule: RuleDefinition) -> str | None:
     unknown = sorted(fields(rule.condition) & OF_ONE_WAREHOUSE) if rule.condition else ()
     if unknown:
         return f"{', '.join(unknown)} belongs to one warehouse; a pool has none"
+    return None
+
+
+def _problem_of_product(rule: RuleDefinition) -> str | None:
+    if rule.pool is None:
+        return "say with pool what people call these warehouses"
+    if rule.pending_seconds or rule.recovery_seconds:
+        return (
+            "options run out and come back at once; leave pending_seconds and recovery_seconds out"
+        )
+    if rule.filters != FilterDefinition():
+        return "filters are about one SKU; leave them out"
+    if any(not 0 < (level.enter or 0) <= 1 for level in rule.levels):
+        return "a limit is a share of the options in stock: over 0, at most 1"
+    if any((level.exit or 0) > 1 for level in rule.levels):
+        return "an exit limit over 1 is never reached: a share is at most 1"
     return None
 
 

@@ -21,6 +21,7 @@ from services.alerting.domain.pooling import Asked, Pooling
 from services.alerting.domain.rule import Rule
 from services.alerting.domain.rulebook import RuleBook
 from services.alerting.domain.sales import SalesHistory
+from services.alerting.domain.sizing import Sizing
 from services.alerting.domain.standing import Standing
 from services.alerting.domain.subject import Item, Level, LevelSubject, PoolSubject, Subject
 from shared.events.stock_alerts import AlertLevel, AtRisk, GatherReason
@@ -60,6 +61,7 @@ class Draft:
         parameters: ParameterBook,
         catalogue: int = 0,
         channels: Channels = NOBODY,
+        products: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         self._territories = territories
         self._rules = rules
@@ -75,6 +77,7 @@ class Draft:
         self.reasons: Counter[tuple[RuleKind | None, Reason]] = Counter()
         self._pooling = Pooling(rules, territories, self.staged)
         self._fired: set[PoolSubject] = set()
+        self.sizing = Sizing(territories, self._pooling, items, products or {}, self._by)
 
     def hear(self, partition: int, level: Level, now: datetime, trace: str | None = None) -> None:
         """Take in a level message. What was due before it comes first.
@@ -99,9 +102,11 @@ class Draft:
         known = self._judge(partition, subject, known, before, evaluation.hear, now, trace)
         is_new = subject not in self._territories[partition].subjects
         self.staged[subject] = Staged(partition, known, heard=True, is_new=is_new)
-        if self._rules.pooling:
-            asked = Asked(partition, now, trace)
-            self._pooling.hear(subject, self._items.get(level.sku), asked, is_new=is_new)
+        if self._rules.gathering:
+            part_of = self._rules.gathered(subject, self._items.get(level.sku))
+            if part_of is not None:
+                asked = Asked(partition, now, trace, heard=True)
+                self._pooling.hear(subject, part_of, asked, is_new=is_new)
 
     def fire(self, partition: int, until: datetime, limit: int) -> None:
         """Evaluate what is due in a partition by an instant, at most `limit` timers."""
@@ -123,16 +128,17 @@ class Draft:
                 self._pooling.asked.setdefault(subject, Asked(partition, now))
                 continue
             self._look_at(partition, subject, now)
-            if self._rules.pooling:
-                item = self._items.get(subject.sku)
-                self._pooling.look(subject, item, Asked(partition, now))
+            if isinstance(subject, LevelSubject):
+                part_of = self._rules.gathered(subject, self._items.get(subject.sku))
+                self._pooling.look(subject, part_of, Asked(partition, now))
 
     def pool(self) -> None:
         """Evaluate the pools of the levels that were heard of or looked at; once each, last.
 
-        Where a pool no longer keeps its levels quiet, they are looked at once more.
+        Where a pool no longer keeps its levels quiet, they are looked at once more. Then `sizing`
+        says which products are to be judged.
         """
-        for pool, (partition, now, trace) in self._pooling.asked.items():
+        for pool, (partition, now, trace, _) in self._pooling.asked.items():
             before, held = self._pooling.before(partition, pool, now), self._known(partition, pool)
             known = self._pooling.present(partition, pool, now)
             if before is not None:
@@ -149,6 +155,8 @@ class Draft:
             if not self._has_enough(partition, pool, known, now):
                 for each in self._pooling.members(partition, pool):
                     self._look_at(partition, each, now)
+        for sku, asked in self._pooling.skus.items():
+            self.sizing.judge(sku, asked)
 
     def adopt(self) -> None:
         """Make the draft what is known."""
@@ -156,6 +164,7 @@ class Draft:
             self._territories[partition].adopt(subject, known)
         for pool in self._fired | self._pooling.asked.keys():
             self._territories[self.staged[pool].partition].tidy(pool)
+        self.sizing.adopt()
 
     def _look_at(self, partition: int, subject: Subject, now: datetime) -> None:
         known = self._known(partition, subject)
@@ -295,8 +304,12 @@ class Draft:
             self._has_enough(
                 partition, pool, self._pooling.present(partition, pool, now, known), now
             )
-            for pool in self._rules.pools(subject, self._items.get(subject.sku))
+            for pool in self._pools_of(subject)
         )
+
+    def _pools_of(self, level: LevelSubject) -> Iterable[PoolSubject]:
+        part_of = self._rules.gathered(level, self._items.get(level.sku))
+        return () if part_of is None else part_of.pools
 
     def _has_enough(self, partition: int, pool: PoolSubject, known: Known, now: datetime) -> bool:
         """Return whether a pool keeps its levels quiet: no limit holds that would be entered."""

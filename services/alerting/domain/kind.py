@@ -33,6 +33,8 @@ class RuleKind(StrEnum):
     RUN_OUT_BEFORE_INBOUND = "run_out_before_inbound"
     """Days the shelf would be empty before stock can arrive; holds over a limit (0 unless
     given)."""
+    BROKEN_SIZE_RUN = "broken_size_run"
+    """Share of a product's options in stock (断码), 0 to 1; holds under a limit."""
     CUSTOM = "custom"
     """A condition of the user's own; measures 1 where it holds, 0 where it does not."""
 
@@ -90,6 +92,9 @@ TRAITS: Final[Mapping[RuleKind, Traits]] = {
     RuleKind.INBOUND_OVERDUE: Traits(operator.gt, AlertLevel.WATCH, 1.0, asks_day=True),
     RuleKind.RUN_OUT_BEFORE_INBOUND: Traits(
         operator.gt, AlertLevel.URGENT, 0.0, asks_day=True, subjects=_ADDS_UP
+    ),
+    RuleKind.BROKEN_SIZE_RUN: Traits(
+        operator.lt, asks_day=True, subjects=frozenset({SubjectKind.PRODUCT})
     ),
     RuleKind.CUSTOM: Traits(
         operator.ge, AlertLevel.WATCH, 1.0, of_available=True, asks_day=True, subjects=_ADDS_UP

@@ -108,6 +108,8 @@ class Territory:
     """Subjects still to be evaluated under the present view and parameters."""
     settled: Settled | None = None
     """None after a claim: what was changed in between is not known."""
+    outs: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    """By SKU that is out as an option: the product, by rule that watches it."""
     _siblings: dict[str, set[str]] | None = None
     """The warehouses of each SKU; found when a pool asks for the first time."""
 

@@ -6,17 +6,18 @@ from typing import NamedTuple
 
 from services.alerting.domain.memory import Known, Staged, Territory
 from services.alerting.domain.pool import sold_together, summed
-from services.alerting.domain.rulebook import RuleBook
+from services.alerting.domain.rulebook import Gathered, RuleBook
 from services.alerting.domain.sales import day_of
-from services.alerting.domain.subject import Item, LevelSubject, PoolSubject, Subject
+from services.alerting.domain.subject import LevelSubject, PoolSubject, Subject
 
 
 class Asked(NamedTuple):
-    """When and because of what a pool is to be looked at."""
+    """When and because of what a pool is to be looked at; `heard`: of a message."""
 
     partition: int
     now: datetime
     trace: str | None = None
+    heard: bool = False
 
 
 class Pooling:
@@ -36,17 +37,27 @@ class Pooling:
         self._staged = staged
         self._newcomers: dict[str, set[str]] = {}
         self.asked: dict[PoolSubject, Asked] = {}
+        self.skus: dict[str, Asked] = {}
+        """The options of products of which levels were heard or looked at."""
 
-    def hear(self, level: LevelSubject, item: Item | None, asked: Asked, *, is_new: bool) -> None:
+    def hear(self, level: LevelSubject, part_of: Gathered, asked: Asked, *, is_new: bool) -> None:
         """Note that a level was told of; `is_new`: for the first time."""
         if is_new:
             self._newcomers.setdefault(level.sku, set()).add(level.warehouse)
-        self.look(level, item, asked)
+        self._ask(level, part_of, asked)
 
-    def look(self, level: LevelSubject, item: Item | None, asked: Asked) -> None:
-        """Note that something about a level's pools may have changed."""
-        for pool in self._rules.pools(level, item):
+    def look(self, level: LevelSubject, part_of: Gathered | None, asked: Asked) -> None:
+        """Note that something besides a level may have changed what it is part of."""
+        if part_of is not None:
+            self._ask(level, part_of, asked)
+        if level.sku in self._territories[asked.partition].outs:
+            self.skus[level.sku] = asked
+
+    def _ask(self, level: LevelSubject, part_of: Gathered, asked: Asked) -> None:
+        for pool in part_of.pools:
             self.asked[pool] = asked
+        if part_of.products:
+            self.skus[level.sku] = asked
 
     def members(self, partition: int, pool: PoolSubject) -> Iterator[LevelSubject]:
         """Yield the levels that add up to a pool."""
@@ -69,6 +80,18 @@ class Pooling:
         if own is not None:
             levels[LevelSubject(own.level.sku, own.level.warehouse)] = own
         return _together(pool, levels.values(), now)
+
+    def available(self, partition: int, pool: PoolSubject, *, before: bool = False) -> int | None:
+        """Return what a pool has, or had before the draft; None where no level of it is known."""
+        subjects, staged = self._territories[partition].subjects, self._staged
+        found = None
+        for each in self.members(partition, pool):
+            known = subjects.get(each)
+            if not before and each in staged:
+                known = staged[each].known
+            if known is not None:
+                found = (found or 0) + known.level.available
+        return found
 
     def before(self, partition: int, pool: PoolSubject, now: datetime) -> Known | None:
         """Return a pool as it was before the draft; None where no level of it was known."""

@@ -7,7 +7,13 @@ from datetime import datetime, timedelta
 from services.alerting.domain.channels import Channels
 from services.alerting.domain.kind import TRAITS, RuleKind
 from services.alerting.domain.predicate import Custom
-from services.alerting.domain.subject import Item, LevelSubject, Subject
+from services.alerting.domain.subject import (
+    Item,
+    LevelSubject,
+    PoolSubject,
+    ProductSubject,
+    Subject,
+)
 from shared.events.stock_alerts import SEVERITY, AlertLevel, AlertRule, SubjectKind
 
 
@@ -124,15 +130,23 @@ class Rule:
     covers_levels: bool = False
     """Where no limit of this rule holds, no 关注 (watch) of a level in the pool opens."""
 
+    @property
+    def asks_catalogue(self) -> bool:
+        """Whether a change of the catalogue can change what it watches."""
+        return self.scope.asks_catalogue or self.subject is SubjectKind.PRODUCT
+
     def watches(self, subject: Subject, item: Item | None) -> bool:
         """Return whether a subject is of the rule's sort and in its scope, enabled or not."""
         if isinstance(subject, LevelSubject):
             return self.subject is SubjectKind.LEVEL and self.scope.contains(subject, item)
-        return (self.subject, self.pool, self.id) == (
-            subject.kind,
-            subject.warehouse,
-            subject.rule,
-        ) and self.scope.has(subject.sku, item)
+        if isinstance(subject, ProductSubject):
+            return self.is_of(subject)  # each of its options is asked about by itself
+        return self.is_of(subject) and self.scope.has(subject.sku, item)
+
+    def is_of(self, subject: PoolSubject | ProductSubject) -> bool:
+        """Return whether a subject's pool is the one that the rule watches, as it does."""
+        said = subject.kind, subject.warehouse, subject.rule
+        return (self.subject, self.pool, self.id) == said
 
     def pools(self, warehouse: str) -> bool:
         """Return whether a warehouse is one of those that add up."""

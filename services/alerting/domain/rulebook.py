@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from services.alerting.domain.calendar import Calendar, Occasion
 from services.alerting.domain.channels import Channels
@@ -14,6 +15,13 @@ SEASONS = 2
 
 EVERYWHERE = ""
 """No warehouse has no code."""
+
+
+class Gathered(NamedTuple):
+    """What a level is part of: pools that rules watch, and a product that other rules watch."""
+
+    pools: tuple[PoolSubject, ...]
+    products: tuple[Rule, ...]
 
 
 class RuleBook:
@@ -36,7 +44,7 @@ class RuleBook:
         self._enabled = tuple(
             sorted((rule for rule in self._rules.values() if rule.enabled), key=_turn)
         )
-        self.asks_catalogue = any(rule.scope.asks_catalogue for rule in self._enabled)
+        self.asks_catalogue = any(rule.asks_catalogue for rule in self._enabled)
         """Whether a change of the catalogue can change what is watched."""
         self.asks_parameters = any(rule.asks_parameters for rule in self._enabled)
         """Whether a changed parameter can change an evaluation."""
@@ -44,11 +52,14 @@ class RuleBook:
         """Whether a new day can change an evaluation."""
         self.listening = [rule for rule in self._enabled if rule.doubts.silence is not None]
         self.pooling = [rule for rule in self._enabled if rule.subject is SubjectKind.POOL]
+        self.sizing = [rule for rule in self._enabled if rule.subject is SubjectKind.PRODUCT]
+        self.gathering = bool(self.pooling or self.sizing)
+        """Whether levels are looked at together, too."""
         self.covering = any(rule.covers_levels for rule in self.pooling)
         """Whether a pool can keep the levels in it quiet."""
         # Asked once per message, answered from here: the scope of a subject hardly ever changes.
         self._watching: dict[Subject, tuple[Item | None, tuple[Rule, ...]]] = {}
-        self._pools: dict[LevelSubject, tuple[Item | None, tuple[PoolSubject, ...]]] = {}
+        self._gathered: dict[LevelSubject, tuple[Item | None, Gathered | None]] = {}
 
     @property
     def rules(self) -> Collection[Rule]:
@@ -108,9 +119,9 @@ class RuleBook:
         self._watching[subject] = (item, rules)
         return rules
 
-    def pools(self, level: LevelSubject, item: Item | None) -> tuple[PoolSubject, ...]:
-        """Return the pools in which a level is, of all rules that watch one."""
-        known = self._pools.get(level)
+    def gathered(self, level: LevelSubject, item: Item | None) -> Gathered | None:
+        """Return what a level is part of; None for most."""
+        known = self._gathered.get(level)
         if known is not None and known[0] is item:
             return known[1]
         pools = tuple(
@@ -118,8 +129,14 @@ class RuleBook:
             for rule in self.pooling
             if rule.pools(level.warehouse) and rule.scope.has(level.sku, item)
         )
-        self._pools[level] = (item, pools)
-        return pools
+        products = tuple(
+            rule
+            for rule in self.sizing
+            if item is not None and item.product is not None and rule.scope.has(level.sku, item)
+        )
+        gathered = Gathered(pools, products) if pools or products else None
+        self._gathered[level] = (item, gathered)
+        return gathered
 
 
 def _turn(rule: Rule) -> tuple[bool, bool]:

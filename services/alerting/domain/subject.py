@@ -32,14 +32,25 @@ class PoolSubject(NamedTuple):
     kind: SubjectKind = SubjectKind.POOL
 
 
-Subject = LevelSubject | PoolSubject
+class ProductSubject(NamedTuple):
+    """All SKUs of a product over the pool of a rule; `sku` is the product's code."""
+
+    sku: str
+    warehouse: str
+    rule: str
+    kind: SubjectKind = SubjectKind.PRODUCT
+
+
+Subject = LevelSubject | PoolSubject | ProductSubject
 
 
 def subject_of(kind: SubjectKind, sku: str, warehouse: str, rule_id: str) -> Subject:
     """Return a subject as it was stored, with the rule that watches it."""
     if kind is SubjectKind.LEVEL:
         return LevelSubject(sku, warehouse)
-    return PoolSubject(sku, warehouse, rule_id)
+    if kind is SubjectKind.POOL:
+        return PoolSubject(sku, warehouse, rule_id)
+    return ProductSubject(sku, warehouse, rule_id)
 
 
 class Due(Protocol):
@@ -103,3 +114,5 @@ class Item(NamedTuple):
     tags: frozenset[str]
     is_bought: bool = True
     """False when it is being phased out, and after its end."""
+    product: str | None = None
+    """The code of the product that it is an option of."""

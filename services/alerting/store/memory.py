@@ -80,7 +80,11 @@ _OF_SKU = text(f"{_LEVEL} WHERE sku = :sku")
 
 _ITS_CONDITIONS = text(f"{_CONDITION} {_OF_ONE} AND subject_kind = 'level'")
 
-_POOLS_CONDITIONS = text(f"{_CONDITION} WHERE sku = :sku AND subject_kind = 'pool'")
+_OUTS = text("""
+SELECT partition, sku, rule_id, product FROM out_option WHERE partition = ANY(:partitions)
+""")
+
+_GATHERED_CONDITIONS = text(f"{_CONDITION} WHERE sku = ANY(:skus) AND subject_kind = :kind")
 
 _COLUMNS = """
     unnest($1::text[], $2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[],
@@ -150,6 +154,9 @@ async def load(connection: AsyncConnection, partitions: Collection[int]) -> dict
     for row in await connection.execute(_LEVELS, wanted):
         level = LevelSubject(row.sku, row.warehouse)
         territories[row.partition].adopt(level, _known(row, conditions.get(level, {})))
+    for row in await connection.execute(_OUTS, wanted):
+        outs = territories[row.partition].outs
+        outs[row.sku] = {**outs.get(row.sku, {}), row.rule_id: row.product}
     for partition, pool in pools:
         # What it has is added up from its levels whenever it is looked at.
         known = Known(summed(pool.sku, pool.warehouse, ()), sold_together((), 0), conditions[pool])
@@ -172,10 +179,12 @@ async def of_sku(connection: AsyncConnection, sku: str) -> dict[Subject, StoredK
     return {LevelSubject(row.sku, row.warehouse): _stored(row) for row in rows}
 
 
-async def conditions_of_pools(connection: AsyncConnection, sku: str) -> dict[str, Condition]:
-    """Return the conditions of a SKU's pools by rule; each rule has a pool of its own."""
-    rows = await connection.execute(_POOLS_CONDITIONS, {"sku": sku})
-    return {row.rule_id: _condition(row) for row in rows}
+async def conditions_of(
+    connection: AsyncConnection, kind: SubjectKind, skus: Collection[str]
+) -> dict[Subject, Condition]:
+    """Return the conditions of the pools of SKUs, or of products; each is of one rule."""
+    rows = await connection.execute(_GATHERED_CONDITIONS, {"kind": kind.value, "skus": list(skus)})
+    return {subject_of(kind, row.sku, row.warehouse, row.rule_id): _condition(row) for row in rows}
 
 
 async def save_levels(connection: AsyncConnection, staged: Iterable[Staged], *, new: bool) -> None:

@@ -134,11 +134,13 @@ def test_a_warehouse_outside_of_the_pool_does_not_count() -> None:
     ]
 
 
-def test_a_level_outside_of_every_pool_is_asked_about_once() -> None:
+def test_of_which_pools_a_level_is_is_asked_once() -> None:
     """The answer is kept for as long as the rules and the SKU's master data stay the same."""
     book = RuleBook(1, [OF_POOL])
     item = Item("Mug", None, frozenset())
-    assert book.pools(LevelSubject("A", "W"), item) is book.pools(LevelSubject("A", "W"), item)
+    level_in = LevelSubject("A", "N")
+    assert book.gathered(level_in, item) is book.gathered(level_in, item)
+    assert book.gathered(LevelSubject("A", "W"), item) is None
 
 
 def test_pending_time_passes_for_a_pool() -> None:

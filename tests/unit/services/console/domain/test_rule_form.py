@@ -28,7 +28,8 @@ def round_trip(definition: dict[str, object]) -> dict[str, object]:
     return RuleDefinition.model_validate(form.definition).model_dump(mode="json")
 
 
-LIMITED = [kind for kind in KINDS if kind not in {"stock_out", "custom", "data_doubt", "negative"}]
+UNLIKE = {"stock_out", "custom", "data_doubt", "negative", "broken_size_run"}
+LIMITED = [kind for kind in KINDS if kind not in UNLIKE]
 
 
 @given(
@@ -73,6 +74,15 @@ def test_what_a_form_is_filled_with_is_what_it_says(
         {"kind": "custom", "condition": "available < 3 && (on_hand > 1 || moq == 2)"},
         {"kind": "custom", "condition": 'stock_class in ["AX", "AY"] || available < moq'},
         {"kind": "below", "levels": [{"level": "watch", "enter": 3}], "enabled": False},
+        {
+            "kind": "below", "levels": [{"level": "watch", "enter": 3}], "covers_levels": True,
+            "subject": "pool", "pool": "online", "scope": {"warehouses": ["north"]},
+        },
+        {"kind": "stock_out", "subject": "pool"},
+        {
+            "kind": "broken_size_run", "subject": "product",
+            "levels": [{"level": "watch", "enter": 0.7, "exit": 0.8}],
+        },
     ],
     ids=str,
 )
@@ -86,6 +96,14 @@ def test_a_new_rule_of_any_kind_only_wants_a_name(kind: str) -> None:
     values = of_kind(blank(), kind) | {"name.en": "Mine"}
     rule = RuleDefinition.model_validate(filled(values, {}).definition)
     assert rule.kind == kind
+
+
+def test_what_cannot_be_asked_of_a_pool_is_asked_of_levels() -> None:
+    pool = of_kind(blank(), "below") | {"subject": "pool", "pool": "online", "covers_levels": "yes"}
+    assert filled(pool, {}).definition["subject"] == "pool"
+    of_levels = filled(of_kind(pool, "negative"), {}).definition
+    said = [of_levels[name] for name in ("subject", "pool", "covers_levels")]
+    assert said == ["level", None, False]
 
 
 def test_what_the_form_does_not_show_stays() -> None:

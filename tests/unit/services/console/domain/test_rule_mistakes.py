@@ -39,6 +39,9 @@ def only(language: Language, kind: str, **fields: str) -> Mistake:
         ("below", {"filter__grace_days": "500"}, "filter.grace_days", "不能大于 366"),
         ("below", {"filter__grace_days": "1.5"}, "filter.grace_days", "请填整数"),
         ("below", {"pending": "9999999"}, "pending", "不能大于"),
+        ("below", {"subject": "pool", "scope__warehouses": "N"}, "pool", "起个合称"),
+        ("broken_size_run", {"level__watch__enter": "70"}, "levels", "不超过 1"),
+        ("broken_size_run", {"level__watch__exit": "2"}, "levels", "不能超过 1"),
         (
             "data_doubt",
             {f"doubt__{one}": "" for one in ("negative", "not_ordered", "in_doubt")},

@@ -85,6 +85,8 @@ async def test_an_edited_rule_and_a_changed_catalogue_judge_products_anew(
         await alerting.caught_up()
     (alert,) = await alerting.alerts(state="open")
     async with alerting.consuming():
+        await alerting.tell(_told(alerting, skus[1], 8))
+        await alerting.caught_up()
         # Of which nobody has told a level: it is not out.
         for sku in ("more-1", "more-2", "more-3"):
             await alerting.name(sku, attributes={"product": "SHIRT"})

@@ -156,6 +156,16 @@ def test_a_first_import_is_known() -> None:
     assert draft.sizing.told[SHIRT].known is GatherReason.FIRST_IMPORT
 
 
+def test_what_runs_out_just_after_an_edit_is_news() -> None:
+    worker = Worker(run_rule())
+    worker.hear(of_size("S", 5), of_size("M", 0))
+    worker.book = RuleBook(2, [run_rule(version=2)])
+    assert worker.hear(of_size("S", 0, 2)).sizing.told[SHIRT].known is None
+    worker.book = RuleBook(3, [run_rule(id="other", version=3)])
+    told = worker.hear(of_size("M", -1, 2)).sizing.told
+    assert told[Product("other", "SHIRT")].known is GatherReason.CHANGED_RULE
+
+
 def test_one_option_that_is_news_makes_the_product_news() -> None:
     worker = Worker(run_rule())
     worker.hear(of_size("M", 5))

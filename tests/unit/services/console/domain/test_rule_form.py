@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from services.alerting.domain import cel, fields
 from services.alerting.domain.definition import RuleDefinition
-from services.alerting.domain.kind import RuleKind
+from services.alerting.domain.kind import TRAITS, RuleKind
 from services.console.domain.condition_rows import NUMBERS, TEXTS, NoNumber, rows_of, tree_of
 from services.console.domain.rule_form import blank, filled, of_kind, values_of
 from services.console.domain.rule_kinds import BY_KIND, KINDS, LEVELS
@@ -75,12 +75,17 @@ def test_what_a_form_is_filled_with_is_what_it_says(
         {"kind": "custom", "condition": 'stock_class in ["AX", "AY"] || available < moq'},
         {"kind": "below", "levels": [{"level": "watch", "enter": 3}], "enabled": False},
         {
-            "kind": "below", "levels": [{"level": "watch", "enter": 3}], "covers_levels": True,
-            "subject": "pool", "pool": "online", "scope": {"warehouses": ["north"]},
+            "kind": "below",
+            "levels": [{"level": "watch", "enter": 3}],
+            "covers_levels": True,
+            "subject": "pool",
+            "pool": "online",
+            "scope": {"warehouses": ["north"]},
         },
         {"kind": "stock_out", "subject": "pool"},
         {
-            "kind": "broken_size_run", "subject": "product",
+            "kind": "broken_size_run",
+            "subject": "product",
             "levels": [{"level": "watch", "enter": 0.7, "exit": 0.8}],
         },
     ],
@@ -122,6 +127,7 @@ def test_what_is_no_number_is_named(typed: str) -> None:
 
 def test_kinds_and_fields_are_those_of_alerting() -> None:
     assert set(KINDS) == set(RuleKind)
+    assert all(set(BY_KIND[kind].subjects) == TRAITS[kind].subjects for kind in RuleKind)
     assert set(NUMBERS) == set(fields.NUMBERS)
     assert set(TEXTS) == set(fields.TEXTS)
 

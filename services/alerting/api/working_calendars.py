@@ -1,4 +1,4 @@
-"""`/v1/working-calendars`: when people work, for the times that playbooks give them."""
+"""`/v1/working-calendars`: when people work, for the times of playbooks and the hours of rules."""
 
 from typing import Annotated
 
@@ -6,8 +6,9 @@ from fastapi import APIRouter, Depends, Path, Request
 
 from services.alerting.api.desk import AtDesk, Editor, doer_of
 from services.alerting.domain.office_hours import CalendarDefinition
-from services.alerting.store import schedules
+from services.alerting.store import rules, schedules
 from services.alerting.store.audit import What
+from shared.database.engine import Connection
 from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, after_text, page_of
 from shared.http.problems import not_found
@@ -58,14 +59,18 @@ async def put_calendar(
     at: AtDesk,
     editor: Editor,
 ) -> WorkingCalendar:
-    """Make or change a working calendar; limits that are running already stay as they were set."""
+    """Make or change a working calendar.
+
+    Limits that are running already stay as they were set; rules that name it follow at once.
+    """
     body = definition.model_dump_json(by_alias=True)
     doer, what = doer_of(request, editor, at), What.WORKING_CALENDAR_PUT
-    await at.change(
-        lambda connection: schedules.put(
-            connection, "working_calendar", calendar_id, body, what, doer
-        )
-    )
+
+    async def put(connection: Connection) -> None:
+        await rules.begin_edit(connection)  # it is part of those that name it
+        await schedules.put(connection, "working_calendar", calendar_id, body, what, doer)
+
+    await at.change(put)
     return _answer(calendar_id, body)
 
 

@@ -49,6 +49,8 @@ class Reason(StrEnum):
     """A limit holds, but another rule has the level as out of stock already."""
     MUTED = "muted"
     """A limit holds, but the calendar lets nothing open now."""
+    OUTSIDE_HOURS = "outside_hours"
+    """A limit holds, but the rule opens nothing before its hours begin."""
     STALE_VERSION = "stale_version"
     """Not evaluated: a message of this version or a newer one was seen before."""
     RULE_DISABLED = "rule_disabled"

@@ -478,6 +478,16 @@ def test_other_hours_hold_at_once_for_what_waits() -> None:
     assert events(draft) == [("opened", 5)]
 
 
+def test_hours_that_are_over_open_nothing_afterwards() -> None:
+    worker = Worker(rule(pending=200))
+    worker.hear((0, level(3)))
+    worker.book = RuleBook(2, [replace(AFTERNOON, pending=timedelta(minutes=10))])
+    draft = worker.draft()
+    draft.look(0, [A], minutes(130))
+    assert events(draft) == []
+    assert draft.reasons[AFTERNOON.kind, Reason.OUTSIDE_HOURS] == 1
+
+
 def test_hours_are_asked_for_only_where_something_may_open() -> None:
     worker = Worker(replace(rule(), hours=Unasked("UTC", {})), rule(id_="other"))
     worker.hear((0, level(50)), (1, level(40, version=2)))

@@ -306,8 +306,8 @@ async def _unknown(connection: Connection, definition: RuleDefinition) -> FieldE
     if named is not None and await playbooks.one(connection, named) is None:
         message = f"There is no playbook {named}; see /v1/playbooks, or make one with PUT."
         return FieldError(field="playbook", code="unknown_playbook", message=message)
-    named = definition.active and definition.active.calendar
-    if named and not await schedules.some(connection, "working_calendar", [named]):
+    named = definition.calendar
+    if named is not None and not await schedules.some(connection, "working_calendar", [named]):
         message = (
             f"There is no working calendar {named}; see /v1/working-calendars, or make one with "
             "PUT."

@@ -150,6 +150,11 @@ class RuleDefinition(_Strict):
             raise ValueError(problem)
         return self
 
+    @property
+    def calendar(self) -> str | None:
+        """The working calendar that it names, if it does."""
+        return None if self.active is None else self.active.calendar
+
     def rule(
         self, rule_id: str, version: int, calendars: Mapping[str, WorkingCalendar] = NO_CALENDARS
     ) -> Rule:

@@ -40,8 +40,8 @@ async def read_book(connection: AsyncConnection, revision: int) -> RuleBook:
         (stored, RuleDefinition.model_validate_json(stored.body))
         for stored in await rules.newest(connection)
     ]
-    named = {each.active.calendar for _, each in defined if each.active is not None}
-    calendars = await schedules.calendars(connection, named - {None})
+    named = {each.calendar for _, each in defined if each.calendar is not None}
+    calendars = await schedules.calendars(connection, named)
     return RuleBook(
         revision,
         [each.rule(stored.id, stored.version, calendars) for stored, each in defined],

@@ -47,7 +47,11 @@ def evaluate(rule: Rule, at: Standing, condition: Condition | None) -> Evaluatio
     held = None if condition is None else condition.held
     limit = holding(rule, at, at.level.available, held)
     if isinstance(limit, Reason):
-        return _NOTHING[limit] if condition is None else Evaluation(condition, None, limit)
+        if condition is None:
+            return _NOTHING[limit]
+        if _has_lost_its_parameter(rule, limit):
+            return retire(rule, at, condition, limit)
+        return Evaluation(condition, None, limit)
     if condition is None:
         return _CLEAR if limit is None else _begin(_Moment(rule, at, at.now), limit)
     moment = _Moment(rule, at, max(at.now, condition.since))
@@ -64,8 +68,13 @@ def evaluate(rule: Rule, at: Standing, condition: Condition | None) -> Evaluatio
             assert_never(condition.state)
 
 
+def _has_lost_its_parameter(rule: Rule, reason: Reason) -> bool:
+    # A run-out lacks one as well when its line is late, which is the worst moment to end it.
+    return reason is Reason.NO_PARAMETER and rule.kind is not RuleKind.RUN_OUT_BEFORE_INBOUND
+
+
 def retire(rule: Rule, at: Standing, condition: Condition, reason: Reason) -> Evaluation:
-    """Return the end of a condition whose rule no longer watches the subject."""
+    """Return the end of a condition whose rule no longer watches the subject, or cannot."""
     if condition.held is None:
         return Evaluation(None, None, reason)
     return _resolve(_Moment(rule, at, max(at.now, condition.since)), condition, reason)

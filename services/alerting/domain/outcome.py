@@ -38,7 +38,7 @@ class Reason(StrEnum):
     TOO_LITTLE_HISTORY = "too_little_history"
     """Not evaluated: mean daily sales need seven complete days."""
     NO_PARAMETER = "no_parameter"
-    """Not evaluated: a parameter that the rule compares with is not set."""
+    """Not evaluated: a parameter that the rule compares with is not set. What is open resolves."""
     TOO_NEW = "too_new"
     """A limit holds, but the level is heard of for fewer days than the rule's grace."""
     BELOW_MINIMUM_DEMAND = "below_minimum_demand"

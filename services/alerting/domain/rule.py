@@ -14,6 +14,7 @@ from services.alerting.domain.subject import (
     ProductSubject,
     Subject,
 )
+from services.alerting.domain.working_time import WorkingCalendar, working_from
 from shared.events.stock_alerts import SEVERITY, AlertLevel, AlertRule, SubjectKind
 
 
@@ -120,6 +121,8 @@ class Rule:
     """For data_doubt."""
     custom: Custom | None = None
     """For custom."""
+    hours: WorkingCalendar | None = None
+    """Outside them it opens nothing; None: it may at any time."""
     muted: bool = False
     """Nothing opens: an occasion of the calendar says so."""
     occasions: tuple[Mapping[str, str], ...] = ()
@@ -163,6 +166,10 @@ class Rule:
         if self.kind in {RuleKind.RUN_OUT_BEFORE_INBOUND, RuleKind.CUSTOM}:
             return True
         return TRAITS[self.kind].parameter is not None
+
+    def opens_from(self, instant: datetime) -> datetime:
+        """Return the first instant from one on at which it may open an episode."""
+        return instant if self.hours is None else working_from(instant, self.hours)
 
     def holding(self, measure: float, held: AlertLevel | None, scale: float = 1) -> Limit | None:
         """Return the most severe limit that holds, or None; limits are multiples of `scale`.

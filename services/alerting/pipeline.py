@@ -1,6 +1,7 @@
 """Alerting on one screen: how level messages become episodes.
 
     read → drop stale → fire what was due before → sales by day → rules in scope → evaluate
+         → pools of these levels, products whose options ran out or came back
          → write transitions, conditions and levels → (relay) → stock.alerts
 
 A batch is drafted on a view of the worker's memory, written in one transaction, and adopted when
@@ -23,7 +24,7 @@ from services.alerting.domain.sales import day_of
 from services.alerting.domain.timebase import Heard, Timebase
 from services.alerting.inbound import stock_levels
 from services.alerting.inbound.catalog_items import Catalogue
-from services.alerting.store import memory, recording
+from services.alerting.store import memory, products, recording
 from shared.clock import Clock
 from shared.database.engine import Connection
 from shared.kafka.handler import Batch, Claim, Handler, Timed
@@ -76,6 +77,7 @@ class StockLevels(Handler[Memory], Timed):
         for record, level in stock_levels.read(batch):
             now = self._timebase.of_message(level, _appended_at(record))
             draft.hear(record.partition, level, now, trace_of(record))
+        draft.pool()
         await self._write(connection, draft)
         return ()
 
@@ -133,6 +135,7 @@ class StockLevels(Handler[Memory], Timed):
             draft.look(partition, subjects, until)
             self._looked[partition] = len(subjects)
             left -= len(subjects)
+        draft.pool()
         await self._write(connection, draft)
         return ()
 
@@ -151,6 +154,7 @@ class StockLevels(Handler[Memory], Timed):
             self._parameters(),
             self._catalogue.revision,
             self._channels(),
+            self._catalogue.products,
         )
         return self._draft
 
@@ -175,6 +179,7 @@ class StockLevels(Handler[Memory], Timed):
         await memory.save_levels(connection, [each for each in heard if each.is_new], new=True)
         await memory.save_levels(connection, [each for each in heard if not each.is_new], new=False)
         await memory.save_conditions(connection, draft.conditions)
+        draft.announcements += await products.judge(connection, draft.sizing, draft.reasons)
         await recording.record(
             connection,
             draft.announcements,

@@ -21,6 +21,7 @@ from services.alerting.domain.answering import (
 )
 from services.alerting.domain.people import Responsibilities
 from services.alerting.domain.refusals import Covered
+from services.alerting.domain.subject import LevelSubject
 from services.alerting.inbound import alert_responses
 from services.alerting.inbound.alert_responses import Incoming
 from services.alerting.inbound.catalog_items import Catalogue
@@ -78,7 +79,7 @@ class AlertResponses(Forgetful):
             category = self._category(episode)
             try:
                 after = await _act(
-                    connection, response, person, category, now, incoming.traceparent
+                    connection, response, person, episode, category, now, incoming.traceparent
                 )
             except Covered:
                 answer = Answer.COVERED
@@ -123,6 +124,7 @@ async def _act(
     connection: Connection,
     response: AlertResponse,
     person: Person,
+    episode: Episode,
     category: str | None,
     now: datetime,
     trace: str | None,
@@ -137,7 +139,9 @@ async def _act(
             return await actions.opinion(
                 connection, response.alert_id, response.reason, by, words=words
             )
-        case ResponseKind.ORDERED if response.quantity is not None:
+        case ResponseKind.ORDERED if response.quantity is not None and isinstance(
+            episode.subject, LevelSubject
+        ):
             await actions.ordered(connection, response.alert_id, response.quantity, by, category)
             return await episodes.locked(connection, response.alert_id)
         case ResponseKind.ORDERED:

@@ -14,6 +14,9 @@ from shared.events.base import MAX_QUANTITY, Code, Event, Instant
 TOPIC = "catalog.items"
 VERSION = 1
 
+PRODUCT = "product"
+"""The attribute that says of which product a SKU is an option (a colour, a size); a code."""
+
 
 class LifeCycle(StrEnum):
     """Where a SKU stands in its life; phase-out and ended ones never ask to buy."""

@@ -23,6 +23,17 @@ KINDS_IN_DAYS = frozenset(
 """Kinds of rule whose threshold is in days; those of the others are units."""
 
 
+class SubjectKind(StrEnum):
+    """The sorts of subject that a rule can watch."""
+
+    LEVEL = "level"
+    """One SKU in one warehouse."""
+    POOL = "pool"
+    """One SKU over a pool: several warehouses that sell as one."""
+    PRODUCT = "product"
+    """All SKUs of a product (its options: colours, sizes) over a pool."""
+
+
 class AlertLevel(StrEnum):
     """How bad it is: 关注, 紧急, 断货."""
 
@@ -72,20 +83,41 @@ class AlertRule(Event):
     """By language tag: `zh-CN`, `en`."""
 
 
+class Option(Event):
+    """A SKU of a product; `name` as the catalogue has it."""
+
+    sku: Code
+    name: str | None = None
+
+
+class Options(Event):
+    """How many options of a product are in stock; `out` names those that are not, some at most."""
+
+    in_stock: Annotated[int, Field(ge=0)]
+    all: Annotated[int, Field(ge=0)]
+    out: tuple[Option, ...] = ()
+
+
 class AlertFacts(Event):
-    """The numbers a person needs, as they were at this revision; units and days."""
+    """The numbers a person needs, as they were at this revision; units and days.
+
+    Those of a product are what all its options have together.
+    """
 
     available: int
     on_hand: int
     low_water: int
     threshold: float | None = None
-    """The enter limit that held: units, or days for KINDS_IN_DAYS; None where it is neither."""
+    """The enter limit that held: units, days for KINDS_IN_DAYS, the share of options in stock (0
+    to 1) where there are `options`; None where it is none of these."""
     daily_sales: float | None = None
     """Mean units a day over the last 28 days, where known."""
     days_of_cover: float | None = None
     incoming: int = 0
     proposed: int | None = None
     """Units to buy that would bring it to where it should be, when it opened or got worse."""
+    options: Options | None = None
+    """Of a product."""
 
 
 class HushKind(StrEnum):
@@ -246,9 +278,12 @@ class StockAlert(Event):
     level: AlertLevel
     previous_level: AlertLevel | None = None
     rule: AlertRule
+    subject: SubjectKind = SubjectKind.LEVEL
     sku: Code
+    """Of a product its code, which is no SKU."""
     sku_name: str | None = None
     warehouse: Code
+    """The name of the pool where the subject is no level."""
     labels: dict[str, str] = Field(default_factory=dict)
     facts: AlertFacts
     opened_at: Instant

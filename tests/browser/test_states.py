@@ -242,3 +242,49 @@ async def test_language_and_theme_can_be_chosen_and_stay_chosen(calm_desk: Desk)
     await viewer.open("/")
     await expect(viewer.page.locator("h1")).to_have_text("看板")
     await expect(viewer.page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+async def test_an_alert_about_a_product_names_its_options_and_leads_to_no_one_level(
+    calm_desk: Desk, fakes: Fakes
+) -> None:
+    options = {
+        "in_stock": 3,
+        "all": 5,
+        "out": [{"sku": "T-1", "name": "T 恤 S"}, {"sku": "T-2", "name": None}],
+    }
+    alert = fakes[0].alerts[str(UUID(int=1))]
+    former = dict(alert)
+    facts = former["facts"] | {"options": options, "threshold": 0.7}  # type: ignore[operator] # a dictionary
+    kind = {"id": "sizes", "kind": "broken_size_run", "name": {"en": "Broken size run"}}
+    alert |= {"subject": "product", "sku": "T", "sku_name": None, "warehouse": "online"}
+    alert |= {"facts": facts, "rule": kind}
+    try:
+        viewer = await calm_desk.viewer(locale="en-GB")
+        await viewer.open(ALERT)
+        await expect(viewer.page.locator("[data-measure=subject]")).to_contain_text(
+            "Product, pool online · T"
+        )
+        await expect(viewer.page.locator("[data-measure=options]")).to_have_text("3 of 5 in stock")
+        await expect(viewer.page.locator(".facts")).to_contain_text("T 恤 S, T-2")
+        await expect(viewer.page.locator(".facts")).to_contain_text("70%")
+        await expect(viewer.page.locator("a[href^='/stock/T']")).to_have_count(0)
+        await viewer.open("/")
+        await expect(viewer.page.locator(".episodes").first).to_contain_text("Product, pool online")
+    finally:
+        alert.clear()
+        alert |= former
+
+
+async def test_a_rule_may_watch_warehouses_together(calm_desk: Desk) -> None:
+    viewer = await calm_desk.viewer(locale="en-GB")
+    await viewer.open("/rules/new")
+    page = viewer.page
+    await page.get_by_label("The warehouses chosen below, together").check()
+    await expect(page.get_by_label("What to call them")).to_be_visible()
+    await expect(page.get_by_label("While together they have enough")).to_be_visible()
+    await page.get_by_text("More kinds").click()
+    await page.get_by_label("Broken size run").check()
+    await expect(page.get_by_label("While together they have enough")).to_have_count(0)
+    await expect(page.get_by_label("Must hold before it warns")).to_have_count(0)
+    await expect(page.get_by_label("What to call them")).to_be_visible()
+    await viewer.keep_screenshot("rule-of-products")

@@ -21,6 +21,7 @@ from services.alerting.domain.refusals import (
     Covered,
     KeyReused,
     LimitTooLow,
+    NoLevel,
     OwnRequest,
     WrongState,
 )
@@ -213,6 +214,8 @@ def _problem(error: LowtideError) -> Exception:
             return Problem(HTTPStatus.FORBIDDEN, "own_request", str(error))
         case LimitTooLow():
             return Problem(HTTPStatus.FORBIDDEN, "limit_too_low", str(error))
+        case NoLevel():
+            return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "not_of_a_level", str(error))
         case KeyReused():
             return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused", str(error))
         case _:

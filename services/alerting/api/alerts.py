@@ -23,7 +23,7 @@ from services.alerting.store.timers import Running
 from shared.database.engine import Connection
 from shared.events.alert_responses import FeedbackReason
 from shared.events.base import Code, Instant
-from shared.events.stock_alerts import AlertFacts, AlertLevel, AtRisk, Hush, Step
+from shared.events.stock_alerts import AlertFacts, AlertLevel, AtRisk, Hush, Step, SubjectKind
 from shared.http.auth import Caller, Scope, require
 from shared.http.pages import Cursor, Limit, Page, bad_cursor, decode_cursor, page_of, under_number
 from shared.http.problems import Problem, not_found
@@ -47,7 +47,8 @@ class Alert(BaseModel):
     """An episode as it stands; `opened_at` and `resolved_at` are on the evaluation clock.
 
     `at_risk` is what is lost until stock can arrive, null where nothing can be said. `held_back`:
-    its owner was interrupted often enough, so it stands in the list only.
+    its owner was interrupted often enough, so it stands in the list only. `warehouse` is the name
+    of the pool where `subject` is one.
     """
 
     id: UUID
@@ -56,6 +57,7 @@ class Alert(BaseModel):
     state: State
     level: AlertLevel
     rule: RuleName
+    subject: SubjectKind
     sku: str
     sku_name: str | None
     warehouse: str
@@ -229,6 +231,7 @@ async def list_alerts(
     sku: Code | None = None,
     warehouse: Code | None = None,
     owner: Code | None = None,
+    subject: SubjectKind | None = None,
     order: Literal["newest", "at_risk"] = "newest",
     cursor: Cursor = None,
     limit: Limit = 100,
@@ -237,7 +240,7 @@ async def list_alerts(
 
     `open` includes those that recover.
     """
-    wanted = Filter(_IS_OPEN[state], level, rule, sku, warehouse, owner)
+    wanted = Filter(_IS_OPEN[state], level, rule, sku, warehouse, owner, subject)
     if order == "at_risk":
         return await _by_risk(at, wanted, cursor, limit)
     before = under_number(cursor)

@@ -9,7 +9,7 @@ from fastapi import Depends, Header, Request
 
 from services.alerting.domain.channels import NOBODY, Channels
 from services.alerting.domain.subject import Item
-from services.alerting.inbound.catalog_items import CatalogueReader
+from services.alerting.inbound.catalog_items import Catalogue, CatalogueReader
 from services.alerting.inbound.channel_health import ChannelReader
 from services.alerting.store.audit import Doer
 from shared.clock import Clock
@@ -77,6 +77,11 @@ class Desk:
         if needed and not self._reader.caught_up.is_set():
             raise Unavailable("the catalogue")
         return self._reader.catalogue.items.get(sku)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """All that the catalogue says, as far as it was read."""
+        return self._reader.catalogue
 
     @property
     def channels(self) -> Channels:

@@ -9,22 +9,17 @@ from pydantic import BaseModel
 
 from services.alerting.api.alerts import RuleName
 from services.alerting.api.desk import AtDesk
+from services.alerting.api.wider import Wider, read
 from services.alerting.domain.condition import State
 from services.alerting.domain.explanation import Explanation, explain
-from services.alerting.domain.memory import Known
 from services.alerting.domain.outcome import Reason
 from services.alerting.domain.parameter_values import ParameterValues
-from services.alerting.domain.parameters import Parameters
-from services.alerting.domain.rulebook import RuleBook
 from services.alerting.domain.standing import Standing
 from services.alerting.domain.subject import LevelSubject
 from services.alerting.domain.words import in_words
-from services.alerting.store import alerts, memory, parameters
-from services.alerting.store.alerts import Filter, StoredAlert
-from services.alerting.store.rule_watch import read_book
-from shared.database.engine import Connection
+from services.alerting.store.alerts import StoredAlert
 from shared.events.base import Code
-from shared.events.stock_alerts import AlertLevel
+from shared.events.stock_alerts import AlertLevel, Options, SubjectKind
 from shared.http.auth import Scope, require
 from shared.http.problems import not_found
 
@@ -91,6 +86,13 @@ class RuleExplained(BaseModel):
     """
 
     rule: RuleName
+    subject: SubjectKind
+    pool: str | None
+    """What people call the pool, where the rule watches no level but one that it is in."""
+    product: str | None
+    """The product that the SKU is an option of, where the rule watches that."""
+    options: Options | None
+    """Of the product."""
     version: int
     enabled: bool
     in_scope: bool
@@ -104,12 +106,16 @@ class RuleExplained(BaseModel):
     alert: OpenAlert | None
 
     @classmethod
-    def of(cls, said: Explanation, alert: StoredAlert | None) -> Self:
+    def of(cls, said: Explanation, alert: StoredAlert | None, product: str | None) -> Self:
         """Return an explanation as it is answered."""
         words = in_words(said)
         return cls.model_validate(
             {
                 "rule": said.rule.named(),
+                "subject": said.rule.subject,
+                "pool": said.rule.pool or None,
+                "product": product,
+                "options": None if said.run is None else said.run.told(),
                 "version": said.rule.version,
                 "enabled": said.rule.enabled,
                 "in_scope": said.in_scope,
@@ -145,47 +151,58 @@ async def explain_level(
 ) -> LevelExplained:
     """Return what each rule makes of a level now, evaluated once more from what is stored.
 
-    Rules that do not watch it are told too, with the reason. 503 while the catalogue, which a
-    scope asks for categories and tags, is still being read.
+    Rules that watch a pool or a product say what they make of the one that the level is in. Rules
+    that do not watch it are told too, with the reason. 503 while the catalogue, which a rule asks
+    for categories, tags and products, is still being read.
     """
     subject = LevelSubject(sku, warehouse)
-    known, book, values, open_alerts = await at.ask(lambda connection: _stored(connection, subject))
+    product = None if (named := at.item(sku, needed=False)) is None else named.product
+    stored = await at.ask(lambda connection: read(connection, subject, product))
+    known, book = stored.known, stored.book
     if known is None:
         raise not_found(f"level of {sku} in {warehouse} that alerting has heard of")
     if rule is not None and book.find(rule) is None:
         raise not_found(f"rule {rule}")
     item = at.item(sku, needed=book.asks_catalogue)
     now = known.level.last_change_at if at.in_event_time else at.clock.now()
+    wider = Wider(stored, subject, item, at.catalogue, now)
     said = []
     for each in sorted(book.rules, key=lambda each: each.id):
-        if rule is None or each.id == rule:
+        if rule is not None and each.id != rule:
+            continue
+        if each.subject is SubjectKind.POOL:
+            explanation, alert = wider.pool(each), stored.wider_alerts.get(each.id)
+        elif each.subject is SubjectKind.PRODUCT:
+            explanation, alert = wider.product(each), stored.wider_alerts.get(each.id)
+        else:
             others = {name: held for name, held in known.conditions.items() if name != each.id}
             standing = Standing(
-                known.level, known.sales, now, values, others, known.troughs, at.channels
+                known.level,
+                known.sales,
+                now,
+                stored.values,
+                others,
+                known.troughs,
+                at.channels,
+                wider.have_enough if book.covering else None,
             )
-            condition = known.conditions.get(each.id)
             in_season = book.at(now).in_season(each, subject)
+            condition = known.conditions.get(each.id)
             explanation = explain(in_season, subject, item, standing, condition)
-            said.append(RuleExplained.of(explanation, open_alerts.get(each.id)))
+            alert = stored.alerts.get(each.id)
+        said.append(
+            RuleExplained.of(
+                explanation, alert, product if each.subject is SubjectKind.PRODUCT else None
+            )
+        )
     return LevelExplained(
         sku=sku,
         warehouse=warehouse,
         evaluated_at=now,
         level=_level(Standing(known.level, known.sales, now)),
-        parameters=ParameterValues.model_validate(values._asdict()),
+        parameters=ParameterValues.model_validate(stored.values._asdict()),
         rules=said,
     )
-
-
-async def _stored(
-    connection: Connection, subject: LevelSubject
-) -> tuple[Known | None, RuleBook, Parameters, dict[str, StoredAlert]]:
-    book = await read_book(connection, 0)
-    wanted = Filter(is_open=True, sku=subject.sku, warehouse=subject.warehouse)
-    found = await alerts.page(connection, wanted, None, len(book.rules))
-    known = await memory.one(connection, subject)
-    values = await parameters.of_level(connection, subject.sku, subject.warehouse)
-    return known, book, values, {each.rule.id: each for each in found}
 
 
 def _level(at: Standing) -> LevelAsKnown:

@@ -17,7 +17,7 @@ from services.alerting.api.desk import AtDesk, Desk
 from services.alerting.api.order_links import Links, OrderLinks
 from services.alerting.api.order_sheet import MEDIA_TYPE, sheet
 from services.alerting.api.proposals import daily_means
-from services.alerting.domain.subject import LevelSubject
+from services.alerting.domain.subject import LevelSubject, Subject
 from services.alerting.domain.suppliers import Supplier
 from services.alerting.store import action_rows, memory, orders, suppliers
 from services.alerting.store.orders import Empty, StoredOrder
@@ -182,7 +182,7 @@ async def _with_lines(at: Desk, order_id: UUID, links: OrderLinks | None) -> Ord
 async def _days_covered(
     at: Desk, connection: Connection, lines: list[StoredAction]
 ) -> dict[UUID, float | None]:
-    means: dict[LevelSubject, float | None] = {}
+    means: dict[Subject, float | None] = {}
     for sku in {line.sku for line in lines}:
         means |= daily_means(at, await memory.of_sku(connection, sku))
     found = {}

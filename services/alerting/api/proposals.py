@@ -16,7 +16,7 @@ from services.alerting.domain.subject import LevelSubject, Subject
 from services.alerting.store import alerts, covering, memory, parameters
 from services.alerting.store.memory import StoredKnown
 from shared.database.engine import Connection
-from shared.events.stock_alerts import ActionKind
+from shared.events.stock_alerts import ActionKind, SubjectKind
 from shared.http.auth import Scope, require
 from shared.http.problems import not_found
 
@@ -73,13 +73,15 @@ async def get_proposals(alert_id: UUID, at: AtDesk) -> Proposals:
     incoming or on order, rounded up to the MOQ and to full packs; without a reorder point up to
     the sales of the lead time and seven days. A transfer comes from the warehouse that has most
     over its own need. Neither is proposed while something asked for covers the shortage, and
-    nothing of an alert that is resolved.
+    nothing of an alert that is resolved, or of one about several warehouses.
     """
 
     async def propose(connection: Connection) -> list[Proposal]:
         found = await alerts.one(connection, alert_id)
         if found is None:
             raise not_found(f"alert {alert_id}")
+        if found.subject is not SubjectKind.LEVEL:
+            return []  # the alerts of its levels have what brings stock to them
         subject = LevelSubject(found.sku, found.warehouse)
         levels = await _standing(at, connection, found.sku)
         own = levels.pop(subject, None)

@@ -27,6 +27,9 @@ class Step(StrEnum):
 SUPPLYING: Final = frozenset({ActionKind.BUY, ActionKind.TRANSFER})
 """Kinds that bring stock: they are ordered and received, and may cover a shortage."""
 
+OF_A_LEVEL: Final = SUPPLYING | {ActionKind.COUNT}
+"""Kinds that happen in one warehouse with one SKU."""
+
 GOING_ON: Final = frozenset({ActionState.PROPOSED, ActionState.APPROVED, ActionState.ORDERED})
 """States from which something is still expected."""
 

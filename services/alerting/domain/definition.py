@@ -16,6 +16,7 @@ from pydantic import (
 
 from services.alerting.domain import cel
 from services.alerting.domain.active_hours import ActiveDefinition
+from services.alerting.domain.fields import OF_ONE_WAREHOUSE
 from services.alerting.domain.kind import TRAITS, RuleKind
 from services.alerting.domain.predicate import (
     MAX_DEPTH,
@@ -24,6 +25,7 @@ from services.alerting.domain.predicate import (
     Predicate,
     compiled,
     depth,
+    fields,
     parts,
 )
 from services.alerting.domain.rule import (
@@ -37,11 +39,14 @@ from services.alerting.domain.rule import (
 from services.alerting.domain.texts import Text
 from services.alerting.domain.working_time import WorkingCalendar
 from shared.events.base import Code
-from shared.events.stock_alerts import SEVERITY, AlertLevel
+from shared.events.stock_alerts import SEVERITY, AlertLevel, SubjectKind
 
 MAX_SECONDS = 90 * 86_400
 NO_CALENDARS: Final[Mapping[str, WorkingCalendar]] = {}
 _LARGEST = 10**12
+
+EVERY_WAREHOUSE = "all"
+"""The pool of all warehouses, where a rule names none."""
 
 Measure = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST, allow_inf_nan=False)]
 Seconds = Annotated[int, Field(ge=0, le=MAX_SECONDS)]
@@ -54,7 +59,10 @@ class _Strict(BaseModel):
 
 
 class ScopeDefinition(_Strict):
-    """Which subjects a rule is for: each list that is not empty must contain the subject's."""
+    """Which subjects a rule is for: each list that is not empty must contain the subject's.
+
+    Where pools are watched, the warehouses are those that add up; all of them if none are named.
+    """
 
     skus: Codes = []
     warehouses: Codes = []
@@ -66,8 +74,8 @@ class LimitDefinition(_Strict):
     """A level: entered at `enter`, left at `exit`.
 
     In units, in days (days_of_cover, overstock, inbound_overdue, run_out_before_inbound), in
-    multiples of the parameter (below_safety_stock, below_reorder_point), or in reasons to doubt
-    (data_doubt); none for custom.
+    multiples of the parameter (below_safety_stock, below_reorder_point), in reasons to doubt
+    (data_doubt), or a share from 0 to 1 (broken_size_run); none for custom.
     """
 
     level: AlertLevel
@@ -116,6 +124,12 @@ class RuleDefinition(_Strict):
 
     name: Annotated[dict[Literal["zh-CN", "en"], Text], Field(min_length=1)]
     kind: RuleKind
+    subject: SubjectKind = SubjectKind.LEVEL
+    """What it watches: levels, pools of several warehouses that sell as one, or products there."""
+    pool: Code | None = None
+    """What people call the pool; `all` when left out where no warehouses are named."""
+    covers_levels: bool = False
+    """Where no limit of this rule holds, no 关注 (watch) of a level in the pool opens."""
     scope: ScopeDefinition = ScopeDefinition()
     levels: Annotated[list[LimitDefinition], Field(max_length=3)] = []
     filters: FilterDefinition = FilterDefinition()
@@ -145,7 +159,9 @@ class RuleDefinition(_Strict):
             limit.exit = limit.enter if limit.exit is None else limit.exit
         if self.kind is RuleKind.DATA_DOUBT and self.doubts is None:
             self.doubts = DoubtDefinition()
-        problem = _problem_of_levels(self) or _problem_of_extras(self)
+        if self.pool is None and self.subject is not SubjectKind.LEVEL:
+            self.pool = None if self.scope.warehouses else EVERY_WAREHOUSE
+        problem = _problem_of_levels(self) or _problem_of_subject(self) or _problem_of_extras(self)
         if problem is not None:
             raise ValueError(problem)
         return self
@@ -180,6 +196,9 @@ class RuleDefinition(_Strict):
             doubts=_doubts(self.doubts),
             custom=_custom(self.condition),
             hours=None if self.active is None else self.active.hours(calendars),
+            subject=self.subject,
+            pool=self.pool or "",
+            covers_levels=self.covers_levels,
         )
 
 
@@ -228,6 +247,49 @@ def _problem_of_order(above: bool, limits: list[Limit]) -> str | None:
         if sign * (worse.enter - milder.enter) > 0 or sign * (worse.exit - milder.exit) > 0:
             worse_level, milder_level = worse.level.value, milder.level.value
             return f"the limits of {worse_level} must not be {worse_way} those of {milder_level}"
+    return None
+
+
+def _problem_of_subject(rule: RuleDefinition) -> str | None:
+    """Return what does not fit the subject of a rule, or None."""
+    kind, subject = rule.kind, rule.subject
+    if subject not in TRAITS[kind].subjects:
+        kinds = [each.value for each in RuleKind if subject in TRAITS[each].subjects]
+        subjects = [each.value for each in SubjectKind if each in TRAITS[kind].subjects]
+        return (
+            f"{kind.value} means nothing for a {subject.value}; "
+            f"use one of {', '.join(kinds)}, or the subject {' or '.join(subjects)}"
+        )
+    if rule.covers_levels and subject is not SubjectKind.POOL:
+        return "covers_levels belongs to rules whose subject is a pool; leave it out"
+    if subject is SubjectKind.LEVEL:
+        return None if rule.pool is None else "a level is in no pool; leave pool out"
+    if subject is SubjectKind.PRODUCT:
+        return _problem_of_product(rule)
+    if rule.pool is None:
+        return "say with pool what people call these warehouses"
+    if rule.filters.inhibited_by_out:
+        return "inhibited_by_out is between rules of one level; leave it out"
+    unknown = sorted(fields(rule.condition) & OF_ONE_WAREHOUSE) if rule.condition else ()
+    if unknown:
+        return f"{', '.join(unknown)} belongs to one warehouse; a pool has none"
+    return None
+
+
+def _problem_of_product(rule: RuleDefinition) -> str | None:
+    if rule.pool is None:
+        return "say with pool what people call these warehouses"
+    if rule.pending_seconds or rule.recovery_seconds or rule.active is not None:
+        return (
+            "nobody waits for a product: its options may be with several workers; leave "
+            "pending_seconds, recovery_seconds and active out"
+        )
+    if rule.filters != FilterDefinition():
+        return "filters are about one SKU; leave them out"
+    if any(not 0 < (level.enter or 0) <= 1 for level in rule.levels):
+        return "a limit is a share of the options in stock: over 0, at most 1"
+    if any((level.exit or 0) > 1 for level in rule.levels):
+        return "an exit limit over 1 is never reached: a share is at most 1"
     return None
 
 

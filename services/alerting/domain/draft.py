@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NamedTuple
+from functools import partial
 
 from services.alerting.domain import evaluation, known_before
 from services.alerting.domain.at_risk import at_risk
@@ -12,15 +12,18 @@ from services.alerting.domain.channels import NOBODY, Channels
 from services.alerting.domain.condition import Condition, State
 from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.known_before import Change
-from services.alerting.domain.memory import NO_TROUGHS, Known, Settled, Territory
+from services.alerting.domain.measure import holding
+from services.alerting.domain.memory import NO_TROUGHS, Known, Settled, Staged, Territory
 from services.alerting.domain.moments import next_moment
 from services.alerting.domain.outcome import Evaluation, Reason, Transition
 from services.alerting.domain.parameters import NOTHING_SET, ParameterBook, Parameters
+from services.alerting.domain.pooling import Asked, Pooling
 from services.alerting.domain.rule import Rule
 from services.alerting.domain.rulebook import RuleBook
 from services.alerting.domain.sales import SalesHistory
+from services.alerting.domain.sizing import Sizing
 from services.alerting.domain.standing import Standing
-from services.alerting.domain.subject import Item, Level, LevelSubject, Subject
+from services.alerting.domain.subject import Item, Level, LevelSubject, PoolSubject, Subject
 from shared.events.stock_alerts import AlertLevel, AtRisk, GatherReason
 
 _Judge = Callable[[Rule, Standing, Condition | None], Iterable[Evaluation]]
@@ -44,18 +47,6 @@ class Announcement:
     known: GatherReason | None = None
 
 
-class Staged(NamedTuple):
-    """A subject as it will be known, and where it lives.
-
-    `heard`: a message told of it, so its level changed; `is_new`: for the first time.
-    """
-
-    partition: int
-    known: Known
-    heard: bool
-    is_new: bool
-
-
 class Draft:
     """Works on a view of the memory without changing it; may be thrown away and made again.
 
@@ -70,6 +61,7 @@ class Draft:
         parameters: ParameterBook,
         catalogue: int = 0,
         channels: Channels = NOBODY,
+        products: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         self._territories = territories
         self._rules = rules
@@ -83,6 +75,9 @@ class Draft:
         self.announcements: list[Announcement] = []
         """In the order in which they happened."""
         self.reasons: Counter[tuple[RuleKind | None, Reason]] = Counter()
+        self._pooling = Pooling(rules, territories, self.staged)
+        self._fired: set[PoolSubject] = set()
+        self.sizing = Sizing(territories, self._pooling, items, products or {}, self._by)
 
     def hear(self, partition: int, level: Level, now: datetime, trace: str | None = None) -> None:
         """Take in a level message. What was due before it comes first.
@@ -107,12 +102,21 @@ class Draft:
         known = self._judge(partition, subject, known, before, evaluation.hear, now, trace)
         is_new = subject not in self._territories[partition].subjects
         self.staged[subject] = Staged(partition, known, heard=True, is_new=is_new)
+        if self._rules.gathering:
+            part_of = self._rules.gathered(subject, self._items.get(level.sku))
+            if part_of is not None:
+                asked = Asked(partition, now, trace, heard=True)
+                self._pooling.hear(subject, part_of, asked, is_new=is_new)
 
     def fire(self, partition: int, until: datetime, limit: int) -> None:
         """Evaluate what is due in a partition by an instant, at most `limit` timers."""
         for timer in self._territories[partition].due(until, limit):
             known = self._known(partition, timer.subject)
             if known is not None:
+                if isinstance(timer.subject, PoolSubject):
+                    present = self._pooling.present(partition, timer.subject, until)
+                    known = known._replace(level=present.level, sales=present.sales)
+                    self._fired.add(timer.subject)
                 self._restage(
                     partition, timer.subject, self._pass(partition, timer.subject, known, until)
                 )
@@ -120,15 +124,53 @@ class Draft:
     def look(self, partition: int, subjects: Iterable[Subject], now: datetime) -> None:
         """Evaluate subjects anew, as last heard of: something besides their levels changed."""
         for subject in subjects:
-            known = self._known(partition, subject)
-            if known is not None:
-                looked = self._judge(partition, subject, known, known, _look, now, None)
-                self._restage(partition, subject, looked)
+            if isinstance(subject, PoolSubject):
+                self._pooling.asked.setdefault(subject, Asked(partition, now))
+                continue
+            self._look_at(partition, subject, now)
+            if isinstance(subject, LevelSubject):
+                part_of = self._rules.gathered(subject, self._items.get(subject.sku))
+                self._pooling.look(subject, part_of, Asked(partition, now))
+
+    def pool(self) -> None:
+        """Evaluate the pools of the levels that were heard of or looked at; once each, last.
+
+        Where a pool no longer keeps its levels quiet, they are looked at once more. Then `sizing`
+        says which products are to be judged.
+        """
+        for pool, (partition, now, trace, _) in self._pooling.asked.items():
+            before, held = self._pooling.before(partition, pool, now), self._known(partition, pool)
+            known = self._pooling.present(partition, pool, now)
+            if before is not None:
+                if held is not None:
+                    before = before._replace(conditions=held.conditions, wake_at=held.wake_at)
+                passed = self._pass(partition, pool, before, now)
+                known = known._replace(conditions=passed.conditions)
+                if known.level == before.level:
+                    before = before._replace(level=known.level)
+            judged = self._judge(partition, pool, known, before, _look, now, trace)
+            self._restage(partition, pool, judged)
+            if before is None or not self._has_enough(partition, pool, before, now):
+                continue
+            if not self._has_enough(partition, pool, known, now):
+                for each in self._pooling.members(partition, pool):
+                    self._look_at(partition, each, now)
+        for sku, asked in self._pooling.skus.items():
+            self.sizing.judge(sku, asked)
 
     def adopt(self) -> None:
         """Make the draft what is known."""
         for subject, (partition, known, _, _) in self.staged.items():
             self._territories[partition].adopt(subject, known)
+        for pool in self._fired | self._pooling.asked.keys():
+            self._territories[self.staged[pool].partition].tidy(pool)
+        self.sizing.adopt()
+
+    def _look_at(self, partition: int, subject: Subject, now: datetime) -> None:
+        known = self._known(partition, subject)
+        if known is not None:
+            looked = self._judge(partition, subject, known, known, _look, now, None)
+            self._restage(partition, subject, looked)
 
     def _known(self, partition: int, subject: Subject) -> Known | None:
         staged = self.staged.get(subject)
@@ -165,7 +207,7 @@ class Draft:
         after = dict(known.conditions)
         rules = self._rules.at(now) if self._rules.calendar else self._rules
         watching = rules.watching(subject, self._items.get(subject.sku))
-        at = self._standing(subject, known, after, now)
+        at = self._standing(partition, subject, known, after, now)
         if after:
             self._retire(subject, at, after, {rule.id for rule in watching})
         for rule in watching:
@@ -196,14 +238,14 @@ class Draft:
             if condition is None or condition.due_at is None or condition.due_at > until:
                 continue
             del after[rule.id]
-            at = self._standing(subject, known, after, condition.due_at)
+            at = self._standing(partition, subject, known, after, condition.due_at)
             step = evaluation.evaluate(rule, at, condition)
             changed = self._note(rule, subject, at, step, condition.known)
             if changed is not None:
                 after[rule.id] = changed
             elif condition.held is AlertLevel.OUT:
                 self._release(subject, at, after, watching)
-        at = self._standing(subject, known, after, until)
+        at = self._standing(partition, subject, known, after, until)
         self._retire(subject, at, after, {rule.id for rule in watching})
         return self._settle(partition, subject, known, after)
 
@@ -239,13 +281,43 @@ class Draft:
             self._note(rule, subject, at, step, None)
 
     def _standing(
-        self, subject: Subject, known: Known, others: Mapping[str, Condition], now: datetime
+        self,
+        partition: int,
+        subject: Subject,
+        known: Known,
+        others: Mapping[str, Condition],
+        now: datetime,
     ) -> Standing:
         asked = self._rules.asks_parameters
         parameters = self._parameters.of(subject) if asked else NOTHING_SET
-        return Standing(
+        at = Standing(
             known.level, known.sales, now, parameters, others, known.troughs, self._channels
         )
+        if self._rules.covering and isinstance(subject, LevelSubject):
+            at.is_pooled = partial(self._is_pooled, partition, subject, known, now)
+        return at
+
+    def _is_pooled(
+        self, partition: int, subject: LevelSubject, known: Known, now: datetime
+    ) -> bool:
+        return any(
+            self._has_enough(
+                partition, pool, self._pooling.present(partition, pool, now, known), now
+            )
+            for pool in self._pools_of(subject)
+        )
+
+    def _pools_of(self, level: LevelSubject) -> Iterable[PoolSubject]:
+        part_of = self._rules.gathered(level, self._items.get(level.sku))
+        return () if part_of is None else part_of.pools
+
+    def _has_enough(self, partition: int, pool: PoolSubject, known: Known, now: datetime) -> bool:
+        """Return whether a pool keeps its levels quiet: no limit holds that would be entered."""
+        rule = self._rules.now(pool.rule, pool, now)
+        if rule is None or not rule.covers_levels:
+            return False
+        at = self._standing(partition, pool, known, {}, now)
+        return holding(rule, at, known.level.available, None) is None
 
     def _change(
         self, partition: int, subject: Subject, at: Standing, before: Known | None

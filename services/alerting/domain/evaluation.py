@@ -247,11 +247,12 @@ def facts(rule: Rule, at: Standing, limit: Limit | None) -> AlertFacts:
         daily_sales=None if mean is None else round(mean, 3),
         days_of_cover=round(level.available / mean, 2) if mean else None,
         incoming=level.incoming,
+        options=None if at.run is None else at.run.told(),
     )
 
 
 def _threshold(rule: Rule, at: Standing, limit: Limit) -> float | None:
     if rule.kind in {RuleKind.CUSTOM, RuleKind.DATA_DOUBT}:
-        return None  # neither units nor days
+        return None  # nothing to count
     multiple_of = scale(rule, at)
     return None if isinstance(multiple_of, Reason) else limit.enter * multiple_of

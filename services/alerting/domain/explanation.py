@@ -8,6 +8,7 @@ from services.alerting.domain.condition import Condition
 from services.alerting.domain.measure import measure, scale
 from services.alerting.domain.outcome import Reason
 from services.alerting.domain.rule import Limit, Rule
+from services.alerting.domain.size_run import SizeRun
 from services.alerting.domain.standing import Standing
 from services.alerting.domain.subject import Item, Subject
 
@@ -27,6 +28,8 @@ class Explanation:
     measure: float | None
     limits: tuple[Limit, ...]
     condition: Condition | None
+    run: SizeRun | None = None
+    """The options, where the rule watches products."""
 
 
 def explain(
@@ -36,7 +39,7 @@ def explain(
 
     `condition` is the rule's own as it is known, `at.others` are those of the other rules.
     """
-    in_scope = rule.scope.contains(subject, item)
+    in_scope = rule.watches(subject, item) and (at.run is None or bool(at.run.skus))
     measured = measure(rule, at, at.level.available)
     multiple_of = scale(rule, at)
     return Explanation(
@@ -46,6 +49,7 @@ def explain(
         measure=None if isinstance(measured, Reason) or not isfinite(measured) else measured,
         limits=() if isinstance(multiple_of, Reason) else _scaled(rule, multiple_of),
         condition=condition,
+        run=at.run,
     )
 
 

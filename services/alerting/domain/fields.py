@@ -61,3 +61,8 @@ TEXTS: Final[Mapping[str, Field]] = {
     "sku": lambda at, _: at.level.sku,
     "warehouse": lambda at, _: at.level.warehouse,
 } | {name: _parameter(name) for name in _TEXT_PARAMETERS}
+
+OF_ONE_WAREHOUSE: Final = frozenset(
+    {"warehouse", "safety_stock", "reorder_point", "order_quantity"}
+)
+"""Fields that a pool has not: what is set for each warehouse of a SKU does not add up by itself."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from shared.events.stock_alerts import AlertLevel
+from shared.events.stock_alerts import AlertLevel, SubjectKind
 
 
 class RuleKind(StrEnum):
@@ -33,11 +33,17 @@ class RuleKind(StrEnum):
     RUN_OUT_BEFORE_INBOUND = "run_out_before_inbound"
     """Days the shelf would be empty before stock can arrive; holds over a limit (0 unless
     given)."""
+    BROKEN_SIZE_RUN = "broken_size_run"
+    """Share of a product's options in stock (断码), 0 to 1; holds under a limit."""
     CUSTOM = "custom"
     """A condition of the user's own; measures 1 where it holds, 0 where it does not."""
 
 
 Comparison = Callable[[float, float], bool]
+
+_OF_LEVELS = frozenset({SubjectKind.LEVEL})
+_ADDS_UP = frozenset({SubjectKind.LEVEL, SubjectKind.POOL})
+"""What is asked for is known of several warehouses together, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,8 @@ class Traits:
     """Whether a new day can change an evaluation."""
     parameter: str | None = None
     """The parameter that limits are multiples of."""
+    subjects: frozenset[SubjectKind] = _OF_LEVELS
+    """What it can be asked of."""
 
     @property
     def above(self) -> bool:
@@ -65,19 +73,30 @@ class Traits:
 
 
 TRAITS: Final[Mapping[RuleKind, Traits]] = {
-    RuleKind.STOCK_OUT: Traits(operator.le, AlertLevel.OUT, 0.0, of_available=True),
-    RuleKind.BELOW: Traits(operator.lt, of_available=True),
+    RuleKind.STOCK_OUT: Traits(
+        operator.le, AlertLevel.OUT, 0.0, of_available=True, subjects=_ADDS_UP
+    ),
+    RuleKind.BELOW: Traits(operator.lt, of_available=True, subjects=_ADDS_UP),
     RuleKind.BELOW_SAFETY_STOCK: Traits(
         operator.lt, AlertLevel.URGENT, 1.0, of_available=True, parameter="safety_stock"
     ),
     RuleKind.BELOW_REORDER_POINT: Traits(
         operator.lt, AlertLevel.WATCH, 1.0, of_available=True, parameter="reorder_point"
     ),
-    RuleKind.DAYS_OF_COVER: Traits(operator.lt, of_available=True, asks_day=True),
-    RuleKind.OVERSTOCK: Traits(operator.gt, asks_day=True),
+    RuleKind.DAYS_OF_COVER: Traits(
+        operator.lt, of_available=True, asks_day=True, subjects=_ADDS_UP
+    ),
+    RuleKind.OVERSTOCK: Traits(operator.gt, asks_day=True, subjects=_ADDS_UP),
     RuleKind.NEGATIVE: Traits(operator.lt, AlertLevel.URGENT, 0.0),
     RuleKind.DATA_DOUBT: Traits(operator.ge, AlertLevel.WATCH, 1.0, asks_day=True),
     RuleKind.INBOUND_OVERDUE: Traits(operator.gt, AlertLevel.WATCH, 1.0, asks_day=True),
-    RuleKind.RUN_OUT_BEFORE_INBOUND: Traits(operator.gt, AlertLevel.URGENT, 0.0, asks_day=True),
-    RuleKind.CUSTOM: Traits(operator.ge, AlertLevel.WATCH, 1.0, of_available=True, asks_day=True),
+    RuleKind.RUN_OUT_BEFORE_INBOUND: Traits(
+        operator.gt, AlertLevel.URGENT, 0.0, asks_day=True, subjects=_ADDS_UP
+    ),
+    RuleKind.BROKEN_SIZE_RUN: Traits(
+        operator.lt, asks_day=True, subjects=frozenset({SubjectKind.PRODUCT})
+    ),
+    RuleKind.CUSTOM: Traits(
+        operator.ge, AlertLevel.WATCH, 1.0, of_available=True, asks_day=True, subjects=_ADDS_UP
+    ),
 }

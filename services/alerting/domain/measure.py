@@ -113,6 +113,10 @@ def _days_without(_: Rule, at: Standing, units: int) -> Measured:
     return longest
 
 
+def _share(_: Rule, at: Standing, __: int) -> Measured:
+    return 1 if at.run is None else at.run.share
+
+
 def _holds(rule: Rule, at: Standing, units: int) -> Measured:
     found = rule.custom is not None and rule.custom.holds(at, units)
     return found if isinstance(found, Reason) else float(found)
@@ -133,5 +137,6 @@ _MEASURES: Final[Mapping[RuleKind, Callable[[Rule, Standing, int], Measured]]] =
     RuleKind.DATA_DOUBT: _doubts,
     RuleKind.INBOUND_OVERDUE: _days_overdue,
     RuleKind.RUN_OUT_BEFORE_INBOUND: _days_without,
+    RuleKind.BROKEN_SIZE_RUN: _share,
     RuleKind.CUSTOM: _holds,
 }

@@ -13,7 +13,7 @@ from services.alerting.domain.condition import Condition
 from services.alerting.domain.parameters import ParameterBook
 from services.alerting.domain.rulebook import EVERYWHERE, RuleBook
 from services.alerting.domain.sales import SalesHistory
-from services.alerting.domain.subject import Level, Subject
+from services.alerting.domain.subject import Level, LevelSubject, PoolSubject, Subject
 from services.alerting.domain.trough import Trough, begun, deepened
 
 NO_TROUGHS: Mapping[str, Trough] = MappingProxyType({})
@@ -51,6 +51,18 @@ class Known(NamedTuple):
         """
         new = {each: begun(self.level) for each in conditions if each not in self.conditions}
         return new | {each: self.troughs[each] for each in self.troughs if each in conditions}
+
+
+class Staged(NamedTuple):
+    """A subject as it will be known, and where it lives.
+
+    `heard`: a message told of it, so its level changed; `is_new`: for the first time.
+    """
+
+    partition: int
+    known: Known
+    heard: bool
+    is_new: bool
 
 
 class Timer(NamedTuple):
@@ -96,6 +108,10 @@ class Territory:
     """Subjects still to be evaluated under the present view and parameters."""
     settled: Settled | None = None
     """None after a claim: what was changed in between is not known."""
+    outs: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    """By SKU that is out as an option: the product, by rule that watches it."""
+    _siblings: dict[str, set[str]] | None = None
+    """The warehouses of each SKU; found when a pool asks for the first time."""
 
     def due(self, until: datetime, limit: int) -> list[Timer]:
         """Return the first timers due by an instant, stale ones left out."""
@@ -107,6 +123,8 @@ class Territory:
         before = self.subjects.get(subject)
         old = {} if before is None else before.conditions
         self.subjects[subject] = known
+        if before is None and self._siblings is not None and isinstance(subject, LevelSubject):
+            self._siblings.setdefault(subject.sku, set()).add(subject.warehouse)
         for rule_id, condition in known.conditions.items():
             previous = old.get(rule_id)
             if condition.due_at is not None and (
@@ -119,6 +137,21 @@ class Territory:
         at = known.level.last_change_at
         if self.latest is None or at > self.latest:
             self.latest = at
+
+    def siblings(self, sku: str) -> Collection[str]:
+        """Return the warehouses in which a SKU is known."""
+        if self._siblings is None:
+            self._siblings = {}
+            for subject in self.subjects:
+                if isinstance(subject, LevelSubject):
+                    self._siblings.setdefault(subject.sku, set()).add(subject.warehouse)
+        return self._siblings.get(sku, ())
+
+    def tidy(self, pool: PoolSubject) -> None:
+        """Forget a pool that nothing is the matter with: its levels say all there is to know."""
+        known = self.subjects.get(pool)
+        if known is not None and not known.conditions and known.wake_at is None:
+            del self.subjects[pool]
 
     def is_due(self, until: datetime) -> bool:
         """Return whether a timer is due by an instant; stale ones are dropped on the way."""

@@ -23,6 +23,8 @@ def hidden(rule: Rule, at: Standing, units: int, limit: Limit) -> Reason | None:
         return Reason.COVERED_BY_INBOUND
     if filters.inhibited_by_out and limit.level is AlertLevel.WATCH and _is_out(at):
         return Reason.INHIBITED
+    if at.is_pooled is not None and limit.level is AlertLevel.WATCH and at.is_pooled():
+        return Reason.COVERED_BY_POOL
     return None
 
 

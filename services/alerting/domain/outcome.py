@@ -47,6 +47,8 @@ class Reason(StrEnum):
     """A limit holds, but would not if what is incoming were here."""
     INHIBITED = "inhibited"
     """A limit holds, but another rule has the level as out of stock already."""
+    COVERED_BY_POOL = "covered_by_pool"
+    """A limit holds, but a pool that the level is in has enough."""
     MUTED = "muted"
     """A limit holds, but the calendar lets nothing open now."""
     OUTSIDE_HOURS = "outside_hours"

@@ -110,7 +110,7 @@ class ParameterBook:
     def __init__(
         self,
         revision: int = 0,
-        by_level: dict[tuple[str, str], Parameters] | None = None,
+        by_level: dict[tuple[str, ...], Parameters] | None = None,
         by_sku: dict[str, Parameters] | None = None,
         changed: Changed | None = None,
     ) -> None:

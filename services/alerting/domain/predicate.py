@@ -15,8 +15,8 @@ from pydantic import (
     model_validator,
 )
 
-from services.alerting.domain import fields
 from services.alerting.domain.fields import NUMBERS, TEXTS
+from services.alerting.domain.fields import Field as Value
 from services.alerting.domain.outcome import Reason
 from services.alerting.domain.standing import Standing
 
@@ -135,6 +135,14 @@ def depth(predicate: "Predicate") -> int:
     return 0 if isinstance(predicate, Comparison) else 1 + max(map(depth, _within(predicate)))
 
 
+def fields(predicate: "Predicate") -> set[str]:
+    """Return the fields that it asks for."""
+    if isinstance(predicate, Comparison):
+        other = predicate.value
+        return {predicate.field} | ({other.field} if isinstance(other, OtherField) else set())
+    return set[str]().union(*map(fields, _within(predicate)))
+
+
 def compiled(predicate: "Predicate") -> Holds:
     """Return a condition as it is evaluated.
 
@@ -189,7 +197,7 @@ def _joined(parts_hold: Sequence[Holds], *, decisive: bool) -> Holds:
     return holds
 
 
-def _getter(name: str) -> fields.Field:
+def _getter(name: str) -> Value:
     return NUMBERS[name] if name in NUMBERS else TEXTS[name]
 
 

@@ -2,7 +2,8 @@
 
 LowtideError
 ├── Covered      ├── WrongState   ├── OwnRequest
-└── LimitTooLow  └── KeyReused
+├── LimitTooLow  ├── KeyReused
+└── NoLevel
 """
 
 from uuid import UUID
@@ -34,3 +35,13 @@ class LimitTooLow(LowtideError):  # noqa: N818 - a rule of the house
 
 class KeyReused(LowtideError):  # noqa: N818 - the caller's mistake
     """The Idempotency-Key has asked for something else."""
+
+
+class NoLevel(LowtideError):  # noqa: N818 - what the alert is about
+    """Stock comes to a level, and is counted there; the alert is about more than one."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"Alert {number} is about several warehouses or SKUs; ask for this with the alert of "
+            "the level that it is meant for."
+        )

@@ -7,9 +7,15 @@ from datetime import datetime, timedelta
 from services.alerting.domain.channels import Channels
 from services.alerting.domain.kind import TRAITS, RuleKind
 from services.alerting.domain.predicate import Custom
-from services.alerting.domain.subject import Item, Subject
+from services.alerting.domain.subject import (
+    Item,
+    LevelSubject,
+    PoolSubject,
+    ProductSubject,
+    Subject,
+)
 from services.alerting.domain.working_time import WorkingCalendar, working_from
-from shared.events.stock_alerts import SEVERITY, AlertLevel, AlertRule
+from shared.events.stock_alerts import SEVERITY, AlertLevel, AlertRule, SubjectKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +29,10 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which subjects a rule is for: each list that is not empty must contain the subject's."""
+    """Which subjects a rule is for: each list that is not empty must contain the subject's.
+
+    The warehouses of a rule that watches pools are those that add up; all if none are named.
+    """
 
     skus: frozenset[str] = frozenset()
     warehouses: frozenset[str] = frozenset()
@@ -35,11 +44,15 @@ class Scope:
         """Whether a change of the catalogue can change the scope."""
         return bool(self.categories or self.tags)
 
-    def contains(self, subject: Subject, item: Item | None) -> bool:
-        """Return whether a subject is in scope; a SKU unknown to the catalogue has no category."""
-        if self.skus and subject.sku not in self.skus:
-            return False
+    def contains(self, subject: LevelSubject, item: Item | None) -> bool:
+        """Return whether a level is in scope."""
         if self.warehouses and subject.warehouse not in self.warehouses:
+            return False
+        return self.has(subject.sku, item)
+
+    def has(self, sku: str, item: Item | None) -> bool:
+        """Return whether a SKU is in scope; one unknown to the catalogue has no category."""
+        if self.skus and sku not in self.skus:
             return False
         if self.categories and (item is None or item.category not in self.categories):
             return False
@@ -114,6 +127,33 @@ class Rule:
     """Nothing opens: an occasion of the calendar says so."""
     occasions: tuple[Mapping[str, str], ...] = ()
     """The names of the calendar's occasions that have changed it."""
+    subject: SubjectKind = SubjectKind.LEVEL
+    pool: str = ""
+    """What people call the warehouses that add up; of a rule that watches no levels."""
+    covers_levels: bool = False
+    """Where no limit of this rule holds, no 关注 (watch) of a level in the pool opens."""
+
+    @property
+    def asks_catalogue(self) -> bool:
+        """Whether a change of the catalogue can change what it watches."""
+        return self.scope.asks_catalogue or self.subject is SubjectKind.PRODUCT
+
+    def watches(self, subject: Subject, item: Item | None) -> bool:
+        """Return whether a subject is of the rule's sort and in its scope, enabled or not."""
+        if isinstance(subject, LevelSubject):
+            return self.subject is SubjectKind.LEVEL and self.scope.contains(subject, item)
+        if isinstance(subject, ProductSubject):
+            return self.is_of(subject)  # each of its options is asked about by itself
+        return self.is_of(subject) and self.scope.has(subject.sku, item)
+
+    def is_of(self, subject: PoolSubject | ProductSubject) -> bool:
+        """Return whether a subject's pool is the one that the rule watches, as it does."""
+        said = subject.kind, subject.warehouse, subject.rule
+        return (self.subject, self.pool, self.id) == said
+
+    def pools(self, warehouse: str) -> bool:
+        """Return whether a warehouse is one of those that add up."""
+        return not self.scope.warehouses or warehouse in self.scope.warehouses
 
     @property
     def asks_day(self) -> bool:

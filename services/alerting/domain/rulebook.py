@@ -2,18 +2,26 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from services.alerting.domain.calendar import Calendar, Occasion
 from services.alerting.domain.channels import Channels
 from services.alerting.domain.rule import Rule
-from services.alerting.domain.subject import Item, Subject
-from shared.events.stock_alerts import AlertLevel
+from services.alerting.domain.subject import Item, LevelSubject, PoolSubject, Subject
+from shared.events.stock_alerts import AlertLevel, SubjectKind
 
 SEASONS = 2
 """Books kept at a time, each with what it watches: the one that ends and the one that begins."""
 
 EVERYWHERE = ""
 """No warehouse has no code."""
+
+
+class Gathered(NamedTuple):
+    """What a level is part of: pools that rules watch, and a product that other rules watch."""
+
+    pools: tuple[PoolSubject, ...]
+    products: tuple[Rule, ...]
 
 
 class RuleBook:
@@ -36,15 +44,22 @@ class RuleBook:
         self._enabled = tuple(
             sorted((rule for rule in self._rules.values() if rule.enabled), key=_turn)
         )
-        self.asks_catalogue = any(rule.scope.asks_catalogue for rule in self._enabled)
+        self.asks_catalogue = any(rule.asks_catalogue for rule in self._enabled)
         """Whether a change of the catalogue can change what is watched."""
         self.asks_parameters = any(rule.asks_parameters for rule in self._enabled)
         """Whether a changed parameter can change an evaluation."""
         self.asks_day = any(rule.asks_day for rule in self._enabled)
         """Whether a new day can change an evaluation."""
         self.listening = [rule for rule in self._enabled if rule.doubts.silence is not None]
+        self.pooling = [rule for rule in self._enabled if rule.subject is SubjectKind.POOL]
+        self.sizing = [rule for rule in self._enabled if rule.subject is SubjectKind.PRODUCT]
+        self.gathering = bool(self.pooling or self.sizing)
+        """Whether levels are looked at together, too."""
+        self.covering = any(rule.covers_levels for rule in self.pooling)
+        """Whether a pool can keep the levels in it quiet."""
         # Asked once per message, answered from here: the scope of a subject hardly ever changes.
         self._watching: dict[Subject, tuple[Item | None, tuple[Rule, ...]]] = {}
+        self._gathered: dict[LevelSubject, tuple[Item | None, Gathered | None]] = {}
 
     @property
     def rules(self) -> Collection[Rule]:
@@ -98,11 +113,30 @@ class RuleBook:
         known = self._watching.get(subject)
         if known is not None and known[0] is item:
             return known[1]
-        rules = tuple(rule for rule in self._enabled if rule.scope.contains(subject, item))
+        rules = tuple(rule for rule in self._enabled if rule.watches(subject, item))
         if self._on:
             rules = tuple(self.in_season(rule, subject) for rule in rules)
         self._watching[subject] = (item, rules)
         return rules
+
+    def gathered(self, level: LevelSubject, item: Item | None) -> Gathered | None:
+        """Return what a level is part of; None for most."""
+        known = self._gathered.get(level)
+        if known is not None and known[0] is item:
+            return known[1]
+        pools = tuple(
+            PoolSubject(level.sku, rule.pool, rule.id)
+            for rule in self.pooling
+            if rule.pools(level.warehouse) and rule.scope.has(level.sku, item)
+        )
+        products = tuple(
+            rule
+            for rule in self.sizing
+            if item is not None and item.product is not None and rule.scope.has(level.sku, item)
+        )
+        gathered = Gathered(pools, products) if pools or products else None
+        self._gathered[level] = (item, gathered)
+        return gathered
 
 
 def _turn(rule: Rule) -> tuple[bool, bool]:

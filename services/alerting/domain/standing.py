@@ -1,6 +1,6 @@
 """A subject at one moment: all that an evaluation looks at besides the rule and its condition."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -8,6 +8,7 @@ from services.alerting.domain.channels import NOBODY, Channels
 from services.alerting.domain.condition import Condition
 from services.alerting.domain.parameters import NOTHING_SET, Parameters
 from services.alerting.domain.sales import SalesHistory, day_of
+from services.alerting.domain.size_run import SizeRun
 from services.alerting.domain.subject import Level
 from services.alerting.domain.trough import Trough
 
@@ -27,6 +28,10 @@ class Standing:
     others: Mapping[str, Condition] = field(default_factory=dict)
     troughs: Mapping[str, Trough] = field(default_factory=dict)
     channels: Channels = NOBODY
+    is_pooled: Callable[[], bool] | None = None
+    """Says whether a pool that the level is in has enough; None where no rule asks."""
+    run: SizeRun | None = None
+    """The options, where the subject is a product."""
     _past: tuple[SalesHistory, float | None] | None = field(default=None, init=False)
 
     @property

@@ -2,14 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-
-class SubjectKind(StrEnum):
-    """The sorts of subject; a pool or a product joins here, and gets a type of its own below."""
-
-    LEVEL = "level"
+from shared.events.stock_alerts import SubjectKind
 
 
 class LevelSubject(NamedTuple):
@@ -24,8 +19,38 @@ class LevelSubject(NamedTuple):
         return SubjectKind.LEVEL
 
 
-Subject = LevelSubject
-"""Becomes a union when pools or products are watched."""
+class PoolSubject(NamedTuple):
+    """One SKU over the pool of a rule: some warehouses, or all, that sell as one.
+
+    `warehouse` is what people call the pool. Each rule has its own, as its scope names the
+    warehouses: two rules may mean different ones by a name.
+    """
+
+    sku: str
+    warehouse: str
+    rule: str
+    kind: SubjectKind = SubjectKind.POOL
+
+
+class ProductSubject(NamedTuple):
+    """All SKUs of a product over the pool of a rule; `sku` is the product's code."""
+
+    sku: str
+    warehouse: str
+    rule: str
+    kind: SubjectKind = SubjectKind.PRODUCT
+
+
+Subject = LevelSubject | PoolSubject | ProductSubject
+
+
+def subject_of(kind: SubjectKind, sku: str, warehouse: str, rule_id: str) -> Subject:
+    """Return a subject as it was stored, with the rule that watches it."""
+    if kind is SubjectKind.LEVEL:
+        return LevelSubject(sku, warehouse)
+    if kind is SubjectKind.POOL:
+        return PoolSubject(sku, warehouse, rule_id)
+    return ProductSubject(sku, warehouse, rule_id)
 
 
 class Due(Protocol):
@@ -89,3 +114,5 @@ class Item(NamedTuple):
     tags: frozenset[str]
     is_bought: bool = True
     """False when it is being phased out, and after its end."""
+    product: str | None = None
+    """The code of the product that it is an option of."""

@@ -7,7 +7,7 @@ from services.alerting.domain.explanation import Explanation
 from services.alerting.domain.kind import TRAITS, RuleKind
 from services.alerting.domain.outcome import Reason
 from services.alerting.domain.rule import Limit
-from shared.events.stock_alerts import AlertLevel
+from shared.events.stock_alerts import AlertLevel, SubjectKind
 
 
 class Text(NamedTuple):
@@ -32,6 +32,7 @@ _MEASURES: Final[Mapping[RuleKind, Text]] = {
     RuleKind.INBOUND_OVERDUE: Text(
         "最早一笔在途已过期 {} 天", "the oldest incoming line was due {} days ago"
     ),
+    RuleKind.BROKEN_SIZE_RUN: Text("{} 的规格有货", "{} of the options are in stock"),
     RuleKind.RUN_OUT_BEFORE_INBOUND: Text(
         "到货之前货架会空 {} 天", "the shelf would be empty for {} days before stock can arrive"
     ),
@@ -96,6 +97,10 @@ _REASONS: Final[Mapping[Reason, Text]] = {
         "触及限值，但同一库存已由另一规则报断货。",
         "A limit holds, but another rule has the level as out already.",
     ),
+    Reason.COVERED_BY_POOL: Text(
+        "触及限值，但所在库存池仍充足，关注不单独预警。",
+        "A limit holds, but the pool that the level is in has enough.",
+    ),
     Reason.MUTED: Text(
         "触及限值，但日历规定此时不预警。", "A limit holds, but the calendar keeps it quiet now."
     ),
@@ -106,7 +111,7 @@ _REASONS: Final[Mapping[Reason, Text]] = {
     ),
     Reason.STALE_VERSION: Text("这一版本已处理过。", "This version was seen before."),
     Reason.RULE_DISABLED: Text("规则已停用。", "The rule is disabled."),
-    Reason.OUT_OF_SCOPE: Text("不在规则范围内。", "The rule is not for this level."),
+    Reason.OUT_OF_SCOPE: Text("不在规则范围内。", "The rule is not for this."),
 }
 
 
@@ -115,7 +120,7 @@ def in_words(explanation: Explanation) -> Text:
 
     Occasions of the calendar that have a say are named.
     """
-    said, occasions = _what_and_why(explanation), explanation.rule.occasions
+    said, occasions = _of_whom(explanation), explanation.rule.occasions
     if not occasions:
         return said
     zh = "、".join(_named(each, "zh-CN") for each in occasions)
@@ -127,6 +132,15 @@ def _named(name: Mapping[str, str], language: str) -> str:
     return name.get(language) or next(iter(name.values()))
 
 
+def _of_whom(explanation: Explanation) -> Text:
+    said, rule = _what_and_why(explanation), explanation.rule
+    if rule.subject is SubjectKind.POOL:
+        return Text(f"库存池 {rule.pool}：{said.zh}", f"Pool {rule.pool}: {said.en}")
+    if rule.subject is SubjectKind.PRODUCT:
+        return Text(f"商品（{rule.pool}）：{said.zh}", f"Product ({rule.pool}): {said.en}")
+    return said
+
+
 def _what_and_why(explanation: Explanation) -> Text:
     reason = _REASONS[explanation.reason]
     measured = explanation.measure
@@ -136,7 +150,7 @@ def _what_and_why(explanation: Explanation) -> Text:
     if rule.custom is not None:
         return Text(f"{rule.custom.text}：{reason.zh}", f"{rule.custom.text}: {reason.en}")
     shown = [_limit(kind, limit) for limit in explanation.limits]
-    what = Text(*(each.format(_number(measured)) for each in _MEASURES[kind]))
+    what = Text(*(each.format(_shown(kind, measured)) for each in _MEASURES[kind]))
     zh = "，".join([what.zh, *(each.zh for each in shown)])
     en = ", ".join([what.en[0].upper() + what.en[1:], *(each.en for each in shown)])
     return Text(f"{zh}。{reason.zh}", f"{en}. {reason.en}")
@@ -149,9 +163,13 @@ def _limit(kind: RuleKind, limit: Limit) -> Text:
         words = _AT_LEAST if at_limit else _OVER
     else:
         words = _AT_MOST if at_limit else _UNDER
-    number = _number(limit.enter)
+    number = _shown(kind, limit.enter)
     level = _LEVELS[limit.level]
     return Text(words.zh.format(level.zh, number), words.en.format(level.en, number))
+
+
+def _shown(kind: RuleKind, value: float) -> str:
+    return f"{value:.0%}" if kind is RuleKind.BROKEN_SIZE_RUN else _number(value)
 
 
 def _number(value: float) -> str:

@@ -1,11 +1,12 @@
 """Keep a copy of the catalogue in memory: names for notices, categories and tags for scopes."""
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from typing_extensions import override
 
 from services.alerting.domain.subject import Item
 from services.alerting.inbound.whole_topic import WholeTopic
-from shared.events.catalog_items import TOPIC, CatalogItem, LifeCycle
+from shared.events.base import Code
+from shared.events.catalog_items import PRODUCT, TOPIC, CatalogItem, LifeCycle
 from shared.kafka.messages import Record
 from shared.observability.logs import get_logger
 
@@ -17,8 +18,11 @@ class Catalogue:
 
     def __init__(self) -> None:
         self.items: dict[str, Item] = {}
+        self.products: dict[str, set[str]] = {}
+        """The SKUs of each product."""
         self.revision = 0
-        """Grows when a category or a tag changes: what a rule watches may have changed then."""
+        """Grows when a category, a tag or a product's options change: what a rule watches may have
+        changed then."""
         self._versions: dict[str, int] = {}
 
     def take(self, record: Record) -> None:
@@ -35,13 +39,35 @@ class Catalogue:
             return
         before = self.items.get(item.sku, _UNKNOWN)
         is_bought = item.life_cycle in {LifeCycle.NEW, LifeCycle.ACTIVE}
-        new = Item(item.name, item.category, frozenset(item.tags), is_bought)
+        product = _product(item)
+        new = Item(item.name, item.category, frozenset(item.tags), is_bought, product)
         self._versions[item.sku] = item.version
-        if (before.category, before.tags) != (new.category, new.tags):
+        if _watched(before) != _watched(new):
             self.revision += 1
+        if before.product != product:
+            if before.product is not None:
+                self.products[before.product].discard(item.sku)
+            if product is not None:
+                self.products.setdefault(product, set()).add(item.sku)
         if new != before:
             self.items[item.sku] = new
 
+
+def _product(item: CatalogItem) -> str | None:
+    """Return the code of the product that a SKU is an option of; what is no code is none."""
+    said = item.attributes.get(PRODUCT, "").strip()
+    try:
+        return _code(said)
+    except ValidationError:
+        return None
+
+
+def _watched(item: Item) -> tuple[object, ...]:
+    """Return what decides which rules and products a SKU belongs to."""
+    return item.category, item.tags, item.product, item.product is None or item.is_bought
+
+
+_code = TypeAdapter(Code).validate_python
 
 _UNKNOWN = Item(None, None, frozenset())
 

@@ -7,15 +7,24 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.alerting.domain.actions import SUPPLYING, Step, after, first_state, late_at
+from services.alerting.domain.actions import (
+    OF_A_LEVEL,
+    SUPPLYING,
+    Step,
+    after,
+    first_state,
+    late_at,
+)
 from services.alerting.domain.covering import OnTheWay, enough
 from services.alerting.domain.refusals import (
     Covered,
     KeyReused,
     LimitTooLow,
+    NoLevel,
     OwnRequest,
     WrongState,
 )
+from services.alerting.domain.subject import LevelSubject
 from services.alerting.store import (
     action_rows,
     acts,
@@ -223,6 +232,8 @@ async def opinion(
     after = await acts.feedback(connection, alert_id, reason, by, words=words)
     if before is None or after is None or after.revision == before.revision:
         return after
+    if not isinstance(before.subject, LevelSubject):
+        return after
     await request_count(connection, alert_id, by)
     return await episodes.locked(connection, alert_id)
 
@@ -241,6 +252,8 @@ async def _begun(
     if episode.resolved_at is not None:
         raise Resolved(f"Alert {episode.number} is resolved already; there is nothing left to do.")
     sku, warehouse = episode.subject.sku, episode.subject.warehouse
+    if wanted.kind in OF_A_LEVEL and not isinstance(episode.subject, LevelSubject):
+        raise NoLevel(episode.number)
     if wanted.kind in SUPPLYING:
         under_way = await _under_way(connection, episode, by.at)
         if under_way is not None:

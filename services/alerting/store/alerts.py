@@ -12,7 +12,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.store.episodes import at_risk_of
-from shared.events.stock_alerts import AlertFacts, AlertLevel, AlertRule, AtRisk, Hush
+from shared.events.stock_alerts import AlertFacts, AlertLevel, AlertRule, AtRisk, Hush, SubjectKind
 
 State = Literal["open", "recovering", "resolved", "retracted"]
 
@@ -27,6 +27,7 @@ class StoredAlert:
     state: State
     level: AlertLevel
     rule: AlertRule
+    subject: SubjectKind
     sku: str
     sku_name: str | None
     warehouse: str
@@ -71,6 +72,7 @@ class Filter:
     sku: str | None = None
     warehouse: str | None = None
     owner: str | None = None
+    subject: SubjectKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,9 @@ class Totals:
 
 
 _ALERT = """
-SELECT a.id, a.number, a.revision, a.level, a.rule::text AS rule, a.sku, a.sku_name, a.warehouse,
-       a.opened_at, a.resolved_at, a.acknowledged_at, a.acknowledged_by, a.owner,
+SELECT a.id, a.number, a.revision, a.level, a.rule::text AS rule, a.subject_kind AS subject,
+       a.sku, a.sku_name, a.warehouse, a.opened_at, a.resolved_at, a.acknowledged_at,
+       a.acknowledged_by, a.owner,
        a.snoozed_until, a.facts::text AS facts, a.labels::text AS labels, a.stock_class,
        a.supplier, a.at_risk_units, a.at_risk_money, a.held_back,
        CASE WHEN EXISTS (SELECT FROM alert_history AS h
@@ -118,7 +121,9 @@ _OPENED = text("SELECT level, count(*) FROM alert_history WHERE event = 'opened'
 
 _RETRACTED = text("SELECT count(*) FROM alert_history WHERE event = 'retracted'")
 
-_SUBJECTS = text("SELECT count(*) FROM (SELECT DISTINCT sku, warehouse FROM alert) AS subject")
+_SUBJECTS = text(
+    "SELECT count(*) FROM (SELECT DISTINCT subject_kind, sku, warehouse FROM alert) AS subject"
+)
 
 _OUTBOX = text("SELECT count(*) FROM outbox")
 
@@ -180,6 +185,7 @@ async def _page(
         "sku": wanted.sku,
         "warehouse": wanted.warehouse,
         "owner": wanted.owner,
+        "subject_kind": wanted.subject,
     }
     values = {name: value for name, value in values.items() if value is not None}
     terms = [f"a.{name} = :{name}" for name in values]
@@ -230,6 +236,7 @@ def _alert(row: RowMapping) -> StoredAlert:
             **told,
             "at_risk": at_risk_of(row),
             "level": AlertLevel(row["level"]),
+            "subject": SubjectKind(row["subject"]),
             "rule": AlertRule.model_validate_json(row["rule"]),
             "facts": AlertFacts.model_validate_json(row["facts"]),
             "labels": json.loads(row["labels"]),

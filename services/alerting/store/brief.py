@@ -34,7 +34,8 @@ SELECT coalesce(sum(units), 0), sum(money)
 FROM (
     SELECT DISTINCT ON (a.sku, a.warehouse) a.at_risk_units AS units, a.at_risk_money AS money
     FROM alert AS a
-    WHERE a.resolved_at IS NULL AND a.rule->>'kind' = ANY(CAST(:shortage_kinds AS text[]))
+    WHERE a.resolved_at IS NULL AND a.subject_kind = 'level'
+      AND a.rule->>'kind' = ANY(CAST(:shortage_kinds AS text[]))
     ORDER BY a.sku, a.warehouse, (SELECT max(h.recorded_at) FROM alert_history AS h
                                   WHERE h.alert_id = a.id) DESC, a.number DESC
 ) AS level
@@ -52,7 +53,7 @@ FROM (
     JOIN known_level AS k ON k.sku = a.sku AND k.warehouse = a.warehouse
     LEFT JOIN parameter AS own ON own.sku = a.sku AND own.warehouse = a.warehouse
     LEFT JOIN parameter AS general ON general.sku = a.sku AND general.warehouse = ''
-    WHERE a.resolved_at IS NULL AND a.rule->>'kind' = 'overstock'
+    WHERE a.resolved_at IS NULL AND a.subject_kind = 'level' AND a.rule->>'kind' = 'overstock'
     ORDER BY a.sku, a.warehouse, a.number
 ) AS level
 WHERE units > 0

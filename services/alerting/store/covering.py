@@ -44,13 +44,14 @@ async def on_the_way(
     *,
     proposed: bool = False,
 ) -> Mapping[Subject, list[OnTheWay]]:
-    """Return what is bought for levels or moved to them, without what is late.
+    """Return what is bought for levels or moved to them, without what is late; nothing for pools.
 
     `proposed`: with what is not approved yet.
     """
+    levels = [subject for subject in subjects if isinstance(subject, LevelSubject)]
     values = {
-        "sku": [subject.sku for subject in subjects],
-        "warehouse": [subject.warehouse for subject in subjects],
+        "sku": [level.sku for level in levels],
+        "warehouse": [level.warehouse for level in levels],
         "states": [state.value for state in (GOING_ON if proposed else COVERING)],
         "now": now,
     }

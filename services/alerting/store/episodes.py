@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.draft import Announcement
-from services.alerting.domain.subject import LevelSubject, Subject
+from services.alerting.domain.subject import Subject, subject_of
 from services.alerting.store import addressing, covering, silences
 from shared.events.stock_alerts import (
     AlertEvent,
@@ -22,6 +22,7 @@ from shared.events.stock_alerts import (
     Hush,
     Recipient,
     StockAlert,
+    SubjectKind,
 )
 from shared.observability import tracing
 
@@ -81,18 +82,18 @@ class Entry:
 
 
 _STORED = """
-    a.id, a.number, a.revision, a.rule::text AS rule, a.sku, a.warehouse, a.sku_name,
-    a.labels::text AS labels, a.level, a.facts::text AS facts, a.opened_at, a.resolved_at,
-    a.acknowledged_at, a.acknowledged_by, a.owner, a.snoozed_until, a.untold,
+    a.id, a.number, a.revision, a.rule::text AS rule, a.subject_kind, a.sku, a.warehouse,
+    a.sku_name, a.labels::text AS labels, a.level, a.facts::text AS facts, a.opened_at,
+    a.resolved_at, a.acknowledged_at, a.acknowledged_by, a.owner, a.snoozed_until, a.untold,
     a.stock_class, a.supplier, a.at_risk_units, a.at_risk_money, a.held_back
 """
 
 _OPEN = text(f"""
 SELECT {_STORED}
 FROM alert AS a
-JOIN unnest(CAST(:rule_id AS text[]), CAST(:sku AS text[]), CAST(:warehouse AS text[]))
-     AS n (rule_id, sku, warehouse)
-  ON a.rule_id = n.rule_id AND a.subject_kind = 'level'
+JOIN unnest(CAST(:rule_id AS text[]), CAST(:kind AS text[]), CAST(:sku AS text[]),
+            CAST(:warehouse AS text[])) AS n (rule_id, kind, sku, warehouse)
+  ON a.rule_id = n.rule_id AND a.subject_kind = n.kind
      AND a.sku = n.sku AND a.warehouse = n.warehouse
 WHERE a.resolved_at IS NULL
 ORDER BY a.id
@@ -106,7 +107,8 @@ _LOCK = text("SELECT FROM alert WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id
 # What keeps them from being told is over: no snooze, no silence, and no action that covers them.
 _TO_REMIND = text(f"""
 SELECT {_STORED}, k.available, k.on_hand, k.low_water, k.incoming
-FROM alert AS a JOIN known_level AS k ON k.sku = a.sku AND k.warehouse = a.warehouse
+FROM alert AS a LEFT JOIN known_level AS k
+  ON a.subject_kind = 'level' AND k.sku = a.sku AND k.warehouse = a.warehouse
 WHERE a.resolved_at IS NULL AND (a.untold OR a.snoozed_until IS NOT NULL)
   AND (a.snoozed_until IS NULL OR a.snoozed_until <= :now)
   AND NOT EXISTS (SELECT FROM silence AS s WHERE {silences.COVERS})
@@ -118,7 +120,8 @@ FOR UPDATE OF a SKIP LOCKED
 
 _PRESENT = text(f"""
 SELECT {_STORED}, k.available, k.on_hand, k.low_water, k.incoming
-FROM alert AS a JOIN known_level AS k ON k.sku = a.sku AND k.warehouse = a.warehouse
+FROM alert AS a LEFT JOIN known_level AS k
+  ON a.subject_kind = 'level' AND k.sku = a.sku AND k.warehouse = a.warehouse
 WHERE a.id = ANY(CAST(:ids AS uuid[]))
 ORDER BY a.id
 FOR UPDATE OF a
@@ -197,6 +200,7 @@ async def open_episodes(
     keys = list({(each.rule.id, each.subject): None for each in announcements})
     values = {
         "rule_id": [rule_id for rule_id, _ in keys],
+        "kind": [subject.kind.value for _, subject in keys],
         "sku": [subject.sku for _, subject in keys],
         "warehouse": [subject.warehouse for _, subject in keys],
     }
@@ -241,7 +245,9 @@ async def numbers(connection: AsyncConnection, count: int) -> list[int]:
 
 def _present(row: RowMapping) -> Episode:
     episode = _episode(row)
-    episode.facts = _renewed(episode.facts, row)
+    # A pool's were told with its last revision: what it has is in no one row.
+    if row["available"] is not None:
+        episode.facts = _renewed(episode.facts, row)
     return episode
 
 
@@ -259,12 +265,13 @@ def _renewed(facts: AlertFacts, level: RowMapping) -> AlertFacts:
 
 
 def _episode(row: RowMapping) -> Episode:
+    rule, kind = AlertRule.model_validate_json(row["rule"]), SubjectKind(row["subject_kind"])
     return Episode(
         id=row["id"],
         number=row["number"],
         revision=row["revision"],
-        rule=AlertRule.model_validate_json(row["rule"]),
-        subject=LevelSubject(row["sku"], row["warehouse"]),
+        rule=rule,
+        subject=subject_of(kind, row["sku"], row["warehouse"], rule.id),
         sku_name=row["sku_name"],
         labels=json.loads(row["labels"]),
         level=AlertLevel(row["level"]),
@@ -311,6 +318,7 @@ def notice_of(
         level=episode.level,
         previous_level=previous_level,
         rule=episode.rule,
+        subject=episode.subject.kind,
         sku=episode.subject.sku,
         sku_name=episode.sku_name,
         warehouse=episode.subject.warehouse,

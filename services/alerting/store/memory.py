@@ -13,13 +13,13 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.condition import Condition, State
-from services.alerting.domain.draft import Staged
-from services.alerting.domain.memory import NO_TROUGHS, Known, Territory
+from services.alerting.domain.memory import NO_TROUGHS, Known, Staged, Territory
+from services.alerting.domain.pool import sold_together, summed
 from services.alerting.domain.sales import SalesHistory
-from services.alerting.domain.subject import Due, LevelSubject, Subject
+from services.alerting.domain.subject import Due, LevelSubject, PoolSubject, Subject, subject_of
 from services.alerting.domain.trough import Trough
 from shared.database.engine import driver
-from shared.events.stock_alerts import AlertLevel, GatherReason
+from shared.events.stock_alerts import AlertLevel, GatherReason, SubjectKind
 
 
 class StoredLine(NamedTuple):
@@ -64,13 +64,13 @@ FROM known_level
 """
 
 _CONDITION = """
-SELECT sku, warehouse, rule_id, state, level, since, due_at, known
+SELECT partition, subject_kind, sku, warehouse, rule_id, state, level, since, due_at, known
 FROM condition
 """
 
 _LEVELS = text(f"{_LEVEL} WHERE partition = ANY(:partitions)")
 
-_CONDITIONS = text(f"{_CONDITION} WHERE partition = ANY(:partitions) AND subject_kind = 'level'")
+_CONDITIONS = text(f"{_CONDITION} WHERE partition = ANY(:partitions)")
 
 _OF_ONE = "WHERE sku = :sku AND warehouse = :warehouse"
 
@@ -79,6 +79,12 @@ _ONE_LEVEL = text(f"{_LEVEL} {_OF_ONE}")
 _OF_SKU = text(f"{_LEVEL} WHERE sku = :sku")
 
 _ITS_CONDITIONS = text(f"{_CONDITION} {_OF_ONE} AND subject_kind = 'level'")
+
+_OUTS = text("""
+SELECT partition, sku, rule_id, product FROM out_option WHERE partition = ANY(:partitions)
+""")
+
+_GATHERED_CONDITIONS = text(f"{_CONDITION} WHERE sku = ANY(:skus) AND subject_kind = :kind")
 
 _COLUMNS = """
     unnest($1::text[], $2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[],
@@ -114,12 +120,11 @@ FROM {_COLUMNS}
 _PUT_CONDITIONS = text("""
 INSERT INTO condition (rule_id, subject_kind, sku, warehouse, partition, state, level, since,
                        due_at, known)
-SELECT n.rule_id, 'level', n.sku, n.warehouse, n.partition, n.state, n.level, n.since, n.due_at,
-       n.known
-FROM unnest(CAST(:rule_id AS text[]), CAST(:sku AS text[]), CAST(:warehouse AS text[]),
-            CAST(:partition AS int[]), CAST(:state AS text[]), CAST(:level AS text[]),
-            CAST(:since AS timestamptz[]), CAST(:due_at AS timestamptz[]), CAST(:known AS text[]))
-     AS n (rule_id, sku, warehouse, partition, state, level, since, due_at, known)
+SELECT n.*
+FROM unnest(CAST(:rule_id AS text[]), CAST(:kind AS text[]), CAST(:sku AS text[]),
+            CAST(:warehouse AS text[]), CAST(:partition AS int[]), CAST(:state AS text[]),
+            CAST(:level AS text[]), CAST(:since AS timestamptz[]), CAST(:due_at AS timestamptz[]),
+            CAST(:known AS text[])) AS n
 ON CONFLICT (rule_id, subject_kind, sku, warehouse)
 DO UPDATE SET state = excluded.state, level = excluded.level, since = excluded.since,
               due_at = excluded.due_at, known = excluded.known
@@ -127,9 +132,9 @@ DO UPDATE SET state = excluded.state, level = excluded.level, since = excluded.s
 
 _END_CONDITIONS = text("""
 DELETE FROM condition AS c
-USING unnest(CAST(:rule_id AS text[]), CAST(:sku AS text[]), CAST(:warehouse AS text[]))
-      AS n (rule_id, sku, warehouse)
-WHERE c.rule_id = n.rule_id AND c.subject_kind = 'level'
+USING unnest(CAST(:rule_id AS text[]), CAST(:kind AS text[]), CAST(:sku AS text[]),
+             CAST(:warehouse AS text[])) AS n (rule_id, kind, sku, warehouse)
+WHERE c.rule_id = n.rule_id AND c.subject_kind = n.kind
   AND c.sku = n.sku AND c.warehouse = n.warehouse
 """)
 
@@ -139,12 +144,23 @@ async def load(connection: AsyncConnection, partitions: Collection[int]) -> dict
     territories = {partition: Territory() for partition in partitions}
     conditions: dict[Subject, dict[str, Condition]] = {}
     wanted = {"partitions": list(partitions)}
+    pools: list[tuple[int, PoolSubject]] = []
     for row in await connection.execute(_CONDITIONS, wanted):
-        subject = LevelSubject(row.sku, row.warehouse)
+        kind = SubjectKind(row.subject_kind)
+        subject = subject_of(kind, row.sku, row.warehouse, row.rule_id)
         conditions.setdefault(subject, {})[row.rule_id] = _condition(row)
+        if isinstance(subject, PoolSubject):
+            pools.append((row.partition, subject))
     for row in await connection.execute(_LEVELS, wanted):
-        subject = LevelSubject(row.sku, row.warehouse)
-        territories[row.partition].adopt(subject, _known(row, conditions.get(subject, {})))
+        level = LevelSubject(row.sku, row.warehouse)
+        territories[row.partition].adopt(level, _known(row, conditions.get(level, {})))
+    for row in await connection.execute(_OUTS, wanted):
+        outs = territories[row.partition].outs
+        outs[row.sku] = {**outs.get(row.sku, {}), row.rule_id: row.product}
+    for partition, pool in pools:
+        # What it has is added up from its levels whenever it is looked at.
+        known = Known(summed(pool.sku, pool.warehouse, ()), sold_together((), 0), conditions[pool])
+        territories[partition].adopt(pool, known)
     return territories
 
 
@@ -161,6 +177,14 @@ async def of_sku(connection: AsyncConnection, sku: str) -> dict[Subject, StoredK
     """Return what is known of a SKU in each warehouse, but for its conditions."""
     rows = await connection.execute(_OF_SKU, {"sku": sku})
     return {LevelSubject(row.sku, row.warehouse): _stored(row) for row in rows}
+
+
+async def conditions_of(
+    connection: AsyncConnection, kind: SubjectKind, skus: Collection[str]
+) -> dict[Subject, Condition]:
+    """Return the conditions of the pools of SKUs, or of products; each is of one rule."""
+    rows = await connection.execute(_GATHERED_CONDITIONS, {"kind": kind.value, "skus": list(skus)})
+    return {subject_of(kind, row.sku, row.warehouse, row.rule_id): _condition(row) for row in rows}
 
 
 async def save_levels(connection: AsyncConnection, staged: Iterable[Staged], *, new: bool) -> None:
@@ -201,21 +225,22 @@ async def save_conditions(
 ) -> None:
     """Store changed conditions by subject and rule; None ends one."""
     put = [
-        (rule_id, subject.sku, subject.warehouse, partition, condition)
+        (rule_id, subject, partition, condition)
         for (subject, rule_id), (partition, condition) in changed.items()
         if condition is not None
     ]
     if put:
         values = {
             "rule_id": [each[0] for each in put],
-            "sku": [each[1] for each in put],
-            "warehouse": [each[2] for each in put],
-            "partition": [each[3] for each in put],
-            "state": [each[4].state.value for each in put],
-            "level": [each[4].level.value for each in put],
-            "since": [each[4].since for each in put],
-            "due_at": [each[4].due_at for each in put],
-            "known": [each[4].known for each in put],
+            "kind": [each[1].kind.value for each in put],
+            "sku": [each[1].sku for each in put],
+            "warehouse": [each[1].warehouse for each in put],
+            "partition": [each[2] for each in put],
+            "state": [each[3].state.value for each in put],
+            "level": [each[3].level.value for each in put],
+            "since": [each[3].since for each in put],
+            "due_at": [each[3].due_at for each in put],
+            "known": [each[3].known for each in put],
         }
         await connection.execute(_PUT_CONDITIONS, values)
     ended = [key for key, (_, condition) in changed.items() if condition is None]
@@ -224,6 +249,7 @@ async def save_conditions(
             _END_CONDITIONS,
             {
                 "rule_id": [rule_id for _, rule_id in ended],
+                "kind": [subject.kind.value for subject, _ in ended],
                 "sku": [subject.sku for subject, _ in ended],
                 "warehouse": [subject.warehouse for subject, _ in ended],
             },

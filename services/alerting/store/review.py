@@ -120,7 +120,7 @@ CROSS JOIN LATERAL (
     FROM alert_history AS h
     WHERE h.alert_id = a.id
 ) AS e
-WHERE a.opened_at >= :from_at AND a.opened_at < :to_at
+WHERE a.opened_at >= :from_at AND a.opened_at < :to_at AND a.subject_kind = 'level'
   AND a.rule->>'kind' = ANY(CAST(:shortage_kinds AS text[]))
   AND e.warned_at IS NOT NULL AND e.ended_at IS NOT NULL
 """

@@ -32,7 +32,7 @@ FIRST_WARNING = f"""
 LEFT JOIN LATERAL (
     SELECT a.id, a.rule_id, a.owner, h.occurred_at
     FROM alert AS a JOIN alert_history AS h ON h.alert_id = a.id
-    WHERE a.sku = s.sku AND a.warehouse = s.warehouse
+    WHERE a.subject_kind = 'level' AND a.sku = s.sku AND a.warehouse = s.warehouse
       AND a.rule->>'kind' = ANY(CAST(:shortage_kinds AS text[]))
       AND a.opened_at <= coalesce(s.ended_at, 'infinity')
       AND (a.resolved_at IS NULL OR a.resolved_at >= s.began_at)
@@ -86,7 +86,7 @@ SELECT k.sku, k.warehouse, least(k.last_change_at, e.opened_at),
 LEFT JOIN (
     SELECT a.sku, a.warehouse, min(h.occurred_at) AS opened_at
     FROM alert AS a JOIN alert_history AS h ON h.alert_id = a.id
-    WHERE a.resolved_at IS NULL
+    WHERE a.resolved_at IS NULL AND a.subject_kind = 'level'
       AND h.level = 'out' AND CAST(h.facts->>'available' AS bigint) <= 0
       AND h.occurred_at > (SELECT coalesce(max(s.ended_at), '-infinity') FROM stock_out AS s
                            WHERE s.sku = a.sku AND s.warehouse = a.warehouse)
@@ -106,7 +106,7 @@ SELECT k.sku, k.warehouse, e.began_at,
 JOIN (
     SELECT a.sku, a.warehouse, min(h.occurred_at) AS began_at, min(h.recorded_at) AS heard_at
     FROM alert_history AS h JOIN alert AS a ON a.id = h.alert_id
-    WHERE h.level = 'out' AND h.recorded_at > :since
+    WHERE h.level = 'out' AND h.recorded_at > :since AND a.subject_kind = 'level'
       AND h.event IN ('opened', 'level_changed')
       AND CAST(h.facts->>'available' AS bigint) <= 0
     GROUP BY a.sku, a.warehouse
@@ -138,7 +138,7 @@ SELECT a.rule_id, a.owner, a.acknowledged_at,
        (SELECT h.hush->>'by' FROM alert_history AS h
         WHERE h.alert_id = a.id AND h.hush IS NOT NULL ORDER BY h.revision LIMIT 1) AS hushed_by
 FROM alert AS a
-WHERE a.sku = :sku AND a.warehouse = :warehouse
+WHERE a.subject_kind = 'level' AND a.sku = :sku AND a.warehouse = :warehouse
   AND a.rule->>'kind' = ANY(CAST(:shortage_kinds AS text[]))
   AND a.opened_at <= coalesce(CAST(:ended_at AS timestamptz), 'infinity')
   AND (a.resolved_at IS NULL OR a.resolved_at >= :began_at)

@@ -80,6 +80,10 @@ ACTIONS: dict[str, Text] = {
         "已有处理足以补上这个缺口，不用再来一次。",
         "What is under way covers this shortage already.",
     ),
+    "refused.not_of_a_level": Text(
+        "这条预警涉及几个仓库或 SKU；请在单个仓库的预警上处理。",
+        "This alert is about several warehouses or SKUs; do it with the alert of one of them.",
+    ),
     "refused.wrong_state": Text(
         "它已经不在这一步了，请看最新状态。", "It has moved on meanwhile; look at its state."
     ),

@@ -67,6 +67,8 @@ class Episode:
     available: int | None
     opened_at: datetime
     acknowledged: bool
+    subject: str = "level"
+    """What it is about; the name of a pool stands for the warehouse's where it is no level."""
 
 
 @dataclass(frozen=True, slots=True)

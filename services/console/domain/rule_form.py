@@ -48,6 +48,9 @@ def blank(kind: str = "below") -> Values:
         "filter.covered_by_inbound": "",
         "filter.inhibited_by_out": "",
         "labels": "",
+        "subject": "level",
+        "pool": "",
+        "covers_levels": "",
         "mode": "rows",
         "join": "all",
         "cel": "",
@@ -97,6 +100,9 @@ def values_of(definition: Mapping[str, Any], cel: str | None) -> Values:
     scope = definition.get("scope", {})
     values["scope.warehouses"] = "\n".join(scope.get("warehouses", []))
     values |= {f"scope.{name}": "\n".join(scope.get(name, [])) for name in _LISTS}
+    values["subject"] = definition.get("subject", "level")
+    values["pool"] = definition.get("pool") or ""
+    values["covers_levels"] = _yes(definition.get("covers_levels"))
     labels = definition.get("labels", {})
     values["labels"] = "\n".join(f"{name}={value}" for name, value in labels.items())
     doubts = definition.get("doubts")
@@ -124,15 +130,19 @@ def filled(values: Mapping[str, str], base: Mapping[str, Any]) -> Filled:
     definition["name"] = {tag: name for tag, name in names.items() if name}
     definition["enabled"] = bool(values["enabled"])
     definition["levels"] = _levels(values, numbers)
+    subject = definition["subject"] = subject_of(values)
+    definition["pool"] = (values["pool"].strip() or None) if subject != "level" else None
+    definition["covers_levels"] = bool(values["covers_levels"]) and subject == "pool"
+    of_one_sku = subject != "product"
     for time in _TIMES:
-        amount = numbers.read(time) or 0
+        amount = (numbers.read(time) if of_one_sku else None) or 0
         definition[f"{time}_seconds"] = round(amount * SECONDS[values[f"{time}.unit"]])
-    definition["active"] = hours_said(values, base)
+    definition["active"] = hours_said(values, base) if of_one_sku else None
     definition["filters"] = dict(base.get("filters") or {}) | {
-        "min_daily_sales": numbers.read("filter.min_daily_sales") or 0,
-        "grace_days": _whole(numbers.read("filter.grace_days") or 0),
+        "min_daily_sales": (numbers.read("filter.min_daily_sales") if of_one_sku else 0) or 0,
+        "grace_days": _whole((numbers.read("filter.grace_days") if of_one_sku else 0) or 0),
         "covered_by_inbound": bool(values["filter.covered_by_inbound"]) and kind.of_available,
-        "inhibited_by_out": bool(values["filter.inhibited_by_out"]),
+        "inhibited_by_out": bool(values["filter.inhibited_by_out"]) and subject == "level",
     }
     scope = {name: listed(values[f"scope.{name}"]) for name in (*_LISTS, "warehouses")}
     definition["scope"] = dict(base.get("scope") or {}) | scope
@@ -140,6 +150,12 @@ def filled(values: Mapping[str, str], base: Mapping[str, Any]) -> Filled:
     definition["doubts"] = _doubts(values, numbers) if values["kind"] == "data_doubt" else None
     definition["condition"] = _condition(values, numbers) if values["kind"] == "custom" else None
     return Filled(definition, frozenset(numbers.wrong))
+
+
+def subject_of(values: Mapping[str, str]) -> str:
+    """Return what the rule watches: what was chosen, where its kind can be asked of that."""
+    subjects = BY_KIND[values["kind"]].subjects
+    return values["subject"] if values["subject"] in subjects else subjects[0]
 
 
 def condition_alone(definition: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ FURTHER: Final = (
     "overstock",
     "negative",
     "data_doubt",
+    "broken_size_run",
     "custom",
 )
 KINDS: Final = (*FIRST, *FURTHER)
@@ -28,7 +29,8 @@ class Kind(NamedTuple):
 
     `unit` is that of its limits: units, days, times, reasons, or "" without limits. `above` says
     whether more is worse; `sole` whether there is one level only; `given` are the levels a new
-    rule begins with, by level, in the kind's unit.
+    rule begins with, by level, in the kind's unit. `subjects` is what it can be asked of, the
+    usual one first.
     """
 
     unit: str
@@ -36,18 +38,26 @@ class Kind(NamedTuple):
     sole: bool
     given: Mapping[str, str]
     of_available: bool = False
+    subjects: tuple[str, ...] = ("level",)
 
+
+_ADDS_UP: Final = ("level", "pool")
 
 BY_KIND: Final[Mapping[str, Kind]] = {
-    "stock_out": Kind("", False, True, {"out": "0"}, of_available=True),
-    "below": Kind("units", False, False, {"watch": "20", "urgent": "8"}, of_available=True),
-    "days_of_cover": Kind("days", False, False, {"watch": "7", "urgent": "3"}, of_available=True),
+    "stock_out": Kind("", False, True, {"out": "0"}, of_available=True, subjects=_ADDS_UP),
+    "below": Kind(
+        "units", False, False, {"watch": "20", "urgent": "8"}, of_available=True, subjects=_ADDS_UP
+    ),
+    "days_of_cover": Kind(
+        "days", False, False, {"watch": "7", "urgent": "3"}, of_available=True, subjects=_ADDS_UP
+    ),
     "below_reorder_point": Kind("times", False, False, {"watch": "1"}, of_available=True),
     "below_safety_stock": Kind("times", False, False, {"urgent": "1"}, of_available=True),
-    "run_out_before_inbound": Kind("days", True, False, {"urgent": "0"}),
+    "run_out_before_inbound": Kind("days", True, False, {"urgent": "0"}, subjects=_ADDS_UP),
     "inbound_overdue": Kind("days", True, False, {"watch": "1"}),
-    "overstock": Kind("days", True, False, {"watch": "90"}),
+    "overstock": Kind("days", True, False, {"watch": "90"}, subjects=_ADDS_UP),
     "negative": Kind("units", False, False, {"urgent": "0"}),
     "data_doubt": Kind("reasons", True, False, {"watch": "1"}),
-    "custom": Kind("", True, True, {"watch": ""}, of_available=True),
+    "broken_size_run": Kind("share", False, False, {"watch": "0.7"}, subjects=("product",)),
+    "custom": Kind("", True, True, {"watch": ""}, of_available=True, subjects=_ADDS_UP),
 }

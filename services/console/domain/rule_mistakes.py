@@ -15,6 +15,8 @@ _FIELDS: Final[Mapping[str, str]] = {
 # What is said of the rule as a whole belongs beside the part that it is about.
 _ABOUT: Final = (
     ("covered_by_inbound", "filter.covered_by_inbound"),
+    ("say with pool", "pool"),
+    ("belongs to one warehouse", "condition"),
     ("custom has one level", "levels"),
     ("needs a condition", "condition"),
     ("comparisons, nested", "condition"),

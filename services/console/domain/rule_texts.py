@@ -24,6 +24,7 @@ RULES: dict[str, Text] = {
     "rules.disabled": Text("停用", "Off"),
     "rules.enable": Text("启用规则", "Switch on"),
     "rules.disable": Text("停用规则", "Switch off"),
+    "rules.pool": Text("库存池 {name}", "Pool {name}"),
     "rules.everything": Text("全部库存", "All stock"),
     "rules.scope.skus": Text("{n} 个 SKU", "{n} SKUs"),
     "rules.scope.skus.one": Text("1 个 SKU", "1 SKU"),
@@ -63,6 +64,11 @@ RULES: dict[str, Text] = {
     "kind.data_doubt.hint": Text("数字可能不准，该盘点了", "The numbers may be wrong; count"),
     "kind.custom": Text("自定义条件", "Own condition"),
     "kind.custom.hint": Text("自己选字段、比较和数值", "Choose fields, comparisons and values"),
+    "kind.broken_size_run": Text("断码", "Broken size run"),
+    "kind.broken_size_run.hint": Text(
+        "一款商品有货的规格（颜色、尺码）占比太低", "Too few options (colours, sizes) in stock"
+    ),
+    "kind.share": Text("有货占比（0–1）", "in stock (0 to 1)"),
     "kind.units": Text("件", "units"),
     "kind.days": Text("天", "days"),
     "kind.times": Text("倍", "times"),
@@ -81,6 +87,18 @@ RULES: dict[str, Text] = {
     ),
     "rule.kind": Text("看什么", "What it watches"),
     "rule.kind.more": Text("更多种类", "More kinds"),
+    "rule.subject": Text("按什么算", "What adds up"),
+    "rule.subject.level": Text("每个仓库单独算", "Each warehouse by itself"),
+    "rule.subject.pool": Text("下面选的仓库合起来算", "The warehouses chosen below, together"),
+    "rule.subject.hint": Text(
+        "线上渠道几个仓库一起卖，就合起来算；不选仓库就是全部。",
+        "Together where several warehouses sell as one; with none chosen, all of them.",
+    ),
+    "rule.pool": Text("合起来叫什么", "What to call them"),
+    "rule.covers_levels": Text(
+        "合起来够卖时，单个仓库的关注不预警",
+        "While together they have enough, no watch of one alone",
+    ),
     "rule.limits": Text("什么时候预警", "When it warns"),
     "rule.limits.hint": Text(
         "越过“开始”就预警，回到“恢复”之外才解除；恢复留空就与开始相同。",
@@ -208,6 +226,7 @@ RULES: dict[str, Text] = {
     "rule.changed": Text("改了：{parts}", "Changed: {parts}"),
     "rule.part.name": Text("名称", "name"),
     "rule.part.kind": Text("种类", "kind"),
+    "rule.part.subject": Text("按什么算", "what adds up"),
     "rule.part.levels": Text("界限", "limits"),
     "rule.part.scope": Text("范围", "scope"),
     "rule.part.filters": Text("少打扰", "filters"),
@@ -262,6 +281,22 @@ MISTAKES: tuple[tuple[str, Text], ...] = (
     (
         r"the limits of (?P<worse>\w+) must not be over those of (?P<milder>\w+)",
         Text("更严重的级别，界限不能更高。", "The limits of {worse} must not be over {milder}."),
+    ),
+    (
+        r"say with pool what people call these warehouses",
+        Text("给选的仓库起个合称。", "Say what to call the warehouses together."),
+    ),
+    (
+        r"a limit is a share of the options in stock: over 0, at most 1",
+        Text("界限是有货规格的占比，大于 0、不超过 1。", "A limit is a share: over 0, at most 1."),
+    ),
+    (
+        r"an exit limit over 1 is never reached: a share is at most 1",
+        Text("恢复的界限不能超过 1。", "Leave must not be over 1."),
+    ),
+    (
+        r"(?P<names>[\w, ]+) belongs to one warehouse; a pool has none",
+        Text("{names} 只属于单个仓库，合起来算不出。", "{names} belongs to one warehouse alone."),
     ),
     (
         r"give at least one flag, count_older_than_days or channel_silent_minutes",

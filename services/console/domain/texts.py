@@ -191,6 +191,11 @@ CATALOGUE: dict[str, Text] = {
     "alert.state.retracted": Text("已撤回", "Withdrawn"),
     "alert.opened": Text("开始于", "Since"),
     "alert.resolved": Text("解除于", "Resolved"),
+    "subject.pool": Text("库存池 {pool}", "Pool {pool}"),
+    "subject.product": Text("商品（款），库存池 {pool}", "Product, pool {pool}"),
+    "alert.options": Text("规格", "Options"),
+    "alert.options.in_stock": Text("{n} / {all} 有货", "{n} of {all} in stock"),
+    "alert.options.out": Text("缺货规格", "Options out"),
     "alert.threshold": Text("触发线", "Limit"),
     "alert.daily_sales": Text("近 28 天日均", "Mean of 28 days"),
     "alert.days_of_cover": Text("可售天数", "Days of cover"),
@@ -335,9 +340,11 @@ class Words:
         return self(f"{key}.one") if amount == 1 else self(key, n=number(amount))
 
     def limit(self, kind: str, value: float | None) -> str:
-        """Return a rule's limit in the unit of its kind: days or units."""
+        """Return a rule's limit in the unit of its kind: days, a share, or units."""
         if value is None:
             return self("none")
+        if kind == "broken_size_run":
+            return f"{value:.0%}"
         return self.days(value) if kind in KINDS_IN_DAYS else self.units(round(value))
 
     def days(self, days: float | None) -> str:

@@ -22,6 +22,7 @@ from services.console.upstream.notifier import Sought
 from services.console.upstream.service import Refused
 from services.console.upstream.timeline import timeline
 from shared.errors import Unavailable
+from shared.events.stock_alerts import SubjectKind
 
 _TRY_AGAIN_SECONDS = 3.0
 # Nothing tells the page of a notice on its way, so it looks.
@@ -122,6 +123,8 @@ class AlertPage:
             self._people = {one.id: one.name for one in people.value or ()}
 
     async def _ask_level(self, alert: Alert) -> None:
+        if alert.subject is not SubjectKind.LEVEL:
+            return  # of several no one level says what there is
         self._subscription.watch([of_episode(str(self._id)), of_level(alert.sku, alert.warehouse)])
         try:
             level = await self._frame.context.ledger.level(alert.sku, alert.warehouse)

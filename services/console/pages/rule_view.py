@@ -11,7 +11,7 @@ from services.console.domain.condition_rows import (
     TEXTS,
     numbers_of_rows,
 )
-from services.console.domain.rule_form import SECONDS
+from services.console.domain.rule_form import SECONDS, subject_of
 from services.console.domain.rule_kinds import BY_KIND, FIRST, FLAGS, FURTHER, LEVELS
 from services.console.domain.rule_mistakes import Mistake
 from services.console.domain.texts import Words
@@ -57,6 +57,7 @@ def form_html(
         refused=condition.refused,
         cel=condition.text,
         warehouses=_warehouses(values, names),
+        subject=subject_of(values),
         **state,
     )
 

@@ -166,7 +166,9 @@ def _limit(kind: str, enter: float, words: Words) -> str:
 def scope(rule: Rule, words: Words, names: Names) -> list[str]:
     """Return what a rule is for; nothing where it is for everything."""
     chosen = rule.definition.get("scope", {})
-    said = [names.warehouse(one) for one in chosen.get("warehouses", [])]
+    pool = rule.definition.get("pool")
+    said = [words("rules.pool", name=pool)] if pool else []
+    said += [names.warehouse(one) for one in chosen.get("warehouses", [])]
     said += chosen.get("categories", [])
     said += [f"#{tag}" for tag in chosen.get("tags", [])]
     if chosen.get("skus"):

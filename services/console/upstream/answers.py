@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.events.stock_alerts import AlertEvent, AlertLevel, Hush
+from shared.events.stock_alerts import AlertEvent, AlertLevel, Hush, SubjectKind
 
 T = TypeVar("T")
 
@@ -112,6 +112,21 @@ class Rule(Answer):
     name: dict[str, str] = Field(default_factory=dict)
 
 
+class Option(Answer):
+    """A SKU of a product."""
+
+    sku: str
+    name: str | None = None
+
+
+class Options(Answer):
+    """How many options of a product are in stock, and some that are not."""
+
+    in_stock: int
+    all: int
+    out: list[Option] = Field(default_factory=list)
+
+
 class Facts(Answer):
     """The numbers of an episode at a revision; units and days."""
 
@@ -121,6 +136,7 @@ class Facts(Answer):
     daily_sales: float | None = None
     days_of_cover: float | None = None
     incoming: int | None = None
+    options: Options | None = None
 
 
 class Revision(Answer):
@@ -179,6 +195,7 @@ class Alert(Answer):
     state: str
     level: AlertLevel
     rule: Rule
+    subject: SubjectKind = SubjectKind.LEVEL
     sku: str
     sku_name: str | None = None
     warehouse: str

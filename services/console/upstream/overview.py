@@ -24,7 +24,7 @@ from services.console.upstream.notifier import Notifier
 from services.console.upstream.service import Refused
 from shared.clock import Clock
 from shared.errors import Unavailable
-from shared.events.stock_alerts import AlertLevel
+from shared.events.stock_alerts import AlertLevel, SubjectKind
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -136,7 +136,10 @@ def episode(alert: Alert, names: Names) -> Episode:
         sku=alert.sku,
         sku_name=alert.sku_name or alert.sku,
         warehouse=alert.warehouse,
-        warehouse_name=names.warehouse(alert.warehouse),
+        warehouse_name=alert.warehouse
+        if alert.subject is not SubjectKind.LEVEL
+        else names.warehouse(alert.warehouse),
+        subject=alert.subject,
         rule_names=alert.rule.name,
         available=alert.facts.available,
         opened_at=alert.opened_at,

@@ -9,6 +9,9 @@ from services.console.upstream.rules import Rule
 PARTS = {
     "name": "name",
     "kind": "kind",
+    "subject": "subject",
+    "pool": "subject",
+    "covers_levels": "subject",
     "levels": "levels",
     "scope": "scope",
     "filters": "filters",

@@ -9,7 +9,17 @@ from services.notifier.destinations.words import WORDS, Words
 from services.notifier.domain.contents import Digest, DigestLine, FailureNote, TestNote
 from services.notifier.domain.destinations import Language
 from services.notifier.domain.holding import HoldReason
-from shared.events.stock_alerts import ENDINGS, KINDS_IN_DAYS, AlertEvent, AlertLevel, StockAlert
+from shared.events.stock_alerts import (
+    ENDINGS,
+    KINDS_IN_DAYS,
+    AlertEvent,
+    AlertLevel,
+    StockAlert,
+    SubjectKind,
+)
+
+OPTIONS_NAMED = 8
+"""Of a product, those that are out: what fits on a card."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +134,11 @@ def _title(alert: StockAlert, phrasing: Phrasing, *, possible_duplicate: bool) -
 
 def _where(alert: StockAlert, phrasing: Phrasing) -> list[Line]:
     words = phrasing.words
+    is_product = alert.subject is SubjectKind.PRODUCT
+    is_level = alert.subject is SubjectKind.LEVEL
     return [
-        Line(words.sku, phrasing.clean(alert.sku)),
-        Line(words.warehouse, phrasing.clean(alert.warehouse)),
+        Line(words.product if is_product else words.sku, phrasing.clean(alert.sku)),
+        Line(words.warehouse if is_level else words.pool, phrasing.clean(alert.warehouse)),
     ]
 
 
@@ -134,16 +146,34 @@ def _how_bad(alert: StockAlert, phrasing: Phrasing) -> list[Line]:
     words, facts = phrasing.words, alert.facts
     stock = f"{facts.available:,} ({words.on_hand} {facts.on_hand:,}"
     stock += f", {words.incoming} {facts.incoming:,})" if facts.incoming else ")"
-    lines = [Line(words.available, stock)]
+    lines = [*_options(alert, phrasing), Line(words.available, stock)]
     if facts.threshold is not None:
-        unit = f" {words.days}" if alert.rule.kind in KINDS_IN_DAYS else ""
-        lines.append(Line(words.threshold, _number(facts.threshold) + unit))
+        lines.append(Line(words.threshold, _threshold(alert, facts.threshold, words)))
     if facts.days_of_cover is not None:
         cover = f"{facts.days_of_cover:,.1f}"
         if facts.daily_sales is not None:
             cover += f" ({words.daily_sales} {facts.daily_sales:,.1f})"
         lines.append(Line(words.cover, cover))
     return lines
+
+
+def _options(alert: StockAlert, phrasing: Phrasing) -> list[Line]:
+    words, options = phrasing.words, alert.facts.options
+    if options is None:
+        return []
+    lines = [Line(words.options, words.options_in_stock.format(options.in_stock, options.all))]
+    named = [phrasing.typed(each.name or each.sku) for each in options.out[:OPTIONS_NAMED]]
+    if named:
+        more = "…" if options.all - options.in_stock > len(named) else ""
+        lines.append(Line(words.options_out, _listed(named) + more))
+    return lines
+
+
+def _threshold(alert: StockAlert, threshold: float, words: Words) -> str:
+    if alert.facts.options is not None:
+        return f"{threshold:.0%}"
+    unit = f" {words.days}" if alert.rule.kind in KINDS_IN_DAYS else ""
+    return _number(threshold) + unit
 
 
 def _number(value: float) -> str:
@@ -236,7 +266,13 @@ def _digest_line(line: DigestLine, phrasing: Phrasing) -> Line:
         label = f"{words.possible_duplicate} · {label}"
     name = phrasing.typed(alert.sku_name or alert.sku)
     warehouse = phrasing.typed(alert.warehouse)
-    text = f"#{alert.number} {name} · {words.available} {alert.facts.available:,} · {warehouse}"
+    options = alert.facts.options
+    how = f"{words.available} {alert.facts.available:,}"
+    if options is not None:
+        in_stock = words.options_in_stock.format(options.in_stock, options.all)
+        how = f"{words.options} {in_stock}"
+    where = warehouse if alert.subject is SubjectKind.LEVEL else f"{words.pool} {warehouse}"
+    text = f"#{alert.number} {name} · {how} · {where}"
     return Line(label, text, phrasing.alert_url(alert), _colour(alert))
 
 

@@ -21,6 +21,12 @@ class Words:
     item: str
     sku: str
     warehouse: str
+    pool: str
+    product: str
+    options: str
+    options_in_stock: str
+    """Of a product: how many are in stock, and how many there are."""
+    options_out: str
     available: str
     on_hand: str
     incoming: str
@@ -80,6 +86,11 @@ _CHINESE = Words(
     item="商品",
     sku="SKU",
     warehouse="仓库",
+    pool="库存池",
+    product="商品（款）",
+    options="规格",
+    options_in_stock="{} / {} 有货",
+    options_out="缺货规格",
     available="可用库存",
     on_hand="在手",
     incoming="在途",
@@ -161,6 +172,11 @@ _ENGLISH = Words(
     item="Item",
     sku="SKU",
     warehouse="Warehouse",
+    pool="Pool",
+    product="Product",
+    options="Options",
+    options_in_stock="{} of {} in stock",
+    options_out="Options out",
     available="Available",
     on_hand="on hand",
     incoming="incoming",

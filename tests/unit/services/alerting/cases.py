@@ -9,10 +9,10 @@ from services.alerting.domain.evaluation import hear
 from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.outcome import Evaluation
 from services.alerting.domain.parameters import NOTHING_SET, Parameters
-from services.alerting.domain.rule import Doubts, Filters, Limit, Rule, ordered
+from services.alerting.domain.rule import Doubts, Filters, Limit, Rule, Scope, ordered
 from services.alerting.domain.sales import SalesHistory
 from services.alerting.domain.standing import Standing
-from shared.events.stock_alerts import AlertLevel
+from shared.events.stock_alerts import AlertLevel, SubjectKind
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WATCH, URGENT, OUT = AlertLevel.WATCH, AlertLevel.URGENT, AlertLevel.OUT
@@ -77,8 +77,11 @@ def rule(
     id_: str = "rule",
     filters: Filters | None = None,
     doubts: Doubts | None = None,
+    pool: str | None = None,
+    warehouses: Iterable[str] = (),
+    covers_levels: bool = False,
 ) -> Rule:
-    """Return a rule; times in minutes."""
+    """Return a rule; times in minutes. With a `pool` it watches that instead of levels."""
     return Rule(
         id=id_,
         version=1,
@@ -90,6 +93,10 @@ def rule(
         enabled=enabled,
         filters=filters or Filters(),
         doubts=doubts or Doubts(),
+        scope=Scope(warehouses=frozenset(warehouses)),
+        subject=SubjectKind.LEVEL if pool is None else SubjectKind.POOL,
+        pool=pool or "",
+        covers_levels=covers_levels,
     )
 
 

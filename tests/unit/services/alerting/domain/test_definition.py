@@ -4,8 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from services.alerting.domain.definition import RuleDefinition
-from services.alerting.domain.kind import RuleKind
+from services.alerting.domain.kind import TRAITS, RuleKind
 from services.alerting.domain.rule import Doubts, Filters
+from shared.events.stock_alerts import SubjectKind
 
 
 def define(kind: str, *levels: dict[str, object], **fields: object) -> RuleDefinition:
@@ -93,6 +94,79 @@ def test_a_doubt_is_any_flag_but_an_unusual_change_unless_said() -> None:
 @pytest.mark.parametrize("kind", RuleKind)
 def test_a_definition_comes_back_from_storage_as_it_was(kind: RuleKind) -> None:
     is_custom = kind is RuleKind.CUSTOM
-    own = {"condition": "available < 5 || sku in ['A']"} if is_custom else {}
+    own: dict[str, object] = {"condition": "available < 5 || sku in ['A']"} if is_custom else {}
+    if SubjectKind.LEVEL not in TRAITS[kind].subjects:
+        own["subject"] = "product"
     made = define(kind.value, {"level": "out", "enter": 0 if kind == "stock_out" else 1}, **own)
     assert RuleDefinition.model_validate_json(made.model_dump_json()) == made
+
+
+POOL: dict[str, object] = {"subject": "pool", "pool": "online", "scope": {"warehouses": ["N"]}}
+
+
+def test_a_pool_of_all_warehouses_needs_no_name() -> None:
+    found = define("stock_out", subject="pool").rule("rule", 1)
+    assert (found.pool, found.pools("anywhere")) == ("all", True)
+    assert define("stock_out", **POOL).rule("rule", 1).pools("S") is False
+
+
+@pytest.mark.parametrize("kind", [each for each in RuleKind if "pool" in TRAITS[each].subjects])
+def test_what_adds_up_can_be_asked_of_a_pool(kind: RuleKind) -> None:
+    level: dict[str, object] = (
+        {"level": "out"} if TRAITS[kind].level else {"level": "out", "enter": 3}
+    )
+    condition = {"condition": "available < 3"} if kind is RuleKind.CUSTOM else {}
+    assert define(kind, level, **POOL, **condition).subject == "pool"
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"kind": "negative", "levels": []}, "use one of stock_out, below, days_of_cover"),
+        ({"pool": None}, "say with pool"),
+        ({"subject": "level"}, "a level is in no pool"),
+        ({"subject": "level", "pool": None, "covers_levels": True}, "leave it out"),
+        ({"kind": "broken_size_run"}, "or the subject product"),
+        ({"filters": {"inhibited_by_out": True}}, "between rules of one level"),
+        (
+            {"kind": "custom", "levels": [], "condition": "available < reorder_point"},
+            "reorder_point belongs to one warehouse",
+        ),
+    ],
+)
+def test_what_means_nothing_for_a_pool_is_refused(fields: dict[str, object], problem: str) -> None:
+    body = {"name": {"en": "Pool"}, "kind": "below", "levels": [{"level": "watch", "enter": 20}]}
+    with pytest.raises(ValidationError, match=problem):
+        RuleDefinition.model_validate(body | POOL | fields)
+
+
+PRODUCT: dict[str, object] = {"subject": "product", "kind": "broken_size_run"}
+
+
+def test_a_product_is_watched_over_all_warehouses_or_a_pool() -> None:
+    body = {"name": {"en": "Run"}, "levels": [{"level": "watch", "enter": 0.6}]} | PRODUCT
+    assert RuleDefinition.model_validate(body).rule("rule", 1).pool == "all"
+    named = {"pool": "online", "scope": {"warehouses": ["N"]}}
+    assert RuleDefinition.model_validate(body | named).rule("rule", 1).pools("S") is False
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"kind": "below"}, "use one of broken_size_run, or the subject level or pool"),
+        ({"levels": []}, "at least one level"),
+        ({"levels": [{"level": "watch", "enter": 60}]}, "a limit is a share"),
+        ({"levels": [{"level": "watch", "enter": 0.5, "exit": 2}]}, "never reached"),
+        ({"scope": {"warehouses": ["N"]}}, "say with pool"),
+        ({"pending_seconds": 60}, "nobody waits"),
+        ({"active": {"calendar": "office"}}, "nobody waits"),
+        ({"filters": {"grace_days": 3}}, "about one SKU"),
+        ({"covers_levels": True}, "leave it out"),
+    ],
+)
+def test_what_means_nothing_for_a_product_is_refused(
+    fields: dict[str, object], problem: str
+) -> None:
+    body = {"name": {"en": "Run"}, "levels": [{"level": "watch", "enter": 0.6}]} | PRODUCT
+    with pytest.raises(ValidationError, match=problem):
+        RuleDefinition.model_validate(body | fields)

@@ -105,6 +105,7 @@ def test_a_transition_carries_the_numbers_of_its_moment() -> None:
         "days_of_cover": 2,
         "incoming": 8,
         "proposed": None,  # worked out only where the transition is told
+        "options": None,
     }
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from services.alerting.domain import cel, fields
 from services.alerting.domain.definition import RuleDefinition
-from services.alerting.domain.kind import RuleKind
+from services.alerting.domain.kind import TRAITS, RuleKind
 from services.console.domain.condition_rows import NUMBERS, TEXTS, NoNumber, rows_of, tree_of
 from services.console.domain.rule_form import blank, filled, of_kind, values_of
 from services.console.domain.rule_kinds import BY_KIND, KINDS, LEVELS
@@ -29,7 +29,8 @@ def round_trip(definition: dict[str, object]) -> dict[str, object]:
     return RuleDefinition.model_validate(form.definition).model_dump(mode="json")
 
 
-LIMITED = [kind for kind in KINDS if kind not in {"stock_out", "custom", "data_doubt", "negative"}]
+UNLIKE = {"stock_out", "custom", "data_doubt", "negative", "broken_size_run"}
+LIMITED = [kind for kind in KINDS if kind not in UNLIKE]
 
 
 @given(
@@ -74,6 +75,20 @@ def test_what_a_form_is_filled_with_is_what_it_says(
         {"kind": "custom", "condition": "available < 3 && (on_hand > 1 || moq == 2)"},
         {"kind": "custom", "condition": 'stock_class in ["AX", "AY"] || available < moq'},
         {"kind": "below", "levels": [{"level": "watch", "enter": 3}], "enabled": False},
+        {
+            "kind": "below",
+            "levels": [{"level": "watch", "enter": 3}],
+            "covers_levels": True,
+            "subject": "pool",
+            "pool": "online",
+            "scope": {"warehouses": ["north"]},
+        },
+        {"kind": "stock_out", "subject": "pool"},
+        {
+            "kind": "broken_size_run",
+            "subject": "product",
+            "levels": [{"level": "watch", "enter": 0.7, "exit": 0.8}],
+        },
         {"kind": "stock_out", "active": {"calendar": "office"}},
         {"kind": "stock_out", "active": {"zone": "UTC", "windows": [NIGHT]}},
         {"kind": "stock_out", "active": {"zone": "UTC", "windows": [NIGHT, NIGHT]}},
@@ -92,6 +107,14 @@ def test_a_new_rule_of_any_kind_only_wants_a_name(kind: str) -> None:
     assert rule.kind == kind
 
 
+def test_what_cannot_be_asked_of_a_pool_is_asked_of_levels() -> None:
+    pool = of_kind(blank(), "below") | {"subject": "pool", "pool": "online", "covers_levels": "yes"}
+    assert filled(pool, {}).definition["subject"] == "pool"
+    of_levels = filled(of_kind(pool, "negative"), {}).definition
+    said = [of_levels[name] for name in ("subject", "pool", "covers_levels")]
+    assert said == ["level", None, False]
+
+
 def test_what_the_form_does_not_show_stays() -> None:
     base = told(levels=[{"level": "watch", "enter": 3}]) | {"playbook": "urgent-first"}
     said = filled(values_of(base, None), base).definition
@@ -108,6 +131,7 @@ def test_what_is_no_number_is_named(typed: str) -> None:
 
 def test_kinds_and_fields_are_those_of_alerting() -> None:
     assert set(KINDS) == set(RuleKind)
+    assert all(set(BY_KIND[kind].subjects) == TRAITS[kind].subjects for kind in RuleKind)
     assert set(NUMBERS) == set(fields.NUMBERS)
     assert set(TEXTS) == set(fields.TEXTS)
 

@@ -45,7 +45,7 @@ TYPES = {
 }
 REFUSALS = {
     *("covered", "wrong_state", "own_request", "limit_too_low", "already_resolved"),
-    *("unknown_actor", "may_not_act_for"),
+    *("unknown_actor", "may_not_act_for", "not_of_a_level"),
     *("not_the_owner", "already_closed", "not_confirmed"),
 }
 """Codes of alerting's problems that somebody may see."""
@@ -64,6 +64,8 @@ MADE = {
     *(f"kind.{kind}{hint}" for kind in RuleKind for hint in ("", ".hint")),
     *(f"kind.{traits.unit}" for traits in BY_KIND.values() if traits.unit),
     *(f"kind.times.{kind}" for kind, traits in BY_KIND.items() if traits.unit == "times"),
+    *(f"subject.{kind}" for kind in ("pool", "product")),
+    *(f"rule.subject.{kind}" for kind in ("level", "pool")),
     *(f"field.{name}" for name in (*NUMBERS, *TEXTS)),
     *(f"rule.compare.{sign}" for sign in OF_NUMBERS),
     *(f"rule.unit.{unit}" for unit in SECONDS),

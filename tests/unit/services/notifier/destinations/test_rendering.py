@@ -120,6 +120,62 @@ def test_days_are_called_days_and_units_are_not() -> None:
     assert "Threshold: 20 days" in text
 
 
+RUN: dict[str, object] = {
+    "subject": "product",
+    "sku": "T-1001",
+    "sku_name": None,
+    "warehouse": "online",
+    "level": "watch",
+    "facts": {
+        "available": 41,
+        "on_hand": 43,
+        "low_water": 41,
+        "threshold": 0.7,
+        "options": {
+            "in_stock": 3,
+            "all": 12,
+            "out": [{"sku": f"T-1001-{number}", "name": f"T {number}"} for number in range(9)],
+        },
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("fields", "language", "said"),
+    [
+        ({"subject": "pool"}, Language.CHINESE, ["SKU：SKU-1", "库存池：UK", "可用库存：0"]),
+        ({"subject": "pool"}, Language.ENGLISH, ["SKU: SKU-1", "Pool: UK", "Available: 0"]),
+        (
+            RUN,
+            Language.CHINESE,
+            [
+                "【关注】#1 T-1001",
+                "商品（款）：T-1001",
+                "库存池：online",
+                "规格：3 / 12 有货",
+                "阈值：70%",
+            ],
+        ),
+        (RUN, Language.ENGLISH, ["Product: T-1001", "Options: 3 of 12 in stock", "T 0 · T 1"]),
+    ],
+    ids=["pool-zh", "pool-en", "product-zh", "product-en"],
+)
+def test_a_notice_says_what_it_is_about(
+    fields: dict[str, object], language: Language, said: list[str]
+) -> None:
+    text = markdown(delivery(stock_alert(1, **fields)), language)
+    for words in said:
+        assert words in text
+    assert "仓库：" not in text
+    assert "Warehouse" not in text
+
+
+def test_only_some_options_that_are_out_are_named() -> None:
+    text = markdown(delivery(stock_alert(1, **RUN)), Language.ENGLISH)
+    assert "T 7…" in text
+    assert "T 8" not in text
+
+
 def test_large_and_broken_numbers_are_written_out() -> None:
     facts = {"available": -1_234_567, "on_hand": 0, "low_water": 0, "threshold": 1_234_567.5}
     text = markdown(delivery(stock_alert(facts=facts)), Language.ENGLISH)

@@ -1,0 +1,44 @@
+"""The catalogue at hand: which SKU is an option of which product."""
+
+import pytest
+
+from services.alerting.inbound.catalog_items import Catalogue
+from shared.events.catalog_items import CatalogItem, LifeCycle
+from tests.factories.records import FakeRecord
+from tests.unit.services.alerting.cases import NOON
+
+
+def told(catalogue: Catalogue, version: int, **fields: object) -> int:
+    """Take in a version of SKU A; returns by how much the revision grew."""
+    before = catalogue.revision
+    item = CatalogItem.model_validate({"sku": "A", "version": version, "updated_at": NOON} | fields)
+    catalogue.take(FakeRecord(item.encode(), version))
+    return catalogue.revision - before
+
+
+def test_a_sku_is_an_option_of_the_product_that_its_attribute_names() -> None:
+    catalogue = Catalogue()
+    assert told(catalogue, 1, attributes={"product": " T-1 "}) == 1
+    assert (catalogue.items["A"].product, catalogue.products) == ("T-1", {"T-1": {"A"}})
+    assert told(catalogue, 2, attributes={"product": "T-1"}, name="Shirt") == 0
+    assert told(catalogue, 3, attributes={"product": "T-2"}) == 1
+    assert catalogue.products == {"T-1": set(), "T-2": {"A"}}
+    assert told(catalogue, 4) == 1
+    assert catalogue.products["T-2"] == set()
+
+
+@pytest.mark.parametrize("said", ["", "  ", "a|b", "x" * 129], ids=len)
+def test_what_is_no_code_names_no_product(said: str) -> None:
+    catalogue = Catalogue()
+    told(catalogue, 1, name="Shirt", attributes={"product": said})
+    assert (catalogue.items["A"].product, catalogue.products) == (None, {})
+
+
+def test_the_end_of_an_option_changes_its_product_and_that_of_another_sku_nothing() -> None:
+    catalogue = Catalogue()
+    told(catalogue, 1, attributes={"product": "T-1"})
+    ended = {"life_cycle": LifeCycle.ENDED}
+    assert told(catalogue, 2, attributes={"product": "T-1"}, **ended) == 1
+    alone = Catalogue()
+    told(alone, 1)
+    assert told(alone, 2, **ended) == 0

@@ -5,95 +5,28 @@ destination, in one state, with a reason where it was not sent; whoever reads so
 told so, and only where an answer was lost or a kill fell inside the send.
 """
 
-import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from email import message_from_bytes, policy
-from typing import NamedTuple
+from collections.abc import Sequence
 from uuid import UUID
 
-import asyncpg
-
-from services.notifier.domain.deliveries import Kind, State
+from services.notifier.domain.deliveries import Kind, Reason, State
 from shared.events.stock_alerts import ENDINGS, StockAlert
-from shared.testing.wecom_app import FakeWecomApp, Shown
+from tests.faults import response_readers
 from tests.faults.between import Between, Span
+from tests.faults.response_tables import Account, account
 from tests.faults.response_traffic import MEASURES, Traffic
 from tests.faults.wholeness import say
 
 DESTINATIONS = ("app", "bot", "hook", "post")
-MARKS = ("可能重复", "Possible duplicate")
 OVER = {State.SENT, State.DEAD, State.MERGED, State.SUPPRESSED, State.SUPERSEDED}
 
-_HISTORY = """
-SELECT a.sku, h.alert_id, h.revision, h.event
-FROM alerting.alert_history AS h JOIN alerting.alert AS a ON a.id = h.alert_id
-ORDER BY h.alert_id, h.revision
-"""
-_DELIVERIES = """
-SELECT id, kind, alert_id, revision, event, destination, state, reason, digest_id,
-       duplicate_possible, attempts
-FROM notifier.delivery ORDER BY id
-"""
-_ATTEMPTS = """
-SELECT a.delivery, a.number, a.rendered, a.marked, a.verdict, a.code, a.started_at, a.finished_at,
-       d.destination
-FROM notifier.attempt AS a JOIN notifier.delivery AS d ON d.id = a.delivery
-ORDER BY a.started_at
-"""
 _ANSWERS = "SELECT alert_id, outcome FROM alerting.response"
-
-
-class Read(NamedTuple):
-    """A message that somebody has, and what tells which it is."""
-
-    key: str
-    says_so: bool
-    """It says that it may be a repeat."""
-
-
-class Account:
-    """What the tables have."""
-
-    def __init__(
-        self,
-        history: Sequence[asyncpg.Record],
-        deliveries: Sequence[asyncpg.Record],
-        attempts: Sequence[asyncpg.Record],
-    ) -> None:
-        self.history = history
-        self.deliveries = {row["id"]: row for row in deliveries}
-        self.attempts = attempts
-        self.merged: defaultdict[UUID, list[asyncpg.Record]] = defaultdict(list)
-        for row in deliveries:
-            if row["digest_id"] is not None:
-                self.merged[row["digest_id"]].append(row)
-
-    def events(self) -> Mapping[str, list[list[str]]]:
-        """Return what happened to each SKU's episodes."""
-        episodes: defaultdict[UUID, list[str]] = defaultdict(list)
-        of: defaultdict[str, dict[UUID, list[str]]] = defaultdict(dict)
-        for row in self.history:
-            episodes[row["alert_id"]].append(row["event"])
-            of[row["sku"]][row["alert_id"]] = episodes[row["alert_id"]]
-        return {sku: list(each.values()) for sku, each in of.items()}
-
-    def at(self, destination: str) -> list[asyncpg.Record]:
-        """Return the attempts there, in order."""
-        return [each for each in self.attempts if each["destination"] == destination]
-
-    def told_by(self, delivery: UUID) -> Iterable[asyncpg.Record]:
-        """Return the deliveries that a message tells of."""
-        row = self.deliveries[delivery]
-        return (row, *self.merged[delivery])
 
 
 async def is_whole(traffic: Traffic, senders: Sequence[Between]) -> None:
     """Look at everything. Fails with what differs."""
     tables = traffic.tables
-    seen = Account(
-        await tables.fetch(_HISTORY), await tables.fetch(_DELIVERIES), await tables.fetch(_ATTEMPTS)
-    )
+    seen = await account(tables)
     published = await traffic.alerting.notices()
     states = Counter(row["state"] for row in seen.deliveries.values())
     verdicts = Counter(row["code"] for row in seen.attempts)
@@ -104,10 +37,7 @@ async def is_whole(traffic: Traffic, senders: Sequence[Between]) -> None:
     _each_episode_is_announced_once(seen)
     lapses = [span for sender in senders for span in sender.lapses]
     _doubts_have_a_cause(seen, traffic, lapses)
-    _readers_are_told(seen, "bot", _in_the_group(traffic), _text_of_a_message)
-    _readers_are_told(seen, "post", _in_the_mailbox(traffic), _id_of_a_mail)
-    _programs_know_repeats(seen, traffic)
-    _phones_show_nothing_twice(seen, traffic.outside.app)
+    response_readers.have_all(seen, traffic.outside)
     await _answers_act_once(seen, traffic)
     _ingest_was_told(traffic)
     for table in ("alerting.outbox", "alerting.call", "notifier.response_outbox"):
@@ -151,13 +81,17 @@ def _each_revision_is_one_delivery(seen: Account) -> None:
     outcomes = Counter((row["alert_id"], row["revision"], row["destination"]) for row in notices)
     assert outcomes == Counter(intents)
     others = {row["kind"] for row in seen.deliveries.values() if row["alert_id"] is None}
-    assert others <= {Kind.DIGEST}, "nothing about the notifier itself"
+    dead = [row for row in seen.deliveries.values() if row["state"] == State.DEAD]
+    assert others <= {Kind.DIGEST, *([Kind.META] if dead else [])}
+    for row in dead:
+        assert row["reason"].startswith(Reason.OUTCOME_UNKNOWN), row
+        assert seen.doubts()[row["id"]] > 1, f"{row} was in doubt once, and comes once more"
     for row in seen.deliveries.values():
         assert row["state"] in OVER, row
         if row["state"] == State.MERGED:
             digest = seen.deliveries[row["digest_id"]]
             assert digest["destination"] == row["destination"]
-            assert digest["state"] == State.SENT or digest["reason"], digest
+            assert digest["kind"] == Kind.DIGEST
         elif row["state"] != State.SENT:
             assert row["reason"], row
         attempts = sum(each["delivery"] == row["id"] for each in seen.attempts)
@@ -173,10 +107,11 @@ def _each_episode_is_announced_once(seen: Account) -> None:
     episodes = {row["alert_id"] for row in seen.history}
     assert firsts == Counter((each, where) for each in episodes for where in DESTINATIONS)
     for row in seen.deliveries.values():
-        if row["kind"] == Kind.FIRST and row["state"] == State.MERGED:
-            assert seen.deliveries[row["digest_id"]]["state"] == State.SENT
-        elif row["kind"] == Kind.FIRST:
-            assert row["state"] == State.SENT, row
+        if row["kind"] == Kind.FIRST:
+            is_merged = row["state"] == State.MERGED
+            message = seen.deliveries[row["digest_id"]] if is_merged else row
+            # Dead are those of twice unknown outcome: a person may have them tried again.
+            assert message["state"] in {State.SENT, State.DEAD}, message
 
 
 def _doubts_have_a_cause(seen: Account, traffic: Traffic, lapses: Sequence[Span]) -> None:
@@ -197,117 +132,6 @@ def _doubts_have_a_cause(seen: Account, traffic: Traffic, lapses: Sequence[Span]
                 span.began <= each["finished_at"] and each["started_at"] <= span.ended
                 for span in lapses
             ), (each, lapses)
-
-
-def _readers_are_told(
-    seen: Account, destination: str, read: Sequence[Read], key_of: Callable[[bytes], str]
-) -> None:
-    """Check that people who cannot know a repeat have all, and what they have twice says so."""
-    attempts = seen.at(destination)
-    had: Counter[UUID] = Counter()
-    for message, delivery in _whose(read, attempts, key_of):
-        for row in seen.told_by(delivery):
-            if had[row["id"]]:
-                assert message.says_so, f"{row} came again without a word"
-                assert row["duplicate_possible"], row
-            had[row["id"]] += 1
-    doubts = Counter(each["delivery"] for each in attempts if each["verdict"] == "unknown")
-    for delivery in {each["delivery"] for each in attempts if each["verdict"] == "accepted"}:
-        assert had[delivery], f"{seen.deliveries[delivery]} was sent, and nobody has it"
-    for delivery, times in had.items():
-        digest = seen.deliveries[delivery]["digest_id"]
-        excused = doubts[delivery] + (0 if digest is None else doubts[digest])
-        assert times <= 1 + excused, f"{seen.deliveries[delivery]} came {times} times"
-
-
-def _whose(
-    read: Sequence[Read], attempts: Sequence[asyncpg.Record], key_of: Callable[[bytes], str]
-) -> Iterable[tuple[Read, UUID]]:
-    """Yield messages with the delivery that each is of.
-
-    Two may say the very same, when a level is where it was: they come in the order in which they
-    were sent, but for those that never came.
-    """
-    came = Counter(each.key for each in read)
-    sent: defaultdict[str, list[asyncpg.Record]] = defaultdict(list)
-    for attempt in attempts:
-        sent[key_of(attempt["rendered"])].append(attempt)
-    left = {}
-    for key, some in sent.items():
-        certain = sorted(some, key=lambda each: each["verdict"] != "accepted")[: came[key]]
-        left[key] = iter(sorted(certain, key=lambda each: each["started_at"]))
-    for message in read:
-        attempt = next(left.get(message.key, iter(())), None)
-        assert attempt is not None, f"nobody has sent this: {message}"
-        yield message, attempt["delivery"]
-
-
-def _in_the_group(traffic: Traffic) -> list[Read]:
-    return [
-        Read(_canonical(each.body), any(mark in each.content for mark in MARKS))
-        for each in traffic.outside.bot.accepted
-    ]
-
-
-def _text_of_a_message(rendered: bytes) -> str:
-    return _canonical(json.loads(rendered))
-
-
-def _in_the_mailbox(traffic: Traffic) -> list[Read]:
-    return [
-        Read(str(each.message["Message-ID"]), any(mark in each.text for mark in MARKS))
-        for each in traffic.outside.mailbox.mails
-    ]
-
-
-def _id_of_a_mail(rendered: bytes) -> str:
-    return str(message_from_bytes(rendered, policy=policy.default)["Message-ID"])
-
-
-def _canonical(body: object) -> str:
-    return json.dumps(body, sort_keys=True)
-
-
-def _programs_know_repeats(seen: Account, traffic: Traffic) -> None:
-    """Check that a webhook's receiver has each delivery, under its own id."""
-    receiver = traffic.outside.receiver
-    sent = {
-        str(row["id"])
-        for row in seen.deliveries.values()
-        if row["destination"] == "hook" and row["state"] == State.SENT
-    }
-    assert {each.id for each in receiver.events} == sent
-    doubts = sum(each["verdict"] == "unknown" for each in seen.at("hook"))
-    assert len(receiver.repeats) <= doubts
-
-
-def _phones_show_nothing_twice(seen: Account, app: FakeWecomApp) -> None:
-    """Check that whoever has a card or a text has it once, whatever befell its sending."""
-    assert app.dropped == []
-    shown = [each for phone in app.phones.values() for each in phone]
-    for user, phone in app.phones.items():
-        cards = Counter(each.task_id for each in phone if each.task_id is not None)
-        assert set(cards.values()) <= {1}, user
-        texts = Counter(_text(each) for each in phone if each.task_id is None)
-        assert set(texts.values()) <= {1}, user
-    assert not any(mark in each.text for each in shown for mark in MARKS)
-    _phones_show_all(seen, shown)
-
-
-def _phones_show_all(seen: Account, shown: Collection[Shown]) -> None:
-    there = {each.task_id or _text(each) for each in shown}
-    for attempt in seen.at("app"):
-        if attempt["verdict"] != "accepted":
-            continue
-        body = json.loads(attempt["rendered"])
-        if "changes" in body:
-            continue
-        card = body.get("template_card")
-        assert (card["task_id"] if card else body["markdown"]["content"]) in there, body
-
-
-def _text(shown: Shown) -> str:
-    return str(shown.body["content"])
 
 
 async def _answers_act_once(seen: Account, traffic: Traffic) -> None:

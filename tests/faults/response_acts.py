@@ -14,17 +14,18 @@ from services.alerting.store.outbox import NOTICES
 from services.notifier.store.responses import RESPONSES as ANSWERS
 from shared.events.alert_responses import TOPIC as RESPONSES
 from shared.events.stock_alerts import TOPIC as ALERTS
+from shared.testing.mailbox import Mailbox
 from shared.testing.vendor import FakeVendor, Fault
-from shared.testing.waiting import until
 from shared.testing.wecom_app import CHANGE, SEND
 from tests.faults.between import Between, Mark, Seam, at
 from tests.faults.response_scene import NAMES, Go, Scene
-from tests.faults.response_traffic import Outside, Traffic, breath
+from tests.faults.response_traffic import Outside, Traffic, some_time
 
 LEASE_OVER_S = 7
 SESSION_OVER_S = 13
+LEAST_S = 10
 SHORT_RUN_S = 30
-"""A shorter run leaves out what waits for a session to lapse."""
+"""A shorter run leaves out what waits for a session or a lease to lapse."""
 
 
 class Work(NamedTuple):
@@ -76,11 +77,13 @@ Act = Callable[[Scene], Awaitable[None]]
 
 def at_seam(work: Work, seam: Seam, act: Callable[[Between], None]) -> Act:
     async def done(scene: Scene) -> None:
+        ways = scene.ways[work.role]
+
         async def go_on() -> None:
             await work.go(scene.traffic)
-            await breath()
+            await some_time(lambda: any(way.seams.reached.is_set() for way in ways))
 
-        await at(scene.ways[work.role], seam, work.marked(scene.prefix), act, go_on)
+        await at(ways, seam, work.marked(scene.prefix), act, go_on)
 
     return done
 
@@ -89,82 +92,60 @@ def passed(_: Between) -> None:
     """Do nothing: the connection is lost there, whoever it was."""
 
 
-Addressee = Callable[[Outside], FakeVendor]
-VENDORS: dict[str, tuple[Addressee, str | None]] = {
-    "bot": (lambda outside: outside.bot, None),
-    "app": (lambda outside: outside.app, SEND),
-    "app's cards": (lambda outside: outside.app, CHANGE),
-    "hook": (lambda outside: outside.receiver, None),
-}
+class Addressee(NamedTuple):
+    """Whom a sender writes to, by requests of one kind (`key`), and what brings them about."""
+
+    destination: str
+    of: Callable[[Outside], FakeVendor | Mailbox]
+    key: str | None = None
+    go: Go = Traffic.levels
+
+    async def has(self, scene: Scene, fault: Fault) -> None:
+        """Let the next request go wrong, and wait for it."""
+        other = self.of(scene.traffic.outside)
+        before = other.hung, other.answers_lost
+        if isinstance(other, FakeVendor):
+            other.order(fault, key=self.key)
+        elif fault is Fault.HANG:
+            other.hang()
+        else:
+            other.lose_answer()
+        while (other.hung, other.answers_lost) == before:
+            await self.go(scene.traffic)
+            await some_time(lambda: (other.hung, other.answers_lost) != before)
 
 
-def killed_inside(name: str, fault: Fault) -> Act:
-    """Kill the sender while the vendor holds its answer."""
-    vendor_of, key = VENDORS[name]
+BOT = Addressee("bot", lambda outside: outside.bot)
+APP = Addressee("app", lambda outside: outside.app, SEND)
+CARDS = Addressee("app", lambda outside: outside.app, CHANGE, Traffic.press)
+MAIL = Addressee("post", lambda outside: outside.mailbox)
+HOOK = Addressee("hook", lambda outside: outside.receiver)
+INGEST = Addressee("", lambda outside: outside.ingest, go=Traffic.order)
+ADDRESSEES = {"bot": BOT, "app": APP, "app's cards": CARDS, "mail": MAIL, "hook": HOOK}
+
+
+def killed_inside(addressee: Addressee, fault: Fault) -> Act:
+    """Kill the sender while the answer is held."""
 
     async def act(scene: Scene) -> None:
-        vendor = vendor_of(scene.traffic.outside)
-        before = vendor.hung
-        vendor.order(fault, key=key)
-        while vendor.hung == before:
-            await scene.traffic.levels()
-            await breath()
-        await kill_sender(scene, name.removesuffix("'s cards"))
+        await addressee.has(scene, fault)
+        number = await scene.traffic.sender_of(addressee.destination)
+        scene.ways["notifier send"][number].kill()
 
     return act
 
 
-async def killed_inside_a_mail(scene: Scene) -> None:
-    mailbox = scene.traffic.outside.mailbox
-    before = mailbox.hung
-    mailbox.hang()
-    while mailbox.hung == before:
-        await scene.traffic.levels()
-        await breath()
-    await kill_sender(scene, "post")
+def answer_lost(addressee: Addressee) -> Act:
+    return lambda scene: addressee.has(scene, Fault.LOSE_ANSWER)
 
 
-async def kill_sender(scene: Scene, destination: str) -> None:
-    scene.ways["notifier send"][await scene.traffic.sender_of(destination)].kill()
-
-
-def answer_lost(name: str) -> Act:
-    vendor_of, key = VENDORS[name]
+def killed_inside_a_call(fault: Fault) -> Act:
+    """Kill both of those who may have made it, while ingest holds its answer."""
 
     async def act(scene: Scene) -> None:
-        vendor = vendor_of(scene.traffic.outside)
-        before = vendor.answers_lost
-        vendor.order(Fault.LOSE_ANSWER, key=key)
-        while vendor.answers_lost == before:
-            await scene.traffic.levels()
-            await breath()
-
-    return act
-
-
-async def answer_to_a_mail_lost(scene: Scene) -> None:
-    mailbox = scene.traffic.outside.mailbox
-    before = mailbox.answers_lost
-    mailbox.lose_answer()
-    while mailbox.answers_lost == before:
-        await scene.traffic.levels()
-        await breath()
-
-
-def told_ingest(fault: Fault, *, killed: bool) -> Act:
-    async def act(scene: Scene) -> None:
-        ingest = scene.traffic.outside.ingest
-        ingest.order(fault)
-        await scene.traffic.order()
-
-        async def is_held() -> bool:
-            return ingest.hung > before[0] or ingest.answers_lost > before[1]
-
-        before = ingest.hung, ingest.answers_lost
-        await until(is_held)
-        if killed:
-            for way in scene.ways["alerting tick"]:
-                way.kill()
+        await INGEST.has(scene, fault)
+        for way in scene.ways["alerting tick"]:
+            way.kill()
 
     return act
 
@@ -224,7 +205,7 @@ def without_one(role: str) -> Act:
 SLOW: dict[str, Act] = {
     f"{role} outsleeps its session": paused(role, SESSION_OVER_S)
     for role in ("alerting consume", "notifier consume")
-}
+} | {"notifier send outsleeps its lease": paused("notifier send", LEASE_OVER_S)}
 ACTS: dict[str, Act] = {
     **{
         f"{work}, killed at: {seam}": at_seam(WORKS[work], seam, Between.kill)
@@ -236,24 +217,24 @@ ACTS: dict[str, Act] = {
         for work in WORKS
         for seam in WORKS[work].seams
     },
-    **{f"{name}, killed before it has it": killed_inside(name, Fault.HANG) for name in VENDORS},
     **{
-        f"{name}, killed once it has it": killed_inside(name, Fault.ACCEPT_AND_HANG)
-        for name in VENDORS
+        f"{name}, killed before it has it": killed_inside(addressee, Fault.HANG)
+        for name, addressee in ADDRESSEES.items()
     },
-    "mail, killed before it is there": killed_inside_a_mail,
-    **{f"{name}, answer lost": answer_lost(name) for name in VENDORS},
-    "mail, answer lost": answer_to_a_mail_lost,
-    "ingest, killed before it has it": told_ingest(Fault.HANG, killed=True),
-    "ingest, killed once it has it": told_ingest(Fault.ACCEPT_AND_HANG, killed=True),
-    "ingest, answer lost": told_ingest(Fault.LOSE_ANSWER, killed=False),
+    **{
+        f"{name}, killed once it has it": killed_inside(ADDRESSEES[name], Fault.ACCEPT_AND_HANG)
+        for name in ADDRESSEES.keys() - {"mail"}
+    },
+    **{f"{name}, answer lost": answer_lost(each) for name, each in ADDRESSEES.items()},
+    "ingest, killed before it has it": killed_inside_a_call(Fault.HANG),
+    "ingest, killed once it has it": killed_inside_a_call(Fault.ACCEPT_AND_HANG),
+    "ingest, answer lost": answer_lost(INGEST),
     **{f"database away from {role}": away("database", role) for role in NAMES},
     **{f"broker away from {role}": away("broker", role) for role in NAMES[:3]},
     **{f"connections of {role} reset": reset(role) for role in NAMES},
     **{f"one {role} less": without_one(role) for role in NAMES},
     "all sessions ended": sent_home,
     "alerting tick paused": paused("alerting tick", 2),
-    "notifier send outsleeps its lease": paused("notifier send", LEASE_OVER_S),
     **SLOW,
 }
 

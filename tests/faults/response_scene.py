@@ -24,7 +24,15 @@ from shared.testing.stack import Database, Stack
 from shared.testing.webhook import FakeReceiver
 from shared.testing.wecom_app import FakeWecomApp
 from tests.faults.between import Between, between
-from tests.faults.response_traffic import PLAYBOOK, RULE, WAREHOUSE, Outside, Traffic, breath
+from tests.faults.response_traffic import (
+    PLAYBOOK,
+    RULE,
+    USER,
+    WAREHOUSE,
+    Outside,
+    Traffic,
+    some_time,
+)
 from tests.integration.alerting.service import Alerting, alerting_on
 from tests.integration.notifier.service import Notifier, running
 
@@ -37,7 +45,7 @@ ROLES = (
 NAMES = [f"{service} {role}" for service, role in ROLES]
 TOKEN = "ingest lets this one in"
 SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
-PEOPLE = ("lin", "boss")
+PEOPLE = (USER, "boss")
 
 Go = Callable[[Traffic], Awaitable[None]]
 """Something that makes traffic."""
@@ -69,7 +77,7 @@ class Scene:
         until_at = time.monotonic() + seconds
         while time.monotonic() < until_at:
             await go(self.traffic)
-            await breath()
+            await some_time(seconds=min(1, seconds))
 
 
 @asynccontextmanager
@@ -155,7 +163,7 @@ async def opened(
 async def furnish_notifier(notifier: Notifier, app: FakeWecomApp, app_url: str, hook: str) -> None:
     """Put the four destinations; each is told everything."""
     await notifier.bot("bot")
-    await notifier.application(app, app_url, to=["lin"])
+    await notifier.application(app, app_url, to=[USER])
     await notifier.mail()
     await notifier.put("hook", "webhook", {"url": hook, "secret": SECRET})
 
@@ -165,7 +173,7 @@ async def furnish_alerting(alerting: Alerting) -> None:
     for person in PEOPLE:
         body = {"name": person, "wecom_userid": person}
         await alerting.client.put(f"/v1/people/{person}", json=body)
-    row = {"warehouse": WAREHOUSE, "owner": "lin", "manager": "boss"}
+    row = {"warehouse": WAREHOUSE, "owner": USER, "manager": "boss"}
     await alerting.ask("PUT", "/v1/responsibilities", {"items": [row]})
     await alerting.ask("PUT", "/v1/attention-policy", {"enabled": False})
     await alerting.ask("PUT", "/v1/playbooks/quick", PLAYBOOK, HTTPStatus.CREATED)

@@ -6,7 +6,9 @@ without looking at any table.
 
 import asyncio
 import random
+import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from uuid import UUID
@@ -18,7 +20,7 @@ from shared.testing.mailbox import Mailbox
 from shared.testing.waiting import until
 from shared.testing.webhook import FakeReceiver
 from shared.testing.wecom import FakeWecom
-from shared.testing.wecom_app import FakeWecomApp
+from shared.testing.wecom_app import FakeWecomApp, Shown
 from tests.integration.alerting.service import Alerting
 
 WAREHOUSE = "W"
@@ -52,6 +54,7 @@ PLAYBOOK = {
         }
     ],
 }
+USER = "lin"
 ASKS = "acknowledge"
 """The key of the button that is pressed."""
 
@@ -133,7 +136,7 @@ class Traffic:
         if sku is None:
             sku = f"LATE {len(self.late)}"
             self.late[sku] = 0
-            await self._tell({sku: LOW})
+            await self._runs_low(sku)
 
         async def is_late() -> bool:
             done: str = await self.tables.execute(
@@ -152,7 +155,7 @@ class Traffic:
         """Buy what an episode lacks, at once."""
         sku = f"BOUGHT {len(self.ordered)}"
         self.ordered[sku] = ""
-        await self._tell({sku: LOW})
+        await self._runs_low(sku)
         alert = await self._alert(sku)
         body = {"kind": "buy", "quantity": 100}
         path = f"/v1/alerts/{alert}/actions"
@@ -162,24 +165,21 @@ class Traffic:
 
     async def press(self) -> None:
         """Press a button on somebody's phone; a card for it comes first where there is none."""
-        user = "lin"
-
-        async def pressable() -> bool:
-            cards = [each for each in self.outside.app.phones[user] if ASKS in each.keys]
-            for each in cards:
-                delivery = UUID(str(each.task_id).removeprefix("lowtide-"))
-                if delivery not in self.pressed:
-                    told = await self.outside.app.press(
-                        self.callback, user, ASKS, shown=each, seconds=30
-                    )
-                    assert told.statuses[-1] == HTTPStatus.OK, told
-                    self.pressed.append(delivery)
-                    return True
+        until_at = time.monotonic() + WITHIN_S
+        while not (fresh := self._pressable()):
+            assert time.monotonic() < until_at, "no card comes"
             await self.levels()
-            await breath()
-            return False
+            await some_time(lambda: bool(self._pressable()))
+        card, delivery = fresh[0]
+        told = await self.outside.app.press(self.callback, USER, ASKS, shown=card, seconds=30)
+        assert told.statuses[-1] == HTTPStatus.OK, told
+        self.pressed.append(delivery)
 
-        await until(pressable, seconds=WITHIN_S)
+    def _pressable(self) -> list[tuple[Shown, UUID]]:
+        """Return the cards on a phone whose button was not pressed yet, with their deliveries."""
+        cards = [each for each in self.outside.app.phones[USER] if ASKS in each.keys]
+        found = [(each, UUID(str(each.task_id).removeprefix("lowtide-"))) for each in cards]
+        return [each for each in found if each[1] not in self.pressed]
 
     async def arrives(self) -> None:
         """Wait until all that was told is evaluated, and recorded by the notifier."""
@@ -230,6 +230,11 @@ class Traffic:
         )
         return int(owner.removeprefix("instance-"))
 
+    async def _runs_low(self, sku: str) -> None:
+        """Open the only episode of a SKU; what is low when first heard of is nobody's to act on."""
+        for units in (100, LOW):
+            await self._tell({sku: units})
+
     async def _tell(self, levels: dict[str, int]) -> None:
         for sku, units in levels.items():
             self.told.setdefault(sku, []).append(units)
@@ -252,6 +257,8 @@ class Traffic:
         return found[0]
 
 
-async def breath() -> None:
-    """Let some time go by: a rate, not a wait for something."""
-    await asyncio.sleep(0.2)
+async def some_time(condition: Callable[[], bool] = lambda: False, seconds: float = 1) -> None:
+    """Let some time go by, but no more once a condition holds: a rate, not a wait for something."""
+    until_at = time.monotonic() + seconds
+    while not condition() and time.monotonic() < until_at:  # noqa: ASYNC110 - it lives elsewhere
+        await asyncio.sleep(0.02)

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import asyncpg
 
+from services.notifier.domain.cards import task_id
 from services.notifier.domain.deliveries import State
 from shared.testing.webhook import FakeReceiver
 from shared.testing.wecom_app import FakeWecomApp, Shown
@@ -123,6 +124,8 @@ def _phones_show_nothing_twice(seen: Account, app: FakeWecomApp) -> None:
     """Check that whoever has a card or a text has it once, whatever befell its sending."""
     assert app.dropped == []
     shown = [each for phone in app.phones.values() for each in phone]
+    ours = {task_id(row["id"]) for row in seen.deliveries.values() if row["destination"] == "app"}
+    assert {each.task_id for each in shown} <= {None, *ours}, "a card for each delivery, no other"
     for user, phone in app.phones.items():
         cards = Counter(each.task_id for each in phone if each.task_id is not None)
         assert set(cards.values()) <= {1}, user

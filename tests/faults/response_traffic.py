@@ -25,6 +25,8 @@ from tests.integration.alerting.service import Alerting
 
 WAREHOUSE = "W"
 SKUS = [f"SKU {number}" for number in range(12)]
+LATE, BOUGHT = "LATE", "BOUGHT"
+"""How the names of further SKUs begin, with one episode each."""
 BANDS = {100: None, 18: "watch", 8: "urgent", 0: "out"}
 """Units that are told, and the level of the rule that they mean, whatever was told before."""
 LOW = 18
@@ -134,7 +136,7 @@ class Traffic:
         """Let people be late with an episode: the present measure of its playbook is due."""
         sku = next((each for each, times in self.late.items() if times < len(MEASURES)), None)
         if sku is None:
-            sku = f"LATE {len(self.late)}"
+            sku = f"{LATE} {len(self.late)}"
             self.late[sku] = 0
             await self._runs_low(sku)
 
@@ -153,7 +155,7 @@ class Traffic:
 
     async def order(self) -> None:
         """Buy what an episode lacks, at once."""
-        sku = f"BOUGHT {len(self.ordered)}"
+        sku = f"{BOUGHT} {len(self.ordered)}"
         self.ordered[sku] = ""
         await self._runs_low(sku)
         alert = await self._alert(sku)
@@ -176,8 +178,15 @@ class Traffic:
         self.pressed.append(delivery)
 
     def _pressable(self) -> list[tuple[Shown, UUID]]:
-        """Return the cards on a phone whose button was not pressed yet, with their deliveries."""
-        cards = [each for each in self.outside.app.phones[USER] if ASKS in each.keys]
+        """Return the cards on a phone whose button was not pressed yet, with their deliveries.
+
+        Of what people are to be late with, or buy, none.
+        """
+        cards = [
+            each
+            for each in self.outside.app.phones[USER]
+            if ASKS in each.keys and LATE not in each.text and BOUGHT not in each.text
+        ]
         found = [(each, UUID(str(each.task_id).removeprefix("lowtide-"))) for each in cards]
         return [each for each in found if each[1] not in self.pressed]
 

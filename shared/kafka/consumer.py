@@ -60,6 +60,10 @@ STALL_SECONDS = 30.0
 """No progress for so long although records wait and nobody is known to be away: the client has
 gone silent (seen after broker restarts), or the database; the process ends and is started anew."""
 
+DEALT_ANEW_SECONDS = 0.5
+"""While the group deals anew a fetch waits for it to be done, and it waits for whoever fetches to
+let go of what it has: no fetch takes so much longer than it may."""
+
 RELEASE_SECONDS = 20.0
 GIVE_UP_SECONDS = 5.0
 """As long as one delivery may take: a broker that is away must not keep a process from ending."""
@@ -313,14 +317,17 @@ class PartitionConsumer(Generic[M]):
                         lambda: self._settled[index] < self._arrangement.number
                     )
             else:
-                await self._poll(worker, group)
+                await self._poll(index, group)
                 if worker.timed is not None:
                     await worker.turn(group, worker.timed, self._drained(worker))
 
     async def _rearrange(self, index: int, group: asyncio.TaskGroup) -> None:
         worker, arrangement = self._workers[index], self._arrangement
         share = arrangement.shares[index]
-        parted = await worker.part_with(worker.owned.keys() - share)
+        # What the group has dealt anew is claimed anew, also by who could not let go of it in time:
+        # the client reads on from another place.
+        kept = frozenset() if arrangement.step is _Step.CLAIM else share
+        parted = await worker.part_with(worker.owned.keys() - kept)
         missing = share - worker.owned.keys()
         match arrangement.step:
             case _Step.PART:
@@ -382,17 +389,16 @@ class PartitionConsumer(Generic[M]):
                 _log.warning("broker not reached for a claim", reason=repr(error))
                 await asyncio.sleep(1)
 
-    async def _poll(self, worker: Worker[M], group: asyncio.TaskGroup) -> None:
+    async def _poll(self, index: int, group: asyncio.TaskGroup) -> None:
+        worker = self._workers[index]
         tps = [TopicPartition(self._name, partition) for partition in worker.owned]
         try:
-            fetched = await self._client.getmany(
-                *tps, timeout_ms=self._poll_ms, max_records=self._max_records
-            )
+            fetched = await self._fetched(tps, self._poll_ms)
             if 0 < sum(map(len, fetched.values())) < FEW_RECORDS:
                 await asyncio.sleep(for_company(self._collect_seconds, worker.took_seconds))
-                newer = await self._client.getmany(*tps, max_records=self._max_records)
-                for tp, some in newer.items():
-                    fetched.setdefault(tp, []).extend(some)
+                with suppress(KafkaError):  # what has come already is not lost with it
+                    for tp, some in (await self._fetched(tps)).items():
+                        fetched.setdefault(tp, []).extend(some)
         except IllegalStateError:
             await asyncio.sleep(POLL_MS / 1000)  # a rebalance is under way
             return
@@ -400,6 +406,9 @@ class PartitionConsumer(Generic[M]):
             _log.warning("fetch failed", topic=self._topic, reason=repr(error))
             await asyncio.sleep(POLL_MS / 1000)
             return
+        is_old = self._settled[index] < self._arrangement.number
+        if is_old and self._arrangement.step is _Step.CLAIM:
+            return  # it comes again, to whoever claims it
         records: list[Record] = []
         for tp, some in fetched.items():
             records += self._verified(tp.partition, some)
@@ -414,6 +423,19 @@ class PartitionConsumer(Generic[M]):
         self._progress_at = time.monotonic()
         if len(records) > self._max_records // 4:
             self._crowded_at = self._progress_at
+
+    async def _fetched(
+        self, tps: Sequence[TopicPartition], timeout_ms: int = 0
+    ) -> dict[TopicPartition, list[Record]]:
+        """Return what has come, within `timeout_ms`; nothing while the group deals anew."""
+        try:
+            async with asyncio.timeout(timeout_ms / 1000 + DEALT_ANEW_SECONDS):
+                found: dict[TopicPartition, list[Record]] = await self._client.getmany(
+                    *tps, timeout_ms=timeout_ms, max_records=self._max_records
+                )
+                return found
+        except TimeoutError:
+            return {}
 
     def _drained(self, worker: Worker[M]) -> dict[int, datetime]:
         drained = {}

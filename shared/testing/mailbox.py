@@ -64,6 +64,7 @@ class Mailbox:
     ) -> None:
         self.mails: list[Mail] = []
         self.answers_lost = 0
+        self.hung = 0
         self.connections = 0
         self._clock = clock or WallClock()
         self._credentials = None if password is None else (username or "", password)
@@ -164,6 +165,7 @@ class Mailbox:
             return f"{self._content_code.code} refused as ordered"
         if self._hangs:
             self._hangs -= 1
+            self.hung += 1
             await asyncio.Event().wait()
         lost = bool(self._drops)
         if not self._drops or self._drops.pop(0):

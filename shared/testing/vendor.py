@@ -51,12 +51,14 @@ class FakeVendor(ABC):
     """A vendor's server and its orders to misbehave.
 
     `rejected` counts refusals by code, `answers_lost` messages accepted without the sender's
-    learning of it. A key is whatever the vendor tells its bots apart by.
+    learning of it, `hung` requests that were never answered. A key is whatever the vendor tells
+    its bots apart by.
     """
 
     def __init__(self, clock: Clock | None) -> None:
         self.rejected: Counter[int | str] = Counter()
         self.answers_lost = 0
+        self.hung = 0
         self._clock = clock or WallClock()
         self._orders: list[_Order] = []
 
@@ -118,15 +120,19 @@ class FakeVendor(ABC):
                 return Misconduct.DROP
             case _Order(fault=Fault.ACCEPT_AND_HANG):
                 self._receive(key, request, answer_lost=True)
-                return Misconduct.HANG
+                return self._hang()
             case _Order(fault=Fault.DROP):
                 return Misconduct.DROP
             case _Order(fault=Fault.HANG):
-                return Misconduct.HANG
+                return self._hang()
             case _Order(fault=Fault.STATUS_500):
                 return Reply(500, b"")
             case order:
                 return self._reject(Refused(order.errcode, "as ordered"))
+
+    def _hang(self) -> Misconduct:
+        self.hung += 1
+        return Misconduct.HANG
 
     def _next_order(self, key: str) -> _Order | None:
         for order in self._orders:

@@ -7,7 +7,6 @@ been: the levels are those of a model, each change is counted once, no dip was l
 
 import asyncio
 import random
-import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from services.ledger.settings import LedgerSettings
 from shared.database.engine import create_engine
 from shared.errors import Unavailable
 from shared.events.stock_changes import TOPIC, StockChange
+from shared.events.stock_levels import TOPIC as LEVELS
 from shared.kafka.messages import Message
 from shared.kafka.producer import Producer
 from shared.testing.proxy import Direction
@@ -31,7 +31,7 @@ from shared.testing.stack import Database, Stack
 from shared.testing.waiting import until
 from tests.factories.changes import course
 from tests.factories.poison import BAD
-from tests.faults.between import Between, Seam, between
+from tests.faults.between import Between, Mark, Seam, at, between
 from tests.faults.conftest import FaultSettings
 from tests.faults.wholeness import say
 from tests.integration.ledger.service import PARTITIONS, Ledger, message
@@ -41,6 +41,8 @@ from tests.model.stock import Level, Place
 SKUS = [f"SKU {number}" for number in range(40)]
 WAREHOUSES = ("north", "south")
 CHANGES_AT_ONCE = 40
+BATCH_BYTES = 700
+"""A transaction of a batch sends its rows; one that only notes what is published is shorter."""
 SHORT = sorted(name for name, value in BAD.items() if len(value or b"") < 10_000)
 POISONED = 60
 """Fewer than would halt a partition."""
@@ -166,16 +168,23 @@ Act = Callable[[Between, Traffic], Awaitable[None]]
 
 def killed_at(seam: Seam) -> Act:
     async def act(between: Between, traffic: Traffic) -> None:
-        await between.at(seam, between.kill, traffic.flow)
+        await at([between], seam, mark_of(seam, traffic), Between.kill, traffic.flow)
 
     return act
 
 
 def lost_at(seam: Seam) -> Act:
     async def act(between: Between, traffic: Traffic) -> None:
-        await between.at(seam, lambda: None, traffic.flow)
+        await at([between], seam, mark_of(seam, traffic), lambda _: None, traffic.flow)
 
     return act
+
+
+def mark_of(seam: Seam, traffic: Traffic) -> Mark:
+    if seam in {Seam.COMMIT, Seam.COMMITTED}:
+        return lambda said: len(said) > BATCH_BYTES
+    levels = f"{traffic.ledger.settings.topic_prefix}{LEVELS}".encode()
+    return lambda said: levels in said
 
 
 def away(which: str) -> Act:
@@ -232,9 +241,8 @@ async def sent_home(_: Between, traffic: Traffic) -> None:
 
 
 async def paused(between: Between, traffic: Traffic) -> None:
-    between.signal(signal.SIGSTOP)
-    await flowing(traffic, seconds=2)
-    between.signal(signal.SIGCONT)
+    async with between.paused():
+        await flowing(traffic, seconds=2)
 
 
 ACTS: dict[str, Act] = {
@@ -289,9 +297,14 @@ async def test_whatever_befalls_the_ways_of_the_ledger_nothing_is_lost_or_counte
     say(f"SEED={settings.schedule_seed}")
     chance = random.Random(settings.schedule_seed)  # noqa: S311 - reproducible, not secret
     traffic = Traffic(ledger, chance)
-    bootstrap, prefix = ledger.settings.kafka, ledger.settings.topic_prefix
+    environment = {
+        "LOWTIDE_KAFKA": ledger.settings.kafka,
+        "LOWTIDE_TOPIC_PREFIX": ledger.settings.topic_prefix,
+        "LOWTIDE_INSTANCE": "1",
+    }
+    command, url = ("services.ledger", "consume"), ledger.database.url("ledger")
     async with (
-        between(ledger.database, bootstrap, prefix, tmp_path) as way,
+        between(command, url, environment, tmp_path / "ledger.log") as way,
         asyncio.TaskGroup() as group,
     ):
         keeping = group.create_task(way.kept_alive())

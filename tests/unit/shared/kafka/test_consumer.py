@@ -1,9 +1,13 @@
 """What the consumer makes of what the broker hands it; the rest is tested on a real one."""
 
-from collections.abc import Sequence
-from unittest.mock import Mock
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from unittest.mock import AsyncMock, Mock
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 
 from shared.database.positions import Position
 from shared.errors import Stopped
@@ -103,6 +107,86 @@ def test_gaps_in_a_compacted_log_are_nothing_odd() -> None:
 def test_nothing_is_handed_on_before_a_claim_has_said_where_to_begin() -> None:
     log = consumer(STOCK_CHANGES.name, 5)
     assert log._verified(PARTITION + 1, records(0)) == []
+
+
+class Client:
+    """The broker's client: what it gives at each fetch; nothing more, and it waits for ever."""
+
+    def __init__(self, topic: str, *fetches: list[Record] | Exception) -> None:
+        self._topic = topic
+        self._fetches = list(fetches)
+        self.waits = asyncio.Event()
+
+    async def getmany(self, *_: object, **__: object) -> dict[TopicPartition, list[Record]]:
+        if not self._fetches:
+            self.waits.set()
+            await asyncio.Event().wait()
+        found = self._fetches.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return {TopicPartition(self._topic, PARTITION): found}
+
+
+@asynccontextmanager
+async def working(log: PartitionConsumer, client: Client) -> AsyncIterator[Mock]:
+    """Let one worker of a consumer work its partition off."""
+    worker = Mock(owned={PARTITION: Mock(next_offset=5)}, timed=None, took_seconds=0.0)
+    worker.work, worker.note_published = AsyncMock(), AsyncMock()
+
+    async def part_with(partitions: set[int]) -> dict[int, object]:
+        return {each: worker.owned.pop(each) for each in set(partitions)}
+
+    worker.part_with = part_with
+    log._workers[0], log._consumer = worker, client
+    log._settled = [0, 1_000]
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(log._run_worker(0, group))
+        yield worker
+        task.cancel()
+
+
+@pytest.mark.parametrize("so_far", [[], [5]])
+async def test_a_fetch_that_waits_for_the_group_lets_go_of_what_is_dealt_anew(
+    monkeypatch: pytest.MonkeyPatch, so_far: list[int]
+) -> None:
+    monkeypatch.setattr("shared.kafka.consumer.DEALT_ANEW_SECONDS", 0.01)
+    log = consumer(STOCK_LEVELS.name, 5)
+    client = Client(STOCK_LEVELS.name, *([records(*so_far)] if so_far else []))
+    async with working(log, client) as worker:
+        await client.waits.wait()
+        async with asyncio.timeout(10):  # half of what it would wait for at the most
+            await log._revoked()
+        assert worker.owned == {}
+        worker.work.assert_not_awaited()
+
+
+async def test_what_has_come_is_not_lost_with_what_comes_after_it() -> None:
+    log = consumer(STOCK_LEVELS.name, 5)
+    client = Client(STOCK_LEVELS.name, records(5, 6), KafkaError())
+    async with working(log, client) as worker:
+        await client.waits.wait()
+        ((_, told), _) = worker.work.await_args
+        assert offsets(told) == [5, 6]
+
+
+async def test_who_could_not_let_go_in_time_claims_anew_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("shared.kafka.consumer.RELEASE_SECONDS", 0.01)
+    monkeypatch.setattr("shared.kafka.consumer.DEALT_ANEW_SECONDS", 0.1)
+    log = consumer(STOCK_LEVELS.name, 5)
+    log._claim = claimed = AsyncMock()  # type: ignore[method-assign]
+    client = Client(STOCK_LEVELS.name)
+    async with working(log, client) as worker:
+        await client.waits.wait()
+        await log._revoked()
+        assert worker.owned, "not let go of in time"
+        await log._assigned({PARTITION})
+        async with asyncio.timeout(10), log._changed:
+            await log._changed.wait_for(lambda: log._settled[0] == log._assigned_in)
+    claimed.assert_awaited_once()
+    assert claimed.await_args is not None
+    assert claimed.await_args.args[2] == [PARTITION]
 
 
 def test_a_small_batch_waits_for_company_by_what_the_last_one_took() -> None:

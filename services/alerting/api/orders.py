@@ -1,26 +1,31 @@
 """`/v1/orders`: purchases collected by supplier, placed together, and confirmed by the supplier."""
 
 import asyncio
-from datetime import datetime
-from decimal import Decimal
 from http import HTTPStatus
 from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel
 
 from services.alerting.api.acting import Actor
-from services.alerting.api.action_bodies import Action, Remark
 from services.alerting.api.actions import answered, by_of
 from services.alerting.api.desk import AtDesk, Desk
+from services.alerting.api.order_bodies import Order, OrderLine, OrderWithLines, Placing
 from services.alerting.api.order_links import Links, OrderLinks
 from services.alerting.api.order_sheet import MEDIA_TYPE, sheet
 from services.alerting.api.proposals import daily_means
+from services.alerting.domain.parameters import Parameters
 from services.alerting.domain.subject import LevelSubject
 from services.alerting.domain.suppliers import Supplier
-from services.alerting.store import action_rows, memory, orders, suppliers
-from services.alerting.store.orders import Empty, StoredOrder
+from services.alerting.store import (
+    action_rows,
+    confirming,
+    memory,
+    orders,
+    parameters,
+    suppliers,
+)
+from services.alerting.store.orders import Changed, Empty, StoredOrder
 from services.alerting.store.stored_action import StoredAction, reference_of
 from shared.database.engine import Connection
 from shared.events.base import Code
@@ -31,49 +36,6 @@ from shared.http.problems import Problem, not_found
 router = APIRouter(prefix="/v1/orders", tags=["actions"])
 
 Reader = Annotated[Caller, Depends(require(Scope.ALERTS_READ))]
-
-OrderState = Literal["open", "placed", "confirmed"]
-
-
-class Order(BaseModel):
-    """A purchase order: open while it is collected, then placed, then confirmed by the supplier.
-
-    `reference` is what the supply lines at ingest are called. `money` is what the lines cost, as
-    far as their unit costs are known; `lines_without_cost` says how many are left out.
-    """
-
-    id: UUID
-    number: int
-    reference: str
-    state: OrderState
-    supplier: str | None
-    opened_at: datetime
-    placed_at: datetime | None
-    placed_by: str | None
-    confirmed_at: datetime | None
-    lines: int
-    money: Decimal | None
-    lines_without_cost: int
-    sheet: str
-
-
-class OrderLine(Action):
-    """A line: an action. `days_covered` is how long its units last at mean daily sales."""
-
-    days_covered: float | None = None
-
-
-class OrderWithLines(Order):
-    """An order with its lines.
-
-    `days_covered` is that of the line that lasts the shortest. `link` is for the supplier, to see
-    the lines and confirm them; it is a secret, so it is told only to who may order, and only once
-    the order is placed. It is new each time, and good for 30 days.
-    """
-
-    items: list[OrderLine]
-    days_covered: float | None
-    link: str | None
 
 
 @router.get("")
@@ -94,7 +56,8 @@ async def list_orders(
             connection, is_open=is_open, supplier=supplier, before=before, limit=limit
         )
         lines = await action_rows.of_orders(connection, [each.id for each in found])
-        return [_order(each, lines[each.id]) for each in found]
+        known = await suppliers.some(connection, {each.supplier for each in found})
+        return [Order.of(each, lines[each.id], known.get(each.supplier or "")) for each in found]
 
     return page_of(await at.ask(listed), limit, lambda each: [each.number], lambda each: each)
 
@@ -117,10 +80,7 @@ async def get_sheet(order_id: UUID, at: AtDesk, _: Reader) -> Response:
     ) -> tuple[StoredOrder, list[StoredAction], Supplier | None]:
         found = await _found(connection, order_id)
         lines = await action_rows.of_order(connection, order_id)
-        supplier = None
-        if found.supplier is not None:
-            supplier = await suppliers.one(connection, found.supplier)
-        return found, lines, supplier
+        return found, lines, await _supplier(connection, found)
 
     found, lines, supplier = await at.ask(asked)
     content = await asyncio.to_thread(sheet, found, lines, supplier)
@@ -142,17 +102,20 @@ async def place(
     caller: Actor,
     _: Reader,
     links: Links,
-    body: Remark | None = None,
+    body: Placing | None = None,
 ) -> OrderWithLines:
     """Order what is collected: send the supplier the sheet, or the link, of the answer.
 
     Ingest is told of each line as supply that is expected. Doing it again changes nothing.
     """
     by = by_of(at, request, caller, body)
+    seen = None if body is None else body.lines
     try:
-        await at.change(lambda connection: orders.place(connection, order_id, by))
+        await at.change(lambda connection: orders.place(connection, order_id, by, seen))
     except Empty as error:
         raise Problem(HTTPStatus.CONFLICT, "empty_order", str(error)) from error
+    except Changed as error:
+        raise Problem(HTTPStatus.CONFLICT, "order_changed", str(error)) from error
     return await _with_lines(at, order_id, links)
 
 
@@ -161,8 +124,16 @@ async def _with_lines(at: Desk, order_id: UUID, links: OrderLinks | None) -> Ord
         found = await _found(connection, order_id)
         lines = await action_rows.of_order(connection, order_id)
         last = await _days_covered(at, connection, lines)
+        given = await _parameters(connection, lines)
+        asked = await confirming.asked_for(connection, lines)
         items = [
-            OrderLine(**each.model_dump(), days_covered=last[each.id])
+            OrderLine(
+                **each.model_dump(),
+                days_covered=last[each.id],
+                moq=given[each.id].moq,
+                pack_multiple=given[each.id].pack_multiple,
+                asked_due_at=asked.get(each.id),
+            )
             for each in await answered(connection, lines)
         ]
         link = None
@@ -170,7 +141,7 @@ async def _with_lines(at: Desk, order_id: UUID, links: OrderLinks | None) -> Ord
             link = links.link(order_id, at.clock.now())
         known = [days for days in last.values() if days is not None]
         return OrderWithLines(
-            **_order(found, lines).model_dump(),
+            **Order.of(found, lines, await _supplier(connection, found)).model_dump(),
             items=items,
             days_covered=min(known, default=None),
             link=link,
@@ -192,27 +163,23 @@ async def _days_covered(
     return found
 
 
+async def _parameters(connection: Connection, lines: list[StoredAction]) -> dict[UUID, Parameters]:
+    warehouses: dict[str, set[str]] = {}
+    for line in lines:
+        warehouses.setdefault(line.sku, set()).add(line.warehouse)
+    given = {
+        sku: await parameters.of_warehouses(connection, sku, there)
+        for sku, there in warehouses.items()
+    }
+    return {line.id: given[line.sku][line.warehouse] for line in lines}
+
+
+async def _supplier(connection: Connection, order: StoredOrder) -> Supplier | None:
+    return None if order.supplier is None else await suppliers.one(connection, order.supplier)
+
+
 async def _found(connection: Connection, order_id: UUID) -> StoredOrder:
     found = await orders.one(connection, order_id)
     if found is None:
         raise not_found(f"order {order_id}")
     return found
-
-
-def _order(stored: StoredOrder, lines: list[StoredAction]) -> Order:
-    state: OrderState = "open" if stored.placed_at is None else "placed"
-    return Order(
-        id=stored.id,
-        number=stored.number,
-        reference=reference_of(stored.number),
-        state=state if stored.confirmed_at is None else "confirmed",
-        supplier=stored.supplier,
-        opened_at=stored.opened_at,
-        placed_at=stored.placed_at,
-        placed_by=stored.placed_by,
-        confirmed_at=stored.confirmed_at,
-        lines=len(lines),
-        money=orders.money(lines),
-        lines_without_cost=sum(line.cost is None for line in lines),
-        sheet=f"/v1/orders/{stored.id}.xlsx",
-    )

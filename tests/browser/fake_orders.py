@@ -65,6 +65,8 @@ def order(number: int, state: str, lines: list[dict[str, Any]], **more: object) 
         "sheet": "",
         "items": lines,
         "days_covered": 12.6,
+        "by_mail": True,
+        "mails": [],
     } | more
 
 
@@ -90,6 +92,8 @@ class FakeOrders:
             order(1, "open", collected, leaves_at=(NOW + _DAY).isoformat()),
             order(2, "confirmed", told, link_opened_at=opened, confirmed_at=opened),
         ]
+        self.orders[1]["mails"] = [self._mail(0)]
+        self.mailed: list[tuple[str | None, str | None]] = []
         doing.actions += [
             line(5, "proposed", "", requested_by="li", reason="周五要断货"),
             *collected,
@@ -135,6 +139,26 @@ class FakeOrders:
             for each in found["items"]:
                 each["state"] = "ordered"
             return found
+
+        @router.post("/v1/orders/{order_id}/mails", status_code=202)
+        def mail(
+            order_id: str,
+            lowtide_acting_for: Annotated[str | None, Header()] = None,
+            idempotency_key: Annotated[str | None, Header()] = None,
+        ) -> dict[str, Any]:
+            self._there("alerting")
+            (found,) = [each for each in self.orders if each["id"] == order_id]
+            self.mailed.append((lowtide_acting_for, idempotency_key))
+            found["mails"].append(self._mail(len(self.mailed)))
+            return found
+
+    def _mail(self, number: int) -> dict[str, Any]:
+        return {
+            "id": str(UUID(int=9_500 + number)),
+            "address": "orders@green.example",
+            "asked_at": NOW.isoformat(),
+            "asked_by": "lin",
+        }
 
     def _drop_taken_out(self) -> None:
         for each in self.orders:

@@ -242,6 +242,7 @@ async def test_what_is_bought_is_collected_placed_and_confirmed_by_its_supplier(
     parameters |= {"supplier": supplier, "lead_time_days": 4}
     await ask(desk, "alerting", "PUT", f"/v1/parameters?{place}", parameters)
     given = {"name": f"Acme {shelf.sku}", "language": "en", "minimum": "900"}
+    given |= {"email": "orders@acme.example"}
     await ask(desk, "alerting", "PUT", f"/v1/suppliers/{supplier}", given)
     await ask(desk, "alerting", "PUT", f"/v1/people/{BUYER[0]}", {"name": BUYER[1]})
     await shelf.post("sale", 50)
@@ -264,6 +265,8 @@ async def test_what_is_bought_is_collected_placed_and_confirmed_by_its_supplier(
     await page.get_by_role("button", name="下单").click()
     await page.get_by_role("button", name="确认下单").click()
     await expect(measure(buyer, "stage")).to_have_text("等供应商确认")
+    await expect(page.locator(".mails li")).to_contain_text("orders@acme.example")
+    await expect(measure(buyer, "mail-state")).to_have_text("已送达")
     await page.get_by_role("button", name="取得链接").click()
     link = await page.locator("#order-link").input_value()
 

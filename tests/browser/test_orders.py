@@ -51,11 +51,14 @@ async def test_a_buyer_decides_what_waits_takes_a_line_out_and_places_the_rest_o
     await order.get_by_role("button", name="Place the order").press("Enter")
     await expect(order.locator("#order-note")).to_be_focused()
     await expect(order).to_contain_text("Order from 绿源食品: 2 lines, 720.")
+    await expect(order).to_contain_text("Sheet and link are mailed to orders@green.example.")
     await viewer.keep_screenshot("orders-placing")
     await page.keyboard.type("before Friday")
     await page.keyboard.press("Enter")
     await page.keyboard.press("Enter")
-    await expect(page.locator(".told")).to_contain_text("LT-1 is placed")
+    await expect(page.locator(".told")).to_contain_text(
+        "LT-1 is placed and on its way to orders@green.example"
+    )
     await expect(page.locator(".history li", has_text="LT-1")).to_contain_text("To be confirmed")
     ((body, person, key),) = orders.placed
     seen = [each["id"] for each in orders.orders[0]["items"]]
@@ -68,8 +71,9 @@ async def test_a_buyer_decides_what_waits_takes_a_line_out_and_places_the_rest_o
 
 
 async def test_what_a_supplier_made_of_an_order_is_seen_and_its_link_told_to_who_may_order(
-    calm_desk: Desk,
+    calm_desk: Desk, fakes: Fakes
 ) -> None:
+    orders = fakes[0].orders
     viewer = await calm_desk.viewer(signed_in=False)
     page = viewer.page
     await page.goto(await calm_desk.link())
@@ -92,6 +96,13 @@ async def test_what_a_supplier_made_of_an_order_is_seen_and_its_link_told_to_who
     await page.get_by_role("button", name="复制").press("Enter")
     await expect(page.get_by_role("button", name="已复制")).to_be_visible()
     assert await page.evaluate("navigator.clipboard.readText()") == LINK
+    mail = page.locator(".mails li")
+    await expect(mail).to_contain_text("收件邮箱不存在或被拒")
+    await expect(mail.locator("[data-measure=mail-state]")).to_have_text("未送达")
+    await page.get_by_role("button", name="再发一次").click()
+    await expect(page.locator(".mails li").first).to_contain_text("正在交给通知")
+    ((person, key),) = orders.mailed
+    assert (person, len(key or "")) == ("lin", 32)
     async with page.expect_download() as download:
         await page.get_by_role("button", name="下载表格").click()
     assert (await download.value).suggested_filename == "LT-2.xlsx"

@@ -103,14 +103,26 @@ class OrderLine(Action):
     asked_due_at: datetime | None = None
 
 
+class OrderMail(BaseModel):
+    """A mail to the supplier that was asked for; see `order_id` of the notifier's deliveries."""
+
+    id: UUID
+    address: str
+    asked_at: datetime
+    asked_by: str | None
+
+
 class OrderWithLines(Order):
     """An order with its lines.
 
-    `days_covered` is that of the line that lasts the shortest. `link` is for the supplier, to see
+    `days_covered` is that of the line that lasts the shortest. `by_mail`: placing it mails it to
+    the supplier; `mails` are those that were asked for. `link` is for the supplier, to see
     the lines and confirm them; it is a secret, so it is told only to who may order, and only once
     the order is placed. It is new each time, and good for 30 days.
     """
 
     items: list[OrderLine]
     days_covered: float | None
+    by_mail: bool
+    mails: list[OrderMail]
     link: str | None

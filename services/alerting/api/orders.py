@@ -9,18 +9,27 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from services.alerting.api.acting import Actor
 from services.alerting.api.actions import answered, by_of
-from services.alerting.api.desk import AtDesk, Desk
-from services.alerting.api.order_bodies import Order, OrderLine, OrderWithLines, Placing
-from services.alerting.api.order_links import Links, OrderLinks
-from services.alerting.api.order_sheet import MEDIA_TYPE, sheet
+from services.alerting.api.desk import AtDesk, Desk, IdempotencyKey, id_of_made, key_reused
+from services.alerting.api.order_bodies import (
+    Order,
+    OrderLine,
+    OrderMail,
+    OrderWithLines,
+    Placing,
+)
+from services.alerting.api.ordering import Links, Mails
 from services.alerting.api.proposals import daily_means
 from services.alerting.domain.parameters import Parameters
 from services.alerting.domain.subject import LevelSubject
 from services.alerting.domain.suppliers import Supplier
+from services.alerting.ordering.links import OrderLinks
+from services.alerting.ordering.mails import OrderMails
+from services.alerting.ordering.sheet import MEDIA_TYPE, sheet
 from services.alerting.store import (
     action_rows,
     confirming,
     memory,
+    order_mails,
     orders,
     parameters,
     suppliers,
@@ -89,9 +98,12 @@ async def get_sheet(order_id: UUID, at: AtDesk, _: Reader) -> Response:
 
 
 @router.get("/{order_id}")
-async def get_order(order_id: UUID, at: AtDesk, caller: Reader, links: Links) -> OrderWithLines:
+async def get_order(
+    order_id: UUID, at: AtDesk, caller: Reader, links: Links, mails: Mails
+) -> OrderWithLines:
     """Return an order with its lines."""
-    return await _with_lines(at, order_id, links if caller.may(Scope.ALERTS_WRITE) else None)
+    told = links if caller.may(Scope.ALERTS_WRITE) else None
+    return await _with_lines(at, order_id, told, mails)
 
 
 @router.post("/{order_id}/place")
@@ -102,24 +114,68 @@ async def place(
     caller: Actor,
     _: Reader,
     links: Links,
+    mails: Mails,
     body: Placing | None = None,
 ) -> OrderWithLines:
     """Order what is collected: send the supplier the sheet, or the link, of the answer.
 
-    Ingest is told of each line as supply that is expected. Doing it again changes nothing.
+    With `by_mail` both are mailed to the supplier. Ingest is told of each line as supply that is
+    expected. Doing it again changes nothing.
     """
     by = by_of(at, request, caller, body)
     seen = None if body is None else body.lines
     try:
-        await at.change(lambda connection: orders.place(connection, order_id, by, seen))
+        await at.change(lambda connection: mails.place(connection, order_id, by, seen))
     except Empty as error:
         raise Problem(HTTPStatus.CONFLICT, "empty_order", str(error)) from error
     except Changed as error:
         raise Problem(HTTPStatus.CONFLICT, "order_changed", str(error)) from error
-    return await _with_lines(at, order_id, links)
+    return await _with_lines(at, order_id, links, mails)
 
 
-async def _with_lines(at: Desk, order_id: UUID, links: OrderLinks | None) -> OrderWithLines:
+@router.post("/{order_id}/mails", status_code=HTTPStatus.ACCEPTED)
+async def mail(
+    order_id: UUID,
+    request: Request,
+    at: AtDesk,
+    caller: Actor,
+    _: Reader,
+    links: Links,
+    mails: Mails,
+    idempotency_key: IdempotencyKey = None,
+) -> OrderWithLines:
+    """Have a placed order mailed to its supplier, once more or for the first time.
+
+    With the sheet as it is now and a new link. The same Idempotency-Key sends one mail only. 409
+    `not_placed`, or `no_mail` where the supplier cannot be reached.
+    """
+    by = by_of(at, request, caller, None)
+    mail_id = id_of_made("order_mail", caller, idempotency_key)
+
+    async def send(connection: Connection) -> None:
+        order = await _found(connection, order_id)
+        if order.placed_at is None:
+            raise Problem(
+                HTTPStatus.CONFLICT, "not_placed", "Place the order first; that mails it as well."
+            )
+        found = await mails.send(connection, order, mail_id, by)
+        if found is None:
+            raise Problem(
+                HTTPStatus.CONFLICT,
+                "no_mail",
+                "It cannot be mailed: the supplier needs an email (PUT /v1/suppliers/…), and "
+                "alerting a destination for orders (LOWTIDE_ORDER_DESTINATION).",
+            )
+        if found.order_id != order_id:
+            raise key_reused("mail")
+
+    await at.change(send)
+    return await _with_lines(at, order_id, links, mails)
+
+
+async def _with_lines(
+    at: Desk, order_id: UUID, links: OrderLinks | None, mails: OrderMails
+) -> OrderWithLines:
     async def ask(connection: Connection) -> OrderWithLines:
         found = await _found(connection, order_id)
         lines = await action_rows.of_order(connection, order_id)
@@ -140,10 +196,14 @@ async def _with_lines(at: Desk, order_id: UUID, links: OrderLinks | None) -> Ord
         if links is not None and found.placed_at is not None:
             link = links.link(order_id, at.clock.now())
         known = [days for days in last.values() if days is not None]
+        supplier = await _supplier(connection, found)
+        mailed = await order_mails.of_order(connection, order_id)
         return OrderWithLines(
-            **Order.of(found, lines, await _supplier(connection, found)).model_dump(),
+            **Order.of(found, lines, supplier).model_dump(),
             items=items,
             days_covered=min(known, default=None),
+            by_mail=mails.can_reach(supplier),
+            mails=[OrderMail.model_validate(each, from_attributes=True) for each in mailed],
             link=link,
         )
 

@@ -19,9 +19,10 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from services.alerting.api.desk import AtDesk, Desk, doer_of
-from services.alerting.api.order_links import Expired, Forged, Links, OrderLinks
+from services.alerting.api.ordering import Links
 from services.alerting.api.supplier_words import WORDS
 from services.alerting.domain.suppliers import Supplier
+from services.alerting.ordering.links import Expired, Forged, OrderLinks
 from services.alerting.store import action_rows, confirming, orders, suppliers
 from services.alerting.store.acts import By
 from services.alerting.store.confirming import Confirmed

@@ -48,6 +48,13 @@ ORDERS: dict[str, Text] = {
     "orders.place.unknown_sum": Text("金额不明", "sum unknown"),
     "orders.place.confirm": Text("确认下单", "Yes, place it"),
     "orders.placing": Text("正在下单…", "Placing…"),
+    "orders.placed_and_mailed": Text(
+        "{reference} 已下单，正在发邮件到 {address}。",
+        "{reference} is placed and on its way to {address}.",
+    ),
+    "orders.place.by_mail": Text(
+        "表格和确认链接会发到 {address}。", "Sheet and link are mailed to {address}."
+    ),
     "orders.placed_now": Text(
         "{reference} 已下单。把表格或链接发给供应商。",
         "{reference} is placed. Send the supplier the sheet or the link.",
@@ -126,6 +133,22 @@ ORDERS: dict[str, Text] = {
     "order.link.none": Text(
         "还不能生成链接：预警没有配置密钥，请找维护人员。",
         "No link can be made: alerting has no key. Ask whoever runs it.",
+    ),
+    "order.mails": Text("发给供应商的邮件", "Mails to the supplier"),
+    "order.mails.none": Text("还没有发过邮件", "None was sent yet"),
+    "order.mails.unreachable": Text(
+        "发不了邮件：供应商没有填邮箱，或者没有设置寄出订单的邮箱。请自己把表格和链接发给对方。",
+        "It cannot be mailed: the supplier has no address, or no mailbox for orders is set. Send "
+        "sheet and link yourself.",
+    ),
+    "order.mails.handed": Text("正在交给通知", "On its way to the notices"),
+    "order.mail": Text("发邮件", "Send by mail"),
+    "order.mail.again": Text("再发一次", "Send it again"),
+    "order.mailing": Text("正在发送…", "Sending…"),
+    "refused.not_placed": Text("先下单，下单时会发邮件。", "Place it first; that mails it."),
+    "refused.no_mail": Text(
+        "供应商没有填邮箱，或者没有设置寄出订单的邮箱。",
+        "The supplier has no address, or no mailbox for orders is set.",
     ),
     "refused.empty_order": Text("订单里已经没有行了。", "There is no line left in the order."),
     "refused.order_changed": Text(

@@ -14,10 +14,13 @@ from services.console.pages.live_panel import LivePanel
 from services.console.pages.not_found import show_not_found
 from services.console.pages.order_doing import OrderDoing
 from services.console.upstream.answered import answered
+from services.console.upstream.delivery_answers import CountedDelivery
 from services.console.upstream.directory import Names
+from services.console.upstream.notifier import Sought
 from services.console.upstream.order_answers import OrderWithLines
 
 _ASK_SECONDS = 5.0
+_MAILS_AT_MOST = 20
 
 
 def register(context: Context) -> None:
@@ -42,6 +45,7 @@ class OrderPage:
         self._id = order_id
         self._upstream = frame.context.orders
         self._order: Section[OrderWithLines | None] = Section()
+        self._mails: Section[list[CountedDelivery]] = Section()
         self._asked = False
         self._names = Names()
         self._people: dict[str, str] = {}
@@ -60,6 +64,7 @@ class OrderPage:
     async def _ask(self) -> None:
         self._names = await self._frame.context.directory.names()
         self._order = await answered(self._order, self._upstream.one(self._id))
+        self._mails = await answered(self._mails, self._sent())
         self._asked = True
         if self._order.value is not None:
             order = self._order.value
@@ -68,6 +73,11 @@ class OrderPage:
             people = await answered(Section(), self._frame.context.people.all())
             self._people = {one.id: one.name for one in people.value or ()}
         self._show()
+
+    async def _sent(self) -> list[CountedDelivery]:
+        sought = Sought(order_id=str(self._id))
+        page = await self._frame.context.notifier.deliveries(sought, limit=_MAILS_AT_MOST)
+        return page.items
 
     async def _act(self, act: str) -> None:
         focus = await self._doing.act(act)
@@ -87,6 +97,7 @@ class OrderPage:
         return self._frame.html(
             "order.html",
             section=self._order,
+            mails=self._mails,
             asked=self._asked,
             doing=self._doing,
             names=self._names,

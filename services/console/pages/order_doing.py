@@ -58,6 +58,7 @@ class OrderDoing:
         self.acting = ""
         self.failure = ""
         self.done = ""
+        self._mail_key = uuid4()
         self.link: tuple[str, str | None] | None = None
         """The order whose link was asked for, and the link where there can be one."""
 
@@ -80,6 +81,8 @@ class OrderDoing:
     async def act(self, act: str) -> str:
         """Open or close the form, or do what was asked; returns what the focus belongs to."""
         verb, _, target = act.partition(":")
+        if verb == "send" and (self.form is None or self.acting):
+            return ""  # pressed twice: the first press says what became of it
         self.failure = self.done = ""
         if verb == "close" or (self.form is not None and self.form.act == act):
             self._close()
@@ -89,6 +92,8 @@ class OrderDoing:
             return ""
         elif verb == "link":
             await self._try(act, self._get_link(target))
+        elif verb == "mail":
+            await self._mail(act, target)
         elif verb in _FORMS:
             order = self._order_of(target)
             lines = tuple(str(line.id) for line in order.items) if order else ()
@@ -128,7 +133,19 @@ class OrderDoing:
         if await self._try(form.act, sent):
             self._close()
             if form.verb == "place" and order is not None:
-                self.done = self._frame.words("orders.placed_now", reference=order.reference)
+                self.done = self._placed(order)
+        await self._ask_again()
+
+    def _placed(self, order: OrderWithLines) -> str:
+        words, reference = self._frame.words, order.reference
+        if not order.by_mail:
+            return words("orders.placed_now", reference=reference)
+        return words("orders.placed_and_mailed", reference=reference, address=order.supplier_email)
+
+    async def _mail(self, act: str, order_id: str) -> None:
+        # What got no answer is asked for once more, and sent once.
+        if await self._try(act, self._orders.mail(order_id, self._mail_key.hex)):
+            self._mail_key = uuid4()
         await self._ask_again()
 
     async def _try(self, act: str, sent: Awaitable[None]) -> bool:

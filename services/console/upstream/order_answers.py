@@ -66,11 +66,25 @@ class Order(Answer):
         return self.supplier_name or self.supplier or ""
 
 
+class OrderMail(Answer):
+    """A mail to the supplier that was asked for."""
+
+    id: UUID
+    address: str
+    asked_at: datetime
+    asked_by: str | None = None
+
+
 class OrderWithLines(Order):
-    """An order with its lines. The supplier's link is not among what pages are given unasked."""
+    """An order with its lines. `by_mail`: it can be mailed, and is when it is placed.
+
+    The supplier's link is not among what pages are given unasked.
+    """
 
     items: list[OrderLine] = Field(default_factory=list)
     days_covered: float | None = None
+    by_mail: bool = False
+    mails: list[OrderMail] = Field(default_factory=list)
 
 
 class OrderLink(Answer):

@@ -77,6 +77,12 @@ class Orders:
             _ANYTHING, f"/v1/orders/{order_id}/place", body, idempotency_key=key
         )
 
+    async def mail(self, order_id: str, key: str) -> None:
+        """Have a placed order mailed to its supplier; the same key sends one mail only."""
+        await self._service.post(
+            _ANYTHING, f"/v1/orders/{order_id}/mails", None, idempotency_key=key
+        )
+
     async def sheet(self, order_id: str) -> bytes:
         """Return an order as a workbook in the supplier's language."""
         return await self._service.file(f"/v1/orders/{order_id}.xlsx")

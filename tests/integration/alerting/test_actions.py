@@ -22,8 +22,9 @@ from pydantic import SecretStr
 from typing_extensions import override
 
 from services.alerting import wiring
-from services.alerting.api.order_links import OrderLinks
 from services.alerting.calling import Calling
+from services.alerting.ordering.links import OrderLinks
+from services.alerting.ordering.mails import OrderMails
 from services.alerting.settings import AlertingSettings
 from services.alerting.store import actions, confirming
 from services.alerting.store.acts import By
@@ -111,7 +112,8 @@ class Shop:
 
     async def follow(self) -> int:
         """Let what has happened be seen, once."""
-        return await Supplying(self.engine, self.clock).step()
+        mails = OrderMails(OrderLinks(None, ""), None, None)
+        return await Supplying(self.engine, self.clock, mails).step()
 
     async def told(self, number: int) -> list[StockAlert]:
         """Return so many notices, as soon as they are on the topic."""
@@ -662,9 +664,16 @@ async def test_an_order_has_what_a_buyer_decides_by_and_what_the_supplier_made_o
     # What will not come costs nothing.
     assert confirmed["lines_by_state"] == {"ordered": 1, "cancelled": 1}
     assert (confirmed["money"], confirmed["lines_late"]) == ("300.00", 0)
+    # Nobody is mailed: there is no destination for orders.
+    assert (confirmed["by_mail"], confirmed["mails"]) == (False, [])
+    problem = await shop.post(f"{path}/mails", None, HTTPStatus.CONFLICT)
+    assert problem["type"].endswith("no_mail")
     shop.clock.advance(80 * 366 * DAY)
     await shop.follow()
     assert (await shop.get(path))["lines_late"] == 1
+    await shop.post(f"/v1/actions/{first['id']}/cancel")
+    given_up = await shop.get(path)
+    assert (given_up["money"], given_up["lines_late"]) == (None, 0)
 
 
 async def test_a_repeated_request_makes_one_action(shop: Shop) -> None:

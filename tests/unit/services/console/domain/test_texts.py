@@ -47,7 +47,7 @@ REFUSALS = {
     *("covered", "wrong_state", "own_request", "limit_too_low", "already_resolved"),
     *("unknown_actor", "may_not_act_for"),
     *("not_the_owner", "already_closed", "not_confirmed"),
-    *("empty_order", "order_changed"),
+    *("empty_order", "order_changed", "not_placed", "no_mail"),
 }
 """Codes of alerting's problems that somebody may see."""
 # Keys that pages put together from a value.

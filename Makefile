@@ -66,7 +66,8 @@ replay: $(READY)
 
 ## bench: every benchmark; the last line of each is one JSON object
 .PHONY: bench
-bench: bench-ledger bench-latency bench-http bench-recovery bench-memory bench-alerting
+bench: bench-ledger bench-latency bench-http bench-recovery bench-memory bench-alerting \
+	bench-notifier
 
 ## bench-ledger: stock changes per second, beside the bare database's; [OPTIONS='--only mix']
 .PHONY: bench-ledger
@@ -80,7 +81,10 @@ bench: bench-ledger bench-latency bench-http bench-recovery bench-memory bench-a
 .PHONY: bench-memory
 ## bench-alerting: level messages per second, by how many rules watch a level
 .PHONY: bench-alerting
-bench-ledger bench-latency bench-http bench-recovery bench-memory bench-alerting: bench-%: $(READY)
+## bench-notifier: notices per second; a flood of alerts, and a destination that hangs
+.PHONY: bench-notifier
+bench-ledger bench-latency bench-http bench-recovery bench-memory bench-alerting \
+bench-notifier: bench-%: $(READY)
 	@$(BIN)/python -m tests.bench.$* $(OPTIONS)
 
 ## faults: kill, pause and cut off everything for a minute each; nothing may be lost; [SEED=...]

@@ -39,6 +39,9 @@ from shared.kafka.messages import Outgoing
 SNOOZE_MINUTES = 240
 """For which an alert is put off when nobody said for how long."""
 
+TOLD_AGAIN_AFTER = timedelta(hours=1)
+"""Whoever goes on pressing what changes nothing is told so once in a while, not each time."""
+
 
 class AlertResponses(Forgetful):
     """Works the batches of `alert.responses`."""
@@ -162,7 +165,11 @@ async def _refuse(
     trace: str | None,
 ) -> None:
     to = _recipient(response, person)
-    by = By(to.id or response.who, refusal(answer, to.language), now, trace)
+    actor = to.id or response.who
+    since = now - TOLD_AGAIN_AFTER
+    if await responses.was_refused(connection, response.alert_id, actor, answer, since):
+        return
+    by = By(actor, refusal(answer, to.language), now, trace)
     await acts.refuse(connection, response.alert_id, to, answer, by)
 
 

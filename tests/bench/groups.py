@@ -1,28 +1,36 @@
-"""A stand-in WeCom for the latency benchmark: a hundred strict groups, and when each message came.
+"""Stand-ins for vendors: a hundred strict WeCom groups, and when each message came; a receiver.
 
-A process of its own. `GET /notices` answers everything that was accepted, and the refusals.
+A process of its own. `GET /notices` answers everything that the groups accepted, and the refusals.
 """
 
 import asyncio
+from base64 import b64encode
 
 from shared.roles import run_role
 from shared.settings import Settings
+from shared.testing import webhook
 from shared.testing import wecom as vendor
 from shared.testing.unruly_http import Misconduct, Reply, Request, serving
+from shared.testing.webhook import FakeReceiver
 from shared.testing.wecom import FakeWecom
 from tests.bench.plan import GROUPS, group_key
 
+HOOK_SECRET = "whsec_" + b64encode(b"worth nothing outside of benchmarks").decode()
 
-class Groups:
-    """The groups' server."""
+
+class Vendors:
+    """Everybody's server."""
 
     def __init__(self) -> None:
         self._wecom = FakeWecom({group_key(number) for number in range(GROUPS)})
+        self._receiver = FakeReceiver(HOOK_SECRET)
 
     def answer(self, request: Request) -> Reply | Misconduct:
         """Answer one request."""
         if request.path == vendor.PATH:
             return self._wecom.answer(request)
+        if request.path == webhook.PATH:
+            return self._receiver.answer(request)
         if request.path == "/notices":
             accepted = self._wecom.accepted
             return Reply.of(
@@ -35,7 +43,7 @@ class Groups:
 
 
 async def _run(settings: Settings, stop: asyncio.Event) -> None:
-    async with serving(Groups().answer, port=settings.port):
+    async with serving(Vendors().answer, port=settings.port):
         await stop.wait()
 
 

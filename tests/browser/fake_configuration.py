@@ -146,6 +146,11 @@ class FakeConfiguration:
             versions.append(former | {"version": len(versions) + 1})
             return versions[-1]
 
+        @router.get("/v1/working-calendars")
+        def calendars() -> Body:
+            self._there("alerting")
+            return {"items": [{"id": "office"}]}
+
     def _versions(self, rule_id: str) -> list[Body]:
         if rule_id not in self.rules:
             raise HTTPException(404)

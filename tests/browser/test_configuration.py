@@ -40,6 +40,14 @@ async def test_a_rule_is_made_by_the_form_mended_where_it_is_wrong_and_rolled_ba
     await page.get_by_role("textbox", name="Value").first.fill("2")
     await expect(page.locator("[data-measure=cel]")).to_have_text("available < 2 && trend_7d > 1.2")
     await page.get_by_label("English name").fill("Few left, selling fast")
+    await page.get_by_label("When it may warn").select_option("In a window of the week")
+    await page.get_by_label("From", exact=True).fill("22:00")
+    await page.get_by_label("Until").fill("06:00")
+    for day in ("Mon", "Tue", "Wed", "Thu", "Fri"):
+        await page.get_by_role("checkbox", name=day).uncheck()
+    await expect(page.get_by_text("Choose a day at least.")).to_be_visible()
+    await page.get_by_role("checkbox", name="Sat").check()
+    await viewer.keep_screenshot("rule-hours")
     await expect(page.locator(".savebar [role=status]")).to_have_text("Ready to save")
     await page.get_by_role("button", name="Save rule").click()
     await expect(page).to_have_url(re.compile(r"/rules/[0-9a-f]{32}\?saved=1$"))
@@ -50,11 +58,14 @@ async def test_a_rule_is_made_by_the_form_mended_where_it_is_wrong_and_rolled_ba
     saved = await ask(desk, "alerting", "GET", f"/v1/rules/{rule_id}")
     assert (saved["version"], saved["cel"]) == (1, "available < 2 && trend_7d > 1.2")
     assert saved["name"] == {"en": "Few left, selling fast"}
+    night = {"days": ["sat"], "from": "22:00", "until": "06:00"}
+    assert saved["active"] == {"calendar": None, "zone": "Asia/Shanghai", "windows": [night]}
 
     await page.get_by_label("Level").select_option("urgent")
+    await page.get_by_label("When it may warn").select_option("Working calendar office")
     await page.get_by_role("button", name="Save as version 2").click()
     await expect(page.locator(".savebar [role=status]")).to_have_text("Saved as version 2")
-    await expect(page.locator(".versions li").first).to_contain_text("Changed: limits")
+    await expect(page.locator(".versions li").first).to_contain_text("Changed: limits, hours")
     await page.get_by_role("button", name="Back to this").click()
     await expect(page.locator(".savebar [role=status]")).to_have_text("Saved as version 3")
     await expect(page.get_by_label("Level")).to_have_value("watch")

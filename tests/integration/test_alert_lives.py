@@ -400,8 +400,19 @@ class Lives(RuleBasedStateMachine):
     def _nothing_changed(self, alert: object, before: Any, news: Any, who: str) -> None:  # noqa: ANN401
         after = self.world.run(self.world.administrator.fetchrow(STANDING, alert))
         assert tuple(after) == tuple(before)
-        if before["resolved_at"] is None:
-            (refusal,) = [each for each in news if each.alert_id == alert]
+        told = [
+            each
+            for each in self.shop.published[: -len(news) or None]
+            if each.alert_id == alert
+            and each.event is AlertEvent.REFUSED
+            and each.to[0].wecom_userid == who
+            and each.recorded_at > self.clock.now() - timedelta(hours=1)
+        ]
+        of_it = [each for each in news if each.alert_id == alert]
+        if before["resolved_at"] is None and told:
+            assert of_it == [], "whoever presses on is told once an hour"
+        elif before["resolved_at"] is None:
+            (refusal,) = of_it
             assert refusal.event is AlertEvent.REFUSED
             assert [each.wecom_userid for each in refusal.to] == [who]
         else:

@@ -12,7 +12,7 @@ from services.alerting.api.desk import AtDesk, Editor, doer_of
 from services.alerting.domain.attention import AttentionPolicy, Spent
 from services.alerting.domain.office_hours import Zone
 from services.alerting.domain.parameter_values import Label
-from services.alerting.store import attention, audit, schedules
+from services.alerting.store import attention, audit, people, schedules
 from services.alerting.store.attention import StoredPolicy
 from services.alerting.store.audit import Done, What
 from shared.database.engine import Connection
@@ -150,6 +150,7 @@ async def put_policy(at: AtDesk, body: Policy, request: Request, editor: Editor)
     doer, policy = doer_of(request, editor, at), body.policy()
 
     async def put(connection: Connection) -> None:
+        await people.begin_edit(connection)  # what it names is not deleted meanwhile
         if policy.calendar is not None and not await schedules.some(
             connection, "working_calendar", [policy.calendar]
         ):

@@ -2,10 +2,10 @@
 
 from http import HTTPStatus
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 
 from services.alerting.api.desk import AtDesk, Desk, Editor, doer_of
-from services.alerting.api.working_calendars import ScheduleId
+from services.alerting.api.working_calendars import ScheduleId, deleted
 from services.alerting.domain.turns import RotationDefinition
 from services.alerting.store import people, schedules
 from services.alerting.store.audit import What
@@ -74,6 +74,21 @@ async def put_rotation(
         )
     (rotation,) = await _answers(at, {rotation_id: body})
     return rotation
+
+
+@router.delete("/{rotation_id}", status_code=HTTPStatus.NO_CONTENT)
+async def delete_rotation(
+    rotation_id: ScheduleId, request: Request, at: AtDesk, editor: Editor
+) -> Response:
+    """Delete a rotation; 409 `in_use` says which playbooks name it."""
+    doer, what = doer_of(request, editor, at), What.ROTATION_DELETED
+
+    async def delete(connection: Connection) -> Response:
+        await people.begin_edit(connection)
+        places = await schedules.delete(connection, "rotation", rotation_id, what, doer)
+        return deleted(f"rotation {rotation_id}", places)
+
+    return await at.change(delete)
 
 
 async def _answers(at: Desk, bodies: dict[str, str]) -> list[Rotation]:

@@ -13,7 +13,7 @@ from services.alerting.api.desk import AtDesk, Editor, IdempotencyKey, doer_of, 
 from services.alerting.api.rule_file import RuleCode
 from services.alerting.domain import cel
 from services.alerting.domain.definition import RuleDefinition
-from services.alerting.store import audit, playbooks, rules
+from services.alerting.store import audit, playbooks, rules, schedules
 from services.alerting.store.audit import Doer, Done, What
 from services.alerting.store.rules import StoredRule
 from shared.database.engine import Connection
@@ -164,20 +164,23 @@ async def create_rule(
                 "exists",
                 f"There is a rule {rule_id} already; change it with PUT.",
             )
-        await _check_playbook(connection, definition)
+        await _check_names(connection, definition)
         return await _add(connection, revision, rule_id, None, definition, doer, key)
 
     return Rule.of(await at.change(create))
 
 
 @router.post("/validate")
-async def validate_rule(definition: Annotated[dict[str, Any], Body()]) -> Verdict:
+async def validate_rule(definition: Annotated[dict[str, Any], Body()], at: AtDesk) -> Verdict:
     """Say whether PUT would take a rule, without saving anything."""
     try:
         rule = RuleDefinition.model_validate(definition)
     except ValidationError as error:
         wrong = [FieldError.model_validate(each) for each in field_errors(error.errors())]
         return Verdict(valid=False, errors=wrong)
+    unknown = await at.ask(lambda connection: _unknown(connection, rule))
+    if unknown is not None:
+        return Verdict(valid=False, errors=[unknown])
     return Verdict(valid=True, rule=rule, cel=_text(rule))
 
 
@@ -200,10 +203,11 @@ async def import_rules(request: Request, at: AtDesk, editor: Editor) -> Imported
 
     async def take(connection: Connection) -> ImportedRules:
         done = ImportedRules(created=[], changed=[], unchanged=[])
-        for each in said:
+        for index, each in enumerate(said):
             revision = await rules.begin_edit(connection)
             before = await rules.one(connection, each.id)
-            made = await _put(connection, revision, each.id, each.definition(), doer)
+            place = f"rules.{index}."
+            made = await _put(connection, revision, each.id, each.definition(), doer, place)
             if before is None:
                 done.created.append(each.id)
             else:
@@ -278,24 +282,38 @@ async def _put(
     rule_id: str,
     definition: RuleDefinition,
     doer: Doer,
+    place: str = "",
 ) -> StoredRule:
     """Return the newest version, made unless the rule says just that already."""
     before = await rules.one(connection, rule_id)
     if before is not None and _definition(before) == definition:
         return before
-    await _check_playbook(connection, definition)
+    await _check_names(connection, definition, place)
     return await _add(connection, revision, rule_id, before, definition, doer)
 
 
-async def _check_playbook(connection: Connection, definition: RuleDefinition) -> None:
-    """Raise Problem 422 for a playbook that there is not."""
+async def _check_names(connection: Connection, definition: RuleDefinition, place: str = "") -> None:
+    """Raise Problem 422 for what it names and there is not; `place` is the rule's in a file."""
+    wrong = await _unknown(connection, definition)
+    if wrong is not None:
+        error = wrong.model_dump() | {"field": place + wrong.field}
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, wrong.code, wrong.message, errors=[error])
+
+
+async def _unknown(connection: Connection, definition: RuleDefinition) -> FieldError | None:
+    """Return the playbook or working calendar that it names and there is not, or None."""
     named = definition.playbook
     if named is not None and await playbooks.one(connection, named) is None:
-        raise Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "unknown_playbook",
-            f"There is no playbook {named}; see /v1/playbooks, or make one with PUT.",
+        message = f"There is no playbook {named}; see /v1/playbooks, or make one with PUT."
+        return FieldError(field="playbook", code="unknown_playbook", message=message)
+    named = definition.calendar
+    if named is not None and not await schedules.some(connection, "working_calendar", [named]):
+        message = (
+            f"There is no working calendar {named}; see /v1/working-calendars, or make one with "
+            "PUT."
         )
+        return FieldError(field="active.calendar", code="unknown_calendar", message=message)
+    return None
 
 
 async def _add(

@@ -1,16 +1,18 @@
-"""`/v1/working-calendars`: when people work, for the times that playbooks give them."""
+"""`/v1/working-calendars`: when people work, for the times of playbooks and the hours of rules."""
 
+from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Path, Request, Response
 
 from services.alerting.api.desk import AtDesk, Editor, doer_of
 from services.alerting.domain.office_hours import CalendarDefinition
-from services.alerting.store import schedules
+from services.alerting.store import people, rules, schedules
 from services.alerting.store.audit import What
+from shared.database.engine import Connection
 from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, after_text, page_of
-from shared.http.problems import not_found
+from shared.http.problems import Problem, not_found
 
 router = APIRouter(
     prefix="/v1/working-calendars",
@@ -58,15 +60,49 @@ async def put_calendar(
     at: AtDesk,
     editor: Editor,
 ) -> WorkingCalendar:
-    """Make or change a working calendar; limits that are running already stay as they were set."""
+    """Make or change a working calendar.
+
+    Limits that are running already stay as they were set; rules that name it follow at once.
+    """
     body = definition.model_dump_json(by_alias=True)
     doer, what = doer_of(request, editor, at), What.WORKING_CALENDAR_PUT
-    await at.change(
-        lambda connection: schedules.put(
-            connection, "working_calendar", calendar_id, body, what, doer
-        )
-    )
+
+    async def put(connection: Connection) -> None:
+        await rules.begin_edit(connection)  # it is part of those that name it
+        await schedules.put(connection, "working_calendar", calendar_id, body, what, doer)
+
+    await at.change(put)
     return _answer(calendar_id, body)
+
+
+@router.delete("/{calendar_id}", status_code=HTTPStatus.NO_CONTENT)
+async def delete_calendar(
+    calendar_id: ScheduleId, request: Request, at: AtDesk, editor: Editor
+) -> Response:
+    """Delete a working calendar; 409 `in_use` says which rules, playbooks and so on name it."""
+    doer, what = doer_of(request, editor, at), What.WORKING_CALENDAR_DELETED
+
+    async def delete(connection: Connection) -> Response:
+        await rules.begin_edit(connection)
+        await people.begin_edit(connection)
+        places = await schedules.delete(connection, "working_calendar", calendar_id, what, doer)
+        return deleted(f"working calendar {calendar_id}", places)
+
+    return await at.change(delete)
+
+
+def deleted(what: str, places: list[str] | None) -> Response:
+    """Return that it is gone; raise Problem 404 where it never was, 409 while it is named."""
+    if places is None:
+        raise not_found(what)
+    if places:
+        raise Problem(
+            HTTPStatus.CONFLICT,
+            "in_use",
+            f"The {what} is named by {', '.join(places)}; name another there first.",
+            used_by=places,
+        )
+    return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
 def _answer(calendar_id: str, body: str) -> WorkingCalendar:

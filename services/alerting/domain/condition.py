@@ -11,7 +11,7 @@ class State(StrEnum):
     """ok (no condition) → pending → open ⇄ recovering → ok."""
 
     PENDING = "pending"
-    """A limit holds, not yet for long enough."""
+    """A limit holds, not yet for long enough, or the rule is outside its hours."""
     OPEN = "open"
     """An episode is open."""
     RECOVERING = "recovering"

@@ -1,8 +1,9 @@
 """A rule as a person writes it, checked; the form it has over HTTP and in storage."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -14,6 +15,7 @@ from pydantic import (
 )
 
 from services.alerting.domain import cel
+from services.alerting.domain.active_hours import ActiveDefinition
 from services.alerting.domain.kind import TRAITS, RuleKind
 from services.alerting.domain.predicate import (
     MAX_DEPTH,
@@ -33,10 +35,12 @@ from services.alerting.domain.rule import (
     ordered,
 )
 from services.alerting.domain.texts import Text
+from services.alerting.domain.working_time import WorkingCalendar
 from shared.events.base import Code
 from shared.events.stock_alerts import SEVERITY, AlertLevel
 
 MAX_SECONDS = 90 * 86_400
+NO_CALENDARS: Final[Mapping[str, WorkingCalendar]] = {}
 _LARGEST = 10**12
 
 Measure = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST, allow_inf_nan=False)]
@@ -124,6 +128,8 @@ class RuleDefinition(_Strict):
     """For custom: a tree of comparisons, or the same as CEL text."""
     pending_seconds: Seconds = 0
     recovery_seconds: Seconds = 0
+    active: ActiveDefinition | None = None
+    """When it may open episodes; at any time when left out. What is open goes on at any time."""
     enabled: bool = True
     labels: Annotated[dict[Text, Text], Field(max_length=20)] = {}
     playbook: Code | None = None
@@ -144,8 +150,15 @@ class RuleDefinition(_Strict):
             raise ValueError(problem)
         return self
 
-    def rule(self, rule_id: str, version: int) -> Rule:
-        """Return the rule as it is evaluated."""
+    @property
+    def calendar(self) -> str | None:
+        """The working calendar that it names, if it does."""
+        return None if self.active is None else self.active.calendar
+
+    def rule(
+        self, rule_id: str, version: int, calendars: Mapping[str, WorkingCalendar] = NO_CALENDARS
+    ) -> Rule:
+        """Return the rule as it is evaluated; `calendars` are those that rules name."""
         return Rule(
             id=rule_id,
             version=version,
@@ -166,6 +179,7 @@ class RuleDefinition(_Strict):
             filters=Filters(**self.filters.model_dump()),
             doubts=_doubts(self.doubts),
             custom=_custom(self.condition),
+            hours=None if self.active is None else self.active.hours(calendars),
         )
 
 

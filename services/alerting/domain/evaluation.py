@@ -17,7 +17,13 @@ from services.alerting.domain.noise import hidden
 from services.alerting.domain.outcome import Evaluation, Reason, Transition
 from services.alerting.domain.rule import Limit, Rule
 from services.alerting.domain.standing import Standing
-from shared.events.stock_alerts import SEVERITY, AlertEvent, AlertFacts, AlertLevel
+from shared.events.stock_alerts import (
+    SEVERITY,
+    AlertEvent,
+    AlertFacts,
+    AlertLevel,
+    GatherReason,
+)
 
 
 def hear(rule: Rule, at: Standing, condition: Condition | None) -> Iterator[Evaluation]:
@@ -41,7 +47,11 @@ def evaluate(rule: Rule, at: Standing, condition: Condition | None) -> Evaluatio
     held = None if condition is None else condition.held
     limit = holding(rule, at, at.level.available, held)
     if isinstance(limit, Reason):
-        return _NOTHING[limit] if condition is None else Evaluation(condition, None, limit)
+        if condition is None:
+            return _NOTHING[limit]
+        if _has_lost_its_parameter(rule, limit):
+            return retire(rule, at, condition, limit)
+        return Evaluation(condition, None, limit)
     if condition is None:
         return _CLEAR if limit is None else _begin(_Moment(rule, at, at.now), limit)
     moment = _Moment(rule, at, max(at.now, condition.since))
@@ -58,8 +68,13 @@ def evaluate(rule: Rule, at: Standing, condition: Condition | None) -> Evaluatio
             assert_never(condition.state)
 
 
+def _has_lost_its_parameter(rule: Rule, reason: Reason) -> bool:
+    # A run-out lacks one as well when its line is late, which is the worst moment to end it.
+    return reason is Reason.NO_PARAMETER and rule.kind is not RuleKind.RUN_OUT_BEFORE_INBOUND
+
+
 def retire(rule: Rule, at: Standing, condition: Condition, reason: Reason) -> Evaluation:
-    """Return the end of a condition whose rule no longer watches the subject."""
+    """Return the end of a condition whose rule no longer watches the subject, or cannot."""
     if condition.held is None:
         return Evaluation(None, None, reason)
     return _resolve(_Moment(rule, at, max(at.now, condition.since)), condition, reason)
@@ -98,13 +113,7 @@ _CLEAR = _NOTHING[Reason.CLEAR]
 
 
 def _begin(at: _Moment, limit: Limit) -> Evaluation:
-    why_not = hidden(at.rule, at.standing, at.standing.level.available, limit)
-    if why_not is not None:
-        return _NOTHING[why_not]
-    if at.rule.pending:
-        due = at.now + at.rule.pending
-        return Evaluation(Condition(State.PENDING, limit.level, at.now, due), None, Reason.PENDING)
-    return _open(at, limit, Reason.FIRED)
+    return _open_or_wait(at, limit, at.now, None)
 
 
 def _open(at: _Moment, limit: Limit, reason: Reason) -> Evaluation:
@@ -115,15 +124,25 @@ def _open(at: _Moment, limit: Limit, reason: Reason) -> Evaluation:
 def _wait(at: _Moment, condition: Condition, limit: Limit | None) -> Evaluation:
     if limit is None:
         return _NOTHING[Reason.PENDING_ENDED]
+    return _open_or_wait(at, limit, condition.since, condition.known)
+
+
+def _open_or_wait(
+    at: _Moment, limit: Limit, since: datetime, known: GatherReason | None
+) -> Evaluation:
     why_not = hidden(at.rule, at.standing, at.standing.level.available, limit)
     if why_not is not None:
         return _NOTHING[why_not]
-    # Counted from the start with the rule's present pending time: it may have been edited.
-    due = condition.since + at.rule.pending
-    if at.now >= due:
+    # Counted from the start with the rule's present times: they may have been edited.
+    due = at.rule.opens_from(max(at.now, since + at.rule.pending))
+    if due <= at.now:
         return _open(at, limit, Reason.FIRED)
-    waiting = Condition(State.PENDING, limit.level, condition.since, due, condition.known)
-    return Evaluation(waiting, None, Reason.PENDING)
+    reason = Reason.OUTSIDE_HOURS if _is_outside_hours(at.rule, at.now) else Reason.PENDING
+    return Evaluation(Condition(State.PENDING, limit.level, since, due, known), None, reason)
+
+
+def _is_outside_hours(rule: Rule, now: datetime) -> bool:
+    return rule.opens_from(now) > now
 
 
 def _stay(at: _Moment, condition: Condition, limit: Limit | None) -> Evaluation:
@@ -206,6 +225,8 @@ def _dip(rule: Rule, at: Standing, condition: Condition | None) -> Evaluation:
         why_not = hidden(rule, at, units, limit)
         if why_not is not None:
             return Evaluation(condition, None, why_not)
+        if _is_outside_hours(rule, at.now):
+            return Evaluation(condition, None, Reason.OUTSIDE_HOURS)
         return _open(_Moment(rule, at, at.now), limit, Reason.DIPPED)
     moment = _Moment(rule, at, max(at.now, condition.since))
     if SEVERITY[limit.level] > SEVERITY[condition.level] and not rule.pending:

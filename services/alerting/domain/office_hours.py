@@ -21,7 +21,7 @@ from pydantic import (
 from services.alerting.domain.working_time import WorkingCalendar
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-_WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _COUNTRIES = frozenset(holidays.list_supported_countries(include_aliases=False))
 _HH_MM = r"([01]\d|2[0-3]):[0-5]\d"
 MAX_DAYS = 400
@@ -44,7 +44,9 @@ def _known_country(country: str) -> str:
 def _local(value: object) -> object:
     if isinstance(value, time) or (isinstance(value, str) and re.fullmatch(_HH_MM, value)):
         return value
-    raise ValueError("write a local time such as 09:00; the zone is one of its own")
+    raise ValueError(
+        'write a local time such as "09:00", in quotes in a file; the zone is one of its own'
+    )
 
 
 def _hh_mm(value: time) -> str:
@@ -108,7 +110,7 @@ class CalendarDefinition(BaseModel):
         return WorkingCalendar(
             zone=self.zone,
             hours={
-                _WEEKDAYS.index(day): tuple((each.begins, each.until) for each in spans)
+                WEEKDAYS.index(day): tuple((each.begins, each.until) for each in spans)
                 for day, spans in self.hours.items()
             },
             country=self.country,

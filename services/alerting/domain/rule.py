@@ -8,6 +8,7 @@ from services.alerting.domain.channels import Channels
 from services.alerting.domain.kind import TRAITS, RuleKind
 from services.alerting.domain.predicate import Custom
 from services.alerting.domain.subject import Item, Subject
+from services.alerting.domain.working_time import WorkingCalendar, working_from
 from shared.events.stock_alerts import SEVERITY, AlertLevel, AlertRule
 
 
@@ -107,6 +108,8 @@ class Rule:
     """For data_doubt."""
     custom: Custom | None = None
     """For custom."""
+    hours: WorkingCalendar | None = None
+    """Outside them it opens nothing; None: it may at any time."""
     muted: bool = False
     """Nothing opens: an occasion of the calendar says so."""
     occasions: tuple[Mapping[str, str], ...] = ()
@@ -123,6 +126,10 @@ class Rule:
         if self.kind in {RuleKind.RUN_OUT_BEFORE_INBOUND, RuleKind.CUSTOM}:
             return True
         return TRAITS[self.kind].parameter is not None
+
+    def opens_from(self, instant: datetime) -> datetime:
+        """Return the first instant from one on at which it may open an episode."""
+        return instant if self.hours is None else working_from(instant, self.hours)
 
     def holding(self, measure: float, held: AlertLevel | None, scale: float = 1) -> Limit | None:
         """Return the most severe limit that holds, or None; limits are multiples of `scale`.

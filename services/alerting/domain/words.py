@@ -99,6 +99,11 @@ _REASONS: Final[Mapping[Reason, Text]] = {
     Reason.MUTED: Text(
         "触及限值，但日历规定此时不预警。", "A limit holds, but the calendar keeps it quiet now."
     ),
+    Reason.OUTSIDE_HOURS: Text(
+        "触及限值，但不在规则的生效时段内，到时仍未恢复才预警。",
+        "A limit holds, but the rule is outside its hours; it warns when they begin if it still "
+        "does.",
+    ),
     Reason.STALE_VERSION: Text("这一版本已处理过。", "This version was seen before."),
     Reason.RULE_DISABLED: Text("规则已停用。", "The rule is disabled."),
     Reason.OUT_OF_SCOPE: Text("不在规则范围内。", "The rule is not for this level."),

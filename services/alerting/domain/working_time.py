@@ -10,7 +10,7 @@ import chinese_calendar
 import holidays
 
 Span = tuple[time, time]
-"""From when until when on a day; until midnight is `time(0)`."""
+"""From when until when; an end that is not later than its beginning is on the next day."""
 
 FARTHEST_DAYS = 3_660
 """What is not over after so many days of looking ends there: no calendar makes a search endless."""
@@ -56,7 +56,7 @@ class WorkingCalendar:
         zone = ZoneInfo(self.zone)
         found = []
         for begins, ends in self.hours_of(day):
-            last = day + _DAY if ends == time(0) else day
+            last = day + _DAY if ends <= begins else day
             start = datetime.combine(day, begins, zone).astimezone(UTC)
             end = datetime.combine(last, ends, zone).astimezone(UTC)
             if start < end:
@@ -100,9 +100,19 @@ def working_time_between(
     return total
 
 
+def working_from(instant: datetime, calendar: WorkingCalendar) -> datetime:
+    """Return the first instant of working time from one on: itself, if it is one.
+
+    Also where there is none to be found.
+    """
+    begins, _ = next(_ahead(instant, calendar), (instant, instant))
+    return max(begins, instant)
+
+
 def _ahead(start: datetime, calendar: WorkingCalendar) -> Iterator[tuple[datetime, datetime]]:
     """Yield the spans that are not over at an instant, in order."""
-    first = start.astimezone(ZoneInfo(calendar.zone)).date()
+    # What began on the day before may go on over midnight.
+    first = start.astimezone(ZoneInfo(calendar.zone)).date() - _DAY
     for number in range(FARTHEST_DAYS):
         day = first + number * _DAY
         for begins, ends in calendar.spans(day):

@@ -22,6 +22,12 @@ _TOLD = text("""
 SELECT DISTINCT unnest(told) FROM alert_history WHERE alert_id = :alert_id AND event <> 'refused'
 """)
 
+_REFUSED = text("""
+SELECT EXISTS (SELECT FROM alert_history
+               WHERE alert_id = :alert_id AND event = 'refused' AND actor = :actor
+                 AND reason = :answer AND recorded_at > :since)
+""")
+
 
 async def is_known(connection: AsyncConnection, response_id: UUID) -> bool:
     """Return whether a response has been acted on."""
@@ -53,6 +59,14 @@ async def note(
             "recorded_at": now,
         },
     )
+
+
+async def was_refused(
+    connection: AsyncConnection, alert_id: UUID, actor: str, answer: Answer, since: datetime
+) -> bool:
+    """Return whether somebody was told this of an alert since an instant."""
+    values = {"alert_id": alert_id, "actor": actor, "answer": answer.value, "since": since}
+    return bool(await connection.scalar(_REFUSED, values))
 
 
 async def told(connection: AsyncConnection, alert_id: UUID) -> set[str]:

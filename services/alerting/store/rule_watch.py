@@ -6,7 +6,7 @@ from typing_extensions import override
 from services.alerting.domain.calendar import Calendar
 from services.alerting.domain.definition import RuleDefinition
 from services.alerting.domain.rulebook import RuleBook
-from services.alerting.store import calendar, rules
+from services.alerting.store import calendar, rules, schedules
 from services.alerting.store.watch import Watch
 from shared.observability.logs import get_logger
 
@@ -36,11 +36,14 @@ class RuleWatch(Watch):
 
 async def read_book(connection: AsyncConnection, revision: int) -> RuleBook:
     """Return all rules as they are, with the calendar, as the book of a revision."""
+    defined = [
+        (stored, RuleDefinition.model_validate_json(stored.body))
+        for stored in await rules.newest(connection)
+    ]
+    named = {each.calendar for _, each in defined if each.calendar is not None}
+    calendars = await schedules.calendars(connection, named)
     return RuleBook(
         revision,
-        [
-            RuleDefinition.model_validate_json(stored.body).rule(stored.id, stored.version)
-            for stored in await rules.newest(connection)
-        ],
+        [each.rule(stored.id, stored.version, calendars) for stored, each in defined],
         Calendar([each.occasion for each in await calendar.everything(connection)]),
     )

@@ -24,6 +24,36 @@ class Stored(NamedTuple):
     body: str
 
 
+_NEWEST = "SELECT DISTINCT ON (id) id, body::jsonb AS body FROM {} ORDER BY id, version DESC"
+_IS_IT = "jsonb_path_exists({}, '{} ? (@ == $id)', jsonb_build_object('id', CAST(:id AS text)))"
+
+
+def _followed(path: str) -> str:
+    """Return the query for playbooks in force, and open alerts following one, that name it."""
+    return f"""
+SELECT 'playbook ' || id AS place FROM ({_NEWEST.format("playbook")}) AS p
+WHERE coalesce((body ->> 'enabled')::boolean, true) AND {_IS_IT.format("body", path)}
+UNION ALL
+SELECT 'open alerts that follow ' || (playbook ->> 'id') FROM alert
+WHERE resolved_at IS NULL AND playbook IS NOT NULL AND {_IS_IT.format("playbook", path)}
+GROUP BY playbook ->> 'id'
+"""  # noqa: S608 - the names and paths are ours
+
+
+_USERS = {
+    "rotation": text(f"{_followed('$.steps.**.rotation')} ORDER BY place"),
+    "working_calendar": text(f"""
+{_followed("$.steps[*].calendar")}
+UNION ALL
+SELECT 'rule ' || id FROM ({_NEWEST.format("rule")}) AS r
+WHERE (body ->> 'enabled')::boolean AND body -> 'active' ->> 'calendar' = :id
+UNION ALL
+SELECT 'the attention policy' FROM attention_policy WHERE body ->> 'calendar' = :id
+ORDER BY place
+"""),  # noqa: S608 - as above
+}
+
+
 async def page(connection: AsyncConnection, table: Table, after: str, limit: int) -> list[Stored]:
     """Return some by id, those after an id."""
     statement = text(
@@ -57,6 +87,23 @@ async def put(
     )
     await connection.execute(statement, {"id": id_, "body": body})
     await audit.add(connection, doer, Done(what, id_, was, is_))
+
+
+async def delete(
+    connection: AsyncConnection, table: Table, id_: str, what: What, doer: Doer
+) -> list[str] | None:
+    """Delete one, unless it is named somewhere still: returns where; None if there is none.
+
+    Whoever names one has to wait for this transaction.
+    """
+    before = (await some(connection, table, [id_])).get(id_)
+    if before is None:
+        return None
+    places = [row.place for row in await connection.execute(_USERS[table], {"id": id_})]
+    if not places:
+        await connection.execute(text(f"DELETE FROM {table} WHERE id = :id"), {"id": id_})  # noqa: S608 - as above
+        await audit.add(connection, doer, Done(what, id_, json.loads(before)))
+    return places
 
 
 async def calendars(

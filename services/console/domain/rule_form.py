@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from math import inf, isfinite
 from typing import Any, Final, NamedTuple
 
+from services.console.domain.active_form import blank_hours, hours_of, hours_said
 from services.console.domain.condition_rows import (
     FIRST_ROW,
     NoNumber,
@@ -54,7 +55,7 @@ def blank(kind: str = "below") -> Values:
     }
     values |= {f"doubt.{flag}": "yes" if flag in _FLAGS_AT_FIRST else "" for flag in FLAGS}
     values |= {name: "" for time in _TIMES for name in (time, f"{time}.unit")}
-    values |= {f"{time}.unit": "minutes" for time in _TIMES}
+    values |= {f"{time}.unit": "minutes" for time in _TIMES} | blank_hours()
     values |= {f"scope.{name}": "" for name in (*_LISTS, "warehouses")}
     return of_kind({**values, **FIRST_ROW}, kind)
 
@@ -87,6 +88,7 @@ def values_of(definition: Mapping[str, Any], cel: str | None) -> Values:
         values[f"{name}.exit"] = values["exit"] = "" if same else _number(limit.get("exit"))
     for time in _TIMES:
         values |= _time(time, definition.get(f"{time}_seconds", 0))
+    values |= hours_of(definition.get("active"))
     filters = definition.get("filters", {})
     for name in ("min_daily_sales", "grace_days"):
         values[f"filter.{name}"] = _number(filters.get(name) or None)
@@ -125,6 +127,7 @@ def filled(values: Mapping[str, str], base: Mapping[str, Any]) -> Filled:
     for time in _TIMES:
         amount = numbers.read(time) or 0
         definition[f"{time}_seconds"] = round(amount * SECONDS[values[f"{time}.unit"]])
+    definition["active"] = hours_said(values, base)
     definition["filters"] = dict(base.get("filters") or {}) | {
         "min_daily_sales": numbers.read("filter.min_daily_sales") or 0,
         "grace_days": _whole(numbers.read("filter.grace_days") or 0),

@@ -66,6 +66,8 @@ def _place(field: str, words: str, definition: Mapping[str, Any]) -> str:
         return "doubt.count_older_than_days" if "count_older_than_days" in rest else "doubts"
     if first == "scope" and rest:
         return f"scope.{rest[0]}"
+    if first == "active" and rest:
+        return "active" if rest[0] == "calendar" else f"active.{rest[-1]}"
     if first in {"condition", "labels", "name"}:
         return first
     return _FIELDS.get(first, field)

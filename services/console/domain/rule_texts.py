@@ -104,6 +104,30 @@ RULES: dict[str, Text] = {
     "rule.unit.minutes": Text("分钟", "minutes"),
     "rule.unit.hours": Text("小时", "hours"),
     "rule.unit.days": Text("天", "days"),
+    "rule.active": Text("生效时段", "Hours"),
+    "rule.active.hint": Text(
+        "时段之外不开始新预警；到时仍未恢复的才预警。已经开始的不受影响。",
+        "Outside them nothing new opens; what still holds when they begin does. Open alerts go on.",
+    ),
+    "rule.active.when": Text("什么时候可以预警", "When it may warn"),
+    "rule.active.always": Text("任何时候", "At any time"),
+    "rule.active.window": Text("每周固定时段", "In a window of the week"),
+    "rule.active.calendar": Text("工作日历 {name}", "Working calendar {name}"),
+    "rule.active.as_it_is": Text("已设的多个时段", "Several windows, as they are"),
+    "rule.active.days": Text("星期", "Weekdays"),
+    "rule.active.day.mon": Text("周一", "Mon"),
+    "rule.active.day.tue": Text("周二", "Tue"),
+    "rule.active.day.wed": Text("周三", "Wed"),
+    "rule.active.day.thu": Text("周四", "Thu"),
+    "rule.active.day.fri": Text("周五", "Fri"),
+    "rule.active.day.sat": Text("周六", "Sat"),
+    "rule.active.day.sun": Text("周日", "Sun"),
+    "rule.active.from": Text("从", "From"),
+    "rule.active.until": Text("到", "Until"),
+    "rule.active.until.hint": Text(
+        "不晚于开始时间的，算到第二天。", "Not later than “from”: on the next day."
+    ),
+    "rule.active.zone": Text("时区", "Time zone"),
     "rule.doubts": Text("哪些算可疑", "What counts as doubt"),
     "rule.doubt.negative": Text("库存为负", "Stock is negative"),
     "rule.doubt.not_ordered": Text("记录顺序不清", "The order of records is unclear"),
@@ -190,6 +214,7 @@ RULES: dict[str, Text] = {
     "rule.part.condition": Text("条件", "condition"),
     "rule.part.doubts": Text("可疑数据", "doubts"),
     "rule.part.times": Text("时长", "times"),
+    "rule.part.active": Text("时段", "hours"),
     "rule.part.labels": Text("标签", "labels"),
     "rule.part.enabled": Text("启用", "on or off"),
     "rule.part.other": Text("其他", "other things"),
@@ -241,6 +266,22 @@ MISTAKES: tuple[tuple[str, Text], ...] = (
     (
         r"give at least one flag, count_older_than_days or channel_silent_minutes",
         Text("至少选一项，或填盘点的天数。", "Choose at least one, or give the days of a count."),
+    ),
+    (
+        r"write a local time such as .*",
+        Text("请填时间，如 09:00。", "Please give a time, such as 09:00."),
+    ),
+    (
+        r"this is no time zone; .*",
+        Text("没有这个时区；如 Asia/Shanghai。", "There is no such time zone; try Asia/Shanghai."),
+    ),
+    (
+        r"There is no working calendar (?P<name>\S+); .*",
+        Text("没有工作日历 {name}。", "There is no working calendar {name}."),
+    ),
+    (
+        r"List should have at least 1 item.*",
+        Text("至少选一天。", "Choose a day at least."),
     ),
     (
         r"use at most (?P<parts>\d+) comparisons, nested (?P<depth>\d+) deep",

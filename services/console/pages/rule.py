@@ -48,6 +48,7 @@ class RulePage:
         """The version that the form was filled from."""
         self._versions: Section[list[Rule]] = Section()
         self._names = Names()
+        self._calendars: list[str] = []
         self._values = blank()
         self._base: Definition = {}
         self._verdict = Verdict(valid=False)
@@ -82,6 +83,7 @@ class RulePage:
     async def follow(self) -> None:
         """Read the rule, then check what is typed while the page is open."""
         self._names = await self._frame.context.directory.names()
+        self._calendars = await self._upstream.calendars()
         while True:
             await self._typed.wait()
             self._typed.clear()
@@ -254,6 +256,7 @@ class RulePage:
             self._values,
             shown,
             names=self._names,
+            calendars=self._calendars,
             condition=self._condition,
             state={
                 "id": self._id,

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from services.console.domain.active_form import ALWAYS, AS_IT_IS, CALENDAR, WEEKDAYS, WINDOW
 from services.console.domain.condition_rows import (
     NUMBERS,
     OF_NUMBERS,
@@ -25,6 +26,7 @@ def form_html(
     mistakes: Sequence[Mistake],
     *,
     names: Names,
+    calendars: Sequence[str],
     condition: Condition,
     state: Mapping[str, object],
 ) -> str:
@@ -48,6 +50,8 @@ def form_html(
         levels=LEVELS,
         flags=FLAGS,
         times=[(unit, words(f"rule.unit.{unit}")) for unit in SECONDS],
+        weekdays=[(day, words(f"rule.active.day.{day}")) for day in WEEKDAYS],
+        hours=_hours(values["active"], calendars, words),
         rows=[_row(values, row, words) for row in numbers_of_rows(values)],
         fields=[(name, words(f"field.{name}")) for name in (*NUMBERS, *TEXTS)],
         refused=condition.refused,
@@ -70,6 +74,19 @@ def excerpt(text: str, position: Mistake | None) -> tuple[str, str, str] | None:
 def _unit(kind: str, words: Words) -> str:
     unit = BY_KIND[kind].unit
     return words.get(f"kind.times.{kind}", words(f"kind.{unit}")) if unit else ""
+
+
+def _hours(chosen: str, calendars: Sequence[str], words: Words) -> list[tuple[str, str]]:
+    """Return what may be chosen, and what is chosen in any case."""
+    named = [CALENDAR + calendar for calendar in calendars]
+    if chosen.startswith(CALENDAR) and chosen not in named:
+        named.append(chosen)
+    return [
+        (ALWAYS, words("rule.active.always")),
+        (WINDOW, words("rule.active.window")),
+        *((one, words("rule.active.calendar", name=one.removeprefix(CALENDAR))) for one in named),
+        *([(AS_IT_IS, words("rule.active.as_it_is"))] if chosen == AS_IT_IS else []),
+    ]
 
 
 def _row(values: Mapping[str, str], row: str, words: Words) -> dict[str, object]:

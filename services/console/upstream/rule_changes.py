@@ -16,6 +16,7 @@ PARTS = {
     "doubts": "doubts",
     "pending_seconds": "times",
     "recovery_seconds": "times",
+    "active": "active",
     "labels": "labels",
     "enabled": "enabled",
 }

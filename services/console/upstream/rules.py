@@ -45,6 +45,12 @@ class Verdict(Answer):
     errors: list[Wrong] = Field(default_factory=list)
 
 
+class WorkingCalendar(Answer):
+    """A working calendar, by its id."""
+
+    id: str
+
+
 class Imported(Answer):
     """What became of the rules of a file, by id."""
 
@@ -59,6 +65,7 @@ _RULE = TypeAdapter(Rule)
 _RULES = TypeAdapter(Page[Rule])
 _VERDICT = TypeAdapter(Verdict)
 _IMPORTED = TypeAdapter(Imported)
+_CALENDARS = TypeAdapter(Page[WorkingCalendar])
 _ALERTS = TypeAdapter(Page[Alert])
 _ALL = 500
 _YAML = "application/yaml"
@@ -123,6 +130,14 @@ class Rules:
         body = {"version": version}
         found = await self._service.post(_RULE, f"{_path(rule_id)}/rollback", body)
         return _there(found)
+
+    async def calendars(self) -> list[str]:
+        """Return the ids of the working calendars (the first 500); none without an answer."""
+        try:
+            page = await self._service.get(_CALENDARS, "/v1/working-calendars", {"limit": _ALL})
+        except (Unavailable, Refused):
+            return []
+        return [one.id for one in page.items] if page else []
 
     async def file(self) -> bytes:
         """Return all rules as a YAML file."""

@@ -227,13 +227,13 @@ class Attempts:
             now=now,
             jitter=self._tools.jitter(),
         )
-        if attempt is not None:
-            await queue.finish_attempt(connection, attempt, outcome, now)
         if destination.address.updates and outcome.receipt is not None and delivery.alert_id:
             await card_codes.add(
                 connection, outcome.receipt, destination.id, delivery.alert_id, delivery.id, now
             )
-        await queue.settle(connection, delivery.id, settlement, now)
+        await queue.settle(
+            connection, delivery.id, settlement, now, attempt=attempt, outcome=outcome
+        )
         if settlement.state is State.DEAD and delivery.kind not in {Kind.META, Kind.TEST}:
             note = FailureNote(
                 destination=destination.id,

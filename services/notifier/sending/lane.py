@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notifier.destinations.order_views import sealed_link
 from services.notifier.destinations.transport import Message, Transport
 from services.notifier.domain.destinations import Destination
-from services.notifier.domain.limits import Rest, Window, next_step, widest
+from services.notifier.domain.limits import Rest, next_step, widest
 from services.notifier.domain.outcomes import Outcome, Verdict
 from services.notifier.sending.attempts import Attempt, Attempts
 from services.notifier.sending.tools import Tools
@@ -150,17 +150,15 @@ class Lane:
             return _Break(held.paused_until, limited=True)
         limits = destination.address.limits
         most = widest(limits).count + 1 if limits else 1
-        waiting = await queue.waiting(connection, destination.id, now, most)
-        window = Window(limits, ())
-        if waiting:
-            window = await queue.window(connection, destination.lane, limits, now)
-        step = next_step(waiting, window, now)
-        if not isinstance(step, Rest):
-            await self._attempts.start(connection, destination, step, now)
-            return None
-        if step.until is not None:
+        found = await queue.look(connection, destination.id, now, most)
+        if not found.waiting:
+            return _Break(found.next_at)
+        window = await queue.window(connection, destination.lane, limits, now)
+        step = next_step(found.waiting, window, now)
+        if isinstance(step, Rest):
             return _Break(step.until, limited=True)
-        return _Break(await queue.next_due(connection, destination.id, now))
+        await self._attempts.start(connection, destination, step, now)
+        return None
 
     async def _configured(self, connection: AsyncConnection, held: Held) -> Destination:
         if self._destination is not None and self._destination.version == held.version:

@@ -1,4 +1,7 @@
-"""What waits for a destination, and the attempts to send it."""
+"""What waits for a destination, and the attempts to send it.
+
+A turn of a lane asks few questions, since what a notice costs is mostly these.
+"""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notifier.domain.addresses import DestinationKind
 from services.notifier.domain.deliveries import Delivery, Kind, Recipients
 from services.notifier.domain.destinations import Destination
-from services.notifier.domain.holding import SUMMARIES, HoldReason
+from services.notifier.domain.holding import SUMMARIES
 from services.notifier.domain.limits import MARGIN, Candidate, Limit, Window, widest
 from services.notifier.domain.outcomes import Outcome, Settlement
 from shared.events.stock_alerts import AlertEvent
@@ -39,32 +42,43 @@ destination = :destination AND state IN ('waiting', 'failed')
         AND older.revision < d.revision AND older.state IN ('waiting', 'sending', 'failed'))
 """
 
-# What one person alone may read is never merged: it goes singly, like notes of our own.
-_WAITING = text(f"""
-SELECT id, CASE WHEN event = 'refused' THEN 'meta' ELSE kind END AS kind, priority
-FROM delivery AS d
-WHERE {_MAY_GO} AND gather_key IS NULL
+# What one person alone may read is never merged: it goes singly, like notes of our own. What waited
+# on purpose and is due counts once for each key: it will be one message. Where nothing may go now,
+# the only row says when something may.
+_LOOK = text(f"""
+WITH alone AS (
+    SELECT id, CASE WHEN event = 'refused' THEN 'meta' ELSE kind END AS kind, priority
+    FROM delivery AS d
+    WHERE {_MAY_GO} AND gather_key IS NULL
+    ORDER BY priority, id
+    LIMIT :limit
+), gathered AS (
+    SELECT (array_agg(id ORDER BY priority, id))[1] AS id,
+           (array_agg(kind ORDER BY priority, id))[1] AS kind,
+           min(priority) AS priority, gather_key, min(held_for) AS held_for, count(*) AS amount
+    FROM delivery AS d
+    WHERE {_MAY_GO} AND gather_key IS NOT NULL AND not_before <= :now
+    GROUP BY gather_key
+    ORDER BY 3, 1
+    LIMIT :limit
+), found AS (
+    SELECT id, kind, priority, NULL AS together, NULL::timestamptz AS next_at FROM alone
+    UNION ALL
+    SELECT id, kind, priority,
+           CASE WHEN amount > 1 OR held_for = ANY(CAST(:summaries AS text[])) THEN gather_key END,
+           NULL
+    FROM gathered
+)
+SELECT * FROM found
+UNION ALL
+SELECT NULL, NULL, NULL, NULL,
+       (SELECT min(greatest(next_at, not_before)) FROM delivery
+        WHERE destination = :destination AND state IN ('waiting', 'failed')
+          AND greatest(next_at, not_before) > :now)
+WHERE NOT EXISTS (SELECT FROM found)
 ORDER BY priority, id
 LIMIT :limit
 """)  # noqa: S608 - the condition is ours
-
-# What waited on purpose and is due counts once for each key: it will be one message.
-_GATHERED = text(f"""
-SELECT (array_agg(id ORDER BY priority, id))[1] AS id,
-       (array_agg(kind ORDER BY priority, id))[1] AS kind,
-       min(priority) AS priority, gather_key, min(held_for) AS held_for, count(*) AS amount
-FROM delivery AS d
-WHERE {_MAY_GO} AND gather_key IS NOT NULL AND not_before <= :now
-GROUP BY gather_key
-ORDER BY 3, 1
-LIMIT :limit
-""")  # noqa: S608 - the condition is ours
-
-_NEXT_AT = text("""
-SELECT min(greatest(next_at, not_before)) FROM delivery
-WHERE destination = :destination AND state IN ('waiting', 'failed')
-  AND greatest(next_at, not_before) > :now
-""")
 
 _WINDOW = text("""
 SELECT coalesce(finished_at, started_at) AS instant, kind
@@ -105,13 +119,12 @@ INSERT INTO attempt (id, delivery, lane, kind, number, marked, rendered, started
 VALUES (:id, :delivery, :lane, :kind, :number, :marked, :rendered, :started_at)
 """)
 
-_FINISH = text("""
-UPDATE attempt
-SET finished_at = :now, verdict = :verdict, code = :code, detail = :detail, receipt = :receipt
-WHERE id = :id
-""")
-
 _SETTLE = text("""
+WITH finished AS (
+    UPDATE attempt
+    SET finished_at = :now, verdict = :verdict, code = :code, detail = :detail, receipt = :receipt
+    WHERE id = :attempt
+)
 UPDATE delivery
 SET state = :state, reason = :reason, next_at = :next_at,
     duplicate_possible = :duplicate_possible, recipients = CAST(:recipients AS jsonb),
@@ -156,32 +169,32 @@ class Interrupted:
     attempt: UUID | None
 
 
-async def waiting(
-    connection: AsyncConnection, destination: str, now: datetime, limit: int
-) -> list[Candidate]:
-    """Return what may be sent now, most important first.
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What may be sent now, most important first; without anything, when something may.
+
+    `next_at` is None where nothing waits for a moment.
+    """
+
+    waiting: Sequence[Candidate]
+    next_at: datetime | None = None
+
+
+async def look(connection: AsyncConnection, destination: str, now: datetime, limit: int) -> Queue:
+    """Return what waits for a destination, so many at the most.
 
     What waited on purpose together is one candidate.
     """
-    parameters = {"destination": destination, "now": now, "limit": limit}
-    found = [
-        (row.priority, row.id, Candidate(row.id, Kind(row.kind)))
-        for row in await connection.execute(_WAITING, parameters)
-    ]
-    for row in await connection.execute(_GATHERED, parameters):
-        alone = row.amount == 1 and HoldReason(row.held_for) not in SUMMARIES
-        together = None if alone else row.gather_key
-        found.append((row.priority, row.id, Candidate(row.id, Kind(row.kind), together)))
-    found.sort(key=lambda each: each[:2])
-    return [candidate for _, _, candidate in found[:limit]]
-
-
-async def next_due(connection: AsyncConnection, destination: str, now: datetime) -> datetime | None:
-    """Return when the next repeat, or what waits on purpose, is due; None without either."""
-    due: datetime | None = await connection.scalar(
-        _NEXT_AT, {"destination": destination, "now": now}
-    )
-    return due
+    parameters = {
+        "destination": destination,
+        "now": now,
+        "limit": limit,
+        "summaries": [each.value for each in SUMMARIES],
+    }
+    rows = (await connection.execute(_LOOK, parameters)).all()
+    if rows[0].id is None:
+        return Queue((), rows[0].next_at)
+    return Queue([Candidate(row.id, Kind(row.kind), row.together) for row in rows])
 
 
 async def window(
@@ -278,27 +291,16 @@ async def start_attempt(
     )
 
 
-async def finish_attempt(
-    connection: AsyncConnection, attempt: UUID, outcome: Outcome, now: datetime
-) -> None:
-    """Record what became of an attempt."""
-    await connection.execute(
-        _FINISH,
-        {
-            "id": attempt,
-            "now": now,
-            "verdict": outcome.verdict.value,
-            "code": outcome.code,
-            "detail": outcome.detail,
-            "receipt": outcome.receipt,
-        },
-    )
-
-
 async def settle(
-    connection: AsyncConnection, id_: UUID, settlement: Settlement, now: datetime
+    connection: AsyncConnection,
+    id_: UUID,
+    settlement: Settlement,
+    now: datetime,
+    *,
+    attempt: UUID | None = None,
+    outcome: Outcome | None = None,
 ) -> None:
-    """Move a delivery from `sending` to where its attempt has brought it."""
+    """Move a delivery from `sending` to where its attempt, if one was recorded, has brought it."""
     recipients = settlement.recipients
     await connection.execute(
         _SETTLE,
@@ -310,6 +312,11 @@ async def settle(
             "duplicate_possible": settlement.duplicate_possible,
             "recipients": None if recipients is None else json.dumps(asdict(recipients)),
             "now": now,
+            "attempt": attempt,
+            "verdict": outcome and outcome.verdict.value,
+            "code": outcome and outcome.code,
+            "detail": outcome and outcome.detail,
+            "receipt": outcome and outcome.receipt,
         },
     )
 

@@ -49,10 +49,15 @@ async def test_a_rule_follows_a_parameter_that_is_set_changed_and_taken_away(
         await until(lambda: _states(alerting, ["resolved"]))
         await alerting.ask("DELETE", f"{PATH}?sku=A&warehouse=W")
         await until(lambda: _states(alerting, ["resolved", "open"]))
+        await alerting.ask("DELETE", f"{PATH}?sku=A")
+        await until(lambda: _states(alerting, ["resolved", "resolved"]))
     first, second = await alerting.alerts()
+    told = await alerting.ask("GET", f"/v1/alerts/{second['id']}")
+    assert told["history"][-1]["reason"] == "no_parameter"
     assert {first["sku"], second["sku"]} == {"A"}
     assert first["facts"]["threshold"] is None
-    assert second["facts"]["threshold"] == 13
+    opened, _ = told["history"]
+    assert opened["facts"]["threshold"] == 13
 
 
 async def test_a_consumer_that_starts_goes_by_what_was_set_before(alerting: Alerting) -> None:

@@ -400,6 +400,57 @@ async def test_nothing_may_be_named_that_there_is_not(alerting: Alerting) -> Non
         await alerting.ask("GET", f"/v1/{path}/nothing", None, HTTPStatus.NOT_FOUND)
 
 
+async def test_what_somebody_goes_by_is_not_deleted(alerting: Alerting) -> None:
+    await alerting.ask("PUT", "/v1/people/bo", {"name": "Bo"})
+    duty = {"people": ["bo"], "zone": "UTC", "starts_on": "2026-01-01"}
+    await alerting.ask("PUT", "/v1/rotations/duty", duty)
+    hours = {"zone": "UTC", "hours": {"mon": [{"from": "09:00", "until": "18:00"}]}}
+    await alerting.ask("PUT", "/v1/working-calendars/shop", hours)
+    step = {"whom": [{"rotation": "duty"}], "expects": "act", "within_minutes": 30}
+    body = {"name": {"en": "Shop"}, "steps": [step | {"calendar": "shop"}]}
+    made = await alerting.client.put("/v1/playbooks/shop", json=body)
+    assert made.is_success, made.text
+    await alerting.put_rule("always", playbook="shop")
+    await alerting.put_rule("low", active={"calendar": "shop"})
+    await alerting.ask("PUT", "/v1/attention-policy", {"calendar": "shop"})
+    await alerting.tell(alerting.level(12))
+    async with alerting.consuming():
+        await alerting.caught_up()
+
+    async def used_by(path: str) -> list[str]:
+        problem = await alerting.ask("DELETE", f"/v1/{path}", status=HTTPStatus.CONFLICT)
+        assert problem["type"].endswith("in_use")
+        assert all(each in problem["detail"] for each in problem["used_by"])
+        return list(problem["used_by"])
+
+    following = "open alerts that follow shop"
+    assert await used_by("rotations/duty") == [following, "playbook shop"]
+    assert await used_by("working-calendars/shop") == [
+        following,
+        "playbook shop",
+        "rule low",
+        "the attention policy",
+    ]
+    await alerting.ask("DELETE", "/v1/playbooks/shop")
+    await alerting.ask("DELETE", "/v1/rules/low")
+    await alerting.ask("PUT", "/v1/attention-policy", {})
+    assert await used_by("rotations/duty") == [following]
+    assert await used_by("working-calendars/shop") == [following]
+    await alerting.rows("UPDATE alert SET resolved_at = opened_at")
+    for path in ("rotations/duty", "working-calendars/shop"):
+        for status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_FOUND):
+            assert (await alerting.client.delete(f"/v1/{path}")).status_code == status
+    audited = (await alerting.ask("GET", "/v1/audit"))["items"]
+    assert [(each["what"], each["target"], each["before"]) for each in audited[:2]] == [
+        (
+            "working_calendar.deleted",
+            "shop",
+            hours | {"country": None, "days_on": [], "days_off": []},
+        ),
+        ("rotation.deleted", "duty", audited[1]["before"]),
+    ]
+
+
 async def test_there_are_playbooks_to_begin_with_that_can_be_put_as_they_are(
     alerting: Alerting,
 ) -> None:

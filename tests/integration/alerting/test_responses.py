@@ -136,6 +136,27 @@ async def test_those_it_concerns_act_once_and_the_others_change_nothing(
         ]
 
 
+async def test_whoever_presses_on_is_told_once_an_hour(alerting: Alerting) -> None:
+    async with shortage(alerting) as alert:
+        id_ = str(alert["id"])
+        await alerting.tell(alerting.level(5, sku="B"))
+        await alerting.caught_up()
+        (other,) = [each for each in await alerting.alerts() if each["sku"] == "B"]
+        await respond(alerting, *(response(id_, "snooze", "nobody") for _ in range(5)))
+        for another in ("anna", "somebody"):
+            await respond(alerting, response(id_, "acknowledge", another))
+        await respond(alerting, response(str(other["id"]), "acknowledge", "nobody"))
+        refused = "SELECT actor FROM alert_history WHERE event = 'refused' ORDER BY actor, alert_id"
+        told = [row["actor"] for row in await alerting.rows(refused)]
+        assert told == ["anna", "nobody", "nobody", "somebody"]
+        kept = "SELECT FROM response WHERE outcome IN ('unknown_person', 'out_of_scope')"
+        assert len(await alerting.rows(kept)) == 8
+        earlier = "UPDATE alert_history SET recorded_at = recorded_at - interval '1 hour'"
+        await alerting.rows(f"{earlier} WHERE event = 'refused'")
+        await respond(alerting, response(id_, "acknowledge", "nobody"))
+        assert len(await alerting.rows(refused)) == 5
+
+
 async def test_what_is_ordered_already_is_not_ordered_again(alerting: Alerting) -> None:
     async with shortage(alerting) as alert:
         id_ = str(alert["id"])

@@ -1,8 +1,11 @@
 """A batch on a view of the memory."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+
+import pytest
+from typing_extensions import override
 
 from services.alerting.domain.condition import State
 from services.alerting.domain.draft import Draft
@@ -13,6 +16,7 @@ from services.alerting.domain.parameters import ParameterBook, Parameters
 from services.alerting.domain.rule import Filters, Limit, Rule, Scope
 from services.alerting.domain.rulebook import RuleBook
 from services.alerting.domain.subject import Item, LevelSubject
+from services.alerting.domain.working_time import WorkingCalendar
 from shared.events.stock_alerts import AtRisk, GatherReason
 from tests.unit.services.alerting.cases import (
     NOON,
@@ -387,3 +391,105 @@ def test_an_announcement_says_what_is_at_risk_though_no_rule_asks_for_parameters
     (opened,) = worker.hear((0, level(-4))).announcements
     assert opened.at_risk == AtRisk(units=4, money=Decimal(12))
     assert (opened.parameters.stock_class, opened.parameters.supplier) == ("A", "S1")
+
+
+# --- hours ---
+
+
+class Asked(Exception):  # noqa: N818 - no mistake
+    """Somebody wants to know the hours."""
+
+
+class Unasked(WorkingCalendar):
+    """Hours that nobody may ask for."""
+
+    @override
+    def spans(self, day: date) -> list[tuple[datetime, datetime]]:
+        raise Asked
+
+
+AFTERNOON = replace(rule(), hours=WorkingCalendar("UTC", {6: ((time(13), time(14)),)}))
+"""In its hours from 60 to 120 minutes after noon, and then in a week."""
+
+
+def fired(worker: Worker, minute: float) -> Draft:
+    draft = worker.draft()
+    draft.fire(0, minutes(minute), LIMIT)
+    draft.adopt()
+    return draft
+
+
+def test_what_crosses_outside_the_hours_opens_as_news_when_they_begin() -> None:
+    worker = settled(AFTERNOON)
+    draft = worker.hear((0, level(50)), (1, level(12, version=2)), (2, level(3, version=3)))
+    assert draft.reasons[AFTERNOON.kind, Reason.OUTSIDE_HOURS] == 2
+    assert draft.announcements == []
+    assert not worker.territories[0].is_due(minutes(59))
+    draft = fired(worker, 90)
+    assert events(draft) == [("opened", 60)]
+    assert [each.transition.level for each in draft.announcements] == [URGENT]
+    assert known(draft) == [None]
+
+
+def test_what_has_recovered_before_the_hours_begin_opens_nothing() -> None:
+    worker = settled(AFTERNOON)
+    worker.hear((0, level(3)), (30, level(50, version=2)), (40, level(60, 3, version=3)))
+    assert events(fired(worker, 90)) == []
+
+
+def test_what_is_open_goes_on_and_ends_outside_the_hours() -> None:
+    worker = Worker(AFTERNOON)
+    draft = worker.hear(
+        (70, level(12)),
+        (130, level(3, version=2)),
+        (140, level(50, version=3)),
+        (150, level(3, version=4)),
+    )
+    assert events(draft) == [("opened", 70), ("level_changed", 130), ("resolved", 140)]
+    week = 7 * 24 * 60
+    assert events(fired(worker, week + 90)) == [("opened", week + 60)]
+
+
+def test_a_dip_opens_in_the_hours_only() -> None:
+    assert events(Worker(AFTERNOON).hear((0, level(50, 3)), (70, level(50, 3, version=2)))) == [
+        ("opened", 70),
+        ("resolved", 70),
+    ]
+
+
+def test_a_pending_time_passes_outside_the_hours_too() -> None:
+    patient = replace(AFTERNOON, pending=timedelta(minutes=30))
+    worker = Worker(patient)
+    worker.hear((50, level(3)))
+    assert events(fired(worker, 100)) == [("opened", 80)]
+    late = Worker(patient)
+    # Its hours are over when it has held for long enough, and when the message comes.
+    late.hear((100, level(3)), (131, level(2, version=2)))
+    assert events(fired(late, 200)) == []
+    assert late.territories[0].subjects[A].conditions["rule"].since == minutes(100)
+
+
+def test_other_hours_hold_at_once_for_what_waits() -> None:
+    worker = Worker(AFTERNOON)
+    worker.hear((0, level(3)))
+    worker.book = RuleBook(2, [rule()])
+    draft = worker.draft()
+    draft.look(0, [A], minutes(5))
+    assert events(draft) == [("opened", 5)]
+
+
+def test_hours_that_are_over_open_nothing_afterwards() -> None:
+    worker = Worker(rule(pending=200))
+    worker.hear((0, level(3)))
+    worker.book = RuleBook(2, [replace(AFTERNOON, pending=timedelta(minutes=10))])
+    draft = worker.draft()
+    draft.look(0, [A], minutes(130))
+    assert events(draft) == []
+    assert draft.reasons[AFTERNOON.kind, Reason.OUTSIDE_HOURS] == 1
+
+
+def test_hours_are_asked_for_only_where_something_may_open() -> None:
+    worker = Worker(replace(rule(), hours=Unasked("UTC", {})), rule(id_="other"))
+    worker.hear((0, level(50)), (1, level(40, version=2)))
+    with pytest.raises(Asked):
+        worker.hear((2, level(3, version=3)))

@@ -8,9 +8,10 @@ from services.alerting.domain.condition import Condition, State
 from services.alerting.domain.evaluation import evaluate, hear
 from services.alerting.domain.kind import TRAITS, RuleKind
 from services.alerting.domain.measure import measure
-from services.alerting.domain.outcome import Reason
+from services.alerting.domain.outcome import Evaluation, Reason
 from services.alerting.domain.parameters import NOTHING_SET, Parameters
 from services.alerting.domain.rule import Doubts, Limit, Rule
+from shared.events.stock_alerts import AlertEvent
 from tests.unit.services.alerting.cases import (
     NO_SALES,
     NOON,
@@ -76,13 +77,21 @@ def test_an_episode_lasts_until_the_multiple_at_its_exit() -> None:
 
 
 @pytest.mark.parametrize("watching", [SAFETY, REORDER])
-def test_without_its_parameter_a_rule_is_not_evaluated_and_keeps_its_condition(
+def test_without_its_parameter_a_rule_is_not_evaluated_and_ends_its_condition(
     watching: Rule,
 ) -> None:
-    is_open = Condition(State.OPEN, WATCH, NOON)
-    for condition in (None, is_open):
-        for step in hear(watching, standing(level(500, low_water=0)), condition):
-            assert (step.reason, step.condition) == (Reason.NO_PARAMETER, condition)
+    for step in hear(watching, standing(level(500, low_water=0)), None):
+        assert step == Evaluation(None, None, Reason.NO_PARAMETER)
+    for state, ending in ((State.OPEN, AlertEvent.RESOLVED), (State.PENDING, None)):
+        end = evaluate(watching, standing(level(0)), Condition(state, WATCH, NOON))
+        assert (end.reason, end.condition) == (Reason.NO_PARAMETER, None)
+        assert (None if end.transition is None else end.transition.event) == ending
+
+
+def test_a_run_out_goes_on_when_the_line_it_waits_for_is_late() -> None:
+    is_open = Condition(State.OPEN, URGENT, NOON)
+    late = standing(level(0, supply=(Line(5, NOON - DAY),)), sales=sold(10))
+    assert evaluate(GAP, late, is_open) == Evaluation(is_open, None, Reason.NO_PARAMETER)
 
 
 def test_a_safety_stock_of_nothing_is_undercut_below_zero_only() -> None:

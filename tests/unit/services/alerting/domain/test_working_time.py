@@ -10,6 +10,7 @@ from services.alerting.domain.office_hours import CalendarDefinition
 from services.alerting.domain.working_time import (
     WorkingCalendar,
     add_working_time,
+    working_from,
     working_time_between,
 )
 
@@ -21,6 +22,10 @@ SPLIT = WorkingCalendar(
 )
 NIGHT = WorkingCalendar(
     "America/New_York", dict.fromkeys(range(7), ((time(0), time(6)), (time(22), time(0))))
+)
+OVER_MIDNIGHT = WorkingCalendar(
+    "America/New_York",
+    {4: ((time(22), time(6)),), 5: ((time(1, 30), time(3)), (time(22), time(6)))},
 )
 HOUR = timedelta(hours=1)
 
@@ -117,6 +122,55 @@ def test_what_was_added_lies_between(
 ) -> None:
     end = add_working_time(start, timedelta(minutes=minutes), calendar)
     assert working_time_between(start, end, calendar) == timedelta(minutes=minutes)
+
+
+def new_york(*when: int) -> datetime:
+    return datetime(*when, tzinfo=NEW_YORK)  # type: ignore[arg-type,misc] # year, month, …
+
+
+@pytest.mark.parametrize(
+    ("instant", "begins"),
+    [
+        # On a Friday, before and within; it goes on until Saturday's six o'clock.
+        (new_york(2026, 3, 6, 12), new_york(2026, 3, 6, 22)),
+        (new_york(2026, 3, 6, 22), new_york(2026, 3, 6, 22)),
+        (new_york(2026, 3, 7, 0), new_york(2026, 3, 7, 0)),
+        (new_york(2026, 3, 7, 5, 59), new_york(2026, 3, 7, 5, 59)),
+        (new_york(2026, 3, 7, 6), new_york(2026, 3, 7, 22)),
+        # What begins within another adds nothing to it.
+        (new_york(2026, 3, 7, 1, 45), new_york(2026, 3, 7, 1, 45)),
+        # The night of 8 March has no two o'clock: Saturday's window ends an hour sooner.
+        (new_york(2026, 3, 8, 5, 30), new_york(2026, 3, 8, 5, 30)),
+        (new_york(2026, 3, 8, 6), new_york(2026, 3, 13, 22)),
+    ],
+)
+def test_a_window_goes_on_over_midnight(instant: datetime, begins: datetime) -> None:
+    assert working_from(instant, OVER_MIDNIGHT) == begins
+
+
+@pytest.mark.parametrize(
+    ("begins", "after", "hours"),
+    [
+        # Half past two does not come on 8 March; on 1 November half past one comes twice.
+        (time(2, 30), datetime(2026, 3, 8, 5, tzinfo=UTC), datetime(2026, 3, 8, 7, 30, tzinfo=UTC)),
+        (
+            time(1, 30),
+            datetime(2026, 11, 1, 4, tzinfo=UTC),
+            datetime(2026, 11, 1, 5, 30, tzinfo=UTC),
+        ),
+    ],
+)
+def test_a_window_begins_where_clocks_change(
+    begins: time, after: datetime, hours: datetime
+) -> None:
+    sundays = WorkingCalendar("America/New_York", {6: ((begins, time(9)),)})
+    assert working_from(after, sundays) == hours
+
+
+def test_where_there_are_no_hours_to_be_found_it_is_now() -> None:
+    assert working_from(shanghai(2026, 3, 5, 10), WorkingCalendar("UTC", {})) == shanghai(
+        2026, 3, 5, 10
+    )
 
 
 @pytest.mark.parametrize(

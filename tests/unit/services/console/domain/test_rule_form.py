@@ -12,6 +12,7 @@ from services.console.domain.rule_form import blank, filled, of_kind, values_of
 from services.console.domain.rule_kinds import BY_KIND, KINDS, LEVELS
 
 NAME = {"zh-CN": "规则", "en": "Rule"}
+NIGHT = {"days": ["fri", "sun"], "from": "22:00", "until": "06:00"}
 
 
 def told(**parts: object) -> dict[str, object]:
@@ -73,6 +74,9 @@ def test_what_a_form_is_filled_with_is_what_it_says(
         {"kind": "custom", "condition": "available < 3 && (on_hand > 1 || moq == 2)"},
         {"kind": "custom", "condition": 'stock_class in ["AX", "AY"] || available < moq'},
         {"kind": "below", "levels": [{"level": "watch", "enter": 3}], "enabled": False},
+        {"kind": "stock_out", "active": {"calendar": "office"}},
+        {"kind": "stock_out", "active": {"zone": "UTC", "windows": [NIGHT]}},
+        {"kind": "stock_out", "active": {"zone": "UTC", "windows": [NIGHT, NIGHT]}},
     ],
     ids=str,
 )

@@ -4,10 +4,14 @@ import pytest
 from pydantic import ValidationError
 
 from services.alerting.domain.definition import RuleDefinition
+from services.console.domain.active_form import WEEKDAYS
 from services.console.domain.language import Language
 from services.console.domain.rule_form import blank, filled, of_kind
 from services.console.domain.rule_mistakes import Mistake, mistake
 from shared.http.problems import field_errors
+
+WINDOW = {"active": "window"}
+NO_DAYS = {f"active__days__{day}": "" for day in WEEKDAYS}
 
 
 def mistakes(language: Language, kind: str, **fields: str) -> list[Mistake]:
@@ -39,6 +43,9 @@ def only(language: Language, kind: str, **fields: str) -> Mistake:
         ("below", {"filter__grace_days": "500"}, "filter.grace_days", "不能大于 366"),
         ("below", {"filter__grace_days": "1.5"}, "filter.grace_days", "请填整数"),
         ("below", {"pending": "9999999"}, "pending", "不能大于"),
+        ("below", {**WINDOW, "active__zone": "Moon"}, "active.zone", "没有这个时区"),
+        ("below", {**WINDOW, "active__from": ""}, "active.from", "请填时间"),
+        ("below", {**WINDOW, **NO_DAYS}, "active.days", "至少选一天"),
         (
             "data_doubt",
             {f"doubt__{one}": "" for one in ("negative", "not_ordered", "in_doubt")},
@@ -84,6 +91,12 @@ def test_a_mistake_in_a_text_has_its_position(
         found = only(language, "custom", mode="text", cel=text)
         assert (found.field, found.line, found.column) == ("condition", line, column)
         assert words in found.words
+
+
+def test_a_calendar_that_there_is_not_is_named_in_both_languages() -> None:
+    said = "There is no working calendar shop; see /v1/working-calendars, or make one with PUT."
+    found = mistake("active.calendar", said, {}, Language.CHINESE)
+    assert found == Mistake("active", "没有工作日历 shop。")
 
 
 def test_what_is_not_known_yet_is_shown_as_it_is() -> None:

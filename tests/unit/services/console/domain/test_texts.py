@@ -10,6 +10,7 @@ import pytest
 import services.console
 from services.alerting.domain.cause import Cause
 from services.alerting.domain.kind import RuleKind
+from services.console.domain.active_form import WEEKDAYS
 from services.console.domain.condition_rows import NUMBERS, OF_NUMBERS, TEXTS
 from services.console.domain.language import Language
 from services.console.domain.order_state import STAGES, STANDINGS
@@ -74,6 +75,7 @@ MADE = {
     *(f"rule.scope.{name}" for name in ("categories", "tags", "skus")),
     *(f"rule.condition.{name}" for name in ("nested", "mend")),
     *(f"rule.{name}" for name in ("pending", "recovery")),
+    *(f"rule.active.day.{day}" for day in WEEKDAYS),
     *(f"rule.part.{name}" for name in (*set(PARTS.values()), "other")),
     *(f"table.{name}" for name in COLUMNS),
     *(f"table.{code}" for code in ("repeated", "missing", "unknown_person")),

@@ -11,7 +11,7 @@ from typing import Protocol
 from deploy.local.credentials import Credentials
 from deploy.local.instance import REPOSITORY, Instance, home
 from deploy.local.ports import LOOPBACK
-from deploy.local.processes import STAND_IN, STAND_IN_SMTP, Process
+from deploy.local.processes import MAILBOX, STAND_IN, STAND_IN_SMTP, Process
 from shared.clock import WallClock
 from shared.http.auth import Scope
 from shared.http.tokens import ensure_keys, mint
@@ -105,6 +105,7 @@ class Surroundings:
             values["LOWTIDE_STANDIN_URL"] = f"http://{LOOPBACK}:{self.ports[STAND_IN.name]}"
             smtp_port = self.ports[f"{STAND_IN.name}:{STAND_IN_SMTP}"]
             values["LOWTIDE_STANDIN_SMTP_PORT"] = str(smtp_port)
+            values["LOWTIDE_ORDER_DESTINATION"] = MAILBOX
         for variable in process.further_ports:
             values[variable] = str(self.ports[f"{process.name}:{variable}"])
         if process.database_user is not None:

@@ -77,6 +77,9 @@ ROLES = (
 
 STAND_IN_SMTP = "LOWTIDE_SMTP_PORT"
 
+MAILBOX = "buyers-mail"
+"""The demonstration's e-mail destination; orders go to suppliers through it as well."""
+
 STAND_IN = Process(
     name="standin",
     module="deploy.local.standin",

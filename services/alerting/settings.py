@@ -20,6 +20,8 @@ class AlertingSettings(Settings):
     """Workers of `consume`, each with a database connection."""
     supplier_url: str | None = None
     """Where suppliers reach `/supplier/`, as they see it; without it, where alerting is."""
+    order_destination: str | None = None
+    """The notifier's e-mail destination through which orders go to suppliers; none: they do not."""
     sla_watch_minutes: _Minutes = 1_440
     sla_urgent_minutes: _Minutes = 240
     sla_out_minutes: _Minutes = 60

@@ -2,12 +2,15 @@
 
 from contextlib import suppress
 
+from sqlalchemy.ext.asyncio import AsyncEngine
 from typing_extensions import override
 
 from services.alerting.looking import Looking
+from services.alerting.ordering.mails import OrderMails
 from services.alerting.store import orders, supplying
 from services.alerting.store.acts import By
 from services.alerting.store.orders import Empty
+from shared.clock import Clock
 
 
 class Supplying(Looking):
@@ -16,6 +19,10 @@ class Supplying(Looking):
     what = "actions"
     at_once = 200
     look_seconds = 1.0
+
+    def __init__(self, engine: AsyncEngine, clock: Clock, mails: OrderMails) -> None:
+        super().__init__(engine, clock)
+        self._mails = mails
 
     @override
     async def step(self) -> int:
@@ -28,5 +35,5 @@ class Supplying(Looking):
             # Its last line may have been taken out since.
             with suppress(Empty):
                 async with self._engine.begin() as connection:
-                    await orders.place(connection, order_id, By(None, None, now, None))
+                    await self._mails.place(connection, order_id, By(None, None, now, None))
         return seen

@@ -32,13 +32,14 @@ from services.alerting.api import (
     working_calendars,
 )
 from services.alerting.api.desk import Desk
-from services.alerting.api.order_links import OrderLinks
 from services.alerting.calling import TIMEOUT_SECONDS, Calling
 from services.alerting.domain.channels import NOBODY
 from services.alerting.domain.timebase import EventTime, Timebase, WallTime
 from services.alerting.following import Following
 from services.alerting.inbound.catalog_items import CatalogueReader
 from services.alerting.inbound.channel_health import ChannelReader
+from services.alerting.ordering.links import OrderLinks
+from services.alerting.ordering.mails import OrderMails
 from services.alerting.outbound import alert_reports, stock_alerts
 from services.alerting.pipeline import StockLevels
 from services.alerting.reminding import Reminding
@@ -63,6 +64,7 @@ from shared.kafka.consumer import PartitionConsumer
 from shared.kafka.lag import LagReader
 from shared.kafka.producer import Producer
 from shared.roles import with_probes
+from shared.sealing import LinkSeal
 
 COLLECT_SECONDS = 0.010
 """What few levels wait for company: an alert can spare it, and the ledger beside has the processor
@@ -171,7 +173,8 @@ async def tick(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | N
             report_relay = alert_reports.relay_of(reports, producer)
             reminding = Reminding(engine, clock)
             following = Following(engine, clock)
-            supplying, calling = Supplying(engine, clock), Calling(engine, clock, ingest)
+            supplying = Supplying(engine, clock, _mails(settings, _links(settings)))
+            calling = Calling(engine, clock, ingest)
             reviewing = Reviewing(
                 engine, clock, _case_policy(settings), in_event_time=settings.clock == "event"
             )
@@ -207,6 +210,19 @@ async def tick(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | N
 
 def _case_policy(settings: AlertingSettings) -> CasePolicy:
     return CasePolicy(timedelta(hours=settings.case_notice_hours), settings.case_money_limit)
+
+
+def _links(settings: AlertingSettings) -> OrderLinks:
+    secret = settings.secret_key
+    return OrderLinks(
+        None if secret is None else secret.get_secret_value(),
+        settings.supplier_url or settings.alerting_url,
+    )
+
+
+def _mails(settings: AlertingSettings, links: OrderLinks) -> OrderMails:
+    seal = None if settings.secret_key is None else LinkSeal(settings.secret_key).seal
+    return OrderMails(links, seal, settings.order_destination)
 
 
 def application(settings: AlertingSettings, clock: Clock | None = None) -> FastAPI:
@@ -249,11 +265,8 @@ def application(settings: AlertingSettings, clock: Clock | None = None) -> FastA
         lifespan=lifespan,
     )
     app.state.desk = desk
-    secret = settings.secret_key
-    app.state.order_links = OrderLinks(
-        None if secret is None else secret.get_secret_value(),
-        settings.supplier_url or settings.alerting_url,
-    )
+    app.state.order_links = _links(settings)
+    app.state.order_mails = _mails(settings, app.state.order_links)
     app.include_router(alerts.router)
     app.include_router(rules.router)
     app.include_router(parameters.router)

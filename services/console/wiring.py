@@ -24,6 +24,8 @@ from services.console.pages import (
     me,
     not_found,
     now,
+    order,
+    orders,
     people,
     review,
     rule,
@@ -39,6 +41,7 @@ from services.console.upstream.directory import Directory
 from services.console.upstream.ingest import Ingest
 from services.console.upstream.ledger import Ledger
 from services.console.upstream.notifier import Notifier
+from services.console.upstream.orders import Orders
 from services.console.upstream.overview import Overview
 from services.console.upstream.people import People
 from services.console.upstream.reviews import Reviews
@@ -86,6 +89,7 @@ async def console(settings: ConsoleSettings, clock: Clock | None = None) -> Asyn
             alerting=alerting,
             actions=Actions(warning),
             notifier=notifier,
+            orders=Orders(warning),
             people=People(warning),
             reviews=Reviews(warning),
             rules=Rules(warning),
@@ -129,6 +133,8 @@ def application(context: Context, secret: str) -> FastAPI:
         stock,
         level,
         alert,
+        orders,
+        order,
         deliveries,
         delivery,
         people,

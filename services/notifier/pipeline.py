@@ -16,14 +16,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
 
 from services.notifier.domain.announcements import Known, deliveries_of
-from services.notifier.domain.deliveries import Kind, NewDelivery, State
+from services.notifier.domain.contents import FailureNote, failed_order
+from services.notifier.domain.deliveries import Kind, NewDelivery, Reason, State
 from services.notifier.domain.routes import RoutingTable
 from services.notifier.inbound import alert_reports, stock_alerts
 from services.notifier.inbound.stock_alerts import Incoming
-from services.notifier.store import configuration, intake
+from services.notifier.store import configuration, digests, intake
 from services.notifier.store.intake import KnownByAlert, Recorded
 from services.notifier.store.wakeups import wake_senders
 from shared.clock import Clock
+from shared.events.alert_reports import AlertReport, PurchaseOrder
 from shared.kafka.handler import Batch, Forgetful
 from shared.kafka.messages import Outgoing
 
@@ -50,15 +52,33 @@ class StockAlerts(Forgetful):
 
 
 class AlertReports(Forgetful):
-    """Works the batches of `alert.reports`: who gets one is said in it."""
+    """Works the batches of `alert.reports`: who gets one is said in it; an order, its supplier."""
 
     @override
     async def handle(self, connection: AsyncConnection, batch: Batch) -> Sequence[Outgoing]:
         for report, traceparent in alert_reports.read(batch):
-            there = (await configuration.routing_table(connection)).destinations
+            if report.order is None:
+                there = set((await configuration.routing_table(connection)).destinations)
+            else:
+                there = await configuration.mail_destinations(connection)
             waiting = await intake.record_report(connection, report, there, traceparent)
             await wake_senders(connection, waiting)
+            if report.order is not None and not waiting:
+                await self._tell_buyers(connection, report, report.order)
         return ()
+
+    async def _tell_buyers(
+        self, connection: AsyncConnection, report: AlertReport, order: PurchaseOrder
+    ) -> None:
+        place = ", ".join(report.destinations)
+        note = FailureNote(
+            destination=place,
+            destination_name=place,
+            detail=f"{Reason.NO_DESTINATION}: {place}",
+            order=failed_order(order),
+        )
+        key, now = str(report.report_id), report.recorded_at
+        await digests.note_failed_order(connection, failed_order(order), note, key, now)
 
 
 def decide(

@@ -1,8 +1,8 @@
-"""`alert.reports`: the daily brief and the weekly review, one message per report.
+"""`alert.reports`: the daily brief, the weekly review, and orders for suppliers; one message each.
 
 Key: the report's id, which a repeated message has again. Figures, not texts: who sends it puts
-it into the language of each destination. Money is in the currency of the prices; None where none
-is known.
+it into the language of each destination, or of the supplier. Money is in the currency of the
+prices; None where none is known.
 """
 
 from decimal import Decimal
@@ -10,9 +10,10 @@ from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import Base64Bytes, Field, model_validator
 
 from shared.events.base import Code, Event, Instant
+from shared.events.stock_alerts import Recipient
 
 TOPIC = "alert.reports"
 VERSION = 1
@@ -28,6 +29,12 @@ class ReportKind(StrEnum):
     """How things stand, for who answers for all of it."""
     WEEKLY_REVIEW = "weekly_review"
     """How warnings were dealt with (复盘)."""
+    PURCHASE_ORDER = "purchase_order"
+    """A purchase order, for the supplier alone."""
+
+
+SCHEDULED = (ReportKind.DAILY_BRIEF, ReportKind.WEEKLY_REVIEW)
+"""What is made by schedule."""
 
 
 class OutOfStock(Event):
@@ -113,23 +120,54 @@ class Review(Event):
     overdue_measures: int
 
 
+class PurchaseOrder(Event):
+    """An order for its supplier, to whom it is mailed through a destination's server.
+
+    `sheet` is an XLSX workbook. `link` is where the supplier confirms the lines, until
+    `link_until`: sealed (`shared.sealing`), since whoever has it may confirm them. `buyers` are
+    told when it cannot be delivered.
+    """
+
+    id: UUID
+    reference: Code
+    supplier: Code
+    supplier_name: str
+    to: str
+    language: Literal["zh-CN", "en"]
+    timezone: str
+    lines: int
+    sheet: Base64Bytes
+    link: str | None = None
+    link_until: Instant | None = None
+    buyers: tuple[Recipient, ...] = ()
+
+
 class AlertReport(Event):
-    """A report for some destinations of the notifier; it speaks of [`from_at`, `to_at`)."""
+    """A report for some destinations of the notifier; it speaks of [`from_at`, `to_at`).
+
+    Those of an order are when its first line was collected and when it was placed; it has no
+    `schedule`.
+    """
 
     v: Literal[1] = 1
     report_id: UUID
     kind: ReportKind
-    schedule: Code
+    schedule: Code | None = None
     destinations: Annotated[tuple[Code, ...], Field(max_length=100)]
     from_at: Instant
     to_at: Instant
     recorded_at: Instant
     brief: Brief | None = None
     review: Review | None = None
+    order: PurchaseOrder | None = None
 
     @model_validator(mode="after")
     def _has_its_figures(self) -> "AlertReport":
-        there = self.brief if self.kind is ReportKind.DAILY_BRIEF else self.review
-        if there is None:
+        there = {
+            ReportKind.DAILY_BRIEF: self.brief,
+            ReportKind.WEEKLY_REVIEW: self.review,
+            ReportKind.PURCHASE_ORDER: self.order,
+        }
+        if there[self.kind] is None:
             raise ValueError("the figures of this kind of report are missing")
         return self

@@ -67,6 +67,8 @@ def action(number: int, kind: str, state: str, **more: object) -> dict[str, Any]
         "id": str(UUID(int=7_000 + number)),
         "number": number,
         "alert_id": str(UUID(int=1)),
+        "sku": "SKU-1001",
+        "warehouse": "hangzhou",
         "kind": kind,
         "state": state,
         "requested_by": "lin",
@@ -102,9 +104,15 @@ class FakeActions:
             return {"items": PROPOSALS if alert_id == str(UUID(int=1)) else PROPOSALS[-1:]}
 
         @router.get("/v1/actions")
-        def actions(alert: str) -> dict[str, object]:
+        def actions(alert: str = "", kind: str = "", state: str = "") -> dict[str, object]:
             self._there("alerting")
-            found = [one for one in self.actions if one["alert_id"] == alert]
+            found = [
+                one
+                for one in self.actions
+                if alert in {"", one["alert_id"]}
+                and kind in {"", one["kind"]}
+                and state in {"", one["state"]}
+            ]
             return {"items": found, "next_cursor": None}
 
         @router.post("/v1/alerts/{alert_id}/actions", status_code=201)

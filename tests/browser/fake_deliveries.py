@@ -70,6 +70,8 @@ def _attempt(number: int, verdict: str, code: str, detail: str, said: str = TOLD
 SENT = [_attempt(1, "accepted", "0", "ok")]
 BUSY = _attempt(1, "transient", "45009", "errcode 45009: api freq out of limit")
 BAD_KEY = _attempt(2, "permanent", "300005", "errcode 300005: token is not exist")
+ORDER = str(UUID(int=9_002))
+"""The order whose mail did not arrive."""
 DEAD = str(UUID(int=0x1000 + 2))
 """The notice that went nowhere for good."""
 
@@ -113,6 +115,20 @@ class FakeDeliveries:
             *(_delivery(8 + one, "sent", "boss", attempts=SENT) for one in range(4)),
         ]
         self.deliveries: dict[str, Body] = {one["id"]: one for one in made}
+        to_supplier = _delivery(
+            20,
+            "dead",
+            "boss",
+            kind="order",
+            alert_id=None,
+            alert_number=None,
+            order_id=ORDER,
+            reason="refused: 550 no such mailbox",
+            recipients={"refused": ["orders@green.example (550)"]},
+            attempts=[_attempt(1, "permanent", "550", "550 no such mailbox")],
+        )
+        self.orders: dict[str, Body] = {to_supplier["id"]: to_supplier}
+        """Mails of orders, which are listed for an order alone here."""
         self.router = APIRouter()
         self._routes()
 
@@ -120,12 +136,15 @@ class FakeDeliveries:
         router = self.router
 
         @router.get("/v1/deliveries")
-        def deliveries(state: str = "", destination: str = "", alert_id: str = "") -> Body:
+        def deliveries(
+            state: str = "", destination: str = "", alert_id: str = "", order_id: str = ""
+        ) -> Body:
             self._there("notifier")
             items = [
                 one | {"attempts": len(one["attempts"])}
-                for one in self.deliveries.values()
-                if state in {"", one["state"]}
+                for one in (self.orders if order_id else self.deliveries).values()
+                if order_id == one.get("order_id", "")
+                and state in {"", one["state"]}
                 and destination in {"", one["destination"]}
                 and alert_id in {"", one["alert_id"]}
             ]

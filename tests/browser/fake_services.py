@@ -13,6 +13,7 @@ from tests.browser.fake_actions import FakeActions
 from tests.browser.fake_configuration import FakeConfiguration
 from tests.browser.fake_deliveries import FakeDeliveries
 from tests.browser.fake_moment import NOW
+from tests.browser.fake_orders import FakeOrders
 from tests.browser.fake_review import FakeReview
 
 NAMES = [
@@ -120,12 +121,14 @@ class FakeServices:
         self.configuration = FakeConfiguration(self._there)
         self.notices = FakeDeliveries(self._there)
         self.doing = FakeActions(self._there, self.alerts)
+        self.orders = FakeOrders(self._there, self.doing)
         self.past = FakeReview(self._there)
         self.app = FastAPI()
         self._routes()
         self.app.include_router(self.configuration.router)
         self.app.include_router(self.notices.router)
         self.app.include_router(self.doing.router)
+        self.app.include_router(self.orders.router)
         self.app.include_router(self.past.router)
 
     def _there(self, service: str) -> None:

@@ -213,12 +213,9 @@ async def test_a_shortage_is_bought_for_by_one_approved_by_another_ordered_and_j
     await expect(boss.page.locator(".under-way")).to_contain_text(f"asked for by {BUYER[1]}")
     await boss.page.get_by_role("button", name="Approve").click()
     await expect(boss.page.locator("[data-measure=action-state]")).to_have_text("Approved")
-    await boss.page.locator("[data-act='do.ask:buy']").click()
-    await boss.page.get_by_label("Quantity").fill("5")
-    await boss.page.locator("[data-act='do.send']").click()
-    await expect(boss.page.locator(".doing [role=alert]").first).to_contain_text(
-        "covers this shortage already"
-    )
+    # What would be refused, since this covers the shortage, is not offered any more.
+    await expect(boss.page.locator("[data-key=proposal-others]")).to_be_visible()
+    await expect(boss.page.locator("[data-act='do.ask:buy']")).to_have_count(0)
 
     await expect(state).to_have_text("已批准")
     await buyer.page.get_by_role("button", name="已下单").click()
@@ -232,8 +229,59 @@ async def test_a_shortage_is_bought_for_by_one_approved_by_another_ordered_and_j
     page = await ask(desk, "alerting", "GET", f"/v1/actions?alert={found[0]['id']}")
     (action,) = _items(page)
     assert (action["requested_by"], action["approved_by"]) == (BUYER[0], BOSS[0])
-    assert (action["quantity"], action["due_at"]) == (80, "2099-12-31T16:00:00Z")
+    assert (action["quantity"], action["due_at"]) == (80, "2099-12-30T16:00:00Z")
     await ask(desk, "alerting", "PUT", "/v1/approval-limits", {"items": []})
+
+
+async def test_what_is_bought_is_collected_placed_and_confirmed_by_its_supplier(
+    desk: Desk, shelf: Shelf
+) -> None:
+    place = f"sku={shelf.sku}&warehouse={WAREHOUSE}"
+    supplier = f"story-{shelf.sku}"
+    parameters = {"reorder_point": 60, "order_quantity": 40, "unit_cost": "2.50", "moq": 30}
+    parameters |= {"supplier": supplier, "lead_time_days": 4}
+    await ask(desk, "alerting", "PUT", f"/v1/parameters?{place}", parameters)
+    given = {"name": f"Acme {shelf.sku}", "language": "en", "minimum": "900"}
+    given |= {"email": "orders@acme.example"}
+    await ask(desk, "alerting", "PUT", f"/v1/suppliers/{supplier}", given)
+    await ask(desk, "alerting", "PUT", f"/v1/people/{BUYER[0]}", {"name": BUYER[1]})
+    await shelf.post("sale", 50)
+    found: list[dict[str, object]] = []
+
+    async def opened() -> bool:
+        page = await ask(desk, "alerting", "GET", f"/v1/alerts?{place}&level=out")
+        found.extend(_items(page))
+        return bool(found)
+
+    await until(opened)
+    buyer = await as_person(desk, f"/alerts/{found[0]['id']}", BUYER[1], "zh-CN")
+    page = buyer.page
+    await page.locator("[data-act='do.ask:buy']").click()
+    await page.locator("[data-act='do.send']").click()
+    await page.locator(".under-way .to-order").click()
+    await expect(page.locator("h1")).to_have_text(f"Acme {shelf.sku}")
+    await expect(measure(buyer, "sum")).to_have_text("250")
+    await expect(page.locator(".sum")).to_contain_text("还差 650")
+    await page.get_by_role("button", name="下单").click()
+    await page.get_by_role("button", name="确认下单").click()
+    await expect(measure(buyer, "stage")).to_have_text("等供应商确认")
+    await expect(page.locator(".mails li")).to_contain_text("orders@acme.example")
+    await expect(measure(buyer, "mail-state")).to_have_text("已送达")
+    await page.get_by_role("button", name="取得链接").click()
+    link = await page.locator("#order-link").input_value()
+
+    theirs = await buyer.context.new_page()
+    await theirs.goto(link)
+    await theirs.get_by_label("Confirmed").fill("80")
+    await theirs.get_by_role("button", name="Confirm the order").click()
+    await expect(theirs.get_by_text("We have your confirmation")).to_be_visible()
+    await theirs.close()
+    await expect(measure(buyer, "stage")).to_have_text("供应商已确认")
+    await expect(measure(buyer, "opened")).not_to_have_text("还没打开")
+    await expect(page.locator("table.lines tbody tr")).to_contain_text("少 20 件")
+    await buyer.keep_screenshot("orders-real")
+    await buyer.open("/orders")
+    await expect(page.locator(".history li", has_text=shelf.sku)).to_contain_text("供应商已确认")
 
 
 def _items(page: dict[str, object]) -> list[dict[str, object]]:
@@ -299,6 +347,7 @@ async def test_every_page_shows_itself_in_the_viewers_language_on_any_screen(
         "/": "看板" if chinese else "Now",
         "/stock": "库存" if chinese else "Stock",
         "/deliveries": "通知" if chinese else "Notices",
+        "/orders": "采购订单" if chinese else "Purchase orders",
         "/review": "预警复盘" if chinese else "Review of alerts",
         "/rules": "规则" if chinese else "Rules",
         "/rules/new": "新建规则" if chinese else "New rule",

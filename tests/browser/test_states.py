@@ -7,6 +7,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import Desk
 from tests.browser.fake_deliveries import DEAD
+from tests.browser.fake_orders import CONFIRMED
 from tests.browser.fake_services import FakeServices
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(120)]
@@ -45,6 +46,8 @@ async def test_a_service_that_goes_away_dims_its_panel_and_comes_back_by_itself(
         ("alerting", "/rules/rule-2"),
         ("alerting", "/review"),
         ("alerting", "/me"),
+        ("alerting", "/orders"),
+        ("alerting", f"/orders/{CONFIRMED}"),
     ],
 )
 async def test_a_page_whose_service_is_away_says_so_and_fills_itself_later(

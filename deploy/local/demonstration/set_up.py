@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from deploy.local.demonstration.assortment import ARTICLES, WAREHOUSES, ZONE, Article, Pace
 from deploy.local.demonstration.settings import DemonstrationSettings
 from deploy.local.demonstration.telling import CHANNELS, MARKETPLACE
+from deploy.local.processes import MAILBOX
 from deploy.local.replays.lowtide import Lowtide
 
-GROUP, MAILBOX = "buyers-group", "buyers-mail"
+GROUP = "buyers-group"
 ORDERS = "lowtide-orders"
 """The channel as which alerting tells ingest of what was ordered."""
 STAND_IN_KEY = "demonstration-group-0000-0000-000000000000"

@@ -32,7 +32,7 @@ from services.alerting.store.stored_action import StoredAction
 from shared.database.engine import Connection
 from shared.errors import LowtideError
 from shared.events.base import Code
-from shared.events.stock_alerts import ActionState
+from shared.events.stock_alerts import ActionKind, ActionState
 from shared.http.auth import Caller, Scope, require
 from shared.http.pages import Cursor, Limit, Page, page_of, under_number
 from shared.http.problems import Problem, not_found
@@ -80,6 +80,7 @@ async def add_action(
 async def list_actions(
     at: AtDesk,
     state: ActionState | None = None,
+    kind: ActionKind | None = None,
     supplier: Code | None = None,
     owner: Code | None = None,
     alert: UUID | None = None,
@@ -87,7 +88,13 @@ async def list_actions(
     limit: Limit = 100,
 ) -> Page[Action]:
     """Return actions, the newest first; `owner` is that of the alert."""
-    asked = {"state": state, "supplier": supplier, "owner": owner, "alert_id": alert}
+    asked = {
+        "state": state,
+        "kind": kind,
+        "supplier": supplier,
+        "owner": owner,
+        "alert_id": alert,
+    }
     wanted: dict[str, object] = {name: each for name, each in asked.items() if each is not None}
     before = under_number(cursor)
 

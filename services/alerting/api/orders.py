@@ -1,26 +1,40 @@
 """`/v1/orders`: purchases collected by supplier, placed together, and confirmed by the supplier."""
 
 import asyncio
-from datetime import datetime
-from decimal import Decimal
 from http import HTTPStatus
 from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel
 
 from services.alerting.api.acting import Actor
-from services.alerting.api.action_bodies import Action, Remark
 from services.alerting.api.actions import answered, by_of
-from services.alerting.api.desk import AtDesk, Desk
-from services.alerting.api.order_links import Links, OrderLinks
-from services.alerting.api.order_sheet import MEDIA_TYPE, sheet
+from services.alerting.api.desk import AtDesk, Desk, IdempotencyKey, id_of_made, key_reused
+from services.alerting.api.order_bodies import (
+    Order,
+    OrderLine,
+    OrderMail,
+    OrderWithLines,
+    Placing,
+)
+from services.alerting.api.ordering import Links, Mails
 from services.alerting.api.proposals import daily_means
+from services.alerting.domain.parameters import Parameters
 from services.alerting.domain.subject import LevelSubject, Subject
 from services.alerting.domain.suppliers import Supplier
-from services.alerting.store import action_rows, memory, orders, suppliers
-from services.alerting.store.orders import Empty, StoredOrder
+from services.alerting.ordering.links import OrderLinks
+from services.alerting.ordering.mails import OrderMails
+from services.alerting.ordering.sheet import MEDIA_TYPE, sheet
+from services.alerting.store import (
+    action_rows,
+    confirming,
+    memory,
+    order_mails,
+    orders,
+    parameters,
+    suppliers,
+)
+from services.alerting.store.orders import Changed, Empty, StoredOrder
 from services.alerting.store.stored_action import StoredAction, reference_of
 from shared.database.engine import Connection
 from shared.events.base import Code
@@ -31,49 +45,6 @@ from shared.http.problems import Problem, not_found
 router = APIRouter(prefix="/v1/orders", tags=["actions"])
 
 Reader = Annotated[Caller, Depends(require(Scope.ALERTS_READ))]
-
-OrderState = Literal["open", "placed", "confirmed"]
-
-
-class Order(BaseModel):
-    """A purchase order: open while it is collected, then placed, then confirmed by the supplier.
-
-    `reference` is what the supply lines at ingest are called. `money` is what the lines cost, as
-    far as their unit costs are known; `lines_without_cost` says how many are left out.
-    """
-
-    id: UUID
-    number: int
-    reference: str
-    state: OrderState
-    supplier: str | None
-    opened_at: datetime
-    placed_at: datetime | None
-    placed_by: str | None
-    confirmed_at: datetime | None
-    lines: int
-    money: Decimal | None
-    lines_without_cost: int
-    sheet: str
-
-
-class OrderLine(Action):
-    """A line: an action. `days_covered` is how long its units last at mean daily sales."""
-
-    days_covered: float | None = None
-
-
-class OrderWithLines(Order):
-    """An order with its lines.
-
-    `days_covered` is that of the line that lasts the shortest. `link` is for the supplier, to see
-    the lines and confirm them; it is a secret, so it is told only to who may order, and only once
-    the order is placed. It is new each time, and good for 30 days.
-    """
-
-    items: list[OrderLine]
-    days_covered: float | None
-    link: str | None
 
 
 @router.get("")
@@ -94,7 +65,8 @@ async def list_orders(
             connection, is_open=is_open, supplier=supplier, before=before, limit=limit
         )
         lines = await action_rows.of_orders(connection, [each.id for each in found])
-        return [_order(each, lines[each.id]) for each in found]
+        known = await suppliers.some(connection, {each.supplier for each in found})
+        return [Order.of(each, lines[each.id], known.get(each.supplier or "")) for each in found]
 
     return page_of(await at.ask(listed), limit, lambda each: [each.number], lambda each: each)
 
@@ -117,10 +89,7 @@ async def get_sheet(order_id: UUID, at: AtDesk, _: Reader) -> Response:
     ) -> tuple[StoredOrder, list[StoredAction], Supplier | None]:
         found = await _found(connection, order_id)
         lines = await action_rows.of_order(connection, order_id)
-        supplier = None
-        if found.supplier is not None:
-            supplier = await suppliers.one(connection, found.supplier)
-        return found, lines, supplier
+        return found, lines, await _supplier(connection, found)
 
     found, lines, supplier = await at.ask(asked)
     content = await asyncio.to_thread(sheet, found, lines, supplier)
@@ -129,9 +98,12 @@ async def get_sheet(order_id: UUID, at: AtDesk, _: Reader) -> Response:
 
 
 @router.get("/{order_id}")
-async def get_order(order_id: UUID, at: AtDesk, caller: Reader, links: Links) -> OrderWithLines:
+async def get_order(
+    order_id: UUID, at: AtDesk, caller: Reader, links: Links, mails: Mails
+) -> OrderWithLines:
     """Return an order with its lines."""
-    return await _with_lines(at, order_id, links if caller.may(Scope.ALERTS_WRITE) else None)
+    told = links if caller.may(Scope.ALERTS_WRITE) else None
+    return await _with_lines(at, order_id, told, mails)
 
 
 @router.post("/{order_id}/place")
@@ -142,37 +114,96 @@ async def place(
     caller: Actor,
     _: Reader,
     links: Links,
-    body: Remark | None = None,
+    mails: Mails,
+    body: Placing | None = None,
 ) -> OrderWithLines:
     """Order what is collected: send the supplier the sheet, or the link, of the answer.
 
-    Ingest is told of each line as supply that is expected. Doing it again changes nothing.
+    With `by_mail` both are mailed to the supplier. Ingest is told of each line as supply that is
+    expected. Doing it again changes nothing.
     """
     by = by_of(at, request, caller, body)
+    seen = None if body is None else body.lines
     try:
-        await at.change(lambda connection: orders.place(connection, order_id, by))
+        await at.change(lambda connection: mails.place(connection, order_id, by, seen))
     except Empty as error:
         raise Problem(HTTPStatus.CONFLICT, "empty_order", str(error)) from error
-    return await _with_lines(at, order_id, links)
+    except Changed as error:
+        raise Problem(HTTPStatus.CONFLICT, "order_changed", str(error)) from error
+    return await _with_lines(at, order_id, links, mails)
 
 
-async def _with_lines(at: Desk, order_id: UUID, links: OrderLinks | None) -> OrderWithLines:
+@router.post("/{order_id}/mails", status_code=HTTPStatus.ACCEPTED)
+async def mail(
+    order_id: UUID,
+    request: Request,
+    at: AtDesk,
+    caller: Actor,
+    _: Reader,
+    links: Links,
+    mails: Mails,
+    idempotency_key: IdempotencyKey = None,
+) -> OrderWithLines:
+    """Have a placed order mailed to its supplier, once more or for the first time.
+
+    With the sheet as it is now and a new link. The same Idempotency-Key sends one mail only. 409
+    `not_placed`, or `no_mail` where the supplier cannot be reached.
+    """
+    by = by_of(at, request, caller, None)
+    mail_id = id_of_made("order_mail", caller, idempotency_key)
+
+    async def send(connection: Connection) -> None:
+        order = await _found(connection, order_id)
+        if order.placed_at is None:
+            raise Problem(
+                HTTPStatus.CONFLICT, "not_placed", "Place the order first; that mails it as well."
+            )
+        found = await mails.send(connection, order, mail_id, by)
+        if found is None:
+            raise Problem(
+                HTTPStatus.CONFLICT,
+                "no_mail",
+                "It cannot be mailed: the supplier needs an email (PUT /v1/suppliers/…), and "
+                "alerting a destination for orders (LOWTIDE_ORDER_DESTINATION).",
+            )
+        if found.order_id != order_id:
+            raise key_reused("mail")
+
+    await at.change(send)
+    return await _with_lines(at, order_id, links, mails)
+
+
+async def _with_lines(
+    at: Desk, order_id: UUID, links: OrderLinks | None, mails: OrderMails
+) -> OrderWithLines:
     async def ask(connection: Connection) -> OrderWithLines:
         found = await _found(connection, order_id)
         lines = await action_rows.of_order(connection, order_id)
         last = await _days_covered(at, connection, lines)
+        given = await _parameters(connection, lines)
+        asked = await confirming.asked_for(connection, lines)
         items = [
-            OrderLine(**each.model_dump(), days_covered=last[each.id])
+            OrderLine(
+                **each.model_dump(),
+                days_covered=last[each.id],
+                moq=given[each.id].moq,
+                pack_multiple=given[each.id].pack_multiple,
+                asked_due_at=asked.get(each.id),
+            )
             for each in await answered(connection, lines)
         ]
         link = None
         if links is not None and found.placed_at is not None:
             link = links.link(order_id, at.clock.now())
         known = [days for days in last.values() if days is not None]
+        supplier = await _supplier(connection, found)
+        mailed = await order_mails.of_order(connection, order_id)
         return OrderWithLines(
-            **_order(found, lines).model_dump(),
+            **Order.of(found, lines, supplier).model_dump(),
             items=items,
             days_covered=min(known, default=None),
+            by_mail=mails.can_reach(supplier),
+            mails=[OrderMail.model_validate(each, from_attributes=True) for each in mailed],
             link=link,
         )
 
@@ -192,27 +223,23 @@ async def _days_covered(
     return found
 
 
+async def _parameters(connection: Connection, lines: list[StoredAction]) -> dict[UUID, Parameters]:
+    warehouses: dict[str, set[str]] = {}
+    for line in lines:
+        warehouses.setdefault(line.sku, set()).add(line.warehouse)
+    given = {
+        sku: await parameters.of_warehouses(connection, sku, there)
+        for sku, there in warehouses.items()
+    }
+    return {line.id: given[line.sku][line.warehouse] for line in lines}
+
+
+async def _supplier(connection: Connection, order: StoredOrder) -> Supplier | None:
+    return None if order.supplier is None else await suppliers.one(connection, order.supplier)
+
+
 async def _found(connection: Connection, order_id: UUID) -> StoredOrder:
     found = await orders.one(connection, order_id)
     if found is None:
         raise not_found(f"order {order_id}")
     return found
-
-
-def _order(stored: StoredOrder, lines: list[StoredAction]) -> Order:
-    state: OrderState = "open" if stored.placed_at is None else "placed"
-    return Order(
-        id=stored.id,
-        number=stored.number,
-        reference=reference_of(stored.number),
-        state=state if stored.confirmed_at is None else "confirmed",
-        supplier=stored.supplier,
-        opened_at=stored.opened_at,
-        placed_at=stored.placed_at,
-        placed_by=stored.placed_by,
-        confirmed_at=stored.confirmed_at,
-        lines=len(lines),
-        money=orders.money(lines),
-        lines_without_cost=sum(line.cost is None for line in lines),
-        sheet=f"/v1/orders/{stored.id}.xlsx",
-    )

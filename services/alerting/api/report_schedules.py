@@ -13,7 +13,7 @@ from services.alerting.store import audit, report_schedules
 from services.alerting.store.audit import Done, What
 from services.alerting.store.report_schedules import ReportSchedule as StoredSchedule
 from shared.database.engine import Connection
-from shared.events.alert_reports import ReportKind
+from shared.events.alert_reports import SCHEDULED, ReportKind
 from shared.events.base import Code
 from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, after_text, page_of
@@ -43,6 +43,12 @@ class ScheduleBody(BaseModel):
     timezone: Zone = "Asia/Shanghai"
     destinations: Annotated[list[Code], Field(min_length=1, max_length=100)]
     enabled: bool = True
+
+    @model_validator(mode="after")
+    def _made_by_schedule(self) -> Self:
+        if self.kind not in SCHEDULED:
+            raise ValueError(f"only {', '.join(SCHEDULED)} are made by schedule")
+        return self
 
     @model_validator(mode="after")
     def _weekday_of_the_week(self) -> Self:

@@ -19,12 +19,14 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from services.alerting.api.desk import AtDesk, Desk, doer_of
-from services.alerting.api.order_links import Expired, Forged, Links, OrderLinks
+from services.alerting.api.ordering import Links
 from services.alerting.api.supplier_words import WORDS
 from services.alerting.domain.suppliers import Supplier
-from services.alerting.store import action_rows, orders, suppliers
+from services.alerting.ordering.links import Expired, Forged, OrderLinks
+from services.alerting.store import action_rows, confirming, orders, suppliers
 from services.alerting.store.acts import By
-from services.alerting.store.orders import Confirmed, StoredOrder
+from services.alerting.store.confirming import Confirmed
+from services.alerting.store.orders import StoredOrder
 from services.alerting.store.stored_action import StoredAction, reference_of
 from shared.database.engine import Connection
 from shared.events.base import MAX_QUANTITY
@@ -65,9 +67,13 @@ class _Known(NamedTuple):
 
 @router.get("/supplier/order")
 async def show(request: Request, at: AtDesk, links: Links, token: _Token = "") -> HTMLResponse:
-    """Show an order."""
+    """Show an order, and note that it was looked at."""
     known = await _known(at, links, token, request)
-    return known if isinstance(known, HTMLResponse) else _page(known)
+    if isinstance(known, HTMLResponse):
+        return known
+    order_id, now = known.order.id, at.clock.now()
+    await at.change(lambda connection: confirming.opened(connection, order_id, now))
+    return _page(known)
 
 
 @router.post("/supplier/order")
@@ -83,7 +89,7 @@ async def confirm(request: Request, at: AtDesk, links: Links, token: _Token = ""
     actor = f"supplier:{known.order.supplier or known.order.number}"
     doer = doer_of(request, actor, at)
     by = By(actor, None, doer.at, request.state.traceparent, doer)
-    await at.change(lambda connection: orders.confirm(connection, known.order.id, said, by))
+    await at.change(lambda connection: confirming.confirm(connection, known.order.id, said, by))
     return _page(await _order(at, known.order.id) or known, is_saved=True)
 
 

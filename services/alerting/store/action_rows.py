@@ -142,10 +142,11 @@ async def page(
 ) -> list[StoredAction]:
     """Return actions, the newest first, with a number under `before`.
 
-    `wanted` maps state, supplier, owner and alert_id to what they have to be.
+    `wanted` maps state, kind, supplier, owner and alert_id to what they have to be.
     """
     columns = {
         "state": "t.state",
+        "kind": "t.kind",
         "supplier": "t.supplier",
         "owner": "a.owner",
         "alert_id": "t.alert_id",

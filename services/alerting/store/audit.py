@@ -32,6 +32,7 @@ class What(StrEnum):
     SUPPLIER_DELETED = "supplier.deleted"
     APPROVAL_LIMITS_PUT = "approval_limits.put"
     ORDER_PLACED = "order.placed"
+    ORDER_MAILED = "order.mailed"
     ACTION_STEP = "action."
     """Followed by the step."""
     ALERT_ACT = "alert."

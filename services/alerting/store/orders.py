@@ -1,10 +1,9 @@
 """Purchase orders: approved purchases are collected by supplier until they leave together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from sqlalchemy import RowMapping, text
@@ -27,9 +26,16 @@ class Empty(LowtideError):  # noqa: N818 - a state, not a mistake
     """The order has no lines, so there is nothing to order."""
 
 
+class Changed(LowtideError):  # noqa: N818 - a state, not a mistake
+    """The order has other lines than whoever places it has seen."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredOrder:
-    """A purchase order; open until it is placed. Its lines are actions."""
+    """A purchase order; open until it is placed. Its lines are actions.
+
+    `link_opened_at` is when the supplier's link was last opened, by whoever has it.
+    """
 
     id: UUID
     number: int
@@ -38,18 +44,12 @@ class StoredOrder:
     placed_at: datetime | None
     placed_by: str | None
     confirmed_at: datetime | None
+    link_opened_at: datetime | None
 
 
-class Confirmed(NamedTuple):
-    """What a supplier says of a line: units (0: none will come), and when they come."""
+_COLUMNS = "id, number, supplier, opened_at, placed_at, placed_by, confirmed_at, link_opened_at"
 
-    quantity: int
-    due_at: datetime | None
-
-
-_SELECT = """
-SELECT id, number, supplier, opened_at, placed_at, placed_by, confirmed_at FROM purchase_order
-"""
+_SELECT = f"SELECT {_COLUMNS} FROM purchase_order"  # noqa: S608 - the columns are ours
 
 _ONE = text(f"{_SELECT} WHERE id = :id")
 
@@ -57,17 +57,15 @@ _OPEN_OF = text(f"{_SELECT} WHERE supplier = :supplier AND placed_at IS NULL")
 
 _OPEN = text(f"{_SELECT} WHERE placed_at IS NULL ORDER BY number")
 
-_ADD = text("""
+_ADD = text(f"""
 INSERT INTO purchase_order (id, number, supplier, opened_at, placed_at, placed_by)
 VALUES (:id, nextval('purchase_order_number'), :supplier, :now, :placed_at, :placed_by)
-RETURNING id, number, supplier, opened_at, placed_at, placed_by, confirmed_at
-""")
+RETURNING {_COLUMNS}
+""")  # noqa: S608 - the columns are ours
 
 _NEXT_LINE = text("SELECT coalesce(max(line), 0) + 1 FROM action WHERE order_id = :order_id")
 
 _PLACED = text("UPDATE purchase_order SET placed_at = :now, placed_by = :by WHERE id = :id")
-
-_CONFIRMED = text("UPDATE purchase_order SET confirmed_at = :now WHERE id = :id")
 
 _DROP_EMPTY = text("""
 DELETE FROM purchase_order AS o
@@ -131,10 +129,13 @@ async def order_alone(
     return await _ordered(connection, await _as_line(connection, action, order), by.at)
 
 
-async def place(connection: AsyncConnection, order_id: UUID, by: By) -> StoredOrder | None:
+async def place(
+    connection: AsyncConnection, order_id: UUID, by: By, seen: Collection[UUID] | None = None
+) -> StoredOrder | None:
     """Place an order with all its lines; one that is placed stays as it is.
 
-    Returns None for an order that is not there. Raises Empty.
+    `seen` are the lines that whoever places it knows of, if they say so. Returns None for an order
+    that is not there. Raises Empty, Changed.
     """
     await action_rows.take_turn(connection)
     order = await one(connection, order_id)
@@ -143,6 +144,8 @@ async def place(connection: AsyncConnection, order_id: UUID, by: By) -> StoredOr
     lines = await action_rows.of_order(connection, order_id)
     if not lines:
         raise Empty(f"Order {reference_of(order.number)} has no lines any more.")
+    if seen is not None and set(seen) != {line.id for line in lines}:
+        raise Changed(f"Order {reference_of(order.number)} has other lines now; look at it again.")
     episodes = await action_rows.locked_episodes(connection, lines)
     await connection.execute(_PLACED, {"id": order_id, "now": by.at, "by": by.actor})
     if by.actor is not None:
@@ -162,37 +165,6 @@ async def place(connection: AsyncConnection, order_id: UUID, by: By) -> StoredOr
     for change in changes:
         await tell(connection, change.action, by.at)
     return await one(connection, order_id)
-
-
-async def confirm(
-    connection: AsyncConnection, order_id: UUID, said: Mapping[int, Confirmed], by: By
-) -> None:
-    """Take down what a supplier says of lines, by number; only those still to come can change.
-
-    Ingest is told of what comes otherwise than it was told before.
-    """
-    await action_rows.take_turn(connection)
-    lines = [
-        line
-        for line in await action_rows.of_order(connection, order_id)
-        if line.state is ActionState.ORDERED and line.line in said
-    ]
-    news = [line for line in lines if _is_news(line, said[line.line or 0])]
-    if not news:
-        return
-    episodes = await action_rows.locked_episodes(connection, news)
-    changes = []
-    for line in news:
-        told = said[line.line or 0]
-        differs = (told.quantity, told.due_at) != (line.expected, line.due_at)
-        changes.append(
-            Change(episodes[line.alert_id], _confirmed(line, told, by.at, differs), "confirm")
-        )
-    await connection.execute(_CONFIRMED, {"id": order_id, "now": by.at})
-    await action_rows.write(connection, changes, by)
-    for line, change in zip(news, changes, strict=True):
-        if change.action.told > line.told:
-            await tell(connection, change.action, by.at)
 
 
 async def due(connection: AsyncConnection, now: datetime) -> list[UUID]:
@@ -233,9 +205,21 @@ async def tell(connection: AsyncConnection, action: StoredAction, at: datetime) 
 
 
 def money(lines: Sequence[StoredAction]) -> Decimal | None:
-    """Return what lines cost, as far as their costs are known; None where none is."""
-    known = [line.cost for line in lines if line.cost is not None]
+    """Return what lines cost, as far as their costs are known; None where none is.
+
+    What was cancelled costs nothing.
+    """
+    known = [line.cost for line in _wanted(lines) if line.cost is not None]
     return sum(known, Decimal(0)) if known else None
+
+
+def without_cost(lines: Sequence[StoredAction]) -> list[StoredAction]:
+    """Return the lines of which nobody knows what they cost."""
+    return [line for line in _wanted(lines) if line.cost is None]
+
+
+def _wanted(lines: Sequence[StoredAction]) -> list[StoredAction]:
+    return [line for line in lines if line.state is not ActionState.CANCELLED]
 
 
 async def _add(
@@ -275,27 +259,6 @@ async def _ordered(connection: AsyncConnection, action: StoredAction, at: dateti
         told=action.told + 1,
         reference=action.reference if number is None else reference_of(number),
     )
-
-
-def _is_news(line: StoredAction, said: Confirmed) -> bool:
-    return line.confirmed_quantity is None or (
-        (said.quantity, said.due_at) != (line.expected, line.due_at)
-    )
-
-
-def _confirmed(line: StoredAction, said: Confirmed, at: datetime, differs: bool) -> StoredAction:
-    after = replace(
-        line,
-        confirmed_quantity=said.quantity,
-        due_at=said.due_at,
-        late_at=late_at(said.due_at, at),
-        is_late=False,
-        told=line.told + differs,
-    )
-    if said.quantity:
-        return after
-    reason = "the supplier cannot deliver any"
-    return replace(after, state=ActionState.CANCELLED, ended_at=at, reason=reason)
 
 
 def _order(row: RowMapping) -> StoredOrder:

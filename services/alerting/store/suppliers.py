@@ -1,5 +1,6 @@
 """Who is ordered from."""
 
+from collections.abc import Collection
 from dataclasses import asdict
 
 from sqlalchemy import RowMapping, text
@@ -14,6 +15,8 @@ SELECT id, name, language, timezone, email, minimum, order_weekdays, order_hour 
 _PAGE = text(f"{_SUPPLIER} WHERE id > :after ORDER BY id LIMIT :limit")
 
 _ONE = text(f"{_SUPPLIER} WHERE id = :id")
+
+_SOME = text(f"{_SUPPLIER} WHERE id = ANY(CAST(:ids AS text[]))")
 
 _PUT = text("""
 INSERT INTO supplier (id, name, language, timezone, email, minimum, order_weekdays, order_hour)
@@ -38,6 +41,12 @@ async def one(connection: AsyncConnection, supplier_id: str) -> Supplier | None:
     """Return a supplier."""
     row = (await connection.execute(_ONE, {"id": supplier_id})).mappings().one_or_none()
     return None if row is None else _supplier(row)
+
+
+async def some(connection: AsyncConnection, ids: Collection[str | None]) -> dict[str, Supplier]:
+    """Return suppliers by id, those of `ids` that there are."""
+    rows = await connection.execute(_SOME, {"ids": [each for each in ids if each is not None]})
+    return {each.id: each for each in map(_supplier, rows.mappings())}
 
 
 async def put(connection: AsyncConnection, supplier: Supplier) -> None:

@@ -40,6 +40,7 @@ DELIVERIES: dict[str, Text] = {
     "delivery.kind.change": Text("后续变化", "Change"),
     "delivery.kind.escalation": Text("升级通知", "Escalation"),
     "delivery.kind.digest": Text("汇总", "Digest"),
+    "delivery.kind.order": Text("给供应商的订单", "Order for a supplier"),
     "delivery.kind.report": Text("报告", "Report"),
     "delivery.kind.test": Text("测试消息", "Test message"),
     "delivery.kind.meta": Text("系统提醒", "About the notices"),
@@ -49,8 +50,8 @@ DELIVERIES: dict[str, Text] = {
         "开始时没有通知过，所以也不通知结束", "Its beginning was not told, so its end is not either"
     ),
     "delivery.why.no_destination": Text(
-        "报告要发往的目的地不存在或已停用",
-        "The report is for a destination that is not there or disabled",
+        "要发往的目的地不存在、已停用，或者不是邮箱",
+        "It is for a destination that is not there, disabled, or no mailbox for an order",
     ),
     "delivery.why.for_one_person": Text("只告诉本人", "Only for the person concerned"),
     "delivery.why.silenced": Text("这类预警在静默中", "Such alerts are silenced"),
@@ -98,6 +99,7 @@ DELIVERIES: dict[str, Text] = {
     "delivery.sent_at": Text("送达于", "Arrived"),
     "delivery.created_at": Text("产生于", "Made"),
     "delivery.to_digest": Text("看汇总", "See the digest"),
+    "delivery.to_order": Text("看订单", "See the order"),
     "delivery.to_alert": Text("看预警", "See the alert"),
     "delivery.reached": Text("已送到", "Reached"),
     "delivery.refused": Text("被拒", "Refused"),

@@ -9,6 +9,7 @@ from services.console.domain.action_texts import ACTIONS
 from services.console.domain.delivery_texts import DELIVERIES
 from services.console.domain.form_texts import FORMS
 from services.console.domain.language import Language
+from services.console.domain.order_texts import ORDERS
 from services.console.domain.people_texts import PEOPLE
 from services.console.domain.review_texts import REVIEW
 from services.console.domain.rule_texts import RULES
@@ -276,6 +277,7 @@ CATALOGUE: dict[str, Text] = {
     **ACTIONS,
     **FORMS,
     **DELIVERIES,
+    **ORDERS,
     **PEOPLE,
     **REVIEW,
     **RULES,

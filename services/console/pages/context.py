@@ -9,6 +9,7 @@ from services.console.upstream.directory import Directory
 from services.console.upstream.ingest import Ingest
 from services.console.upstream.ledger import Ledger
 from services.console.upstream.notifier import Notifier
+from services.console.upstream.orders import Orders
 from services.console.upstream.people import People
 from services.console.upstream.reviews import Reviews
 from services.console.upstream.rules import Rules
@@ -26,6 +27,7 @@ class Context:
     alerting: Alerting
     actions: Actions
     notifier: Notifier
+    orders: Orders
     people: People
     reviews: Reviews
     rules: Rules

@@ -16,6 +16,9 @@ from services.console.pages.viewer import language_of
 from services.console.upstream.service import Refused
 from shared.errors import Unavailable
 
+PLACES = ("stock", "orders", "deliveries", "review", "rules", "people")
+"""Pages in the bar after Now, by name and path."""
+
 # What the page waits for is rarely more than a batch away; a dropped connection is tried longer,
 # so that a laptop's nap does not reload the page.
 RECONNECT_SECONDS = 10.0
@@ -87,9 +90,7 @@ class Frame:
         ui.timer(max(left, 0.0), lambda: ui.navigate.to("/sign-in"), once=True)
 
     def _places(self) -> list[tuple[str, str]]:
-        places = [
-            (name, f"/{name}") for name in ("stock", "deliveries", "review", "rules", "people")
-        ]
+        places = [(name, f"/{name}") for name in PLACES]
         places = [("now", "/"), *places]
         return [*places, ("inbox", "/inbox")] if self.context.standin else places
 

@@ -42,22 +42,25 @@ function fill(existing, wanted) {
     existing.checked = wanted.checked;
     return;
   }
-  const value = wanted.dataset.until === undefined ? wanted.value : dayBefore(wanted.dataset.until);
+  const { until, from } = wanted.dataset;
+  let { value } = wanted;
+  if (until !== undefined) value = dayOf(until, -1);
+  if (from !== undefined) value = dayOf(from);
   if (existing.value !== value) existing.value = value;
 }
 
-// Days are the viewer's own: a day stands for the instant at which it is over.
-function dayBefore(instant) {
+// Days are the viewer's own: a day stands for the instant at which it is over, or begins.
+function dayOf(instant, later = 0) {
   if (!instant) return "";
-  const day = new Date(new Date(instant).getTime() - 1);
+  const day = new Date(new Date(instant).getTime() + later);
   const part = (number) => String(number).padStart(2, "0");
   return `${day.getFullYear()}-${part(day.getMonth() + 1)}-${part(day.getDate())}`;
 }
 
-function endOf(day) {
+function midnight(day, later = 0) {
   if (!day) return "";
   const [year, month, date] = day.split("-").map(Number);
-  return new Date(year, month - 1, date + 1).toISOString();
+  return new Date(year, month - 1, date + later).toISOString();
 }
 
 const FIELDS = "input, select, textarea";
@@ -116,7 +119,7 @@ function fresh(node) {
 }
 
 function showDays(root) {
-  for (const field of root.querySelectorAll("[data-until]")) fill(field, field);
+  for (const field of root.querySelectorAll("[data-until], [data-from]")) fill(field, field);
 }
 
 // Larger ones do not fit into a message of the socket.
@@ -174,7 +177,8 @@ export default {
       if (!field.name) return;
       let value = field.value;
       if (field.type === "checkbox") value = field.checked ? "yes" : "";
-      if (field.type === "date" && field.dataset.day === undefined) value = endOf(value);
+      if (field.dataset.until !== undefined) value = midnight(value, 1);
+      if (field.dataset.from !== undefined) value = midnight(value);
       if (field.type === "file") {
         if (event.type !== "change") return;
         value = await textOf(field.files[0]);

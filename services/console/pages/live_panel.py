@@ -45,9 +45,9 @@ class LivePanel(ui.element, component="live_panel.js"):
     def on_field(self, handler: Callable[[str, str], object]) -> None:
         """Call the handler with name and value whenever an input changes.
 
-        A checkbox is "yes" or ""; a day is the instant at which it is over for the viewer
-        (with `data-day` the day itself); a file
-        is its text, "" where it is too large (800 kB).
+        A checkbox is "yes" or ""; a day is the instant at which it begins for the viewer (with
+        `data-from`) or is over (with `data-until`), else the day itself; a file is its text, ""
+        where it is too large (800 kB).
         """
 
         def pass_on(event: GenericEventArguments) -> object:

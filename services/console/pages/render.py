@@ -32,6 +32,7 @@ def _environment(language: Language) -> Environment:
         "ago": _ago,
         "at": _at,
         "last_day": _last_day,
+        "on_day": _on_day,
         "curve": _curve,
         "message": message.html,
     }
@@ -66,6 +67,11 @@ def _at(instant: datetime) -> Markup:
 def _last_day(instant: datetime) -> Markup:
     """Return the last day before an instant, in the viewer's zone."""
     return Markup('<lt-time at="{}" form="day"></lt-time>').format(instant.isoformat())
+
+
+def _on_day(instant: datetime) -> Markup:
+    """Return the day of an instant, in the viewer's zone."""
+    return Markup('<lt-time at="{}" form="on"></lt-time>').format(instant.isoformat())
 
 
 def _curve(values: tuple[float, ...], width: int = 160, height: int = 36) -> str:

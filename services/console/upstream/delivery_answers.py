@@ -33,6 +33,7 @@ class Delivery(Answer):
     state: str
     reason: str | None = None
     digest_id: UUID | None = None
+    order_id: UUID | None = None
     duplicate_possible: bool = False
     recipients: Recipients | None = None
     next_at: datetime | None = None

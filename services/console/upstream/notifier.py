@@ -35,6 +35,7 @@ class Sought:
     destination: str = ""
     alert_id: str = ""
     digest_id: str = ""
+    order_id: str = ""
 
 
 class Notifier:
@@ -59,6 +60,7 @@ class Notifier:
             "destination": sought.destination,
             "alert_id": sought.alert_id,
             "digest_id": sought.digest_id,
+            "order_id": sought.order_id,
             "cursor": cursor,
         }
         parameters: dict[str, str | int] = {"limit": limit}

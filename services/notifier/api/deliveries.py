@@ -56,18 +56,19 @@ class _Delivery(BaseModel):
     not_before: datetime | None
     held_for: HoldReason | None
     gather_key: str | None
+    order_id: UUID | None
     recorded_at: datetime
     created_at: datetime
     sent_at: datetime | None
 
 
 class DeliveryAnswer(_Delivery):
-    """A delivery. `kind` is first, escalation, change, digest, report, test or meta.
+    """A delivery. `kind` is first, escalation, change, digest, order, report, test or meta.
 
     `reason` says why its state is so; `digest_id` names the digest it was merged into;
     `recorded_at` is when its alert was recorded; `attempts` is their number. What waits on purpose
     waits until `not_before`, because of `held_for`, and is one message then with all that has its
-    `gather_key`.
+    `gather_key`. `order_id` is the purchase order that is mailed to its supplier.
     """
 
     attempts: int
@@ -143,6 +144,7 @@ async def list_deliveries(
     alert_id: UUID | None = None,
     destination: Code | None = None,
     digest_id: UUID | None = None,
+    order_id: UUID | None = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[DeliveryAnswer]:
@@ -156,6 +158,7 @@ async def list_deliveries(
             alert_id=alert_id,
             destination=destination,
             digest_id=digest_id,
+            order_id=order_id,
             before=before,
             limit=limit + 1,
         )

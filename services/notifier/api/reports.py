@@ -2,12 +2,14 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from http import HTTPStatus
 
 from fastapi import APIRouter
 
 from services.notifier.api.desk import AtDesk
 from services.notifier.api.destinations import Reader
 from services.notifier.api.templates import SAMPLE_ID, SAMPLE_NAMES, Look, PreviewAnswer, previewed
+from services.notifier.domain.addresses import DestinationKind
 from services.notifier.domain.deliveries import Delivery, Kind
 from services.notifier.domain.destinations import Language
 from shared.events.alert_reports import (
@@ -16,11 +18,13 @@ from shared.events.alert_reports import (
     Figures,
     GroupFigures,
     OutOfStock,
+    PurchaseOrder,
     ReportKind,
     Review,
     Share,
     Spans,
 )
+from shared.http.problems import Problem
 
 router = APIRouter(prefix="/v1/reports", tags=["reports"])
 
@@ -37,12 +41,18 @@ class ReportPreviewBody(Look):
 
 @router.post("/preview", dependencies=[Reader])
 async def preview_report(desk: AtDesk, body: ReportPreviewBody) -> PreviewAnswer:
-    """Render a report for a kind of destination and a language."""
+    """Render a report for a kind of destination and a language; an order, for its supplier."""
     now = desk.clock.now()
     report = body.report or _sample(body.sample, body.language, now)
+    if report.order is not None and body.kind is not DestinationKind.EMAIL:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "not_by_mail",
+            "Orders go to suppliers by mail alone; ask for the kind email.",
+        )
     delivery = Delivery(
         id=SAMPLE_ID,
-        kind=Kind.REPORT,
+        kind=Kind.REPORT if report.order is None else Kind.ORDER,
         alert_id=None,
         alert_number=None,
         event=None,
@@ -56,6 +66,7 @@ async def preview_report(desk: AtDesk, body: ReportPreviewBody) -> PreviewAnswer
 
 def _sample(kind: ReportKind, language: Language, now: datetime) -> AlertReport:
     is_brief = kind is ReportKind.DAILY_BRIEF
+    is_order = kind is ReportKind.PURCHASE_ORDER
     return AlertReport(
         report_id=SAMPLE_ID,
         kind=kind,
@@ -65,7 +76,8 @@ def _sample(kind: ReportKind, language: Language, now: datetime) -> AlertReport:
         to_at=now,
         recorded_at=now,
         brief=_brief(language, now) if is_brief else None,
-        review=None if is_brief else _REVIEW,
+        review=_REVIEW if kind is ReportKind.WEEKLY_REVIEW else None,
+        order=_order(language, now) if is_order else None,
     )
 
 
@@ -90,6 +102,22 @@ def _brief(language: Language, now: datetime) -> Brief:
         open_cases=1,
         overdue_measures=0,
         worst=(mug,),
+    )
+
+
+def _order(language: Language, now: datetime) -> PurchaseOrder:
+    return PurchaseOrder(
+        id=SAMPLE_ID,
+        reference="LT-12",
+        supplier="ACME",
+        supplier_name="Acme",
+        to="orders@acme.example",
+        language="zh-CN" if language is Language.CHINESE else "en",
+        timezone=language.timezone,
+        lines=3,
+        sheet=b"",
+        link="",
+        link_until=now + timedelta(days=30),
     )
 
 

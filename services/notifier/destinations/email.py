@@ -25,14 +25,21 @@ from aiosmtplib import (
 )
 
 from services.notifier.destinations.links import Links, answers
+from services.notifier.destinations.order_views import (
+    LINK_PLACE,
+    for_supplier,
+    order_in,
+    order_view,
+)
 from services.notifier.destinations.rendering import Reading, Templates, plain, view_of
 from services.notifier.destinations.transport import Message
 from services.notifier.domain.addresses import Email
-from services.notifier.domain.contents import DIGEST_LINES, Digest
+from services.notifier.domain.contents import DIGEST_LINES, Digest, FailureNote
 from services.notifier.domain.deliveries import NOTICES, Delivery, Kind, Recipients
 from services.notifier.domain.destinations import Destination
 from services.notifier.domain.outcomes import Outcome, Verdict, legible
 from shared.events.stock_alerts import AlertEvent, Recipient, StockAlert
+from shared.sealing import Sealed
 
 _SUBJECT_CHARACTERS = 180
 
@@ -46,13 +53,20 @@ REPEAT_AFTER_CUT = timedelta(seconds=1)
 
 _AT_ONCE = timedelta()
 
+_WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
 
 def render(
     delivery: Delivery, destination: Destination, email: Email, templates: Templates, now: datetime
 ) -> bytes:
     """Return the whole mail of a delivery."""
     phrasing = templates.phrasing(destination, plain)
-    view = view_of(delivery, phrasing, shown=DIGEST_LINES)
+    order = order_in(delivery) if delivery.kind is Kind.ORDER else None
+    if order is not None:
+        phrasing = for_supplier(order, phrasing)
+        view = order_view(delivery, phrasing)
+    else:
+        view = view_of(delivery, phrasing, shown=DIGEST_LINES)
     if email.personal and templates.public_url is not None:
         view = replace(view, answers=answers(delivery, phrasing.language, templates.public_url))
     message = EmailMessage(policy=policy.SMTP)
@@ -65,6 +79,10 @@ def render(
     message.set_content(templates.written("email.txt.j2", view, phrasing))
     message.add_alternative(templates.written("email.html.j2", view, phrasing), subtype="html")
     message.set_boundary(f"=_{delivery.id.hex}")
+    if order is not None:
+        name = f"{order.reference}.xlsx"
+        message.add_attachment(order.sheet, *_WORKBOOK.split("/"), filename=name)
+        message.set_boundary(f"=_{delivery.id.hex}.order")
     return message.as_bytes()
 
 
@@ -80,6 +98,11 @@ def _recipients(delivery: Delivery, email: Email) -> list[str]:
         to = alert.to
         if alert.event is AlertEvent.REFUSED:
             return [each.email for each in to if each.email]
+    elif delivery.kind is Kind.ORDER:
+        return [order_in(delivery).to]
+    elif email.personal and delivery.kind is Kind.META:
+        note = FailureNote.model_validate_json(delivery.content)
+        to = () if note.order is None else note.order.buyers
     named = [each.email for each in to if each.email]
     return list(dict.fromkeys([*named, *email.to] if others or not named else named))
 
@@ -103,7 +126,7 @@ def read(rendered: bytes) -> Reading:
     """Return the plain part of a mail; all of it counts."""
     part = message_from_bytes(rendered, policy=policy.default).get_body(("plain",))
     text = "" if part is None else str(part.get_content()).replace("\r\n", "\n")
-    return Reading(text, len(rendered))
+    return Reading(text.replace(LINK_PLACE, "[…]"), len(rendered))
 
 
 def recipients_in(rendered: bytes) -> tuple[str, ...]:
@@ -124,6 +147,12 @@ class EmailTransport:
 
     async def send(self, message: Message) -> Outcome:
         """Send one message to the recipients that are left."""
+        if message.link is not None:
+            try:
+                rendered = self._links.with_link(message.rendered, message.link)
+            except Sealed as error:
+                return _permanent("sealed", str(error))
+            message = replace(message, rendered=rendered, link=None)
         progress = message.recipients or Recipients(left=self._everybody(message.rendered))
         client = SMTP(
             hostname=self._email.host,

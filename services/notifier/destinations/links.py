@@ -6,12 +6,13 @@ one person that the mail goes to.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from uuid import UUID
 
+from services.notifier.destinations.order_views import LINK_PLACE
 from services.notifier.destinations.response_words import RESPONSE_WORDS
 from services.notifier.destinations.views import Line
 from services.notifier.domain.deliveries import NOTICES, Delivery
@@ -55,14 +56,12 @@ class Links:
         for name in _IDENTIFYING:
             if name in message:
                 message.replace_header(name, str(message[name]).replace("@", f".{person}@"))
-        links = self._links(delivery, who, now)
-        for part in message.walk():
-            if part.get_content_maintype() == "text":
-                text = str(part.get_content())
-                for place, link in links.items():
-                    text = text.replace(place, link)
-                part.set_content(text, subtype=part.get_content_subtype())
-        return message.as_bytes()
+        return _filled(message, self._links(delivery, who, now))
+
+    def with_link(self, mail: bytes, sealed: str) -> bytes:
+        """Return a mail with the link that it is about. Raises Sealed."""
+        message = message_from_bytes(mail, _class=EmailMessage, policy=policy.SMTP)
+        return _filled(message, {LINK_PLACE: self._vault.links.open(sealed)})
 
     def _links(self, delivery: UUID, who: str, now: datetime) -> dict[str, str]:
         """Return a person's links by the places that they belong in."""
@@ -73,6 +72,16 @@ class Links:
             _place(self._public_url, act): base + stamp(self._vault, Link(delivery, who, act), now)
             for act in ResponseKind
         }
+
+
+def _filled(message: EmailMessage, links: Mapping[str, str]) -> bytes:
+    for part in message.walk():
+        if part.get_content_maintype() == "text":
+            text = str(part.get_content())
+            for place, link in links.items():
+                text = text.replace(place, link)
+            part.set_content(text, subtype=part.get_content_subtype())
+    return message.as_bytes()
 
 
 def stamp(vault: Vault, link: Link, now: datetime) -> str:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from services.notifier.destinations.order_views import failed_order_view
 from services.notifier.destinations.report_views import listed, report_view
 from services.notifier.destinations.views import (
     Phrasing,
@@ -105,10 +106,14 @@ def view_of(delivery: Delivery, phrasing: Phrasing, *, shown: int) -> View:
         case Kind.REPORT:
             report = AlertReport.model_validate_json(delivery.content)
             return report_view(report, phrasing, shown=shown, possible_duplicate=marked)
+        case Kind.ORDER:
+            raise ValueError("an order goes by mail, and to its supplier alone")
         case Kind.TEST:
             return test_view(TestNote.model_validate_json(delivery.content), phrasing)
         case Kind.META:
             note = FailureNote.model_validate_json(delivery.content)
+            if note.order is not None:
+                return failed_order_view(note.order, note.detail, phrasing)
             return failure_view(note, phrasing, possible_duplicate=marked)
 
 

@@ -18,13 +18,14 @@ class Message:
 
     `delivery` names it to those who recognise repeats, `now` is when this attempt is made.
     `recipients` is how far earlier attempts have come, None at the first one and where nobody was
-    reached by himself.
+    reached by himself. `link` is the sealed one that belongs into it as it leaves, if any does.
     """
 
     delivery: UUID
     rendered: bytes
     now: datetime
     recipients: Recipients | None = None
+    link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

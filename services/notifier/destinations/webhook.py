@@ -60,6 +60,8 @@ def _event(delivery: Delivery, now: datetime) -> _Event:
         case Kind.REPORT:
             report = AlertReport.model_validate_json(delivery.content)
             return _Event(f"stock.report.{report.kind}", report.recorded_at, report)
+        case Kind.ORDER:
+            raise ValueError("an order goes by mail, and to its supplier alone")
         case Kind.TEST:
             return _Event("notifier.test", now, TestNote.model_validate_json(delivery.content))
         case Kind.META:

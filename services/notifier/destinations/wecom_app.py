@@ -39,7 +39,7 @@ from services.notifier.destinations.wecom_cards import card_of, text_of
 from services.notifier.destinations.wecom_tokens import NO_TOKEN, Tokens
 from services.notifier.domain.addresses import WecomApp
 from services.notifier.domain.cards import asks_somebody, task_id
-from services.notifier.domain.contents import Digest
+from services.notifier.domain.contents import Digest, FailureNote
 from services.notifier.domain.deliveries import NOTICES, Delivery, Kind, Recipients
 from services.notifier.domain.destinations import Destination
 from services.notifier.domain.outcomes import Outcome, Verdict, of_errcode
@@ -128,6 +128,9 @@ def _text_message(
         people = _people(digest.to, app, others=digest.to_others)
     elif alert is not None and alert.event is AlertEvent.REFUSED:
         people = "|".join(_user_ids(alert.to))
+    elif delivery.kind is Kind.META:
+        note = FailureNote.model_validate_json(delivery.content)
+        people = _people(() if note.order is None else note.order.buyers, app)
     else:
         people = _people(() if alert is None else alert.to, app)
     return {

@@ -1,8 +1,11 @@
 """What messages say beside alerts: digests, and notes of the notifier's own."""
 
+from uuid import UUID
+
 from pydantic import BaseModel, ConfigDict
 
 from services.notifier.domain.holding import HoldReason
+from shared.events.alert_reports import PurchaseOrder
 from shared.events.stock_alerts import AlertEvent, AlertLevel, Recipient, StockAlert
 
 DIGEST_LINES = 40
@@ -52,8 +55,31 @@ class TestNote(BaseModel):
     asked_by: str
 
 
+class FailedOrder(BaseModel):
+    """An order that could not be mailed to its supplier; `buyers` are to know."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: UUID
+    reference: str
+    supplier_name: str
+    address: str
+    buyers: tuple[Recipient, ...] = ()
+
+
+def failed_order(order: PurchaseOrder) -> FailedOrder:
+    """Return an order as a note tells of it: nothing that lets anybody confirm it."""
+    return FailedOrder(
+        id=order.id,
+        reference=order.reference,
+        supplier_name=order.supplier_name,
+        address=order.to,
+        buyers=order.buyers,
+    )
+
+
 class FailureNote(BaseModel):
-    """A destination refused a message for good."""
+    """A destination, or a supplier's mailbox, refused a message for good."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -61,3 +87,4 @@ class FailureNote(BaseModel):
     destination_name: str
     detail: str
     alert_number: int | None = None
+    order: FailedOrder | None = None

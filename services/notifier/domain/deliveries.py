@@ -41,6 +41,8 @@ class Kind(StrEnum):
     """Nobody did in time what an episode asks for: as urgent as a first notice, nearly."""
     CHANGE = "change"
     DIGEST = "digest"
+    ORDER = "order"
+    """A purchase order, for its supplier."""
     REPORT = "report"
     """Made by schedule: how things stand, or how they went."""
     TEST = "test"
@@ -53,7 +55,7 @@ class Reason(StrEnum):
 
     NO_ROUTE = "no_route"
     NO_DESTINATION = "no_destination"
-    """A report is for a destination that is not there, or disabled."""
+    """A report is for a destination that is not there, or disabled; an order, for no mailbox."""
     NEVER_ANNOUNCED = "never_announced"
     FOR_ONE_PERSON = "for_one_person"
     ENDED_UNTOLD = "ended_untold"
@@ -76,6 +78,7 @@ _PLACES = {
     Kind.FIRST: 10,
     Kind.ESCALATION: 15,
     Kind.CHANGE: 20,
+    Kind.ORDER: 25,
     Kind.DIGEST: 30,
     Kind.REPORT: 40,
 }
@@ -137,7 +140,8 @@ class CardCode(NamedTuple):
 class Delivery:
     """A delivery as its sender takes it up.
 
-    `content` is the message's JSON: a StockAlert, a Digest, an AlertReport or a note, by kind.
+    `content` is the message's JSON: a StockAlert, a Digest, an AlertReport (of an order as well) or
+    a note, by kind.
     `attempts` counts the present one. `recipients` is None before the first attempt and where
     nobody is told by name. `thread` is what the vendor calls the episode's first notice, where that
     is known and of use; `cards` let those be changed that are there already.

@@ -28,7 +28,7 @@ DIGEST_GAP = timedelta(seconds=3)
 """Between two digests at the least: 60 s / 20 messages."""
 
 
-_BY_THEMSELVES = frozenset({Kind.TEST, Kind.META, Kind.REPORT})
+_BY_THEMSELVES = frozenset({Kind.TEST, Kind.META, Kind.REPORT, Kind.ORDER})
 """Never merged: when one of these comes first, nothing that could be waits before it."""
 
 

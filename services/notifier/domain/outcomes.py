@@ -164,7 +164,7 @@ def _settle_unknown(
 def deserves_repeat(delivery: Delivery) -> bool:
     """Return whether a delivery of unknown outcome is sent once more."""
     match delivery.kind:
-        case Kind.FIRST | Kind.ESCALATION | Kind.META | Kind.REPORT:
+        case Kind.FIRST | Kind.ESCALATION | Kind.META | Kind.REPORT | Kind.ORDER:
             return True
         case Kind.DIGEST:
             return delivery.has_first

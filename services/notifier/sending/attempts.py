@@ -10,8 +10,9 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.notifier.destinations.order_views import order_in
 from services.notifier.domain.cards import changes_card
-from services.notifier.domain.contents import FailureNote
+from services.notifier.domain.contents import FailureNote, failed_order
 from services.notifier.domain.deliveries import Kind, Reason, State
 from services.notifier.domain.destinations import Destination
 from services.notifier.domain.limits import Merge, Send
@@ -239,8 +240,13 @@ class Attempts:
                 destination_name=destination.name,
                 detail=outcome.detail,
                 alert_number=delivery.alert_number,
+                order=failed_order(order_in(delivery)) if delivery.kind is Kind.ORDER else None,
             )
-            await digests.note_failure(connection, note, outcome.code, now)
+            if note.order is None:
+                await digests.note_failure(connection, note, outcome.code, now)
+            else:
+                key = f"{delivery.id}:{delivery.attempts}"
+                await digests.note_failed_order(connection, note.order, note, key, now)
         self._staged.told.append(_Told(taken, outcome, settlement))
 
     async def _mind_the_lane(

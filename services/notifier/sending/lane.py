@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.notifier.destinations.order_views import sealed_link
 from services.notifier.destinations.transport import Message, Transport
 from services.notifier.domain.destinations import Destination
 from services.notifier.domain.limits import Rest, next_step, widest
@@ -182,7 +183,7 @@ async def _send(transport: Transport, attempt: Attempt, now: datetime) -> Outcom
     delivery = attempt.taken.delivery
     try:
         return await transport.send(
-            Message(delivery.id, attempt.rendered, now, delivery.recipients)
+            Message(delivery.id, attempt.rendered, now, delivery.recipients, sealed_link(delivery))
         )
     except Exception as error:  # noqa: BLE001 - a client's error may hold the secret: only its name
         name = type(error).__name__

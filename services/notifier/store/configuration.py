@@ -49,6 +49,8 @@ _ENABLED = text(f"""
 SELECT id, manners, {REACH} AS reach FROM destination WHERE enabled ORDER BY id
 """)  # noqa: S608 - the expression is ours
 
+_MAILBOXES = text("SELECT id FROM destination WHERE enabled AND kind = 'email'")
+
 _PUT_ROUTE = text("""
 INSERT INTO route (id, destination, levels, labels, rules, enabled)
 VALUES (:id, :destination, :levels, CAST(:labels AS jsonb), :rules, :enabled)
@@ -170,6 +172,11 @@ async def routes(connection: AsyncConnection) -> list[Route]:
         )
         for row in rows
     ]
+
+
+async def mail_destinations(connection: AsyncConnection) -> set[str]:
+    """Return the enabled destinations through which mail can be sent."""
+    return set(await connection.scalars(_MAILBOXES))
 
 
 async def routing_table(connection: AsyncConnection) -> RoutingTable:

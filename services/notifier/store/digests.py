@@ -8,7 +8,13 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifier.domain.contents import DIGEST_LINES, Digest, DigestLine, FailureNote
+from services.notifier.domain.contents import (
+    DIGEST_LINES,
+    Digest,
+    DigestLine,
+    FailedOrder,
+    FailureNote,
+)
 from services.notifier.domain.deliveries import Kind, priority
 from services.notifier.domain.holding import HoldReason
 from services.notifier.store.configuration import REACH
@@ -79,6 +85,18 @@ WHERE d.enabled AND d.id <> :failed
 ORDER BY coalesce(l.failures, 0), d.id
 LIMIT 1
 """)
+
+# First what writes to the buyers by name; programs last, and the one that has just failed: its
+# server may well take mail for others than this supplier.
+_FOR_BUYERS = text(f"""
+SELECT d.id
+FROM (SELECT id, kind, enabled, {REACH} AS reach FROM destination) AS d
+LEFT JOIN lease AS l ON l.destination = d.id
+WHERE d.enabled
+ORDER BY (d.reach = ANY(CAST(:known_by AS text[]))) IS NOT TRUE, d.kind = 'webhook',
+         d.id = :failed, coalesce(l.failures, 0), d.id
+LIMIT 1
+""")  # noqa: S608 - the expression is ours
 
 _NOTE = text("""
 INSERT INTO delivery (kind, destination, state, priority, content, recorded_at, request_key)
@@ -187,20 +205,42 @@ async def note_failure(
 ) -> bool:
     """Tell another destination that one refuses messages; False when there is none or it knows."""
     other = await connection.scalar(_OTHER_DESTINATION, {"failed": note.destination})
-    if other is None:
-        return False
     bucket = int(now.timestamp()) // _NOTE_EVERY_SECONDS
+    return await _note(connection, other, note, f"meta:{note.destination}:{code}:{bucket}", now)
+
+
+async def note_failed_order(
+    connection: AsyncConnection, order: FailedOrder, note: FailureNote, key: str, now: datetime
+) -> bool:
+    """Tell an order's buyers that it did not reach its supplier; False when nobody can be told.
+
+    The same key tells it once.
+    """
+    known_by = [
+        name
+        for name in ("wecom_userid", "email")
+        if any(getattr(buyer, name) for buyer in order.buyers)
+    ]
+    place = await connection.scalar(_FOR_BUYERS, {"failed": note.destination, "known_by": known_by})
+    return await _note(connection, place, note, f"meta:order:{key}", now)
+
+
+async def _note(
+    connection: AsyncConnection, place: str | None, note: FailureNote, key: str, now: datetime
+) -> bool:
+    if place is None:
+        return False
     created = await connection.scalar(
         _NOTE,
         {
-            "destination": other,
+            "destination": place,
             "priority": priority(Kind.META),
             "content": note.model_dump_json(),
             "now": now,
-            "request_key": f"meta:{note.destination}:{code}:{bucket}",
+            "request_key": key,
         },
     )
     if created is None:
         return False
-    await wake_senders(connection, [other])
+    await wake_senders(connection, [place])
     return True

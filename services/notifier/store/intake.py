@@ -1,6 +1,8 @@
 """What the consumer writes: one delivery row per revision, destination and episode."""
 
+import json
 from collections.abc import Collection, Sequence
+from dataclasses import asdict
 from typing import NamedTuple
 from uuid import UUID
 
@@ -8,7 +10,14 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.domain.announcements import Known
-from services.notifier.domain.deliveries import Kind, NewDelivery, Reason, State, priority
+from services.notifier.domain.deliveries import (
+    Kind,
+    NewDelivery,
+    Reason,
+    Recipients,
+    State,
+    priority,
+)
 from services.notifier.domain.holding import Hold, HoldReason
 from shared.events.alert_reports import AlertReport
 from shared.events.stock_alerts import AlertEvent
@@ -76,9 +85,9 @@ WHERE d.alert_id = n.alert_id AND d.destination = n.destination AND d.revision <
 # The same report comes again after a crash of its sender, under the same id.
 _REPORT = text("""
 INSERT INTO delivery (kind, destination, state, reason, priority, content, recorded_at,
-                      traceparent, request_key)
-SELECT 'report', n.destination, n.state, n.reason, :priority, :content, :recorded_at,
-       :traceparent, n.request_key
+                      traceparent, request_key, order_id, recipients)
+SELECT :kind, n.destination, n.state, n.reason, :priority, :content, :recorded_at,
+       :traceparent, n.request_key, :order_id, CAST(:recipients AS jsonb)
 FROM unnest(CAST(:destination AS text[]), CAST(:state AS text[]), CAST(:reason AS text[]),
             CAST(:request_key AS text[])) AS n (destination, state, reason, request_key)
 ON CONFLICT (request_key) DO NOTHING
@@ -153,8 +162,12 @@ async def record_report(
 ) -> list[str]:
     """Record a report's deliveries; returns the destinations, of those `there`, that wait for it.
 
-    For one that is not there, the delivery says so.
+    For one that is not there, the delivery says so. An order is for its supplier, whatever
+    mailboxes the destination has.
     """
+    order = report.order
+    kind = Kind.REPORT if order is None else Kind.ORDER
+    recipients = None if order is None else json.dumps(asdict(Recipients(left=(order.to,))))
     wanted = {each: each in there for each in report.destinations}
     await connection.execute(
         _REPORT,
@@ -168,7 +181,10 @@ async def record_report(
                 for each, known in wanted.items()
             ],
             "request_key": [f"report:{report.report_id}:{each}" for each in wanted],
-            "priority": priority(Kind.REPORT),
+            "kind": kind.value,
+            "order_id": None if order is None else order.id,
+            "recipients": recipients,
+            "priority": priority(kind),
             "content": report.model_dump_json(),
             "recorded_at": report.recorded_at,
             "traceparent": traceparent,

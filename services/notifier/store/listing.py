@@ -17,7 +17,7 @@ from services.notifier.store.wakeups import wake_senders
 _COLUMNS = """
 d.id, d.kind, d.alert_id, d.alert_number, d.revision, d.event, d.level, d.destination, d.state,
 d.reason, d.digest_id, d.attempts, d.duplicate_possible, d.recipients, d.next_at, d.not_before,
-d.held_for, d.gather_key, d.recorded_at, d.created_at, d.sent_at"""
+d.held_for, d.gather_key, d.order_id, d.recorded_at, d.created_at, d.sent_at"""
 
 _PAGE = text(f"""
 SELECT {_COLUMNS}
@@ -27,6 +27,7 @@ WHERE (CAST(:state AS text) IS NULL OR d.state = :state)
   AND (CAST(:alert_id AS uuid) IS NULL OR d.alert_id = :alert_id)
   AND (CAST(:destination AS text) IS NULL OR d.destination = :destination)
   AND (CAST(:digest_id AS uuid) IS NULL OR d.digest_id = :digest_id)
+  AND (CAST(:order_id AS uuid) IS NULL OR d.order_id = :order_id)
   AND (CAST(:before AS uuid) IS NULL OR d.id < :before)
 ORDER BY d.id DESC
 LIMIT :limit
@@ -93,6 +94,7 @@ class DeliveryRow:
     not_before: datetime | None
     held_for: str | None
     gather_key: str | None
+    order_id: UUID | None
     recorded_at: datetime
     created_at: datetime
     sent_at: datetime | None
@@ -134,6 +136,7 @@ async def page(
     alert_id: UUID | None,
     destination: str | None,
     digest_id: UUID | None,
+    order_id: UUID | None,
     before: UUID | None,
     limit: int,
 ) -> list[DeliveryRow]:
@@ -146,6 +149,7 @@ async def page(
             "alert_id": alert_id,
             "destination": destination,
             "digest_id": digest_id,
+            "order_id": order_id,
             "before": before,
             "limit": limit,
         },

@@ -6,6 +6,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import SecretStr
 
 from shared.errors import LowtideError
+from shared.sealing import LinkSeal
 
 
 class Unreadable(LowtideError):  # noqa: N818 - a state, not a mistake
@@ -18,6 +19,8 @@ class Vault:
     def __init__(self, keys: SecretStr) -> None:
         parts = [part.strip() for part in keys.get_secret_value().split(",")]
         self._fernet = MultiFernet([Fernet(part) for part in parts])
+        self.links = LinkSeal(keys)
+        """Opens links that other services have sealed under the same keys."""
 
     def seal(self, secret: SecretStr) -> str:
         """Return a secret in the form that may be stored."""

@@ -6,12 +6,13 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -21,13 +22,14 @@ from pydantic import SecretStr
 from typing_extensions import override
 
 from services.alerting import wiring
-from services.alerting.api.order_links import OrderLinks
 from services.alerting.calling import Calling
+from services.alerting.ordering.links import OrderLinks
+from services.alerting.ordering.mails import OrderMails
 from services.alerting.settings import AlertingSettings
-from services.alerting.store import actions, orders
+from services.alerting.store import actions, confirming
 from services.alerting.store.acts import By
 from services.alerting.store.calls import FIRST_PAUSE
-from services.alerting.store.orders import Confirmed
+from services.alerting.store.confirming import Confirmed
 from services.alerting.supplying import Supplying
 from services.ingest import wiring as ingest_wiring
 from services.ingest.settings import IngestSettings
@@ -110,7 +112,8 @@ class Shop:
 
     async def follow(self) -> int:
         """Let what has happened be seen, once."""
-        return await Supplying(self.engine, self.clock).step()
+        mails = OrderMails(OrderLinks(None, ""), None, None)
+        return await Supplying(self.engine, self.clock, mails).step()
 
     async def told(self, number: int) -> list[StockAlert]:
         """Return so many notices, as soon as they are on the topic."""
@@ -410,7 +413,7 @@ async def test_a_supplier_confirms_by_a_link_and_may_change_it_until_it_arrives(
         # Nor can who had the page read before.
         by = By("supplier:ACME", None, shop.clock.now(), None)
         async with shop.engine.begin() as connection:
-            await orders.confirm(connection, UUID(order["id"]), {1: Confirmed(1, None)}, by)
+            await confirming.confirm(connection, UUID(order["id"]), {1: Confirmed(1, None)}, by)
         assert (await shop.get(f"/v1/actions/{bought['id']}"))["confirmed_quantity"] == 96
 
         forged = OrderLinks("another key", "http://alerting").link(
@@ -612,6 +615,65 @@ async def test_orders_are_collected_by_supplier_until_they_are_worth_the_minimum
     found = await shop.get("/v1/actions?state=ordered&supplier=ACME&limit=1")
     rest = await shop.get(f"/v1/actions?state=ordered&cursor={found['next_cursor']}")
     assert [each["sku"] for each in found["items"] + rest["items"]] == ["B", "A"]
+
+
+async def test_an_order_has_what_a_buyer_decides_by_and_what_the_supplier_made_of_it(
+    shop: Shop,
+) -> None:
+    tuesdays = {"minimum": "5000", "order_weekdays": [2], "order_hour": 9}
+    acme = {"name": "Acme", "timezone": "Asia/Shanghai", "email": "a@acme.example"} | tuesdays
+    await shop.alerting.ask("PUT", "/v1/suppliers/ACME", acme)
+    await shop.alerting.ask("PUT", "/v1/parameters?sku=B&warehouse=W", PARAMETERS)
+    alerts = [await shop.hear(12), await shop.hear(5, sku="B")]
+    first, second = [await shop.buy(alert) for alert in alerts]
+    path = f"/v1/orders/{first['order']['id']}"
+    (listed,) = (await shop.get("/v1/orders?state=open"))["items"]
+    collected = await shop.get(path)
+    assert {name: collected[name] for name in listed} == listed
+    assert (listed["supplier_name"], listed["supplier_email"]) == ("Acme", "a@acme.example")
+    assert (listed["money"], listed["minimum"]) == ("720.00", "5000")
+    leaves = datetime.fromisoformat(listed["leaves_at"]).astimezone(ZoneInfo("Asia/Shanghai"))
+    assert (leaves.isoweekday(), leaves.hour, leaves > shop.clock.now()) == (2, 9, True)
+    assert [(each["moq"], each["pack_multiple"]) for each in collected["items"]] == [(60, 24)] * 2
+
+    # Whoever places it has seen what they place.
+    seen = {"lines": [first["id"]]}
+    problem = await shop.post(f"{path}/place", seen, HTTPStatus.CONFLICT)
+    assert problem["type"].endswith("order_changed")
+    placed = await shop.post(f"{path}/place", {"lines": [second["id"], first["id"]]})
+    assert (placed["leaves_at"], placed["link_opened_at"]) == (None, None)
+    bought = await shop.get("/v1/actions?state=ordered&kind=buy")
+    assert [each["id"] for each in bought["items"]] == [second["id"], first["id"]]
+    assert (await shop.get("/v1/actions?kind=transfer"))["items"] == []
+
+    async with httpx.AsyncClient(
+        transport=shop.alerting.client._transport, base_url="http://alerting"
+    ) as supplier:
+        shop.clock.advance(timedelta(minutes=7))
+        await supplier.get(placed["link"])
+        opened = (await shop.get(path))["link_opened_at"]
+        assert datetime.fromisoformat(opened) == shop.clock.now()
+        said = {"quantity-1": "120", "due-1": "2099-01-05", "quantity-2": "0", "due-2": ""}
+        await supplier.post(placed["link"], data=said)
+    confirmed = await shop.get(path)
+    kept = confirmed["items"][0]
+    assert (kept["quantity"], kept["confirmed_quantity"]) == (144, 120)
+    asked_for = shop.clock.now() - timedelta(minutes=7) + 5 * DAY
+    assert datetime.fromisoformat(kept["asked_due_at"]) == asked_for
+    assert kept["due_at"] == "2099-01-04T16:00:00Z"
+    # What will not come costs nothing.
+    assert confirmed["lines_by_state"] == {"ordered": 1, "cancelled": 1}
+    assert (confirmed["money"], confirmed["lines_late"]) == ("300.00", 0)
+    # Nobody is mailed: there is no destination for orders.
+    assert (confirmed["by_mail"], confirmed["mails"]) == (False, [])
+    problem = await shop.post(f"{path}/mails", None, HTTPStatus.CONFLICT)
+    assert problem["type"].endswith("no_mail")
+    shop.clock.advance(80 * 366 * DAY)
+    await shop.follow()
+    assert (await shop.get(path))["lines_late"] == 1
+    await shop.post(f"/v1/actions/{first['id']}/cancel")
+    given_up = await shop.get(path)
+    assert (given_up["money"], given_up["lines_late"]) == (None, 0)
 
 
 async def test_a_repeated_request_makes_one_action(shop: Shop) -> None:

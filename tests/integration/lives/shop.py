@@ -23,6 +23,8 @@ from services.alerting.domain.channels import NOBODY
 from services.alerting.domain.timebase import WallTime
 from services.alerting.following import Following
 from services.alerting.inbound.catalog_items import Catalogue
+from services.alerting.ordering.links import OrderLinks
+from services.alerting.ordering.mails import OrderMails
 from services.alerting.pipeline import StockLevels
 from services.alerting.reminding import Reminding
 from services.alerting.responding import AlertResponses
@@ -157,7 +159,9 @@ class Shop:
         self.rules, self.parameters = RuleWatch(alerting), ParameterWatch(alerting)
         self.following = Following(alerting, self.clock)
         self.reminding = Reminding(alerting, self.clock)
-        self.supplying = Supplying(alerting, self.clock)
+        self.supplying = Supplying(
+            alerting, self.clock, OrderMails(OrderLinks(None, ""), None, None)
+        )
         self.outbox = Outbox(alerting, NOTICES)
         self.answers = Outbox(self.engines["notifier"], RESPONSES)
         self.lanes: dict[str, Lane] = {}

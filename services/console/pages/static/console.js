@@ -29,7 +29,23 @@
     }
   });
 
-  // Times: <lt-time at="…Z" form="ago|at|day"> in the viewer's zone and language, kept true.
+  // What stands in a field, by its id: to the clipboard, or selected where there is none.
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    const field = document.getElementById(button.dataset.copy);
+    field.select();
+    try {
+      await navigator.clipboard.writeText(field.value);
+    } catch {
+      if (!document.execCommand("copy")) return;
+    }
+    const words = button.textContent;
+    button.textContent = button.dataset.copied;
+    setTimeout(() => (button.textContent = words), 2000);
+  });
+
+  // Times: <lt-time at="…Z" form="ago|at|on|day"> in the viewer's zone and language, kept true.
   const UNITS = [
     ["day", 86_400],
     ["hour", 3_600],
@@ -63,13 +79,14 @@
       (tag) => new Intl.DateTimeFormat(tag, today ? options : { ...day, ...options }),
     ).format(instant);
   };
-  // An instant that ends a day stands for that day.
-  const day = (instant) =>
+  const on = (instant) =>
     format(
       "day",
       (tag) => new Intl.DateTimeFormat(tag, { month: "short", day: "numeric" }),
-    ).format(new Date(instant.getTime() - 1));
-  const FORMS = { ago, at, day };
+    ).format(instant);
+  // An instant that ends a day stands for that day.
+  const day = (instant) => on(new Date(instant.getTime() - 1));
+  const FORMS = { ago, at, on, day };
   const full = (instant) =>
     format(
       "full",

@@ -4,7 +4,7 @@ from uuid import UUID
 import jwt
 import pytest
 
-from services.alerting.api.order_links import LIFETIME, Expired, Forged, OrderLinks
+from services.alerting.ordering.links import LIFETIME, Expired, Forged, OrderLinks
 from tests.unit.services.alerting.cases import NOON
 
 ORDER = UUID(int=7)

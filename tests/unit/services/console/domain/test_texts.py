@@ -13,6 +13,7 @@ from services.alerting.domain.kind import RuleKind
 from services.console.domain.active_form import WEEKDAYS
 from services.console.domain.condition_rows import NUMBERS, OF_NUMBERS, TEXTS
 from services.console.domain.language import Language
+from services.console.domain.order_state import STAGES, STANDINGS
 from services.console.domain.people_form import COLUMNS
 from services.console.domain.rule_form import SECONDS
 from services.console.domain.rule_kinds import BY_KIND, FLAGS
@@ -47,6 +48,7 @@ REFUSALS = {
     *("covered", "wrong_state", "own_request", "limit_too_low", "already_resolved"),
     *("unknown_actor", "may_not_act_for", "not_of_a_level"),
     *("not_the_owner", "already_closed", "not_confirmed"),
+    *("empty_order", "order_changed", "not_placed", "no_mail"),
 }
 """Codes of alerting's problems that somebody may see."""
 # Keys that pages put together from a value.
@@ -98,7 +100,10 @@ MADE = {
     *(f"review.{name}" for name in ("alerts", "prevented", "met_late", "missed", "lost")),
     *(f"case.state.{state}" for state in ("open", "confirmed", "closed")),
     *(f"case.cause.{cause}" for cause in Cause),
-    *("case.confirm", "case.close", "review"),
+    *(f"orders.standing.{one}" for one in STANDINGS),
+    *(f"orders.stage.{one}" for one in STAGES),
+    *(f"orders.trouble.{one}" for one in ("moq", "pack")),
+    *("orders", "case.confirm", "case.close", "review"),
     *(f"alert.state.{state}" for state in ("open", "recovering", "resolved", "retracted")),
     *(f"level.{level}" for level in AlertLevel),
     *(f"now.current.{stage}" for stage in ("ledger", "alerting", "notifier")),

@@ -4,7 +4,13 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from services.notifier.domain.addresses import Address
-from services.notifier.domain.contents import Digest, DigestLine, FailureNote, TestNote
+from services.notifier.domain.contents import (
+    Digest,
+    DigestLine,
+    FailedOrder,
+    FailureNote,
+    TestNote,
+)
 from services.notifier.domain.deliveries import Delivery, Kind
 from services.notifier.domain.destinations import Destination, Language
 from shared.events.alert_reports import AlertReport
@@ -92,6 +98,17 @@ META = delivery(
     ),
     Kind.META,
 )
+
+
+def failed_order(name: str, code: str) -> Delivery:
+    """Return a note that an order did not reach its supplier."""
+    order = FailedOrder(id=UUID(int=12), reference=code, supplier_name=name, address="a@b.example")
+    note = FailureNote(
+        destination="office", destination_name="Office", detail=f"550 {name}", order=order
+    )
+    return delivery(note, Kind.META)
+
+
 EVERY_KIND = {
     "first": delivery(stock_alert(7)),
     "change": delivery(stock_alert(7, revision=2, event="resolved"), Kind.CHANGE),
@@ -112,10 +129,14 @@ EVERY_KIND = {
     "evil brief": delivery(brief(2, name=str(EVIL.sku_name)), Kind.REPORT),
     "review": delivery(review(), Kind.REPORT),
     "longest review": delivery(review(20, owner=WIDE * 128), Kind.REPORT),
+    "failed order": failed_order("Acme", "LT-12"),
+    "longest failed order": failed_order(WIDE * 5_000, WIDE * 128),
+    "evil failed order": failed_order(str(EVIL.sku_name), "LT-12"),
 }
 """One delivery of each kind, and the hardest ones."""
 
 
 def link_of(name: str) -> str:
     """Return how the link begins that one of them ends with."""
-    return f"http://console.example/{'review' if name.endswith('review') else 'alerts'}"
+    places = {"review": "review", "order": "orders"}
+    return f"http://console.example/{places.get(name.rpartition(' ')[2], 'alerts')}"

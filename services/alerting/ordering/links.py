@@ -3,11 +3,9 @@
 import hashlib
 import hmac
 from datetime import datetime, timedelta
-from typing import Annotated
 from uuid import UUID
 
 import jwt
-from fastapi import Depends, Request
 
 LIFETIME = timedelta(days=30)
 """Longer than most lead times; whoever has ordered can ask for a new one at any time."""
@@ -64,12 +62,3 @@ class OrderLinks:
         if ends <= now.timestamp():
             raise Expired
         return order_id
-
-
-async def order_links(request: Request) -> OrderLinks:
-    """Return what makes links, as a dependency."""
-    found: OrderLinks = request.app.state.order_links
-    return found
-
-
-Links = Annotated[OrderLinks, Depends(order_links)]

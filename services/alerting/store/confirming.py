@@ -1,0 +1,102 @@
+"""What suppliers do with their orders: they open the link, and say what comes and when."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.alerting.domain.actions import late_at
+from services.alerting.store import action_rows
+from services.alerting.store.action_rows import Change
+from services.alerting.store.acts import By
+from services.alerting.store.orders import tell
+from services.alerting.store.stored_action import StoredAction
+from shared.events.stock_alerts import ActionState
+
+
+class Confirmed(NamedTuple):
+    """What a supplier says of a line: units (0: none will come), and when they come."""
+
+    quantity: int
+    due_at: datetime | None
+
+
+_CONFIRMED = text("UPDATE purchase_order SET confirmed_at = :now WHERE id = :id")
+
+_OPENED = text("UPDATE purchase_order SET link_opened_at = :now WHERE id = :id")
+
+# Whoever orders a second time only has ingest told again: the first time said when it was to come.
+_ASKED_FOR = text("""
+SELECT DISTINCT ON (action_id) action_id, due_at FROM action_history
+WHERE action_id = ANY(CAST(:ids AS uuid[])) AND step = 'order'
+ORDER BY action_id, id
+""")
+
+
+async def asked_for(
+    connection: AsyncConnection, lines: Collection[StoredAction]
+) -> dict[UUID, datetime | None]:
+    """Return when lines were to come as they were ordered, whatever the supplier has said since."""
+    rows = await connection.execute(_ASKED_FOR, {"ids": [line.id for line in lines]})
+    return {row.action_id: row.due_at for row in rows}
+
+
+async def opened(connection: AsyncConnection, order_id: UUID, now: datetime) -> None:
+    """Note that an order's link was opened; a scanner of mails does so too."""
+    await connection.execute(_OPENED, {"id": order_id, "now": now})
+
+
+async def confirm(
+    connection: AsyncConnection, order_id: UUID, said: Mapping[int, Confirmed], by: By
+) -> None:
+    """Take down what a supplier says of lines, by number; only those still to come can change.
+
+    Ingest is told of what comes otherwise than it was told before.
+    """
+    await action_rows.take_turn(connection)
+    lines = [
+        line
+        for line in await action_rows.of_order(connection, order_id)
+        if line.state is ActionState.ORDERED and line.line in said
+    ]
+    news = [line for line in lines if _is_news(line, said[line.line or 0])]
+    if not news:
+        return
+    episodes = await action_rows.locked_episodes(connection, news)
+    changes = []
+    for line in news:
+        told = said[line.line or 0]
+        differs = (told.quantity, told.due_at) != (line.expected, line.due_at)
+        changes.append(
+            Change(episodes[line.alert_id], _confirmed(line, told, by.at, differs), "confirm")
+        )
+    await connection.execute(_CONFIRMED, {"id": order_id, "now": by.at})
+    await action_rows.write(connection, changes, by)
+    for line, change in zip(news, changes, strict=True):
+        if change.action.told > line.told:
+            await tell(connection, change.action, by.at)
+
+
+def _is_news(line: StoredAction, said: Confirmed) -> bool:
+    return line.confirmed_quantity is None or (
+        (said.quantity, said.due_at) != (line.expected, line.due_at)
+    )
+
+
+def _confirmed(line: StoredAction, said: Confirmed, at: datetime, differs: bool) -> StoredAction:
+    after = replace(
+        line,
+        confirmed_quantity=said.quantity,
+        due_at=said.due_at,
+        late_at=late_at(said.due_at, at),
+        is_late=False,
+        told=line.told + differs,
+    )
+    if said.quantity:
+        return after
+    reason = "the supplier cannot deliver any"
+    return replace(after, state=ActionState.CANCELLED, ended_at=at, reason=reason)

@@ -44,7 +44,7 @@ clean:
 STACKS := tests/browser tests/e2e tests/faults
 .PHONY: test
 test: $(READY)
-	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(STACKS:%=--ignore=%); failed=$$?; \
+	@$(BIN)/python -m pytest --numprocesses=3 --dist=loadfile $(STACKS:%=--ignore=%); failed=$$?; \
 	$(BIN)/python -m pytest $(STACKS) && exit $$failed
 
 ## check: format, lint, types, import rules, dependencies

@@ -40,7 +40,7 @@ clean:
 
 ## test: run every test; browser tests need a Chromium, the last line says when they were skipped
 # What starts whole stacks comes alone, at the end: two of them at once would only wait for each
-# other. All else is shared by two processes, each with a broker and a database of its own.
+# other. All else is shared by three processes, each with a broker and a database of its own.
 STACKS := tests/browser tests/e2e tests/faults
 .PHONY: test
 test: $(READY)

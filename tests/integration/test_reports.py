@@ -89,8 +89,9 @@ async def until_runs(alerting: Alerting, *expected: tuple[str, str]) -> None:
     """Wait until these runs are made and sent to the broker, and no others."""
 
     async def made() -> bool:
-        waiting = await alerting.rows("SELECT 1 FROM report_outbox")
-        return not waiting and await runs(alerting) == list(expected)
+        # In this order: a report goes into the outbox with its run.
+        are_made = await runs(alerting) == list(expected)
+        return are_made and not await alerting.rows("SELECT 1 FROM report_outbox")
 
     await until(made)
 

@@ -122,6 +122,12 @@ def unavailable(error: Unavailable) -> Problem:
     )
 
 
+def words_of(error: Any) -> str:  # noqa: ANN401 - one of pydantic's
+    """Return what one of pydantic's errors says, as a check of ours said it."""
+    said: str = error["msg"]
+    return said.removeprefix("Value error, ")
+
+
 def field_errors(errors: Sequence[Any]) -> list[dict[str, str]]:
     """Return what pydantic found wrong, field by field, as `errors` has it.
 
@@ -136,7 +142,7 @@ def field_errors(errors: Sequence[Any]) -> list[dict[str, str]]:
         {
             "field": ".".join(str(part) for part in error["loc"] if part != "body") or "body",
             "code": error["type"],
-            "message": error["msg"],
+            "message": words_of(error),
         }
         for error in errors
         if error["type"] != "too_short" or not has_wrong_entries(error["loc"])

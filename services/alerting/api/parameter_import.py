@@ -10,7 +10,7 @@ import msgspec
 from pydantic import BaseModel, ValidationError
 
 from services.alerting.domain.parameter_values import EXPECTED, ParameterLine
-from shared.http.problems import FieldError, Problem
+from shared.http.problems import FieldError, Problem, words_of
 
 MAX_LINES = 20_000
 """Some half a second's work, off the loop that answers others; 5 MiB hold as many, too."""
@@ -155,7 +155,9 @@ def _line(entry: object) -> ParameterLine | list[FieldError]:
     try:
         line = ParameterLine.model_validate(entry)
     except ValidationError as error:
-        return [_mistake(str(each["loc"][0]), each["type"], each["msg"]) for each in error.errors()]
+        return [
+            _mistake(str(each["loc"][0]), each["type"], words_of(each)) for each in error.errors()
+        ]
     if not line.said:
         message = "the line sets nothing; send a value, or null to take one away"
         return [FieldError(field="", code="nothing_set", message=message)]

@@ -19,7 +19,7 @@ from shared.database.engine import Connection
 from shared.events.base import Code, Instant
 from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, after_text, page_of
-from shared.http.problems import Problem, not_found
+from shared.http.problems import Problem, not_found, words_of
 
 router = APIRouter(tags=["people"], dependencies=[Depends(require(Scope.ALERTS_READ))])
 
@@ -188,7 +188,7 @@ async def import_responsibilities(
             items.append(Responsibility.model_validate(cells))
         except ValidationError as error:
             errors += [
-                _error(number, str(each["loc"][0]), each["type"], each["msg"])
+                _error(number, str(each["loc"][0]), each["type"], words_of(each))
                 for each in error.errors()
             ]
     if errors or len(items) > MAX_ROWS:

@@ -36,11 +36,10 @@ class Mistake(NamedTuple):
 
 def mistake(field: str, message: str, definition: Mapping[str, Any], language: Language) -> Mistake:
     """Return one of alerting's errors as a form shows it."""
-    words = message.removeprefix("Value error, ")
-    place = _place(field, words, definition)
-    found = _POSITION.fullmatch(words)
+    place = _place(field, message, definition)
+    found = _POSITION.fullmatch(message)
     if found is None:
-        return Mistake(place, translated(words, language))
+        return Mistake(place, translated(message, language))
     line, column = int(found[1]), int(found[2])
     return Mistake(place, translated(found[3], language), line, column)
 

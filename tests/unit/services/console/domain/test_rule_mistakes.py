@@ -103,4 +103,4 @@ def test_a_calendar_that_there_is_not_is_named_in_both_languages() -> None:
 
 
 def test_what_is_not_known_yet_is_shown_as_it_is() -> None:
-    assert mistake("labels", "Value error, quite new", {}, Language.CHINESE).words == "quite new"
+    assert mistake("labels", "quite new", {}, Language.CHINESE).words == "quite new"

@@ -186,7 +186,9 @@ class PartitionConsumer(Generic[M]):
 
         Raises Fenced, Stopped or Stalled when the process should end.
         """
-        consumer = await self._start()
+        consumer = await self._start(stop)
+        if consumer is None:
+            return
         self._consumer = consumer
         self._broker_seen_at = time.monotonic()
         ended: ExceptionGroup[LowtideError] | None = None
@@ -215,8 +217,9 @@ class PartitionConsumer(Generic[M]):
         if ended is not None:
             raise ended.exceptions[0]
 
-    async def _start(self) -> AIOKafkaConsumer:
-        while True:
+    async def _start(self, stop: asyncio.Event) -> AIOKafkaConsumer | None:
+        """Return a consumer that has reached the broker; None when told to stop before."""
+        while not stop.is_set():
             consumer = patient(
                 AIOKafkaConsumer(
                     bootstrap_servers=self._settings.kafka,
@@ -240,9 +243,12 @@ class PartitionConsumer(Generic[M]):
             except (KafkaError, OSError) as error:
                 _log.warning("broker not reached yet", reason=repr(error))
                 await _stop(consumer)
-                await asyncio.sleep(1)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(1):
+                        await stop.wait()
             else:
                 return consumer
+        return None
 
     async def _assigned(self, partitions: Collection[int]) -> None:
         self._wanted = tuple(sorted(partitions))

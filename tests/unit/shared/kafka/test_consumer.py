@@ -195,3 +195,18 @@ def test_a_small_batch_waits_for_company_by_what_the_last_one_took() -> None:
     assert for_company(0.003, 0.04) == 0.02
     assert for_company(0.003, 30.0) == COLLECT_MOST_SECONDS, "the database was away meanwhile"
     assert for_company(0.05, 0.0) == 0.05, "who asks for more has more"
+
+
+async def test_one_that_has_never_reached_the_broker_ends_when_it_is_told_to() -> None:
+    never = PartitionConsumer(
+        settings=Settings(kafka="127.0.0.1:9"),
+        service="ledger",
+        topic="stock.changes",
+        engine=Mock(),
+        producer=Mock(),
+        handler=Mock,
+    )
+    stop = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.1, stop.set)
+    async with asyncio.timeout(30):
+        await never.run(stop)

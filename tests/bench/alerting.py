@@ -1,8 +1,9 @@
 """`make bench-alerting`: level messages per second from a pre-filled topic to recorded episodes.
 
 The real consumer drains `stock.levels` of 50,000 levels: without a rule, with three built-in ones,
-and with 200 rules of conditions of the user's own, 20 of which watch each level. Ratios are of one
-repetition, on one server: what rules cost. One message in 500 tells of a level that is low.
+and with 200 rules of conditions of the user's own, 20 of which watch each level; and the latter two
+with two processes. Ratios are of one repetition, on one server: what rules cost. One message in 500
+tells of a level that is low.
 """
 
 import argparse
@@ -12,11 +13,12 @@ import random
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import asyncpg
 import httpx
@@ -135,11 +137,24 @@ def _rule(kind: str, **fields: object) -> dict[str, object]:
     return {"name": {"en": kind}, "kind": kind} | fields
 
 
-KINDS: dict[str, Rules] = {"no_rules": {}, "built_in": built_in(), "custom": custom()}
+class Part(NamedTuple):
+    """What watches, and how many processes share the partitions."""
+
+    rules: Rules
+    processes: int = 1
 
 
-async def measure(stack: Stack, template: str, prefix: str, kind: str, count: int) -> float:
-    """Return how many levels a second are evaluated under some rules."""
+PARTS = {
+    "no_rules": Part({}),
+    "built_in": Part(built_in()),
+    "custom": Part(custom()),
+    "built_in_2_processes": Part(built_in(), 2),
+    "custom_2_processes": Part(custom(), 2),
+}
+
+
+async def measure(stack: Stack, template: str, prefix: str, name: str, count: int) -> float:
+    """Return how many levels a second are evaluated in one of the parts."""
     async with fresh_database(stack, template) as database, _keys() as folder:
         settings = AlertingSettings(
             kafka=stack.bootstrap,
@@ -147,8 +162,8 @@ async def measure(stack: Stack, template: str, prefix: str, kind: str, count: in
             database_url=database.url("alerting"),
             jwks_file=folder / "jwks.json",
         )
-        await _put_rules(settings, folder, KINDS[kind])
-        return await _drained(stack, database, prefix, kind, count)
+        await _put_rules(settings, folder, PARTS[name].rules)
+        return await _drained(stack, database, prefix, name, count)
 
 
 @asynccontextmanager
@@ -180,10 +195,36 @@ async def _put_rules(settings: AlertingSettings, folder: Path, rules: Rules) -> 
             (await client.put(f"/v1/rules/{id_}", json=rule)).raise_for_status()
 
 
-async def _drained(stack: Stack, database: Database, prefix: str, kind: str, count: int) -> float:
-    (port,) = pick_free(1)
+async def _drained(stack: Stack, database: Database, prefix: str, name: str, count: int) -> float:
     watch = await asyncpg.connect(database.administrator_url)
-    environment = {
+    try:
+        with ExitStack() as open_processes:
+            consumers = {}
+            for port in pick_free(PARTS[name].processes):
+                environment = _environment(stack, database, prefix, port)
+                argv = [sys.executable, "-m", "services.alerting", "consume"]
+                process = open_processes.enter_context(running(argv, environment))
+                consumers[f"alerting {process.pid}"] = process.pid
+            servers = {
+                "database": listener(stack.database_port),
+                "broker": listener(int(stack.bootstrap.rpartition(":")[2])),
+            }
+            meter = Meter(consumers | servers)
+            first = await _until(watch, warm_up(count))
+            before = meter.read()
+            last = await _until(watch, count)
+            seconds = last[0] - first[0]
+            used = shares(before, meter.read(), seconds, last[1] - first[1], "level")
+        alerts = await watch.fetchval("SELECT count(*) FROM alerting.alert")
+    finally:
+        await watch.close()
+    speed = (last[1] - first[1]) / seconds
+    tell(f"  {name}: {speed:,.0f} levels/s over {seconds:.1f} s, {alerts:,} alerts; {used}")
+    return speed
+
+
+def _environment(stack: Stack, database: Database, prefix: str, port: int) -> dict[str, str]:
+    return {
         "PATH": os.environ["PATH"],  # noqa: TID251 - handed on as it is
         "PYTHONPATH": str(REPOSITORY),
         "PYTHONPYCACHEPREFIX": str(home() / "cache" / "pycache"),
@@ -194,26 +235,6 @@ async def _drained(stack: Stack, database: Database, prefix: str, kind: str, cou
         "LOWTIDE_LOG_LEVEL": "warning",
         "LOWTIDE_LOG_FORMAT": "plain",
     }
-    try:
-        with running([sys.executable, "-m", "services.alerting", "consume"], environment) as alert:
-            meter = Meter(
-                {
-                    "alerting": alert.pid,
-                    "database": listener(stack.database_port),
-                    "broker": listener(int(stack.bootstrap.rpartition(":")[2])),
-                }
-            )
-            first = await _until(watch, warm_up(count))
-            before = meter.read()
-            last = await _until(watch, count)
-            seconds = last[0] - first[0]
-            used = shares(before, meter.read(), seconds, last[1] - first[1], "level")
-        alerts = await watch.fetchval("SELECT count(*) FROM alerting.alert")
-    finally:
-        await watch.close()
-    speed = (last[1] - first[1]) / seconds
-    tell(f"  {kind}: {speed:,.0f} levels/s over {seconds:.1f} s, {alerts:,} alerts; {used}")
-    return speed
 
 
 async def _until(watch: asyncpg.Connection, levels: int) -> tuple[float, int]:
@@ -239,20 +260,20 @@ async def _fill(stack: Stack, prefix: str, count: int) -> None:
             await producer.send(TOPIC, messages)
 
 
-async def _repetition(kinds: Sequence[str], count: int) -> tuple[Values, Values]:
+async def _repetition(names: Sequence[str], count: int) -> tuple[Values, Values]:
     figures: Values = {}
     with running_stack() as stack:
         template = await migrated_template(stack)
         async with fresh_topics(stack) as prefix:
             await _fill(stack, prefix, count)
-            for kind in kinds:
-                speed = await measure(stack, template, prefix, kind, count)
-                figures[f"levels_per_s_{kind}"] = speed
+            for name in names:
+                speed = await measure(stack, template, prefix, name, count)
+                figures[f"levels_per_s_{name}"] = speed
     bare = figures.get("levels_per_s_no_rules")
     ratios = {
-        f"{kind}_vs_no_rules": figures[f"levels_per_s_{kind}"] / bare
-        for kind in kinds
-        if bare is not None and kind != "no_rules"
+        f"{name}_vs_no_rules": figures[f"levels_per_s_{name}"] / bare
+        for name in names
+        if bare is not None and name != "no_rules"
     }
     return figures, ratios
 
@@ -263,7 +284,7 @@ async def bench(given: argparse.Namespace) -> str:
     done: list[tuple[Values, Values]] = []
     for number in range(1, given.repetitions + 1):
         tell(f"repetition {number} of {given.repetitions}")
-        done.append(await _repetition(given.only or [*KINDS], count))
+        done.append(await _repetition(given.only or [*PARTS], count))
     figures, ratios = zip(*done, strict=True)
     return last_line("alerting", figures, ratios, short=given.short)
 
@@ -271,7 +292,7 @@ async def bench(given: argparse.Namespace) -> str:
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.alerting", description=__doc__)
-    parser.add_argument("--only", choices=[*KINDS], nargs="+", help="some of the parts")
+    parser.add_argument("--only", choices=[*PARTS], nargs="+", help="some of the parts")
     parser.add_argument("--levels", type=int, default=MESSAGES, help="messages to drain")
     parser.add_argument("--repetitions", type=int, default=1)
     parser.add_argument("--short", action="store_true", help="a few seconds: does it work at all")

@@ -26,8 +26,9 @@ from deploy.local.demonstration.telling import (
     Tellers,
 )
 
-OPENING_SECONDS = 20.0
-"""How long the opening promotion takes to sell a SKU down to its watch limit."""
+_OPENING_SECONDS = 15.0
+"""About how long the opening promotion takes to sell a SKU down to its floor, under the watch
+limit. Buyers come as they like, so it goes on until it has."""
 _OPENING_FLOOR = 15
 _OPENING_ABOVE = 32
 _PROMOTION_EVERY_SECONDS = 360.0
@@ -50,9 +51,12 @@ _LONGEST_STEP = timedelta(seconds=120)
 
 @dataclass(frozen=True, slots=True)
 class _Promotion:
+    """More sales of a SKU until an instant, and while more than `floor` units are left."""
+
     place: Place
     ends: float
     units_a_second: float
+    floor: int = 0
 
 
 @dataclass(order=True, slots=True)
@@ -175,8 +179,8 @@ class Shop:
             if units > _OPENING_ABOVE and self._articles[place[0]].pace is Pace.TIGHT
         ]
         units, place = min(tight or [(units, place) for place, units in self.shelves.items()])
-        needed = max(units - _OPENING_FLOOR, 0) / OPENING_SECONDS
-        return _Promotion(place, OPENING_SECONDS, needed)
+        needed = max(units - _OPENING_FLOOR, 0) / _OPENING_SECONDS
+        return _Promotion(place, math.inf, needed, _OPENING_FLOOR)
 
     def _promote(self, begin: float, end: float) -> None:
         if begin // _PROMOTION_EVERY_SECONDS < end // _PROMOTION_EVERY_SECONDS:
@@ -198,7 +202,11 @@ class Shop:
 
     def _units_a_second(self, place: Place, now: float, busy: float) -> float:
         promotion = self._promotion
-        promoted = promotion.place == place and now < promotion.ends
+        promoted = (
+            promotion.place == place
+            and now < promotion.ends
+            and self.shelves[place] > promotion.floor
+        )
         usual = self._habits(place).units_a_minute / 60 * busy
         return usual + (promotion.units_a_second if promoted else 0.0)
 

@@ -66,6 +66,17 @@ def test_a_shelf_falls_below_the_watch_limit_within_half_a_minute(hour: int, sha
     assert [place for place in above if shops.shelves[place] < WATCH]
 
 
+def test_so_it_does_whoever_happens_to_buy() -> None:
+    starts = [START.replace(hour=3) + timedelta(seconds=each) for each in range(60)]
+    late = []
+    for start in starts:
+        shops = shop(start=start)
+        told(shops, 30, start=start)
+        if min(shops.shelves.values()) >= WATCH:
+            late.append(start)
+    assert late == []
+
+
 def test_an_identity_comes_again_only_as_the_same_event() -> None:
     by_identity: defaultdict[tuple[object, object], list[Event]] = defaultdict(list)
     for event in events(told(shop(), 900)):

@@ -8,31 +8,25 @@ tells of a level that is low.
 
 import argparse
 import asyncio
-import os
 import random
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import asyncpg
-import httpx
 import msgspec
 import uvloop
 
-from deploy.local.instance import REPOSITORY, home
 from deploy.local.ports import pick_free
 from services.alerting import wiring
 from services.alerting.settings import AlertingSettings
 from shared.clock import WallClock
 from shared.events.stock_levels import TOPIC, level_key
-from shared.http.auth import Scope
-from shared.http.tokens import ensure_keys, mint
 from shared.kafka.messages import Message
 from shared.kafka.producer import Producer
 from shared.observability.logs import configure_logs
@@ -44,7 +38,8 @@ from shared.testing.stack import (
     migrated_template,
     running_stack,
 )
-from tests.bench.drain import running, warm_up
+from tests.bench.alone import administrator, environment_of, keys, running
+from tests.bench.drain import warm_up
 from tests.bench.meter import Meter, listener, shares
 from tests.bench.report import Values, last_line, tell
 from tests.bench.workload import WAREHOUSES, Shelf, shelves
@@ -155,53 +150,32 @@ PARTS = {
 
 async def measure(stack: Stack, template: str, prefix: str, name: str, count: int) -> float:
     """Return how many levels a second are evaluated in one of the parts."""
-    async with fresh_database(stack, template) as database, _keys() as folder:
-        settings = AlertingSettings(
-            kafka=stack.bootstrap,
-            topic_prefix=prefix,
-            database_url=database.url("alerting"),
-            jwks_file=folder / "jwks.json",
-        )
-        await _put_rules(settings, folder, PARTS[name].rules)
-        return await _drained(stack, database, prefix, name, count)
-
-
-@asynccontextmanager
-async def _keys() -> AsyncIterator[Path]:
-    with TemporaryDirectory() as named:
-        folder = Path(named)
-        ensure_keys(folder / "key.pem", folder / "jwks.json")
-        yield folder
+    async with fresh_database(stack, template) as database:
+        with keys() as folder:
+            settings = AlertingSettings(
+                kafka=stack.bootstrap,
+                topic_prefix=prefix,
+                database_url=database.url("alerting"),
+                jwks_file=folder / "jwks.json",
+            )
+            await _put_rules(settings, folder, PARTS[name].rules)
+        return await _drained(database, prefix, name, count)
 
 
 async def _put_rules(settings: AlertingSettings, folder: Path, rules: Rules) -> None:
-    token = mint(
-        folder / "key.pem",
-        subject="bench",
-        scopes=[Scope.ADMIN],
-        now=WallClock().now(),
-        lifetime=timedelta(hours=1),
-    )
-    app = wiring.application(settings)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(
-            transport=httpx.ASGITransport(app),
-            base_url="http://alerting",
-            headers={"Authorization": f"Bearer {token}"},
-        ) as client,
-    ):
+    async with administrator(wiring.application(settings), folder) as client:
         for id_, rule in rules.items():
             (await client.put(f"/v1/rules/{id_}", json=rule)).raise_for_status()
 
 
-async def _drained(stack: Stack, database: Database, prefix: str, name: str, count: int) -> float:
+async def _drained(database: Database, prefix: str, name: str, count: int) -> float:
+    stack = database.stack
     watch = await asyncpg.connect(database.administrator_url)
     try:
         with ExitStack() as open_processes:
             consumers = {}
             for port in pick_free(PARTS[name].processes):
-                environment = _environment(stack, database, prefix, port)
+                environment = environment_of("alerting", database, prefix, port)
                 argv = [sys.executable, "-m", "services.alerting", "consume"]
                 process = open_processes.enter_context(running(argv, environment))
                 consumers[f"alerting {process.pid}"] = process.pid
@@ -221,20 +195,6 @@ async def _drained(stack: Stack, database: Database, prefix: str, name: str, cou
     speed = (last[1] - first[1]) / seconds
     tell(f"  {name}: {speed:,.0f} levels/s over {seconds:.1f} s, {alerts:,} alerts; {used}")
     return speed
-
-
-def _environment(stack: Stack, database: Database, prefix: str, port: int) -> dict[str, str]:
-    return {
-        "PATH": os.environ["PATH"],  # noqa: TID251 - handed on as it is
-        "PYTHONPATH": str(REPOSITORY),
-        "PYTHONPYCACHEPREFIX": str(home() / "cache" / "pycache"),
-        "LOWTIDE_KAFKA": stack.bootstrap,
-        "LOWTIDE_TOPIC_PREFIX": prefix,
-        "LOWTIDE_DATABASE_URL": database.url("alerting"),
-        "LOWTIDE_PORT": str(port),
-        "LOWTIDE_LOG_LEVEL": "warning",
-        "LOWTIDE_LOG_FORMAT": "plain",
-    }
 
 
 async def _until(watch: asyncpg.Connection, levels: int) -> tuple[float, int]:

@@ -1,26 +1,25 @@
 """Let the real `python -m services.ledger consume` drain `stock.changes`, and watch it."""
 
 import asyncio
-import os
 import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
 import httpx
 
-from deploy.local.instance import REPOSITORY, home
 from deploy.local.ports import LOOPBACK, pick_free
 from services.ledger.store import changes as store
 from shared.database.engine import create_engine, driver
 from shared.events.stock_changes import TOPIC
 from shared.events.stock_levels import TOPIC as STOCK_LEVELS
 from shared.testing.stack import Database, Stack
+from tests.bench.alone import environment_of, running
 from tests.bench.meter import Meter, listener, shares
 from tests.bench.report import tell
 from tests.bench.workload import shelves
@@ -123,7 +122,7 @@ async def drain(
         with ExitStack() as open_processes:
             ledgers = []
             for port in ports:
-                environment = environment_of(stack, database, prefix, port)
+                environment = environment_of("ledger", database, prefix, port)
                 environment["LOWTIDE_LEDGER_WORKERS"] = str(workers)
                 process = running([sys.executable, *module], environment)
                 ledgers.append(open_processes.enter_context(process))
@@ -147,31 +146,6 @@ async def drain(
     if rejected:
         raise RuntimeError(f"{rejected:,} changes were refused: this workload is not what it says")
     return Drain((last[1] - first[1]) / seconds, seconds, *means, repeats, processors)
-
-
-def environment_of(stack: Stack, database: Database, prefix: str, port: int) -> dict[str, str]:
-    """Return the environment of a ledger's process."""
-    return {
-        "PATH": os.environ["PATH"],  # noqa: TID251 - handed on as it is
-        "PYTHONPATH": str(REPOSITORY),
-        "PYTHONPYCACHEPREFIX": str(home() / "cache" / "pycache"),
-        "LOWTIDE_KAFKA": stack.bootstrap,
-        "LOWTIDE_TOPIC_PREFIX": prefix,
-        "LOWTIDE_DATABASE_URL": database.url("ledger"),
-        "LOWTIDE_PORT": str(port),
-        "LOWTIDE_LOG_LEVEL": "warning",
-        "LOWTIDE_LOG_FORMAT": "plain",
-    }
-
-
-@contextmanager
-def running(argv: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process for the length of the block."""
-    with subprocess.Popen(argv, env=environment, cwd=home()) as process:
-        try:
-            yield process
-        finally:
-            process.terminate()
 
 
 async def _until(

@@ -12,16 +12,13 @@ The real `consume` and `send` run; a process of its own stands in for the vendor
 
 import argparse
 import asyncio
-import os
 import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import asyncpg
 import httpx
@@ -29,14 +26,11 @@ import uvloop
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
-from deploy.local.instance import REPOSITORY, home
 from deploy.local.ports import LOOPBACK, pick_free
 from services.notifier import wiring
 from services.notifier.settings import NotifierSettings
 from shared.clock import WallClock
 from shared.events.stock_alerts import TOPIC, StockAlert
-from shared.http.auth import Scope
-from shared.http.tokens import ensure_keys, mint
 from shared.kafka.messages import Message
 from shared.kafka.producer import Producer
 from shared.observability.logs import configure_logs
@@ -50,7 +44,7 @@ from shared.testing.stack import (
 )
 from shared.testing.waiting import until
 from shared.testing.webhook import PATH as HOOK
-from tests.bench.drain import running
+from tests.bench.alone import administrator, environment_of, keys, running, surroundings
 from tests.bench.groups import HOOK_SECRET
 from tests.bench.latencies import Missed, percentile_ms
 from tests.bench.meter import Meter, listener, shares
@@ -81,48 +75,22 @@ class Shop:
     """A notifier's database and topics, its environment, and what stands in for the vendors."""
 
     settings: NotifierSettings
-    stack: Stack
+    database: Database
     folder: Path
     watch: asyncpg.Connection
     vendors: str
-    vendors_pid: int
     prefix: str
 
     def environment(self) -> dict[str, str]:
         """Return the environment of a role."""
         (port,) = pick_free(1)
         key = self.settings.required_secret_key().get_secret_value()
-        return {
-            "PATH": os.environ["PATH"],  # noqa: TID251 - handed on as it is
-            "PYTHONPATH": str(REPOSITORY),
-            "PYTHONPYCACHEPREFIX": str(home() / "cache" / "pycache"),
-            "LOWTIDE_KAFKA": self.stack.bootstrap,
-            "LOWTIDE_TOPIC_PREFIX": self.prefix,
-            "LOWTIDE_DATABASE_URL": self.settings.database_url.get_secret_value(),
-            "LOWTIDE_SECRET_KEY": key,
-            "LOWTIDE_PORT": str(port),
-            "LOWTIDE_LOG_LEVEL": "warning",
-            "LOWTIDE_LOG_FORMAT": "plain",
-        }
+        own = environment_of("notifier", self.database, self.prefix, port)
+        return own | {"LOWTIDE_SECRET_KEY": key}
 
     async def put(self, bodies: Mapping[str, Mapping[str, object]]) -> None:
         """Put destinations, and a route to each for the alerts that bear its name."""
-        token = mint(
-            self.folder / "key.pem",
-            subject="bench",
-            scopes=[Scope.ADMIN],
-            now=WallClock().now(),
-            lifetime=timedelta(hours=1),
-        )
-        app = wiring.application(self.settings)
-        async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(
-                transport=httpx.ASGITransport(app),
-                base_url="http://notifier",
-                headers={"Authorization": f"Bearer {token}"},
-            ) as client,
-        ):
+        async with administrator(wiring.application(self.settings), self.folder) as client:
             for id_, body in bodies.items():
                 route = {"destination": id_, "match": {"labels": {"group": id_}}}
                 for path, said in (("destinations", body), ("routes", route)):
@@ -161,21 +129,12 @@ class Shop:
 async def opened(stack: Stack, template: str) -> AsyncIterator[Shop]:
     """Yield a notifier's ground, and vendors that run."""
     (port,) = pick_free(1)
-    environment = {
-        "PATH": os.environ["PATH"],  # noqa: TID251 - handed on as it is
-        "PYTHONPATH": str(REPOSITORY),
-        "PYTHONPYCACHEPREFIX": str(home() / "cache" / "pycache"),
-        "LOWTIDE_PORT": str(port),
-        "LOWTIDE_LOG_LEVEL": "warning",
-    }
     async with AsyncExitStack() as ground:
         database: Database = await ground.enter_async_context(fresh_database(stack, template))
         prefix = await ground.enter_async_context(fresh_topics(stack))
-        folder = Path(ground.enter_context(TemporaryDirectory()))
-        ensure_keys(folder / "key.pem", folder / "jwks.json")
-        vendors = ground.enter_context(
-            running([sys.executable, "-m", "tests.bench.groups"], environment)
-        )
+        folder = ground.enter_context(keys())
+        argv = [sys.executable, "-m", "tests.bench.groups"]
+        ground.enter_context(running(argv, surroundings(port)))
         url = f"http://{LOOPBACK}:{port}"
         await until(lambda: _answers(url), seconds=30)
         watch = await asyncpg.connect(database.administrator_url)
@@ -187,7 +146,7 @@ async def opened(stack: Stack, template: str) -> AsyncIterator[Shop]:
             jwks_file=folder / "jwks.json",
             secret_key=SecretStr(Fernet.generate_key().decode()),
         )
-        yield Shop(settings, stack, folder, watch, url, vendors.pid, prefix)
+        yield Shop(settings, database, folder, watch, url, prefix)
 
 
 async def _answers(url: str) -> bool:
@@ -305,7 +264,7 @@ async def flood(stack: Stack, template: str, count: int, seconds: float) -> tupl
 async def _warm(shop: Shop, calm: Sequence[str]) -> None:
     """Wait until every group has a sender."""
     await until(lambda: _all_served(shop), seconds=30)
-    async with Producer(shop.stack.bootstrap, shop.prefix, name="bench") as producer:
+    async with Producer(shop.settings.kafka, shop.prefix, name="bench") as producer:
         first = _alert(1_000_000, calm[-1])
         await producer.send(TOPIC, _messages([first]))
     await shop.until_recorded(1)
@@ -326,7 +285,7 @@ async def _told(
     steps = round(seconds / CALM_S)
     number, calm_numbers = 0, []
     began = time.perf_counter()
-    async with Producer(shop.stack.bootstrap, shop.prefix, name="bench") as producer:
+    async with Producer(shop.settings.kafka, shop.prefix, name="bench") as producer:
         for step in range(steps):
             alerts = [_alert(2_000_000 + step, calm[step % (len(calm) - 1)])]
             calm_numbers.append(alerts[0].number)

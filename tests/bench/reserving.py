@@ -19,7 +19,8 @@ from shared.http.tokens import ensure_keys, mint
 from shared.testing.stack import Database, Stack
 from shared.testing.waiting import until
 from tests.bench import messages
-from tests.bench.drain import environment_of, make_levels, running
+from tests.bench.alone import environment_of, running
+from tests.bench.drain import make_levels
 from tests.bench.plan import Place
 from tests.bench.report import tell
 from tests.bench.stage import traffic
@@ -52,7 +53,7 @@ async def reserving(
             now=WallClock().now(),
             lifetime=timedelta(days=1),
         )
-        environment = environment_of(stack, database, prefix, port)
+        environment = environment_of("ledger", database, prefix, port)
         environment["LOWTIDE_JWKS_FILE"] = str(jwks)
         places = [Place(each.sku, each.warehouse) for each in shelves()]
         argv = [sys.executable, "-m", "services.ledger", "serve"]

@@ -78,9 +78,10 @@ class AlertResponses(Forgetful):
             before = episode.revision
             category = self._category(episode)
             try:
-                after = await _act(
-                    connection, response, person, episode, category, now, incoming.traceparent
-                )
+                async with connection.begin_nested():  # what is refused has changed nothing
+                    after = await _act(
+                        connection, response, person, episode, category, now, incoming.traceparent
+                    )
             except Covered:
                 answer = Answer.COVERED
             else:

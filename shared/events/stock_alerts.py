@@ -20,7 +20,7 @@ VERSION = 1
 KINDS_IN_DAYS = frozenset(
     {"days_of_cover", "overstock", "inbound_overdue", "run_out_before_inbound"}
 )
-"""Kinds of rule whose threshold is in days; those of the others are units."""
+"""Kinds of rule whose threshold is in days; see `AlertFacts.threshold` for the others."""
 
 
 class SubjectKind(StrEnum):

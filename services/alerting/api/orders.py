@@ -20,7 +20,7 @@ from services.alerting.api.order_bodies import (
 from services.alerting.api.ordering import Links, Mails
 from services.alerting.api.proposals import daily_means
 from services.alerting.domain.parameters import Parameters
-from services.alerting.domain.subject import LevelSubject, Subject
+from services.alerting.domain.subject import LevelSubject
 from services.alerting.domain.suppliers import Supplier
 from services.alerting.ordering.links import OrderLinks
 from services.alerting.ordering.mails import OrderMails
@@ -213,9 +213,7 @@ async def _with_lines(
 async def _days_covered(
     at: Desk, connection: Connection, lines: list[StoredAction]
 ) -> dict[UUID, float | None]:
-    means: dict[Subject, float | None] = {}
-    for sku in {line.sku for line in lines}:
-        means |= daily_means(at, await memory.of_sku(connection, sku))
+    means = daily_means(at, await memory.of_skus(connection, {line.sku for line in lines}))
     found = {}
     for line in lines:
         mean = means.get(LevelSubject(line.sku, line.warehouse))
@@ -224,14 +222,8 @@ async def _days_covered(
 
 
 async def _parameters(connection: Connection, lines: list[StoredAction]) -> dict[UUID, Parameters]:
-    warehouses: dict[str, set[str]] = {}
-    for line in lines:
-        warehouses.setdefault(line.sku, set()).add(line.warehouse)
-    given = {
-        sku: await parameters.of_warehouses(connection, sku, there)
-        for sku, there in warehouses.items()
-    }
-    return {line.id: given[line.sku][line.warehouse] for line in lines}
+    given = await parameters.of_levels(connection, {(line.sku, line.warehouse) for line in lines})
+    return {line.id: given[line.sku, line.warehouse] for line in lines}
 
 
 async def _supplier(connection: Connection, order: StoredOrder) -> Supplier | None:

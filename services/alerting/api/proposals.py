@@ -105,10 +105,10 @@ async def get_proposals(alert_id: UUID, at: AtDesk) -> Proposals:
 
 async def _standing(at: Desk, connection: Connection, sku: str) -> dict[Subject, At]:
     """Return how a SKU stands in each warehouse, as far as proposals ask."""
-    levels = await memory.of_sku(connection, sku)
+    levels = await memory.of_skus(connection, [sku])
     coming = await covering.on_the_way(connection, list(levels), at.clock.now())
     means = daily_means(at, levels)
-    given = await parameters.of_warehouses(connection, sku, [each.warehouse for each in levels])
+    given = await parameters.of_levels(connection, [(sku, each.warehouse) for each in levels])
     found = {}
     for subject, known in levels.items():
         on_order = sum(each.quantity for each in coming.get(subject, ()) if not each.is_incoming)
@@ -118,7 +118,7 @@ async def _standing(at: Desk, connection: Connection, sku: str) -> dict[Subject,
             incoming=known.level.incoming,
             on_order=on_order,
             daily_mean=means[subject],
-            parameters=given[subject.warehouse],
+            parameters=given[sku, subject.warehouse],
             in_doubt=bool(known.level.flags),
         )
     return found

@@ -1,17 +1,25 @@
 """`/v1/rules`: rules as data; every edit is a new version, and none is ever lost."""
 
-from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Body, Depends, Path, Request, Response
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import ValidationError
 
 from services.alerting.api import rule_file
 from services.alerting.api.desk import AtDesk, Editor, IdempotencyKey, doer_of, key_reused
+from services.alerting.api.rule_bodies import (
+    NEWEST,
+    ImportedRules,
+    NewRule,
+    RollBack,
+    Rule,
+    Verdict,
+    definition_of,
+    text_of,
+)
 from services.alerting.api.rule_file import RuleCode
-from services.alerting.domain import cel
 from services.alerting.domain.definition import RuleDefinition
 from services.alerting.store import audit, playbooks, rules, schedules
 from services.alerting.store.audit import Doer, Done, What
@@ -25,68 +33,7 @@ router = APIRouter(
     prefix="/v1/rules", tags=["rules"], dependencies=[Depends(require(Scope.ALERTS_READ))]
 )
 
-_NEWEST = 2**31 - 1
-
 RuleId = Annotated[RuleCode, Path()]
-
-
-class NewRule(RuleDefinition):
-    """A rule to be made; without an `id` it gets one."""
-
-    id: RuleCode | None = None
-
-    def definition(self) -> RuleDefinition:
-        """Return the rule without its id."""
-        return RuleDefinition(**self.model_dump(exclude={"id"}))
-
-
-class Rule(RuleDefinition):
-    """One version of a rule, and who made it; `cel` is its condition as text."""
-
-    cel: str | None
-    id: str
-    version: int
-    changed_by: str
-    changed_at: datetime
-
-    @classmethod
-    def of(cls, stored: StoredRule) -> Self:
-        """Return a stored version as it is answered."""
-        definition = _definition(stored)
-        return cls(
-            **definition.model_dump(),
-            cel=_text(definition),
-            id=stored.id,
-            version=stored.version,
-            changed_by=stored.changed_by,
-            changed_at=stored.changed_at,
-        )
-
-
-class Verdict(BaseModel):
-    """Whether a rule could be saved: as it would be, defaults filled in, or what is wrong.
-
-    `cel` is its condition as text.
-    """
-
-    valid: bool
-    rule: RuleDefinition | None = None
-    cel: str | None = None
-    errors: list[FieldError] = []
-
-
-class RollBack(BaseModel):
-    """Which version is to hold again."""
-
-    version: Annotated[int, Field(ge=1, le=_NEWEST)]
-
-
-class ImportedRules(BaseModel):
-    """What became of the rules of a file; `unchanged` ones were like that already."""
-
-    created: list[str]
-    changed: list[str]
-    unchanged: list[str]
 
 
 @router.get("")
@@ -110,7 +57,7 @@ async def list_rules(at: AtDesk, cursor: Cursor = None, limit: Limit = 100) -> P
 async def export_rules(at: AtDesk) -> Response:
     """Return all rules as a YAML file that `POST /v1/rules/import` takes; disabled ones too."""
     found = await at.ask(rules.newest)
-    written = rule_file.write([(each.id, _definition(each)) for each in found])
+    written = rule_file.write([(each.id, definition_of(each)) for each in found])
     return Response(written, media_type=rule_file.MEDIA_TYPE)
 
 
@@ -128,7 +75,7 @@ async def list_versions(
     rule_id: RuleId, at: AtDesk, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[Rule]:
     """Return the versions of a rule, the newest first."""
-    before = min(under_number(cursor), _NEWEST)
+    before = min(under_number(cursor), NEWEST)
     found = await at.ask(lambda connection: rules.versions(connection, rule_id, before, limit))
     if not found and cursor is None:
         raise not_found(f"rule {rule_id}")
@@ -181,7 +128,7 @@ async def validate_rule(definition: Annotated[dict[str, Any], Body()], at: AtDes
     unknown = await at.ask(lambda connection: _unknown(connection, rule))
     if unknown is not None:
         return Verdict(valid=False, errors=[unknown])
-    return Verdict(valid=True, rule=rule, cel=_text(rule))
+    return Verdict(valid=True, rule=rule, cel=text_of(rule))
 
 
 @router.post(
@@ -250,7 +197,7 @@ async def disable_rule(rule_id: RuleId, request: Request, at: AtDesk, editor: Ed
         before = await rules.one(connection, rule_id)
         if before is None:
             raise not_found(f"rule {rule_id}")
-        disabled = _definition(before).model_copy(update={"enabled": False})
+        disabled = definition_of(before).model_copy(update={"enabled": False})
         return await _put(connection, revision, rule_id, disabled, doer)
 
     return Rule.of(await at.change(disable))
@@ -271,7 +218,7 @@ async def roll_back(
         wanted = await rules.version(connection, rule_id, body.version)
         if wanted is None:
             raise not_found(f"version {body.version} of rule {rule_id}")
-        return await _put(connection, revision, rule_id, _definition(wanted), doer)
+        return await _put(connection, revision, rule_id, definition_of(wanted), doer)
 
     return Rule.of(await at.change(again))
 
@@ -286,7 +233,7 @@ async def _put(
 ) -> StoredRule:
     """Return the newest version, made unless the rule says just that already."""
     before = await rules.one(connection, rule_id)
-    if before is not None and _definition(before) == definition:
+    if before is not None and definition_of(before) == definition:
         return before
     await _check_names(connection, definition, place)
     return await _add(connection, revision, rule_id, before, definition, doer)
@@ -328,21 +275,13 @@ async def _add(
     version = 1 if before is None else before.version + 1
     rule = StoredRule(rule_id, version, definition.model_dump_json(), doer.actor, doer.at)
     await rules.add(connection, rule, revision, key)
-    was = None if before is None else _definition(before).model_dump(mode="json")
+    was = None if before is None else definition_of(before).model_dump(mode="json")
     done = Done(What.RULE_PUT, rule_id, was, definition.model_dump(mode="json"))
     await audit.add(connection, doer, done)
     return rule
 
 
-def _definition(stored: StoredRule) -> RuleDefinition:
-    return RuleDefinition.model_validate_json(stored.body)
-
-
-def _text(definition: RuleDefinition) -> str | None:
-    return None if definition.condition is None else cel.write(definition.condition)
-
-
 def _same(made: StoredRule, definition: RuleDefinition) -> StoredRule:
-    if _definition(made) != definition:
+    if definition_of(made) != definition:
         raise key_reused("rule")
     return made

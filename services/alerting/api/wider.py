@@ -66,7 +66,7 @@ async def read(connection: Connection, subject: LevelSubject, product: str | Non
     asked = [] if product is None else [Product(rule.id, product) for rule in book.sizing]
     return Stored(
         known=await memory.one(connection, subject),
-        siblings=await memory.of_sku(connection, sku) if book.pooling else {},
+        siblings=await memory.of_skus(connection, [sku]) if book.pooling else {},
         book=book,
         values=await parameters.of_level(connection, sku, warehouse),
         general=await parameters.of_level(connection, sku, ""),

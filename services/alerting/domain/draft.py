@@ -114,9 +114,12 @@ class Draft:
             known = self._known(partition, timer.subject)
             if known is not None:
                 if isinstance(timer.subject, PoolSubject):
+                    self._fired.add(timer.subject)
                     present = self._pooling.present(partition, timer.subject, until)
                     known = known._replace(level=present.level, sales=present.sales)
-                    self._fired.add(timer.subject)
+                    if not self._pooling.has_levels(partition, timer.subject):
+                        self._leave(partition, timer.subject, known, until)
+                        continue
                 self._restage(
                     partition, timer.subject, self._pass(partition, timer.subject, known, until)
                 )
@@ -141,6 +144,9 @@ class Draft:
         for pool, (partition, now, trace, _) in self._pooling.asked.items():
             before, held = self._pooling.before(partition, pool, now), self._known(partition, pool)
             known = self._pooling.present(partition, pool, now)
+            if held is not None and not self._pooling.has_levels(partition, pool):
+                self._leave(partition, pool, known._replace(conditions=held.conditions), now)
+                continue
             if before is not None:
                 if held is not None:
                     before = before._replace(conditions=held.conditions, wake_at=held.wake_at)
@@ -171,6 +177,14 @@ class Draft:
         if known is not None:
             looked = self._judge(partition, subject, known, known, _look, now, None)
             self._restage(partition, subject, looked)
+
+    def _leave(self, partition: int, pool: PoolSubject, known: Known, now: datetime) -> None:
+        """End what is the matter with a pool that no level is in any more."""
+        after = dict(known.conditions)
+        at = self._standing(partition, pool, known, after, now)
+        self._retire(pool, at, after, ())
+        left = self._settle(partition, pool, known, after)
+        self._restage(partition, pool, left._replace(wake_at=None))
 
     def _known(self, partition: int, subject: Subject) -> Known | None:
         staged = self.staged.get(subject)

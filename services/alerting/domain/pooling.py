@@ -68,6 +68,10 @@ class Pooling:
             if rule is None or rule.pools(warehouse):
                 yield LevelSubject(pool.sku, warehouse)
 
+    def has_levels(self, partition: int, pool: PoolSubject) -> bool:
+        """Return whether any level is in a pool; the rule may name other warehouses by now."""
+        return any(True for _ in self.members(partition, pool))
+
     def present(
         self, partition: int, pool: PoolSubject, now: datetime, own: Known | None = None
     ) -> Known:

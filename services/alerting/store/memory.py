@@ -76,7 +76,7 @@ _OF_ONE = "WHERE sku = :sku AND warehouse = :warehouse"
 
 _ONE_LEVEL = text(f"{_LEVEL} {_OF_ONE}")
 
-_OF_SKU = text(f"{_LEVEL} WHERE sku = :sku")
+_OF_SKUS = text(f"{_LEVEL} WHERE sku = ANY(CAST(:skus AS text[]))")
 
 _ITS_CONDITIONS = text(f"{_CONDITION} {_OF_ONE} AND subject_kind = 'level'")
 
@@ -173,9 +173,9 @@ async def one(connection: AsyncConnection, subject: Subject) -> Known | None:
     return _known(row, {each.rule_id: _condition(each) for each in conditions})
 
 
-async def of_sku(connection: AsyncConnection, sku: str) -> dict[Subject, StoredKnown]:
-    """Return what is known of a SKU in each warehouse, but for its conditions."""
-    rows = await connection.execute(_OF_SKU, {"sku": sku})
+async def of_skus(connection: AsyncConnection, skus: Collection[str]) -> dict[Subject, StoredKnown]:
+    """Return what is known of SKUs in each warehouse, but for its conditions."""
+    rows = await connection.execute(_OF_SKUS, {"skus": list(skus)})
     return {LevelSubject(row.sku, row.warehouse): _stored(row) for row in rows}
 
 

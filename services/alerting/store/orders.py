@@ -169,16 +169,15 @@ async def place(
 
 async def due(connection: AsyncConnection, now: datetime) -> list[UUID]:
     """Return the open orders that are to leave by themselves."""
-    found = []
-    for row in (await connection.execute(_OPEN)).mappings().all():
-        order = _order(row)
-        if order.supplier is None:
-            continue
-        supplier = await suppliers.one(connection, order.supplier)
-        lines = await action_rows.of_order(connection, order.id)
-        if lines and is_due(supplier, order.opened_at, money(lines), now):
-            found.append(order.id)
-    return found
+    found = [_order(row) for row in (await connection.execute(_OPEN)).mappings()]
+    lines = await action_rows.of_orders(connection, [each.id for each in found])
+    known = await suppliers.some(connection, {each.supplier for each in found})
+    return [
+        each.id
+        for each in found
+        if lines[each.id]
+        and is_due(known.get(each.supplier or ""), each.opened_at, money(lines[each.id]), now)
+    ]
 
 
 async def drop_empty(connection: AsyncConnection) -> None:

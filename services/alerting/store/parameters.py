@@ -133,17 +133,21 @@ async def of_keys(connection: AsyncConnection, keys: Collection[Key]) -> Mapping
 
 async def of_level(connection: AsyncConnection, sku: str, warehouse: str) -> Parameters:
     """Return what holds for a SKU in a warehouse."""
-    return (await of_warehouses(connection, sku, [warehouse]))[warehouse]
+    return (await of_levels(connection, [(sku, warehouse)]))[sku, warehouse]
 
 
-async def of_warehouses(
-    connection: AsyncConnection, sku: str, warehouses: Collection[str]
-) -> Mapping[str, Parameters]:
-    """Return what holds for a SKU in each of some warehouses."""
-    known = await of_keys(connection, [(sku, None), *((sku, each) for each in warehouses)])
+async def of_levels(
+    connection: AsyncConnection, levels: Collection[tuple[str, str]]
+) -> Mapping[tuple[str, str], Parameters]:
+    """Return what holds for each of some SKUs in warehouses."""
+    known = await of_keys(connection, {*levels, *((sku, None) for sku, _ in levels)})
     values = {key: each.values for key, each in known.items()}
-    general = values.get((sku, None), NOTHING_SET)
-    return {each: values.get((sku, each), NOTHING_SET).over(general) for each in warehouses}
+    return {
+        (sku, warehouse): values.get((sku, warehouse), NOTHING_SET).over(
+            values.get((sku, None), NOTHING_SET)
+        )
+        for sku, warehouse in levels
+    }
 
 
 async def put(connection: AsyncConnection, sets: Sequence[ParameterSet], at_revision: int) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from uuid import UUID, uuid4
 
 import pytest
@@ -173,6 +174,25 @@ async def test_what_is_ordered_already_is_not_ordered_again(alerting: Alerting) 
         assert len(await alerting.rows("SELECT 1 FROM action")) == 1
         outcomes = await alerting.rows("SELECT outcome FROM response ORDER BY outcome")
         assert [row["outcome"] for row in outcomes] == ["covered", "done"]
+
+
+async def test_what_was_approved_stays_so_where_the_answer_is_refused(alerting: Alerting) -> None:
+    """It would give way to what was ordered, which something else makes needless."""
+    async with shortage(alerting) as alert:
+        await alerting.ask("PUT", "/v1/people/buyer", {"name": "Buyer"})
+        await alerting.ask("PUT", "/v1/parameters?sku=A&warehouse=W", {"unit_cost": "1"})
+        limits = [{"person": each, "amount": "100"} for each in ("buyer", "lin")]
+        await alerting.ask("PUT", "/v1/approval-limits", {"items": limits})
+        path = f"/v1/alerts/{alert['id']}/actions"
+        for quantity, supplier in ((1, "FEW"), (50, "ENOUGH")):
+            body = {"kind": "buy", "quantity": quantity, "supplier": supplier}
+            await alerting.ask("POST", path, body, HTTPStatus.CREATED)
+        await respond(alerting, response(str(alert["id"]), "ordered", quantity=500))
+        outcomes = await alerting.rows("SELECT outcome FROM response")
+        assert [row["outcome"] for row in outcomes] == ["covered"]
+        states = await alerting.rows("SELECT state, order_id FROM action ORDER BY number")
+        assert [row["state"] for row in states] == ["approved", "approved"]
+        assert all(row["order_id"] for row in states)
 
 
 async def test_what_has_ended_stays_as_it_is(alerting: Alerting) -> None:

@@ -220,3 +220,37 @@ def test_a_new_level_counts_for_its_own_pool(own: int) -> None:
     worker.hear(0, in_("S", 15))
     draft = worker.hear(1, in_("N", own))
     assert ("levels N", "opened") not in events(draft)
+
+
+@pytest.mark.parametrize("name", ["online", "shops"])
+def test_a_pool_that_no_level_is_in_any_more_ends_its_episode(name: str) -> None:
+    """Its warehouses were changed to some that have nothing of the SKU, under any name."""
+    worker = Worker(OF_POOL)
+    worker.hear(0, in_("N", 5))
+    elsewhere = rule(limits=[Limit(WATCH, 20, 30)], id_="pool", pool=name, warehouses=["W"])
+    worker.use(elsewhere, revision=2)
+    draft = worker.look()
+    assert events(draft) == [("pool online", "resolved")]
+    assert draft.announcements[0].transition.reason is Reason.OUT_OF_SCOPE
+    assert draft.conditions == {(ONLINE, "pool"): (0, None)}
+    assert ONLINE not in worker.territory.subjects
+
+
+def test_a_pool_that_no_level_is_in_any_more_opens_nothing() -> None:
+    """Also where its pending time is over before anybody has looked at it."""
+    waiting = rule(limits=[Limit(WATCH, 20, 30)], id_="pool", pool="online", pending=10)
+    worker = Worker(waiting)
+    worker.hear(0, in_("N", 5))
+    worker.use(
+        rule(
+            limits=[Limit(WATCH, 20, 30)],
+            id_="pool",
+            pool="online",
+            warehouses=["W"],
+            pending=10,
+        ),
+        revision=2,
+    )
+    assert events(worker.fire(11)) == []
+    assert events(worker.look(12)) == []
+    assert ONLINE not in worker.territory.subjects

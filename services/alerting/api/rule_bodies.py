@@ -1,0 +1,84 @@
+"""What is asked and answered about rules."""
+
+from datetime import datetime
+from typing import Annotated, Self
+
+from pydantic import BaseModel, Field
+
+from services.alerting.api.rule_file import RuleCode
+from services.alerting.domain import cel
+from services.alerting.domain.definition import RuleDefinition
+from services.alerting.store.rules import StoredRule
+from shared.http.problems import FieldError
+
+NEWEST = 2**31 - 1
+"""The greatest number that a version can have."""
+
+
+class NewRule(RuleDefinition):
+    """A rule to be made; without an `id` it gets one."""
+
+    id: RuleCode | None = None
+
+    def definition(self) -> RuleDefinition:
+        """Return the rule without its id."""
+        return RuleDefinition(**self.model_dump(exclude={"id"}))
+
+
+class Rule(RuleDefinition):
+    """One version of a rule, and who made it; `cel` is its condition as text."""
+
+    cel: str | None
+    id: str
+    version: int
+    changed_by: str
+    changed_at: datetime
+
+    @classmethod
+    def of(cls, stored: StoredRule) -> Self:
+        """Return a stored version as it is answered."""
+        definition = definition_of(stored)
+        return cls(
+            **definition.model_dump(),
+            cel=text_of(definition),
+            id=stored.id,
+            version=stored.version,
+            changed_by=stored.changed_by,
+            changed_at=stored.changed_at,
+        )
+
+
+class Verdict(BaseModel):
+    """Whether a rule could be saved: as it would be, defaults filled in, or what is wrong.
+
+    `cel` is its condition as text.
+    """
+
+    valid: bool
+    rule: RuleDefinition | None = None
+    cel: str | None = None
+    errors: list[FieldError] = []
+
+
+class RollBack(BaseModel):
+    """Which version is to hold again."""
+
+    version: Annotated[int, Field(ge=1, le=NEWEST)]
+
+
+class ImportedRules(BaseModel):
+    """What became of the rules of a file; `unchanged` ones were like that already."""
+
+    created: list[str]
+    changed: list[str]
+    unchanged: list[str]
+
+
+def definition_of(stored: StoredRule) -> RuleDefinition:
+    """Return a rule as it was written."""
+    return RuleDefinition.model_validate_json(stored.body)
+
+
+def text_of(definition: RuleDefinition) -> str | None:
+    """Return the condition of a rule as text; None where it has none."""
+    return None if definition.condition is None else cel.write(definition.condition)

@@ -69,8 +69,7 @@ class OrdersPage:
         if cursor == self._cursors[-1]:
             self._placed = placed
         if not self._people:
-            people = await answered(Section(), self.frame.context.people.all())
-            self._people = {one.id: one.name for one in people.value or ()}
+            self._people = await self.frame.context.people.names()
         self._show()
 
     async def _act(self, act: str) -> None:

@@ -80,8 +80,7 @@ class ReviewPage:
 
     async def _ask_names(self) -> None:
         if not self._people:
-            people = await answered(Section(), self.frame.context.people.all())
-            self._people = {one.id: one.name for one in people.value or ()}
+            self._people = await self.frame.context.people.names()
         if not self._rules:
             rules = await answered(Section(), self.frame.context.rules.all())
             self._rules = {one.id: self.frame.words.named(one.name) for one in rules.value or ()}

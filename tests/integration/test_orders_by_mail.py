@@ -25,7 +25,6 @@ from services.notifier.settings import NotifierSettings
 from shared.clock import ManualClock
 from shared.events.alert_reports import TOPIC as REPORTS
 from shared.http.auth import Scope
-from shared.http.tokens import ensure_keys
 from shared.kafka.tail import TailReader
 from shared.testing.mailbox import Mail
 from shared.testing.stack import Database, Stack
@@ -43,12 +42,6 @@ PARAMETERS = {"unit_cost": "2.50", "supplier": "ACME", "lead_time_days": 5}
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock(datetime(2026, 3, 1, 12, tzinfo=UTC))
-
-
-@pytest.fixture
-def key(tmp_path: Path) -> Path:
-    ensure_keys(tmp_path / "key.pem", tmp_path / "jwks.json")
-    return tmp_path / "key.pem"
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from services.alerting.settings import AlertingSettings
 from services.notifier import wiring as notifier_wiring
 from services.notifier.settings import NotifierSettings
 from shared.clock import ManualClock
-from shared.http.tokens import ensure_keys
 from shared.testing.stack import Database, Stack
 from tests.integration.alerting.service import Alerting, alerting_on
 from tests.integration.alerting.service import running as role
@@ -30,12 +29,6 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock(SUNDAY)
-
-
-@pytest.fixture
-def key(tmp_path: Path) -> Path:
-    ensure_keys(tmp_path / "key.pem", tmp_path / "jwks.json")
-    return tmp_path / "key.pem"
 
 
 @pytest_asyncio.fixture

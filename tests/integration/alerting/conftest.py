@@ -6,15 +6,8 @@ import pytest_asyncio
 
 from services.alerting.settings import AlertingSettings
 from shared.clock import ManualClock, WallClock
-from shared.http.tokens import ensure_keys
 from shared.testing.stack import Database, Stack
 from tests.integration.alerting.service import Alerting, alerting_on
-
-
-@pytest.fixture
-def key(tmp_path: Path) -> Path:
-    ensure_keys(tmp_path / "key.pem", tmp_path / "jwks.json")
-    return tmp_path / "key.pem"
 
 
 @pytest.fixture

@@ -5,15 +5,8 @@ import pytest
 import pytest_asyncio
 
 from services.ingest.settings import IngestSettings
-from shared.http.tokens import ensure_keys
 from shared.testing.stack import Database, Stack
 from tests.integration.ingest.service import Ingest, running
-
-
-@pytest.fixture
-def key(tmp_path: Path) -> Path:
-    ensure_keys(tmp_path / "key.pem", tmp_path / "jwks.json")
-    return tmp_path / "key.pem"
 
 
 @pytest.fixture

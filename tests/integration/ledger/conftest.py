@@ -2,22 +2,15 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 
 from services.ledger.settings import LedgerSettings
 from shared.clock import WallClock
 from shared.http.auth import Scope
-from shared.http.tokens import ensure_keys, mint
+from shared.http.tokens import mint
 from shared.kafka.producer import Producer
 from shared.testing.stack import Database, Stack
 from tests.integration.ledger.service import Ledger
-
-
-@pytest.fixture
-def key(tmp_path: Path) -> Path:
-    ensure_keys(tmp_path / "key.pem", tmp_path / "jwks.json")
-    return tmp_path / "key.pem"
 
 
 @pytest_asyncio.fixture

@@ -27,7 +27,7 @@ from shared.events.alert_reports import TOPIC as REPORTS
 from shared.http.auth import Scope
 from shared.kafka.tail import TailReader
 from shared.testing.mailbox import Mail
-from shared.testing.stack import Database, Stack
+from shared.testing.stack import Database
 from tests.integration.alerting.service import Alerting, alerting_on, authorization
 from tests.integration.alerting.service import running as role
 from tests.integration.notifier.service import Notifier, until
@@ -51,13 +51,15 @@ def secret() -> SecretStr:
 
 @pytest_asyncio.fixture
 async def alerting(
-    stack: Stack, database: Database, topics: str, key: Path, clock: ManualClock, secret: SecretStr
+    surroundings: dict[str, Any],
+    database: Database,
+    key: Path,
+    clock: ManualClock,
+    secret: SecretStr,
 ) -> AsyncIterator[Alerting]:
     settings = AlertingSettings(
-        kafka=stack.bootstrap,
-        topic_prefix=topics,
+        **surroundings,
         database_url=SecretStr(database.url("alerting")),
-        jwks_file=key.parent / "jwks.json",
         secret_key=secret,
         supplier_url="http://alerting",
         ingest_url="http://127.0.0.1:9",
@@ -74,13 +76,11 @@ async def alerting(
 
 @pytest_asyncio.fixture
 async def notifier(
-    stack: Stack, database: Database, topics: str, key: Path, secret: SecretStr
+    surroundings: dict[str, Any], database: Database, key: Path, secret: SecretStr
 ) -> AsyncIterator[Notifier]:
     settings = NotifierSettings(
-        kafka=stack.bootstrap,
-        topic_prefix=topics,
+        **surroundings,
         database_url=SecretStr(database.url("notifier")),
-        jwks_file=key.parent / "jwks.json",
         secret_key=secret,
         console_url="http://console.example",
     )

@@ -1,23 +1,19 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from services.alerting.settings import AlertingSettings
 from shared.clock import ManualClock, WallClock
-from shared.testing.stack import Database, Stack
+from shared.testing.stack import Database
 from tests.integration.alerting.service import Alerting, alerting_on
 
 
 @pytest.fixture
-def settings(stack: Stack, database: Database, topics: str, key: Path) -> AlertingSettings:
-    return AlertingSettings(
-        kafka=stack.bootstrap,
-        topic_prefix=topics,
-        database_url=database.url("alerting"),
-        jwks_file=key.parent / "jwks.json",
-    )
+def settings(surroundings: dict[str, Any], database: Database) -> AlertingSettings:
+    return AlertingSettings(**surroundings, database_url=database.url("alerting"))
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 """Configuration that every process reads, from the environment alone (prefix `LOWTIDE_`)."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -28,8 +28,8 @@ class Settings(BaseSettings):
     jwks_file: Path | None = None
     jwks_url: str | None = None
     """Public keys that tokens are checked against; the file wins."""
-    secret_key: SecretStr | None = None
-    """Fernet key for secrets at rest."""
+    secret_key: Annotated[SecretStr, Field(min_length=1)] | None = None
+    """Fernet key for secrets at rest and links; not an empty one, which anybody could sign with."""
     service_token: SecretStr | None = None
     """The bearer token of this process when it calls another service."""
 

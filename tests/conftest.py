@@ -9,6 +9,7 @@ from hypothesis import configuration
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deploy.local.instance import home
+from shared.http.tokens import ensure_keys
 
 pytest_plugins = ["shared.testing.fixtures"]
 
@@ -41,6 +42,13 @@ def chromium() -> Path:
     if found is None:
         pytest.fail(f"{NO_CHROMIUM}; tests that need one carry the mark `browser`")
     return found
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    """Return the private key of tokens; who checks them reads `jwks.json` beside it."""
+    ensure_keys(tmp_path / "key.pem", tmp_path / "jwks.json")
+    return tmp_path / "key.pem"
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -273,6 +273,8 @@ async def test_an_alert_about_a_product_names_its_options_and_leads_to_no_one_le
         await expect(viewer.page.locator("a[href^='/stock/T']")).to_have_count(0)
         await viewer.open("/")
         await expect(viewer.page.locator(".episodes").first).to_contain_text("Product, pool online")
+        out = viewer.page.locator(".plain a", has_text="Product, pool online")
+        await expect(out).to_have_attribute("href", ALERT)
     finally:
         alert.clear()
         alert |= former

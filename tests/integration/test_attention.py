@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -17,8 +18,7 @@ from services.alerting.settings import AlertingSettings
 from services.notifier import wiring
 from services.notifier.settings import NotifierSettings
 from shared.clock import ManualClock, WallClock
-from shared.http.tokens import ensure_keys
-from shared.testing.stack import Database, Stack
+from shared.testing.stack import Database
 from tests.integration.alerting.service import Alerting, alerting_on, running
 from tests.integration.notifier.service import KEY, Notifier, until
 from tests.integration.notifier.service import running as notifying
@@ -38,22 +38,11 @@ class Shop:
 
 
 @pytest_asyncio.fixture
-async def shop(
-    stack: Stack, database: Database, topics: str, tmp_path: Path
-) -> AsyncIterator[Shop]:
-    key, jwks = tmp_path / "key.pem", tmp_path / "jwks.json"
-    ensure_keys(key, jwks)
-    alerting = AlertingSettings(
-        kafka=stack.bootstrap,
-        topic_prefix=topics,
-        database_url=database.url("alerting"),
-        jwks_file=jwks,
-    )
+async def shop(surroundings: dict[str, Any], database: Database, key: Path) -> AsyncIterator[Shop]:
+    alerting = AlertingSettings(**surroundings, database_url=database.url("alerting"))
     notifier = NotifierSettings(
-        kafka=stack.bootstrap,
-        topic_prefix=topics,
+        **surroundings,
         database_url=SecretStr(database.url("notifier")),
-        jwks_file=jwks,
         secret_key=SecretStr(Fernet.generate_key().decode()),
         console_url="http://console.example",
     )

@@ -25,10 +25,9 @@ from services.notifier.settings import NotifierSettings
 from shared.clock import ManualClock
 from shared.events.alert_reports import TOPIC as REPORTS
 from shared.http.auth import Scope
-from shared.http.tokens import ensure_keys
 from shared.kafka.tail import TailReader
 from shared.testing.mailbox import Mail
-from shared.testing.stack import Database, Stack
+from shared.testing.stack import Database
 from tests.integration.alerting.service import Alerting, alerting_on, authorization
 from tests.integration.alerting.service import running as role
 from tests.integration.notifier.service import Notifier, until
@@ -46,25 +45,21 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def key(tmp_path: Path) -> Path:
-    ensure_keys(tmp_path / "key.pem", tmp_path / "jwks.json")
-    return tmp_path / "key.pem"
-
-
-@pytest.fixture
 def secret() -> SecretStr:
     return SecretStr(Fernet.generate_key().decode())
 
 
 @pytest_asyncio.fixture
 async def alerting(
-    stack: Stack, database: Database, topics: str, key: Path, clock: ManualClock, secret: SecretStr
+    surroundings: dict[str, Any],
+    database: Database,
+    key: Path,
+    clock: ManualClock,
+    secret: SecretStr,
 ) -> AsyncIterator[Alerting]:
     settings = AlertingSettings(
-        kafka=stack.bootstrap,
-        topic_prefix=topics,
+        **surroundings,
         database_url=SecretStr(database.url("alerting")),
-        jwks_file=key.parent / "jwks.json",
         secret_key=secret,
         supplier_url="http://alerting",
         ingest_url="http://127.0.0.1:9",
@@ -81,13 +76,11 @@ async def alerting(
 
 @pytest_asyncio.fixture
 async def notifier(
-    stack: Stack, database: Database, topics: str, key: Path, secret: SecretStr
+    surroundings: dict[str, Any], database: Database, key: Path, secret: SecretStr
 ) -> AsyncIterator[Notifier]:
     settings = NotifierSettings(
-        kafka=stack.bootstrap,
-        topic_prefix=topics,
+        **surroundings,
         database_url=SecretStr(database.url("notifier")),
-        jwks_file=key.parent / "jwks.json",
         secret_key=secret,
         console_url="http://console.example",
     )

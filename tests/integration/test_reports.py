@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -14,8 +15,7 @@ from services.alerting.settings import AlertingSettings
 from services.notifier import wiring as notifier_wiring
 from services.notifier.settings import NotifierSettings
 from shared.clock import ManualClock
-from shared.http.tokens import ensure_keys
-from shared.testing.stack import Database, Stack
+from shared.testing.stack import Database
 from tests.integration.alerting.service import Alerting, alerting_on
 from tests.integration.alerting.service import running as role
 from tests.integration.notifier.service import Notifier, until
@@ -32,35 +32,22 @@ def clock() -> ManualClock:
     return ManualClock(SUNDAY)
 
 
-@pytest.fixture
-def key(tmp_path: Path) -> Path:
-    ensure_keys(tmp_path / "key.pem", tmp_path / "jwks.json")
-    return tmp_path / "key.pem"
-
-
 @pytest_asyncio.fixture
 async def alerting(
-    stack: Stack, database: Database, topics: str, key: Path, clock: ManualClock
+    surroundings: dict[str, Any], database: Database, key: Path, clock: ManualClock
 ) -> AsyncIterator[Alerting]:
-    settings = AlertingSettings(
-        kafka=stack.bootstrap,
-        topic_prefix=topics,
-        database_url=SecretStr(database.url("alerting")),
-        jwks_file=key.parent / "jwks.json",
-    )
+    settings = AlertingSettings(**surroundings, database_url=database.url("alerting"))
     async with alerting_on(settings, database, key, clock) as service:
         yield service
 
 
 @pytest_asyncio.fixture
 async def notifier(
-    stack: Stack, database: Database, topics: str, key: Path
+    surroundings: dict[str, Any], database: Database, key: Path
 ) -> AsyncIterator[Notifier]:
     settings = NotifierSettings(
-        kafka=stack.bootstrap,
-        topic_prefix=topics,
+        **surroundings,
         database_url=SecretStr(database.url("notifier")),
-        jwks_file=key.parent / "jwks.json",
         secret_key=SecretStr(Fernet.generate_key().decode()),
         console_url="http://console.example",
     )

@@ -119,8 +119,7 @@ class AlertPage:
 
     async def _ask_people(self) -> None:
         if not self._people:
-            people = await answered(Section(), self._frame.context.people.all())
-            self._people = {one.id: one.name for one in people.value or ()}
+            self._people = await self._frame.context.people.names()
 
     async def _ask_level(self, alert: Alert) -> None:
         if alert.subject is not SubjectKind.LEVEL:

@@ -12,6 +12,7 @@ from services.console.pages.context import Context
 from services.console.pages.frame import RECONNECT_SECONDS, Frame
 from services.console.pages.live_panel import LivePanel
 from services.console.pages.tested import Tests
+from services.console.pages.wanted import Wanted
 from services.console.upstream.answered import answered
 from services.console.upstream.answers import Page
 from services.console.upstream.delivery_answers import (
@@ -82,7 +83,7 @@ class DeliveriesPage:
         self._page: Section[Page[CountedDelivery]] = Section()
         self._places: Section[list[Place]] = Section()
         self._headlines: dict[tuple[UUID, int], str] = {}
-        self._wanted = asyncio.Event()
+        self._wanted = Wanted()
         self._failure = ""
         self._retrying = ""
         self._tests = Tests(frame, self._notifier, self._kind_of, self._show)
@@ -108,11 +109,7 @@ class DeliveriesPage:
         while True:
             self._wanted.clear()
             await self._ask()
-            try:
-                async with asyncio.timeout(_ASK_SECONDS):
-                    await self._wanted.wait()
-            except TimeoutError:
-                continue
+            await self._wanted.within(_ASK_SECONDS)
 
     async def _ask(self) -> None:
         sought, cursor = self._sought, self._cursors[-1]

@@ -1,6 +1,5 @@
 """One notice: what it said, what was tried, and why it is where it is."""
 
-import asyncio
 from uuid import UUID
 
 from fastapi import Request
@@ -13,6 +12,7 @@ from services.console.pages.deliveries import headline
 from services.console.pages.frame import RECONNECT_SECONDS, Frame
 from services.console.pages.live_panel import LivePanel
 from services.console.pages.not_found import show_not_found
+from services.console.pages.wanted import Wanted
 from services.console.upstream.answered import answered
 from services.console.upstream.delivery_answers import DeliveryWithAttempts, Destination
 from services.console.upstream.service import Refused
@@ -45,7 +45,7 @@ class DeliveryPage:
         self._asked = False
         self._delivery: Section[DeliveryWithAttempts | None] = Section()
         self._destinations: Section[list[Destination]] = Section()
-        self._wanted = asyncio.Event()
+        self._wanted = Wanted()
         self._retrying = False
         self._failure = ""
         with frame.main:
@@ -60,11 +60,7 @@ class DeliveryPage:
             self._delivery = await answered(self._delivery, self._notifier.delivery(self._id))
             self._asked = True
             self._panel.show(self._html())
-            try:
-                async with asyncio.timeout(_ASK_SECONDS):
-                    await self._wanted.wait()
-            except TimeoutError:
-                continue
+            await self._wanted.within(_ASK_SECONDS)
 
     async def _act(self, act: str) -> None:
         if act != "retry" or self._retrying or not self._frame.may_act():

@@ -70,8 +70,7 @@ class OrderPage:
             order = self._order.value
             self._frame.retitle(f"{order.reference} {order.called}".strip())
         if not self._people:
-            people = await answered(Section(), self._frame.context.people.all())
-            self._people = {one.id: one.name for one in people.value or ()}
+            self._people = await self._frame.context.people.names()
         self._show()
 
     async def _sent(self) -> list[CountedDelivery]:

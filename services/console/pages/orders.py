@@ -1,7 +1,5 @@
 """Orders (订单): purchases that wait, what is collected by supplier, and what was ordered."""
 
-import asyncio
-
 from fastapi import Request
 from nicegui import ui
 
@@ -11,6 +9,7 @@ from services.console.pages.context import Context
 from services.console.pages.frame import RECONNECT_SECONDS, Frame
 from services.console.pages.live_panel import LivePanel
 from services.console.pages.order_doing import OrderDoing
+from services.console.pages.wanted import Wanted
 from services.console.upstream.answered import answered
 from services.console.upstream.answers import Page
 from services.console.upstream.directory import Names
@@ -41,7 +40,7 @@ class OrdersPage:
         self._cursors = [""]
         self._names = Names()
         self._people: dict[str, str] = {}
-        self._wanted = asyncio.Event()
+        self._wanted = Wanted()
         self._doing = OrderDoing(frame, self._show, self._ask, self._order_of)
         words = frame.words
         with frame.main:
@@ -58,11 +57,7 @@ class OrdersPage:
         while True:
             self._wanted.clear()
             await self._ask()
-            try:
-                async with asyncio.timeout(_ASK_SECONDS):
-                    await self._wanted.wait()
-            except TimeoutError:
-                continue
+            await self._wanted.within(_ASK_SECONDS)
 
     async def _ask(self) -> None:
         self._names = await self.frame.context.directory.names()
@@ -74,8 +69,7 @@ class OrdersPage:
         if cursor == self._cursors[-1]:
             self._placed = placed
         if not self._people:
-            people = await answered(Section(), self.frame.context.people.all())
-            self._people = {one.id: one.name for one in people.value or ()}
+            self._people = await self.frame.context.people.names()
         self._show()
 
     async def _act(self, act: str) -> None:

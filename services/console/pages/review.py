@@ -1,6 +1,5 @@
 """Review (复盘): how warnings were dealt with in a period, and cases of what was missed."""
 
-import asyncio
 from datetime import timedelta
 from typing import get_args
 
@@ -12,6 +11,7 @@ from services.console.pages.cases import Cases
 from services.console.pages.context import Context
 from services.console.pages.frame import RECONNECT_SECONDS, Frame
 from services.console.pages.live_panel import LivePanel
+from services.console.pages.wanted import Wanted
 from services.console.upstream.answered import answered
 from services.console.upstream.directory import Names
 from services.console.upstream.reviews import Dimension, Review
@@ -47,7 +47,7 @@ class ReviewPage:
         self._people: dict[str, str] = {}
         self._rules: dict[str, str] = {}
         self._failure = ""
-        self._wanted = asyncio.Event()
+        self._wanted = Wanted()
         words = frame.words
         with frame.main:
             LivePanel(
@@ -66,12 +66,7 @@ class ReviewPage:
             self._wanted.clear()
             await self._ask()
             await self._cases.ask(self._names, self._people)
-            pause = _TRY_AGAIN_SECONDS if self._review.away else _AGAIN_SECONDS
-            try:
-                async with asyncio.timeout(pause):
-                    await self._wanted.wait()
-            except TimeoutError:
-                continue
+            await self._wanted.within(_TRY_AGAIN_SECONDS if self._review.away else _AGAIN_SECONDS)
 
     async def _ask(self) -> None:
         now = self.frame.context.clock.now()
@@ -85,8 +80,7 @@ class ReviewPage:
 
     async def _ask_names(self) -> None:
         if not self._people:
-            people = await answered(Section(), self.frame.context.people.all())
-            self._people = {one.id: one.name for one in people.value or ()}
+            self._people = await self.frame.context.people.names()
         if not self._rules:
             rules = await answered(Section(), self.frame.context.rules.all())
             self._rules = {one.id: self.frame.words.named(one.name) for one in rules.value or ()}

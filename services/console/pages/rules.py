@@ -1,7 +1,5 @@
 """Rules (规则): all of them at a glance, on and off, and as a file."""
 
-import asyncio
-
 from fastapi import Request
 from nicegui import ui
 
@@ -11,6 +9,7 @@ from services.console.domain.texts import Words
 from services.console.pages.context import Context
 from services.console.pages.frame import RECONNECT_SECONDS, Frame
 from services.console.pages.live_panel import LivePanel
+from services.console.pages.wanted import Wanted
 from services.console.upstream.answered import answered
 from services.console.upstream.directory import Names
 from services.console.upstream.rules import COUNTED, Rule
@@ -40,7 +39,7 @@ class RulesPage:
         self._rules: Section[list[Rule]] = Section()
         self._open: dict[str, int | None] = {}
         self._names = Names()
-        self._wanted = asyncio.Event()
+        self._wanted = Wanted()
         self._busy = ""
         self._failure = ""
         self._told = ""
@@ -66,13 +65,7 @@ class RulesPage:
                 ids = [one.id for one in self._rules.value]
                 self._open = await self._upstream.open_alerts(ids)
                 self._show()
-            try:
-                async with asyncio.timeout(
-                    _TRY_AGAIN_SECONDS if self._rules.away else _ASK_SECONDS
-                ):
-                    await self._wanted.wait()
-            except TimeoutError:
-                continue
+            await self._wanted.within(_TRY_AGAIN_SECONDS if self._rules.away else _ASK_SECONDS)
 
     async def _act(self, act: str) -> None:
         name, _, rule_id = act.partition(":")

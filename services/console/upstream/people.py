@@ -7,7 +7,7 @@ from urllib.parse import quote
 from pydantic import ConfigDict, TypeAdapter
 
 from services.console.upstream.answers import Answer, Page
-from services.console.upstream.service import Service
+from services.console.upstream.service import Refused, Service
 from shared.errors import Unavailable
 
 Row = dict[str, Any]
@@ -54,6 +54,13 @@ class People:
         """Return people, by id (the first 500)."""
         page = await self._service.get(_PEOPLE, "/v1/people", {"limit": _ALL})
         return page.items if page else []
+
+    async def names(self) -> dict[str, str]:
+        """Return people's names by id (the first 500); none without an answer."""
+        try:
+            return {one.id: one.name for one in await self.all()}
+        except (Unavailable, Refused):
+            return {}
 
     async def one(self, person_id: str) -> Person | None:
         """Return a person, or None where there is none."""

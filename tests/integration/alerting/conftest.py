@@ -1,30 +1,19 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from services.alerting.settings import AlertingSettings
 from shared.clock import ManualClock, WallClock
-from shared.http.tokens import ensure_keys
-from shared.testing.stack import Database, Stack
+from shared.testing.stack import Database
 from tests.integration.alerting.service import Alerting, alerting_on
 
 
 @pytest.fixture
-def key(tmp_path: Path) -> Path:
-    ensure_keys(tmp_path / "key.pem", tmp_path / "jwks.json")
-    return tmp_path / "key.pem"
-
-
-@pytest.fixture
-def settings(stack: Stack, database: Database, topics: str, key: Path) -> AlertingSettings:
-    return AlertingSettings(
-        kafka=stack.bootstrap,
-        topic_prefix=topics,
-        database_url=database.url("alerting"),
-        jwks_file=key.parent / "jwks.json",
-    )
+def settings(surroundings: dict[str, Any], database: Database) -> AlertingSettings:
+    return AlertingSettings(**surroundings, database_url=database.url("alerting"))
 
 
 @pytest.fixture

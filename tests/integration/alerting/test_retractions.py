@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -10,7 +10,7 @@ import pytest_asyncio
 from services.ledger.settings import LedgerSettings
 from shared.events.stock_changes import StockChange
 from shared.kafka.producer import Producer
-from shared.testing.stack import Database, Stack
+from shared.testing.stack import Database
 from tests.integration.alerting.service import Alerting, until
 from tests.integration.alerting.test_responses import respond, response
 from tests.integration.ledger.service import Ledger
@@ -22,14 +22,9 @@ MORNING = datetime(2026, 3, 1, 8, tzinfo=UTC)
 
 
 @pytest_asyncio.fixture
-async def ledger(stack: Stack, database: Database, topics: str, key: Path) -> AsyncIterator[Ledger]:
-    settings = LedgerSettings(
-        kafka=stack.bootstrap,
-        topic_prefix=topics,
-        database_url=database.url("ledger"),
-        jwks_file=key.parent / "jwks.json",
-    )
-    async with Producer(stack.bootstrap, topics, name="test") as producer:
+async def ledger(surroundings: dict[str, Any], database: Database) -> AsyncIterator[Ledger]:
+    settings = LedgerSettings(**surroundings, database_url=database.url("ledger"))
+    async with Producer(settings.kafka, settings.topic_prefix, name="test") as producer:
         yield Ledger(settings, producer, database, "")
 
 

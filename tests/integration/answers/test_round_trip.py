@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
@@ -11,8 +12,7 @@ from pydantic import SecretStr
 from services.alerting.settings import AlertingSettings
 from services.notifier import wiring as notifier_wiring
 from services.notifier.settings import NotifierSettings
-from shared.http.tokens import ensure_keys
-from shared.testing.stack import Database, Stack
+from shared.testing.stack import Database
 from shared.testing.wecom_app import FakeWecomApp, Shown
 from tests.integration.alerting.service import alerting_on
 from tests.integration.alerting.service import running as role
@@ -22,31 +22,19 @@ pytestmark = pytest.mark.stack
 
 
 async def test_a_button_in_wecom_takes_an_alert_on(
-    stack: Stack, database: Database, topics: str, tmp_path: Path
+    surroundings: dict[str, Any], database: Database, key: Path
 ) -> None:
-    ensure_keys(tmp_path / "key.pem", tmp_path / "jwks.json")
     notifying = NotifierSettings(
-        kafka=stack.bootstrap,
-        topic_prefix=topics,
-        jwks_file=tmp_path / "jwks.json",
+        **surroundings,
         database_url=SecretStr(database.url("notifier")),
         secret_key=SecretStr(Fernet.generate_key().decode()),
     )
-    warning = AlertingSettings(
-        kafka=stack.bootstrap,
-        topic_prefix=topics,
-        jwks_file=tmp_path / "jwks.json",
-        database_url=SecretStr(database.url("alerting")),
-    )
+    warning = AlertingSettings(**surroundings, database_url=database.url("alerting"))
     fake = FakeWecomApp(("lin", "passerby"))
     async with AsyncExitStack() as held:
         vendor = await held.enter_async_context(fake.serving())
-        alerting = await held.enter_async_context(
-            alerting_on(warning, database, tmp_path / "key.pem")
-        )
-        notifier = await held.enter_async_context(
-            running(notifying, database, tmp_path / "key.pem")
-        )
+        alerting = await held.enter_async_context(alerting_on(warning, database, key))
+        notifier = await held.enter_async_context(running(notifying, database, key))
         await notifier.application(fake, vendor, ("lin", "passerby"))
         await alerting.ask("PUT", "/v1/people/lin", {"name": "林", "wecom_userid": "Lin"})
         await alerting.ask("PUT", "/v1/responsibilities", {"items": [{"owner": "lin"}]})

@@ -1,29 +1,18 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from services.ingest.settings import IngestSettings
-from shared.http.tokens import ensure_keys
-from shared.testing.stack import Database, Stack
+from shared.testing.stack import Database
 from tests.integration.ingest.service import Ingest, running
 
 
 @pytest.fixture
-def key(tmp_path: Path) -> Path:
-    ensure_keys(tmp_path / "key.pem", tmp_path / "jwks.json")
-    return tmp_path / "key.pem"
-
-
-@pytest.fixture
-def settings(stack: Stack, database: Database, topics: str, key: Path) -> IngestSettings:
-    return IngestSettings(
-        kafka=stack.bootstrap,
-        topic_prefix=topics,
-        database_url=database.url("ingest"),
-        jwks_file=key.parent / "jwks.json",
-    )
+def settings(surroundings: dict[str, Any], database: Database) -> IngestSettings:
+    return IngestSettings(**surroundings, database_url=database.url("ingest"))
 
 
 @pytest_asyncio.fixture

@@ -1,33 +1,24 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-import pytest
 import pytest_asyncio
 
 from services.ledger.settings import LedgerSettings
 from shared.clock import WallClock
 from shared.http.auth import Scope
-from shared.http.tokens import ensure_keys, mint
+from shared.http.tokens import mint
 from shared.kafka.producer import Producer
-from shared.testing.stack import Database, Stack
+from shared.testing.stack import Database
 from tests.integration.ledger.service import Ledger
 
 
-@pytest.fixture
-def key(tmp_path: Path) -> Path:
-    ensure_keys(tmp_path / "key.pem", tmp_path / "jwks.json")
-    return tmp_path / "key.pem"
-
-
 @pytest_asyncio.fixture
-async def ledger(stack: Stack, database: Database, topics: str, key: Path) -> AsyncIterator[Ledger]:
-    settings = LedgerSettings(
-        kafka=stack.bootstrap,
-        topic_prefix=topics,
-        database_url=database.url("ledger"),
-        jwks_file=key.parent / "jwks.json",
-    )
+async def ledger(
+    surroundings: dict[str, Any], database: Database, key: Path
+) -> AsyncIterator[Ledger]:
+    settings = LedgerSettings(**surroundings, database_url=database.url("ledger"))
     token = mint(
         key,
         subject="test",
@@ -35,5 +26,5 @@ async def ledger(stack: Stack, database: Database, topics: str, key: Path) -> As
         now=WallClock().now(),
         lifetime=timedelta(hours=1),
     )
-    async with Producer(stack.bootstrap, topics, name="test") as producer:
+    async with Producer(settings.kafka, settings.topic_prefix, name="test") as producer:
         yield Ledger(settings, producer, database, token)

@@ -7,15 +7,8 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from services.notifier.settings import NotifierSettings
-from shared.http.tokens import ensure_keys
 from shared.testing.stack import Database, Stack
 from tests.integration.notifier.service import Notifier, running
-
-
-@pytest.fixture
-def key(tmp_path: Path) -> Path:
-    ensure_keys(tmp_path / "key.pem", tmp_path / "jwks.json")
-    return tmp_path / "key.pem"
 
 
 @pytest.fixture

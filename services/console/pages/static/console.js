@@ -41,6 +41,7 @@
       if (!document.execCommand("copy")) return;
     }
     const words = button.textContent;
+    if (words === button.dataset.copied) return; // it says so still
     button.textContent = button.dataset.copied;
     setTimeout(() => (button.textContent = words), 2000);
   });

@@ -19,12 +19,6 @@ NOW = WallClock().now()
 
 
 @pytest.fixture
-def key(tmp_path: Path) -> Path:
-    ensure_keys(tmp_path / "key.pem", tmp_path / "jwks.json")
-    return tmp_path / "key.pem"
-
-
-@pytest.fixture
 def verifier(key: Path) -> Verifier:
     return Verifier(Keys(file=key.parent / "jwks.json"), WallClock())
 

@@ -103,7 +103,8 @@ def running_stack(*, in_memory: bool = False) -> Iterator[Stack]:
         yield _read(_instance(shared))
         return
     delete_stale()
-    with _servers(_own(in_memory=in_memory)) as stack:
+    name = _own_name()
+    with _servers(_in_memory(name) if in_memory else Instance.named(name)) as stack:
         yield stack
 
 
@@ -114,7 +115,7 @@ def shared_stack() -> Iterator[None]:
         yield
         return
     delete_stale()
-    instance = _own(in_memory=True)
+    instance = _in_memory(_own_name())
     with _servers(instance):
         os.environ[_VARIABLE] = instance.name  # noqa: TID251 - for the processes it starts
         try:
@@ -123,10 +124,14 @@ def shared_stack() -> Iterator[None]:
             del os.environ[_VARIABLE]  # noqa: TID251 - as above
 
 
-def _own(*, in_memory: bool) -> Instance:
-    name = f"{TEST_PREFIX}{os.getpid()}"
+def _own_name() -> str:
+    return f"{TEST_PREFIX}{os.getpid()}"
+
+
+def _in_memory(name: str) -> Instance:
+    """Return an instance with its files in memory, or on the disk where there is no room."""
     # Each test makes and deletes a thousand small files, which some file systems are slow at.
-    return _remembered(name) if in_memory and _has_room() else Instance.named(name)
+    return _remembered(name) if _has_room() else Instance.named(name)
 
 
 def _remembered(name: str) -> Instance:
@@ -278,7 +283,7 @@ async def fresh_topics(stack: Stack) -> AsyncIterator[str]:
 def main() -> None:
     """Run servers for many test runs until Ctrl-C."""
     delete_stale()
-    with _servers(Instance.named(SHARED)):
+    with _servers(_in_memory(SHARED)):
         sys.stdout.write(f"export LOWTIDE_TEST_STACK={SHARED}  # Ctrl-C ends the servers\n")
         sys.stdout.flush()
         ends = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}

@@ -33,6 +33,7 @@ from shared.events.stock_changes import TOPIC
 from shared.events.topics import STOCK_CHANGES
 from shared.http.app import create_app, serve
 from shared.http.auth import Keys, Verifier
+from shared.http.short_way import add_short_ways
 from shared.kafka.aside import Aside
 from shared.kafka.consumer import PartitionConsumer
 from shared.kafka.lag import LagReader
@@ -167,6 +168,7 @@ def application(
     app.include_router(demand.router)
     app.include_router(stream.router)
     app.include_router(summary.router)
+    add_short_ways(app, levels.SHORT_WAY, reservations.SHORT_WAY)
     return app
 
 

@@ -6,6 +6,7 @@ from services.ingest.api import channels, events, mappings, quarantine, skus, wa
 from services.ingest.api.parts import Parts
 from shared.http.app import Check, create_app
 from shared.http.auth import Verifier
+from shared.http.short_way import add_short_ways
 
 
 def build(parts: Parts, *, verifier: Verifier, checks: dict[str, Check]) -> FastAPI:
@@ -14,4 +15,5 @@ def build(parts: Parts, *, verifier: Verifier, checks: dict[str, Check]) -> Fast
     app.state.parts = parts
     for part in (events, channels, mappings, warehouses, skus, quarantine):
         app.include_router(part.routes)
+    add_short_ways(app, events.SHORT_WAY)
     return app

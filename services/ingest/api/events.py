@@ -3,15 +3,16 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
 from services.ingest.api.event_body import request_body
 from services.ingest.api.parts import Given
 from services.ingest.domain.decision import ForeignChannel
 from services.ingest.inbound.events import LINES_TYPES
-from shared.http.auth import Caller, Scope, require
+from shared.http.auth import Caller, Scope, admit, require
 from shared.http.problems import Problem
+from shared.http.short_way import ShortWay
 
 routes = APIRouter(tags=["events"])
 
@@ -52,3 +53,11 @@ async def post_events(
         "rejected": rejected,
     }
     return JSONResponse(answer, HTTPStatus.ACCEPTED.value)
+
+
+async def _taken(request: Request) -> Response:
+    caller = await admit(request, Scope.EVENTS_WRITE)
+    return await post_events(request.app.state.parts, request, caller)
+
+
+SHORT_WAY = ShortWay("POST", "/v1/events", _taken)

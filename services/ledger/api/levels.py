@@ -9,7 +9,6 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from services.ledger.api.dependencies import FromBooks
-from services.ledger.api.short_way import short_way
 from services.ledger.domain.changes import NAME_OF
 from services.ledger.domain.commitments import Book, demand_of, supply_of
 from services.ledger.domain.flags import flags
@@ -24,6 +23,7 @@ from shared.events.base import Code, Instant
 from shared.http.auth import Scope, admit, require
 from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import Problem, not_found
+from shared.http.short_way import ShortWay
 
 router = APIRouter(
     prefix="/v1/levels", tags=["levels"], dependencies=[Depends(require(Scope.STOCK_READ))]
@@ -224,6 +224,7 @@ async def levels_of_sku(
     )
 
 
+@router.get("/{sku}/{warehouse}")
 async def level(
     sku: Code,
     warehouse: Code,
@@ -256,7 +257,7 @@ async def _level_as_it_is(request: Request) -> Response | None:
 
 _KEY = TypeAdapter(tuple[Code, Code])
 
-router.add_api_route("/{sku}/{warehouse}", level, route_class_override=short_way(_level_as_it_is))
+SHORT_WAY = ShortWay("GET", "/v1/levels/{sku}/{warehouse}", _level_as_it_is)
 
 
 @router.get("/{sku}/{warehouse}/statement")

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import BaseModel, Field, ValidationError
 
 from services.ledger.api.dependencies import AtDesk, FromBooks
-from services.ledger.api.short_way import short_way
 from services.ledger.domain import reservations as domain
 from services.ledger.domain.reservations import (
     Ended,
@@ -27,6 +26,7 @@ from shared.events.base import MAX_QUANTITY, Code
 from shared.http.auth import Caller, Scope, admit, require
 from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import MEDIA_TYPE, Problem, not_found
+from shared.http.short_way import ShortWay
 
 router = APIRouter(prefix="/v1/reservations", tags=["reservations"])
 
@@ -169,6 +169,12 @@ _TURNED: dict[int | str, dict[str, Any]] = {
 }
 
 
+@router.post(
+    "",
+    status_code=HTTPStatus.CREATED,
+    response_model=Reservation,
+    responses=_CREATED,
+)
 async def create_reservation(
     new: NewReservation, desk: AtDesk, caller: Writer, idempotency_key: IdempotencyKey = None
 ) -> Response:
@@ -203,15 +209,7 @@ async def _created(request: Request) -> Response | None:
     return await create_reservation(new, request.app.state.desk, caller, key)
 
 
-router.add_api_route(
-    "",
-    create_reservation,
-    methods=["POST"],
-    status_code=HTTPStatus.CREATED,
-    response_model=Reservation,
-    responses=_CREATED,
-    route_class_override=short_way(_created),
-)
+SHORT_WAY = ShortWay("POST", "/v1/reservations", _created)
 
 
 @router.post("/{reservation_id}/fulfil", response_model=Reservation, responses=_TURNED)

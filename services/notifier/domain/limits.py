@@ -34,11 +34,15 @@ _BY_THEMSELVES = frozenset({Kind.TEST, Kind.META, Kind.REPORT, Kind.ORDER})
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A delivery that may be sent now; with a key, it is the first of those to be one message."""
+    """A delivery that may be sent now; with a key, it is the first of those to be one message.
+
+    `readers` are the people it is for, where they are counted one by one.
+    """
 
     id: UUID
     kind: Kind
     together: str | None = None
+    readers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +107,23 @@ def widest(limits: Sequence[Limit]) -> Limit:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send this one."""
+    """Send this one; those of its readers who are `apart` get a part of their own later."""
 
     id: UUID
+    apart: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """Merge everything that waits, or what waits under a key, into one digest and send it."""
+    """Merge everything that waits, or what waits under a key, into one digest and send it.
+
+    Where people are counted one by one, only what waits for exactly these `readers`; those who
+    are `apart` have their part of it later.
+    """
 
     key: str | None = None
+    readers: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,13 +36,15 @@ _BY_THEMSELVES = frozenset({Kind.TEST, Kind.META, Kind.REPORT, Kind.ORDER})
 class Candidate:
     """A delivery that may be sent now; with a key, it is the first of those to be one message.
 
-    `readers` are the people it is for, where they are counted one by one.
+    `readers` are the people it is for, where they are counted one by one. `whole`: it may have
+    arrived, and is only recognised as it was, for all of them together and by itself.
     """
 
     id: UUID
     kind: Kind
     together: str | None = None
     readers: tuple[str, ...] = ()
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ def next_step(waiting: Sequence[Candidate], window: Window, now: datetime) -> St
     if not window.limits:
         return first
     room = window.room(now)
-    if head.kind in _BY_THEMSELVES or len(waiting) <= room:
+    if head.kind in _BY_THEMSELVES or head.whole or len(waiting) <= room:
         return first
     if head.kind in MUST_ARRIVE and room > RESERVE:
         return first

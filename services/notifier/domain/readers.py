@@ -2,7 +2,7 @@
 
 A message for several people goes to all who have room, and those who have had enough get their part
 of it later, with whatever else they have not had, as a digest. So nobody waits because somebody
-else has much to read.
+else has much to read, but for a message that may have arrived: it is repeated as it was.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -53,7 +53,7 @@ def _step_of(candidate: Candidate, steps: Mapping[str, Step]) -> Send | Merge | 
     whole: Step = Send(candidate.id) if key is None else Merge(key)
     ready = tuple(reader for reader in candidate.readers if steps[reader] == whole)
     apart = tuple(reader for reader in candidate.readers if steps[reader] != whole)
-    if ready:
+    if ready and not (apart and candidate.whole):
         return Send(candidate.id, apart) if key is None else Merge(key, ready, apart)
-    crowded = next((reader for reader in candidate.readers if steps[reader] == Merge()), None)
+    crowded = next((reader for reader in apart if steps[reader] == Merge()), None)
     return None if crowded is None else Merge(readers=(crowded,))

@@ -20,9 +20,13 @@ PAGE = 500
 
 _READERS = "coalesce(d.readers, CAST(:others AS text[]))"
 
+_IN_DOUBT = """(
+d.attempts > 0 AND EXISTS (SELECT FROM attempt WHERE delivery = d.id AND verdict = 'unknown'))"""
+
 _LOOK = text(f"""
-SELECT id, CASE WHEN event = 'refused' THEN 'meta' ELSE kind END AS kind, gather_key, held_for,
-       {_READERS} AS readers
+SELECT id, CASE WHEN event = 'refused' THEN 'meta' ELSE kind END AS kind, held_for,
+       CASE WHEN NOT {_IN_DOUBT} THEN gather_key END AS gather_key, {_READERS} AS readers,
+       {_IN_DOUBT} AS whole
 FROM delivery AS d
 WHERE {MAY_GO} AND (not_before IS NULL OR not_before <= :now)
   AND NOT {_READERS} <@ CAST(:resting AS text[])
@@ -43,17 +47,14 @@ WHERE lane = :lane AND started_at > :since
 ORDER BY 1
 """)
 
-# Whose earlier attempt may have arrived may get it twice: what is written for fewer people is
-# another message to the vendor.
+# What may have arrived stays whole: written for fewer people, it is another message to the vendor.
 _DIVIDE = f"""
 WITH whole AS (
-    SELECT d.id, {_READERS} AS readers,
-           d.duplicate_possible OR EXISTS (
-               SELECT FROM attempt WHERE delivery = d.id AND verdict = 'unknown') AS doubtful
+    SELECT d.id, {_READERS} AS readers
     FROM delivery AS d
     WHERE d.destination = :destination AND d.state IN ('waiting', 'failed')
       AND {_READERS} && CAST(:apart AS text[]) AND NOT {_READERS} <@ CAST(:apart AS text[])
-      AND {{which}}
+      AND NOT {_IN_DOUBT} AND {{which}}
     ORDER BY d.id
     FOR UPDATE
 ), part AS (
@@ -64,16 +65,15 @@ WITH whole AS (
         readers)
     SELECT kind, alert_id, alert_number, revision, event, level, available, at_risk_money,
            at_risk_units, destination, 'waiting', gather_key, held_for, not_before, priority,
-           content, has_first, recipients, gives_up_at, recorded_at, traceparent, whole.doubtful,
-           coalesce(part_of, d.id),
+           content, has_first, recipients, gives_up_at, recorded_at, traceparent,
+           duplicate_possible, coalesce(part_of, d.id),
            ARRAY(SELECT one FROM unnest(whole.readers) AS one
                  WHERE one = ANY(CAST(:apart AS text[])))
     FROM delivery AS d JOIN whole ON whole.id = d.id
 )
 UPDATE delivery AS d
 SET readers = ARRAY(SELECT one FROM unnest(whole.readers) AS one
-                      WHERE one <> ALL(CAST(:apart AS text[]))),
-    duplicate_possible = whole.doubtful
+                      WHERE one <> ALL(CAST(:apart AS text[])))
 FROM whole
 WHERE d.id = whole.id
 """  # noqa: S608 - the conditions are ours
@@ -127,7 +127,9 @@ async def look(
                 continue
             if amount > 1 or row.held_for in SUMMARIES:
                 together = row.gather_key
-        candidates.append(Candidate(row.id, Kind(row.kind), together, tuple(row.readers)))
+        candidates.append(
+            Candidate(row.id, Kind(row.kind), together, tuple(row.readers), row.whole)
+        )
     return candidates, len(rows) == PAGE
 
 

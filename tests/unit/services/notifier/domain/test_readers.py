@@ -1,6 +1,7 @@
 """Everybody has a queue of their own: what goes to whom next."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -84,6 +85,17 @@ def test_when_all_have_had_enough_it_rests_until_the_first_may_have_more() -> No
 def test_who_rests_by_what_came_before_is_passed_over() -> None:
     two = waiting("lin", "lin|boss")
     assert next_step_by_reader(two, had(), NOW, {"lin"}) == Send(two[1].id, apart=("lin",))
+
+
+def test_what_may_have_arrived_is_repeated_whole_as_soon_as_all_have_room() -> None:
+    one = replace(waiting("lin|boss")[0], whole=True)
+    more = [one, *waiting(*["lin"] * 20)]
+    assert next_step_by_reader(more, had(), NOW) == Send(one.id)
+    # However many wait behind it: it is not merged with them.
+    assert next_step_by_reader(more, had(lin=MOST - 1), NOW) == Send(one.id)
+    full = next_step_by_reader(more, had(lin=MOST), NOW)
+    assert isinstance(full, Rest)
+    assert full.until is not None
 
 
 READERS = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=3, unique=True)

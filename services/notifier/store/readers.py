@@ -15,7 +15,7 @@ from services.notifier.domain.holding import SUMMARIES
 from services.notifier.domain.limits import MARGIN, Candidate, Limit, Merge, Send, Window, widest
 from services.notifier.store.queue import LONGEST_ATTEMPT, MAY_GO
 
-PAGE = 500
+PAGE = 200
 """Deliveries looked at together; those behind are looked at when nobody before them has room."""
 
 _READERS = "coalesce(d.readers, CAST(:others AS text[]))"

@@ -13,6 +13,7 @@ from services.notifier.destinations.exchange import Exchange
 from services.notifier.destinations.wecom_tokens import Tokens
 from services.notifier.domain.addresses import WecomApp
 from services.notifier.outbound.alert_responses import relay_of
+from services.notifier.store import readers
 from services.notifier.store.access_tokens import AccessTokens
 from services.notifier.store.configuration import destination
 from services.notifier.store.responses import RESPONSES
@@ -285,7 +286,9 @@ async def test_nobody_waits_because_somebody_else_gets_much(notifier: Notifier) 
     assert len(parts) == 8
 
 
-async def test_what_a_person_has_had_counts_whoever_sent_it(notifier: Notifier) -> None:
+async def test_what_a_person_has_had_counts_whoever_sent_it(
+    notifier: Notifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = ManualClock(WallClock().now())
     async with installed(notifier, clock) as fake:
         for sender, first in (("one", 1), ("two", 21)):
@@ -295,6 +298,8 @@ async def test_what_a_person_has_had_counts_whoever_sent_it(notifier: Notifier) 
                 await notifier.until_states("sent", alert_number=first + 8)
                 await notifier.until_settled()
         assert len(fake.phones["lin"]) == 16
+        # Whoever is behind those who have had enough is found, however many these are.
+        monkeypatch.setattr(readers, "PAGE", 1)
         await notifier.tell(stock_alert(41, to=[LIN]), stock_alert(42))
         async with notifier.sending("three", clock=clock):
             await notifier.until_states("sent", alert_number=42)

@@ -77,12 +77,18 @@ async def told(ledger: Ledger, *skus: str, version: int) -> None:
         last = await last_told(ledger)
         return all(sku in last and last[sku].version % 2**40 >= version for sku in skus)
 
+    await until(heard)
+    await until_noted(ledger)
+
+
+async def until_noted(ledger: Ledger) -> None:
+    """Wait until all that is committed is known to be told."""
+
     async def noted() -> bool:
         return not await ledger.rows(
             "SELECT 1 FROM consumer_position WHERE topic = 'stock.changes' AND published < batch"
         )
 
-    await until(heard)
     await until(noted)
 
 
@@ -198,12 +204,15 @@ async def test_what_is_told_while_it_looks_and_what_is_still_to_be_told_is_not_r
                 assert measured() == {}
                 clock.advance(HOUR)
         assert asked == 1 + 3 * 2
+        await until_noted(ledger)
     await ledger.publish(change(id="untold"))
     async with (
         Dying(ledger.settings.kafka, ledger.settings.topic_prefix) as producer,
         ledger.consumer(producer=producer) as consumer,
     ):
         await run_until_crash(consumer)
+    (row,) = await ledger.rows("SELECT version FROM level")
+    assert row[0] % 2**40 == asked + 1
     monkeypatch.setattr(checking, "SETTLE_SECONDS", 0.0)
     before = await ledger.rows("SELECT next_offset, batch FROM topic_check")
     await check.look()
@@ -211,7 +220,7 @@ async def test_what_is_told_while_it_looks_and_what_is_still_to_be_told_is_not_r
     # It is gone over once more when it has been told.
     assert await ledger.rows("SELECT next_offset, batch FROM topic_check") == before
     async with ledger.consuming(workers=1):
-        await told(ledger, "A", version=asked + 2)
+        await told(ledger, "A", version=asked + 1)
     clock.advance(HOUR)
     await check.look()
     assert measured() == {}
@@ -260,8 +269,8 @@ async def test_whatever_goes_wrong_with_it_the_ledger_goes_on(
         await told(ledger, "A", version=1)
         monkeypatch.setattr(checking, "compare", compare)
 
-        async def compared_all() -> bool:
-            return len(await ledger.rows("SELECT 1 FROM topic_check")) == PARTITIONS
+        async def compared_some() -> bool:
+            return len(await ledger.rows("SELECT 1 FROM topic_check")) > 1
 
-        await until(compared_all)
+        await until(compared_some)
         stop.set()

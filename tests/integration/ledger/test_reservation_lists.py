@@ -135,6 +135,7 @@ JOIN level AS l
         {"sku": "S1"},
         {"sku": "S0", "state": State.RELEASED},
         {"sku": "S0", "state": State.EXPIRED},
+        {"sku": "S0", "state": State.HELD},
         {"sku": "S1", "state": State.HELD},
         {"sku": "S2", "state": State.HELD},
         {"sku": "none"},

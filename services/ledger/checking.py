@@ -173,7 +173,7 @@ class Checking:
         async with snapshot(self._engine) as connection:
             database = await driver(connection)
             _, published = await topic_checks.reached(database, STOCK_CHANGES, due.partition)
-            await topic.read_to_end()
+            await topic.read_to_end(most=RECORDS_AT_ONCE)
             values = topic.values.get(due.partition, {})
             return published, await compare(database, due.partition, published, values, due.batch)
 

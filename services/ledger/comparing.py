@@ -20,7 +20,7 @@ from services.ledger.store.levels import Key
 from services.ledger.store.told import ToTell
 from shared.database.engine import Driver, Engine, driver, snapshot
 from shared.events.stock_levels import StockLevel, level_key
-from shared.kafka.log import MAX_RECORDS, LogReader
+from shared.kafka.log import LogReader
 
 EVERYTHING = -1
 """What no batch has a number before."""
@@ -70,11 +70,11 @@ class Told:
         """When the broker took the newest of them."""
 
     async def read_to_end(
-        self, pace: Callable[[int], Awaitable[None]] | None = None, most: int = MAX_RECORDS
+        self, pace: Callable[[int], Awaitable[None]] | None = None, most: int | None = None
     ) -> None:
         """Read on to where the topic ends now. Raises Unavailable and Lost.
 
-        `most` records at a time; `pace` waits as is due after so many.
+        `most` records at a time, if it is given; `pace` waits as is due after so many.
         """
         reader = self._reader
         ends = await reader.ends()

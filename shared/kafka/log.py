@@ -130,14 +130,14 @@ class LogReader:
                 raise Lost(Loss.MADE_ANEW)
         self._go_to(offsets)
 
-    async def poll(self, most: int = MAX_RECORDS) -> list[Record]:
+    async def poll(self, most: int | None = None) -> list[Record]:
         """Return what comes next, in order within each partition; empty after 200 ms of nothing.
 
         Raises Lost when the log starts again under the reader.
         """
         consumer = self._opened()
         try:
-            fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=most)
+            fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=most or MAX_RECORDS)
         except OffsetOutOfRangeError as error:
             raise Lost(Loss.MADE_ANEW) from error
         except (KafkaError, OSError) as error:

@@ -16,6 +16,7 @@ from services.alerting.domain.sales import SalesHistory
 from services.alerting.domain.subject import Level, LevelSubject, PoolSubject, Subject
 from services.alerting.domain.trough import Trough, begun, deepened
 
+NO_CONDITIONS: Mapping[str, Condition] = MappingProxyType({})
 NO_TROUGHS: Mapping[str, Trough] = MappingProxyType({})
 
 LISTEN_SECONDS = 5

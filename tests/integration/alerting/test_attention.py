@@ -18,7 +18,9 @@ from tests.integration.alerting.service import Alerting, until
 pytestmark = pytest.mark.stack
 
 LEVELS = [{"level": "urgent", "enter": 10, "exit": 20}, {"level": "out", "enter": 1}]
-POLICY = {"interruptions_a_day": 2, "money": "500", "urgent_minutes": 60, "zone": "UTC"}
+# Where it is about noon: what is gathered goes out an hour later, and that should be the same day.
+NOON = f"Etc/GMT{WallClock().now().hour - 12:+d}"
+POLICY = {"interruptions_a_day": 2, "money": "500", "urgent_minutes": 60, "zone": NOON}
 
 
 async def responsible(alerting: Alerting, person: str) -> None:
@@ -71,7 +73,8 @@ async def test_an_owner_is_interrupted_so_often_and_the_rest_stands_in_the_list(
         "S9",
         "C",
     )
-    day = await alerting.ask("GET", f"/v1/attention?day={told['A'].recorded_at:%Y-%m-%d}")
+    today = told["A"].recorded_at.astimezone(ZoneInfo(NOON)).date()
+    day = await alerting.ask("GET", f"/v1/attention?day={today}")
     ((counts),) = day["items"]
     assert {name: counts[name] for name in counts if name not in {"day", "person"}} == {
         "interruptions": 2,
@@ -160,7 +163,9 @@ async def test_the_policy_is_answered_as_it_was_put(alerting: Alerting) -> None:
     assert await alerting.ask("GET", "/v1/attention-policy") == put
     sundays = {"zone": "Asia/Shanghai", "hours": {"sun": [{"from": "09:00", "until": "18:00"}]}}
     await alerting.ask("PUT", "/v1/working-calendars/sundays", sundays)
-    put = await alerting.ask("PUT", "/v1/attention-policy", POLICY | {"calendar": "sundays"})
+    put = await alerting.ask(
+        "PUT", "/v1/attention-policy", POLICY | {"zone": "UTC", "calendar": "sundays"}
+    )
     assert (await alerting.ask("GET", "/v1/attention-policy"))["calendar"] == "sundays"
     engine = create_engine(alerting.database.url("alerting"))
     try:

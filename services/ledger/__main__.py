@@ -32,7 +32,8 @@ from services.ledger.commands.statement import (
     read,
 )
 from services.ledger.commands.verify import Difference, verify
-from services.ledger.commands.verify_topic import Finding, newest_generation, verify_topic
+from services.ledger.commands.verify_topic import newest_generation, verify_topic
+from services.ledger.comparing import Finding
 from services.ledger.settings import LedgerSettings
 from services.ledger.store.periods import KEPT_DAYS
 from shared.clock import WallClock
@@ -130,7 +131,7 @@ def _parser(settings: LedgerSettings) -> argparse.ArgumentParser:
         help="check the archive's files, too, and recompute the opening balances from them",
     )
     _add_archive(
-        roles.add_parser("archive", help="move old days to files; keep openings and filters"),
+        roles.add_parser("archive", help="move old days to files, and forget what nobody asks for"),
         settings,
     )
     repartition = roles.add_parser("repartition", help="go on with more partitions, once drained")
@@ -263,6 +264,7 @@ async def _archive(settings: LedgerSettings, folder: Path, keep_days: int, dry_r
                 folder,
                 now=WallClock().now(),
                 keep_days=keep_days,
+                keep_reservations_days=settings.ledger_keep_reservations_days,
                 progress=lambda what, done, total: bar.update(
                     task, description=what, completed=done, total=total
                 ),

@@ -20,5 +20,9 @@ class LedgerSettings(Settings):
     ledger_keep_days: Annotated[int, Field(ge=30)] = 400
     """Days whose movements stay in the tables when `archive` runs: a year, and what is late."""
 
+    ledger_keep_reservations_days: Annotated[int, Field(ge=90)] = 90
+    """Days for which reservations can be asked for after they have ended, until `archive` runs: as
+    long as a repeat of anything is recognised, and so longer than any answer is repeated."""
+
     ledger_archive_folder: Path = Path(".lowtide/archive")
     """Where `archive` writes the days that go, and `verify --archive` reads them."""

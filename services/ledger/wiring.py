@@ -19,6 +19,7 @@ from services.ledger.api import (
     summary,
 )
 from services.ledger.api.desk import Behind, Desk
+from services.ledger.checking import Checking
 from services.ledger.inbound import catalog_items, catalog_warehouses, catalogue
 from services.ledger.inbound.catalogue import Copy, Source
 from services.ledger.inbound.stock_levels import LevelTail
@@ -30,6 +31,7 @@ from services.ledger.store.sheets import Sheets
 from shared.clock import Clock, WallClock
 from shared.database.engine import Engine, create_engine
 from shared.events.stock_changes import TOPIC
+from shared.events.stock_levels import TOPIC as LEVELS
 from shared.events.topics import STOCK_CHANGES
 from shared.http.app import create_app, serve
 from shared.http.auth import Keys, Verifier
@@ -37,6 +39,7 @@ from shared.http.short_way import add_short_ways
 from shared.kafka.aside import Aside
 from shared.kafka.consumer import PartitionConsumer
 from shared.kafka.lag import LagReader
+from shared.kafka.log import LogReader
 from shared.kafka.producer import Producer
 from shared.roles import with_probes
 
@@ -50,7 +53,7 @@ async def consume(
     clock = clock or WallClock()
     engine = create_engine(
         settings.database_url.get_secret_value(),
-        pool=2 * settings.ledger_workers + len(_SOURCES),
+        pool=2 * settings.ledger_workers + len(_SOURCES) + 1,
         application="ledger consume",
     )
     try:
@@ -66,6 +69,12 @@ async def consume(
                 workers=settings.ledger_workers,
                 clock=clock,
             )
+            checking = Checking(
+                engine,
+                partial(LogReader, settings.kafka, settings.topic_prefix, LEVELS),
+                consumer,
+                clock,
+            )
             copies = {
                 source.topic: Aside(
                     source.topic, partial(_copier, settings, source, engine, producer, clock)
@@ -77,7 +86,9 @@ async def consume(
                 async with asyncio.TaskGroup() as group:
                     for copy in copies.values():
                         group.create_task(copy.run(stop))
+                    check = group.create_task(checking.run())
                     await consumer.run(stop)
+                    check.cancel()
 
             checks = {"consumer": consumer.check, "broker": producer.check}
             checks |= {topic: copy.check for topic, copy in copies.items()}

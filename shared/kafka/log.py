@@ -16,7 +16,8 @@ from shared.kafka.messages import Record
 from shared.kafka.metadata import known_partitions
 
 MAX_RECORDS = 500
-"""Records at the most that one poll returns: whoever shares the loop gets a turn after them."""
+"""Records that one poll returns at the most, unless told otherwise: whoever shares the loop gets a
+turn after them."""
 
 _POLL_MS = 200
 _ASK_SECONDS = 5
@@ -44,17 +45,19 @@ class Lost(LowtideError):  # noqa: N818 - a state of the log, not a mistake
 
 
 class LogReader:
-    """Reads all partitions of one topic, without group or state of its own.
+    """Reads one topic, all its partitions or a single one, without group or state of its own.
 
     Use as an asynchronous context manager, then seek in one of the ways before the first `poll`.
     `offsets` has the next offset of each partition. Everything raises Unavailable while the
     broker is away or silent: leave, enter a new one and seek to where the old one was.
     """
 
-    def __init__(self, bootstrap: str, prefix: str, topic: str) -> None:
-        self._tps = [
-            TopicPartition(prefix + topic, number) for number in range(TOPICS[topic].partitions)
-        ]
+    def __init__(
+        self, bootstrap: str, prefix: str, topic: str, *, partition: int | None = None
+    ) -> None:
+        numbers = range(TOPICS[topic].partitions) if partition is None else (partition,)
+        self._tps = [TopicPartition(prefix + topic, number) for number in numbers]
+        self._places = {tp: place for place, tp in enumerate(self._tps)}
         self._bootstrap = bootstrap
         self._consumer: AIOKafkaConsumer | None = None
         self._empty_polls = 0
@@ -127,23 +130,24 @@ class LogReader:
                 raise Lost(Loss.MADE_ANEW)
         self._go_to(offsets)
 
-    async def poll(self) -> list[Record]:
+    async def poll(self, most: int | None = None) -> list[Record]:
         """Return what comes next, in order within each partition; empty after 200 ms of nothing.
 
         Raises Lost when the log starts again under the reader.
         """
         consumer = self._opened()
         try:
-            fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=MAX_RECORDS)
+            fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=most or MAX_RECORDS)
         except OffsetOutOfRangeError as error:
             raise Lost(Loss.MADE_ANEW) from error
         except (KafkaError, OSError) as error:
             raise Unavailable("the broker") from error
         records: list[Record] = []
         for tp, some in fetched.items():
-            if some[0].offset < self.offsets[tp.partition]:
+            place = self._places[tp]
+            if some[0].offset < self.offsets[place]:
                 raise Lost(Loss.MADE_ANEW)
-            self.offsets[tp.partition] = some[-1].offset + 1
+            self.offsets[place] = some[-1].offset + 1
             records += some
         if records:
             self._empty_polls = 0
@@ -156,16 +160,16 @@ class LogReader:
 
     async def _look_around(self) -> None:
         consumer = self._opened()
-        for tp in self._tps:
+        for place, tp in enumerate(self._tps):
             # Compaction may have removed the very last records before the end.
             reached = await _asked(consumer.position(tp))
-            self.offsets[tp.partition] = max(self.offsets[tp.partition], reached)
+            self.offsets[place] = max(self.offsets[place], reached)
         self._empty_polls += 1
         if self._empty_polls < _WATCH_POLLS:
             return
         self._empty_polls = 0
         ends = await self._ends()
-        is_behind = any(self.offsets[tp.partition] < ends[tp] for tp in self._tps)
+        is_behind = any(at < ends[tp] for at, tp in zip(self.offsets, self._tps, strict=True))
         if is_behind and self._was_behind:
             # Seen after restarts of the broker: the client waits for ever.
             raise Unavailable("the broker")

@@ -30,6 +30,15 @@ STREAMS = Gauge("lowtide_streams", "Streams of level changes that are open")
 PUBLISHED_TOTAL = Counter(
     "lowtide_published_total", "Records acknowledged by the broker", ("topic",)
 )
+TOPIC_DIFFERENCES = Gauge(
+    "lowtide_topic_differences",
+    "Levels of this process's partitions that their topic tells otherwise than they are stored",
+    ("fault",),
+)
+TOPIC_CHECKED_AT = Gauge(
+    "lowtide_topic_checked_timestamp_seconds",
+    "Unix time since when all of this process's partitions were compared with their topic",
+)
 CLAIMS_TOTAL = Counter("lowtide_partition_claims_total", "Partitions claimed", ("topic",))
 EVENTS_TOTAL = Counter("lowtide_events_total", "Events answered by ingest", ("outcome",))
 EVALUATIONS_TOTAL = Counter(

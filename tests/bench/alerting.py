@@ -20,7 +20,6 @@ from typing import NamedTuple
 
 import asyncpg
 import msgspec
-import uvloop
 
 from deploy.local.ports import pick_free
 from services.alerting import wiring
@@ -42,6 +41,7 @@ from tests.bench.alone import administrator, environment_of, keys, running
 from tests.bench.drain import warm_up
 from tests.bench.meter import Meter, listener, shares
 from tests.bench.report import Values, last_line, tell
+from tests.bench.running import run
 from tests.bench.workload import WAREHOUSES, Shelf, shelves
 
 MESSAGES, SHORT_MESSAGES = 1_000_000, 60_000
@@ -257,7 +257,7 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=1)
     parser.add_argument("--short", action="store_true", help="a few seconds: does it work at all")
     configure_logs("bench", "alerting", level="warning", form="plain")
-    print(uvloop.run(bench(parser.parse_args())))
+    run(bench(parser.parse_args()))
 
 
 if __name__ == "__main__":

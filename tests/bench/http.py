@@ -7,14 +7,11 @@ latency of an even pace, from each request's intended instant.
 
 import argparse
 import random
-import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
-
-import uvloop
 
 from deploy.local.replays.lowtide import Lowtide
 from deploy.local.stack import LocalStack
@@ -27,6 +24,7 @@ from tests.bench.meter import shares
 from tests.bench.plan import Place, Plan
 from tests.bench.preparing import open_shop, settled
 from tests.bench.report import Values, last_line, tell
+from tests.bench.running import run
 from tests.bench.stage import LEDGER_ROLES, fresh_stack, lowtide, meter, roles, traffic
 from tests.bench.traffic import Phase, Report
 
@@ -267,10 +265,7 @@ def main() -> None:
         "--history", type=int, default=history.MOVEMENTS, help="movements that statements are of"
     )
     parser.add_argument("--short", action="store_true", help="a few seconds: does it work at all")
-    try:
-        print(uvloop.run(bench(parser.parse_args())))
-    except Missed as missed:
-        sys.exit(f"This run does not count: {missed}")
+    run(bench(parser.parse_args()))
 
 
 if __name__ == "__main__":

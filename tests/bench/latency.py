@@ -23,7 +23,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-import uvloop
 
 from deploy.local.instance import REPOSITORY
 from deploy.local.processes import ROLES, Process
@@ -50,6 +49,7 @@ from tests.bench.meter import shares
 from tests.bench.plan import REQUESTS_PER_S, Plan
 from tests.bench.preparing import open_shop, settled, warn
 from tests.bench.report import Values, last_line, tell
+from tests.bench.running import run
 from tests.bench.stage import LEDGER_ROLES, fresh_stack, lowtide, meter, roles
 
 RATES = (500, 2_000, 5_000)
@@ -228,19 +228,7 @@ def main() -> None:
     parser.add_argument("--ledger-only", action="store_true", help="without what warns and tells")
     parser.add_argument("--short", action="store_true", help="a few seconds: does it work at all")
     given = parser.parse_args()
-    try:
-        print(
-            uvloop.run(
-                bench(
-                    given.rates,
-                    given.repetitions,
-                    ledger_only=given.ledger_only,
-                    short=given.short,
-                )
-            )
-        )
-    except Missed as missed:
-        sys.exit(f"This run does not count: {missed}")
+    run(bench(given.rates, given.repetitions, ledger_only=given.ledger_only, short=given.short))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,6 @@ import argparse
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-import uvloop
-
 from shared.testing.stack import migrated_template, running_stack
 from tests.bench import history, peers
 from tests.bench.drain import Drain, make_levels, rewind
@@ -19,6 +17,7 @@ from tests.bench.ground import Ground
 from tests.bench.mix import RESERVATIONS
 from tests.bench.report import Values, last_line, tell
 from tests.bench.reserving import reserving
+from tests.bench.running import run
 from tests.bench.workload import Distribution
 
 SECONDS, CALIBRATION_CHANGES = 12.0, 300_000
@@ -212,7 +211,7 @@ def main() -> None:
     parser.add_argument("--history", type=int, default=history.MOVEMENTS, help="movements before")
     parser.add_argument("--short", action="store_true", help="a few seconds: does it work at all")
     parser.add_argument("--profile", type=Path, help="where cProfile writes the last drain")
-    print(uvloop.run(bench(parser.parse_args())))
+    run(bench(parser.parse_args()))
 
 
 if __name__ == "__main__":

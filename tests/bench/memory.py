@@ -14,8 +14,6 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from statistics import linear_regression
 
-import uvloop
-
 from deploy.local.instance import REPOSITORY
 from deploy.local.processes import ROLES
 from deploy.local.stack import LocalStack
@@ -27,6 +25,7 @@ from tests.bench.meter import Meter
 from tests.bench.plan import Plan
 from tests.bench.preparing import open_shop, settled
 from tests.bench.report import Values, last_line, tell
+from tests.bench.running import run
 from tests.bench.stage import fresh_stack, lowtide, meter, traffic
 from tests.bench.traffic import Phase
 
@@ -142,10 +141,7 @@ def main() -> None:
     parser.add_argument("--hour", action="store_true", help="an hour of load")
     parser.add_argument("--repetitions", type=int, default=1)
     parser.add_argument("--short", action="store_true", help="a few seconds: does it work at all")
-    try:
-        print(uvloop.run(bench(parser.parse_args())))
-    except Missed as missed:
-        sys.exit(f"This run does not count: {missed}")
+    run(bench(parser.parse_args()))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,6 @@ from pathlib import Path
 
 import asyncpg
 import httpx
-import uvloop
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
@@ -50,6 +49,7 @@ from tests.bench.latencies import Missed, percentile_ms
 from tests.bench.meter import Meter, listener, shares
 from tests.bench.plan import GROUPS, group_key, warehouse
 from tests.bench.report import Values, last_line, tell
+from tests.bench.running import run
 from tests.factories.stock_alerts import stock_alert
 
 NOTICES, SHORT_NOTICES = 4_000, 200
@@ -396,10 +396,7 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=1)
     parser.add_argument("--short", action="store_true", help="a few seconds: does it work at all")
     configure_logs("bench", "notifier", level="warning", form="plain")
-    try:
-        print(uvloop.run(bench(parser.parse_args())))
-    except Missed as missed:
-        sys.exit(f"This run does not count: {missed}")
+    run(bench(parser.parse_args()))
 
 
 if __name__ == "__main__":

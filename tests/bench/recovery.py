@@ -21,7 +21,6 @@ from http import HTTPStatus
 
 import asyncpg
 import psutil
-import uvloop
 
 from deploy.local.instance import REPOSITORY, home
 from deploy.local.replays.lowtide import Json, Lowtide
@@ -35,6 +34,7 @@ from tests.bench.meter import shares
 from tests.bench.plan import CHANNEL, STOCK, Place, Plan
 from tests.bench.preparing import open_shop, settled
 from tests.bench.report import Values, last_line, tell
+from tests.bench.running import run
 from tests.bench.stage import LEDGER_ROLES, fresh_stack, lowtide, meter, roles, traffic
 from tests.bench.traffic import Phase
 from tests.bench.watching import Watch, instant_of
@@ -370,10 +370,7 @@ def main() -> None:
     parser.add_argument("--burst-base", type=int, default=Scale.burst_base, help="events a second")
     parser.add_argument("--history", type=int, default=Scale.movements, help="movements to rebuild")
     parser.add_argument("--short", action="store_true", help="a few seconds: does it work at all")
-    try:
-        print(uvloop.run(bench(parser.parse_args())))
-    except Missed as missed:
-        sys.exit(f"This run does not count: {missed}")
+    run(bench(parser.parse_args()))
 
 
 if __name__ == "__main__":

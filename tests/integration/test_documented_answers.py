@@ -5,6 +5,7 @@ that there are. The services run in this process on the real database and broker
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -32,6 +33,9 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive, Send
+from starlette.types import Scope as ASGIScope
 
 from services.alerting import wiring as alerting
 from services.alerting.settings import AlertingSettings
@@ -43,12 +47,15 @@ from services.notifier import wiring as notifier
 from services.notifier.settings import NotifierSettings
 from shared.clock import WallClock
 from shared.http.auth import Scope
+from shared.http.problems import MEDIA_TYPE
 from shared.http.tokens import ensure_keys, mint
 from shared.kafka.producer import Producer
 from shared.testing.stack import Database, Stack
+from shared.testing.waiting import until
 from tests.depth import examples
 from tests.integration.ledger.service import Ledger, change
 
+EVENTS = "text/event-stream"
 CHECKED = [
     not_a_server_error,
     status_code_conformance,
@@ -57,9 +64,6 @@ CHECKED = [
     response_schema_conformance,
 ]
 Operation = APIOperation[Any, Any, Any, Any]
-ENDLESS = {"/v1/stream/levels"}
-"""Answers that do not end by themselves; they have tests of their own."""
-
 ID = "00000000-0000-4000-8000-000000000001"
 THERE = {
     "sku": "A",
@@ -132,8 +136,14 @@ async def of_ledger(ground: Ground) -> AsyncIterator[FastAPI]:
             )
             await service.until_tallied(movements=5, repeats=1)
     app = ledger.application(chosen)
+
+    async def nobody_follows() -> bool:
+        return not any("LevelTail._follow" in repr(each) for each in asyncio.all_tasks())
+
     async with app.router.lifespan_context(app):
         yield app
+        # Who hung up last is not waited for, but what was read for them is closed in its own time.
+        await until(nobody_follows)
 
 
 @asynccontextmanager
@@ -180,6 +190,29 @@ SERVICES: dict[str, Callable[[Ground], AbstractAsyncContextManager[FastAPI]]] = 
 }
 
 
+class FirstEvents:
+    """Answers as an application does, to a client that hangs up after the first events."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        endless = over = False
+
+        async def passed_on(message: Message) -> None:
+            nonlocal endless, over
+            if over:
+                return
+            if message["type"] == "http.response.start":
+                endless = Headers(scope=message).get("content-type", "").startswith(EVENTS)
+            elif endless:
+                over = True
+                message = {**message, "more_body": False}
+            await send(message)
+
+        await self._app(scope, receive, passed_on)
+
+
 class Client:
     """Asks an application in its own loop, from code that has none."""
 
@@ -187,7 +220,7 @@ class Client:
         self._run = runner.get_loop().run_until_complete
         self._token = token
         self._client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app, raise_app_exceptions=False),
+            transport=httpx.ASGITransport(FirstEvents(app), raise_app_exceptions=False),
             base_url="http://service",
         )
 
@@ -202,6 +235,48 @@ class Client:
         return self._run(self._client.request(**asked, **{kind: body}))
 
 
+STREAM = "/v1/stream/levels"
+
+
+def test_a_streams_first_events_and_its_refusals_are_documented(
+    stack: Stack, database: Database, topics: str, tmp_path: Path
+) -> None:
+    ensure_keys(tmp_path / "key.pem", tmp_path / "jwks.json")
+    ground = Ground(stack, database, topics, tmp_path)
+    with asyncio.Runner() as runner, served(runner, of_ledger(ground)) as app:
+        client = Client(runner, app, ground.token())
+        (operation,) = (each for each in operations(app) if each.path == STREAM)
+
+        def ask(
+            query: dict[str, object] | None = None, headers: dict[str, str] | None = None
+        ) -> httpx.Response:
+            case = operation.Case(query=query or {}, headers=headers or {})
+            answer = client.ask(case)
+            case.validate_response(
+                answer, checks=[each for each in CHECKED if each is not not_a_server_error]
+            )
+            return answer
+
+        document = app.openapi()
+        said = document["paths"][STREAM]["get"]["responses"]["200"]["content"][EVENTS]["itemSchema"]
+        events = ask(query={"sku": ["A"], "snapshot": True}).text.split("\n\n")
+        heard = [dict(line.split(": ", 1) for line in each.splitlines()) for each in events if each]
+        assert {name for each in heard for name in each} == said["properties"].keys()
+        levels = [json.loads(each["data"]) for each in heard if "data" in each]
+        assert [each["event"] for each in heard if "data" in each] == ["level"] * 2
+        fields = document["components"]["schemas"]["Level"]["properties"]
+        assert all(each.keys() == fields.keys() for each in levels)
+
+        last_id = heard[-1]["id"]
+        assert ask(headers={"last-event-id": last_id}).status_code == 200
+        assert ask(headers={"last-event-id": "nonsense"}).status_code == 422
+        assert ask(query={"snapshot": True}).status_code == 422
+        assert ask(query={"sku": ["A"] * 101}).status_code == 422
+        app.state.tail._limit = 0
+        full = ask()
+        assert (full.status_code, full.headers["content-type"]) == (503, MEDIA_TYPE)
+
+
 REQUEST = {"method", "url", "headers", "params", "json"}
 
 
@@ -209,8 +284,7 @@ def operations(app: FastAPI) -> Iterator[Operation]:
     """Yield what an application's document describes."""
     for found in schemathesis.openapi.from_dict(app.openapi()).get_all_operations():
         assert isinstance(found, Ok), found
-        if found.ok().path not in ENDLESS:
-            yield found.ok()
+        yield found.ok()
 
 
 def cases(operation: Operation) -> st.SearchStrategy[Case[Any]]:

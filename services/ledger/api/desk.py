@@ -17,7 +17,7 @@ from http import HTTPStatus
 import asyncpg
 
 from services.ledger.deciding import decide
-from services.ledger.domain.reservations import Outcome, Request, Reserve
+from services.ledger.domain.reservations import Outcome, Request, Reserve, first_id
 from services.ledger.store import reservations
 from services.ledger.store.books import Books
 from services.ledger.store.codecs import prepare
@@ -115,8 +115,7 @@ class Desk:
 
     def new_id(self) -> str:
         """Return an id for a reservation: 32 hexadecimal digits that grow with time."""
-        milliseconds = int(self._clock.now().timestamp() * 1000)
-        return f"{milliseconds:012x}{secrets.token_hex(10)}"
+        return first_id(self._clock.now()) + secrets.token_hex(10)
 
     async def run(self) -> None:
         """Decide what waits, until cancelled."""

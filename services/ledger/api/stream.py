@@ -40,24 +40,39 @@ _DETAIL = {
     Loss.MADE_ANEW: "The log was made anew in the meantime; ask for the levels anew.",
 }
 _HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+_EVENT = {
+    "type": "object",
+    "properties": {
+        "event": {"type": "string", "enum": ["level", "reset"]},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {
+                "anyOf": [
+                    {"$ref": "#/components/schemas/Level"},
+                    {
+                        "type": "object",
+                        "description": "Of a reset",
+                        "properties": {
+                            "reason": {"type": "string", "enum": [each.value for each in Loss]},
+                            "detail": {"type": "string"},
+                        },
+                    },
+                ]
+            },
+        },
+        "id": {"type": "string", "description": "Opaque; for Last-Event-ID"},
+        "retry": {"type": "integer", "description": "Milliseconds"},
+    },
+}
 _EVENTS: dict[int | str, dict[str, Any]] = {
     HTTPStatus.OK.value: {
         "description": "Events for as long as both sides are there",
         "content": {
             "text/event-stream": {
-                "itemSchema": {
-                    "type": "object",
-                    "properties": {
-                        "event": {"type": "string", "enum": ["level", "reset"]},
-                        "data": {
-                            "type": "string",
-                            "contentMediaType": "application/json",
-                            "contentSchema": {"$ref": "#/components/schemas/Level"},
-                        },
-                        "id": {"type": "string", "description": "Opaque; for Last-Event-ID"},
-                        "retry": {"type": "integer", "description": "Milliseconds"},
-                    },
-                }
+                # What is not JSON is taken for one text otherwise.
+                "schema": {"type": "array", "items": _EVENT},
+                "itemSchema": _EVENT,
             }
         },
     }

@@ -8,7 +8,8 @@ again, and the ledger may go on meanwhile:
 A day that is in the openings is still in the tables, but nobody looks at it there. It is dropped
 only where files, openings and tables are found to agree while nothing can be written to it.
 Periods of identities that nobody has to know any more are dropped, and filters made of those that
-are closed.
+are closed. Reservations that ended long ago are forgotten, a portion at a time: their movements go
+with their days, and the answers given about them are stored apart.
 """
 
 import asyncio
@@ -34,6 +35,9 @@ from shared.errors import LowtideError
 
 LEVELS_AT_ONCE = 500
 """Whose openings move in one transaction: it keeps changes that happened long ago waiting."""
+
+RESERVATIONS_AT_ONCE = 1_000
+"""What one transaction forgets: a few milliseconds of the disk, between those of the ledger."""
 
 _DROP_TRIES, _DROP_PAUSE_SECONDS = 60, 0.5
 """A reader of the whole past (`verify`) may take longer; the next run drops the day then."""
@@ -63,6 +67,7 @@ class Report:
     repeats: int = 0
     identity_periods: int = 0
     filters: int = 0
+    reservations: int = 0
 
 
 async def archive(
@@ -71,12 +76,14 @@ async def archive(
     *,
     now: datetime,
     keep_days: int,
+    keep_reservations_days: int,
     progress: Progress,
     tell: Callable[[str], None],
     dry_run: bool = False,
 ) -> Report:
     """Archive what was recorded more than so many days before today; returns what was done.
 
+    Reservations that ended more than `keep_reservations_days` before `now` are forgotten.
     `progress` hears of (what, done, in all), `tell` of what is worth a line. Raises the
     database's errors, ForeignArchiveError, DayChangedError and StillReadError.
     """
@@ -87,6 +94,12 @@ async def archive(
         raw = await driver(connection)
         await prepare(raw)
         async with retention.alone(raw):
+            ended = now - timedelta(days=keep_reservations_days)
+            report.reservations = (
+                await retention.ended_reservations(raw, ended)
+                if dry_run
+                else await _forget_reservations(raw, ended, progress)
+            )
             present = await present_partitions(connection)
             archived = {each.day for each in await retention.archived_days(raw)}
             due = sorted(
@@ -207,6 +220,17 @@ async def _forget(raw: Driver, starts: date) -> None:
     async with raw.transaction():
         await identity_filters.forget(raw, starts)
         await _drop(raw, [("identity", starts)])
+
+
+async def _forget_reservations(raw: Driver, ended: datetime, progress: Progress) -> int:
+    """Forget what ended before an instant; returns how many."""
+    done, after = 0, ""
+    while True:
+        progress("reservations", done, done + 1)
+        count, after = await retention.forget_reservations(raw, ended, after, RESERVATIONS_AT_ONCE)
+        done += count
+        if count < RESERVATIONS_AT_ONCE:
+            return done
 
 
 async def _drop(raw: Driver, tables: Sequence[tuple[str, date]]) -> None:

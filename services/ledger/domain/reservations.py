@@ -32,6 +32,14 @@ Place = tuple[str, str]
 """SKU and warehouse."""
 
 
+def first_id(at: datetime) -> str:
+    """Return what no reservation made at an instant or later has an id before.
+
+    Its milliseconds, 12 hexadecimal digits: ids begin with it, and so grow with time.
+    """
+    return f"{int(at.timestamp() * 1000):012x}"
+
+
 class State(StrEnum):
     """What became of a reservation."""
 

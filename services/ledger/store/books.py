@@ -10,7 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.ledger.domain.commitments import Key, Line
 from services.ledger.domain.reservations import Reservation, State
 from services.ledger.domain.statement import Past
-from services.ledger.store import commitments, levels, past, repeats, reservations, warehouses
+from services.ledger.store import (
+    commitments,
+    levels,
+    past,
+    repeats,
+    reservation_pages,
+    reservations,
+    warehouses,
+)
 from services.ledger.store.inquiries import Inquiries
 from services.ledger.store.levels import LevelRow
 from services.ledger.store.repeats import RepeatRow
@@ -170,7 +178,7 @@ class Books:
 
         async def question() -> list[Reservation]:
             async with self._engine.connect() as connection:
-                return await reservations.page(
+                return await reservation_pages.page(
                     await driver(connection),
                     reference=reference,
                     state=state,

@@ -125,16 +125,19 @@ WHERE r.id IN (SELECT id FROM due)
 ORDER BY r.id, {_LINE_ORDER} FOR UPDATE OF r SKIP LOCKED
 """  # noqa: S608 - the columns are ours
 
-_READ = f"""
+READ = f"""
 SELECT {_COLUMNS} FROM reservation AS r {_WITH_LINES}
-WHERE r.id = ANY($1::text[])
+WHERE r.id {{chosen}}
 ORDER BY r.id DESC, {_LINE_ORDER}
 """  # noqa: S608 - the columns are ours
+"""The reservations whose ids are so chosen, the newest first."""
+
+_READ = READ.format(chosen="= ANY($1::text[])")
 
 
 async def lock(driver: Driver, ids: Collection[str]) -> dict[str, Reservation]:
     """Return the reservations there are, held until the transaction ends."""
-    return _reservations(await driver.fetch(_LOCK, list(ids)))
+    return reservations_of(await driver.fetch(_LOCK, list(ids)))
 
 
 async def lock_expired(
@@ -142,15 +145,16 @@ async def lock_expired(
 ) -> list[Reservation]:
     """Return reservations whose time is up, held; those somebody else decides on are left out."""
     rows = await driver.fetch(_LOCK_EXPIRED, now, list(partitions), limit)
-    return [each for each in _reservations(rows).values() if each.state is State.HELD]
+    return [each for each in reservations_of(rows).values() if each.state is State.HELD]
 
 
 async def read(driver: Driver, ids: Collection[str]) -> list[Reservation]:
     """Return reservations as they are, the newest first."""
-    return list(_reservations(await driver.fetch(_READ, list(ids))).values())
+    return list(reservations_of(await driver.fetch(_READ, list(ids))).values())
 
 
-def _reservations(rows: Sequence[Row]) -> dict[str, Reservation]:
+def reservations_of(rows: Sequence[Row]) -> dict[str, Reservation]:
+    """Return reservations by id, in the order of rows that `READ` has given."""
     lines: dict[str, list[HeldLine]] = {}
     for id_, *_, level, line, sku, warehouse, quantity, reference, shipped, cancelled in rows:
         since = Reports(shipped, cancelled)
@@ -171,32 +175,6 @@ _ANY_OF = "SELECT EXISTS (SELECT 1 FROM reservation WHERE id = ANY($1::text[]))"
 async def any_of(driver: Driver, ids: Collection[str]) -> bool:
     """Return whether any of some reservations was made."""
     return bool(await driver.fetchval(_ANY_OF, list(ids)))
-
-
-_PAGE = """
-SELECT r.id FROM reservation AS r
-WHERE ($1::text IS NULL OR r.reference = $1)
-  AND ($2::text IS NULL OR r.state = $2)
-  AND ($3::text IS NULL OR EXISTS (
-      SELECT 1 FROM reservation_line AS l JOIN level AS v ON v.id = l.level_id
-      WHERE l.reservation_id = r.id AND v.sku = $3))
-  AND ($4::text IS NULL OR r.id < $4)
-ORDER BY r.id DESC LIMIT $5
-"""
-
-
-async def page(
-    driver: Driver,
-    *,
-    reference: str | None,
-    state: State | None,
-    sku: str | None,
-    before: str | None,
-    limit: int,
-) -> list[Reservation]:
-    """Return up to `limit` reservations made before an id, the newest first."""
-    rows = await driver.fetch(_PAGE, reference, state, sku, before, limit)
-    return await read(driver, [row[0] for row in rows])
 
 
 _LINES = """

@@ -1,4 +1,4 @@
-"""What goes from the tables: days whose movements are archived, periods of identities too old."""
+"""What goes from the tables: archived days, old identities, reservations that ended long ago."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -8,6 +8,7 @@ from typing import NamedTuple
 import asyncpg
 
 from services.ledger.domain.commitments import Kind
+from services.ledger.domain.reservations import first_id
 from services.ledger.domain.statement import Recorded
 from services.ledger.store.changes import columns
 from services.ledger.store.past import MOVEMENTS, ORDER, recorded
@@ -148,3 +149,41 @@ async def drop(driver: Driver, tables: Sequence[tuple[str, date]]) -> bool:
 async def remember_archived(driver: Driver, day: ArchivedDay) -> None:
     """Store that a day is in the archive and gone from the tables."""
     await driver.execute("INSERT INTO archived_day VALUES ($1, $2, $3, $4, $5)", *day)
+
+
+_ENDED = "id > $1 AND id < $2 AND state <> 'held' AND ended_at < $3"
+# Those that ended before an instant were made before it: their ids are an index that there is.
+
+_FORGET_RESERVATIONS = f"""
+WITH gone AS (
+    DELETE FROM reservation WHERE id IN (
+        SELECT id FROM reservation WHERE {_ENDED} ORDER BY id LIMIT $4 FOR UPDATE
+    )
+    RETURNING id
+), lines AS (
+    DELETE FROM reservation_line WHERE reservation_id IN (SELECT id FROM gone)
+)
+SELECT count(*), max(id) FROM gone
+"""  # noqa: S608 - the condition is ours
+
+
+async def forget_reservations(
+    driver: Driver, before: datetime, after: str, limit: int
+) -> tuple[int, str]:
+    """Forget up to `limit` reservations after an id that ended before an instant, in one statement.
+
+    Returns how many, and the id behind which to go on.
+    """
+    count, last = await driver.fetchrow(
+        _FORGET_RESERVATIONS, after, first_id(before), before, limit
+    )
+    return count, last or after
+
+
+async def ended_reservations(driver: Driver, before: datetime) -> int:
+    """Return how many reservations ended before an instant."""
+    count = await driver.fetchval(
+        f"SELECT count(*) FROM reservation WHERE {_ENDED}",  # noqa: S608 - the condition is ours
+        *("", first_id(before), before),
+    )
+    return int(count)

@@ -1,13 +1,14 @@
 """Levels as they should have been told on their topic."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from services.ledger.store.changes import Level
+from services.ledger.store.levels import Key
 from shared.database.engine import Driver
 
-ROWS = 10_000
-"""Rows that are fetched at a time."""
+ROWS = 500
+"""Rows that are fetched at a time: whoever shares the loop gets a turn after them."""
 
 
 class ToTell(NamedTuple):
@@ -28,17 +29,36 @@ _LEVELS = """
 SELECT sku, warehouse, partition::int, batch, dip IS NOT NULL,
        id, version, on_hand, reserved, unavailable, incoming, sold_total, returned_total,
        received_total, counted_at, last_change_at, supply::text, demand::text, doubt
-FROM level
-WHERE last_change_at IS NOT NULL
+FROM level {of}
+WHERE last_change_at IS NOT NULL AND partition = $1
 """
 
+_SINCE = _LEVELS.format(of="") + "  AND batch > $2"
 
-async def levels(driver: Driver) -> AsyncIterator[ToTell]:
-    """Yield all levels there are anything to tell of, in the caller's snapshot."""
-    cursor = await driver.cursor(_LEVELS)
+_OF_KEYS = _LEVELS.format(
+    of="JOIN unnest($2::text[], $3::text[]) AS k (sku, warehouse) USING (sku, warehouse)"
+)
+
+
+async def levels(driver: Driver, partition: int, since: int) -> AsyncIterator[Sequence[ToTell]]:
+    """Yield the levels of a partition that batches after one tell of, some at a time.
+
+    In the caller's snapshot.
+    """
+    cursor = await driver.cursor(_SINCE, partition, since)
     while rows := await cursor.fetch(ROWS):
-        for row in rows:
-            yield ToTell(row[0], row[1], row[2], row[3], row[4], Level(*row[5:]))
+        yield [_to_tell(row) for row in rows]
+
+
+async def of_keys(driver: Driver, partition: int, keys: Collection[Key]) -> list[ToTell]:
+    """Return those of some levels that a partition has."""
+    skus, warehouses = zip(*keys, strict=True)
+    return [_to_tell(row) for row in await driver.fetch(_OF_KEYS, partition, skus, warehouses)]
+
+
+def _to_tell(row: Sequence[Any]) -> ToTell:
+    sku, warehouse, partition, batch, dipped, *level = row
+    return ToTell(sku, warehouse, partition, batch, dipped, Level(*level))
 
 
 _VERSIONS = """
@@ -47,10 +67,8 @@ FROM level AS l JOIN unnest($1::text[], $2::text[]) AS k (sku, warehouse) USING 
 """
 
 
-async def versions(
-    driver: Driver, keys: Sequence[tuple[str, str]]
-) -> Mapping[tuple[str, str], int]:
+async def versions(driver: Driver, keys: Collection[Key]) -> Mapping[Key, int]:
     """Return the versions of levels as they are now, where there is such a level."""
-    skus, warehouses = [key[0] for key in keys], [key[1] for key in keys]
+    skus, warehouses = zip(*keys, strict=True)
     rows = await driver.fetch(_VERSIONS, skus, warehouses)
     return {(row[0], row[1]): row[2] for row in rows}

@@ -77,6 +77,7 @@ async def archive(ledger: Ledger, folder: Path, keep_days: int) -> dict[str, int
             folder,
             now=WallClock().now(),
             keep_days=keep_days,
+            keep_reservations_days=90,
             progress=lambda *_: None,
             tell=lambda _: None,
         )

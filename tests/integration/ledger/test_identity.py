@@ -118,6 +118,7 @@ async def build_filters(ledger: Ledger, folder: Path) -> int:
             folder,
             now=ledger.clock.now(),
             keep_days=400,
+            keep_reservations_days=90,
             progress=lambda *_: None,
             tell=lambda _: None,
         )

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from services.ledger.__main__ import _verify_topic
-from services.ledger.commands.verify_topic import Fault, Finding, Report, verify_topic
+from services.ledger.commands.verify_topic import Report, verify_topic
+from services.ledger.comparing import Fault, Finding
 from shared.database.engine import create_engine
 from shared.errors import Fenced
 from shared.events.stock_levels import TOPIC, StockLevel, level_key

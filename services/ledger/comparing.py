@@ -1,0 +1,197 @@
+"""Compare what `stock.levels` tells last of each level with what is stored of it.
+
+The newest record of a key is its last one, whatever versions came before: that is what compaction
+keeps. A level whose batch was published before the snapshot has to be there, at its version or a
+later one, so the topic is read up to where it ends after the snapshot was taken. What the next
+claim or turn is to publish is waited for, not missed; what is newer than the snapshot is looked up
+once more.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pydantic import ValidationError
+
+from services.ledger.outbound.stock_levels import message
+from services.ledger.store import told
+from services.ledger.store.levels import Key
+from services.ledger.store.told import ToTell
+from shared.database.engine import Driver, Engine, driver, snapshot
+from shared.events.stock_levels import StockLevel, level_key
+from shared.kafka.log import LogReader
+
+EVERYTHING = -1
+"""What no batch has a number before."""
+
+LEVELS_AT_ONCE = 100
+"""After so many, a millisecond or two of work, whoever shares the loop gets a turn."""
+
+
+class Fault(StrEnum):
+    """What is wrong with what the topic tells of a level."""
+
+    MISSING = "missing"
+    """Nothing is told of it, or nothing of its newest changes."""
+    OLDER = "older"
+    UNLIKE = "unlike"
+    """It tells of the stored version, but something else than what is stored."""
+    AHEAD = "ahead"
+    """The database knows less: it was restored."""
+    UNREADABLE = "unreadable"
+    UNKNOWN = "unknown"
+    """No such level is stored: nothing can be told of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A level of which the topic tells something wrong; `level` is None without a stored one."""
+
+    fault: Fault
+    sku: str
+    warehouse: str
+    told: int | None
+    stored: int | None
+    level: int | None
+
+
+class Told:
+    """The last record of each key that a reader has come by, by partition.
+
+    None where it says that there is no such level any more. Half a kilobyte a level.
+    """
+
+    def __init__(self, reader: LogReader) -> None:
+        self._reader = reader
+        self.values: dict[int, dict[bytes, bytes | None]] = {}
+        self.records = 0
+        self.time_ms = 0
+        """When the broker took the newest of them."""
+
+    async def read_to_end(
+        self, pace: Callable[[int], Awaitable[None]] | None = None, most: int | None = None
+    ) -> None:
+        """Read on to where the topic ends now. Raises Unavailable and Lost.
+
+        `most` records at a time, if it is given; `pace` waits as is due after so many.
+        """
+        reader = self._reader
+        ends = await reader.ends()
+        while any(at < end for at, end in zip(reader.offsets, ends, strict=True)):
+            records = await reader.poll(most)
+            for record in records:
+                self.values.setdefault(record.partition, {})[record.key or b""] = record.value
+                self.time_ms = max(self.time_ms, record.timestamp)
+            self.records += len(records)
+            if pace is not None:
+                await pace(len(records))
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What came out for one partition."""
+
+    levels: int = 0
+    waiting: int = 0
+    """Levels that the next claim or turn tells of."""
+    judged: set[Key] = field(default_factory=set)
+    """The others, and whatever else was told."""
+    findings: list[Finding] = field(default_factory=list)
+    newer: list[Finding] = field(default_factory=list)
+    """What the database, asked now, may explain: see `unexplained`."""
+
+
+async def compare(
+    database: Driver,
+    partition: int,
+    published: int,
+    values: dict[bytes, bytes | None],
+    since: int = EVERYTHING,
+) -> Comparison:
+    """Compare the levels of a partition with what was told of them; `values` is used up.
+
+    In the caller's snapshot, in which batches up to `published` were. Levels that no batch after
+    `since` has touched are taken to be told rightly, unless something was told of them.
+    """
+    done = Comparison()
+    async for some in told.levels(database, partition, since):
+        await _judge_all(some, published, values, done)
+    keys = [_key(each) for each in values]
+    for start in range(0, len(keys), LEVELS_AT_ONCE):
+        some = await told.of_keys(database, partition, keys[start : start + LEVELS_AT_ONCE])
+        await _judge_all(some, published, values, done)
+    for key, value in values.items():
+        sku, warehouse = _key(key)
+        done.judged.add((sku, warehouse))
+        if value is not None:
+            version = _version(value)
+            done.newer.append(Finding(Fault.UNKNOWN, sku, warehouse, version, None, None))
+    return done
+
+
+async def unexplained(engine: Engine, newer: Sequence[Finding]) -> list[Finding]:
+    """Return findings that the database does not explain by what it has committed since."""
+    if not newer:
+        return []
+    async with snapshot(engine) as connection:
+        now = await told.versions(
+            await driver(connection), [(each.sku, each.warehouse) for each in newer]
+        )
+    return [
+        each
+        for each in newer
+        if (version := now.get((each.sku, each.warehouse))) is None or version < (each.told or 0)
+    ]
+
+
+async def _judge_all(
+    levels: Sequence[ToTell], published: int, values: dict[bytes, bytes | None], done: Comparison
+) -> None:
+    for number, each in enumerate(levels, start=1):
+        if number % LEVELS_AT_ONCE == 0:
+            await asyncio.sleep(0)
+        value = values.pop(level_key(each.sku, each.warehouse), None)
+        done.levels += 1
+        if each.dipped or each.batch > published:
+            done.waiting += 1
+            continue
+        done.judged.add((each.sku, each.warehouse))
+        fault, version = _fault(each, value)
+        if fault is not None:
+            finding = Finding(
+                fault, each.sku, each.warehouse, version, each.level.version, each.level.id
+            )
+            (done.newer if fault is Fault.AHEAD else done.findings).append(finding)
+
+
+def _fault(stored: ToTell, value: bytes | None) -> tuple[Fault | None, int | None]:
+    """Return what is wrong with what was told last of a level, and which version that is."""
+    if value is None:
+        return Fault.MISSING, None
+    try:
+        said = StockLevel.model_validate_json(value)
+    except ValidationError:
+        return Fault.UNREADABLE, None
+    if said.version != stored.level.version:
+        is_older = said.version < stored.level.version
+        return Fault.OLDER if is_older else Fault.AHEAD, said.version
+    told_now = message(stored.sku, stored.warehouse, stored.partition, stored.level, said.low_water)
+    # What a message says of the past is kept nowhere else.
+    said = said.model_copy(update={"corrected": None})
+    if value == told_now.value or said == StockLevel.model_validate_json(told_now.value or b""):
+        return None, said.version
+    return Fault.UNLIKE, said.version
+
+
+def _key(key: bytes) -> Key:
+    # No text of the database has a zero in it, whatever somebody has written to the topic.
+    sku, _, warehouse = key.decode(errors="replace").replace("\0", "�").partition("|")
+    return sku, warehouse
+
+
+def _version(value: bytes) -> int:
+    try:
+        return StockLevel.model_validate_json(value).version
+    except ValidationError:
+        return 0

@@ -280,6 +280,23 @@ async def test_an_alert_about_a_product_names_its_options_and_leads_to_no_one_le
         alert |= former
 
 
+async def test_a_level_shows_no_alert_of_a_pool_that_is_named_like_its_warehouse(
+    calm_desk: Desk, fakes: Fakes
+) -> None:
+    alert = fakes[0].alerts[str(UUID(int=1))]
+    viewer = await calm_desk.viewer()
+    shown = viewer.page.locator(".episodes a")
+    await viewer.open(LEVEL)
+    await expect(shown).to_have_count(2)
+    try:
+        alert["subject"] = "pool"
+        await viewer.open(LEVEL)
+        await expect(shown).to_have_count(1)
+        await expect(shown).not_to_have_attribute("href", ALERT)
+    finally:
+        alert["subject"] = "level"
+
+
 async def test_a_rule_may_watch_warehouses_together(calm_desk: Desk) -> None:
     viewer = await calm_desk.viewer(locale="en-GB")
     await viewer.open("/rules/new")

@@ -90,7 +90,8 @@ async def test_levels_pools_and_options_are_known_where_they_are_told_of_then(
     await alerting.put_rule("pool", subject="pool", levels=[{"level": "watch", "enter": 20}])
     await alerting.put_rule("run", **RUN)
     for sku in (ONE, OTHER):
-        await alerting.name(sku, attributes={"product": "SHIRT"})
+        # The product has the code of one of its options.
+        await alerting.name(sku, attributes={"product": ONE})
     first = [_told(alerting, sku, 5) for sku in (ONE, OTHER)]
     out = [_told(alerting, sku, 0) for sku in (ONE, OTHER)]
     await alerting.tell(*first, *out)
@@ -117,7 +118,7 @@ async def test_levels_pools_and_options_are_known_where_they_are_told_of_then(
     homes = {sku: [partition_of(sku, MORE)] for sku in (ONE, OTHER)}
     assert await _homes(alerting, "known_level") == homes
     assert await _homes(alerting, "condition WHERE subject_kind <> 'product'") == homes
-    assert await _homes(alerting, "condition WHERE subject_kind = 'product'") == {"SHIRT": [-1]}
+    assert await _homes(alerting, "condition WHERE subject_kind = 'product'") == {ONE: [-1]}
     assert await _homes(alerting, "out_option") == homes
 
     back = [_told(alerting, sku, 50) for sku in (ONE, OTHER, STRAY)]

@@ -40,11 +40,11 @@ clean:
 
 ## test: run every test; browser tests need a Chromium, the last line says when they were skipped
 # What starts whole stacks comes alone, at the end: two of them at once would only wait for each
-# other. All else is shared by three processes, each with a broker and a database of its own.
+# other. All else is shared by three processes on one broker and one database server.
 STACKS := tests/browser tests/e2e tests/faults
 .PHONY: test
 test: $(READY)
-	@$(BIN)/python -m pytest --numprocesses=3 --dist=loadfile $(STACKS:%=--ignore=%); failed=$$?; \
+	@$(BIN)/python -m pytest --numprocesses=3 --dist=worksteal $(STACKS:%=--ignore=%); failed=$$?; \
 	$(BIN)/python -m pytest $(STACKS) && exit $$failed
 
 ## check: format, lint, types, import rules, dependencies

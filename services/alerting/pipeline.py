@@ -11,6 +11,7 @@ asks for.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TypeAlias
 
 from typing_extensions import override
@@ -191,4 +192,9 @@ class StockLevels(Handler[Memory], Timed):
 
 
 def _appended_at(record: Record) -> datetime:
-    return datetime.fromtimestamp(record.timestamp / 1000, UTC)
+    return _instant(record.timestamp)
+
+
+@lru_cache  # the records that a producer sent at once have one time
+def _instant(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

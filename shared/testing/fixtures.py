@@ -1,6 +1,7 @@
 """pytest fixtures over `shared.testing.stack`; `tests/conftest.py` makes them known."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 
 import pytest
 import pytest_asyncio
@@ -12,13 +13,22 @@ from shared.testing.stack import (
     fresh_topics,
     migrated_template,
     running_stack,
+    shared_stack,
 )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """Let the processes of a run share one broker and one database server."""
+    shared = ExitStack()
+    shared.enter_context(shared_stack())
+    config.add_cleanup(shared.close)
 
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """Yield a running broker and database server, started by the first test that asks."""
-    with running_stack() as running:
+    with running_stack(in_memory=True) as running:
         yield running
 
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import signal
 import sys
 import time
@@ -20,6 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import asyncpg
+import psutil
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deploy.local.credentials import Credentials
@@ -36,6 +38,10 @@ from shared.kafka.admin import create_topics, delete_topics
 SHARED = f"{TEST_PREFIX}shared"
 START_LIMIT_S = 90
 STALE_AFTER_S = 10
+_VARIABLE = "LOWTIDE_TEST_STACK"
+_MEMORY = Path("/dev/shm")  # noqa: S108 - Linux's file system in memory
+_ROOM = 4 * 2**30
+"""Bytes; a whole run was seen to keep a seventh of a gigabyte there, beside its processes."""
 
 
 class StackSettings(BaseSettings):
@@ -86,18 +92,64 @@ class Database:
 
 
 @contextmanager
-def running_stack() -> Iterator[Stack]:
+def running_stack(*, in_memory: bool = False) -> Iterator[Stack]:
     """Run a broker and a database server on free ports; all is deleted at the end.
 
-    With `LOWTIDE_TEST_STACK` set, yield that running stack and leave it running.
+    With `LOWTIDE_TEST_STACK` set, yield that running stack and leave it running. `in_memory`:
+    their files are kept there, if there is room.
     """
     shared = StackSettings().test_stack
     if shared is not None:
-        yield _read(Instance.named(shared))
+        yield _read(_instance(shared))
         return
     delete_stale()
-    with _servers(Instance.named(f"{TEST_PREFIX}{os.getpid()}")) as stack:
+    name = _own_name()
+    with _servers(_in_memory(name) if in_memory else Instance.named(name)) as stack:
         yield stack
+
+
+@contextmanager
+def shared_stack() -> Iterator[None]:
+    """Let this process and all that it starts use one stack; nothing to do where there is one."""
+    if StackSettings().test_stack is not None:
+        yield
+        return
+    delete_stale()
+    instance = _in_memory(_own_name())
+    with _servers(instance):
+        os.environ[_VARIABLE] = instance.name  # noqa: TID251 - for the processes it starts
+        try:
+            yield
+        finally:
+            del os.environ[_VARIABLE]  # noqa: TID251 - as above
+
+
+def _own_name() -> str:
+    return f"{TEST_PREFIX}{os.getpid()}"
+
+
+def _in_memory(name: str) -> Instance:
+    """Return an instance with its files in memory, or on the disk where there is no room."""
+    # Each test makes and deletes a thousand small files, which some file systems are slow at.
+    return _remembered(name) if _has_room() else Instance.named(name)
+
+
+def _remembered(name: str) -> Instance:
+    return Instance(name, _MEMORY / f"lowtide-{name}")
+
+
+def _instance(name: str) -> Instance:
+    """Return the instance of a test run, wherever it is."""
+    remembered = _remembered(name)
+    return remembered if remembered.folder.exists() else Instance.named(name)
+
+
+def _has_room() -> bool:
+    return (
+        _MEMORY.is_dir()
+        and os.access(_MEMORY, os.W_OK)
+        and min(shutil.disk_usage(_MEMORY).free, psutil.virtual_memory().available) >= _ROOM
+    )
 
 
 @contextmanager
@@ -144,10 +196,16 @@ def _read(instance: Instance) -> Stack:
 
 def delete_stale() -> None:
     """End and delete the stacks of test runs that were killed."""
-    for folder in (home() / "instances").glob(f"{TEST_PREFIX}*"):
+    names = [folder.name for folder in (home() / "instances").glob(f"{TEST_PREFIX}*")]
+    found = [Instance.named(name) for name in names]
+    found += (
+        _remembered(folder.name.removeprefix("lowtide-"))
+        for folder in _MEMORY.glob(f"lowtide-{TEST_PREFIX}*")
+        if folder.stat().st_uid == os.getuid()
+    )
+    for instance in found:
         # One that is just being made has no owner yet.
-        if time.time() - folder.stat().st_mtime > STALE_AFTER_S:
-            instance = Instance.named(folder.name)
+        if time.time() - instance.folder.stat().st_mtime > STALE_AFTER_S:
             with contextlib.suppress(AlreadyRunningError), owned(instance):
                 instance.delete()
 
@@ -225,7 +283,7 @@ async def fresh_topics(stack: Stack) -> AsyncIterator[str]:
 def main() -> None:
     """Run servers for many test runs until Ctrl-C."""
     delete_stale()
-    with _servers(Instance.named(SHARED)):
+    with _servers(_in_memory(SHARED)):
         sys.stdout.write(f"export LOWTIDE_TEST_STACK={SHARED}  # Ctrl-C ends the servers\n")
         sys.stdout.flush()
         ends = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}

@@ -13,7 +13,14 @@ from services.alerting.domain.condition import Condition, State
 from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.known_before import Change
 from services.alerting.domain.measure import holding
-from services.alerting.domain.memory import NO_TROUGHS, Known, Settled, Staged, Territory
+from services.alerting.domain.memory import (
+    NO_CONDITIONS,
+    NO_TROUGHS,
+    Known,
+    Settled,
+    Staged,
+    Territory,
+)
 from services.alerting.domain.moments import next_moment
 from services.alerting.domain.outcome import Evaluation, Reason, Transition
 from services.alerting.domain.parameters import NOTHING_SET, ParameterBook, Parameters
@@ -69,6 +76,7 @@ class Draft:
         self._parameters = parameters
         self._channels = channels
         self._by = Settled(rules, parameters, catalogue)
+        self._seasonal = bool(rules.calendar)
         self.staged: dict[Subject, Staged] = {}
         self.conditions: dict[tuple[Subject, str], tuple[int, Condition | None]] = {}
         """Changed conditions with their partition, by subject and rule; None: all is well."""
@@ -85,10 +93,16 @@ class Draft:
         A message that is not newer than what is known is dropped.
         """
         subject = LevelSubject(level.sku, level.warehouse)
-        before = known = self._known(partition, subject)
+        staged = self.staged.get(subject)
+        if staged is None:
+            before = known = self._territories[partition].subjects.get(subject)
+            is_new = before is None
+        else:
+            before = known = staged.known
+            is_new = staged.is_new
         if known is None:
             sales = SalesHistory.begin(level.last_change_at, level.sold_total)
-            known = Known(level, sales, {})
+            known = Known(level, sales, NO_CONDITIONS)
         elif level.version <= known.level.version:
             self.reasons[None, Reason.STALE_VERSION] += 1
             return
@@ -100,7 +114,6 @@ class Draft:
             sales = known.sales.told(level.last_change_at, level.sold_total)
             known = Known(level, sales, known.conditions, troughs)
         known = self._judge(partition, subject, known, before, evaluation.hear, now, trace)
-        is_new = subject not in self._territories[partition].subjects
         self.staged[subject] = Staged(partition, known, heard=True, is_new=is_new)
         if self._rules.gathering:
             part_of = self._rules.gathered(subject, self._items.get(level.sku))
@@ -218,15 +231,17 @@ class Draft:
         now: datetime,
         trace: str | None,
     ) -> Known:
-        after = dict(known.conditions)
-        rules = self._rules.at(now) if self._rules.calendar else self._rules
+        rules = self._rules.at(now) if self._seasonal else self._rules
         watching = rules.watching(subject, self._items.get(subject.sku))
+        if not watching and not known.conditions:
+            return known if known.wake_at is None else known._replace(wake_at=None)
+        after = dict(known.conditions)
         at = self._standing(partition, subject, known, after, now)
         if after:
             self._retire(subject, at, after, {rule.id for rule in watching})
         for rule in watching:
             # While a rule is evaluated, `after` has what became of the others.
-            condition = was = after.pop(rule.id, None)
+            condition = was = after.pop(rule.id, None) if after else None
             for step in judge(rule, at, condition):
                 self.reasons[rule.kind, step.reason] += 1
                 if step.transition is not None:

@@ -5,7 +5,6 @@ now (`available`). A rule without pending time is asked about both, in that orde
 crossed and re-crossed between two messages opens an episode that then recovers the usual way.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
@@ -26,16 +25,15 @@ from shared.events.stock_alerts import (
 )
 
 
-def hear(rule: Rule, at: Standing, condition: Condition | None) -> Iterator[Evaluation]:
-    """Yield the evaluations that a level message asks for: its dip, where it counts, and itself.
+def hear(rule: Rule, at: Standing, condition: Condition | None) -> tuple[Evaluation, ...]:
+    """Return the evaluations that a level message asks for: its dip, where it counts, and itself.
 
     Each starts from the condition that the one before has left.
     """
     if at.level.low_water < at.level.available and _dip_counts(rule, condition):
         dipped = _dip(rule, at, condition)
-        condition = dipped.condition
-        yield dipped
-    yield evaluate(rule, at, condition)
+        return dipped, evaluate(rule, at, dipped.condition)
+    return (evaluate(rule, at, condition),)
 
 
 def evaluate(rule: Rule, at: Standing, condition: Condition | None) -> Evaluation:

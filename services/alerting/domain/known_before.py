@@ -5,7 +5,6 @@ something else has opened the episode: what was edited since all subjects were l
 day is no edit, nor is an occasion of the calendar that begins, or a pending time that has passed.
 """
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from services.alerting.domain.condition import Condition, State
@@ -45,8 +44,7 @@ class Change(NamedTuple):
         return None
 
     def _held(self, rule: Rule, before: Known) -> bool:
-        at = self.at
-        was = replace(at, level=before.level, sales=before.sales)
+        was = self.at.with_level(before.level, before.sales)
         limit = holding(rule, was, before.level.available, None)
         return limit is not None and not isinstance(limit, Reason)
 

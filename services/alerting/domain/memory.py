@@ -17,6 +17,7 @@ from services.alerting.domain.sales import SalesHistory
 from services.alerting.domain.subject import Item, Level, LevelSubject, PoolSubject, Subject
 from services.alerting.domain.trough import Trough, begun, deepened
 
+NO_CONDITIONS: Mapping[str, Condition] = MappingProxyType({})
 NO_TROUGHS: Mapping[str, Trough] = MappingProxyType({})
 
 LISTEN_SECONDS = 5

@@ -1,7 +1,8 @@
 """Units sold by UTC day, kept from a total that only grows."""
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
+
+import msgspec
 
 WINDOW_DAYS = 28
 """Four whole weeks, so that every weekday counts alike."""
@@ -10,8 +11,12 @@ MIN_DAYS = 7
 """A mean over less than a week would depend on the weekdays it happens to hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class SalesHistory:
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_IDLE = (0,) * WINDOW_DAYS
+
+
+class SalesHistory(msgspec.Struct, frozen=True, gc=False):
     """What was sold on the last complete days, and where the total stood this morning.
 
     The first day is seen in part only and never counts; nor does the present one until it is
@@ -37,19 +42,26 @@ class SalesHistory:
 
     def told(self, at: datetime, total: int) -> "SalesHistory":
         """Return the history after a message with a new total; days may have ended before it."""
-        rolled = self.on(day_of(at))
-        return rolled if total == rolled.total else replace(rolled, total=total)
+        day = day_of(at)
+        if day > self.day:
+            return SalesHistory(day, total, self.total, self.first_day, self._sold_before(day))
+        if total == self.total:
+            return self
+        return SalesHistory(self.day, total, self.opening, self.first_day, self.sold)
 
     def on(self, day: int) -> "SalesHistory":
         """Return the history as it stands on a day; an earlier day than known is the present."""
         if day <= self.day:
             return self
-        ended = () if self.opening is None else (max(0, self.total - self.opening),)
-        idle = (0,) * min(day - self.day - 1, WINDOW_DAYS)
-        sold = (self.sold + ended + idle)[-WINDOW_DAYS:]
-        return SalesHistory(
-            day=day, total=self.total, opening=self.total, first_day=self.first_day, sold=sold
-        )
+        return SalesHistory(day, self.total, self.total, self.first_day, self._sold_before(day))
+
+    def _sold_before(self, day: int) -> tuple[int, ...]:
+        """Return what was sold on the last complete days before a later day."""
+        sold = self.sold
+        if self.opening is not None:
+            sold += (max(0, self.total - self.opening),)
+        sold += _IDLE[: day - self.day - 1]
+        return sold[-WINDOW_DAYS:]
 
     @property
     def daily_mean(self) -> float | None:
@@ -61,4 +73,4 @@ class SalesHistory:
 
 def day_of(at: datetime) -> int:
     """Return the UTC day of an instant, in days since 1970-01-01."""
-    return int(at.timestamp() // 86_400)
+    return (at - _EPOCH).days

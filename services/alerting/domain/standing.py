@@ -1,8 +1,12 @@
 """A subject at one moment: all that an evaluation looks at besides the rule and its condition."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from services.alerting.domain.channels import NOBODY, Channels
 from services.alerting.domain.condition import Condition
@@ -12,9 +16,10 @@ from services.alerting.domain.size_run import SizeRun
 from services.alerting.domain.subject import Level
 from services.alerting.domain.trough import Trough
 
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
-@dataclass(slots=True)
-class Standing:
+
+class Standing(msgspec.Struct):
     """One for all rules that look at the subject at that moment; nothing in it is changed.
 
     `others` are the conditions of the rules besides the one that is evaluated, by their ids;
@@ -25,14 +30,18 @@ class Standing:
     sales: SalesHistory
     now: datetime
     parameters: Parameters = NOTHING_SET
-    others: Mapping[str, Condition] = field(default_factory=dict)
-    troughs: Mapping[str, Trough] = field(default_factory=dict)
+    others: Mapping[str, Condition] = _NONE
+    troughs: Mapping[str, Trough] = _NONE
     channels: Channels = NOBODY
     is_pooled: Callable[[], bool] | None = None
     """Says whether a pool that the level is in has enough; None where no rule asks."""
     run: SizeRun | None = None
     """The options, where the subject is a product."""
-    _past: tuple[SalesHistory, float | None] | None = field(default=None, init=False)
+    _past: tuple[SalesHistory, float | None] | None = None
+
+    def with_level(self, level: Level, sales: SalesHistory) -> "Standing":
+        """Return the same moment with another level."""
+        return replace(self, level=level, sales=sales, _past=None)
 
     @property
     def history(self) -> SalesHistory:

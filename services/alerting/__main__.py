@@ -1,16 +1,25 @@
-"""Run a role of alerting: `python -m services.alerting consume | serve | tick | migrate`."""
+"""`python -m services.alerting consume | serve | tick | migrate`, and commands for operators.
+
+resume | repartition
+"""
 
 import argparse
 import asyncio
+import json
+import sys
+from dataclasses import asdict
 from functools import partial
 
 from services.alerting import wiring
+from services.alerting.repartitioning import repartition
 from services.alerting.settings import AlertingSettings
 from shared.database import positions
-from shared.database.engine import create_engine
+from shared.database.engine import DATABASE_ERRORS, create_engine, is_away
 from shared.database.migrations import upgrade_blocking
+from shared.errors import LowtideError
 from shared.events.alert_responses import TOPIC as RESPONSES
 from shared.events.stock_levels import TOPIC
+from shared.events.topics import STOCK_LEVELS
 from shared.roles import run_role
 
 _ROLES = {"consume": wiring.consume, "serve": wiring.serve, "tick": wiring.tick}
@@ -26,6 +35,10 @@ def main() -> None:
     roles.add_parser("migrate", help="bring the database schema up to date")
     resume = roles.add_parser("resume", help="let partitions halted by malformed records go on")
     resume.add_argument("--partition", type=int, help="only this one")
+    moving = roles.add_parser("repartition", help="go on when the topic has more partitions")
+    moving.add_argument(
+        "--partitions", type=int, required=True, help="how many this release declares"
+    )
     arguments = parser.parse_args()
     settings = AlertingSettings()
     if arguments.role == "migrate":
@@ -33,6 +46,8 @@ def main() -> None:
     elif arguments.role == "resume":
         resumed = asyncio.run(_resume(settings, arguments.partition))
         print(f"resumed partitions: {resumed}" if resumed else "no partition was halted")
+    elif arguments.role == "repartition":
+        sys.exit(asyncio.run(_repartition(settings, arguments.partitions)))
     else:
         run = partial(_ROLES[arguments.role], settings)
         run_role("alerting", arguments.role, settings, run)
@@ -48,6 +63,38 @@ async def _resume(settings: AlertingSettings, partition: int | None) -> list[int
         ]
     await engine.dispose()
     return resumed
+
+
+async def _repartition(settings: AlertingSettings, partitions: int) -> int:
+    """Return the exit code: 0 when everything is in its new partition."""
+    declared = STOCK_LEVELS.partitions
+    if partitions != declared:
+        print(
+            f"this release declares {declared} partitions (PARTITIONS in shared/events/topics.py), "
+            f"not {partitions}",
+            file=sys.stderr,
+        )
+        return 2
+    engine = create_engine(
+        settings.database_url.get_secret_value(), application="alerting repartition"
+    )
+    try:
+        report = await repartition(engine, settings.kafka, settings.topic_prefix, partitions)
+    except LowtideError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except DATABASE_ERRORS as error:
+        if not is_away(error):
+            raise
+        print(
+            "the database cannot be reached; look at LOWTIDE_DATABASE_URL, and whether it runs",
+            file=sys.stderr,
+        )
+        return 1
+    finally:
+        await engine.dispose()
+    print(json.dumps(asdict(report)))
+    return 0
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from services.alerting.domain.channels import Channels
 from services.alerting.domain.draft import Draft
-from services.alerting.domain.memory import Settled, Territory
+from services.alerting.domain.memory import Settled, Territory, View
 from services.alerting.domain.parameters import ParameterBook
 from services.alerting.domain.rulebook import RuleBook
 from services.alerting.domain.sales import day_of
@@ -109,7 +109,8 @@ class StockLevels(Handler[Memory], Timed):
         work: list[int] = []
         for partition, until in self._heard_until(drained).items():
             territory = self._territories[partition]
-            territory.look_through(self._view(rules, until))
+            view = View(rules.at(until), self._catalogue.revision, day_of(until))
+            territory.look_through(view, self._catalogue.items)
             if rules.listening:
                 territory.listen(rules, channels, until)
             if rules.asks_parameters:
@@ -165,15 +166,6 @@ class StockLevels(Handler[Memory], Timed):
             for number, each in self._territories.items()
         }
         return self._timebase.heard_until(heard, drained)
-
-    def _view(self, rules: RuleBook, until: datetime) -> tuple[int, ...]:
-        """Return what evaluations depend on besides the levels themselves."""
-        return (
-            rules.revision,
-            self._catalogue.revision if rules.asks_catalogue else 0,
-            day_of(until) if rules.asks_day else 0,
-            rules.calendar.season(until),
-        )
 
     async def _write(self, connection: Connection, draft: Draft) -> None:
         heard = [each for each in draft.staged.values() if each.heard]

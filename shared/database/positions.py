@@ -67,6 +67,15 @@ class Move(NamedTuple):
     record_hash: int
 
 
+class Passed(NamedTuple):
+    """The last record of a partition that is passed over, and the offset behind it."""
+
+    partition: int
+    next_offset: int
+    record_time: int
+    record_hash: int
+
+
 _COLUMNS = """topic, partition, partitions, epoch, next_offset, batch, published,
               record_time, record_hash, malformed, stopped"""
 
@@ -143,6 +152,16 @@ WHERE topic = :topic AND partition = :partition AND epoch = :epoch
 
 _REPARTITION = text("""
 UPDATE consumer_position SET partitions = :partitions, epoch = epoch + 1 WHERE topic = :topic
+""")
+
+_PASS_OVER = text("""
+INSERT INTO consumer_position AS p
+    (topic, partition, partitions, epoch, next_offset, record_time, record_hash, owner)
+VALUES (:topic, :partition, :partitions, 1, :next_offset, :record_time, :record_hash, '')
+ON CONFLICT (topic, partition) DO UPDATE
+SET next_offset = excluded.next_offset, epoch = p.epoch + 1,
+    record_time = excluded.record_time, record_hash = excluded.record_hash
+WHERE p.next_offset < excluded.next_offset
 """)
 
 _RESUME = text("""
@@ -268,6 +287,15 @@ async def stop(
 async def repartition(connection: AsyncConnection, topic: str, partitions: int) -> None:
     """Store how many partitions a topic has from now on; everyone before is fenced off."""
     await connection.execute(_REPARTITION, {"topic": topic, "partitions": partitions})
+
+
+async def pass_over(
+    connection: AsyncConnection, topic: str, partitions: int, passed: Sequence[Passed]
+) -> None:
+    """Go on behind records that nobody has worked on; everyone before is fenced off."""
+    of_all = {"topic": topic, "partitions": partitions}
+    if passed:
+        await connection.execute(_PASS_OVER, [of_all | each._asdict() for each in passed])
 
 
 async def resume(

@@ -17,6 +17,9 @@ VERSION = 1
 PRODUCT = "product"
 """The attribute that says of which product a SKU is an option (a colour, a size); a code."""
 
+PRODUCT_NAME = "product_name"
+"""The attribute that says what people call that product; the same for all of its SKUs."""
+
 
 class LifeCycle(StrEnum):
     """Where a SKU stands in its life; phase-out and ended ones never ask to buy."""

@@ -155,10 +155,16 @@ class Recipient(Event):
 
 
 class AtRisk(Event):
-    """What is lost until stock can arrive; money in the currency of the prices, where known."""
+    """What is lost until stock can arrive; money in the currency of the prices, where known.
+
+    Of a product it is what its options lose that are out, all together.
+    """
 
     units: float
     money: Decimal | None = None
+    left_out: Annotated[int, Field(ge=0)] = 0
+    """Options whose loss is missing from the units, or from the money: nobody knows what they sell,
+    or their price. What is lost is more than this then."""
 
 
 class GatherReason(StrEnum):

@@ -72,6 +72,7 @@ def _alert(index: int, level: str, state: str = "open") -> dict[str, object]:
             "kind": "below",
             "name": {"zh-CN": "低于安全库存", "en": "Below safety stock"},
         },
+        "subject": "level",
         "sku": sku,
         "sku_name": name,
         "warehouse": WAREHOUSES[index % 2][0],
@@ -224,7 +225,9 @@ class FakeServices:
             return {"open": open_now, "lag_records": 0, "behind_seconds": 0.0}
 
         @app.get("/v1/alerts")
-        def alerts(level: str = "", sku: str = "", warehouse: str = "") -> dict[str, object]:
+        def alerts(
+            level: str = "", sku: str = "", warehouse: str = "", subject: str = ""
+        ) -> dict[str, object]:
             self._there("alerting")
             items = [
                 alert
@@ -232,6 +235,7 @@ class FakeServices:
                 if level in {"", alert["level"]}
                 and sku in {"", alert["sku"]}
                 and warehouse in {"", alert["warehouse"]}
+                and subject in {"", alert["subject"]}
             ]
             return {"items": items, "next_cursor": None}
 

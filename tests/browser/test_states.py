@@ -261,6 +261,7 @@ async def test_an_alert_about_a_product_names_its_options_and_leads_to_no_one_le
     kind = {"id": "sizes", "kind": "broken_size_run", "name": {"en": "Broken size run"}}
     alert |= {"subject": "product", "sku": "T", "sku_name": None, "warehouse": "online"}
     alert |= {"facts": facts, "rule": kind}
+    alert["at_risk"] = {"units": 12.0, "money": "240.00", "left_out": 1}
     try:
         viewer = await calm_desk.viewer(locale="en-GB")
         await viewer.open(ALERT)
@@ -270,6 +271,9 @@ async def test_an_alert_about_a_product_names_its_options_and_leads_to_no_one_le
         await expect(viewer.page.locator("[data-measure=options]")).to_have_text("3 of 5 in stock")
         await expect(viewer.page.locator(".facts")).to_contain_text("T 恤 S, T-2")
         await expect(viewer.page.locator(".facts")).to_contain_text("70%")
+        await expect(viewer.page.locator("[data-measure=at-risk]")).to_have_text(
+            "12 units · worth 240 · and one option whose sales or price nobody knows"
+        )
         await expect(viewer.page.locator("a[href^='/stock/T']")).to_have_count(0)
         await viewer.open("/")
         await expect(viewer.page.locator(".episodes").first).to_contain_text("Product, pool online")
@@ -278,6 +282,23 @@ async def test_an_alert_about_a_product_names_its_options_and_leads_to_no_one_le
     finally:
         alert.clear()
         alert |= former
+
+
+async def test_a_level_shows_no_alert_of_a_pool_that_is_named_like_its_warehouse(
+    calm_desk: Desk, fakes: Fakes
+) -> None:
+    alert = fakes[0].alerts[str(UUID(int=1))]
+    viewer = await calm_desk.viewer()
+    shown = viewer.page.locator(".episodes a")
+    await viewer.open(LEVEL)
+    await expect(shown).to_have_count(2)
+    try:
+        alert["subject"] = "pool"
+        await viewer.open(LEVEL)
+        await expect(shown).to_have_count(1)
+        await expect(shown).not_to_have_attribute("href", ALERT)
+    finally:
+        alert["subject"] = "level"
 
 
 async def test_a_rule_may_watch_warehouses_together(calm_desk: Desk) -> None:

@@ -34,8 +34,9 @@ class Order(BaseModel):
     `reference` is what the supply lines at ingest are called. `money` is what the lines cost, as
     far as their unit costs are known; `lines_without_cost` says how many are left out. An open one
     leaves by itself when it is worth `minimum`, and at `leaves_at`; both are null where the
-    supplier has none. `link_opened_at` is when the supplier's link was last opened, by whoever has
-    it. `lines_by_state` counts lines, `lines_late` those that should have come and have not.
+    supplier has none. `link_opened_at` is when somebody who has the supplier's link last did
+    something on its page; whatever only follows links, as mail scanners do, has not.
+    `lines_by_state` counts lines, `lines_late` those that should have come and have not.
     """
 
     id: UUID

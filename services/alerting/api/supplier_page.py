@@ -1,9 +1,12 @@
-"""The page on which a supplier confirms an order: HTML, without signing in, without scripts.
+"""The page on which a supplier confirms an order: HTML, without signing in; it needs no script.
 
 A link is a secret: nothing is cached, no address is passed on, and what follows a link (mail
-scanners do) only reads; confirming is a form that is sent.
+scanners do) only reads; confirming is a form that is sent. Where there are scripts the page tells
+when somebody has done something on it: then it was opened (ADR 114).
 """
 
+import base64
+import hashlib
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from functools import cache
@@ -14,7 +17,7 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
@@ -34,13 +37,17 @@ from shared.events.stock_alerts import ActionState
 
 router = APIRouter(include_in_schema=False)
 
+_FOLDER = Path(__file__).parent / "templates"
+_SCRIPT = (_FOLDER / "opened.js").read_text().strip()
+_SCRIPT_HASH = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
+
 _HEADERS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
-        "frame-ancestors 'none'; base-uri 'none'"
+        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{_SCRIPT_HASH}'; "
+        "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     ),
 }
 _EARLIEST, _LATEST = date(1970, 1, 2), date(9998, 12, 30)
@@ -67,13 +74,19 @@ class _Known(NamedTuple):
 
 @router.get("/supplier/order")
 async def show(request: Request, at: AtDesk, links: Links, token: _Token = "") -> HTMLResponse:
-    """Show an order, and note that it was looked at."""
+    """Show an order. Whatever follows links sees it, so nothing is noted."""
+    known = await _known(at, links, token, request)
+    return known if isinstance(known, HTMLResponse) else _page(known)
+
+
+@router.post("/supplier/order/opened")
+async def opened(request: Request, at: AtDesk, links: Links, token: _Token = "") -> Response:
+    """Note that somebody has done something on the page."""
     known = await _known(at, links, token, request)
     if isinstance(known, HTMLResponse):
         return known
-    order_id, now = known.order.id, at.clock.now()
-    await at.change(lambda connection: confirming.opened(connection, order_id, now))
-    return _page(known)
+    await _note_opened(at, known)
+    return Response(status_code=HTTPStatus.NO_CONTENT, headers=_HEADERS)
 
 
 @router.post("/supplier/order")
@@ -82,6 +95,7 @@ async def confirm(request: Request, at: AtDesk, links: Links, token: _Token = ""
     known = await _known(at, links, token, request)
     if isinstance(known, HTMLResponse):
         return known
+    await _note_opened(at, known)  # it may be a browser without scripts
     sent = dict(parse_qsl((await request.body()).decode("utf-8", "replace"), max_num_fields=5_000))
     said, mistakes = _read(known, sent)
     if mistakes:
@@ -91,6 +105,11 @@ async def confirm(request: Request, at: AtDesk, links: Links, token: _Token = ""
     by = By(actor, None, doer.at, request.state.traceparent, doer)
     await at.change(lambda connection: confirming.confirm(connection, known.order.id, said, by))
     return _page(await _order(at, known.order.id) or known, is_saved=True)
+
+
+async def _note_opened(at: Desk, known: _Known) -> None:
+    order_id, now = known.order.id, at.clock.now()
+    await at.change(lambda connection: confirming.opened(connection, order_id, now))
 
 
 async def _known(
@@ -194,6 +213,7 @@ def _page(
         lines=shown,
         is_saved=is_saved,
         is_wrong=bool(wrong),
+        script=_SCRIPT,
     )
     return HTMLResponse(html, status, headers=_HEADERS)
 
@@ -212,7 +232,7 @@ def _sorry(what: str, status: HTTPStatus, request: Request) -> HTMLResponse:
 @cache
 def _environment() -> Environment:
     return Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=FileSystemLoader(_FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

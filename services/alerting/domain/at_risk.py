@@ -5,7 +5,9 @@ promised beyond what there is. An incoming line that is overdue comes on no know
 count as coming (as for the rules about run-outs).
 """
 
+from collections.abc import Iterable
 from decimal import Context, Decimal
+from functools import reduce
 
 from services.alerting.domain.parameters import Parameters
 from services.alerting.domain.standing import Standing
@@ -36,6 +38,25 @@ def at_risk(at: Standing, parameters: Parameters) -> AtRisk | None:
     units = round(missing, 1)
     price = parameters.price
     return AtRisk(units=units, money=None if price is None else worth(units, price))
+
+
+def in_all(lost: Iterable[AtRisk | None]) -> AtRisk | None:
+    """Return what several lose together; None where nothing can be said of any.
+
+    Says of how many something is missing: the units (None), or the money where others have it.
+    """
+    each = list(lost)
+    if not each:
+        return AtRisk(units=0)
+    known = [one for one in each if one is not None]
+    if not known:
+        return None
+    money = [one.money for one in known if one.money is not None]
+    return AtRisk(
+        units=round(sum(one.units for one in known), 1),
+        money=reduce(_EXACT.add, money) if money else None,
+        left_out=len(each) - len(money or known),
+    )
 
 
 def worth(units: float, price: Decimal) -> Decimal:

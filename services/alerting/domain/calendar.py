@@ -34,13 +34,16 @@ class Occasion:
     shift: int = 0
     mute: bool = False
 
+    def is_about(self, rule: Rule) -> bool:
+        """Return whether it is about a rule, on some subjects at least."""
+        return self.rule in {None, rule.id} and self.labels.items() <= rule.labels.items()
+
     def concerns(self, rule: Rule, subject: Subject) -> bool:
         """Return whether it is about a rule on a subject."""
         return (
-            self.rule in {None, rule.id}
-            and self.sku in {None, subject.sku}
+            self.sku in {None, subject.sku}
             and self.warehouse in {None, subject.warehouse}
-            and self.labels.items() <= rule.labels.items()
+            and self.is_about(rule)
         )
 
     def applied(self, rule: Rule) -> Rule:

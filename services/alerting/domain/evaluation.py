@@ -5,7 +5,7 @@ now (`available`). A rule without pending time is asked about both, in that orde
 crossed and re-crossed between two messages opens an episode that then recovers the usual way.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
@@ -47,9 +47,9 @@ def evaluate(rule: Rule, at: Standing, condition: Condition | None) -> Evaluatio
     if isinstance(limit, Reason):
         if condition is None:
             return _NOTHING[limit]
-        if _has_lost_its_parameter(rule, limit):
+        if limit is Reason.NO_PARAMETER:
             return retire(rule, at, condition, limit)
-        return Evaluation(condition, None, limit)
+        return Evaluation(_without_timer(condition, at.now), None, limit)
     if condition is None:
         return _CLEAR if limit is None else _begin(_Moment(rule, at, at.now), limit)
     moment = _Moment(rule, at, max(at.now, condition.since))
@@ -66,9 +66,10 @@ def evaluate(rule: Rule, at: Standing, condition: Condition | None) -> Evaluatio
             assert_never(condition.state)
 
 
-def _has_lost_its_parameter(rule: Rule, reason: Reason) -> bool:
-    # A run-out lacks one as well when its line is late, which is the worst moment to end it.
-    return reason is Reason.NO_PARAMETER and rule.kind is not RuleKind.RUN_OUT_BEFORE_INBOUND
+def _without_timer(condition: Condition, now: datetime) -> Condition:
+    # What is due while nothing can be said would be due again at once, and for ever.
+    is_due = condition.due_at is not None and condition.due_at <= now
+    return replace(condition, due_at=None) if is_due else condition
 
 
 def retire(rule: Rule, at: Standing, condition: Condition, reason: Reason) -> Evaluation:

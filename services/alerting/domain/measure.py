@@ -103,7 +103,7 @@ def _days_without(_: Rule, at: Standing, units: int) -> Measured:
     if lead_time is not None:
         lines = [line for line in lines if line[0] < lead_time] + [(lead_time, 0)]
     if not lines:
-        return Reason.NO_PARAMETER
+        return Reason.ARRIVAL_UNKNOWN if at.level.supply else Reason.NO_PARAMETER
     if not rate:
         return -inf
     longest, stock = -inf, units

@@ -1,7 +1,7 @@
 """What one worker knows of its partitions: levels, sales, conditions, timers."""
 
 from bisect import bisect_right, insort
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 from services.alerting.domain.channels import Channels
 from services.alerting.domain.condition import Condition
+from services.alerting.domain.edits import between
 from services.alerting.domain.parameters import ParameterBook
 from services.alerting.domain.rulebook import EVERYWHERE, RuleBook
 from services.alerting.domain.sales import SalesHistory
-from services.alerting.domain.subject import Level, LevelSubject, PoolSubject, Subject
+from services.alerting.domain.subject import Item, Level, LevelSubject, PoolSubject, Subject
 from services.alerting.domain.trough import Trough, begun, deepened
 
 NO_CONDITIONS: Mapping[str, Condition] = MappingProxyType({})
@@ -88,6 +89,24 @@ class Settled(NamedTuple):
     catalogue: int
 
 
+class View(NamedTuple):
+    """What subjects are evaluated by besides their levels and parameters.
+
+    The rules as they are in the season, the catalogue's revision, the UTC day.
+    """
+
+    rules: RuleBook
+    catalogue: int
+    day: int
+
+    def is_of_another_world(self, before: "View") -> bool:
+        """Return whether any subject may be judged otherwise than in the view before."""
+        rules = self.rules
+        return (rules.asks_catalogue and self.catalogue != before.catalogue) or (
+            rules.asks_day and self.day != before.day
+        )
+
+
 @dataclass(slots=True)
 class Territory:
     """One partition: its subjects, its timers by due time, and its newest event time."""
@@ -97,8 +116,8 @@ class Territory:
     latest: datetime | None = None
     appended_at: datetime = _LONG_AGO
     """When the broker took the last message heard, or when the partition was claimed."""
-    view: tuple[int, ...] | None = None
-    """The rules, catalogue and day that `unseen` was filled for."""
+    view: View | None = None
+    """What `unseen` was filled for."""
     followed: int | None = None
     """The revision of the parameters that `unseen` was filled for."""
     silent: frozenset[tuple[str, str]] = frozenset()
@@ -164,11 +183,20 @@ class Territory:
         del self.timers[:stale]
         return stale < passed
 
-    def look_through(self, view: tuple[int, ...]) -> None:
-        """Note that all subjects are to be evaluated anew, unless they were for this view."""
-        if self.view != view:
-            self.view = view
+    def look_through(self, view: View, items: Mapping[str, Item]) -> None:
+        """Note which subjects are to be evaluated anew in this view.
+
+        All of them by another catalogue or on another day, where rules ask for that; by other rules
+        those that they concern.
+        """
+        before, self.view = self.view, view
+        if before is None or view.is_of_another_world(before):
             self.unseen = list(self.subjects)
+        elif view.rules is not before.rules and (edits := between(before.rules, view.rules)):
+            if edits.are_many:
+                self.unseen = list(self.subjects)
+            else:
+                self._ask_for(edits.concerned(self.subjects, items))
 
     def follow(self, book: ParameterBook) -> None:
         """Note that the subjects whose parameters have changed are to be evaluated anew.
@@ -181,9 +209,7 @@ class Territory:
         if changed is None or changed.since != self.followed:
             self.unseen = list(self.subjects)
         else:
-            concerned = (subject for subject in self.subjects if changed.concerns(subject))
-            # Each once, so that no number of edits lets the list grow.
-            self.unseen = list(dict.fromkeys((*self.unseen, *concerned)))
+            self._ask_for(subject for subject in self.subjects if changed.concerns(subject))
         self.followed = book.revision
 
     def listen(self, rules: RuleBook, channels: Channels, until: datetime) -> None:
@@ -195,11 +221,14 @@ class Territory:
         if self.silent == before:
             return
         changed = {warehouse for _, warehouse in self.silent ^ before}
-        concerned = (
+        self._ask_for(
             subject
             for subject in self.subjects
             if subject.warehouse in changed or EVERYWHERE in changed
         )
+
+    def _ask_for(self, concerned: Iterable[Subject]) -> None:
+        """Note subjects to be evaluated anew; each once, so that no number of edits adds up."""
         self.unseen = list(dict.fromkeys((*self.unseen, *concerned)))
 
     def _is_live(self, timer: Timer) -> bool:

@@ -39,6 +39,9 @@ class Reason(StrEnum):
     """Not evaluated: mean daily sales need seven complete days."""
     NO_PARAMETER = "no_parameter"
     """Not evaluated: a parameter that the rule compares with is not set. What is open resolves."""
+    ARRIVAL_UNKNOWN = "arrival_unknown"
+    """Not evaluated: what is incoming is late or has no date, and no lead time is set. What is open
+    goes on: this is the worst moment to end it."""
     TOO_NEW = "too_new"
     """A limit holds, but the level is heard of for fewer days than the rule's grace."""
     BELOW_MINIMUM_DEMAND = "below_minimum_demand"

@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
@@ -206,4 +206,5 @@ class Custom:
     """A condition as a rule holds it: compiled, and as text for people."""
 
     text: str
-    holds: Holds
+    """Says all that it is: two with the same text are equal."""
+    holds: Holds = field(compare=False)

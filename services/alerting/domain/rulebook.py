@@ -66,6 +66,11 @@ class RuleBook:
         """All rules, enabled or not."""
         return self._rules.values()
 
+    @property
+    def on(self) -> Sequence[Occasion]:
+        """The occasions that are worked into this book: those of its season."""
+        return self._on
+
     def at(self, now: datetime) -> "RuleBook":
         """Return the book as it is at a moment: with the occasions of the calendar that are on."""
         if not self.calendar:

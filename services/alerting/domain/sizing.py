@@ -13,13 +13,15 @@ from services.alerting.domain import evaluation
 from services.alerting.domain.condition import Condition
 from services.alerting.domain.memory import Settled, Territory
 from services.alerting.domain.outcome import Evaluation, Reason
+from services.alerting.domain.parameters import Parameters
 from services.alerting.domain.pool import sold_together, summed
 from services.alerting.domain.pooling import Asked, Pooling
+from services.alerting.domain.product_name import shared_name
 from services.alerting.domain.rule import Rule
 from services.alerting.domain.rulebook import RuleBook
 from services.alerting.domain.size_run import SizeRun
 from services.alerting.domain.standing import Standing
-from services.alerting.domain.subject import Item, Level, PoolSubject, ProductSubject
+from services.alerting.domain.subject import Item, Level, PoolSubject, ProductSubject, Subject
 from shared.events.stock_alerts import GatherReason, Option
 
 
@@ -90,6 +92,16 @@ class Sizing:
     def run(self, rule: Rule, product: Product, out: Collection[str]) -> SizeRun:
         """Return the options of a product, some of which are out."""
         return options(rule, self._products.get(product.code, ()), self._items, out)
+
+    def name(self, run: SizeRun) -> str | None:
+        """Return what the catalogue calls a product, or else what its options are called."""
+        items = [item for sku in run.skus if (item := self._items.get(sku)) is not None]
+        said = (item.product_name for item in items if item.product_name is not None)
+        return next(said, None) or shared_name(item.name for item in items if item.name)
+
+    def parameters(self, subject: Subject) -> Parameters:
+        """Return the parameters by which products are judged."""
+        return self._by.parameters.of(subject)
 
     def category(self, run: SizeRun) -> str | None:
         """Return the category of a product: that of its options, if they have one in common."""

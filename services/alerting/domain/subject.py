@@ -116,3 +116,5 @@ class Item(NamedTuple):
     """False when it is being phased out, and after its end."""
     product: str | None = None
     """The code of the product that it is an option of."""
+    product_name: str | None = None
+    """What people call that product, where the catalogue says."""

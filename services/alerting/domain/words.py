@@ -84,6 +84,10 @@ _REASONS: Final[Mapping[Reason, Text]] = {
     Reason.NO_PARAMETER: Text(
         "所需参数没有设置，无法判断。", "Not evaluated: a parameter that it needs is not set."
     ),
+    Reason.ARRIVAL_UNKNOWN: Text(
+        "在途已过期或没有到货日期，提前期也没有设置，无法判断。",
+        "Not evaluated: what is incoming is late or has no date, and no lead time is set.",
+    ),
     Reason.TOO_NEW: Text(
         "触及限值，但还在新品宽限期内。", "A limit holds, but the level is too new."
     ),

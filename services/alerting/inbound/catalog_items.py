@@ -6,7 +6,7 @@ from typing_extensions import override
 from services.alerting.domain.subject import Item
 from services.alerting.inbound.whole_topic import WholeTopic
 from shared.events.base import Code
-from shared.events.catalog_items import PRODUCT, TOPIC, CatalogItem, LifeCycle
+from shared.events.catalog_items import PRODUCT, PRODUCT_NAME, TOPIC, CatalogItem, LifeCycle
 from shared.kafka.messages import Record
 from shared.observability.logs import get_logger
 
@@ -40,7 +40,8 @@ class Catalogue:
         before = self.items.get(item.sku, _UNKNOWN)
         is_bought = item.life_cycle in {LifeCycle.NEW, LifeCycle.ACTIVE}
         product = _product(item)
-        new = Item(item.name, item.category, frozenset(item.tags), is_bought, product)
+        called = item.attributes.get(PRODUCT_NAME, "").strip() or None
+        new = Item(item.name, item.category, frozenset(item.tags), is_bought, product, called)
         self._versions[item.sku] = item.version
         if _watched(before) != _watched(new):
             self.revision += 1

@@ -93,7 +93,7 @@ SELECT a.id, a.number, a.revision, a.level, a.rule::text AS rule, a.subject_kind
        a.sku, a.sku_name, a.warehouse, a.opened_at, a.resolved_at, a.acknowledged_at,
        a.acknowledged_by, a.owner,
        a.snoozed_until, a.facts::text AS facts, a.labels::text AS labels, a.stock_class,
-       a.supplier, a.at_risk_units, a.at_risk_money, a.held_back,
+       a.supplier, a.at_risk_units, a.at_risk_money, a.at_risk_left_out, a.held_back,
        CASE WHEN EXISTS (SELECT FROM alert_history AS h
                          WHERE h.alert_id = a.id AND h.event = 'retracted') THEN 'retracted'
             WHEN a.resolved_at IS NOT NULL THEN 'resolved'

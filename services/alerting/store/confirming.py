@@ -1,4 +1,4 @@
-"""What suppliers do with their orders: they open the link, and say what comes and when."""
+"""What suppliers do with their orders: they open them, and say what comes and when."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -46,7 +46,7 @@ async def asked_for(
 
 
 async def opened(connection: AsyncConnection, order_id: UUID, now: datetime) -> None:
-    """Note that an order's link was opened; a scanner of mails does so too."""
+    """Note that somebody has done something on the page of an order."""
     await connection.execute(_OPENED, {"id": order_id, "now": now})
 
 

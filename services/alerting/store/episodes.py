@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.draft import Announcement
 from services.alerting.domain.subject import Subject, subject_of
-from services.alerting.store import addressing, covering, silences
+from services.alerting.store import addressing, covering, last_heard, silences
 from shared.events.stock_alerts import (
     AlertEvent,
     AlertFacts,
@@ -85,7 +85,7 @@ _STORED = """
     a.id, a.number, a.revision, a.rule::text AS rule, a.subject_kind, a.sku, a.warehouse,
     a.sku_name, a.labels::text AS labels, a.level, a.facts::text AS facts, a.opened_at,
     a.resolved_at, a.acknowledged_at, a.acknowledged_by, a.owner, a.snoozed_until, a.untold,
-    a.stock_class, a.supplier, a.at_risk_units, a.at_risk_money, a.held_back
+    a.stock_class, a.supplier, a.at_risk_units, a.at_risk_money, a.at_risk_left_out, a.held_back
 """
 
 _OPEN = text(f"""
@@ -106,9 +106,8 @@ _LOCK = text("SELECT FROM alert WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id
 
 # What keeps them from being told is over: no snooze, no silence, and no action that covers them.
 _TO_REMIND = text(f"""
-SELECT {_STORED}, k.available, k.on_hand, k.low_water, k.incoming
-FROM alert AS a LEFT JOIN known_level AS k
-  ON a.subject_kind = 'level' AND k.sku = a.sku AND k.warehouse = a.warehouse
+SELECT {_STORED}
+FROM alert AS a
 WHERE a.resolved_at IS NULL AND (a.untold OR a.snoozed_until IS NOT NULL)
   AND (a.snoozed_until IS NULL OR a.snoozed_until <= :now)
   AND NOT EXISTS (SELECT FROM silence AS s WHERE {silences.COVERS})
@@ -118,13 +117,8 @@ LIMIT :limit
 FOR UPDATE OF a SKIP LOCKED
 """)  # noqa: S608 - the columns and the condition are ours
 
-_PRESENT = text(f"""
-SELECT {_STORED}, k.available, k.on_hand, k.low_water, k.incoming
-FROM alert AS a LEFT JOIN known_level AS k
-  ON a.subject_kind = 'level' AND k.sku = a.sku AND k.warehouse = a.warehouse
-WHERE a.id = ANY(CAST(:ids AS uuid[]))
-ORDER BY a.id
-FOR UPDATE OF a
+_SOME = text(f"""
+SELECT {_STORED} FROM alert AS a WHERE a.id = ANY(CAST(:ids AS uuid[])) ORDER BY a.id FOR UPDATE
 """)  # noqa: S608 - the columns are ours
 
 _NUMBERS = text("SELECT nextval('alert_number') FROM generate_series(1, :count)")
@@ -139,22 +133,23 @@ _COLUMNS = """
            CAST(:owner AS text[]), CAST(:snoozed_until AS timestamptz[]),
            CAST(:untold AS boolean[]), CAST(:stock_class AS text[]), CAST(:supplier AS text[]),
            CAST(:at_risk_units AS float8[]), CAST(:at_risk_money AS numeric[]),
-           CAST(:held_back AS boolean[]), CAST(:category AS text[]), CAST(:playbook AS text[]))
+           CAST(:at_risk_left_out AS int[]), CAST(:held_back AS boolean[]),
+           CAST(:category AS text[]), CAST(:playbook AS text[]))
         AS n (id, number, revision, rule_id, kind, sku, warehouse, sku_name, level, rule, labels,
               facts, opened_at, resolved_at, acknowledged_at, acknowledged_by, owner,
               snoozed_until, untold, stock_class, supplier, at_risk_units, at_risk_money,
-              held_back, category, playbook)
+              at_risk_left_out, held_back, category, playbook)
 """
 
 _INSERT = text(f"""
 INSERT INTO alert (id, number, revision, rule_id, subject_kind, sku, warehouse, sku_name, level,
                    rule, labels, facts, opened_at, resolved_at, owner, untold,
-                   stock_class, supplier, at_risk_units, at_risk_money, held_back, category,
-                   playbook)
+                   stock_class, supplier, at_risk_units, at_risk_money, at_risk_left_out,
+                   held_back, category, playbook)
 SELECT n.id, n.number, n.revision, n.rule_id, n.kind, n.sku, n.warehouse, n.sku_name, n.level,
        n.rule::jsonb, n.labels::jsonb, n.facts::jsonb, n.opened_at, n.resolved_at, n.owner,
-       n.untold, n.stock_class, n.supplier, n.at_risk_units, n.at_risk_money, n.held_back,
-       n.category, n.playbook::jsonb
+       n.untold, n.stock_class, n.supplier, n.at_risk_units, n.at_risk_money,
+       n.at_risk_left_out, n.held_back, n.category, n.playbook::jsonb
 FROM {_COLUMNS}
 """)  # noqa: S608 - the columns are ours
 
@@ -165,7 +160,8 @@ SET revision = n.revision, level = n.level, rule = n.rule::jsonb, labels = n.lab
     acknowledged_at = n.acknowledged_at, acknowledged_by = n.acknowledged_by, owner = n.owner,
     snoozed_until = n.snoozed_until, untold = n.untold, stock_class = n.stock_class,
     supplier = n.supplier, at_risk_units = n.at_risk_units, at_risk_money = n.at_risk_money,
-    held_back = n.held_back, playbook = coalesce(n.playbook::jsonb, a.playbook)
+    at_risk_left_out = n.at_risk_left_out, held_back = n.held_back,
+    playbook = coalesce(n.playbook::jsonb, a.playbook)
 FROM {_COLUMNS}
 WHERE a.id = n.id
 """)  # noqa: S608 - the columns are ours
@@ -226,16 +222,16 @@ async def lock(connection: AsyncConnection, ids: Iterable[UUID]) -> None:
 async def to_remind(connection: AsyncConnection, now: datetime, limit: int) -> list[Episode]:
     """Return open episodes that people were not told of and now may be, locked.
 
-    Their facts are those of the level as it was last heard of.
+    Their facts are those of the subject as it was last heard of.
     """
     rows = await connection.execute(_TO_REMIND, {"now": now, "limit": limit})
-    return [_present(row) for row in rows.mappings()]
+    return await _present(connection, [_episode(row) for row in rows.mappings()])
 
 
 async def present(connection: AsyncConnection, ids: Collection[UUID]) -> list[Episode]:
-    """Return episodes, locked, with facts of the level as it was last heard of."""
-    rows = await connection.execute(_PRESENT, {"ids": list(ids)})
-    return [_present(row) for row in rows.mappings()]
+    """Return episodes, locked, with facts of the subject as it was last heard of."""
+    rows = await connection.execute(_SOME, {"ids": list(ids)})
+    return await _present(connection, [_episode(row) for row in rows.mappings()])
 
 
 async def numbers(connection: AsyncConnection, count: int) -> list[int]:
@@ -243,25 +239,12 @@ async def numbers(connection: AsyncConnection, count: int) -> list[int]:
     return list((await connection.execute(_NUMBERS, {"count": count})).scalars()) if count else []
 
 
-def _present(row: RowMapping) -> Episode:
-    episode = _episode(row)
-    # A pool's were told with its last revision: what it has is in no one row.
-    if row["available"] is not None:
-        episode.facts = _renewed(episode.facts, row)
-    return episode
-
-
-def _renewed(facts: AlertFacts, level: RowMapping) -> AlertFacts:
-    cover = level["available"] / facts.daily_sales if facts.daily_sales else None
-    return facts.model_copy(
-        update={
-            "available": level["available"],
-            "on_hand": level["on_hand"],
-            "low_water": level["low_water"],
-            "incoming": level["incoming"],
-            "days_of_cover": cover,
-        }
-    )
+async def _present(connection: AsyncConnection, episodes: list[Episode]) -> list[Episode]:
+    heard = await last_heard.of_alerts(connection, [each.id for each in episodes])
+    for each in episodes:
+        if each.id in heard:
+            each.facts = heard[each.id].told(each.facts)
+    return episodes
 
 
 def _episode(row: RowMapping) -> Episode:
@@ -293,7 +276,9 @@ def _episode(row: RowMapping) -> Episode:
 def at_risk_of(row: RowMapping) -> AtRisk | None:
     """Return what a row of an alert says is at risk."""
     units = row["at_risk_units"]
-    return None if units is None else AtRisk(units=units, money=row["at_risk_money"])
+    if units is None:
+        return None
+    return AtRisk(units=units, money=row["at_risk_money"], left_out=row["at_risk_left_out"])
 
 
 def notice_of(
@@ -413,5 +398,6 @@ def _columns(episodes: Sequence[Episode]) -> dict[str, list[object]]:
         "supplier": [each.supplier for each in episodes],
         "at_risk_units": [each.at_risk and each.at_risk.units for each in episodes],
         "at_risk_money": [each.at_risk and each.at_risk.money for each in episodes],
+        "at_risk_left_out": [each.at_risk.left_out if each.at_risk else 0 for each in episodes],
         "held_back": [each.held_back for each in episodes],
     }

@@ -34,7 +34,7 @@ class Changed(LowtideError):  # noqa: N818 - a state, not a mistake
 class StoredOrder:
     """A purchase order; open until it is placed. Its lines are actions.
 
-    `link_opened_at` is when the supplier's link was last opened, by whoever has it.
+    `link_opened_at` is when somebody who has the supplier's link last did something on its page.
     """
 
     id: UUID

@@ -4,8 +4,10 @@ An option's row has one writer, the owner of the SKU's partition. Whoever change
 product until its transaction ends, so the last of two that come at once sees what both have told.
 """
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,14 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.alerting.domain.condition import Condition
 from services.alerting.domain.draft import Announcement
 from services.alerting.domain.kind import RuleKind
-from services.alerting.domain.outcome import Reason
-from services.alerting.domain.pool import PoolLevel, summed
+from services.alerting.domain.missing import lost, together
+from services.alerting.domain.outcome import Evaluation, Reason
 from services.alerting.domain.rule import Rule
 from services.alerting.domain.size_run import SizeRun
 from services.alerting.domain.sizing import Product, Sizing, evaluate
 from services.alerting.domain.subject import ProductSubject, Subject
 from services.alerting.store import memory
-from shared.events.stock_alerts import SubjectKind
+from shared.events.stock_alerts import AtRisk, SubjectKind
 
 OF_NO_PARTITION = -1
 """Where conditions of products are: no one worker has them."""
@@ -49,12 +51,9 @@ JOIN unnest(CAST(:rule_id AS text[]), CAST(:product AS text[])) AS n (rule_id, p
   USING (rule_id, product)
 """)
 
-_LEVELS = text("""
-SELECT coalesce(sum(available), 0) AS available, coalesce(sum(on_hand), 0) AS on_hand,
-       coalesce(sum(incoming), 0) AS incoming
-FROM known_level
-WHERE sku = ANY(CAST(:skus AS text[]))
-  AND (cardinality(CAST(:warehouses AS text[])) = 0 OR warehouse = ANY(:warehouses))
+_JUDGED_BY = text("""
+UPDATE judged_product SET skus = CAST(:skus AS jsonb), options = CAST(:options AS jsonb)
+WHERE rule_id = :rule_id AND product = :product
 """)
 
 
@@ -80,24 +79,23 @@ async def judge(
         each: condition for each, condition in stored.items() if isinstance(each, ProductSubject)
     }
     announcements: list[Announcement] = []
+    judged_by: list[dict[str, str]] = []
     changed: dict[tuple[Subject, str], tuple[int, Condition | None]] = {}
     for product in asked:
         rule = sizing.rules.find(product.rule)
         if rule is None:
             continue
         run, told = sizing.run(rule, product, outs[product]), sizing.told[product]
+        judged_by.append(_judged_by(product, run))
         present = ProductSubject(product.code, rule.pool, rule.id)
         of_it = [each for each in held if (each.rule, each.sku) == (product.rule, product.code)]
         # What is open under a name that the pool no longer has ends.
         for subject in dict.fromkeys((*of_it, present)):
             before = held.get(subject)
-            judged = evaluate(sizing.rules, subject, run, None, before, told.now)
-            if judged is not None and judged[1].transition is not None:
-                level = await _together(connection, subject, rule, run)
-                judged = evaluate(sizing.rules, subject, run, level, before, told.now)
+            judged = await _judged(connection, sizing, subject, run, before, told.now)
             if judged is None:
                 continue
-            used, step = judged
+            used, step, at_risk = judged
             reasons[used.kind, step.reason] += 1
             if step.condition != before:
                 changed[subject, used.id] = (OF_NO_PARTITION, step.condition)
@@ -106,15 +104,36 @@ async def judge(
                     Announcement(
                         rule=used,
                         subject=subject,
-                        sku_name=None,
+                        sku_name=sizing.name(run),
                         category=sizing.category(run),
                         transition=step.transition,
                         trace=told.trace,
+                        at_risk=at_risk,
                         known=told.known,
                     )
                 )
     await memory.save_conditions(connection, changed)
+    if judged_by:
+        await connection.execute(_JUDGED_BY, judged_by)
     return announcements
+
+
+async def _judged(
+    connection: AsyncConnection,
+    sizing: Sizing,
+    subject: ProductSubject,
+    run: SizeRun,
+    before: Condition | None,
+    now: datetime,
+) -> tuple[Rule, Evaluation, AtRisk | None] | None:
+    """Return the rule, what becomes of it on a product, and, where that is told, what is lost."""
+    judged = evaluate(sizing.rules, subject, run, None, before, now)
+    if judged is None or judged[1].transition is None:
+        return None if judged is None else (*judged, None)
+    rule = judged[0]
+    levels = await memory.of_skus(connection, run.skus)
+    told = evaluate(sizing.rules, subject, run, together(subject, rule, levels), before, now)
+    return None if told is None else (*told, lost(rule, run, levels, sizing.parameters, now))
 
 
 async def outs_of(
@@ -143,17 +162,13 @@ async def _save(
         await connection.execute(_REMEMBER, values)
 
 
-async def _together(
-    connection: AsyncConnection, subject: ProductSubject, rule: Rule, run: SizeRun
-) -> PoolLevel:
-    values = {"skus": list(run.skus), "warehouses": sorted(rule.scope.warehouses)}
-    row = (await connection.execute(_LEVELS, values)).one()
-    return summed(subject.sku, subject.warehouse, ())._replace(
-        available=int(row.available),
-        low_water=int(row.available),
-        on_hand=int(row.on_hand),
-        incoming=int(row.incoming),
-    )
+def _judged_by(product: Product, run: SizeRun) -> dict[str, str]:
+    return {
+        "rule_id": product.rule,
+        "product": product.code,
+        "skus": json.dumps(run.skus, ensure_ascii=False),
+        "options": run.told().model_dump_json(),
+    }
 
 
 def _keys(products: Sequence[Product]) -> dict[str, list[str]]:

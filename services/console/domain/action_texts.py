@@ -20,6 +20,13 @@ ACTIONS: dict[str, Text] = {
     "me.to_people": Text("去添加人员", "Add people"),
     "alert.at_risk": Text("风险", "At risk"),
     "alert.worth": Text("值 {n}", "worth {n}"),
+    "alert.at_risk.left_out": Text(
+        "另有 {n} 个规格的销量或价格未知，未计入",
+        "and {n} options whose sales or price nobody knows",
+    ),
+    "alert.at_risk.left_out.one": Text(
+        "另有 1 个规格的销量或价格未知，未计入", "and one option whose sales or price nobody knows"
+    ),
     "alert.class": Text("等级", "Class"),
     "alert.supplier": Text("供应商", "Supplier"),
     "playbook": Text("处理流程", "What is expected"),

@@ -115,9 +115,13 @@ ORDERS: dict[str, Text] = {
     ),
     "order.placed": Text("下单", "Placed"),
     "order.placed_by": Text("下单人", "Placed by"),
-    "order.opened": Text("供应商打开链接", "Link opened"),
+    "order.opened": Text("供应商打开", "Opened"),
     "order.opened.never": Text("还没打开", "not yet"),
-    "order.opened.hint": Text("邮箱的安全扫描也算打开。", "A mail scanner counts as well."),
+    "order.opened.hint": Text(
+        "在链接的页面上点击、滚动、输入或提交过，才算打开；邮箱的安全扫描和预览不算。",
+        "Opened: somebody has clicked, scrolled or typed on the link's page, or sent it. Mail "
+        "scanners and previews do not count.",
+    ),
     "order.confirmed": Text("供应商确认", "Confirmed"),
     "order.confirmed.never": Text("还没确认", "not yet"),
     "order.lines": Text("订单行", "Lines"),

@@ -156,9 +156,7 @@ class LevelPage:
 
     async def _ask_alerts(self) -> None:
         try:
-            alerts = await self._frame.context.alerting.newest(
-                sku=self._sku, warehouse=self._warehouse
-            )
+            alerts = await self._frame.context.alerting.of_level(self._sku, self._warehouse)
         except (Unavailable, Refused):
             return
         self._names = await self._frame.context.directory.names()

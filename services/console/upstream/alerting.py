@@ -1,5 +1,6 @@
 """What alerting is asked: episodes, their numbers, and to note that somebody is on it."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -7,7 +8,7 @@ from pydantic import TypeAdapter
 from services.console.upstream.answers import Alert, AlertSummary, Page
 from services.console.upstream.service import Service
 from shared.errors import Unavailable
-from shared.events.stock_alerts import AlertLevel
+from shared.events.stock_alerts import AlertLevel, SubjectKind
 
 _ALERT = TypeAdapter(Alert)
 _ALERTS = TypeAdapter(Page[Alert])
@@ -25,19 +26,21 @@ class Alerting:
         """Return the same, with what is done being a person's."""
         return Alerting(self._service.acting_for(person))
 
-    async def newest(
-        self,
-        *,
-        state: str = "open",
-        level: AlertLevel | None = None,
-        sku: str = "",
-        warehouse: str = "",
-        limit: int = 12,
-    ) -> list[Alert]:
-        """Return the newest episodes in a state (open, resolved, all)."""
-        parameters: dict[str, str | int] = {"state": state, "limit": limit}
-        given = {"level": level or "", "sku": sku, "warehouse": warehouse}
-        parameters |= {name: value for name, value in given.items() if value}
+    async def newest(self, *, level: AlertLevel | None = None, limit: int = 12) -> list[Alert]:
+        """Return the newest open episodes, of any level or of one."""
+        return await self._listed({"level": level or ""}, limit)
+
+    async def of_level(self, sku: str, warehouse: str, limit: int = 12) -> list[Alert]:
+        """Return the newest open episodes of a SKU in a warehouse.
+
+        None of a pool, which may have the warehouse's name.
+        """
+        of_it = {"sku": sku, "warehouse": warehouse, "subject": SubjectKind.LEVEL}
+        return await self._listed(of_it, limit)
+
+    async def _listed(self, wanted: Mapping[str, str], limit: int) -> list[Alert]:
+        given = {name: value for name, value in wanted.items() if value}
+        parameters: dict[str, str | int] = {"state": "open", "limit": limit, **given}
         page = await self._service.get(_ALERTS, "/v1/alerts", parameters)
         return page.items if page else []
 

@@ -154,10 +154,11 @@ class Revision(Answer):
 
 
 class AtRisk(Answer):
-    """What is lost until stock can arrive."""
+    """What is lost until stock can arrive; without the options that are `left_out`."""
 
     units: float
     money: Decimal | None = None
+    left_out: int = 0
 
 
 class Expectation(Answer):

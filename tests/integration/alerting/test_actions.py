@@ -374,8 +374,11 @@ async def test_a_supplier_confirms_by_a_link_and_may_change_it_until_it_arrives(
     ) as supplier:
         page = await supplier.get(order["link"])
         assert page.status_code == HTTPStatus.OK
-        assert "<script" not in page.text
+        assert "<script>alert" not in page.text
+        assert "&lt;script&gt;alert" in page.text
         assert order["reference"] in page.text
+        of_order = f"/v1/orders/{order['id']}"
+        assert (await shop.get(of_order))["link_opened_at"] is None
         assert page.headers["cache-control"] == "no-store"
 
         for form, marked in (
@@ -385,6 +388,8 @@ async def test_a_supplier_confirms_by_a_link_and_may_change_it_until_it_arrives(
             wrong = await supplier.post(order["link"], data=form)
             assert wrong.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
             assert marked in wrong.text
+            # Without scripts whoever sends the form has opened it.
+            assert (await shop.get(of_order))["link_opened_at"] is not None
         for _ in range(2):  # sent again, it is one confirmation
             sent = {"quantity-1": "120", "due-1": "2027-01-05"}
             assert (
@@ -650,7 +655,16 @@ async def test_an_order_has_what_a_buyer_decides_by_and_what_the_supplier_made_o
         transport=shop.alerting.client._transport, base_url="http://alerting"
     ) as supplier:
         shop.clock.advance(timedelta(minutes=7))
-        await supplier.get(placed["link"])
+        for method, headers in (
+            ("GET", {}),
+            ("HEAD", {}),
+            ("GET", {"Purpose": "prefetch", "Sec-Purpose": "prefetch;prerender"}),
+        ):
+            await supplier.request(method, placed["link"], headers=headers)
+        assert (await shop.get(path))["link_opened_at"] is None
+        opening = placed["link"].replace("/order?", "/order/opened?")
+        for link, status in ((opening + "x", 403), (opening, 204)):
+            assert (await supplier.post(link)).status_code == status
         opened = (await shop.get(path))["link_opened_at"]
         assert datetime.fromisoformat(opened) == shop.clock.now()
         said = {"quantity-1": "120", "due-1": "2099-01-05", "quantity-2": "0", "due-2": ""}

@@ -20,6 +20,7 @@ from services.alerting.store.rule_watch import RuleWatch
 from shared.clock import ManualClock
 from shared.database.engine import create_engine
 from shared.kafka.handler import Batch, Claim
+from shared.observability.metrics import EVALUATIONS_TOTAL
 from shared.testing.stack import Database
 from tests.factories.records import FakeRecord
 from tests.integration.alerting.service import Alerting, alerting_on
@@ -57,10 +58,11 @@ class Shop:
         async with self.engine.begin() as connection:
             await self.worker.claim(connection, [Claim(0, 0, 0)])
 
-    async def hear(self, *available: int) -> None:
+    async def hear(self, *available: int, **fields: object) -> None:
         """Hear of a level, now."""
         stamp = int(self.clock.now().timestamp() * 1_000)
-        told = [self.alerting.level(units, last_change_at=self.clock.now()) for units in available]
+        now = {"last_change_at": self.clock.now()}
+        told = [self.alerting.level(units, **now | fields) for units in available]
         records = [
             FakeRecord(each.encode(), topic="stock.levels", timestamp=stamp) for each in told
         ]
@@ -78,6 +80,12 @@ class Shop:
             while await self.worker.due(connection, [0], drained):
                 await self.worker.turn(connection, self._batch(), drained)
                 self.worker.turned()
+
+    async def evaluations(self) -> int:
+        """Do what an edit asks for; returns how often a rule was evaluated for it."""
+        before = _evaluated()
+        await self.turn()
+        return _evaluated() - before
 
     async def explained(self) -> dict[str, Any]:
         """Return what is made of the level."""
@@ -109,6 +117,11 @@ class Shop:
 
 
 TIMES = ("opened_at", "resolved_at")
+
+
+def _evaluated() -> int:
+    (counted,) = EVALUATIONS_TOTAL.collect()
+    return sum(int(each.value) for each in counted.samples if each.name.endswith("_total"))
 
 
 @pytest_asyncio.fixture
@@ -170,3 +183,40 @@ async def test_the_hours_of_a_working_calendar_are_followed_as_they_change(shop:
     await alerting.ask("PUT", "/v1/working-calendars/shop", calendar)
     await shop.turn()
     assert await shop.times() == [(monday(7), None)]
+
+
+async def test_an_edit_has_only_those_looked_at_whom_it_concerns(shop: Shop) -> None:
+    """Working calendars of people alone concern no level, nor do promotions of other SKUs."""
+    alerting = shop.alerting
+    shop.clock.set(monday(9))  # the UTC day that began at eight goes on
+    calendar = {"zone": "Asia/Shanghai", "hours": {"mon": [{"from": "12:00", "until": "18:00"}]}}
+    longer = calendar | {"hours": {"mon": [{"from": "08:00", "until": "18:00"}]}}
+    await alerting.ask("PUT", "/v1/working-calendars/shop", calendar)
+    await alerting.put_rule("low", active={"calendar": "shop"}, scope={"warehouses": ["W"]})
+    await alerting.put_rule("all")
+    condition = {"kind": "custom", "levels": [{"level": "watch"}], "condition": "available < 5"}
+    await alerting.put_rule("mine", **condition)
+    await shop.turn()
+    for sku, warehouse in (("A", "W"), ("B", "W"), ("A", "N")):
+        await shop.hear(50, sku=sku, warehouse=warehouse)
+    for path, body, evaluated in (
+        ("/v1/working-calendars/people", calendar, 0),
+        ("/v1/working-calendars/people", longer, 0),
+        ("/v1/working-calendars/shop", calendar, 0),
+        ("/v1/working-calendars/shop", longer, 6),
+    ):
+        await alerting.ask("PUT", path, body)
+        assert await shop.evaluations() == evaluated, (path, body)
+
+    promotion = {"name": {"en": "Sale"}, "factor": 3, "sku": "B"}
+    times = {"starts_at": monday(10).isoformat(), "ends_at": monday(11).isoformat()}
+    await alerting.ask("POST", "/v1/calendar", promotion | times, HTTPStatus.CREATED)
+    assert await shop.evaluations() == 0
+    shop.clock.set(monday(10))
+    assert await shop.evaluations() == 3
+    assert [each["sku"] for each in await alerting.alerts()] == ["B", "B"]
+    shop.clock.set(monday(11))
+    assert await shop.evaluations() == 3
+    assert await alerting.alerts(state="open") == []
+    await alerting.put_rule("low", enabled=False)
+    assert await shop.evaluations() == 4

@@ -1,11 +1,15 @@
 """Rules over pools: several warehouses that sell as one."""
 
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
 import pytest
 
+from services.alerting.settings import AlertingSettings
+from services.alerting.store import acts
 from shared.clock import WallClock
+from shared.database.engine import create_engine
 from shared.events.stock_levels import StockLevel
 from tests.integration.alerting.service import Alerting
 
@@ -61,6 +65,42 @@ async def test_a_pool_is_watched_as_one_and_keeps_its_levels_quiet(alerting: Ale
         ("pool", "online", 45),
     ]
     assert not await alerting.rows("SELECT FROM condition WHERE subject_kind = 'pool'")
+
+
+async def test_a_reminder_of_a_pool_has_the_numbers_of_now(
+    alerting: Alerting, settings: AlertingSettings
+) -> None:
+    """Also where the rule adds up other warehouses by now."""
+    await alerting.put_rule("pool", **POOL)
+    engine = create_engine(settings.database_url.get_secret_value())
+    minutes = 0
+
+    async def reminded() -> dict[str, Any]:
+        nonlocal minutes
+        minutes += 20
+        now = WallClock().now() + timedelta(minutes=minutes)
+        until = {"until": (now - timedelta(minutes=10)).isoformat()}
+        (alert,) = await alerting.alerts()
+        await alerting.ask("POST", f"/v1/alerts/{alert['id']}/snooze", until)
+        async with engine.begin() as connection:
+            assert await acts.remind(connection, now, 10) == 1
+        (alert,) = await alerting.alerts()
+        facts: dict[str, Any] = alert["facts"]
+        return facts
+
+    await alerting.tell(*(_in(alerting, name, 50) for name in ("N", "S", "elsewhere")))
+    async with alerting.consuming():
+        await alerting.caught_up()
+        await alerting.tell(_in(alerting, "N", 2), _in(alerting, "S", 12))
+        await alerting.caught_up()
+        assert [each["facts"]["available"] for each in await alerting.alerts()] == [14]
+        await alerting.tell(_in(alerting, "S", 4))
+        await alerting.caught_up()
+    now = await reminded()
+    assert (now["available"], now["on_hand"], now["low_water"]) == (6, 6, 6)
+    await alerting.put_rule("pool", **POOL | {"scope": {}})
+    assert (await reminded())["available"] == 56
+    await engine.dispose()
 
 
 def _in(alerting: Alerting, warehouse: str, available: int) -> StockLevel:

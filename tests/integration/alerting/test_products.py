@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from services.alerting.domain.rulebook import RuleBook
 from services.alerting.domain.sizing import Sizing
 from services.alerting.domain.subject import Item
 from services.alerting.settings import AlertingSettings
-from services.alerting.store import products
+from services.alerting.store import acts, products
 from shared.clock import WallClock
 from shared.database.engine import create_engine
 from shared.events.stock_levels import TOPIC, StockLevel
@@ -61,6 +62,7 @@ async def test_a_broken_size_run_is_one_alert_whoever_hears_of_its_options(
             "out": [{"sku": sku, "name": f"Name of {sku}"} for sku in sorted(out)],
         }
         assert (alert["facts"]["available"], alert["facts"]["threshold"]) == (10, 0.6)
+        assert (alert["sku_name"], alert["at_risk"]) == ("Name of SHIRT", None)
         explained = await _explained(alerting, sizes[1])
         assert (explained["product"], explained["measure"]) == ("SHIRT", 0.5)
         assert explained["alert"]["number"] == alert["number"]
@@ -98,6 +100,43 @@ async def test_an_edited_rule_and_a_changed_catalogue_judge_products_anew(
     assert len(await alerting.alerts()) == 2
     assert (await alerting.history(alert))[-1] == ("resolved", "watch")
     assert await alerting.rows("SELECT FROM out_option") == []
+
+
+async def test_an_alert_says_what_its_missing_options_lose_and_reminds_with_the_numbers_of_now(
+    alerting: Alerting, settings: AlertingSettings
+) -> None:
+    """One option has a price, of the other nobody knows what it sells; then more run out."""
+    small, medium, large, huge = sizes = _in_partitions(4)
+    scope = {"warehouses": ["W", "N"]}
+    levels = [{"level": "watch", "enter": 0.6}, {"level": "urgent", "enter": 0.1}]
+    await alerting.put_rule("run", **RUN | {"pool": "online", "scope": scope, "levels": levels})
+    await alerting.ask("PUT", f"/v1/parameters?sku={small}", {"price": "9.90"})
+    for sku in sizes:
+        named = {"product": "SHIRT"} | ({"product_name": "T恤"} if sku == huge else {})
+        await alerting.name(sku, attributes=named)
+    await alerting.tell(*(_told(alerting, sku, 5) for sku in sizes))
+    await alerting.tell(alerting.level(900, sku=large, warehouse="elsewhere"))
+    async with alerting.consuming():
+        await alerting.caught_up()
+        await alerting.tell(_told(alerting, small, -3), _told(alerting, medium, 0))
+        await alerting.caught_up()
+        (alert,) = await alerting.alerts()
+        assert alert["sku_name"] == "T恤"
+        assert alert["at_risk"] == {"units": 3, "money": "29.70", "left_out": 1}
+        assert alert["facts"]["available"] == 7
+        await alerting.ask("POST", f"/v1/alerts/{alert['id']}/snooze", {"minutes": 5})
+        await alerting.tell(_told(alerting, large, 0))
+        await alerting.caught_up()
+    engine = create_engine(settings.database_url.get_secret_value())
+    async with engine.begin() as connection:
+        assert await acts.remind(connection, WallClock().now() + timedelta(minutes=6), 10) == 1
+    await engine.dispose()
+    (reminded,) = await alerting.alerts()
+    assert (reminded["level"], reminded["facts"]["available"]) == ("watch", 2)
+    out = reminded["facts"]["options"]
+    assert (out["in_stock"], out["all"]) == (1, 4)
+    assert {each["name"] for each in out["out"]} == {f"Name of {sku}" for sku in sizes[:3]}
+    assert reminded["at_risk"] == alert["at_risk"]
 
 
 async def test_of_two_options_that_run_out_at_once_the_later_sees_both(

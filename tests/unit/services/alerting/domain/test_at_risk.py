@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from services.alerting.domain.at_risk import at_risk
+from services.alerting.domain.at_risk import at_risk, in_all
 from services.alerting.domain.parameters import NOTHING_SET, Parameters
 from services.alerting.domain.sales import SalesHistory
 from shared.events.stock_alerts import AtRisk
@@ -64,3 +64,29 @@ def test_the_largest_amounts_can_be_said() -> None:
     found = at_risk(standing(level(0), sales=sold(10**12)), huge)
     assert found is not None
     assert found.money == Decimal(3_650) * 10**24
+
+
+ONE, OTHER = AtRisk(units=1.25, money=Decimal("2.50")), AtRisk(units=4, money=Decimal("0.10"))
+UNPRICED = AtRisk(units=3)
+
+
+@pytest.mark.parametrize(
+    ("lost", "together"),
+    [
+        ([ONE, OTHER], AtRisk(units=5.2, money=Decimal("2.60"))),
+        ([ONE, None, UNPRICED], AtRisk(units=4.2, money=Decimal("2.50"), left_out=2)),
+        ([UNPRICED, UNPRICED], AtRisk(units=6)),  # nobody has said a price: that is no doubt
+        ([UNPRICED, None], AtRisk(units=3, left_out=1)),
+        ([None, None], None),
+        ([], AtRisk(units=0)),
+    ],
+)
+def test_what_several_lose_is_added_up_and_says_of_how_many_it_is_not_known(
+    lost: list[AtRisk | None], together: AtRisk | None
+) -> None:
+    assert in_all(lost) == together
+
+
+def test_the_largest_amounts_can_be_added_up() -> None:
+    huge = AtRisk(units=1, money=Decimal(3_650) * 10**24 + Decimal("0.01"))
+    assert in_all([huge, huge]) == AtRisk(units=2, money=Decimal(7_300) * 10**24 + Decimal("0.02"))

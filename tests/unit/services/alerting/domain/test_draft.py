@@ -186,17 +186,6 @@ def test_a_subject_that_leaves_the_scope_is_resolved() -> None:
     assert [each.transition.reason for each in draft.announcements] == [Reason.OUT_OF_SCOPE]
 
 
-def test_a_new_view_asks_for_all_subjects_once() -> None:
-    worker = Worker()
-    worker.hear((0, level(3)))
-    territory = worker.territories[0]
-    territory.look_through((1, 0, 0))
-    assert territory.unseen == [A]
-    territory.unseen.clear()
-    territory.look_through((1, 0, 0))
-    assert territory.unseen == []
-
-
 # --- parameters ---
 
 

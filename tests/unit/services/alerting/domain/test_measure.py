@@ -1,6 +1,7 @@
 """What each kind measures, and where its limits are; cases worked out by hand."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -21,6 +22,7 @@ from tests.unit.services.alerting.cases import (
     AtLevel,
     Line,
     level,
+    minutes,
     rule,
     sold,
     standing,
@@ -88,10 +90,38 @@ def test_without_its_parameter_a_rule_is_not_evaluated_and_ends_its_condition(
         assert (None if end.transition is None else end.transition.event) == ending
 
 
-def test_a_run_out_goes_on_when_the_line_it_waits_for_is_late() -> None:
+@pytest.mark.parametrize("due_at", [NOON - DAY, None])
+def test_a_run_out_goes_on_when_nobody_knows_when_its_line_comes(due_at: datetime | None) -> None:
     is_open = Condition(State.OPEN, URGENT, NOON)
-    late = standing(level(0, supply=(Line(5, NOON - DAY),)), sales=sold(10))
-    assert evaluate(GAP, late, is_open) == Evaluation(is_open, None, Reason.NO_PARAMETER)
+    late = standing(level(0, supply=(Line(5, due_at),)), sales=sold(10))
+    assert evaluate(GAP, late, is_open) == Evaluation(is_open, None, Reason.ARRIVAL_UNKNOWN)
+
+
+def test_a_run_out_ends_when_nothing_is_on_its_way_any_more() -> None:
+    # The goods have arrived, and nobody has said how long an order takes.
+    is_open = Condition(State.OPEN, URGENT, NOON)
+    arrived = evaluate(GAP, standing(level(500), sales=sold(10)), is_open)
+    assert (arrived.condition, arrived.reason) == (None, Reason.NO_PARAMETER)
+    assert arrived.transition is not None
+    assert arrived.transition.event is AlertEvent.RESOLVED
+
+
+@pytest.mark.parametrize("state", [State.PENDING, State.RECOVERING])
+def test_what_cannot_be_measured_when_it_is_due_is_due_no_more(state: State) -> None:
+    waits = Condition(state, URGENT, NOON, due_at=minutes(10))
+    late = level(0, supply=(Line(5, NOON - DAY),))
+    for minute, due_at in ((9, minutes(10)), (10, None)):
+        step = evaluate(GAP, standing(late, minute, sales=sold(10)), waits)
+        assert step.condition == replace(waits, due_at=due_at)
+        assert step.transition is None
+
+
+def test_what_can_be_measured_again_opens_as_it_would_have() -> None:
+    patient = replace(GAP, pending=timedelta(minutes=10))
+    waits = Condition(State.PENDING, URGENT, NOON, due_at=None)
+    dated = level(0, supply=(Line(5, NOON + DAY),))
+    assert evaluate(patient, standing(dated, 9, sales=sold(10)), waits).reason is Reason.PENDING
+    assert evaluate(patient, standing(dated, 10, sales=sold(10)), waits).reason is Reason.FIRED
 
 
 def test_a_safety_stock_of_nothing_is_undercut_below_zero_only() -> None:
@@ -214,7 +244,7 @@ def test_an_order_placed_now_bounds_how_long_one_has_to_wait() -> None:
 def test_a_line_that_is_overdue_is_not_counted_on() -> None:
     lines = (Line(500, NOON - DAY),)
     assert gap(level(30, supply=lines), daily=10, lead_time=6) == 3
-    assert gap(level(30, supply=lines), daily=10) is Reason.NO_PARAMETER
+    assert gap(level(30, supply=lines), daily=10) is Reason.ARRIVAL_UNKNOWN
 
 
 def test_what_nobody_buys_does_not_run_out() -> None:

@@ -27,6 +27,13 @@ def test_a_sku_is_an_option_of_the_product_that_its_attribute_names() -> None:
     assert catalogue.products["T-2"] == set()
 
 
+def test_what_people_call_a_product_changes_nothing_that_is_watched() -> None:
+    catalogue = Catalogue()
+    told(catalogue, 1, attributes={"product": "T-1"})
+    assert told(catalogue, 2, attributes={"product": "T-1", "product_name": " Shirt "}) == 0
+    assert catalogue.items["A"].product_name == "Shirt"
+
+
 @pytest.mark.parametrize("said", ["", "  ", "a|b", "x" * 129], ids=len)
 def test_what_is_no_code_names_no_product(said: str) -> None:
     catalogue = Catalogue()

@@ -109,11 +109,11 @@ class Connected:
         self.fakes = fakes
         self.ingest = Ingest(Service("ingest", client))
         self.ledger = Ledger(Service("the ledger", client))
-        alerting = Alerting(Service("alerting", client))
+        self.alerting = Alerting(Service("alerting", client))
         notifier = Notifier(Service("the notifier", client))
         self.directory = Directory(self.ingest, WallClock())
         self.grid = Grid(self.ingest, self.ledger, self.directory)
-        self.overview = Overview(self.ledger, alerting, notifier, self.directory, WallClock())
+        self.overview = Overview(self.ledger, self.alerting, notifier, self.directory, WallClock())
 
 
 @pytest.fixture
@@ -207,6 +207,16 @@ async def test_only_newer_levels_change_rows(connected: Connected) -> None:
 
 def newer_elsewhere(level: Level) -> Level:
     return level.model_copy(update={"sku": "OTHER", "version": level.version + 1})
+
+
+async def test_a_pool_that_is_named_like_a_warehouse_is_none_of_its_levels(
+    connected: Connected,
+) -> None:
+    sku, warehouse = "SKU-1001", "hangzhou"
+    first, *others = await connected.alerting.of_level(sku, warehouse)
+    connected.fakes.alerts[str(first.id)]["subject"] = "pool"
+    assert await connected.alerting.of_level(sku, warehouse) == others
+    assert first.number in {each.number for each in await connected.alerting.newest()}
 
 
 async def test_names_stay_known_while_the_catalogue_is_away(connected: Connected) -> None:

@@ -39,13 +39,15 @@ def require_free(wanted: dict[str, int]) -> None:
 
 
 def pick_free(count: int) -> list[int]:
-    """Return `count` different free ports, all of them bound at once to avoid repeats."""
+    """Return `count` different free ports."""
     found: list[int] = []
     with contextlib.ExitStack() as held:
         for _ in range(10_000):
             if len(found) == count:
                 return found
             port = FIRST_FREE + secrets.randbelow(LAST_FREE - FIRST_FREE)
+            if port in found:
+                continue  # two may be bound to it, as neither listens
             probe = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with contextlib.suppress(OSError):

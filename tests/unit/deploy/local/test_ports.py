@@ -1,8 +1,16 @@
+import secrets
 import socket
 
 import pytest
 
-from deploy.local.ports import LOOPBACK, PortTakenError, is_free, pick_free, require_free
+from deploy.local.ports import (
+    FIRST_FREE,
+    LOOPBACK,
+    PortTakenError,
+    is_free,
+    pick_free,
+    require_free,
+)
 
 
 def test_picked_ports_are_free_and_differ() -> None:
@@ -10,6 +18,14 @@ def test_picked_ports_are_free_and_differ() -> None:
 
     assert len(set(ports)) == 20
     assert all(is_free(port) for port in ports)
+
+
+def test_a_port_that_is_drawn_again_is_picked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = pick_free(2)
+    drawn = iter(port - FIRST_FREE for port in (first, first, second))
+    monkeypatch.setattr(secrets, "randbelow", lambda _: next(drawn))
+
+    assert pick_free(2) == [first, second]
 
 
 def test_a_taken_port_is_named_with_its_purpose() -> None:

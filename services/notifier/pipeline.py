@@ -89,8 +89,7 @@ def decide(
     for alert, traceparent in incoming:
         before = known.setdefault(alert.alert_id, {})
         for delivery in deliveries_of(alert, table, before, now):
-            readers = table.readers(delivery.destination, alert)
-            rows.append(Recorded(delivery, traceparent, readers))
+            rows.append(Recorded(delivery, traceparent))
             if delivery.state is not State.SUPERSEDED:
                 former = before.get(delivery.destination)
                 announced = delivery.kind is Kind.FIRST or (former is not None and former.announced)

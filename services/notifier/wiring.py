@@ -15,7 +15,6 @@ from services.notifier.api import (
     callbacks,
     deliveries,
     destinations,
-    replays,
     reports,
     respond,
     routes,
@@ -177,8 +176,7 @@ def application(settings: NotifierSettings, clock: Clock | None = None) -> FastA
         lifespan=lifespan,
     )
     app.state.desk = desk
-    parts = (destinations, routes, replays, deliveries, templates, callbacks, respond, reports)
-    for part in parts:
+    for part in (destinations, routes, deliveries, templates, callbacks, respond, reports):
         app.include_router(part.router)
     return app
 

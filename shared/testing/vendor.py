@@ -160,14 +160,9 @@ class FakeVendor(ABC):
 
 
 class Quota:
-    """So many messages per key within any span; one too many blocks the key for a while.
+    """So many messages per key within any span; one too many blocks the key for a while."""
 
-    `block` None: for as long as the span of the limit that it is over.
-    """
-
-    def __init__(
-        self, *limits: tuple[int, timedelta], block: timedelta | None = timedelta()
-    ) -> None:
+    def __init__(self, *limits: tuple[int, timedelta], block: timedelta = timedelta()) -> None:
         self._limits = limits
         self._longest = max(span for _, span in limits)
         self._block = block
@@ -183,7 +178,7 @@ class Quota:
             recent.popleft()
         for count, span in self._limits:
             if sum(instant > now - span for instant in recent) >= count:
-                self._blocked_until[key] = now + (span if self._block is None else self._block)
+                self._blocked_until[key] = now + self._block
                 return False
         recent.append(now)
         return True

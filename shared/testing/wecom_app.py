@@ -9,7 +9,7 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from html import escape
 from http import HTTPStatus
 
@@ -31,11 +31,6 @@ CODE_LASTS = timedelta(hours=72)
 LONGEST_CHECK_SECONDS = 4 * 3_600
 LONGEST_TEXT_BYTES = 2_048
 MOST_PEOPLE = 1_000
-A_MINUTE, AN_HOUR = 30, 1_000
-"""What one person may be sent; what is more is dropped, and so is all for as long again."""
-PEOPLE_A_DAY = 200
-"""For each account that the company may have, and by the vendor's calendar."""
-VENDORS_ZONE = timezone(timedelta(hours=8))
 TELLINGS = 4
 """A callback is sent once, and up to three times more."""
 
@@ -51,7 +46,6 @@ NO_TOKEN = 41001
 TOKEN_LAPSED = 42001
 TASK_KNOWN = 42014
 TOO_LONG = 45002
-TOO_OFTEN = 45009
 NOBODY = 81013
 
 _BUTTONS = "button_interaction"
@@ -96,8 +90,7 @@ class Told:
 class FakeWecomApp(FakeVendor):
     """The vendor, its one application, and the phones of the people who may be written to.
 
-    `users` are those that exist, `unlicensed` those of them that cannot be written to; `accounts`
-    is how many the company may have, `told_today` how many people were sent something. `fetches`
+    `users` are those that exist, `unlicensed` those of them that cannot be written to. `fetches`
     counts tokens asked for, `dropped` is what went over a person's quota, `repeats` what the check
     for duplicates kept away: both without a word to the sender.
     """
@@ -112,7 +105,6 @@ class FakeWecomApp(FakeVendor):
         callback_token: str = "QDG6eK",
         encoding_aes_key: str = "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C",
         unlicensed: Collection[str] = (),
-        accounts: int = 200,
         clock: Clock | None = None,
     ) -> None:
         super().__init__(clock)
@@ -132,16 +124,7 @@ class FakeWecomApp(FakeVendor):
         self._tasks: dict[str, list[str]] = {}
         self._codes: dict[str, _Code] = {}
         self._sent: dict[str, datetime] = {}
-        self._quota = Quota(
-            (A_MINUTE, timedelta(minutes=1)), (AN_HOUR, timedelta(hours=1)), block=None
-        )
-        self.told_today = 0
-        self._most_a_day = PEOPLE_A_DAY * accounts
-        self._today: date | None = None
-
-    def spend_the_day(self, *, but: int) -> None:
-        """Have the company sent all that it may today, but for so many people."""
-        self._count(range(self._most_a_day - but))
+        self._quota = Quota((30, timedelta(minutes=1)), (1_000, timedelta(hours=1)))
 
     def revoke(self) -> None:
         """Take the token back early, as the vendor may."""
@@ -211,7 +194,6 @@ class FakeWecomApp(FakeVendor):
         reached = [user for user in named if user in self._users - self._unlicensed]
         if not reached:
             raise Refused(NOBODY, "user & party & tag all invalid")
-        self._count(reached)
         answer: dict[str, object] = {
             "errcode": 0,
             "errmsg": "ok",
@@ -226,15 +208,6 @@ class FakeWecomApp(FakeVendor):
         if part.get("card_type") == _BUTTONS and task is not None:
             answer["response_code"] = self._new_code(task)
         return Reply.of(answer)
-
-    def _count(self, people: Collection[object]) -> None:
-        """Count each person for the day. Raises Refused for more than the company may send."""
-        today = self._clock.now().astimezone(VENDORS_ZONE).date()
-        if today != self._today:
-            self._today, self.told_today = today, 0
-        if self.told_today + len(people) > self._most_a_day:
-            raise Refused(TOO_OFTEN, "api freq out of limit")
-        self.told_today += len(people)
 
     def _checked(self, kind: str, part: dict[str, object]) -> str | None:
         if kind == "template_card":

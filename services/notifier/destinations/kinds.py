@@ -87,11 +87,6 @@ def read(kind: DestinationKind, rendered: bytes) -> Reading:
             assert_never(kind)
 
 
-def readers(kind: DestinationKind, rendered: bytes) -> list[str] | None:
-    """Return whom a rendered message is for, where the vendor counts what each person gets."""
-    return wecom_app.readers(rendered) if kind is DestinationKind.WECOM_APP else None
-
-
 def transport_of(destination: Destination, means: Means) -> Transport:
     """Return the transport of a destination."""
     address, tls = destination.address, means.tls

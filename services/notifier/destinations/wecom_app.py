@@ -10,7 +10,7 @@ message goes to people by their user ids; 0 beside some that are wrong is a succ
 import asyncio
 import json
 import ssl
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain
@@ -101,7 +101,7 @@ def _card_message(
     view = view_of(delivery, phrasing, shown=0)
     card = card_of(alert, view, phrasing) | {"task_id": task_id(delivery.id)}
     return {
-        "touser": _people(delivery, alert.to, app),
+        "touser": _people(alert.to, app),
         "msgtype": "template_card",
         "agentid": app.agent_id,
         "template_card": card,
@@ -125,14 +125,14 @@ def _text_message(
     )
     if delivery.kind is Kind.DIGEST:
         digest = Digest.model_validate_json(delivery.content)
-        people = _people(delivery, digest.to, app, others=digest.to_others)
+        people = _people(digest.to, app, others=digest.to_others)
     elif alert is not None and alert.event is AlertEvent.REFUSED:
         people = "|".join(_user_ids(alert.to))
     elif delivery.kind is Kind.META:
         note = FailureNote.model_validate_json(delivery.content)
-        people = _people(delivery, () if note.order is None else note.order.buyers, app)
+        people = _people(() if note.order is None else note.order.buyers, app)
     else:
-        people = _people(delivery, () if alert is None else alert.to, app)
+        people = _people(() if alert is None else alert.to, app)
     return {
         "touser": people,
         "msgtype": "markdown",
@@ -143,13 +143,10 @@ def _text_message(
     }
 
 
-def _people(
-    delivery: Delivery, to: Iterable[Recipient], app: WecomApp, *, others: bool = False
-) -> str:
-    """Return whom a message goes to: its readers, else whoever it names, else those of the app."""
+def _people(to: Iterable[Recipient], app: WecomApp, *, others: bool = False) -> str:
+    """Return whom a message goes to: whoever it is for, else those of the application."""
     named = _user_ids(to)
-    chosen: Sequence[str] = [*named, *app.to] if others or not named else named
-    chosen = chosen if delivery.readers is None else delivery.readers
+    chosen = [*named, *app.to] if others or not named else named
     return "|".join(list(dict.fromkeys(chosen))[:MOST_PEOPLE])
 
 
@@ -159,13 +156,6 @@ def _user_ids(to: Iterable[Recipient]) -> list[str]:
 
 def _json(body: Mapping[str, object]) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def readers(rendered: bytes) -> list[str]:
-    """Return whom a message is for, or whoever has no card to be changed: it may reach them all."""
-    body = json.loads(rendered)
-    told: str = body.get("message", body)["touser"]
-    return told.lower().split("|")
 
 
 def read(rendered: bytes) -> Reading:

@@ -32,8 +32,7 @@ class DestinationKind(StrEnum):
 class _Address:
     """What all kinds have in common.
 
-    `limits` are those on messages; without any, each message goes by itself. `reader_limits` are
-    those on what each person gets, where the vendor counts that. `longest_bytes` is
+    `limits` are those on messages; without any, each message goes by itself. `longest_bytes` is
     the most that a message may have, by the vendor's way of counting (None: whatever it takes).
     `recognises_repeats` says that the other side drops a message that it has already had,
     `threads` that what follows in an episode hangs under its first notice, `updates` that it may
@@ -42,7 +41,6 @@ class _Address:
 
     kind: ClassVar[DestinationKind]
     limits: ClassVar[Sequence[Limit]]
-    reader_limits: ClassVar[Sequence[Limit]] = ()
     longest_bytes: ClassVar[int | None] = None
     recognises_repeats: ClassVar[bool] = False
     threads: ClassVar[bool] = False
@@ -53,11 +51,6 @@ class _Address:
     def counted_by(self) -> str | None:
         """What the vendor counts messages by; None where it does not count."""
         return None
-
-    @property
-    def readers(self) -> tuple[str, ...]:
-        """Those whom a message is for that names nobody, where people are counted one by one."""
-        return ()
 
     @property
     def secrets(self) -> dict[str, SecretStr]:
@@ -100,15 +93,13 @@ class WecomBot(_Address):
 class WecomApp(_Address):
     """A WeCom application: writes to people one by one, with buttons that come back.
 
-    The vendor allows an application 30 messages a minute and 1,000 an hour to each person, and
-    drops what is more without a word (its page on frequency limits, 2023-08-28). 16 a minute for
-    each person are under both: an hour touches 61 minutes, and 61 * 16 = 976. More than 200 a day
-    for each account of the company it refuses with an errcode. 2,048 bytes of text or markdown.
+    The vendor allows each person 30 messages a minute and 1,000 an hour, and drops what is more
+    without a word. 16 a minute for the whole application are under both, whoever they are for
+    (61 minutes that an hour touches: 976). 2,048 bytes of text or markdown.
     """
 
     kind = DestinationKind.WECOM_APP
-    limits = ()
-    reader_limits = (Limit(16, MINUTE),)
+    limits = (Limit(16, MINUTE),)
     longest_bytes: ClassVar[int] = 2_048
     recognises_repeats = True
     updates = True
@@ -128,12 +119,6 @@ class WecomApp(_Address):
     def counted_by(self) -> str:
         """The application."""
         return f"{self.corp_id}/{self.agent_id}"
-
-    @property
-    @override
-    def readers(self) -> tuple[str, ...]:
-        """Those of the application; the vendor does not tell cases of letters apart."""
-        return tuple(dict.fromkeys(each.lower() for each in self.to))
 
 
 @dataclass(frozen=True, slots=True)

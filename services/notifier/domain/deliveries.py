@@ -69,8 +69,6 @@ class Reason(StrEnum):
     GAVE_UP = "gave_up"
     REFUSED = "refused"
     UNRENDERABLE = "unrenderable"
-    TAKEN_APART = "taken_apart"
-    """A digest that died, and what it was made of is sent again as far as it still holds."""
     SOME_RECIPIENTS_REFUSED = "some_recipients_refused"
 
 
@@ -144,10 +142,9 @@ class Delivery:
 
     `content` is the message's JSON: a StockAlert, a Digest, an AlertReport (of an order as well) or
     a note, by kind.
-    `attempts` counts the present one. `readers` are the people it is for, None for those of the
-    destination and where they are not counted one by one. `recipients` is None before the first
-    attempt and where nobody is told by name. `thread` is what the vendor calls the episode's first
-    notice, where that is known and of use; `cards` let those be changed that are there already.
+    `attempts` counts the present one. `recipients` is None before the first attempt and where
+    nobody is told by name. `thread` is what the vendor calls the episode's first notice, where that
+    is known and of use; `cards` let those be changed that are there already.
     """
 
     id: UUID
@@ -160,7 +157,6 @@ class Delivery:
     duplicate_possible: bool
     has_first: bool
     recipients: Recipients | None = None
-    readers: tuple[str, ...] | None = None
     traceparent: str | None = None
     thread: str | None = None
     cards: tuple[CardCode, ...] = ()

@@ -34,17 +34,11 @@ _BY_THEMSELVES = frozenset({Kind.TEST, Kind.META, Kind.REPORT, Kind.ORDER})
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A delivery that may be sent now; with a key, it is the first of those to be one message.
-
-    `readers` are the people it is for, where they are counted one by one. `whole`: it may have
-    arrived, and is only recognised as it was, for all of them together and by itself.
-    """
+    """A delivery that may be sent now; with a key, it is the first of those to be one message."""
 
     id: UUID
     kind: Kind
     together: str | None = None
-    readers: tuple[str, ...] = ()
-    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,23 +103,16 @@ def widest(limits: Sequence[Limit]) -> Limit:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send this one; those of its readers who are `apart` get a part of their own later."""
+    """Send this one."""
 
     id: UUID
-    apart: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """Merge everything that waits, or what waits under a key, into one digest and send it.
-
-    Where people are counted one by one, only what waits for exactly these `readers`; those who
-    are `apart` have their part of it later.
-    """
+    """Merge everything that waits, or what waits under a key, into one digest and send it."""
 
     key: str | None = None
-    readers: tuple[str, ...] = ()
-    apart: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +141,7 @@ def next_step(waiting: Sequence[Candidate], window: Window, now: datetime) -> St
     if not window.limits:
         return first
     room = window.room(now)
-    if head.kind in _BY_THEMSELVES or head.whole or len(waiting) <= room:
+    if head.kind in _BY_THEMSELVES or len(waiting) <= room:
         return first
     if head.kind in MUST_ARRIVE and room > RESERVE:
         return first

@@ -75,13 +75,3 @@ class RoutingTable:
         """Return whether a destination can tell those a revision is for, and nobody else."""
         reach = self._personal.get(destination)
         return reach is not None and any(getattr(each, reach) for each in alert.to)
-
-    def readers(self, destination: str | None, alert: StockAlert) -> tuple[str, ...] | None:
-        """Return whom a revision names, where the vendor counts what each person gets.
-
-        None where it does not, or it names nobody. The vendor does not tell cases of letters apart.
-        """
-        if destination is None or self._personal.get(destination) is not Reach.WECOM_USERID:
-            return None
-        named = (each.wecom_userid.lower() for each in alert.to if each.wecom_userid)
-        return tuple(dict.fromkeys(named)) or None

@@ -10,7 +10,6 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifier.destinations import kinds
 from services.notifier.destinations.order_views import order_in
 from services.notifier.domain.cards import changes_card
 from services.notifier.domain.contents import FailureNote, failed_order
@@ -27,7 +26,7 @@ from services.notifier.domain.outcomes import (
     settle,
 )
 from services.notifier.sending.tools import Tools
-from services.notifier.store import card_codes, configuration, digests, leases, queue, readers
+from services.notifier.store import card_codes, configuration, digests, leases, queue
 from services.notifier.store.leases import Held, Lease
 from services.notifier.store.queue import Taken
 from shared.events.stock_alerts import StockAlert
@@ -121,7 +120,7 @@ class Attempts:
         now: datetime,
     ) -> None:
         """Take a delivery up and record that it is about to be sent, with its very bytes."""
-        id_ = await self._chosen(connection, destination, step, now)
+        id_ = await self._chosen(connection, step, now)
         if id_ is None:
             return
         taken = await queue.take(connection, id_, gives_up_at=now + GIVES_UP_AFTER)
@@ -141,7 +140,6 @@ class Attempts:
             taken.delivery,
             lane=destination.lane,
             rendered=rendered,
-            readers=kinds.readers(destination.kind, rendered),
             now=now,
         )
 
@@ -157,18 +155,13 @@ class Attempts:
         return staged.started
 
     async def _chosen(
-        self,
-        connection: AsyncConnection,
-        destination: Destination,
-        step: Send | Merge,
-        now: datetime,
+        self, connection: AsyncConnection, step: Send | Merge, now: datetime
     ) -> UUID | None:
-        await readers.divide(connection, destination, step, now)
         match step:
             case Send(id_):
                 return id_
-            case Merge():
-                merged = await digests.merge(connection, destination, now, step)
+            case Merge(key):
+                merged = await digests.merge(connection, self._lease.destination, now, key)
                 if merged is None:
                     return None
                 self._staged.merged = {Kind.FIRST: merged.firsts, Kind.CHANGE: merged.changes}

@@ -15,12 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notifier.destinations.order_views import sealed_link
 from services.notifier.destinations.transport import Message, Transport
 from services.notifier.domain.destinations import Destination
-from services.notifier.domain.limits import Merge, Rest, Send, Step, next_step, widest
+from services.notifier.domain.limits import Rest, next_step, widest
 from services.notifier.domain.outcomes import Outcome, Verdict
-from services.notifier.domain.readers import next_step_by_reader
 from services.notifier.sending.attempts import Attempt, Attempts
 from services.notifier.sending.tools import Tools
-from services.notifier.store import configuration, leases, queue, readers
+from services.notifier.store import configuration, leases, queue
 from services.notifier.store.leases import Held, Lease
 from services.notifier.store.secrets import Unreadable
 from shared.database.engine import DATABASE_ERRORS, is_away, is_retryable
@@ -149,18 +148,17 @@ class Lane:
             return _Break(None)
         if held.paused_until is not None and held.paused_until > now:
             return _Break(held.paused_until, limited=True)
-        if destination.address.reader_limits:
-            step: Step | _Break = await _step_by_reader(connection, destination, now)
-        else:
-            step = await _step_by_lane(connection, destination, now)
-        match step:
-            case _Break():
-                return step
-            case Rest(until):
-                return _Break(until, limited=True)
-            case Send() | Merge():
-                await self._attempts.start(connection, destination, step, now)
-                return None
+        limits = destination.address.limits
+        most = widest(limits).count + 1 if limits else 1
+        found = await queue.look(connection, destination.id, now, most)
+        if not found.waiting:
+            return _Break(found.next_at)
+        window = await queue.window(connection, destination.lane, limits, now)
+        step = next_step(found.waiting, window, now)
+        if isinstance(step, Rest):
+            return _Break(step.until, limited=True)
+        await self._attempts.start(connection, destination, step, now)
+        return None
 
     async def _configured(self, connection: AsyncConnection, held: Held) -> Destination:
         if self._destination is not None and self._destination.version == held.version:
@@ -179,39 +177,6 @@ class Lane:
         transport, self._transport, self._destination = self._transport, None, None
         if transport is not None:
             await transport.close()
-
-
-async def _step_by_lane(
-    connection: AsyncConnection, destination: Destination, now: datetime
-) -> Step | _Break:
-    limits = destination.address.limits
-    most = widest(limits).count + 1 if limits else 1
-    found = await queue.look(connection, destination.id, now, most)
-    if not found.waiting:
-        return _Break(found.next_at)
-    window = await queue.window(connection, destination.lane, limits, now)
-    return next_step(found.waiting, window, now)
-
-
-async def _step_by_reader(
-    connection: AsyncConnection, destination: Destination, now: datetime
-) -> Step | _Break:
-    """Look past those who have had enough, until there is somebody who has not or nobody left."""
-    limits = destination.address.reader_limits
-    window = await readers.windows(connection, destination.lane, limits, now)
-    resting: set[str] = set()
-    moments: list[datetime] = []
-    more = True
-    while more:
-        waiting, more = await readers.look(connection, destination, now, resting)
-        step = next_step_by_reader(waiting, window, now, resting)
-        if not isinstance(step, Rest):
-            return step
-        moments += [step.until] if step.until else []
-        resting |= {reader for each in waiting for reader in each.readers}
-    next_at = await readers.next_at(connection, destination.id, now)
-    moments += [next_at] if next_at else []
-    return _Break(min(moments, default=None), limited=bool(resting))
 
 
 async def _send(transport: Transport, attempt: Attempt, now: datetime) -> Outcome:

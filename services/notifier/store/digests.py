@@ -16,11 +16,9 @@ from services.notifier.domain.contents import (
     FailureNote,
 )
 from services.notifier.domain.deliveries import Kind, priority
-from services.notifier.domain.destinations import Destination
 from services.notifier.domain.holding import HoldReason
-from services.notifier.domain.limits import Merge
 from services.notifier.store.configuration import REACH
-from services.notifier.store.queue import CONCERNS, NOT_BEFORE_A_DIGEST
+from services.notifier.store.queue import NOT_BEFORE_A_DIGEST
 from services.notifier.store.wakeups import wake_senders
 from shared.events.stock_alerts import AlertEvent, AlertLevel, Recipient, StockAlert
 
@@ -32,15 +30,11 @@ WHERE id IN (
     WHERE destination = :destination AND state IN ('waiting', 'failed')
       AND kind IN ('first', 'escalation', 'change') AND event <> 'refused'
       AND (not_before IS NULL OR not_before <= :now)
-      AND (CAST(:readers AS text[]) IS NULL
-           OR coalesce(d.readers, CAST(:others AS text[])) @> CAST(:readers AS text[])
-              AND coalesce(d.readers, CAST(:others AS text[])) <@ CAST(:readers AS text[]))
       AND {NOT_BEFORE_A_DIGEST}
       AND (CAST(:key AS text) IS NULL OR gather_key = :key AND NOT EXISTS (
           SELECT FROM delivery AS older
           WHERE older.alert_id = d.alert_id AND older.destination = d.destination
-            AND {CONCERNS} AND older.revision < d.revision
-            AND older.state IN ('waiting', 'sending', 'failed')
+            AND older.revision < d.revision AND older.state IN ('waiting', 'sending', 'failed')
             AND older.gather_key IS DISTINCT FROM d.gather_key))
     ORDER BY id
     FOR UPDATE)
@@ -78,10 +72,9 @@ WHERE digest_id = :digest AND (SELECT {REACH} FROM destination WHERE id = :desti
 """)  # noqa: S608 - the expression is ours
 
 _CREATE = text("""
-INSERT INTO delivery (id, kind, destination, state, priority, content, has_first, readers,
-                      recorded_at)
+INSERT INTO delivery (id, kind, destination, state, priority, content, has_first, recorded_at)
 SELECT :digest, 'digest', :destination, 'waiting', :priority, :content, :has_first,
-       CAST(:readers AS text[]), min(greatest(recorded_at, not_before))
+       min(greatest(recorded_at, not_before))
 FROM delivery WHERE digest_id = :digest
 """)
 
@@ -106,10 +99,8 @@ LIMIT 1
 """)  # noqa: S608 - the expression is ours
 
 _NOTE = text("""
-INSERT INTO delivery (kind, destination, state, priority, content, recorded_at, request_key,
-                      readers)
-VALUES ('meta', :destination, 'waiting', :priority, :content, :now, :request_key,
-        CAST(:readers AS text[]))
+INSERT INTO delivery (kind, destination, state, priority, content, recorded_at, request_key)
+VALUES ('meta', :destination, 'waiting', :priority, :content, :now, :request_key)
 ON CONFLICT (request_key) DO NOTHING
 RETURNING id
 """)
@@ -139,36 +130,27 @@ class Merged(NamedTuple):
 
 
 async def merge(
-    connection: AsyncConnection, destination: Destination, now: datetime, step: Merge
+    connection: AsyncConnection, destination: str, now: datetime, key: str | None = None
 ) -> Merged | None:
     """Merge all notices that wait for a destination into a new digest that waits in their place.
 
-    With a key, those that were to be told together under it; with readers, what is for exactly
-    those. What is not due yet goes on waiting. Every merged delivery names the digest. Returns None
-    when nothing waited any more.
+    With a key, those that were to be told together under it. What is not due yet goes on waiting.
+    Every merged delivery names the digest. Returns None when nothing waited any more.
     """
     digest: UUID = (await connection.execute(_NEW_ID)).scalar_one()
-    parameters = {
-        "destination": destination.id,
-        "digest": digest,
-        "now": now,
-        "key": step.key,
-        "readers": list(step.readers) or None,
-        "others": list(destination.address.readers),
-    }
+    parameters = {"destination": destination, "digest": digest, "now": now, "key": key}
     result = await connection.execute(_MERGE, parameters)
     if result.rowcount == 0:
         return None
-    content = await _content(connection, destination.id, digest)
-    if step.key is not None:
+    content = await _content(connection, destination, digest)
+    if key is not None:
         content = await _held(connection, digest, content)
     firsts = sum(content.opened.values())
     await connection.execute(
         _CREATE,
         {
             "digest": digest,
-            "destination": destination.id,
-            "readers": list(step.readers) or None,
+            "destination": destination,
             "priority": priority(Kind.DIGEST),
             "content": content.model_dump_json(),
             "has_first": firsts > 0 or AlertEvent.ESCALATED in content.changes,
@@ -243,11 +225,6 @@ async def note_failed_order(
     return await _note(connection, place, note, f"meta:order:{key}", now)
 
 
-def _readers(order: FailedOrder | None) -> list[str] | None:
-    buyers = () if order is None else order.buyers
-    return [each.wecom_userid.lower() for each in buyers if each.wecom_userid] or None
-
-
 async def _note(
     connection: AsyncConnection, place: str | None, note: FailureNote, key: str, now: datetime
 ) -> bool:
@@ -261,7 +238,6 @@ async def _note(
             "content": note.model_dump_json(),
             "now": now,
             "request_key": key,
-            "readers": _readers(note.order),
         },
     )
     if created is None:

@@ -42,10 +42,8 @@ FOR UPDATE
 _RECORD = text("""
 INSERT INTO delivery (kind, alert_id, alert_number, revision, event, level, available,
                       at_risk_money, at_risk_units, destination, state, reason, gather_key,
-                      held_for, not_before, priority, content, recorded_at, traceparent, readers)
-SELECT kind, alert_id, alert_number, revision, event, level, available, at_risk_money,
-       at_risk_units, destination, state, reason, gather_key, held_for, not_before, priority,
-       content, recorded_at, traceparent, string_to_array(readers, '|')
+                      held_for, not_before, priority, content, recorded_at, traceparent)
+SELECT *
 FROM unnest(CAST(:kind AS text[]), CAST(:alert_id AS uuid[]), CAST(:alert_number AS bigint[]),
             CAST(:revision AS int[]), CAST(:event AS text[]), CAST(:level AS text[]),
             CAST(:available AS bigint[]), CAST(:at_risk_money AS numeric[]),
@@ -53,13 +51,8 @@ FROM unnest(CAST(:kind AS text[]), CAST(:alert_id AS uuid[]), CAST(:alert_number
             CAST(:state AS text[]), CAST(:reason AS text[]), CAST(:gather_key AS text[]),
             CAST(:held_for AS text[]), CAST(:not_before AS timestamptz[]),
             CAST(:priority AS smallint[]), CAST(:content AS text[]),
-            CAST(:recorded_at AS timestamptz[]), CAST(:traceparent AS text[]),
-            CAST(:readers AS text[]))
-     AS n (kind, alert_id, alert_number, revision, event, level, available, at_risk_money,
-           at_risk_units, destination, state, reason, gather_key, held_for, not_before, priority,
-           content, recorded_at, traceparent, readers)
-ON CONFLICT (alert_id, revision, destination, (CASE WHEN part_of IS NOT NULL THEN id END))
-    WHERE alert_id IS NOT NULL DO NOTHING
+            CAST(:recorded_at AS timestamptz[]), CAST(:traceparent AS text[]))
+ON CONFLICT (alert_id, revision, destination) WHERE alert_id IS NOT NULL DO NOTHING
 """)
 
 # A first notice is never dropped for a newer revision: it is what announces the episode. Neither is
@@ -102,11 +95,10 @@ ON CONFLICT (request_key) DO NOTHING
 
 
 class Recorded(NamedTuple):
-    """A new delivery, the trace of the message it comes from, and its readers, where they count."""
+    """A new delivery and the trace of the message it comes from."""
 
     delivery: NewDelivery
     traceparent: str | None
-    readers: tuple[str, ...] | None = None
 
 
 KnownByAlert = dict[UUID, dict[str | None, Known]]
@@ -158,8 +150,6 @@ async def record(connection: AsyncConnection, rows: Sequence[Recorded]) -> None:
             "content": [alert.model_dump_json() for alert in alerts],
             "recorded_at": [alert.recorded_at for alert in alerts],
             "traceparent": [row.traceparent for row in rows],
-            # No user id has a bar: it is what the vendor joins them by.
-            "readers": [row.readers and "|".join(row.readers) for row in rows],
         },
     )
 

@@ -23,33 +23,23 @@ from shared.events.stock_alerts import AlertEvent
 LONGEST_ATTEMPT = timedelta(seconds=60)
 """More than any transport takes; an attempt counts from its end."""
 
-# Condition on a delivery `d`: nothing older of its episode is in a digest that is still to be sent,
-# for any of its readers.
+# Condition on a delivery `d`: nothing older of its episode is in a digest that is still to be sent.
 NOT_BEFORE_A_DIGEST = """
 NOT EXISTS (
     SELECT FROM delivery AS merged JOIN delivery AS digest ON digest.id = merged.digest_id
     WHERE merged.alert_id = d.alert_id AND merged.destination = d.destination
-      AND (merged.readers && d.readers) IS NOT FALSE
       AND merged.revision < d.revision AND digest.state IN ('waiting', 'sending', 'failed'))
 """
 
-# Condition on an older delivery of an episode: a newer one, `d`, waits for it. Of what still waits
-# each reader has the older first by its place in the queue, so only who waits for nothing else has
-# to be kept; what was tried, and may have arrived with some of its readers, keeps all of them.
-CONCERNS = """
-CASE older.state
-WHEN 'waiting' THEN older.readers @> d.readers ELSE older.readers && d.readers END IS NOT FALSE"""
-
 # A revision waits for the older ones of its episode, so a reader never hears the end first.
-MAY_GO = f"""
+_MAY_GO = f"""
 destination = :destination AND state IN ('waiting', 'failed')
   AND (next_at IS NULL OR next_at <= :now)
   AND {NOT_BEFORE_A_DIGEST}
   AND NOT EXISTS (
       SELECT FROM delivery AS older
       WHERE older.alert_id = d.alert_id AND older.destination = d.destination
-        AND {CONCERNS} AND older.revision < d.revision
-        AND older.state IN ('waiting', 'sending', 'failed'))
+        AND older.revision < d.revision AND older.state IN ('waiting', 'sending', 'failed'))
 """
 
 # What one person alone may read is never merged: it goes singly, like notes of our own. What waited
@@ -59,7 +49,7 @@ _LOOK = text(f"""
 WITH alone AS (
     SELECT id, CASE WHEN event = 'refused' THEN 'meta' ELSE kind END AS kind, priority
     FROM delivery AS d
-    WHERE {MAY_GO} AND gather_key IS NULL
+    WHERE {_MAY_GO} AND gather_key IS NULL
     ORDER BY priority, id
     LIMIT :limit
 ), gathered AS (
@@ -67,7 +57,7 @@ WITH alone AS (
            (array_agg(kind ORDER BY priority, id))[1] AS kind,
            min(priority) AS priority, gather_key, min(held_for) AS held_for, count(*) AS amount
     FROM delivery AS d
-    WHERE {MAY_GO} AND gather_key IS NOT NULL AND not_before <= :now
+    WHERE {_MAY_GO} AND gather_key IS NOT NULL AND not_before <= :now
     GROUP BY gather_key
     ORDER BY 3, 1
     LIMIT :limit
@@ -98,7 +88,7 @@ ORDER BY 1
 """)
 
 _DELIVERY_COLUMNS = """id, kind, alert_id, alert_number, event, content, attempts,
-          duplicate_possible, has_first, recipients, readers, traceparent, gives_up_at,
+          duplicate_possible, has_first, recipients, traceparent, gives_up_at,
           greatest(recorded_at, not_before) AS due_at"""
 
 _TAKE = text(f"""
@@ -112,7 +102,6 @@ RETURNING {_DELIVERY_COLUMNS}
 _RENDERED = text("""
 SELECT rendered FROM attempt
 WHERE delivery = :delivery AND marked = :marked AND split_part(lane, ':', 1) = :kind
-  AND (readers @> CAST(:readers AS text[]) AND readers <@ CAST(:readers AS text[])) IS NOT FALSE
 ORDER BY number DESC LIMIT 1
 """)
 
@@ -126,9 +115,8 @@ ORDER BY a.number DESC LIMIT 1
 """)
 
 _START = text("""
-INSERT INTO attempt (id, delivery, lane, kind, number, marked, rendered, readers, started_at)
-VALUES (:id, :delivery, :lane, :kind, :number, :marked, :rendered, CAST(:readers AS text[]),
-        :started_at)
+INSERT INTO attempt (id, delivery, lane, kind, number, marked, rendered, started_at)
+VALUES (:id, :delivery, :lane, :kind, :number, :marked, :rendered, :started_at)
 """)
 
 _SETTLE = text("""
@@ -241,7 +229,6 @@ def _taken(row: Row[tuple[object, ...]]) -> Taken:
             duplicate_possible=row.duplicate_possible,
             has_first=row.has_first,
             recipients=None if recipients is None else read_recipients(recipients),
-            readers=None if row.readers is None else tuple(row.readers),
             traceparent=row.traceparent,
         ),
         row.gives_up_at,
@@ -259,17 +246,11 @@ async def rendered_before(
 ) -> bytes | None:
     """Return the bytes of the last attempt that bore (or did not bear) the mark as now.
 
-    What was written for another kind of destination is of no use after a change of it, nor is
-    what was written for more people than it is for by now.
+    What was written for another kind of destination is of no use after a change of it.
     """
     rendered: bytes | None = await connection.scalar(
         _RENDERED,
-        {
-            "delivery": delivery.id,
-            "marked": delivery.duplicate_possible,
-            "kind": kind.value,
-            "readers": delivery.readers and list(delivery.readers),
-        },
+        {"delivery": delivery.id, "marked": delivery.duplicate_possible, "kind": kind.value},
     )
     return rendered
 
@@ -292,13 +273,9 @@ async def start_attempt(
     *,
     lane: str,
     rendered: bytes,
-    readers: Sequence[str] | None,
     now: datetime,
 ) -> None:
-    """Record that an attempt is about to be made, with exactly the bytes that will be sent.
-
-    `readers` are those whom they are for, where people are counted one by one.
-    """
+    """Record that an attempt is about to be made, with exactly the bytes that will be sent."""
     await connection.execute(
         _START,
         {
@@ -309,7 +286,6 @@ async def start_attempt(
             "number": delivery.attempts,
             "marked": delivery.duplicate_possible,
             "rendered": rendered,
-            "readers": readers,
             "started_at": now,
         },
     )

@@ -7,11 +7,9 @@ from http import HTTPStatus
 import pytest
 
 from services.notifier.domain.deliveries import Kind, State
-from services.notifier.domain.limits import Merge
 from services.notifier.inbound.stock_alerts import Incoming
 from services.notifier.pipeline import decide
 from services.notifier.store import configuration, digests, intake
-from services.notifier.store.secrets import Vault
 from shared.clock import ManualClock
 from shared.events.stock_alerts import StockAlert
 from shared.testing.vendor import Fault
@@ -172,15 +170,12 @@ async def test_a_change_comes_in_the_place_of_what_waits_or_after_it_was_sent_ne
     await notifier.tell(gathered(1), gathered(2))
     clock.advance(timedelta(minutes=5))
     worse = stock_alert(1, revision=2, event="level_changed", previous_level="urgent")
-    vault = Vault(notifier.settings.required_secret_key())
     async with notifier.engine.begin() as consumer, asyncio.TaskGroup() as group:
-        buyers = await configuration.destination(consumer, "buyers", vault)
-        assert buyers is not None
         known = await intake.known(consumer, [worse.alert_id])
 
         async def merge() -> digests.Merged | None:
             async with notifier.engine.begin() as sender:
-                return await digests.merge(sender, buyers, clock.now(), Merge("same_owner|1"))
+                return await digests.merge(sender, "buyers", clock.now(), "same_owner|1")
 
         merging = group.create_task(merge())
 

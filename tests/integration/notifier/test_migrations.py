@@ -74,37 +74,3 @@ async def test_secrets_stay_sealed_and_a_bot_keeps_its_minute(notifier: Notifier
         await notifier.tell(stock_alert(1))
         await notifier.until_states("sent", kind="first", destination="buyers")
     assert len(notifier.wecom.of(KEY)) == 1
-
-
-async def test_what_waits_for_a_person_is_counted_for_that_person(notifier: Notifier) -> None:
-    await back_to(notifier, "0006")
-    for id_, kind in (("app", "wecom_app"), ("buyers", "wecom_bot")):
-        await notifier.rows(
-            """INSERT INTO destination (id, kind, name, language, timezone, settings, lane)
-               VALUES ($1, $2, $1, 'en', 'UTC', '{}', $1)""",
-            id_,
-            kind,
-        )
-    lin = {"id": "lin", "name": "Lin", "language": "en", "wecom_userid": "Lin"}
-    by_mail = {"id": "tom", "name": "Tom", "language": "en", "email": "tom@example.com"}
-    for number, state, destination, fields in (
-        (1, "waiting", "app", {"to": [lin, by_mail, lin]}),
-        (2, "failed", "app", {"to": [by_mail]}),
-        (3, "failed", "app", {"to": [lin], "note": "\x00"}),
-        (4, "waiting", "buyers", {"to": [lin]}),
-        (5, "sent", "app", {"to": [lin]}),
-    ):
-        alert = stock_alert(number, **fields)
-        await notifier.rows(
-            """INSERT INTO delivery (kind, destination, state, priority, content, recorded_at,
-                                     alert_id, alert_number, revision, event)
-               VALUES ('first', $1, $2, 10, $3, now(), $4, $5, 1, 'opened')""",
-            destination,
-            state,
-            alert.model_dump_json(),
-            alert.alert_id,
-            number,
-        )
-    await forward(notifier)
-    rows = await notifier.rows("SELECT readers FROM delivery ORDER BY alert_number")
-    assert [row["readers"] for row in rows] == [["lin"], None, None, None, None]

@@ -13,7 +13,6 @@ from services.notifier.destinations.exchange import Exchange
 from services.notifier.destinations.wecom_tokens import Tokens
 from services.notifier.domain.addresses import WecomApp
 from services.notifier.outbound.alert_responses import relay_of
-from services.notifier.store import readers
 from services.notifier.store.access_tokens import AccessTokens
 from services.notifier.store.configuration import destination
 from services.notifier.store.responses import RESPONSES
@@ -22,7 +21,6 @@ from shared.clock import Clock, ManualClock, WallClock
 from shared.database.outbox import Outbox
 from shared.errors import Unavailable
 from shared.events.alert_responses import AlertResponse
-from shared.events.stock_alerts import StockAlert
 from shared.kafka.messages import Message
 from shared.kafka.producer import Producer
 from shared.testing.vendor import Fault
@@ -249,111 +247,6 @@ async def test_more_than_a_person_may_get_becomes_a_digest(notifier: Notifier) -
     assert [each.text.count("没有生效") for each in fake.phones["boss"]] == [1, 1]
     assert fake.dropped == []
     assert not fake.phones["zhangsan"]
-
-
-async def test_nobody_waits_because_somebody_else_gets_much(notifier: Notifier) -> None:
-    owners = [f"owner{number}" for number in range(1, 21)]
-    clock = ManualClock(WallClock().now())
-    fake = FakeWecomApp([*owners, "boss", "zhangsan"], clock=clock)
-    boss = LIN | {"id": "boss", "wecom_userid": "Boss"}
-
-    def told(number: int, **fields: object) -> StockAlert:
-        owner = f"owner{number}"
-        return stock_alert(number, to=[LIN | {"id": owner, "wecom_userid": owner}, boss], **fields)
-
-    async with fake.serving() as url:
-        await notifier.application(fake, url)
-        await notifier.tell(*(told(number) for number in range(1, 21)))
-        async with notifier.sending(clock=clock):
-            await notifier.until_settled()
-            # What follows changes the card of whoever has one, and is a message to who has none.
-            await notifier.tell(told(20, revision=2, event="acknowledged", actor="owner20"))
-            await notifier.until_settled()
-    assert [len(fake.phones[owner]) for owner in owners] == [1] * 20
-    assert fake.phones["owner20"][0].changes == 1
-    (*cards, digest, message) = fake.phones["boss"]
-    assert [each.type for each in cards] == ["template_card"] * 12
-    assert [each.type for each in (digest, message)] == ["markdown"] * 2
-    assert all(f"#{number} " in digest.text for number in range(13, 21))
-    assert (fake.dropped, fake.rejected) == ([], {})
-    parts = await notifier.rows(
-        """SELECT part.readers, part.state, whole.state AS whole
-           FROM delivery AS part JOIN delivery AS whole ON whole.id = part.part_of"""
-    )
-    assert {(*row["readers"], row["state"], row["whole"]) for row in parts} == {
-        ("boss", "merged", "sent")
-    }
-    assert len(parts) == 8
-
-
-async def test_what_a_person_has_had_counts_whoever_sent_it(
-    notifier: Notifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = ManualClock(WallClock().now())
-    async with installed(notifier, clock) as fake:
-        for sender, first in (("one", 1), ("two", 21)):
-            await notifier.tell(*(stock_alert(first + n, to=[LIN]) for n in range(8)))
-            async with notifier.sending(sender, clock=clock):
-                await notifier.tell(stock_alert(first + 8))
-                await notifier.until_states("sent", alert_number=first + 8)
-                await notifier.until_settled()
-        assert len(fake.phones["lin"]) == 16
-        # Whoever is behind those who have had enough is found, however many these are.
-        monkeypatch.setattr(readers, "PAGE", 1)
-        await notifier.tell(stock_alert(41, to=[LIN]), stock_alert(42))
-        async with notifier.sending("three", clock=clock):
-            await notifier.until_states("sent", alert_number=42)
-            assert await notifier.states(alert_number=41) == ["waiting"]
-            clock.advance(timedelta(minutes=2))
-            await notifier.tell(stock_alert(43))
-            await notifier.until_settled()
-    assert len(fake.phones["lin"]) == 17
-    assert fake.dropped == []
-
-
-@pytest.mark.parametrize(
-    ("fault", "parts"), [(Fault.STATUS_500, ["merged"]), (Fault.LOSE_ANSWER, [])]
-)
-async def test_what_was_tried_is_divided_unless_it_may_have_arrived(
-    notifier: Notifier, fault: Fault, parts: list[str]
-) -> None:
-    clock = ManualClock(WallClock().now())
-    boss = LIN | {"id": "boss", "wecom_userid": "boss"}
-    async with installed(notifier, clock) as fake:
-        await notifier.tell(stock_alert(1, to=[LIN, boss], level="watch"))
-        fake.order(fault, key=SEND)
-        async with notifier.sending(clock=clock):
-            await notifier.until_states("failed")
-        await notifier.tell(*(stock_alert(number, to=[LIN]) for number in range(2, 31)))
-        clock.advance(timedelta(seconds=30))
-        async with notifier.sending(clock=clock):
-            await notifier.until_settled()
-    assert len(fake.phones["boss"]) == 1
-    assert fake.phones["lin"][-1].type == "markdown"
-    # The vendor has recognised what had arrived.
-    assert fake.rejected == ({} if parts else {42014: 1})
-    assert fake.dropped == []
-    states = await notifier.rows("SELECT state FROM delivery WHERE part_of IS NOT NULL")
-    assert [row["state"] for row in states] == parts
-    assert not await notifier.rows("SELECT id FROM delivery WHERE duplicate_possible")
-
-
-async def test_what_goes_over_the_companys_day_waits_for_the_next(notifier: Notifier) -> None:
-    clock = ManualClock(WallClock().now().replace(hour=15, minute=50))
-    fake = FakeWecomApp(EVERYBODY, accounts=1, clock=clock)
-    async with fake.serving() as url:
-        await notifier.application(fake, url)
-        fake.spend_the_day(but=2)
-        await notifier.tell(*(stock_alert(number) for number in range(1, 4)))
-        async with notifier.sending(clock=clock):
-            await notifier.until_states("sent", "sent", "failed")
-            (row,) = await notifier.rows("SELECT reason FROM delivery WHERE state = 'failed'")
-            assert "45009" in row["reason"]
-            clock.advance(timedelta(minutes=15))
-            await notifier.tell(stock_alert(4))
-            await notifier.until_settled()
-    assert len(fake.phones["zhangsan"]) == 4
-    assert fake.rejected == {45009: 1}
 
 
 async def test_a_press_is_noted_once_however_often_it_is_told(notifier: Notifier) -> None:

@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from services.notifier.destinations.exchange import Answer
 from services.notifier.destinations.kinds import Renderer
 from services.notifier.destinations.wecom_app import judge
 from services.notifier.domain.addresses import WecomApp
-from services.notifier.domain.deliveries import CardCode, Delivery, Kind
+from services.notifier.domain.deliveries import Delivery, Kind
 from services.notifier.domain.destinations import Language
 from services.notifier.domain.outcomes import Verdict
 from shared.events.stock_alerts import AlertEvent
@@ -107,18 +106,6 @@ def test_a_message_goes_to_those_it_is_for_else_to_those_of_the_application() ->
     assert people(delivery(several, Kind.DIGEST)) == "lin|zhangsan"
     alone = several.model_copy(update={"to_others": False})
     assert people(delivery(alone, Kind.DIGEST)) == "lin"
-    # Whoever is counted one by one is named by the delivery, whatever is in it.
-    for one in (delivery(stock_alert(to=[LIN])), delivery(alone, Kind.DIGEST)):
-        assert people(replace(one, readers=("boss", "lin"))) == "boss|lin"
-
-
-def test_whoever_a_message_may_reach_counts_those_whose_card_is_to_be_changed_too() -> None:
-    acknowledged = stock_alert(revision=2, event="acknowledged", to=[LIN])
-    told = delivery(acknowledged, Kind.CHANGE)
-    assert wecom_app.readers(rendered(told)) == ["lin"]
-    changed = rendered(replace(told, readers=("lin", "boss"), cards=(CardCode("c", ("lin",)),)))
-    assert "changes" in json.loads(changed)
-    assert wecom_app.readers(changed) == ["lin", "boss"]
 
 
 def test_no_two_messages_are_alike_and_each_is_like_itself() -> None:
@@ -160,7 +147,7 @@ def test_too_often_leaves_the_application_alone_for_a_minute() -> None:
 
 
 def test_its_limit_is_below_the_vendors_two() -> None:
-    (limit,) = WecomApp.reader_limits
+    (limit,) = WecomApp.limits
     assert limit.count <= 30
     minutes_that_an_hour_touches = 61
     assert limit.count * minutes_that_an_hour_touches <= 1_000

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0016"
-down_revision = "0015"
+revision = "0015"
+down_revision = "0014"
 
 # The SKUs that are its options, and what a notice says of them; unknown of those judged before.
 JUDGED_BY = "ALTER TABLE judged_product ADD COLUMN skus jsonb, ADD COLUMN options jsonb"

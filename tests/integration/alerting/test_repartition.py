@@ -17,7 +17,8 @@ from shared.events.topics import TOPICS
 from shared.kafka import admin
 from shared.kafka.messages import Message
 from shared.kafka.partitions import partition_of
-from tests.integration.alerting.service import Alerting, until
+from shared.testing.waiting import until
+from tests.integration.alerting.service import Alerting
 
 pytestmark = pytest.mark.stack
 

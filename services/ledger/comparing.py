@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import sha256
 from typing import TypeAlias
 
 from pydantic import ValidationError
@@ -28,6 +29,11 @@ EVERYTHING = -1
 
 LEVELS_AT_ONCE = 100
 """After so many, a millisecond or two of work, whoever shares the loop gets a turn."""
+
+_KEY_BYTES = 1_025
+"""A level's key is no longer: two codes of 128 characters, and what joins them."""
+
+_SHOWN = 100
 
 Values: TypeAlias = dict[bytes, bytes | None]
 """The last record of each key; None where it says that there is no such level any more."""
@@ -69,6 +75,11 @@ class Told:
         self.records = 0
         self.time_ms = 0
         """When the broker took the newest of them."""
+
+    async def left(self) -> int:
+        """Return how many records are still to be read. Raises Unavailable."""
+        ends = await self._reader.ends()
+        return sum(max(0, end - at) for at, end in zip(self._reader.offsets, ends, strict=True))
 
     async def read_to_end(
         self, pace: Callable[[int], Awaitable[None]] | None = None, most: int | None = None
@@ -211,9 +222,13 @@ def _fault(stored: ToTell, value: bytes | None) -> tuple[Fault | None, int | Non
 
 
 def _key(key: bytes) -> Key:
-    # No text of the database has a zero in it, whatever somebody has written to the topic.
+    """Return whose key it is; of what can be no level's, a name that can be stored."""
+    # No text of the database has a zero in it.
     sku, _, warehouse = key.decode(errors="replace").replace("\0", "�").partition("|")
-    return sku, warehouse
+    if level_key(sku, warehouse) == key and len(key) <= _KEY_BYTES:
+        return sku, warehouse
+    # Whatever somebody has written: short enough for an index, and no other key's name.
+    return f"{sku[:_SHOWN]}…{sha256(key).hexdigest()[:12]}", warehouse[:_SHOWN]
 
 
 def _version(value: bytes) -> int:

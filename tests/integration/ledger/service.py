@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import asyncpg
 import httpx
 
-from services.ledger import wiring
 from services.ledger.pipeline import StockChanges
 from services.ledger.settings import LedgerSettings
+from services.ledger.wiring import serve as ledger_serve
 from shared.clock import Clock, WallClock
 from shared.database.engine import create_engine
 from shared.events.dead_letters import DeadLetter, DeadReason, dead_topic
@@ -219,7 +219,7 @@ class Ledger:
 
     @asynccontextmanager
     async def api(self, token: str | None = None) -> AsyncIterator[httpx.AsyncClient]:
-        app = wiring.application(self.settings)
+        app = ledger_serve.application(self.settings)
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(

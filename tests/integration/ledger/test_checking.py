@@ -13,9 +13,10 @@ import pytest_asyncio
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.ledger import checking, comparing, wiring
+from services.ledger import checking, comparing
 from services.ledger.checking import Checking
 from services.ledger.comparing import Fault
+from services.ledger.wiring import consume as ledger_consume
 from shared.clock import ManualClock
 from shared.database.engine import Engine, create_engine, snapshot
 from shared.errors import Unavailable
@@ -434,7 +435,7 @@ async def test_whatever_goes_wrong_with_it_the_ledger_goes_on(
     monkeypatch.setattr(checking, "compare", fail)
     stop = asyncio.Event()
     async with asyncio.timeout(1.5 * PATIENCE_SECONDS), asyncio.TaskGroup() as group:
-        group.create_task(wiring.consume(ledger.settings, stop))
+        group.create_task(ledger_consume.run(ledger.settings, stop))
 
         async def failed_again() -> bool:
             return looks >= 2

@@ -14,17 +14,17 @@ import pytest
 import pytest_asyncio
 
 from deploy.local.ports import LOOPBACK, pick_free
-from services.ledger import wiring
 from services.ledger.api import stream
 from services.ledger.domain.position import Position
 from services.ledger.inbound import stock_levels
+from services.ledger.wiring import serve as ledger_serve
 from shared.clock import Clock, ManualClock, WallClock
 from shared.errors import Unavailable
 from shared.events.stock_levels import TOPIC, StockLevel, level_key
 from shared.events.topics import STOCK_LEVELS
-from shared.http.app import serve
 from shared.http.auth import Scope
 from shared.http.problems import MEDIA_TYPE
+from shared.http.server import serve
 from shared.http.tokens import mint
 from shared.kafka.log import LogReader
 from shared.kafka.messages import Message, Record
@@ -80,7 +80,7 @@ async def serving(
         except httpx.TransportError:
             return False
 
-    app = wiring.application(ledger.settings, clock, stop)
+    app = ledger_serve.application(ledger.settings, clock, stop)
     async with asyncio.TaskGroup() as group:
         group.create_task(serve(app, LOOPBACK, port, stop=stop))
         await until(answers)

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from functools import partial
+from pkgutil import resolve_name
 
-from services.alerting import wiring
 from services.alerting.repartitioning import repartition
 from services.alerting.settings import AlertingSettings
 from shared.commands import carried_out
@@ -22,8 +22,6 @@ from shared.events.alert_responses import TOPIC as RESPONSES
 from shared.events.stock_levels import TOPIC
 from shared.events.topics import STOCK_LEVELS
 from shared.roles import run_role
-
-_ROLES = {"consume": wiring.consume, "serve": wiring.serve, "tick": wiring.tick}
 
 
 def main() -> None:
@@ -49,8 +47,9 @@ def main() -> None:
     elif arguments.role == "repartition":
         sys.exit(carried_out(_repartition(settings, arguments.partitions)))
     else:
-        run = partial(_ROLES[arguments.role], settings)
-        run_role("alerting", arguments.role, settings, run)
+        # A role loads its own parts alone.
+        run = resolve_name(f"services.alerting.wiring.{arguments.role}:run")
+        run_role("alerting", arguments.role, settings, partial(run, settings))
 
 
 async def _resume(settings: AlertingSettings, partition: int | None) -> int:

@@ -12,13 +12,13 @@ from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from pkgutil import resolve_name
 
 import msgspec
 from pydantic import TypeAdapter
 from rich.console import Console
 from rich.progress import Progress
 
-from services.ledger import wiring
 from services.ledger.commands.archive import archive
 from services.ledger.commands.rebuild import Selection, rebuild
 from services.ledger.commands.repartition import repartition
@@ -56,10 +56,10 @@ def main() -> None:
     settings = LedgerSettings()
     arguments = _parser(settings).parse_args()
     match arguments.role:
-        case "consume":
-            run_role("ledger", "consume", settings, partial(wiring.consume, settings))
-        case "serve":
-            run_role("ledger", "serve", settings, partial(wiring.answer, settings))
+        case "consume" | "serve" as role:
+            # A role loads its own parts alone.
+            run = resolve_name(f"services.ledger.wiring.{role}:run")
+            run_role("ledger", role, settings, partial(run, settings))
         case "migrate":
             upgrade_blocking(settings.database_url.get_secret_value(), "ledger")
         case _:

@@ -12,9 +12,9 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page
 from pydantic import SecretStr
 
-from services.alerting import wiring
 from services.alerting.ordering.links import OrderLinks
 from services.alerting.settings import AlertingSettings
+from services.alerting.wiring import serve as alerting_serve
 from shared.clock import WallClock
 from shared.testing.stack import Database, Stack
 from shared.testing.waiting import until
@@ -64,7 +64,7 @@ async def placed(stack: Stack, topics: str, key: Path, database: Database) -> As
     connection = await asyncpg.connect(database.url("alerting"))
     await connection.execute(_PLACED, ORDER)
     await connection.close()
-    async with serving(wiring.application(settings)) as address:
+    async with serving(alerting_serve.application(settings)) as address:
         link = OrderLinks(SECRET.get_secret_value(), address).link(ORDER, WallClock().now())
         assert link is not None
         yield Placed(link, database)

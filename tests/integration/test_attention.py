@@ -15,8 +15,8 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from services.alerting.settings import AlertingSettings
-from services.notifier import wiring
 from services.notifier.settings import NotifierSettings
+from services.notifier.wiring import consume as notifier_consume
 from shared.clock import ManualClock, WallClock
 from shared.testing.stack import Database
 from shared.testing.waiting import until
@@ -63,7 +63,7 @@ async def test_a_first_import_is_one_summary_and_the_next_crossing_one_card(shop
     async with (
         alerting.consuming(),
         alerting.relaying(),
-        running(lambda stop: wiring.consume(notifier.settings, stop, shop.clock)),
+        running(lambda stop: notifier_consume.run(notifier.settings, stop, shop.clock)),
         notifier.sending(),
     ):
         levels = [

@@ -20,8 +20,8 @@ from openpyxl import load_workbook
 from pydantic import SecretStr
 
 from services.alerting.settings import AlertingSettings
-from services.notifier import wiring as notifier_wiring
 from services.notifier.settings import NotifierSettings
+from services.notifier.wiring import consume as notifier_consume
 from shared.clock import ManualClock
 from shared.events.alert_reports import TOPIC as REPORTS
 from shared.http.auth import Scope
@@ -107,7 +107,7 @@ async def working(alerting: Alerting, notifier: Notifier) -> AsyncIterator[None]
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(alerting.relaying())
         await stack.enter_async_context(
-            role(lambda stop: notifier_wiring.consume(notifier.settings, stop))
+            role(lambda stop: notifier_consume.run(notifier.settings, stop))
         )
         await stack.enter_async_context(notifier.sending())
         yield

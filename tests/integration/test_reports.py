@@ -12,8 +12,8 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from services.alerting.settings import AlertingSettings
-from services.notifier import wiring as notifier_wiring
 from services.notifier.settings import NotifierSettings
+from services.notifier.wiring import consume as notifier_consume
 from shared.clock import ManualClock
 from shared.testing.stack import Database
 from shared.testing.waiting import until
@@ -91,7 +91,7 @@ async def test_a_weekly_review_arrives_once_from_two_processes_and_after_a_resta
     await notifier.bot("chat")
     await schedule(alerting, "week", destinations=["post", "chat", "gone"])
     async with (
-        role(lambda stop: notifier_wiring.consume(notifier.settings, stop)),
+        role(lambda stop: notifier_consume.run(notifier.settings, stop)),
         notifier.sending(),
     ):
         async with ticking(alerting):
@@ -139,7 +139,7 @@ async def test_a_report_read_twice_is_one_delivery(
 ) -> None:
     await notifier.mail()
     await schedule(alerting, "brief", kind="daily_brief", hour=13)
-    async with role(lambda stop: notifier_wiring.consume(notifier.settings, stop)):
+    async with role(lambda stop: notifier_consume.run(notifier.settings, stop)):
         # As after a crash between the broker's answer and the outbox.
         async with ticking(alerting):
             clock.advance(HOUR)

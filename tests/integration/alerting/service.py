@@ -12,8 +12,10 @@ from typing import Any
 import asyncpg
 import httpx
 
-from services.alerting import wiring
 from services.alerting.settings import AlertingSettings
+from services.alerting.wiring import consume as alerting_consume
+from services.alerting.wiring import serve as alerting_serve
+from services.alerting.wiring import tick as alerting_tick
 from shared.clock import Clock, WallClock
 from shared.errors import Unavailable
 from shared.events.catalog_items import TOPIC as CATALOG_ITEMS
@@ -102,13 +104,13 @@ class Alerting:
     async def consuming(self, **settings: object) -> AsyncIterator[None]:
         """Run `consume` for a while; it ends as on SIGTERM."""
         chosen = self.settings.model_copy(update=settings)
-        async with running(lambda stop: wiring.consume(chosen, stop)):
+        async with running(lambda stop: alerting_consume.run(chosen, stop)):
             yield
 
     @asynccontextmanager
     async def relaying(self) -> AsyncIterator[None]:
         """Run `tick` for a while."""
-        async with running(lambda stop: wiring.tick(self.settings, stop, self.clock)):
+        async with running(lambda stop: alerting_tick.run(self.settings, stop, self.clock)):
             yield
 
     @asynccontextmanager
@@ -218,7 +220,7 @@ async def served(
     settings: AlertingSettings, headers: Mapping[str, str], clock: Clock
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Run `serve` in this process; yields a client of it."""
-    app = wiring.application(settings, clock)
+    app = alerting_serve.application(settings, clock)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(

@@ -9,8 +9,8 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from services.alerting.settings import AlertingSettings
-from services.notifier import wiring as notifier_wiring
 from services.notifier.settings import NotifierSettings
+from services.notifier.wiring import consume as notifier_consume
 from shared.testing.stack import Database
 from shared.testing.waiting import until
 from shared.testing.wecom_app import FakeWecomApp, Shown
@@ -42,7 +42,7 @@ async def test_a_button_in_wecom_takes_an_alert_on(
         await alerting.put_rule("low")
         await held.enter_async_context(alerting.consuming())
         await held.enter_async_context(alerting.relaying())
-        await held.enter_async_context(role(lambda stop: notifier_wiring.consume(notifying, stop)))
+        await held.enter_async_context(role(lambda stop: notifier_consume.run(notifying, stop)))
         await held.enter_async_context(notifier.sending())
         callback = f"{await held.enter_async_context(notifier.answering())}/callbacks/wecom/app"
 

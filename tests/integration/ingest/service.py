@@ -12,9 +12,9 @@ from pathlib import Path
 import asyncpg
 import httpx
 
-from services.ingest import wiring
 from services.ingest.settings import IngestSettings
-from services.ingest.wiring import Serving
+from services.ingest.wiring import serve as ingest_serve
+from services.ingest.wiring.serve import Serving
 from shared.clock import Clock, WallClock
 from shared.http.auth import Scope
 from shared.http.tokens import mint
@@ -126,7 +126,7 @@ async def running(
 ) -> AsyncIterator[Ingest]:
     """Yield a process's worth of ingest; with `wait`, once it is ready."""
     async with (
-        wiring.serving(settings, clock or WallClock()) as serving,
+        ingest_serve.serving(settings, clock or WallClock()) as serving,
         httpx.AsyncClient(
             transport=httpx.ASGITransport(serving.app),
             base_url="http://ingest",

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from services.ingest import wiring
 from services.ingest.settings import IngestSettings
+from services.ingest.wiring import consume as ingest_consume
 from shared.clock import WallClock
 from shared.events.dead_letters import DeadLetter, DeadReason
 from shared.kafka.messages import Message
@@ -26,7 +26,7 @@ TOPIC = "stock.changes.dead"
 async def consuming(settings: IngestSettings) -> AsyncIterator[None]:
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        group.create_task(wiring.consume(settings, stop))
+        group.create_task(ingest_consume.run(settings, stop))
         try:
             yield
         finally:

@@ -17,7 +17,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from typing_extensions import override
 
 from deploy.local.ports import LOOPBACK, pick_free
-from services.notifier import wiring
 from services.notifier.destinations.kinds import Renderer, transport_of
 from services.notifier.destinations.links import Links
 from services.notifier.destinations.transport import Means, Transport
@@ -28,11 +27,12 @@ from services.notifier.sending.tools import Tools
 from services.notifier.settings import NotifierSettings
 from services.notifier.store.access_tokens import AccessTokens
 from services.notifier.store.secrets import Vault
+from services.notifier.wiring import serve as notifier_serve
 from shared.clock import Clock, WallClock
 from shared.database.engine import create_engine
 from shared.events.stock_alerts import StockAlert
-from shared.http.app import serve
 from shared.http.auth import Scope
+from shared.http.server import serve
 from shared.http.tokens import mint
 from shared.kafka.handler import Batch
 from shared.testing.mailbox import Mailbox
@@ -273,7 +273,7 @@ async def running(
     keys = {KEY, OTHER_KEY}
     wecom = FakeWecom(keys)
     mailbox = Mailbox()
-    app = wiring.application(settings, clock)
+    app = notifier_serve.application(settings, clock)
     token = mint(
         key,
         subject="anna",

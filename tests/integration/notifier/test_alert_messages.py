@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from services.notifier import wiring
 from services.notifier.settings import NotifierSettings
+from services.notifier.wiring import consume as notifier_consume
+from services.notifier.wiring import send as notifier_send
 from shared.errors import Stopped
 from shared.events.dead_letters import DeadLetter, DeadReason
 from shared.events.stock_alerts import TOPIC, StockAlert
@@ -42,8 +43,8 @@ async def roles(settings: NotifierSettings) -> AsyncIterator[None]:
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         running = [
-            group.create_task(wiring.consume(settings, stop)),
-            group.create_task(wiring.send(settings, stop)),
+            group.create_task(notifier_consume.run(settings, stop)),
+            group.create_task(notifier_send.run(settings, stop)),
         ]
         try:
             yield

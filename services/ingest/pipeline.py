@@ -4,6 +4,8 @@ body → parse → decide → (ask for fresher codes) → quarantine what is unk
 """
 
 import asyncio
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -27,6 +29,11 @@ from shared.observability.tracing import continued
 
 REPLAY_BATCH = 1_000
 CATCH_UP_SECONDS = 1.0
+"""Between tries to end a replay that was cut short."""
+
+LOOK_AGAIN_SECONDS = 300.0
+"""What a process left that died before it could replay waits so long at the most: rare enough to
+go through everything that waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +54,14 @@ class Intake:
         known: KnownCodes,
         database: Database,
         changes: StockChanges,
+        replay: "Replay",
         listening: Listening,
         clock: Clock,
     ) -> None:
         self._known = known
         self._database = database
         self._changes = changes
+        self._replay = replay
         self._listening = listening
         self._clock = clock
 
@@ -67,14 +76,17 @@ class Intake:
         """
         received_at = self._clock.now()
         parsed = parse(body, lines=lines)
-        decision = await self._decide(parsed, own_channel)
-        await self._quarantine(decision, received_at)
+        decision, version = await self._decide(parsed, own_channel)
+        await self._quarantine(decision, received_at, version)
         await self._publish(decision, received_at, traceparent)
         rejected = len(parsed.rejected) + len(decision.rejected)
         self._listening.hear(decision, rejected, own_channel)
         return _taken(parsed, decision)
 
-    async def _decide(self, parsed: Parsed, own_channel: str | None) -> Decision[SubmittedEvent]:
+    async def _decide(
+        self, parsed: Parsed, own_channel: str | None
+    ) -> tuple[Decision[SubmittedEvent], int]:
+        """Return what becomes of the events, and the version of the codes that said so."""
         codes = self._known.codes()
         seen = codes.version
         decision = decide(parsed.events, codes, own_channel)
@@ -84,10 +96,13 @@ class Intake:
             await self._known.refresh()
             codes = self._known.codes()
             if codes.version != seen:
+                seen = codes.version
                 decision = decide(parsed.events, codes, own_channel)
-        return decision
+        return decision, seen
 
-    async def _quarantine(self, decision: Decision[SubmittedEvent], received_at: datetime) -> None:
+    async def _quarantine(
+        self, decision: Decision[SubmittedEvent], received_at: datetime, version: int
+    ) -> None:
         if not decision.unknown:
             return
         waiting: list[Entry] = []
@@ -101,6 +116,7 @@ class Intake:
                 unknown_code(change, payload, each.sku, each.warehouse, each.counterparty)
             )
         await self._database.write(quarantine.put, waiting, received_at)
+        await self._replay.look_again(waiting, version)
 
     async def _publish(
         self, decision: Decision[SubmittedEvent], received_at: datetime, traceparent: str
@@ -189,14 +205,46 @@ class Replay:
         self._database = database
         self._changes = changes
         self._clock = clock
+        self._cut_short = asyncio.Event()
 
     async def run(self, matching: quarantine.Filter) -> Replayed:
         """Send waiting entries that resolve by now, in order of arrival.
 
         Each goes out as it first came, identity and times included, so that a crash between the
         broker's answer and the commit makes a repeat that the ledger recognises. Raises
-        Unavailable when broker or database are away; what was sent by then is settled.
+        Unavailable when broker or database are away; what was sent by then is settled, and the
+        rest is for `catch_up`.
         """
+        try:
+            return await self._run(matching)
+        except (*FAILURES, asyncio.CancelledError):
+            self._cut_short.set()
+            raise
+
+    async def look_again(self, waiting: Collection[Entry], version: int) -> None:
+        """Replay entries whose code became known while they were on their way to quarantine.
+
+        Whoever made it known after `version` may have looked for them before they were there.
+        They are durable: what is away now is for `catch_up`.
+        """
+        try:
+            await self._known.refresh()
+            if self._known.codes().version != version:
+                unknown = {
+                    code
+                    for each in waiting
+                    for code in (
+                        each.unknown_sku,
+                        each.unknown_warehouse,
+                        each.unknown_counterparty,
+                    )
+                    if code is not None
+                }
+                await self._run(quarantine.Filter(spellings=tuple(unknown)))
+        except FAILURES:
+            self._cut_short.set()
+
+    async def _run(self, matching: quarantine.Filter) -> Replayed:
         await self._known.refresh()
         replayed = ignored = left = after = 0
         while True:
@@ -209,15 +257,22 @@ class Replay:
             left += step.outcome.still_quarantined
 
     async def catch_up(self) -> None:
-        """Replay what a crash or an absent broker left behind after its code became known."""
+        """Replay until cancelled what was left behind after its code became known.
+
+        That is at the start, after a replay that was cut short, and now and then for what another
+        process left.
+        """
         while True:
+            self._cut_short.clear()
             try:
                 for reason in (Reason.UNKNOWN_SKU, Reason.UNKNOWN_WAREHOUSE):
                     await self.run(quarantine.Filter(reason=reason))
             except FAILURES:
                 await asyncio.sleep(CATCH_UP_SECONDS)
             else:
-                return
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_AGAIN_SECONDS):
+                        await self._cut_short.wait()
 
     async def _step(
         self, connection: Connection, matching: quarantine.Filter, after: int

@@ -39,17 +39,15 @@ async def post_skus(parts: Given, body: SkusBody) -> dict[str, int]:
     done = await parts.database.write(catalogue.upsert, body.items, parts.clock.now())
     if done.conflicts:
         raise _refused(done.conflicts)
-    replayed = 0
-    if done.created or done.updated:
-        parts.publisher.wake()
-        spellings = {spelling for item in body.items for spelling in item.spellings}
-        waited = await replay_waiting(parts, spellings | {item.sku for item in body.items})
-        replayed = waited.replayed
+    parts.publisher.wake()
+    # Unchanged items as well: it may be their first request's answer that was lost.
+    spellings = {spelling for item in body.items for spelling in item.spellings}
+    waited = await replay_waiting(parts, spellings | {item.sku for item in body.items})
     return {
         "created": done.created,
         "updated": done.updated,
         "unchanged": done.unchanged,
-        "replayed": replayed,
+        "replayed": waited.replayed,
     }
 
 

@@ -60,13 +60,14 @@ async def serving(settings: IngestSettings, clock: Clock) -> AsyncIterator[Servi
             database = Database(engine)
             known = KnownCodes(database)
             changes = StockChanges(producer)
+            replay = Replay(known, database, changes, clock)
             listening = Listening(database, clock)
             parts = Parts(
                 database=database,
                 clock=clock,
                 known=known,
-                intake=Intake(known, database, changes, listening, clock),
-                replay=Replay(known, database, changes, clock),
+                intake=Intake(known, database, changes, replay, listening, clock),
+                replay=replay,
                 publisher=Publisher(database, _feeds(producer, clock)),
             )
             app = build(
@@ -79,7 +80,7 @@ async def serving(settings: IngestSettings, clock: Clock) -> AsyncIterator[Servi
                     group.create_task(known.follow()),
                     group.create_task(parts.publisher.run()),
                     group.create_task(listening.run()),
-                    group.create_task(parts.replay.catch_up()),
+                    group.create_task(replay.catch_up()),
                 ]
                 yield Serving(app, parts)
                 for task in background:

@@ -3,18 +3,20 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from services.ingest.domain.quarantine import State
+from services.ingest.domain.quarantine import Entry, State
 from services.ingest.outbound.stock_changes import ChangeRecord, StockChanges
 from services.ingest.settings import IngestSettings
 from services.ingest.store import quarantine
+from services.ingest.store.database import Connection
 from services.ingest.store.quarantine import Filter
 from shared.clock import ManualClock, WallClock
 from shared.database import migrations
 from shared.database.engine import create_engine
+from shared.errors import Unavailable
 from shared.testing.waiting import until
 from tests.integration.ingest.service import Ingest, event, running
 
@@ -303,6 +305,57 @@ async def test_what_a_dead_process_left_is_replayed_by_the_next_start(
 
         await until(only_the_other_waits)
     assert [each["id"] for each in await ingest.published()] == ["1"]
+
+
+async def test_what_comes_to_wait_while_its_code_becomes_known_is_sent(
+    ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ingest.set_up()
+    put = quarantine.put
+
+    async def put_late(connection: Connection, entries: Sequence[Entry], now: datetime) -> None:
+        monkeypatch.setattr(quarantine, "put", put)
+        items = [{"kind": "sku", "external": "x", "target": "A"}]
+        answer = await ingest.ask("PUT", MAPPINGS, {"items": items})
+        assert answer["replayed"] == 0, "it is not there yet"
+        await put(connection, entries, now)
+
+    monkeypatch.setattr(quarantine, "put", put_late)
+    assert (await ingest.post(event(sku="x")))["quarantined"] == 1
+    assert [each["sku"] for each in await ingest.published()] == ["A"]
+    assert await waiting(ingest) == []
+
+
+async def test_a_replay_that_finds_no_broker_is_repeated_until_it_does(
+    ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ingest.set_up()
+    await ingest.post(event(sku="x"))
+
+    async def away(*_: object) -> None:
+        raise Unavailable("the broker")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(StockChanges, "publish", away)
+        items = [{"kind": "sku", "external": "x", "target": "A"}]
+        answer = await ingest.ask("PUT", MAPPINGS, {"items": items})
+        assert answer == {"mapped": 1, "replayed": 0, "ignored": 0}
+
+    async def nothing_waits() -> bool:
+        return not await waiting(ingest)
+
+    await until(nothing_waits)
+    assert [each["sku"] for each in await ingest.published()] == ["A"]
+
+
+async def test_skus_whose_first_answer_was_lost_are_replayed_when_they_are_sent_again(
+    ingest: Ingest,
+) -> None:
+    await ingest.set_up()
+    await ingest.post(event(sku="x"))
+    await become_known(ingest, "x")
+    answer = await ingest.ask("POST", "/v1/skus", {"items": [{"sku": "x"}]})
+    assert (answer["unchanged"], answer["replayed"]) == (1, 1)
 
 
 async def test_what_came_too_early_is_sent_once_its_time_has_come(

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from http import HTTPStatus
 
 from services.ingest.api.parts import Parts
-from services.ingest.pipeline import Replayed
+from services.ingest.replaying import Replayed
 from services.ingest.store.quarantine import Filter
 from shared.errors import Unavailable
 from shared.http.app import too_large

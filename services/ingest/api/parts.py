@@ -5,7 +5,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from services.ingest.pipeline import Intake, Replay
+from services.ingest.pipeline import Intake
+from services.ingest.replaying import Replay
 from services.ingest.store.database import Database
 from services.ingest.store.known_codes import KnownCodes
 from services.ingest.store.unpublished import Publisher

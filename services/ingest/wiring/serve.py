@@ -13,7 +13,8 @@ from services.ingest.api.parts import Parts
 from services.ingest.listening import Listening
 from services.ingest.outbound import catalog_items, catalog_warehouses, channel_health
 from services.ingest.outbound.stock_changes import StockChanges
-from services.ingest.pipeline import Intake, Replay
+from services.ingest.pipeline import Intake
+from services.ingest.replaying import Replay
 from services.ingest.settings import IngestSettings
 from services.ingest.store import catalogue, configuration
 from services.ingest.store import channel_health as store_health

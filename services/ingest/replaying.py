@@ -127,7 +127,10 @@ class Replay:
         for entry in taken:
             if not entry.reason.replayable:
                 continue
-            change = stock_changes.decode(entry.payload)
+            try:
+                change = stock_changes.decode(entry.payload)
+            except stock_changes.UNREADABLE:
+                continue  # of a newer release that was taken back: it waits for that
             meaning = resolve(entry.reason, change, codes, now)
             if meaning is IGNORED:
                 ignored.append(entry.id)

@@ -358,6 +358,21 @@ async def test_skus_whose_first_answer_was_lost_are_replayed_when_they_are_sent_
     assert (answer["unchanged"], answer["replayed"]) == (1, 1)
 
 
+async def test_an_entry_of_a_newer_release_waits_and_holds_up_no_other(ingest: Ingest) -> None:
+    await ingest.set_up()
+    await ingest.post([event(id=str(n), sku="x") for n in range(3)])
+    await become_known(ingest, "x")
+    await ingest.rows(
+        """
+        UPDATE quarantine SET payload = replace(payload, '"sale"', '"teleported"')
+        WHERE event_id = '1'
+        """
+    )
+    answer = await ingest.ask("POST", "/v1/quarantine/replay", {"code": "x"})
+    assert answer == {"replayed": 2, "ignored": 0, "still_quarantined": 1}
+    assert [each["id"] for each in await ingest.published()] == ["0", "2"]
+
+
 async def test_what_came_too_early_is_sent_once_its_time_has_come(
     ingest: Ingest, settings: IngestSettings
 ) -> None:

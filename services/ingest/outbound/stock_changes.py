@@ -54,7 +54,7 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def decode(payload: str) -> ChangeRecord:
-    """Return the change that `encode` wrote; raises UNREADABLE for what this release cannot read."""
+    """Return the change that `encode` wrote; raises UNREADABLE for what nobody here can read."""
     return _DECODER.decode(payload)
 
 

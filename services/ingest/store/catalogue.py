@@ -29,6 +29,7 @@ FROM jsonb_to_recordset(CAST(:items AS jsonb)) AS item (
     sku text, name text, category text, brand text, unit text, life_cycle text,
     cost numeric, price numeric, kit jsonb, oversell boolean, stock_class text, barcodes text[],
     aliases text[], tags text[], attributes jsonb)
+ORDER BY sku
 ON CONFLICT (sku) DO UPDATE
 SET name = excluded.name, category = excluded.category, brand = excluded.brand,
     unit = excluded.unit, life_cycle = excluded.life_cycle, cost = excluded.cost,
@@ -69,6 +70,10 @@ _UNPUBLISHED = text(f"""
 SELECT sku, {_FIELDS}, version, updated_at FROM sku
 WHERE published_version < version ORDER BY sku LIMIT :limit
 """)  # noqa: S608 - the columns are ours
+# In the order in which an upsert locks them: otherwise each of the two may wait for the other.
+_LOCKED = text("""
+SELECT FROM sku WHERE sku = ANY (CAST(:skus AS text[])) ORDER BY sku FOR NO KEY UPDATE
+""")
 _PUBLISHED = text("""
 UPDATE sku SET published_version = done.version
 FROM unnest(CAST(:skus AS text[]), CAST(:versions AS bigint[])) AS done (sku, version)
@@ -201,5 +206,7 @@ async def unpublished(connection: AsyncConnection, limit: int) -> list[CatalogIt
 
 async def note_published(connection: AsyncConnection, items: Sequence[CatalogItem]) -> None:
     """Remember that the broker has items in these versions."""
-    values = {"skus": [each.sku for each in items], "versions": [each.version for each in items]}
+    skus = [each.sku for each in items]
+    await connection.execute(_LOCKED, {"skus": skus})
+    values = {"skus": skus, "versions": [each.version for each in items]}
     await connection.execute(_PUBLISHED, values)

@@ -8,7 +8,6 @@ import msgspec
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from services.ingest.api.paging import DEFAULT_LIMIT, Cursor, Limit, page, position_of
 from services.ingest.api.parts import MAY_CONFIGURE, MAY_READ, Given
 from services.ingest.domain.quarantine import Reason, State
 from services.ingest.domain.suggestion import Suggestion, Suggestions
@@ -17,8 +16,12 @@ from services.ingest.store.database import Row
 from services.ingest.store.known_codes import KnownCodes
 from services.ingest.store.quarantine import Filter
 from shared.events.base import Code
+from shared.http.pages import Cursor, Limit, Page, after_number, page_of
 
 routes = APIRouter(tags=["quarantine"])
+
+
+_Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 
 class ReplayBody(BaseModel):
@@ -26,14 +29,14 @@ class ReplayBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    ids: Annotated[tuple[int, ...] | None, Field(max_length=1_000)] = None
+    ids: Annotated[tuple[_Id, ...] | None, Field(max_length=1_000)] = None
     code: Code | None = None
     channel: Code | None = None
     reason: Reason | None = None
 
     @model_validator(mode="after")
     def _says_which(self) -> Self:
-        if not self.model_fields_set:
+        if {self.ids, self.code, self.channel, self.reason} == {None}:
             raise ValueError("say which entries: ids, code, channel or reason")
         return self
 
@@ -45,17 +48,17 @@ async def get_quarantine(
     channel: Code | None = None,
     code: Code | None = None,
     state: State = State.WAITING,
-    limit: Limit = DEFAULT_LIMIT,
+    limit: Limit = 100,
     cursor: Cursor = None,
-) -> dict[str, object]:
+) -> Page[Row]:
     """List entries in order of arrival, with a guess at what an unknown code may mean."""
-    (position,) = position_of(cursor)
-    after = int(position) if position.isdecimal() else 0
     matching = Filter(state=state, reason=reason, channel=channel, code=code)
-    rows = await parts.database.read(quarantine.entries, matching, after, limit)
+    rows = await parts.database.read(quarantine.entries, matching, after_number(cursor), limit)
     # Comparing codes letter by letter takes some 10 ms each: not on the event loop.
     guesses = await asyncio.to_thread(_guesses, rows, parts.known)
-    return page([_public(row, guesses) for row in rows], limit, "id")
+    return page_of(
+        rows, limit, lambda row: [int(str(row["id"]))], lambda row: _public(row, guesses)
+    )
 
 
 @routes.post("/v1/quarantine/replay", dependencies=[MAY_CONFIGURE])
@@ -99,7 +102,7 @@ def _text(row: Row, column: str) -> str | None:
     return None if value is None else str(value)
 
 
-def _public(row: Row, guesses: _Guesses) -> dict[str, object]:
+def _public(row: Row, guesses: _Guesses) -> Row:
     source = None
     if row["source_topic"] is not None:
         source = {name: row[f"source_{name}"] for name in ("topic", "partition", "offset")}

@@ -17,6 +17,7 @@ from shared.clock import ManualClock, WallClock
 from shared.database import migrations
 from shared.database.engine import create_engine
 from shared.errors import Unavailable
+from shared.http.pages import encode_cursor
 from shared.testing.waiting import until
 from tests.integration.ingest.service import Ingest, event, running
 
@@ -112,6 +113,26 @@ async def test_what_waits_goes_on_its_way_as_it_came_in_order_of_arrival(ingest:
     assert {each["id"]: each["received_at"] for each in published} == received
     assert await waiting(ingest) == []
     assert len(await waiting(ingest, state="replayed")) == 5
+
+
+async def test_numbers_that_no_entry_has_are_refused(ingest: Ingest) -> None:
+    for cursor in (encode_cursor("1" * 30), encode_cursor(10**30), encode_cursor("x")):
+        answer = await ingest.client.get("/v1/quarantine", params={"cursor": cursor})
+        assert answer.status_code == 422, cursor
+    for ids in ([10**30], [2**63], [0], [1, -1]):
+        answer = await ingest.client.post("/v1/quarantine/replay", json={"ids": ids})
+        assert answer.status_code == 422, ids
+    assert await ingest.ask("POST", "/v1/quarantine/replay", {"ids": [2**63 - 1]})
+
+
+async def test_a_replay_that_does_not_say_of_what_replays_nothing(ingest: Ingest) -> None:
+    await ingest.set_up()
+    await ingest.post(event(sku="x"))
+    await become_known(ingest, "x")
+    for body in ({}, {"ids": None}, {"code": None, "channel": None, "reason": None}):
+        answer = await ingest.client.post("/v1/quarantine/replay", json=body)
+        assert answer.status_code == 422, body
+    assert len(await waiting(ingest)) == 1
 
 
 @pytest.mark.parametrize(

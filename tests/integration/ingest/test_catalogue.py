@@ -323,6 +323,17 @@ async def test_the_interface_describes_itself(ingest: Ingest) -> None:
     }
 
 
+async def test_a_component_of_a_stored_kit_becomes_nobodys_alias(ingest: Ingest) -> None:
+    box = {"sku": "BOX", "kit": [{"sku": "x", "quantity": 2}]}
+    await ingest.ask("POST", "/v1/skus", {"items": [box, {"sku": "A"}]})
+    alias = {"sku": "A", "aliases": ["x"]}
+    (error,) = await refused(ingest, "POST", "/v1/skus", {"items": [alias]})
+    assert (error["field"], error["code"]) == ("aliases", "is_component")
+    mended = box | {"kit": [{"sku": "A", "quantity": 2}]}
+    answer = await ingest.ask("POST", "/v1/skus", {"items": [alias, mended]})
+    assert answer["updated"] == 2
+
+
 @pytest.mark.parametrize("act", [upsert, note])
 async def test_rows_of_skus_are_locked_in_one_order(ingest: Ingest, act: Act) -> None:
     await ingest.set_up()

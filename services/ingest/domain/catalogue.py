@@ -102,7 +102,7 @@ def conflicts(
     spellings (or are in the request), `owners` who has their codes and spellings as a spelling
     now, the request's own SKUs left out.
     """
-    found = []
+    found: list[Conflict] = []
     claimed: dict[str, str] = {}
     for index, item in enumerate(items):
         if item.sku in owners:
@@ -153,7 +153,7 @@ def kit_conflicts(items: Sequence[SkuItem], stored: Kits) -> list[Conflict]:
     for item in items:
         containing.update((each.sku, item.sku) for each in item.kit if each.sku != item.sku)
         owners.update((spelling, item.sku) for spelling in item.spellings)
-    found = []
+    found: list[Conflict] = []
     for index, item in enumerate(items):
         found += _component_spellings(index, item, stored.containing)
         if not item.kit:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from services.ingest.guessing import Guessing
 from services.ingest.pipeline import Intake
 from services.ingest.replaying import Replay
 from services.ingest.store.database import Database
@@ -21,6 +22,7 @@ class Parts:
     database: Database
     clock: Clock
     known: KnownCodes
+    guessing: Guessing
     intake: Intake
     replay: Replay
     publisher: Publisher

@@ -1,7 +1,6 @@
 """`/v1/quarantine`: what could not be mapped or applied, and its second chance."""
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Self
 
 import msgspec
@@ -10,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.ingest.api.parts import MAY_CONFIGURE, MAY_READ, Given
 from services.ingest.domain.quarantine import Reason, State
-from services.ingest.domain.suggestion import Suggestion, Suggestions
+from services.ingest.domain.suggestion import Suggestion
+from services.ingest.guessing import UnknownCode
 from services.ingest.store import quarantine
 from services.ingest.store.database import Row
-from services.ingest.store.known_codes import KnownCodes
 from services.ingest.store.quarantine import Filter
 from shared.events.base import Code
 from shared.http.pages import Cursor, Limit, Page, after_number, page_of
@@ -51,11 +50,14 @@ async def get_quarantine(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[Row]:
-    """List entries in order of arrival, with a guess at what an unknown code may mean."""
+    """List entries in order of arrival, with a guess at what an unknown code may mean.
+
+    A page with many different codes has guesses for the first of them; asked again, for more.
+    """
     matching = Filter(state=state, reason=reason, channel=channel, code=code)
     rows = await parts.database.read(quarantine.entries, matching, after_number(cursor), limit)
-    # Comparing codes letter by letter takes some 10 ms each: not on the event loop.
-    guesses = await asyncio.to_thread(_guesses, rows, parts.known)
+    unknown = [each for row in rows for each in _unknown(row).items()]
+    guesses = await parts.guessing.of(unknown, parts.known.codes())
     return page_of(
         rows, limit, lambda row: [int(str(row["id"]))], lambda row: _public(row, guesses)
     )
@@ -74,22 +76,8 @@ async def post_replay(parts: Given, body: ReplayBody) -> dict[str, int]:
     }
 
 
-_Guesses = Mapping[tuple[str, str], Suggestion | None]
+_Guesses = Mapping[UnknownCode, Suggestion | None]
 _KINDS = ("sku", "warehouse", "counterparty")
-
-
-def _guesses(rows: Sequence[Row], known: KnownCodes) -> _Guesses:
-    wanted = {(kind, code) for row in rows for kind, code in _unknown(row).items()}
-    if not wanted:
-        return {}
-    codes = known.codes()
-    warehouses = Suggestions(tuple(codes.all_warehouses()))
-    among = {
-        "sku": Suggestions(tuple(codes.all_skus())),
-        "warehouse": warehouses,
-        "counterparty": warehouses,
-    }
-    return {(kind, code): among[kind].of(code) for kind, code in wanted}
 
 
 def _unknown(row: Row) -> dict[str, str]:

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from services.ingest.api.app import build
 from services.ingest.api.parts import Parts
+from services.ingest.guessing import Guessing
 from services.ingest.listening import Listening
 from services.ingest.outbound import catalog_items, catalog_warehouses, channel_health
 from services.ingest.outbound.stock_changes import StockChanges
@@ -67,6 +68,7 @@ async def serving(settings: IngestSettings, clock: Clock) -> AsyncIterator[Servi
                 database=database,
                 clock=clock,
                 known=known,
+                guessing=Guessing(),
                 intake=Intake(known, database, changes, replay, listening, clock),
                 replay=replay,
                 publisher=Publisher(database, _feeds(producer, clock)),

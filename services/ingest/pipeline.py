@@ -65,9 +65,16 @@ class Intake:
         decision, version = await self._decide(parsed, own_channel)
         await self._quarantine(decision, received_at, version)
         await self._publish(decision, received_at, traceparent)
-        rejected = len(parsed.rejected) + len(decision.rejected)
-        self._listening.hear(decision, rejected, own_channel)
+        self._listening.hear(decision, self._rejected_of(parsed, decision, own_channel))
         return _taken(parsed, decision)
+
+    def _rejected_of(
+        self, parsed: Parsed, decision: Decision[SubmittedEvent], own_channel: str | None
+    ) -> list[str]:
+        """Return the token's channel, or else the known one that it names, of each such event."""
+        channels = self._known.codes().channels
+        named = [own_channel or each.channel for each in (*parsed.rejected, *decision.rejected)]
+        return [each for each in named if each in channels]
 
     async def _decide(
         self, parsed: Parsed, own_channel: str | None
@@ -159,7 +166,7 @@ def _taken(parsed: Parsed, decision: Decision[SubmittedEvent]) -> Taken:
     taken = Taken(
         accepted=len(decision.accepted),
         quarantined=len(decision.unknown),
-        ignored=decision.ignored,
+        ignored=len(decision.ignored),
         rejected=sorted([*parsed.rejected, *decision.rejected], key=lambda each: each.index),
     )
     for outcome, count in (

@@ -60,10 +60,14 @@ class Mistake:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """An event that cannot be accepted; `index` counts from 0 within the request."""
+    """An event that cannot be accepted; `index` counts from 0 within the request.
+
+    `channel` is what it names as its channel, if that can be read.
+    """
 
     index: int
     mistakes: Sequence[Mistake]
+    channel: str | None = None
 
     def entry(self) -> Entry:
         """Return one entry per event, so that entries can be counted as events."""

@@ -154,11 +154,11 @@ def _examined(entries: list[msgspec.Raw] | list[bytes]) -> Parsed:
             parsed.events.append(_ONE.decode(entry))
         except _UNREADABLE as error:
             parsed.events.append(None)
-            parsed.rejected.append(Rejected(index, _mistakes(entry, error)))
+            parsed.rejected.append(_rejected(index, entry, error))
     return parsed
 
 
-def _mistakes(entry: bytes | msgspec.Raw, refusal: Exception) -> list[Mistake]:
+def _rejected(index: int, entry: bytes | msgspec.Raw, refusal: Exception) -> Rejected:
     halved: list[Mistake] = []
     try:
         value = msgspec.json.decode(entry)
@@ -167,10 +167,15 @@ def _mistakes(entry: bytes | msgspec.Raw, refusal: Exception) -> list[Mistake]:
         try:
             value = _halves(bytes(entry))
         except _NO_JSON:
-            return [_NOT_JSON]
+            return Rejected(index, [_NOT_JSON])
     if not isinstance(value, dict):
-        return [Mistake("", "not_an_object", "an event is a JSON object; send {…}")]
-    return list(_faults(value)) or halved or [_refused(str(refusal))]
+        return Rejected(index, [_NO_OBJECT])
+    channel = value.get("channel")
+    return Rejected(
+        index,
+        list(_faults(value)) or halved or [_refused(str(refusal))],
+        channel if isinstance(channel, str) else None,
+    )
 
 
 def _halves(text: bytes) -> object:
@@ -185,6 +190,7 @@ def _no_number(constant: str) -> float:
 
 
 _NOT_JSON: Final = Mistake("", "not_json", "this entry is not JSON; check its syntax and encoding")
+_NO_OBJECT: Final = Mistake("", "not_an_object", "an event is a JSON object; send {…}")
 _HALVED: Final = Mistake(
     "",
     "not_allowed",

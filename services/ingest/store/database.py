@@ -46,7 +46,7 @@ class Database:
 
         What met another transaction (a deadlock) is done again, at most three times in all. The
         outcome of a transaction that lost its connection is unknown: changes are such that
-        doing them again is harmless.
+        doing them again is harmless (`channel_health.add` alone counts twice).
         """
 
         async def act() -> T:

@@ -90,6 +90,9 @@ def sign_in_link(instance: Instance) -> str:
 def run() -> int:
     """Run the stack on its fixed ports until a signal; return the exit code."""
     began = time.monotonic()
+    # Until there is a loop that ends everything in good order, they interrupt like Ctrl-C.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         ensure_broker_is_recorded()
         asyncio.run(_run_until_signal(began))

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from services.ingest import replaying
 from services.ingest.domain.quarantine import Entry, State
 from services.ingest.outbound.stock_changes import ChangeRecord, StockChanges
 from services.ingest.settings import IngestSettings
@@ -36,6 +37,10 @@ async def waiting(ingest: Ingest, **params: str) -> list[dict[str, object]]:
     assert answer.is_success, answer.text
     items: list[dict[str, object]] = answer.json()["items"]
     return items
+
+
+async def nothing_waits(ingest: Ingest) -> bool:
+    return not await waiting(ingest)
 
 
 async def become_known(ingest: Ingest, *skus: str) -> None:
@@ -328,23 +333,30 @@ async def test_what_a_dead_process_left_is_replayed_by_the_next_start(
     assert [each["id"] for each in await ingest.published()] == ["1"]
 
 
+@pytest.mark.parametrize("broker_away", [False, True])
 async def test_what_comes_to_wait_while_its_code_becomes_known_is_sent(
-    ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+    ingest: Ingest, monkeypatch: pytest.MonkeyPatch, *, broker_away: bool
 ) -> None:
     await ingest.set_up()
-    put = quarantine.put
+    put, publish = quarantine.put, StockChanges.publish
+
+    async def away_once(*_: object) -> None:
+        monkeypatch.setattr(StockChanges, "publish", publish)
+        raise Unavailable("the broker")
 
     async def put_late(connection: Connection, entries: Sequence[Entry], now: datetime) -> None:
         monkeypatch.setattr(quarantine, "put", put)
         items = [{"kind": "sku", "external": "x", "target": "A"}]
         answer = await ingest.ask("PUT", MAPPINGS, {"items": items})
         assert answer["replayed"] == 0, "it is not there yet"
+        if broker_away:
+            monkeypatch.setattr(StockChanges, "publish", away_once)
         await put(connection, entries, now)
 
     monkeypatch.setattr(quarantine, "put", put_late)
     assert (await ingest.post(event(sku="x")))["quarantined"] == 1
+    await until(lambda: nothing_waits(ingest))
     assert [each["sku"] for each in await ingest.published()] == ["A"]
-    assert await waiting(ingest) == []
 
 
 async def test_a_replay_that_finds_no_broker_is_repeated_until_it_does(
@@ -361,11 +373,7 @@ async def test_a_replay_that_finds_no_broker_is_repeated_until_it_does(
         items = [{"kind": "sku", "external": "x", "target": "A"}]
         answer = await ingest.ask("PUT", MAPPINGS, {"items": items})
         assert answer == {"mapped": 1, "replayed": 0, "ignored": 0}
-
-    async def nothing_waits() -> bool:
-        return not await waiting(ingest)
-
-    await until(nothing_waits)
+    await until(lambda: nothing_waits(ingest))
     assert [each["sku"] for each in await ingest.published()] == ["A"]
 
 
@@ -377,6 +385,18 @@ async def test_skus_whose_first_answer_was_lost_are_replayed_when_they_are_sent_
     await become_known(ingest, "x")
     answer = await ingest.ask("POST", "/v1/skus", {"items": [{"sku": "x"}]})
     assert (answer["unchanged"], answer["replayed"]) == (1, 1)
+
+
+async def test_what_another_process_left_is_sent_by_one_that_runs_on(
+    ingest: Ingest, settings: IngestSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ingest.set_up()
+    monkeypatch.setattr(replaying, "LOOK_AGAIN_SECONDS", 0.1)
+    async with running(settings, ingest.database, ingest.key):
+        await ingest.post(event(sku="x"))
+        await become_known(ingest, "x")
+        await until(lambda: nothing_waits(ingest))
+    assert [each["id"] for each in await ingest.published()] == ["1"]
 
 
 async def test_an_entry_of_a_newer_release_waits_and_holds_up_no_other(ingest: Ingest) -> None:

@@ -36,9 +36,12 @@ def create_app(
 ) -> FastAPI:
     """Return an application with everything that is the same for all services.
 
-    `checks` are asked by `/readyz`, each naming a dependency. Routes take
-    `Depends(require(scope))` from `shared.http.auth`.
+    `checks` are asked by `/readyz`, each naming a dependency; the keys of tokens are one more.
+    Routes take `Depends(require(scope))` from `shared.http.auth`.
     """
+    asked = dict(checks or {})
+    if verifier is not None:
+        asked["keys"] = verifier.check
     app = _Api(
         title=f"Lowtide {title}",
         version="1",
@@ -49,7 +52,7 @@ def create_app(
     )
     app.state.verifier = verifier
     problems.install(app)
-    app.router.routes += probes.routes(checks or {})
+    app.router.routes += probes.routes(asked)
     app.add_middleware(_BodyLimit)
     app.add_middleware(_RequestLog)
     return app

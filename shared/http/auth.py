@@ -3,6 +3,7 @@
 Any OpenID provider's JWKS works; `python -m shared.http.tokens` mints local tokens.
 """
 
+import asyncio
 import hashlib
 import json
 from collections import OrderedDict
@@ -21,11 +22,16 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from shared.clock import Clock
 from shared.errors import Unavailable
 from shared.http.problems import Problem
+from shared.observability.logs import get_logger
 
 AUDIENCE = "lowtide"
 ALGORITHMS = ("EdDSA", "ES256", "RS256", "PS256")
 _CACHE_TOKENS = 4_096
-_REFETCH_SECONDS = 60
+_REREAD_SECONDS = 60
+_RETRY_SECONDS = 5
+"""How long a set that could not be read is left alone: what callers are told to wait."""
+
+_log = get_logger("auth")
 
 
 class Scope(StrEnum):
@@ -67,30 +73,62 @@ class Keys:
         self._file = file
         self._url = url
         self._keys: dict[str | None, jwt.PyJWK] = {}
-        self._fetched_at = float("-inf")
+        self._reading = asyncio.Lock()
+        self._due_at = float("-inf")
+        self._failure: Unavailable | None = None
 
     async def find(self, kid: str | None, now: float) -> jwt.PyJWK | None:
-        """Return the key of an id; keys are read anew when it is unknown, at most once a minute."""
-        if kid not in self._keys and now - self._fetched_at >= _REFETCH_SECONDS:
-            self._keys = {
-                key.key_id: key for key in jwt.PyJWKSet.from_dict(await self._read()).keys
-            }
-            self._fetched_at = now
-        return self._keys.get(kid)
+        """Return the key of an id, or None; `now` is in seconds.
+
+        The set is read anew when the key is unknown: at most once a minute, five seconds after a
+        failure, and by one caller at a time. Raises Unavailable where the key is unknown because
+        the set cannot be read; keys that are known stay so.
+        """
+        if kid not in self._keys:
+            async with self._reading:
+                if kid not in self._keys and now >= self._due_at:
+                    await self._read_anew(now)
+        found = self._keys.get(kid)
+        if found is None and self._failure is not None:
+            raise Unavailable(self._failure.what) from self._failure
+        return found
+
+    async def check(self, now: float) -> str | None:
+        """Return why no token can be checked, or None; for readiness."""
+        if not self._keys:
+            try:
+                await self.find(None, now)
+            except Unavailable as error:
+                return f"{error.what} cannot be read"
+        return None
+
+    async def _read_anew(self, now: float) -> None:
+        """Read the set; one that cannot be read or holds no keys leaves what is known as it is."""
+        self._due_at = now + _RETRY_SECONDS
+        try:
+            keys = jwt.PyJWKSet.from_dict(await self._read()).keys
+        except Unavailable as error:
+            self._failure = error
+        except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL, jwt.PyJWTError) as error:
+            _log.warning("the key set cannot be read", reason=repr(error))
+            self._failure = Unavailable("the key set")
+        else:
+            self._keys = {key.key_id: key for key in keys}
+            self._failure = None
+            self._due_at = now + _REREAD_SECONDS
 
     async def _read(self) -> dict[str, object]:
         if self._file is not None:
-            document: dict[str, object] = json.loads(self._file.read_text())
-            return document
-        if self._url is None:
-            raise Unavailable("the key set (set LOWTIDE_JWKS_FILE or LOWTIDE_JWKS_URL)")
-        try:
+            document: object = json.loads(self._file.read_text())
+        elif self._url is not None:
             async with httpx.AsyncClient(timeout=5) as client:
                 answer = await client.get(self._url)
-                answer.raise_for_status()
-                document = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
-            raise Unavailable("the key set") from error
+            answer.raise_for_status()
+            document = answer.json()
+        else:
+            raise Unavailable("the key set (set LOWTIDE_JWKS_FILE or LOWTIDE_JWKS_URL)")
+        if not isinstance(document, dict):
+            raise ValueError("it is no JSON object")  # noqa: TRY004 - of the wrong form, like others
         return document
 
 
@@ -118,6 +156,10 @@ class Verifier:
         if len(self._verified) > _CACHE_TOKENS:
             self._verified.popitem(last=False)
         return caller
+
+    async def check(self) -> str | None:
+        """Return why no token can be checked, or None; for readiness."""
+        return await self._keys.check(self._clock.now().timestamp())
 
     async def _verify(self, token: str, now: float) -> Caller:
         try:

@@ -10,8 +10,10 @@ import pytest_asyncio
 from fastapi import FastAPI, Query, Request
 from pydantic import BaseModel
 
+from shared.clock import WallClock
 from shared.errors import Unavailable
 from shared.http.app import MAX_BODY_BYTES, create_app
+from shared.http.auth import Keys, Verifier
 from shared.http.problems import MEDIA_TYPE, Problem, not_found
 
 
@@ -170,3 +172,12 @@ async def test_probes_say_what_is_wrong() -> None:
             assert ready.status_code == status
             assert ready.json()["problems"] == ({"database": problem} if problem else {})
             assert b"lowtide_" in (await client.get("/metrics")).content
+
+
+async def test_without_keys_a_service_is_not_ready() -> None:
+    app = create_app("test", verifier=Verifier(Keys(), WallClock()))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        ready = await client.get("/readyz")
+    assert ready.status_code == 503
+    assert "LOWTIDE_JWKS_FILE" in ready.json()["problems"]["keys"]

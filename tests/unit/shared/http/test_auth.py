@@ -1,12 +1,15 @@
+import asyncio
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 
+import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from typing_extensions import override
 
 from shared.clock import ManualClock, WallClock
 from shared.errors import Unavailable
@@ -162,6 +165,78 @@ async def test_keys_are_read_again_for_an_unknown_one_at_most_once_a_minute(key:
     found = await keys.find(KEY_ID, now=60)
     assert found is not None
     assert found.key_id == KEY_ID
+
+
+UNREADABLE = {
+    "missing": None,
+    "half written": '{"keys": [{"kty"',
+    "without keys": '{"keys": []}',
+    "a list": "[]",
+    "no text": b"\xff".decode("latin-1"),
+}
+
+
+@pytest.mark.parametrize("content", UNREADABLE.values(), ids=UNREADABLE)
+async def test_a_key_set_that_cannot_be_read_is_unavailable_until_it_can_be(
+    key: Path, content: str | None
+) -> None:
+    file = key.parent / "jwks.json"
+    good = file.read_text(encoding="ascii")
+    if content is None:
+        file.unlink()
+    else:
+        file.write_text(content, encoding="latin-1")
+    clock = ManualClock(NOW)
+    verifier = Verifier(Keys(file=file), clock)
+    with pytest.raises(Unavailable, match="the key set"):
+        await verifier.caller(token(key))
+    assert await verifier.check() == "the key set cannot be read"
+    file.write_text(good, encoding="ascii")
+    with pytest.raises(Unavailable, match="the key set"):
+        await verifier.caller(token(key))
+    clock.advance(timedelta(seconds=5))
+    assert (await verifier.caller(token(key))).subject == "shop"
+    assert await verifier.check() is None
+
+
+class _Remote(Keys):
+    """Keys whose set is fetched from afar, and may be away."""
+
+    def __init__(self, keys: list[object]) -> None:
+        super().__init__(url="https://example.org/jwks.json")
+        self.keys = keys
+        self.is_away = False
+        self.fetches = 0
+
+    @override
+    async def _read(self) -> dict[str, object]:
+        self.fetches += 1
+        await asyncio.sleep(0)
+        if self.is_away:
+            raise httpx.ReadTimeout("silent")
+        return {"keys": self.keys}
+
+
+def public_keys(key: Path) -> list[object]:
+    found: list[object] = json.loads((key.parent / "jwks.json").read_text(encoding="ascii"))["keys"]
+    return found
+
+
+async def test_a_key_set_that_is_away_is_asked_for_by_one_caller_at_a_time(key: Path) -> None:
+    keys = _Remote(public_keys(key))
+    assert await keys.find(KEY_ID, now=0) is not None
+    keys.is_away = True
+    asked = await asyncio.gather(
+        *(keys.find("another", now=60) for _ in range(20)), return_exceptions=True
+    )
+    assert keys.fetches == 2
+    assert all(isinstance(each, Unavailable) for each in asked)
+    # What is known stays so meanwhile.
+    assert await keys.find(KEY_ID, now=60) is not None
+    assert await keys.check(now=60) is None
+    keys.is_away = False
+    assert await keys.find("another", now=65) is None
+    assert keys.fetches == 3
 
 
 async def test_without_any_keys_nothing_is_let_in() -> None:

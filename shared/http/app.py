@@ -1,8 +1,9 @@
 """The frame of every HTTP role: probes, metrics, problem documents, limits, one log line each."""
 
+import asyncio
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -45,7 +46,7 @@ def create_app(
     app = _Api(
         title=f"Lowtide {title}",
         version="1",
-        lifespan=lifespan,
+        lifespan=lifespan if verifier is None else _following(verifier, lifespan),
         docs_url=None,
         redoc_url=None,
         responses=problems.RESPONSES,
@@ -56,6 +57,21 @@ def create_app(
     app.add_middleware(_BodyLimit)
     app.add_middleware(_RequestLog)
     return app
+
+
+def _following(verifier: Verifier, lifespan: Lifespan | None) -> Lifespan:
+    """Return a lifespan that also keeps the keys of tokens fresh."""
+
+    @asynccontextmanager
+    async def followed(app: FastAPI) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as group, AsyncExitStack() as stack:
+            following = group.create_task(verifier.follow())
+            stack.callback(following.cancel)
+            if lifespan is not None:
+                await stack.enter_async_context(lifespan(app))
+            yield
+
+    return followed
 
 
 class _Api(FastAPI):

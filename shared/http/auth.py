@@ -31,6 +31,9 @@ _REREAD_SECONDS = 60
 _RETRY_SECONDS = 5
 """How long a set that could not be read is left alone: what callers are told to wait."""
 
+_FRESH_SECONDS = 300
+"""After so long the set is read again in any case: a key that its issuer has withdrawn must end."""
+
 _log = get_logger("auth")
 
 
@@ -72,17 +75,20 @@ class Keys:
     def __init__(self, *, file: Path | None = None, url: str | None = None) -> None:
         self._file = file
         self._url = url
+        self._document: dict[str, object] | None = None
         self._keys: dict[str | None, jwt.PyJWK] = {}
         self._reading = asyncio.Lock()
         self._due_at = float("-inf")
         self._failure: Unavailable | None = None
+        self.edition = 0
+        """Grows when the set is another one: what it vouched for may have ended."""
 
     async def find(self, kid: str | None, now: float) -> jwt.PyJWK | None:
         """Return the key of an id, or None; `now` is in seconds.
 
-        The set is read anew when the key is unknown: at most once a minute, five seconds after a
-        failure, and by one caller at a time. Raises Unavailable where the key is unknown because
-        the set cannot be read; keys that are known stay so.
+        The set is read anew at once when the key is unknown: at most once a minute, five seconds
+        after a failure, and by one caller at a time. Raises Unavailable where the key is unknown
+        because the set cannot be read; keys that are known stay so.
         """
         if kid not in self._keys:
             async with self._reading:
@@ -102,24 +108,34 @@ class Keys:
                 return f"{error.what} cannot be read"
         return None
 
+    async def refresh(self, now: float) -> float:
+        """Read the set anew if it is due; return after how many seconds to do so again."""
+        async with self._reading:
+            if now >= self._due_at:
+                await self._read_anew(now)
+        return _FRESH_SECONDS if self._failure is None else _RETRY_SECONDS
+
     async def _read_anew(self, now: float) -> None:
         """Read the set; one that cannot be read or holds no keys leaves what is known as it is."""
         self._due_at = now + _RETRY_SECONDS
         try:
-            keys = jwt.PyJWKSet.from_dict(await self._read()).keys
+            document = await self._read()
+            keys = {key.key_id: key for key in jwt.PyJWKSet.from_dict(document).keys}
         except Unavailable as error:
             self._failure = error
-        except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL, jwt.PyJWTError) as error:
+        except Exception as error:  # noqa: BLE001 - others write it: anything may be wrong with it
             _log.warning("the key set cannot be read", reason=repr(error))
             self._failure = Unavailable("the key set")
         else:
-            self._keys = {key.key_id: key for key in keys}
+            if document != self._document:
+                self._document, self._keys = document, keys
+                self.edition += 1
             self._failure = None
             self._due_at = now + _REREAD_SECONDS
 
     async def _read(self) -> dict[str, object]:
         if self._file is not None:
-            document: object = json.loads(self._file.read_text())
+            document: dict[str, object] = json.loads(self._file.read_text())
         elif self._url is not None:
             async with httpx.AsyncClient(timeout=5) as client:
                 answer = await client.get(self._url)
@@ -127,18 +143,20 @@ class Keys:
             document = answer.json()
         else:
             raise Unavailable("the key set (set LOWTIDE_JWKS_FILE or LOWTIDE_JWKS_URL)")
-        if not isinstance(document, dict):
-            raise ValueError("it is no JSON object")  # noqa: TRY004 - of the wrong form, like others
         return document
 
 
 class Verifier:
-    """Turns bearer tokens into callers; verified ones are remembered by hash until they expire."""
+    """Turns bearer tokens into callers.
+
+    Verified ones are remembered by hash until they expire or the keys change.
+    """
 
     def __init__(self, keys: Keys, clock: Clock) -> None:
         self._keys = keys
         self._clock = clock
         self._verified: OrderedDict[bytes, Caller] = OrderedDict()
+        self._edition = keys.edition
 
     async def caller(self, token: str) -> Caller:
         """Return who a token speaks for.
@@ -147,19 +165,33 @@ class Verifier:
         audience.
         """
         now = self._clock.now().timestamp()
+        self._forget_former()
         digest = hashlib.sha256(token.encode()).digest()
         known = self._verified.get(digest)
         if known is not None and known.expires_at > now:
             return known
         caller = await self._verify(token, now)
+        self._forget_former()
         self._verified[digest] = caller
         if len(self._verified) > _CACHE_TOKENS:
             self._verified.popitem(last=False)
         return caller
 
+    def _forget_former(self) -> None:
+        """Forget what was verified with another set of keys than there is now."""
+        if self._edition != self._keys.edition:
+            self._edition = self._keys.edition
+            self._verified.clear()
+
     async def check(self) -> str | None:
         """Return why no token can be checked, or None; for readiness."""
         return await self._keys.check(self._clock.now().timestamp())
+
+    async def follow(self) -> None:
+        """Keep the keys fresh, for ever, so that no request waits for them."""
+        while True:
+            seconds = await self._keys.refresh(self._clock.now().timestamp())
+            await asyncio.sleep(seconds)
 
     async def _verify(self, token: str, now: float) -> Caller:
         try:

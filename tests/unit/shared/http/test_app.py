@@ -2,6 +2,9 @@
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import httpx
@@ -12,9 +15,11 @@ from pydantic import BaseModel
 
 from shared.clock import WallClock
 from shared.errors import Unavailable
+from shared.http import auth
 from shared.http.app import MAX_BODY_BYTES, create_app
 from shared.http.auth import Keys, Verifier
 from shared.http.problems import MEDIA_TYPE, Problem, not_found
+from shared.testing.waiting import until
 
 
 class Thing(BaseModel):
@@ -181,3 +186,32 @@ async def test_without_keys_a_service_is_not_ready() -> None:
         ready = await client.get("/readyz")
     assert ready.status_code == 503
     assert "LOWTIDE_JWKS_FILE" in ready.json()["problems"]["keys"]
+
+
+async def has_read(keys: Keys, edition: int) -> bool:
+    return keys.edition == edition
+
+
+async def test_a_service_reads_its_keys_again_while_it_runs(
+    key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auth, "_FRESH_SECONDS", 0.01)
+    monkeypatch.setattr(auth, "_REREAD_SECONDS", 0)
+    file = key.parent / "jwks.json"
+    keys = Keys(file=file)
+    told = []
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        told.append("begins")
+        yield
+        told.append("ends")
+
+    app = create_app("test", verifier=Verifier(keys, WallClock()), lifespan=lifespan)
+    async with app.router.lifespan_context(app):
+        await until(partial(has_read, keys, 1))
+        document = json.loads(file.read_text(encoding="ascii"))
+        document["keys"][0]["kid"] = "another"
+        file.write_text(json.dumps(document), encoding="ascii")
+        await until(partial(has_read, keys, 2))
+    assert told == ["begins", "ends"]

@@ -172,6 +172,7 @@ UNREADABLE = {
     "half written": '{"keys": [{"kty"',
     "without keys": '{"keys": []}',
     "a list": "[]",
+    "an id that is none": '{"keys": [{"kid": [], "kty": "oct", "k": "a2V5"}]}',
     "no text": b"\xff".decode("latin-1"),
 }
 
@@ -237,6 +238,27 @@ async def test_a_key_set_that_is_away_is_asked_for_by_one_caller_at_a_time(key: 
     keys.is_away = False
     assert await keys.find("another", now=65) is None
     assert keys.fetches == 3
+
+
+async def test_a_key_that_was_withdrawn_is_trusted_no_longer(key: Path) -> None:
+    (known,) = public_keys(key)
+    assert isinstance(known, dict)
+    keys, clock = _Remote([known]), ManualClock(NOW)
+    verifier = Verifier(keys, clock)
+    given = token(key)
+    caller = await verifier.caller(given)
+    clock.advance(timedelta(minutes=5))
+    await keys.refresh(clock.now().timestamp())
+    assert await verifier.caller(given) is caller  # nothing has changed
+    keys.keys, keys.is_away = [known | {"kid": "new"}], True
+    clock.advance(timedelta(minutes=5))
+    assert await keys.refresh(clock.now().timestamp()) == 5
+    assert await verifier.caller(given) is caller  # whether anything has is not known
+    keys.is_away = False
+    clock.advance(timedelta(seconds=5))
+    assert await keys.refresh(clock.now().timestamp()) == 300
+    problem = await refused(verifier, given)
+    assert "not trusted here" in problem.detail
 
 
 async def test_without_any_keys_nothing_is_let_in() -> None:

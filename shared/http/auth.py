@@ -27,6 +27,9 @@ from shared.observability.logs import get_logger
 AUDIENCE = "lowtide"
 ALGORITHMS = ("EdDSA", "ES256", "RS256", "PS256")
 _CACHE_TOKENS = 4_096
+_LEEWAY_SECONDS = 30
+"""How far the clocks of who makes tokens and of who checks them may be apart."""
+
 _REREAD_SECONDS = 60
 _RETRY_SECONDS = 5
 """How long a set that could not be read is left alone: what callers are told to wait."""
@@ -55,7 +58,8 @@ class Scope(StrEnum):
 class Caller:
     """Who calls. `channel` limits a channel's token to writing as that channel.
 
-    `through` is the subject of the token, where it speaks for somebody else.
+    `through` is the subject of the token, where it speaks for somebody else. `expires_at` is when
+    the token counts no longer, in seconds since 1970, what clocks may be apart included.
     """
 
     subject: str
@@ -203,18 +207,36 @@ class Verifier:
                 key,
                 algorithms=list(ALGORITHMS),
                 audience=AUDIENCE,
+                leeway=_LEEWAY_SECONDS,
                 options={"require": ["exp", "sub"]},
             )
-        except jwt.ExpiredSignatureError as error:
-            raise _unauthorised("The token has expired; get a new one.") from error
         except jwt.InvalidTokenError as error:
-            raise _unauthorised("The token is not valid here.") from error
+            raise _unauthorised(_fault(error)) from error
         return Caller(
             subject=claims["sub"],
             scopes=frozenset(str(claims.get("scope", "")).split()),
-            expires_at=float(claims["exp"]),
+            expires_at=float(claims["exp"]) + _LEEWAY_SECONDS,
             channel=claims.get("channel"),
         )
+
+
+def _fault(error: jwt.InvalidTokenError) -> str:
+    """Return what is wrong with a token, and what to do."""
+    match error:
+        case jwt.ExpiredSignatureError():
+            return "The token has expired; get a new one."
+        case jwt.ImmatureSignatureError():
+            return "The token counts only later (nbf, iat); compare the clock of who made it."
+        case jwt.MissingRequiredClaimError():
+            return f"The token lacks the claim {error.claim}; get one that has it."
+        case jwt.InvalidAudienceError():
+            return f"The token is for another audience (aud); get one for {AUDIENCE}."
+        case jwt.InvalidAlgorithmError():
+            return f"The token must be signed by one of {', '.join(ALGORITHMS)}, as its key says."
+        case jwt.InvalidSignatureError():
+            return "The token's signature is not that of its key (kid); get a new one."
+        case _:
+            return f"The token cannot be read ({error}); send it whole, or get a new one."
 
 
 def _unauthorised(detail: str) -> Problem:

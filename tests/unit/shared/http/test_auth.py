@@ -109,29 +109,40 @@ def _changed(key: Path) -> str:
     return ".".join((head, body[:-4] + "AAAA", signature))
 
 
-BAD: dict[str, Callable[[Path], str]] = {
-    "foreign key": _foreign,
-    "the public key as a secret": _public_key_as_secret,
-    "unsigned": _unsigned,
-    "unknown key": _unknown_key,
-    "changed": _changed,
-    "wrong audience": lambda key: signed(key, aud="elsewhere"),
-    "no audience": lambda key: signed(key, aud=None),
-    "no expiry": lambda key: signed(key, exp=None),
-    "no subject": lambda key: signed(key, sub=None),
-    "not yet": lambda key: signed(key, nbf=NOW + HOUR),
-    "no token": lambda _: "",
-    "no token at all": lambda _: "a.b.c",
-    "odd characters": lambda _: "\ud7ff.é.\x00",
+BAD: dict[str, tuple[Callable[[Path], str], str]] = {
+    "foreign key": (_foreign, "signature"),
+    "the public key as a secret": (_public_key_as_secret, "EdDSA"),
+    "unsigned": (_unsigned, "EdDSA"),
+    "unknown key": (_unknown_key, "not trusted here"),
+    "changed": (_changed, "signature"),
+    "wrong audience": (lambda key: signed(key, aud="elsewhere"), "get one for lowtide"),
+    "no audience": (lambda key: signed(key, aud=None), "lacks the claim aud"),
+    "no expiry": (lambda key: signed(key, exp=None), "lacks the claim exp"),
+    "no subject": (lambda key: signed(key, sub=None), "lacks the claim sub"),
+    "a number as a subject": (lambda key: signed(key, sub=5), "Subject"),
+    "not yet": (lambda key: signed(key, nbf=NOW + HOUR), "nbf"),
+    "expiry in words": (lambda key: signed(key, exp="soon"), "(exp)"),
+    "no token": (lambda _: "", "cannot be read"),
+    "no token at all": (lambda _: "a.b.c", "cannot be read"),
+    "odd characters": (lambda _: "\ud7ff.é.\x00", "cannot be read"),
 }
 
 
-@pytest.mark.parametrize("make", BAD.values(), ids=BAD)
-async def test_a_bad_token_is_refused(
-    key: Path, verifier: Verifier, make: Callable[[Path], str]
+@pytest.mark.parametrize(("make", "fault"), BAD.values(), ids=BAD)
+async def test_a_bad_token_is_refused_and_told_why(
+    key: Path, verifier: Verifier, make: Callable[[Path], str], fault: str
 ) -> None:
     problem = await refused(verifier, make(key))
     assert problem.code == "unauthorised"
+    assert fault in problem.detail
+
+
+async def test_clocks_may_be_half_a_minute_apart(key: Path, verifier: Verifier) -> None:
+    ahead = signed(key, iat=NOW + timedelta(seconds=20))
+    assert (await verifier.caller(ahead)).subject == "shop"
+    expired = signed(key, exp=NOW - timedelta(seconds=15))
+    assert await verifier.caller(expired) is await verifier.caller(expired)
+    await refused(verifier, signed(key, exp=NOW - timedelta(seconds=31)))
 
 
 async def test_a_verified_token_is_remembered_until_it_expires(key: Path) -> None:
@@ -140,7 +151,9 @@ async def test_a_verified_token_is_remembered_until_it_expires(key: Path) -> Non
     given = token(key)
     known = await verifier.caller(given)
     assert await verifier.caller(given) is known
-    clock.advance(HOUR + timedelta(seconds=1))
+    clock.advance(HOUR + timedelta(seconds=29))
+    assert await verifier.caller(given) is known
+    clock.advance(timedelta(seconds=2))
     assert await verifier.caller(given) is not known
 
 

@@ -295,6 +295,30 @@ def test_the_signing_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) ->
     assert file.read_bytes() == made
 
 
+def test_a_key_is_added_to_the_set_and_what_is_there_is_left_alone(tmp_path: Path) -> None:
+    first, second, jwks = tmp_path / "1.pem", tmp_path / "2.pem", tmp_path / "jwks.json"
+    ensure_keys(first, jwks)
+    (known,) = json.loads(jwks.read_text(encoding="ascii"))["keys"]
+    other = known | {"kid": "another"}
+    jwks.write_text(json.dumps({"keys": [other, known]}, indent=2), encoding="ascii")
+    before = jwks.stat()
+    ensure_keys(first, jwks)
+    after = jwks.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    ensure_keys(second, jwks)
+    kept, new = json.loads(jwks.read_text(encoding="ascii"))["keys"]
+    assert kept == other
+    assert (new["kid"], new["x"] == known["x"]) == (KEY_ID, False)
+    assert jwks.stat().st_ino != before.st_ino, "it was written where others read it"
+    assert sorted(tmp_path.iterdir()) == [first, second, jwks]
+
+
+def test_a_set_that_is_none_is_said_to_be(tmp_path: Path) -> None:
+    (tmp_path / "jwks.json").write_text("[]", encoding="ascii")
+    with pytest.raises(ValueError, match="is no key set; delete it"):
+        ensure_keys(tmp_path / "key.pem", tmp_path / "jwks.json")
+
+
 def test_times_in_a_token_are_in_utc(key: Path) -> None:
     claims = jwt.decode(token(key), options={"verify_signature": False})
     expires = datetime.fromtimestamp(claims["exp"], UTC)

@@ -1,6 +1,7 @@
-"""The frame of every HTTP role: probes, metrics, problem documents, limits, one log line each."""
+"""The frame of every HTTP role: probes, metrics, problem documents, limits, log lines."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -125,7 +126,11 @@ def too_large(what: str) -> Problem:
 
 
 class _RequestLog:
-    """One canonical line and one metric per request; the trace context goes on and comes back."""
+    """One canonical line and one metric per request; the trace context goes on and comes back.
+
+    What is answered as asked is for who looks closely; a refusal is told by default, and a failure
+    is a warning.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -162,7 +167,8 @@ class _RequestLog:
             seconds = time.perf_counter() - started
             route = getattr(scope.get("route"), "path", "unmatched")
             HTTP_SECONDS.labels(scope["method"], route, str(status)).observe(seconds)
-            _log.debug(
+            _log.log(
+                _level(status),
                 "request",
                 method=scope["method"],
                 path=scope["path"],
@@ -170,3 +176,9 @@ class _RequestLog:
                 ms=round(seconds * 1000, 2),
             )
             structlog.contextvars.reset_contextvars(**bound)
+
+
+def _level(status: int) -> int:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return logging.WARNING
+    return logging.INFO if status >= HTTPStatus.BAD_REQUEST else logging.DEBUG

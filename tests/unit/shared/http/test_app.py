@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from fastapi import FastAPI, Query, Request
 from pydantic import BaseModel
+from structlog.testing import capture_logs
 
 from shared.clock import WallClock
 from shared.errors import Unavailable
@@ -166,6 +167,19 @@ async def test_a_trace_goes_on_and_comes_back(client: httpx.AsyncClient) -> None
     assert answer.headers["traceparent"] == answer.json()
     assert answer.json().split("-")[1] == given.split("-")[1]
     assert answer.json() != given
+
+
+TOLD = {"/numbers?limit=1": "debug", "/missing": "info", "/away": "warning", "/broken": "warning"}
+
+
+@pytest.mark.parametrize(("path", "level"), TOLD.items(), ids=TOLD)
+async def test_a_request_that_was_refused_or_failed_is_told_by_default(
+    client: httpx.AsyncClient, path: str, level: str
+) -> None:
+    with capture_logs() as lines:
+        answer = await client.get(path)
+    (line,) = (each for each in lines if each["event"] == "request")
+    assert (line["log_level"], line["status"]) == (level, answer.status_code)
 
 
 async def test_probes_say_what_is_wrong() -> None:

@@ -27,7 +27,7 @@ from shared.observability.logs import get_logger
 AUDIENCE = "lowtide"
 ALGORITHMS = ("EdDSA", "ES256", "RS256", "PS256")
 _CACHE_TOKENS = 4_096
-_LEEWAY_SECONDS = 30
+LEEWAY_SECONDS = 30
 """How far the clocks of who makes tokens and of who checks them may be apart."""
 
 _REREAD_SECONDS = 60
@@ -207,7 +207,7 @@ class Verifier:
                 key,
                 algorithms=list(ALGORITHMS),
                 audience=AUDIENCE,
-                leeway=_LEEWAY_SECONDS,
+                leeway=LEEWAY_SECONDS,
                 options={"require": ["exp", "sub"]},
             )
         except jwt.InvalidTokenError as error:
@@ -215,7 +215,7 @@ class Verifier:
         return Caller(
             subject=claims["sub"],
             scopes=frozenset(str(claims.get("scope", "")).split()),
-            expires_at=float(claims["exp"]) + _LEEWAY_SECONDS,
+            expires_at=float(claims["exp"]) + LEEWAY_SECONDS,
             channel=claims.get("channel"),
         )
 

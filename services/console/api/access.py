@@ -6,10 +6,10 @@ together with a SameSite cookie keeps other sites from acting in a viewer's name
 """
 
 from http import HTTPStatus
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -52,7 +52,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        session = self._session(headers)
+        session = self._session(HTTPConnection(scope))
         scope.setdefault("state", {})["session"] = session
         guarded = _with_headers(send) if scope["type"] == "http" else send
         if not _is_from_here(scope, headers):
@@ -64,19 +64,9 @@ class Gate:
         else:
             await _refuse(scope, receive, guarded, HTTPStatus.UNAUTHORIZED)
 
-    def _session(self, headers: Headers) -> Session | None:
-        token = cookie(headers, SESSION_COOKIE)
+    def _session(self, connection: HTTPConnection) -> Session | None:
+        token = connection.cookies.get(SESSION_COOKIE)
         return session_of(self._secret, token, self._clock.now()) if token else None
-
-
-def cookie(headers: Headers, name: str) -> str | None:
-    """Return the value of a request's cookie."""
-    jar: SimpleCookie = SimpleCookie()
-    try:
-        jar.load(headers.get("cookie", ""))
-    except CookieError:
-        return None
-    return jar[name].value if name in jar else None
 
 
 def _is_open(path: str) -> bool:

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from services.console.api.access import NEXT_COOKIE, SESSION_COOKIE, cookie
+from services.console.api.access import NEXT_COOKIE, SESSION_COOKIE
 from services.console.domain.sign_in import (
     SESSION_LIFETIME,
     Claims,
@@ -36,7 +36,7 @@ def routes(secret: str, codes: Codes, clock: Clock, assets: str, people: People)
             return _page(request, assets, refused=False)
         if not codes.redeem(code, clock.now()):
             return _page(request, assets, refused=True)
-        wanted = cookie(request.headers, NEXT_COOKIE)
+        wanted = request.cookies.get(NEXT_COOKIE)
         response = RedirectResponse(
             own_path(unquote(wanted) if wanted else None), HTTPStatus.SEE_OTHER
         )

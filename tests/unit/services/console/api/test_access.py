@@ -128,6 +128,17 @@ async def test_a_session_ends(setting: Setting) -> None:
     assert (await setting.browser.get("/alerts/7", headers=session)).status_code == 401
 
 
+@pytest.mark.parametrize(
+    "of_others", ["a=two words", 'a="', 'a={"theme":"dark"}', "a=中文", "a=é", "a", "[x]=1", "a=b,c"]
+)
+async def test_whatever_cookies_others_have_set_the_session_is_found(
+    setting: Setting, of_others: str
+) -> None:
+    ours = setting.session()["cookie"]
+    headers = {"cookie": f"{of_others}; {ours}; {of_others}".encode()}
+    assert (await setting.browser.get("/alerts/7", headers=headers)).status_code == 200
+
+
 @pytest.mark.parametrize("origin", [None, "http://evil.example", "null", "http://console.evil"])
 async def test_no_other_site_acts_in_a_viewers_name(setting: Setting, origin: str | None) -> None:
     headers = setting.session() | ({"origin": origin} if origin else {})

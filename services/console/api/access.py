@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.console.domain.sign_in import Session, session_of
+from services.console.domain.sign_in import Endings, Session, session_of
 from shared.clock import Clock
 
 SESSION_COOKIE = "lowtide_session"
@@ -41,10 +41,11 @@ _HEADERS = {
 class Gate:
     """ASGI middleware; puts the viewer's session into `scope["state"]`."""
 
-    def __init__(self, app: ASGIApp, secret: str, clock: Clock) -> None:
+    def __init__(self, app: ASGIApp, secret: str, clock: Clock, endings: Endings) -> None:
         self._app = app
         self._secret = secret
         self._clock = clock
+        self._endings = endings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request pass, or answer it here."""
@@ -66,7 +67,8 @@ class Gate:
 
     def _session(self, connection: HTTPConnection) -> Session | None:
         token = connection.cookies.get(SESSION_COOKIE)
-        return session_of(self._secret, token, self._clock.now()) if token else None
+        session = session_of(self._secret, token, self._clock.now()) if token else None
+        return None if session is None or self._endings.has(session) else session
 
 
 def _is_open(path: str) -> bool:

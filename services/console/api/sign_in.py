@@ -13,6 +13,7 @@ from services.console.domain.sign_in import (
     SESSION_LIFETIME,
     Claims,
     Codes,
+    Endings,
     Myself,
     Session,
     mint_session,
@@ -25,7 +26,9 @@ from services.console.upstream.people import People
 from shared.clock import Clock
 
 
-def routes(secret: str, codes: Codes, clock: Clock, assets: str, people: People) -> APIRouter:
+def routes(
+    secret: str, codes: Codes, endings: Endings, clock: Clock, assets: str, people: People
+) -> APIRouter:
     """Return `/sign-in`, `/sign-in/as` and `/sign-out`."""
     router = APIRouter()
     claims = Claims()
@@ -62,7 +65,9 @@ def routes(secret: str, codes: Codes, clock: Clock, assets: str, people: People)
         return response
 
     @router.post("/sign-out", include_in_schema=False)
-    async def sign_out() -> Response:
+    async def sign_out(request: Request) -> Response:
+        """End the session, wherever else its cookie and its pages are."""
+        endings.end(request.state.session, clock.now())
         response = RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
         response.delete_cookie(SESSION_COOKIE)
         return response

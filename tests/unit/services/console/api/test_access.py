@@ -9,7 +9,13 @@ from starlette.types import Message, Scope
 
 from services.console.api.access import SESSION_COOKIE, Gate
 from services.console.api.sign_in import routes
-from services.console.domain.sign_in import SESSION_LIFETIME, Codes, mint_code, mint_session
+from services.console.domain.sign_in import (
+    SESSION_LIFETIME,
+    Codes,
+    Endings,
+    mint_code,
+    mint_session,
+)
 from services.console.upstream.people import People
 from services.console.upstream.service import Service
 from shared.clock import ManualClock
@@ -40,8 +46,9 @@ class Setting:
         self.alerting = Service(
             "alerting", httpx.AsyncClient(transport=PEOPLE, base_url="http://a")
         )
+        endings, people = Endings(), People(self.alerting)
         self.app.include_router(
-            routes(SECRET, Codes(SECRET, START), self.clock, "v1", People(self.alerting))
+            routes(SECRET, Codes(SECRET, START), endings, self.clock, "v1", people)
         )
         self.acted = 0
 
@@ -59,7 +66,7 @@ class Setting:
         async def _act() -> None:
             self.acted += 1
 
-        self.gate = Gate(self.app, SECRET, self.clock)
+        self.gate = Gate(self.app, SECRET, self.clock, endings)
         self.browser = httpx.AsyncClient(transport=httpx.ASGITransport(self.gate), base_url=OURS)
 
     def code(self) -> str:
@@ -129,7 +136,8 @@ async def test_a_session_ends(setting: Setting) -> None:
 
 
 @pytest.mark.parametrize(
-    "of_others", ["a=two words", 'a="', 'a={"theme":"dark"}', "a=中文", "a=é", "a", "[x]=1", "a=b,c"]
+    "of_others",
+    ["a=two words", 'a="', 'a={"theme":"dark"}', "a=中文", "a=é", "a", "[x]=1", "a=b,c"],
 )
 async def test_whatever_cookies_others_have_set_the_session_is_found(
     setting: Setting, of_others: str
@@ -191,6 +199,24 @@ async def test_signing_out_takes_the_cookie_away(setting: Setting) -> None:
     answer = await setting.browser.post("/sign-out", headers=headers)
     assert answer.headers["location"] == "/sign-in"
     assert f'{SESSION_COOKIE}=""' in answer.headers["set-cookie"]
+
+
+async def test_signing_out_ends_the_session_whoever_has_a_copy_of_its_cookie(
+    setting: Setting,
+) -> None:
+    headers = setting.session() | {"origin": OURS}
+    said = await say(setting, "lin", headers)
+    copies = [headers, {"cookie": f"{SESSION_COOKIE}={said.cookies[SESSION_COOKIE]}"}]
+    other = mint_session(SECRET, now=START, nonce="s2")
+    setting.browser.cookies.clear()
+    await setting.browser.post("/sign-out", headers=headers)
+    for copy in copies:
+        assert (await setting.browser.post("/act", headers=headers | copy)).status_code == 401
+    socket = [(b"host", b"console"), (b"origin", OURS.encode())]
+    cookie = (b"cookie", headers["cookie"].encode())
+    assert await connected(setting, [*socket, cookie]) == ["websocket.close"]
+    still = {"origin": OURS, "cookie": f"{SESSION_COOKIE}={other}"}
+    assert (await setting.browser.post("/act", headers=still)).status_code == 200
 
 
 async def test_the_sign_in_page_speaks_the_browsers_language(setting: Setting) -> None:

@@ -27,22 +27,21 @@ def register(context: Context) -> None:
     """Serve the page at `/stock`."""
 
     @ui.page("/stock", reconnect_timeout=RECONNECT_SECONDS)
-    async def stock(request: Request, words: str = "", warehouse: str = "") -> None:
+    def stock(request: Request, words: str = "", warehouse: str = "") -> None:
         frame = Frame(context, request, "stock")
-        warehouses = (await context.directory.names()).warehouses
-        page = StockPage(frame, Question(words[:_MAX_WORDS], warehouse), warehouses)
-        page.follow()
+        StockPage(frame, Question(words[:_MAX_WORDS], warehouse)).follow()
 
 
 class StockPage:
     """One viewer's search and the part of its result that they look at."""
 
-    def __init__(self, frame: Frame, question: Question, warehouses: dict[str, str]) -> None:
+    def __init__(self, frame: Frame, question: Question) -> None:
         self._frame = frame
         self._grid = Grid(frame.context.ingest, frame.context.ledger, frame.context.directory)
         self._question = question
         self._cursors = [""]
         """Where each part so far starts; the last is on screen."""
+        self._warehouses: dict[str, str] = {}
         self._rows: Rows | None = None
         self._away: Away = ""
         self._asked = asyncio.Event()
@@ -55,16 +54,9 @@ class StockPage:
                 frame.html("title.html", title=words("stock.title"), lead=words("stock.lead")),
                 classes="title",
             )
-            search = LivePanel(
-                frame.html(
-                    "stock_search.html",
-                    words=question.words,
-                    warehouse=question.warehouse,
-                    warehouses=warehouses,
-                )
-            )
+            self._search = LivePanel(self._search_html())
             self._panel = LivePanel(self._html(), tag="section", classes="panel")
-        search.on_field(self._type)
+        self._search.on_field(self._type)
         self._panel.on_act(self._turn)
 
     def follow(self) -> None:
@@ -95,10 +87,17 @@ class StockPage:
         while True:
             await self._asked.wait()
             self._asked.clear()
+            await self._ask_names()
             answered = await self._ask()
             await asyncio.sleep(_TYPING_SECONDS if answered else _TRY_AGAIN_SECONDS)
             if not answered:
                 self._asked.set()
+
+    async def _ask_names(self) -> None:
+        warehouses = (await self._frame.context.directory.names()).warehouses
+        if warehouses != self._warehouses:
+            self._warehouses = warehouses
+            self._search.show(self._search_html())
 
     async def _ask(self) -> bool:
         question, cursor = self._question, self._cursors[-1]
@@ -127,6 +126,14 @@ class StockPage:
         self._rows = changed.rows
         self._panel.patch(
             {row.anchor: self._frame.html("stock_one_row.html", row=row) for row in changed.changed}
+        )
+
+    def _search_html(self) -> str:
+        return self._frame.html(
+            "stock_search.html",
+            words=self._question.words,
+            warehouse=self._question.warehouse,
+            warehouses=self._warehouses,
         )
 
     def _html(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -16,8 +17,8 @@ from services.console.upstream.ingest import Ingest
 from services.console.upstream.ledger import Ledger
 from services.console.upstream.notifier import Notifier
 from services.console.upstream.overview import Overview
-from services.console.upstream.service import Refused, Service
-from shared.clock import WallClock
+from services.console.upstream.service import TIMEOUT_SECONDS, Refused, Service
+from shared.clock import ManualClock, WallClock
 from shared.errors import Unavailable
 from tests.browser.fake_services import FakeServices
 
@@ -225,6 +226,24 @@ async def test_names_stay_known_while_the_catalogue_is_away(connected: Connected
     names = await connected.directory.names()
     assert names.warehouse("hangzhou") == "杭州电商仓"
     assert names.warehouse("unheard-of") == "unheard-of"
+
+
+async def test_a_catalogue_that_hangs_is_not_asked_again_at_once() -> None:
+    clock = ManualClock(datetime(2026, 3, 2, 9, 0, tzinfo=UTC))
+    asked: list[str] = []
+
+    def hang(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        clock.advance(timedelta(seconds=TIMEOUT_SECONDS))
+        raise httpx.ReadTimeout("slow")
+
+    async with httpx.AsyncClient(
+        transport=httpx.MockTransport(hang), base_url="http://it"
+    ) as client:
+        directory = Directory(Ingest(Service("ingest", client)), clock)
+        for _ in range(3):
+            await directory.names()
+    assert asked == ["/v1/warehouses"]
 
 
 async def test_what_is_done_for_a_person_says_so_and_nothing_else_does() -> None:

@@ -226,7 +226,7 @@ class FakeServices:
 
         @app.get("/v1/alerts")
         def alerts(
-            level: str = "", sku: str = "", warehouse: str = "", subject: str = ""
+            level: str = "", sku: str = "", warehouse: str = "", subject: str = "", limit: int = 50
         ) -> dict[str, object]:
             self._there("alerting")
             items = [
@@ -237,7 +237,8 @@ class FakeServices:
                 and warehouse in {"", alert["warehouse"]}
                 and subject in {"", alert["subject"]}
             ]
-            return {"items": items, "next_cursor": None}
+            items.sort(key=lambda alert: str(alert["number"]), reverse=True)
+            return {"items": items[:limit], "next_cursor": None}
 
         @app.get("/v1/alerts/{alert_id}")
         def alert(alert_id: str) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import httpx
 import pytest
@@ -130,12 +131,26 @@ async def test_the_board_shows_what_all_services_say(connected: Connected) -> No
     board = await connected.overview.board(board)
     assert board.open_by_level.value == {"watch": 5, "urgent": 2, "out": 2}
     assert board.newest.value is not None
-    assert board.newest.value[0].warehouse_name == "杭州电商仓"
-    assert {episode.level for episode in board.out_of_stock.value or ()} == {"out"}
+    assert board.newest_of("out")[0].warehouse_name == "杭州电商仓"
+    assert {episode.level for episode in board.newest_of("out")} == {"out"}
+    assert [episode.number for episode in board.newest_of("")] == list(range(128, 119, -1))
     assert board.flow.value is not None
     assert (board.flow.value.per_second or 0) > 0
     assert board.ledger.value is not None
     assert board.ledger.value.is_current
+
+
+async def test_a_level_shows_its_alerts_however_many_newer_ones_there_are_of_others(
+    connected: Connected,
+) -> None:
+    some = connected.fakes.alerts[str(UUID(int=3))]
+    for number in range(200, 320):
+        alert = some | {"id": str(UUID(int=number)), "number": number, "level": "watch"}
+        connected.fakes.alerts[str(UUID(int=number))] = alert
+    board = await connected.overview.board(Board())
+    assert len(board.newest_of("urgent")) == board.open_of("urgent") == 2
+    assert [one.number for one in board.newest_of("")[:3]] == [319, 318, 317]
+    assert board.open_of("") == 129
 
 
 @pytest.mark.parametrize("service", ["ledger", "alerting", "notifier"])

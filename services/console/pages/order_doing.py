@@ -1,15 +1,14 @@
 """What a viewer does with purchases and orders; one form at a time is open."""
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid4
 
 from nicegui import ui
 
 from services.console.pages.frame import Frame
 from services.console.upstream.order_answers import OrderWithLines
-from services.console.upstream.service import Refused
+from services.console.upstream.service import Refused, key_of
 from shared.errors import Unavailable
 
 _STEPS: Mapping[str, str] = {"approve": "approve", "reject": "reject", "out": "cancel"}
@@ -125,8 +124,7 @@ class OrderDoing:
         body: dict[str, object] = {"note": note} if note else {}
         if form.verb == "place":
             body |= {"lines": list(form.lines)}
-            key = uuid5(form.key, json.dumps(body, sort_keys=True)).hex
-            sent = self._orders.place(form.target, body, key)
+            sent = self._orders.place(form.target, body, key_of(form.key, body))
         else:
             sent = self._actions.step(form.target, _STEPS[form.verb], body)
         order = self._order_of(form.target)

@@ -64,7 +64,7 @@ class RulePage:
         self._busy = ""
         self._failure = ""
         self._told = saved
-        self._key = uuid4().hex
+        self._key = uuid4()
         self._typed = asyncio.Event()
         self._typed.set()
         """What the form says wants to be checked, or the rule to be read."""

@@ -147,6 +147,8 @@ class FakeServices:
                 for sku, name, category in NAMES
                 if q.lower() in f"{sku} {name}".lower()
             ]
+            if not cursor.isdigit():
+                raise HTTPException(422)
             start = int(cursor)
             following = str(start + limit) if start + limit < len(found) else None
             return {"items": found[start : start + limit], "next_cursor": following}

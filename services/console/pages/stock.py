@@ -41,9 +41,12 @@ class StockPage:
         self._question = question
         self._cursors = [""]
         """Where each part so far starts; the last is on screen."""
+        self._cursors_of: Away = ""
+        """What was away when they were told: a cursor is its service's own."""
         self._warehouses: dict[str, str] = {}
         self._rows: Rows | None = None
         self._away: Away = ""
+        self._failure = ""
         self._asked = asyncio.Event()
         self._asked.set()
         self._subscription = frame.context.live.feed.subscribe()
@@ -101,15 +104,22 @@ class StockPage:
 
     async def _ask(self) -> bool:
         question, cursor = self._question, self._cursors[-1]
+        self._failure = ""
         try:
-            rows, self._away = await self._grid.rows(question, cursor)
-        except (Unavailable, Refused):
+            rows, away = await self._grid.rows(question, cursor, self._cursors_of)
+        except Unavailable:
             self._away = "ledger"
+            self._panel.show(self._html())
+            return False
+        except Refused as error:
+            self._failure = self._frame.said_of(error, "ledger")
             self._panel.show(self._html())
             return False
         if (question, cursor) != (self._question, self._cursors[-1]):
             return True  # something else was asked meanwhile; its turn comes next
-        self._rows = rows
+        if away != self._cursors_of:
+            self._cursors, self._cursors_of = [""], away
+        self._rows, self._away = rows, away
         self._subscription.watch([of_level(row.sku, row.warehouse) for row in rows.rows])
         self._panel.show(self._html())
         return not self._away
@@ -141,6 +151,7 @@ class StockPage:
             "stock_grid.html",
             page=self._rows,
             away=self._away,
+            failure=self._failure,
             searching=bool(self._question.words or self._question.warehouse),
             number_of_page=len(self._cursors),
         )

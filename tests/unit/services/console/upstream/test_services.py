@@ -1,5 +1,6 @@
 """Asking other services: what counts as away, as refused, and as nothing there."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -189,6 +190,64 @@ async def test_without_the_catalogue_the_ledger_still_finds_rows(connected: Conn
     assert away == "ingest"
     assert len(rows.rows) == 2 * SKUS
     assert rows.rows[0].name is None
+
+
+class InParts:
+    """Ingest and ledger of two parts each; a cursor of the other is an invalid one."""
+
+    def __init__(self) -> None:
+        self.ingest_is_away = False
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        path, cursor = request.url.path, request.url.params.get("cursor", "")
+        if path == "/v1/levels/query":
+            skus = json.loads(request.content)["skus"]
+            return httpx.Response(200, json={"items": [_level(sku) for sku in skus]})
+        if path not in {"/v1/skus", "/v1/levels"} or (self.ingest_is_away and path == "/v1/skus"):
+            return httpx.Response(503)
+        service, part = path[4:], {"": "1", path: "2"}.get(cursor)
+        if part is None:
+            return httpx.Response(422, json={"detail": "This is no cursor of mine."})
+        sku = f"{service}-{part}"
+        item = {"sku": sku, "name": sku} if path == "/v1/skus" else _level(sku)
+        following = path if part == "1" else None
+        return httpx.Response(200, json={"items": [item], "next_cursor": following})
+
+
+def _level(sku: str) -> dict[str, object]:
+    units = dict.fromkeys(("on_hand", "reserved", "unavailable", "incoming", "available"), 1)
+    return {"sku": sku, "warehouse": "hz", "version": 1} | units
+
+
+@pytest.mark.parametrize("away_first", [False, True])
+async def test_where_the_catalogue_comes_or_goes_between_two_parts_the_first_is_shown(
+    *, away_first: bool
+) -> None:
+    services = InParts()
+    services.ingest_is_away = away_first
+    transport = httpx.MockTransport(services.answer)
+    async with httpx.AsyncClient(transport=transport, base_url="http://it") as client:
+        service = Service("it", client)
+        ingest = Ingest(service)
+        grid = Grid(ingest, Ledger(service), Directory(ingest, WallClock()))
+        first, of = await grid.rows(Question(), "")
+        cursor = first.next_cursor or ""
+        second, still = await grid.rows(Question(), cursor, of)
+        services.ingest_is_away = not away_first
+        other, then = await grid.rows(Question(), cursor, of)
+    names = ["skus", "levels"]
+    before, after = names[away_first], names[not away_first]
+    assert [part.rows[0].sku for part in (first, second, other)] == [
+        f"{before}-1",
+        f"{before}-2",
+        f"{after}-1",
+    ]
+    assert (of, still, then) == (("ingest", "ingest", "") if away_first else ("", "", "ingest"))
+
+
+async def test_a_catalogue_that_says_no_is_not_away(connected: Connected) -> None:
+    with pytest.raises(Refused):
+        await connected.grid.rows(Question(), "no cursor")
 
 
 async def test_without_the_ledger_there_are_no_rows(connected: Connected) -> None:

@@ -1,7 +1,7 @@
 """What is around every page: header, language, theme, and the page's own work while it is open."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from contextlib import suppress
 from typing import cast
 
@@ -88,6 +88,14 @@ class Frame:
         if isinstance(error, Refused):
             return self.words.get(f"refused.{error.code}", error.detail)
         return self.words("away", service=self.words(f"service.{service}"))
+
+    def wrong_in(self, error: Refused, fields: Collection[str]) -> dict[str, str]:
+        """Return what is wrong with which of a form's fields, for the viewer."""
+        wrong = [one for one in error.errors if one.field in fields]
+        return {
+            one.field: self.words.get(f"wrong.{one.code}", self.words("form.wrong"))
+            for one in wrong
+        }
 
     async def _end_with_session(self) -> None:
         left = (self._session.ends_at - self.context.clock.now()).total_seconds()

@@ -147,18 +147,25 @@ class OrderDoing:
         await self._ask_again()
 
     async def _try(self, act: str, sent: Awaitable[None]) -> bool:
-        """Wait for something to be done; what was refused is over, what failed can be repeated."""
+        """Wait for something to be done; returns whether it was.
+
+        A form stays open while it can be mended or sent again; what was refused as a whole is over.
+        """
         self.acting = act
         self._show()
         try:
             await sent
         except Refused as error:
-            self.failure = self._frame.said_of(error, "alerting")
-            self._close()
+            of_form = self.form is not None and self.form.act == act
+            wrong = self._frame.wrong_in(error, self.fields) if of_form else {}
+            if of_form and not wrong:
+                self._close()
+            self.errors |= wrong
+            self.failure = "" if wrong else self._frame.said_of(error, "alerting")
         except Unavailable as error:
             self.failure = self._frame.said_of(error, "alerting")
         self.acting = ""
-        return not self.failure
+        return not (self.failure or self.errors)
 
     async def _get_link(self, order_id: str) -> None:
         self.link = (order_id, await self._orders.link(order_id))

@@ -143,7 +143,7 @@ async def test_whatever_cookies_others_have_set_the_session_is_found(
     setting: Setting, of_others: str
 ) -> None:
     ours = setting.session()["cookie"]
-    headers = {"cookie": f"{of_others}; {ours}; {of_others}".encode()}
+    headers = {b"cookie": f"{of_others}; {ours}; {of_others}".encode()}
     assert (await setting.browser.get("/alerts/7", headers=headers)).status_code == 200
 
 

@@ -30,6 +30,9 @@ async def test_a_service_that_goes_away_dims_its_panel_and_comes_back_by_itself(
     await viewer.keep_screenshot("state-alerting-away")
     fakes[0].away.clear()
     await expect(viewer.page.locator(".stale")).to_have_count(0)
+    await expect(viewer.page.locator(".tile.flow.dim")).to_have_count(0)
+    fakes[0].away.add("ledger")
+    await expect(viewer.page.locator(".tile.flow.dim")).to_have_count(1)
 
 
 @pytest.mark.parametrize(
@@ -188,8 +191,16 @@ async def test_a_failed_acknowledgement_says_why_and_can_be_tried_again(
     await expect(button).to_be_visible()
     fakes[0].away.add("alerting")
     await button.click()
+    stale = viewer.page.locator(".stale:has(+ .alert-head)")
     await expect(viewer.page.get_by_role("alert")).to_contain_text("没有成功")
+    await expect(stale).to_be_visible()
+    await viewer.page.get_by_role("button", name="指派").click()
+    failure = viewer.page.locator(".failure", has_text="暂时联系不上预警")
+    await expect(failure.first).to_be_visible()
+    assert await stale.count() == 1
+    await expect(viewer.page.get_by_text("还没有人员")).to_have_count(0)
     fakes[0].away.clear()
+    await expect(stale).to_have_count(0)
     await expect(button).to_be_enabled()
 
 

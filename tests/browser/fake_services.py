@@ -109,6 +109,8 @@ class FakeServices:
     def __init__(self) -> None:
         self.away: set[str] = set()
         self.movements = 10_000
+        self.lines = 60
+        """Of every statement."""
         self.levels = {
             (NAMES[index][0], warehouse): _level(index, warehouse)
             for index in range(len(NAMES))
@@ -197,13 +199,13 @@ class FakeServices:
             return self.levels[sku, warehouse]
 
         @app.get("/v1/levels/{sku}/{warehouse}/statement")
-        def statement(sku: str, warehouse: str, cursor: str = "0") -> dict[str, object]:
+        def statement(sku: str, warehouse: str, limit: int) -> dict[str, object]:
             self._there("ledger")
-            start = int(cursor)
             if (sku, warehouse) not in self.levels:
                 return {"items": [], "next_cursor": None}
-            items = [self._line(start + index) for index in range(20)]
-            return {"items": items, "next_cursor": str(start + 20) if start < 40 else None}
+            items = [self._line(index) for index in range(self.lines)]
+            following = str(limit) if limit < len(items) else None
+            return {"items": items[:limit], "next_cursor": following}
 
         @app.get("/v1/summary")
         def summary() -> dict[str, object]:
@@ -288,7 +290,7 @@ class FakeServices:
             "line": "0",
             "quantity": abs(change),
             "change": change,
-            "balance": 64 + index,
+            "balance": self.lines + 4 - index,
             "occurred_at": when,
             "received_at": when,
             "recorded_at": when,

@@ -133,6 +133,31 @@ async def test_without_the_catalogue_stock_is_still_there_without_names(
     await expect(viewer.page.locator(".stale")).to_contain_text("名称不显示")
 
 
+async def test_a_longer_statement_is_one_of_one_moment_and_comes_to_an_end(
+    calm_desk: Desk, fakes: Fakes
+) -> None:
+    viewer = await calm_desk.viewer(locale="en-GB")
+    await viewer.open(LEVEL)
+    lines = viewer.page.locator(".statement tbody tr")
+    more = viewer.page.get_by_role("button", name="Earlier movements")
+    await expect(lines).to_have_count(50)
+    oldest = lines.last.locator("td[data-label=Balance]")
+    try:
+        fakes[0].lines = 120  # sixty came late, so every balance moved
+        await more.click()
+        await expect(lines).to_have_count(100)
+        await expect(lines.first.locator("td[data-label=Balance]")).to_have_text("124 units")
+        await expect(oldest).to_have_text("25 units")
+        fakes[0].lines = 1000
+        for shown in range(150, 501, 50):
+            await more.click()
+            await expect(lines).to_have_count(shown)
+        await expect(more).to_have_count(0)
+        await expect(viewer.page.get_by_text("Only the newest 500")).to_be_visible()
+    finally:
+        fakes[0].lines = 60
+
+
 async def test_unknown_things_have_pages_with_a_way_back(calm_desk: Desk) -> None:
     viewer = await calm_desk.viewer()
     await viewer.open("/stock/SKU-1001/nowhere")

@@ -144,6 +144,7 @@ CATALOGUE: dict[str, Text] = {
     ),
     "statement.none": Text("还没有流水", "No movements yet"),
     "statement.more": Text("更早的流水", "Earlier movements"),
+    "statement.most": Text("这里只显示最近 {n} 笔。", "Only the newest {n} are shown here."),
     "statement.when": Text("发生时间", "When"),
     "statement.what": Text("类型", "What"),
     "statement.change": Text("变动", "Change"),

@@ -21,6 +21,12 @@ from shared.events.stock_levels import StockLevel
 
 # A service that was away is asked again this often while somebody waits for it.
 _TRY_AGAIN_SECONDS = 3.0
+# A screenful, and as many more whenever earlier movements are wanted; more than the ledger answers
+# at once would be of two moments, and their balances would not fit together.
+_LINES = 50
+_MOST_LINES = 500
+# Many lines are not asked for more often than this.
+_LONG_STATEMENT_SECONDS = 0.5
 _TYPES = {key.removeprefix("type.") for key in CATALOGUE if key.startswith("type.")}
 
 
@@ -49,8 +55,9 @@ class LevelPage:
         self._level: Level | None = None
         self._level_asked = False
         self._lines: list[StatementLine] | None = None
-        self._cursor: str | None = None
-        self._extended = False
+        self._wanted_lines = _LINES
+        self._more = False
+        """Whether there are lines before those."""
         self._names = Names()
         self._wanted = asyncio.Event()
         self._wanted.set()
@@ -91,6 +98,8 @@ class LevelPage:
             answered = await self._ask_level()
             answered = await self._ask_statement() and answered
             await self._ask_alerts()
+            if self._wanted_lines > _LINES:
+                await asyncio.sleep(_LONG_STATEMENT_SECONDS)
             if not answered:
                 await asyncio.sleep(_TRY_AGAIN_SECONDS)
                 self._wanted.set()
@@ -121,38 +130,21 @@ class LevelPage:
         return True
 
     async def _ask_statement(self) -> bool:
+        ledger = self._frame.context.ledger
         try:
-            page = await self._frame.context.ledger.statement(self._sku, self._warehouse)
+            page = await ledger.statement(self._sku, self._warehouse, self._wanted_lines)
         except (Unavailable, Refused):
             self._statement.show(self._statement_html(away=True))
             return False
-        if self._extended:
-            known = {(line.channel, line.id, line.line) for line in page.items}
-            older = [
-                line
-                for line in self._lines or ()
-                if (line.channel, line.id, line.line) not in known
-            ]
-            self._lines = [*page.items, *older]
-        else:
-            self._lines, self._cursor = page.items, page.next_cursor
+        self._lines, self._more = page.items, page.next_cursor is not None
         self._statement.show(self._statement_html(away=False))
         return True
 
-    async def _extend(self, _: str) -> None:
-        if self._cursor is None:
-            return
-        try:
-            page = await self._frame.context.ledger.statement(
-                self._sku, self._warehouse, self._cursor
-            )
-        except (Unavailable, Refused):
-            self._statement.show(self._statement_html(away=True))
-            return
-        self._extended = True
-        self._lines = [*(self._lines or ()), *page.items]
-        self._cursor = page.next_cursor
-        self._statement.show(self._statement_html(away=False))
+    def _extend(self, _: str) -> None:
+        """Have more lines, all asked for anew: what came late has changed those on screen."""
+        shown = len(self._lines or ())
+        self._wanted_lines = min(shown + _LINES, _MOST_LINES)
+        self._wanted.set()
 
     async def _ask_alerts(self) -> None:
         try:
@@ -187,7 +179,8 @@ class LevelPage:
         return self._frame.html(
             "level_statement.html",
             lines=self._lines,
-            more=self._cursor is not None,
+            more=self._more and len(self._lines or ()) < _MOST_LINES,
+            most=_MOST_LINES if self._more else 0,
             names=self._names,
             types=_TYPES,
             away=away,

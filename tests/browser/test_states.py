@@ -158,6 +158,20 @@ async def test_a_longer_statement_is_one_of_one_moment_and_comes_to_an_end(
         fakes[0].lines = 60
 
 
+async def test_warehouses_can_be_chosen_once_the_catalogue_is_there(
+    calm_desk: Desk, fakes: Fakes
+) -> None:
+    fakes[0].away.add("ingest")
+    form, stock = await calm_desk.viewer(), await calm_desk.viewer()
+    await form.open("/rules/new")
+    await stock.open("/stock")
+    await expect(stock.page.locator("tbody tr")).to_have_count(16)
+    fakes[0].away.clear()
+    await expect(form.page.get_by_role("button", name="杭州电商仓")).to_be_visible()
+    await expect(stock.page.locator("select[name=warehouse] option")).to_have_count(3)
+    await expect(stock.page.locator(".stale")).to_have_count(0)
+
+
 async def test_unknown_things_have_pages_with_a_way_back(calm_desk: Desk) -> None:
     viewer = await calm_desk.viewer()
     await viewer.open("/stock/SKU-1001/nowhere")

@@ -144,6 +144,7 @@ class AlertPage:
         sought = Sought(alert_id=str(self._id))
         while True:
             self._notices = await answered(self._notices, self._told(sought))
+            self._names = await self._frame.context.directory.names()
             if self._notices.value and not self._destinations:
                 places = await answered(Section(), notifier.destinations())
                 self._destinations = {one.id: one.name for one in places.value or ()}

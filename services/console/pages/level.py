@@ -6,12 +6,14 @@ from urllib.parse import unquote
 from fastapi import Request
 from nicegui import ui
 
+from services.console.domain.board import Section
 from services.console.domain.feed import of_episodes, of_level
 from services.console.domain.texts import CATALOGUE
 from services.console.pages.context import Context
 from services.console.pages.frame import RECONNECT_SECONDS, Frame
 from services.console.pages.live_panel import LivePanel
 from services.console.pages.not_found import show_not_found
+from services.console.upstream.answered import answered
 from services.console.upstream.answers import Level, Sku, StatementLine
 from services.console.upstream.directory import Names
 from services.console.upstream.overview import episode
@@ -82,25 +84,30 @@ class LevelPage:
         self._frame.keep(self._show_changes(), "level: changes")
 
     async def _name(self) -> None:
-        self._names = await self._frame.context.directory.names()
-        try:
-            sku = await self._frame.context.ingest.sku(self._sku)
-        except (Unavailable, Refused):
-            sku = None
-        self._head.show(self._head_html(sku))
-        label = (sku and sku.name) or self._sku
-        self._frame.retitle(f"{label} · {self._names.warehouse(self._warehouse)}")
+        sku: Section[Sku | None] = Section()
+        while True:
+            names = await self._frame.context.directory.names()
+            if names != self._names:
+                self._names = names
+                self._wanted.set()
+            sku = await answered(sku, self._frame.context.ingest.sku(self._sku))
+            self._head.show(self._head_html(sku.value))
+            label = (sku.value and sku.value.name) or self._sku
+            self._frame.retitle(f"{label} · {self._names.warehouse(self._warehouse)}")
+            if not sku.away and self._names.warehouses:
+                return
+            await asyncio.sleep(_TRY_AGAIN_SECONDS)
 
     async def _answer(self) -> None:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            answered = await self._ask_level()
-            answered = await self._ask_statement() and answered
+            complete = await self._ask_level()
+            complete = await self._ask_statement() and complete
             await self._ask_alerts()
             if self._wanted_lines > _LINES:
                 await asyncio.sleep(_LONG_STATEMENT_SECONDS)
-            if not answered:
+            if not complete:
                 await asyncio.sleep(_TRY_AGAIN_SECONDS)
                 self._wanted.set()
 

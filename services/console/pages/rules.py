@@ -56,11 +56,11 @@ class RulesPage:
 
     async def follow(self) -> None:
         """Ask while the page is open; alerts come and go."""
-        self._names = await self.frame.context.directory.names()
         while True:
             self._wanted.clear()
             self._rules = await answered(self._rules, self._upstream.all())
             self._show()
+            self._names = await self.frame.context.directory.names()
             if not self._rules.away and self._rules.value:
                 ids = [one.id for one in self._rules.value]
                 self._open = await self._upstream.open_alerts(ids)

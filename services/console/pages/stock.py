@@ -91,7 +91,7 @@ class StockPage:
             await self._asked.wait()
             self._asked.clear()
             await self._ask_names()
-            answered = await self._ask()
+            answered = await self._ask() and bool(self._warehouses)
             await asyncio.sleep(_TYPING_SECONDS if answered else _TRY_AGAIN_SECONDS)
             if not answered:
                 self._asked.set()

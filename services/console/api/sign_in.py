@@ -3,7 +3,7 @@
 import secrets
 from http import HTTPStatus
 from typing import Annotated
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -23,7 +23,9 @@ from services.console.domain.sign_in import (
 from services.console.pages import render
 from services.console.pages.viewer import language_of
 from services.console.upstream.people import People
+from services.console.upstream.service import Refused
 from shared.clock import Clock
+from shared.errors import Unavailable
 
 
 def routes(
@@ -54,9 +56,12 @@ def routes(
     ) -> Response:
         """Make the session that of a person, once."""
         session: Session = request.state.session
-        known = await people.one(person)
+        try:
+            known = await people.one(person)
+        except (Unavailable, Refused):
+            known = None  # the page there says so, and fills in again by itself
         if known is None:
-            return RedirectResponse("/me", HTTPStatus.SEE_OTHER)
+            return RedirectResponse(f"/me?back={quote(back, safe='')}", HTTPStatus.SEE_OTHER)
         now = clock.now()
         myself = claims.claim(session, Myself(known.id, known.name), now)
         response = RedirectResponse(own_path(back), HTTPStatus.SEE_OTHER)

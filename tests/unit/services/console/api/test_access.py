@@ -27,6 +27,10 @@ OURS = "http://console"
 
 
 def _person(request: httpx.Request) -> httpx.Response:
+    if request.url.path == "/v1/people/away":
+        raise httpx.ReadTimeout("slow")
+    if request.url.path == "/v1/people/no":
+        return httpx.Response(422, json={"detail": "This is no id of a person."})
     known = {"/v1/people/lin": "林晓", "/v1/people/an": "An"}
     if request.url.path not in known:
         return httpx.Response(404)
@@ -254,9 +258,19 @@ async def test_a_session_becomes_that_of_a_person_once(setting: Setting) -> None
         assert (await setting.browser.get("/alerts/7", headers=session)).json() == "s1 林晓"
 
 
+@pytest.mark.parametrize("person", ["away", "no"])
+async def test_whoever_cannot_be_asked_for_may_be_chosen_again(
+    setting: Setting, person: str
+) -> None:
+    answer = await say(setting, person, setting.session() | {"origin": OURS})
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/me?back=%2Falerts%2F7"
+    assert SESSION_COOKIE not in answer.cookies
+
+
 async def test_nobody_can_be_somebody_unknown_or_without_signing_in(setting: Setting) -> None:
     unknown = await say(setting, "nobody", setting.session() | {"origin": OURS})
-    assert unknown.headers["location"] == "/me"
+    assert unknown.headers["location"] == "/me?back=%2Falerts%2F7"
     assert SESSION_COOKIE not in unknown.cookies
     setting.browser.cookies.clear()
     assert (await say(setting, "lin", {"origin": OURS})).status_code == 401

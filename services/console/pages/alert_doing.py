@@ -134,9 +134,7 @@ class AlertDoing:
         try:
             await sent
         except Refused as error:
-            self.errors = {
-                wrong.field: wrong.message for wrong in error.errors if wrong.field in form.asked
-            }
+            self.errors = self._frame.wrong_in(error, form.asked)
             self.failure = "" if self.errors else self._frame.said_of(error, "alerting")
         except Unavailable as error:
             self.failure = self._frame.said_of(error, "alerting")

@@ -200,7 +200,7 @@ class RulePage:
                 self._fill(await self._upstream.roll_back(self._id, int(rest)))
                 await self._saved()
         except Refused as error:
-            self._failure = error.detail
+            self._failure = self._frame.said_of(error, "alerting")
             self._tried = True
             self._typed.set()
         except Unavailable as error:

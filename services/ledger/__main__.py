@@ -4,7 +4,6 @@ resume | verify | rebuild | repartition | statement | archive
 """
 
 import argparse
-import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -37,8 +36,9 @@ from services.ledger.comparing import Finding
 from services.ledger.settings import LedgerSettings
 from services.ledger.store.periods import KEPT_DAYS
 from shared.clock import WallClock
+from shared.commands import carried_out
 from shared.database import positions
-from shared.database.engine import DATABASE_ERRORS, Engine, create_engine, is_away
+from shared.database.engine import Engine, create_engine
 from shared.database.migrations import upgrade_blocking
 from shared.errors import LowtideError
 from shared.events import catalog_items, catalog_warehouses, stock_changes
@@ -63,21 +63,7 @@ def main() -> None:
         case "migrate":
             upgrade_blocking(settings.database_url.get_secret_value(), "ledger")
         case _:
-            sys.exit(_carried_out(settings, arguments))
-
-
-def _carried_out(settings: LedgerSettings, arguments: argparse.Namespace) -> int:
-    """Return the exit code of an operator's command; what stands in its way is told in a line."""
-    try:
-        return asyncio.run(_command(settings, arguments))
-    except LowtideError as error:
-        reason = str(error)
-    except DATABASE_ERRORS as error:
-        if not is_away(error):
-            raise
-        reason = "the database cannot be reached; look at LOWTIDE_DATABASE_URL, and whether it runs"
-    print(reason, file=sys.stderr)
-    return 1
+            sys.exit(carried_out(_command(settings, arguments)))
 
 
 async def _command(settings: LedgerSettings, arguments: argparse.Namespace) -> int:

@@ -19,8 +19,9 @@ from services.notifier.settings import NotifierSettings
 from services.notifier.wiring import consume as notifier_consume
 from shared.clock import ManualClock, WallClock
 from shared.testing.stack import Database
+from shared.testing.waiting import until
 from tests.integration.alerting.service import Alerting, alerting_on, running
-from tests.integration.notifier.service import KEY, Notifier, until
+from tests.integration.notifier.service import KEY, Notifier
 from tests.integration.notifier.service import running as notifying
 
 pytestmark = pytest.mark.stack
@@ -69,7 +70,7 @@ async def test_a_first_import_is_one_summary_and_the_next_crossing_one_card(shop
             alerting.level(0 if number < LOW else 50, sku=f"S{number}") for number in range(SKUS)
         ]
         await alerting.tell(*levels)
-        await until(lambda: _waiting(notifier, LOW), seconds=60)
+        await until(lambda: _waiting(notifier, LOW))
         await alerting.tell(alerting.level(0, sku=f"S{LOW}"))
         await until(lambda: _arrived(notifier, 1))
         shop.clock.advance(timedelta(minutes=6))

@@ -28,9 +28,10 @@ from shared.http.auth import Scope
 from shared.kafka.tail import TailReader
 from shared.testing.mailbox import Mail
 from shared.testing.stack import Database
+from shared.testing.waiting import until
 from tests.integration.alerting.service import Alerting, alerting_on, authorization
 from tests.integration.alerting.service import running as role
-from tests.integration.notifier.service import Notifier, until
+from tests.integration.notifier.service import Notifier
 from tests.integration.notifier.service import running as notifier_on
 
 pytestmark = pytest.mark.stack

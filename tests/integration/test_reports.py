@@ -16,9 +16,10 @@ from services.notifier.settings import NotifierSettings
 from services.notifier.wiring import consume as notifier_consume
 from shared.clock import ManualClock
 from shared.testing.stack import Database
+from shared.testing.waiting import until
 from tests.integration.alerting.service import Alerting, alerting_on
 from tests.integration.alerting.service import running as role
-from tests.integration.notifier.service import Notifier, until
+from tests.integration.notifier.service import Notifier
 from tests.integration.notifier.service import running as notifier_on
 
 pytestmark = pytest.mark.stack

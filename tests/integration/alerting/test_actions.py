@@ -41,7 +41,8 @@ from shared.http.auth import Scope
 from shared.kafka.tail import TailReader
 from shared.testing import unruly_http
 from shared.testing.stack import Database
-from tests.integration.alerting.service import Alerting, alerting_on, authorization, running, until
+from shared.testing.waiting import until
+from tests.integration.alerting.service import Alerting, alerting_on, authorization, running
 
 pytestmark = pytest.mark.stack
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -37,6 +37,7 @@ from shared.http.tokens import mint
 from shared.kafka.handler import Batch
 from shared.testing.mailbox import Mailbox
 from shared.testing.stack import Database
+from shared.testing.waiting import until
 from shared.testing.wecom import FakeWecom
 from shared.testing.wecom_app import FakeWecomApp
 
@@ -237,7 +238,7 @@ class Notifier:
             )
             return not open_
 
-        await until(settled, seconds)
+        await until(settled, seconds=seconds)
 
     async def until_states(self, *expected: str, seconds: float = 60, **of: object) -> None:
         """Wait until the deliveries are in these states, in the order they were recorded."""
@@ -248,7 +249,7 @@ class Notifier:
             return found == list(expected)
 
         try:
-            await until(as_expected, seconds)
+            await until(as_expected, seconds=seconds)
         except TimeoutError:
             raise AssertionError(f"{found} instead of {list(expected)}") from None
 
@@ -262,13 +263,6 @@ class _Unforgiving(Sender):
     @override
     async def _leave(self) -> None:
         """Leave everything as it is."""
-
-
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
-    """Wait for a condition; raises TimeoutError."""
-    async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110 - a database's state has no event
-            await asyncio.sleep(0.02)
 
 
 @asynccontextmanager

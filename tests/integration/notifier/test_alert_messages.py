@@ -17,8 +17,9 @@ from shared.kafka.messages import Message
 from shared.kafka.partitions import partition_of
 from shared.kafka.producer import Producer
 from shared.kafka.tail import TailReader
+from shared.testing.waiting import until
 from tests.factories.stock_alerts import stock_alert
-from tests.integration.notifier.service import KEY, Notifier, until
+from tests.integration.notifier.service import KEY, Notifier
 
 pytestmark = pytest.mark.stack
 
@@ -116,7 +117,7 @@ async def test_a_record_of_a_newer_version_waits_for_a_newer_notifier(
 async def dead_letters(settings: NotifierSettings, number: int) -> list[DeadLetter]:
     reader = TailReader(settings.kafka, settings.topic_prefix, [f"{TOPIC}.dead"], start="beginning")
     found: list[DeadLetter] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async for records in reader.records():
             found += [DeadLetter.model_validate_json(record.value or b"") for record in records]
             if len(found) >= number:

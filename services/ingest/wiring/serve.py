@@ -23,7 +23,7 @@ from services.ingest.store.database import Database
 from services.ingest.store.known_codes import KnownCodes
 from services.ingest.store.unpublished import Feed, Publisher
 from shared.clock import Clock, WallClock
-from shared.database.engine import create_engine
+from shared.database.engine import ANSWER_SECONDS, create_engine
 from shared.events.catalog_items import CatalogItem
 from shared.events.catalog_warehouses import CatalogWarehouse
 from shared.events.channel_health import ChannelHealth
@@ -50,6 +50,7 @@ async def serving(settings: IngestSettings, clock: Clock) -> AsyncIterator[Servi
         settings.database_url.get_secret_value(),
         pool=settings.database_pool,
         application="ingest serve",
+        answer_seconds=ANSWER_SECONDS,
     )
     producer = Producer(
         settings.kafka,

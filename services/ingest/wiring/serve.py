@@ -10,10 +10,12 @@ from fastapi import FastAPI
 
 from services.ingest.api.app import build
 from services.ingest.api.parts import Parts
+from services.ingest.guessing import Guessing
 from services.ingest.listening import Listening
 from services.ingest.outbound import catalog_items, catalog_warehouses, channel_health
 from services.ingest.outbound.stock_changes import StockChanges
-from services.ingest.pipeline import Intake, Replay
+from services.ingest.pipeline import Intake
+from services.ingest.replaying import Replay
 from services.ingest.settings import IngestSettings
 from services.ingest.store import catalogue, configuration
 from services.ingest.store import channel_health as store_health
@@ -61,13 +63,15 @@ async def serving(settings: IngestSettings, clock: Clock) -> AsyncIterator[Servi
             database = Database(engine)
             known = KnownCodes(database)
             changes = StockChanges(producer)
+            replay = Replay(known, database, changes, clock)
             listening = Listening(database, clock)
             parts = Parts(
                 database=database,
                 clock=clock,
                 known=known,
-                intake=Intake(known, database, changes, listening, clock),
-                replay=Replay(known, database, changes, clock),
+                guessing=Guessing(),
+                intake=Intake(known, database, changes, replay, listening, clock),
+                replay=replay,
                 publisher=Publisher(database, _feeds(producer, clock)),
             )
             app = build(
@@ -80,7 +84,7 @@ async def serving(settings: IngestSettings, clock: Clock) -> AsyncIterator[Servi
                     group.create_task(known.follow()),
                     group.create_task(parts.publisher.run()),
                     group.create_task(listening.run()),
-                    group.create_task(parts.replay.catch_up()),
+                    group.create_task(replay.catch_up()),
                 ]
                 yield Serving(app, parts)
                 for task in background:

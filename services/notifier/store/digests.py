@@ -74,7 +74,7 @@ WHERE digest_id = :digest AND (SELECT {REACH} FROM destination WHERE id = :desti
 _CREATE = text("""
 INSERT INTO delivery (id, kind, destination, state, priority, content, has_first, recorded_at)
 SELECT :digest, 'digest', :destination, 'waiting', :priority, :content, :has_first,
-       min(greatest(recorded_at, not_before))
+       min(greatest(recorded_at, not_before, replayed_at))
 FROM delivery WHERE digest_id = :digest
 """)
 

@@ -89,7 +89,7 @@ ORDER BY 1
 
 _DELIVERY_COLUMNS = """id, kind, alert_id, alert_number, event, content, attempts,
           duplicate_possible, has_first, recipients, traceparent, gives_up_at,
-          greatest(recorded_at, not_before) AS due_at"""
+          greatest(recorded_at, not_before, replayed_at) AS due_at"""
 
 _TAKE = text(f"""
 UPDATE delivery
@@ -158,7 +158,7 @@ class Taken:
     delivery: Delivery
     gives_up_at: datetime
     due_at: datetime
-    """When it was recorded, or until when it waited on purpose."""
+    """When it was recorded, or asked for again, or until when it waited on purpose."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,8 @@ BEGAN = datetime(2026, 3, 2, 6, tzinfo=UTC)
 DAY = timedelta(days=1)
 FAR = timedelta(days=20)
 """Beyond every silence, snooze and the patience with what was ordered."""
+FOR_GOOD = 40058
+"""A parameter is wrong: what gets this answer is dead."""
 SKUS = ("A1", "C1", "C2", "N1")
 """Of class A, of class C, of class C and dear, of none."""
 CROWD = tuple(f"A{number}" for number in range(2, 14))
@@ -439,7 +441,7 @@ class Lives(RuleBasedStateMachine):
     @rule(
         destination=destinations,
         fault=st.sampled_from([Fault.LOSE_ANSWER, Fault.DROP, Fault.STATUS_500, Fault.ERRCODE]),
-        errcode=st.sampled_from([-1, judge.TOO_OFTEN]),
+        errcode=st.sampled_from([-1, judge.TOO_OFTEN, FOR_GOOD]),
         times=st.integers(1, 3),
     )
     def a_vendor_will_misbehave(
@@ -449,6 +451,15 @@ class Lives(RuleBasedStateMachine):
         if fault is Fault.ERRCODE and errcode == judge.TOO_OFTEN:
             self.refusals_ordered += times
         vendor.order(fault, times=times, errcode=errcode)
+
+    @rule(destination=destinations, limit=st.sampled_from([1, 500]))
+    def what_died_is_sent_again(self, destination: str, limit: int) -> None:
+        body = {"destination": destination, "limit": limit}
+        answer = self.world.run(
+            self.shop.ask("boss", "POST", "/v1/deliveries/replay", body, "notifier")
+        )
+        assert answer.is_success, answer.text
+        self._work()
 
     # What must be true.
 

@@ -36,6 +36,8 @@ from shared.events.stock_alerts import AlertEvent
 from shared.testing.stack import Stack, fresh_database
 from shared.testing.unruly_http import serving
 from shared.testing.vendor import Fault
+from shared.testing.wecom import FakeWecom
+from shared.testing.wecom_app import SEND, FakeWecomApp
 from tests.depth import examples
 from tests.integration.lives import judge
 from tests.integration.lives.shop import KEY, SETTINGS, Around, Premises, Shop
@@ -441,19 +443,29 @@ class Lives(RuleBasedStateMachine):
     @rule(
         destination=destinations,
         fault=st.sampled_from([Fault.LOSE_ANSWER, Fault.DROP, Fault.STATUS_500, Fault.ERRCODE]),
-        errcode=st.sampled_from([-1, judge.TOO_OFTEN, FOR_GOOD]),
+        errcode=st.sampled_from([-1, judge.TOO_OFTEN]),
         times=st.integers(1, 3),
     )
     def a_vendor_will_misbehave(
         self, destination: str, fault: Fault, errcode: int, times: int
     ) -> None:
-        vendor = self.shop.bot if destination == "bot" else self.shop.app
+        vendor = self._vendor(destination)
         if fault is Fault.ERRCODE and errcode == judge.TOO_OFTEN:
             self.refusals_ordered += times
         vendor.order(fault, times=times, errcode=errcode)
 
+    def _vendor(self, destination: str) -> FakeWecom | FakeWecomApp:
+        return self.shop.bot if destination == "bot" else self.shop.app
+
+    @rule(destination=destinations)
+    def a_vendor_will_take_nothing(self, destination: str) -> None:
+        """What is sent dies, until somebody mends it."""
+        key = SEND if destination == "app" else None
+        self._vendor(destination).order(Fault.ERRCODE, key=key, times=1_000, errcode=FOR_GOOD)
+
     @rule(destination=destinations, limit=st.sampled_from([1, 500]))
-    def what_died_is_sent_again(self, destination: str, limit: int) -> None:
+    def it_is_mended_and_what_died_is_sent_again(self, destination: str, limit: int) -> None:
+        self._vendor(destination).relent()
         body = {"destination": destination, "limit": limit}
         answer = self.world.run(
             self.shop.ask("boss", "POST", "/v1/deliveries/replay", body, "notifier")

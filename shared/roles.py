@@ -7,9 +7,12 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 
 import uvloop
+from starlette.applications import Starlette
 
 from shared.errors import LowtideError
-from shared.http.app import Check, create_app, serve
+from shared.http import probes
+from shared.http.probes import Check
+from shared.http.server import serve
 from shared.observability.logs import configure_logs, get_logger
 from shared.settings import Settings
 
@@ -62,15 +65,15 @@ async def _run(main: Main) -> None:
 
 
 async def with_probes(
-    settings: Settings, title: str, checks: Mapping[str, Check], main: Main, stop: asyncio.Event
+    settings: Settings, checks: Mapping[str, Check], main: Main, stop: asyncio.Event
 ) -> None:
     """Run a role without an API beside its probes and metrics, on the settings' host and port."""
-    app = create_app(title, checks=checks)
+    app = Starlette(routes=probes.routes(checks))
     async with asyncio.TaskGroup() as group:
-        probes = group.create_task(serve(app, settings.host, settings.port, stop=stop))
+        answering = group.create_task(serve(app, settings.host, settings.port, stop=stop))
         await main(stop)
         stop.set()
-        await probes
+        await answering
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

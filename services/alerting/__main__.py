@@ -4,25 +4,24 @@ resume | repartition
 """
 
 import argparse
-import asyncio
 import json
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from functools import partial
+from pkgutil import resolve_name
 
-from services.alerting import wiring
 from services.alerting.repartitioning import repartition
 from services.alerting.settings import AlertingSettings
+from shared.commands import carried_out
 from shared.database import positions
-from shared.database.engine import DATABASE_ERRORS, create_engine, is_away
+from shared.database.engine import Engine, create_engine
 from shared.database.migrations import upgrade_blocking
-from shared.errors import LowtideError
 from shared.events.alert_responses import TOPIC as RESPONSES
 from shared.events.stock_levels import TOPIC
 from shared.events.topics import STOCK_LEVELS
 from shared.roles import run_role
-
-_ROLES = {"consume": wiring.consume, "serve": wiring.serve, "tick": wiring.tick}
 
 
 def main() -> None:
@@ -44,25 +43,25 @@ def main() -> None:
     if arguments.role == "migrate":
         upgrade_blocking(settings.database_url.get_secret_value(), "alerting")
     elif arguments.role == "resume":
-        resumed = asyncio.run(_resume(settings, arguments.partition))
-        print(f"resumed partitions: {resumed}" if resumed else "no partition was halted")
+        sys.exit(carried_out(_resume(settings, arguments.partition)))
     elif arguments.role == "repartition":
-        sys.exit(asyncio.run(_repartition(settings, arguments.partitions)))
+        sys.exit(carried_out(_repartition(settings, arguments.partitions)))
     else:
-        run = partial(_ROLES[arguments.role], settings)
-        run_role("alerting", arguments.role, settings, run)
+        # A role loads its own parts alone.
+        run = resolve_name(f"services.alerting.wiring.{arguments.role}:run")
+        run_role("alerting", arguments.role, settings, partial(run, settings))
 
 
-async def _resume(settings: AlertingSettings, partition: int | None) -> list[int]:
-    engine = create_engine(settings.database_url.get_secret_value(), application="alerting resume")
-    async with engine.begin() as connection:
+async def _resume(settings: AlertingSettings, partition: int | None) -> int:
+    """Return the exit code: 0."""
+    async with _engine(settings, "resume") as engine, engine.begin() as connection:
         resumed = [
             number
             for topic in (TOPIC, RESPONSES)
             for number in await positions.resume(connection, topic, partition)
         ]
-    await engine.dispose()
-    return resumed
+    print(f"resumed partitions: {resumed}" if resumed else "no partition was halted")
+    return 0
 
 
 async def _repartition(settings: AlertingSettings, partitions: int) -> int:
@@ -75,26 +74,21 @@ async def _repartition(settings: AlertingSettings, partitions: int) -> int:
             file=sys.stderr,
         )
         return 2
-    engine = create_engine(
-        settings.database_url.get_secret_value(), application="alerting repartition"
-    )
-    try:
+    async with _engine(settings, "repartition") as engine:
         report = await repartition(engine, settings.kafka, settings.topic_prefix, partitions)
-    except LowtideError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except DATABASE_ERRORS as error:
-        if not is_away(error):
-            raise
-        print(
-            "the database cannot be reached; look at LOWTIDE_DATABASE_URL, and whether it runs",
-            file=sys.stderr,
-        )
-        return 1
-    finally:
-        await engine.dispose()
     print(json.dumps(asdict(report)))
     return 0
+
+
+@asynccontextmanager
+async def _engine(settings: AlertingSettings, command: str) -> AsyncIterator[Engine]:
+    engine = create_engine(
+        settings.database_url.get_secret_value(), application=f"alerting {command}"
+    )
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
 
 
 if __name__ == "__main__":

@@ -11,13 +11,14 @@ asks for.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TypeAlias
 
 from typing_extensions import override
 
 from services.alerting.domain.channels import Channels
 from services.alerting.domain.draft import Draft
+from services.alerting.domain.edits import between
 from services.alerting.domain.memory import Settled, Territory, View
 from services.alerting.domain.parameters import ParameterBook
 from services.alerting.domain.rulebook import RuleBook
@@ -107,10 +108,11 @@ class StockLevels(Handler[Memory], Timed):
     ) -> Collection[int]:
         rules, parameters, channels = self._rules(), self._parameters(), self._channels()
         work: list[int] = []
+        compared = cache(between)  # most partitions go from the same book to the same
         for partition, until in self._heard_until(drained).items():
             territory = self._territories[partition]
             view = View(rules.at(until), self._catalogue.revision, day_of(until))
-            territory.look_through(view, self._catalogue.items)
+            territory.look_through(view, self._catalogue.items, compared)
             if rules.listening:
                 territory.listen(rules, channels, until)
             if rules.asks_parameters:

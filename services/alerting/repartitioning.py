@@ -10,6 +10,7 @@ of this is older than the growth, after which the ledger tells every level anew.
 only such a message tells of is not seen.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -32,7 +33,8 @@ from shared.kafka.worker import record_hash
 class Report:
     """What was done: `moved` levels have another partition now.
 
-    `passed_over` messages lay where their SKU is no more, and were never evaluated.
+    `passed_over` messages were never evaluated: they lay where their SKU is no more, or before one
+    that did.
     """
 
     before: int
@@ -42,7 +44,10 @@ class Report:
 
 
 class _Strays(NamedTuple):
-    """Messages that lie where their SKU is no more: how many, and the last of each partition."""
+    """Messages that lie where their SKU is no more: the last of each partition.
+
+    `number` counts these and all before them that nobody has evaluated.
+    """
 
     number: int
     last: Sequence[Passed]
@@ -80,14 +85,16 @@ async def _strays(log: LogReader, stored: Sequence[Position], partitions: int) -
     newest_ms = max((each.record_time or 0 for each in stored), default=0)
     await log.seek([reached.get(each, 0) for each in range(TOPICS[TOPIC].partitions)], newest_ms)
     ends = await log.ends()
-    number, last = 0, dict[int, Record]()
+    read, number, last = Counter[int](), dict[int, int](), dict[int, Record]()
     while any(offset < end for offset, end in zip(log.offsets, ends, strict=True)):
         for record in await log.poll():
-            sku, _, _ = (record.key or b"").decode().partition("|")
+            read[record.partition] += 1
+            # Consumers go by the value; a key that is no text is no reason to end here.
+            sku, _, _ = (record.key or b"").decode(errors="replace").partition("|")
             if partition_of(sku, partitions) != record.partition:
-                number += 1
+                number[record.partition] = read[record.partition]
                 last[record.partition] = record
-    return _Strays(number, [_passed(record) for record in last.values()])
+    return _Strays(sum(number.values()), [_passed(record) for record in last.values()])
 
 
 def _passed(record: Record) -> Passed:

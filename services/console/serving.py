@@ -4,7 +4,7 @@ import asyncio
 
 from services.console.settings import ConsoleSettings
 from services.console.wiring import console
-from shared.http.app import serve
+from shared.http.server import serve
 
 
 async def serve_console(settings: ConsoleSettings, stop: asyncio.Event) -> None:

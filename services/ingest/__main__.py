@@ -2,13 +2,11 @@
 
 import argparse
 from functools import partial
+from pkgutil import resolve_name
 
-from services.ingest import wiring
 from services.ingest.settings import IngestSettings
 from shared.database.migrations import upgrade_blocking
 from shared.roles import run_role
-
-_ROLES = {"serve": wiring.serve, "consume": wiring.consume}
 
 
 def main() -> None:
@@ -23,7 +21,9 @@ def main() -> None:
     if role == "migrate":
         upgrade_blocking(settings.database_url.get_secret_value(), "ingest")
     else:
-        run_role("ingest", role, settings, partial(_ROLES[role], settings))
+        # A role loads its own parts alone.
+        run = resolve_name(f"services.ingest.wiring.{role}:run")
+        run_role("ingest", role, settings, partial(run, settings))
 
 
 if __name__ == "__main__":

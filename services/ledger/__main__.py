@@ -4,7 +4,6 @@ resume | verify | rebuild | repartition | statement | archive
 """
 
 import argparse
-import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -13,13 +12,13 @@ from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from pkgutil import resolve_name
 
 import msgspec
 from pydantic import TypeAdapter
 from rich.console import Console
 from rich.progress import Progress
 
-from services.ledger import wiring
 from services.ledger.commands.archive import archive
 from services.ledger.commands.rebuild import Selection, rebuild
 from services.ledger.commands.repartition import repartition
@@ -37,8 +36,9 @@ from services.ledger.comparing import Finding
 from services.ledger.settings import LedgerSettings
 from services.ledger.store.periods import KEPT_DAYS
 from shared.clock import WallClock
+from shared.commands import carried_out
 from shared.database import positions
-from shared.database.engine import DATABASE_ERRORS, Engine, create_engine, is_away
+from shared.database.engine import Engine, create_engine
 from shared.database.migrations import upgrade_blocking
 from shared.errors import LowtideError
 from shared.events import catalog_items, catalog_warehouses, stock_changes
@@ -56,28 +56,14 @@ def main() -> None:
     settings = LedgerSettings()
     arguments = _parser(settings).parse_args()
     match arguments.role:
-        case "consume":
-            run_role("ledger", "consume", settings, partial(wiring.consume, settings))
-        case "serve":
-            run_role("ledger", "serve", settings, partial(wiring.answer, settings))
+        case "consume" | "serve" as role:
+            # A role loads its own parts alone.
+            run = resolve_name(f"services.ledger.wiring.{role}:run")
+            run_role("ledger", role, settings, partial(run, settings))
         case "migrate":
             upgrade_blocking(settings.database_url.get_secret_value(), "ledger")
         case _:
-            sys.exit(_carried_out(settings, arguments))
-
-
-def _carried_out(settings: LedgerSettings, arguments: argparse.Namespace) -> int:
-    """Return the exit code of an operator's command; what stands in its way is told in a line."""
-    try:
-        return asyncio.run(_command(settings, arguments))
-    except LowtideError as error:
-        reason = str(error)
-    except DATABASE_ERRORS as error:
-        if not is_away(error):
-            raise
-        reason = "the database cannot be reached; look at LOWTIDE_DATABASE_URL, and whether it runs"
-    print(reason, file=sys.stderr)
-    return 1
+            sys.exit(carried_out(_command(settings, arguments)))
 
 
 async def _command(settings: LedgerSettings, arguments: argparse.Namespace) -> int:

@@ -6,13 +6,14 @@
 Only what has changed since the last look is read: of a level that nobody has touched or told of,
 the last record is the one that was compared then. One partition at a time and a few records at a
 time; while changes wait to be applied, this waits. Nothing is mended here, and nothing that goes
-wrong here ends the consumer.
+wrong here ends the consumer, or keeps the other partitions from being compared.
 """
 
 import asyncio
 import time
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from services.ledger.comparing import (
@@ -27,7 +28,7 @@ from services.ledger.store import topic_checks
 from services.ledger.store.topic_checks import Checked
 from shared.clock import Clock
 from shared.database.engine import DATABASE_ERRORS, Engine, driver, snapshot
-from shared.errors import Unavailable
+from shared.errors import LowtideError, Unavailable
 from shared.events.stock_changes import TOPIC as STOCK_CHANGES
 from shared.events.topics import STOCK_LEVELS
 from shared.kafka.consumer import BACKLOG_RECORDS
@@ -47,6 +48,13 @@ RECORDS_PER_SECOND = 2_000
 """Some hundredths of a core while it reads, and two thousand levels told a second at all hours;
 where there are more, an hour becomes as long as it takes."""
 
+LITTLE_RECORDS = 1_000
+"""So many may be left to read in the snapshot of the database, without a pause: some ten
+milliseconds."""
+
+ROUNDS = 10
+"""Each leaves what was told while it read: at half of our pace, a thousandth after ten."""
+
 SETTLE_SECONDS = 10.0
 """How long what was told is given to be known as published; that takes a batch, or a tenth of a
 second."""
@@ -62,6 +70,10 @@ _WHAT_TO_DO = (
 )
 
 _log = get_logger("checking")
+
+
+class Outrun(LowtideError):  # noqa: N818 - a state, not a mistake
+    """More is told than is read."""
 
 
 class Owner(Protocol):
@@ -90,6 +102,7 @@ class Checking:
         self._owner = owner
         self._clock = clock
         self._began_at = clock.now()
+        self._tried_at: dict[int, datetime] = {}
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
@@ -98,22 +111,23 @@ class Checking:
             await self.look()
 
     async def look(self) -> None:
-        """Compare the partition that is due the longest, if any is. Raises nothing."""
-        partitions = self._owner.assignment
-        try:
-            due = await self._due(partitions)
-            if due is not None:
+        """Compare the partition that is due the longest, if any is, and measure. Raises nothing."""
+        due = None
+        with _going_on():
+            due = await self._due()
+        if due is not None:
+            # One that cannot be compared comes behind the others the next time.
+            self._tried_at[due.partition] = self._clock.now()
+            with _going_on(partition=due.partition):
                 await self._check(due)
-            await self._measure(partitions)
-        except (Unavailable, Lost, *DATABASE_ERRORS) as error:
-            _log.warning("the topic is compared later", reason=str(error)[:300])
-        except Exception:  # noqa: BLE001 - the consumer goes on whatever is wrong here
-            _log.exception("the topic cannot be compared")
+        with _going_on():
+            await self._measure()
 
-    async def _due(self, partitions: frozenset[int]) -> Checked | None:
+    async def _due(self) -> Checked | None:
+        tried = {each: self._tried_at.get(each) for each in self._owner.assignment}
         async with self._engine.connect() as connection:
             return await topic_checks.due(
-                await driver(connection), partitions, self._clock.now() - EVERY
+                await driver(connection), tried, self._clock.now() - EVERY
             )
 
     async def _check(self, due: Checked) -> None:
@@ -125,6 +139,7 @@ class Checking:
             # What is told by now is of batches that are committed by now.
             next_offset, time_ms = reader.offsets[0], max(due.time_ms, topic.time_ms)
             batch = await self._until_published(due.partition)
+            await self._catch_up(topic)
             published, done = await self._compared(topic, due)
         done.findings += await unexplained(self._engine, done.newer)
         reached = due
@@ -153,6 +168,15 @@ class Checking:
         # What waits for its turn tells nobody when that is over.
         while (self._owner.lag or 0) > BACKLOG_RECORDS:  # noqa: ASYNC110
             await asyncio.sleep(_BUSY_SECONDS)
+
+    async def _catch_up(self, topic: Told) -> None:
+        """Read what was told since, until there is little left. Raises Outrun."""
+        for _ in range(ROUNDS):
+            await self._pace(0)
+            if await topic.left() <= LITTLE_RECORDS:
+                return
+            await topic.read_to_end(self._pace, RECORDS_AT_ONCE)
+        raise Outrun(f"more than {RECORDS_PER_SECOND:,} records are told a second")
 
     async def _until_published(self, partition: int) -> int:
         """Return the newest batch, once it is known to be published or was given time for it."""
@@ -199,11 +223,25 @@ class Checking:
                 what_to_do=_WHAT_TO_DO,
             )
 
-    async def _measure(self, partitions: frozenset[int]) -> None:
+    async def _measure(self) -> None:
+        # They may be others than when the look began.
+        partitions = self._owner.assignment
         async with self._engine.connect() as connection:
             database = await driver(connection)
             differences = await topic_checks.differences(database, partitions)
             oldest = await topic_checks.oldest(database, partitions)
         for fault in Fault:
             TOPIC_DIFFERENCES.labels(fault.value).set(differences.get(fault.value, 0))
-        TOPIC_CHECKED_AT.set((oldest or self._began_at).timestamp())
+        at = (oldest or self._began_at) if partitions else self._clock.now()
+        TOPIC_CHECKED_AT.labels(STOCK_LEVELS.name).set(at.timestamp())
+
+
+@contextmanager
+def _going_on(**where: int) -> Iterator[None]:
+    """Say what goes wrong, and no more."""
+    try:
+        yield
+    except (Unavailable, Lost, Outrun, *DATABASE_ERRORS) as error:
+        _log.warning("the topic is compared later", reason=str(error)[:300], **where)
+    except Exception:  # noqa: BLE001 - the consumer goes on whatever is wrong here
+        _log.exception("the topic cannot be compared", **where)

@@ -8,9 +8,11 @@ once more.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import sha256
+from typing import TypeAlias
 
 from pydantic import ValidationError
 
@@ -27,6 +29,14 @@ EVERYTHING = -1
 
 LEVELS_AT_ONCE = 100
 """After so many, a millisecond or two of work, whoever shares the loop gets a turn."""
+
+_KEY_BYTES = 1_025
+"""A level's key is no longer: two codes of 128 characters, and what joins them."""
+
+_SHOWN = 100
+
+Values: TypeAlias = dict[bytes, bytes | None]
+"""The last record of each key; None where it says that there is no such level any more."""
 
 
 class Fault(StrEnum):
@@ -57,17 +67,19 @@ class Finding:
 
 
 class Told:
-    """The last record of each key that a reader has come by, by partition.
-
-    None where it says that there is no such level any more. Half a kilobyte a level.
-    """
+    """What a reader has come by, by partition; half a kilobyte a level."""
 
     def __init__(self, reader: LogReader) -> None:
         self._reader = reader
-        self.values: dict[int, dict[bytes, bytes | None]] = {}
+        self.values: dict[int, Values] = {}
         self.records = 0
         self.time_ms = 0
         """When the broker took the newest of them."""
+
+    async def left(self) -> int:
+        """Return how many records are still to be read. Raises Unavailable."""
+        ends = await self._reader.ends()
+        return sum(max(0, end - at) for at, end in zip(self._reader.offsets, ends, strict=True))
 
     async def read_to_end(
         self, pace: Callable[[int], Awaitable[None]] | None = None, most: int | None = None
@@ -90,7 +102,7 @@ class Told:
 
 @dataclass(slots=True)
 class Comparison:
-    """What came out for one partition."""
+    """What came out for some levels."""
 
     levels: int = 0
     waiting: int = 0
@@ -106,8 +118,8 @@ async def compare(
     database: Driver,
     partition: int,
     published: int,
-    values: dict[bytes, bytes | None],
-    since: int = EVERYTHING,
+    values: Values,
+    since: int,
 ) -> Comparison:
     """Compare the levels of a partition with what was told of them; `values` is used up.
 
@@ -116,18 +128,30 @@ async def compare(
     """
     done = Comparison()
     async for some in told.levels(database, partition, since):
-        await _judge_all(some, published, values, done)
+        await _judge_all(some, {partition: published}, {partition: values}, done)
     keys = [_key(each) for each in values]
     for start in range(0, len(keys), LEVELS_AT_ONCE):
         some = await told.of_keys(database, partition, keys[start : start + LEVELS_AT_ONCE])
-        await _judge_all(some, published, values, done)
-    for key, value in values.items():
-        sku, warehouse = _key(key)
-        done.judged.add((sku, warehouse))
-        if value is not None:
-            version = _version(value)
-            done.newer.append(Finding(Fault.UNKNOWN, sku, warehouse, version, None, None))
+        await _judge_all(some, {partition: published}, {partition: values}, done)
+    _judge_rest(values, done)
     return done
+
+
+async def compare_all(
+    database: Driver, published: Mapping[int, int], values: Mapping[int, Values]
+) -> AsyncIterator[Comparison]:
+    """Compare all levels with what was told of them, some at a time; `values` is used up.
+
+    In the caller's snapshot, in which the batches of each partition up to `published` were.
+    """
+    async for some in told.all_levels(database):
+        done = Comparison()
+        await _judge_all(some, published, values, done)
+        yield done
+    for rest in values.values():
+        done = Comparison()
+        _judge_rest(rest, done)
+        yield done
 
 
 async def unexplained(engine: Engine, newer: Sequence[Finding]) -> list[Finding]:
@@ -146,14 +170,17 @@ async def unexplained(engine: Engine, newer: Sequence[Finding]) -> list[Finding]
 
 
 async def _judge_all(
-    levels: Sequence[ToTell], published: int, values: dict[bytes, bytes | None], done: Comparison
+    levels: Sequence[ToTell],
+    published: Mapping[int, int],
+    values: Mapping[int, Values],
+    done: Comparison,
 ) -> None:
     for number, each in enumerate(levels, start=1):
         if number % LEVELS_AT_ONCE == 0:
             await asyncio.sleep(0)
-        value = values.pop(level_key(each.sku, each.warehouse), None)
+        value = values.get(each.partition, {}).pop(level_key(each.sku, each.warehouse), None)
         done.levels += 1
-        if each.dipped or each.batch > published:
+        if each.dipped or each.batch > published.get(each.partition, 0):
             done.waiting += 1
             continue
         done.judged.add((each.sku, each.warehouse))
@@ -163,6 +190,16 @@ async def _judge_all(
                 fault, each.sku, each.warehouse, version, each.level.version, each.level.id
             )
             (done.newer if fault is Fault.AHEAD else done.findings).append(finding)
+
+
+def _judge_rest(values: Values, done: Comparison) -> None:
+    """Note what was told of levels that are not stored."""
+    for key, value in values.items():
+        sku, warehouse = _key(key)
+        done.judged.add((sku, warehouse))
+        if value is not None:
+            version = _version(value)
+            done.newer.append(Finding(Fault.UNKNOWN, sku, warehouse, version, None, None))
 
 
 def _fault(stored: ToTell, value: bytes | None) -> tuple[Fault | None, int | None]:
@@ -185,9 +222,13 @@ def _fault(stored: ToTell, value: bytes | None) -> tuple[Fault | None, int | Non
 
 
 def _key(key: bytes) -> Key:
-    # No text of the database has a zero in it, whatever somebody has written to the topic.
+    """Return whose key it is; of what can be no level's, a name that can be stored."""
+    # No text of the database has a zero in it.
     sku, _, warehouse = key.decode(errors="replace").replace("\0", "�").partition("|")
-    return sku, warehouse
+    if level_key(sku, warehouse) == key and len(key) <= _KEY_BYTES:
+        return sku, warehouse
+    # Whatever somebody has written: short enough for an index, and no other key's name.
+    return f"{sku[:_SHOWN]}…{sha256(key).hexdigest()[:12]}", warehouse[:_SHOWN]
 
 
 def _version(value: bytes) -> int:

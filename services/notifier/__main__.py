@@ -3,8 +3,8 @@
 import argparse
 import asyncio
 from functools import partial
+from pkgutil import resolve_name
 
-from services.notifier import wiring
 from services.notifier.settings import NotifierSettings
 from shared.database import positions
 from shared.database.engine import create_engine
@@ -26,17 +26,15 @@ def main() -> None:
     resume.add_argument("--partition", type=int, help="only this one")
     arguments = parser.parse_args()
     settings = NotifierSettings()
-    if arguments.role == "consume":
-        run_role("notifier", "consume", settings, partial(wiring.consume, settings))
-    elif arguments.role == "send":
-        run_role("notifier", "send", settings, partial(wiring.send, settings))
-    elif arguments.role == "serve":
-        run_role("notifier", "serve", settings, partial(wiring.answer, settings))
-    elif arguments.role == "migrate":
+    if arguments.role == "migrate":
         upgrade_blocking(settings.database_url.get_secret_value(), "notifier")
-    else:
+    elif arguments.role == "resume":
         resumed = asyncio.run(_resume(settings, arguments.partition))
         print(f"resumed partitions: {resumed}" if resumed else "no partition was halted")
+    else:
+        # A role loads its own parts alone.
+        run = resolve_name(f"services.notifier.wiring.{arguments.role}:run")
+        run_role("notifier", arguments.role, settings, partial(run, settings))
 
 
 async def _resume(settings: NotifierSettings, partition: int | None) -> list[int]:

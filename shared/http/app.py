@@ -1,35 +1,29 @@
 """The frame of every HTTP role: probes, metrics, problem documents, limits, one log line each."""
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from typing import Any
 
 import structlog
-import uvicorn
-from fastapi import FastAPI, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
-from shared.http import problems
+from shared.http import probes, problems
 from shared.http.auth import Verifier
+from shared.http.probes import Check
 from shared.http.problems import Problem
 from shared.observability import tracing
 from shared.observability.logs import get_logger
 from shared.observability.metrics import HTTP_SECONDS
 
-Check = Callable[[], Awaitable[str | None]]
-"""A readiness check: returns what is wrong in plain words, or None."""
-
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 MAX_BODY_BYTES = 5 * 1024 * 1024
-_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 _log = get_logger("http")
 
 
@@ -55,7 +49,7 @@ def create_app(
     )
     app.state.verifier = verifier
     problems.install(app)
-    _add_probes(app, checks or {})
+    app.router.routes += probes.routes(checks or {})
     app.add_middleware(_BodyLimit)
     app.add_middleware(_RequestLog)
     return app
@@ -70,24 +64,6 @@ class _Api(FastAPI):
         known = document.setdefault("components", {}).setdefault("schemas", {})
         known.update(problems.schemas())
         return document
-
-
-def _add_probes(app: FastAPI, checks: Mapping[str, Check]) -> None:
-    @app.get("/healthz", include_in_schema=False)
-    async def healthz() -> dict[str, str]:
-        return {"status": "ok"}
-
-    @app.get("/readyz", include_in_schema=False)
-    async def readyz(response: Response) -> dict[str, object]:
-        found = {name: await check() for name, check in checks.items()}
-        wrong = {name: problem for name, problem in found.items() if problem is not None}
-        if wrong:
-            response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
-        return {"status": "unavailable" if wrong else "ok", "problems": wrong}
-
-    @app.get("/metrics", include_in_schema=False)
-    async def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
 class _BodyLimit:
@@ -136,7 +112,7 @@ class _RequestLog:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in _PROBES:
+        if scope["type"] != "http" or scope["path"] in probes.PATHS:
             await self._app(scope, receive, send)
             return
         given = dict(scope["headers"]).get(tracing.HEADER.encode())
@@ -175,31 +151,3 @@ class _RequestLog:
                 ms=round(seconds * 1000, 2),
             )
             structlog.contextvars.reset_contextvars(**bound)
-
-
-async def serve(app: ASGIApp, host: str, port: int, *, stop: asyncio.Event) -> None:
-    """Answer HTTP until told to stop; requests under way are finished first."""
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=5,
-    )
-    server = _Server(config)
-    async with asyncio.TaskGroup() as group:
-        serving = group.create_task(server.serve())
-        await stop.wait()
-        server.should_exit = True
-        await serving
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to the role: one place decides when a process ends."""
-
-    @override
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield

@@ -38,6 +38,7 @@ TOPIC_DIFFERENCES = Gauge(
 TOPIC_CHECKED_AT = Gauge(
     "lowtide_topic_checked_timestamp_seconds",
     "Unix time since when all of this process's partitions were compared with their topic",
+    ("topic",),
 )
 CLAIMS_TOTAL = Counter("lowtide_partition_claims_total", "Partitions claimed", ("topic",))
 EVENTS_TOTAL = Counter("lowtide_events_total", "Events answered by ingest", ("outcome",))

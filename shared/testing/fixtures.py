@@ -1,7 +1,8 @@
 """pytest fixtures over `shared.testing.stack`; `tests/conftest.py` makes them known."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -20,9 +21,19 @@ from shared.testing.stack import (
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes(config: pytest.Config) -> None:
     """Let the processes of a run share one broker and one database server."""
-    shared = ExitStack()
-    shared.enter_context(shared_stack())
-    config.add_cleanup(shared.close)
+    if ask_for_servers(config.args, config.invocation_params.dir, config.rootpath):
+        shared = ExitStack()
+        shared.enter_context(shared_stack())
+        config.add_cleanup(shared.close)
+
+
+def ask_for_servers(chosen: Iterable[str], folder: Path, root: Path) -> bool:
+    """Return whether the tests that were chosen, seen from a folder, may ask for servers.
+
+    Unit tests have none; one that asks all the same gets those of its process (`stack`).
+    """
+    paths = (Path(folder, each.partition("::")[0]).resolve() for each in chosen)
+    return not all(each.is_relative_to(root / "tests" / "unit") for each in paths)
 
 
 @pytest.fixture(scope="session")

@@ -196,18 +196,22 @@ def _read(instance: Instance) -> Stack:
 
 def delete_stale() -> None:
     """End and delete the stacks of test runs that were killed."""
-    names = [folder.name for folder in (home() / "instances").glob(f"{TEST_PREFIX}*")]
-    found = [Instance.named(name) for name in names]
-    found += (
-        _remembered(folder.name.removeprefix("lowtide-"))
-        for folder in _MEMORY.glob(f"lowtide-{TEST_PREFIX}*")
-        if folder.stat().st_uid == os.getuid()
-    )
-    for instance in found:
-        # One that is just being made has no owner yet.
-        if time.time() - instance.folder.stat().st_mtime > STALE_AFTER_S:
-            with contextlib.suppress(AlreadyRunningError), owned(instance):
-                instance.delete()
+    on_disk = (home() / "instances").glob(f"{TEST_PREFIX}*")
+    in_memory = _MEMORY.glob(f"lowtide-{TEST_PREFIX}*")
+    for instance in (
+        *(Instance.named(folder.name) for folder in on_disk),
+        *(_remembered(folder.name.removeprefix("lowtide-")) for folder in in_memory),
+    ):
+        # Another run may be deleting it at this moment.
+        with contextlib.suppress(AlreadyRunningError, FileNotFoundError):
+            if _is_stale(instance.folder.stat()):
+                with owned(instance):
+                    instance.delete()
+
+
+def _is_stale(folder: os.stat_result) -> bool:
+    # One that is just being made has no owner yet.
+    return folder.st_uid == os.getuid() and time.time() - folder.st_mtime > STALE_AFTER_S
 
 
 async def migrated_template(stack: Stack) -> str:

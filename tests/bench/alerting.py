@@ -22,8 +22,8 @@ import asyncpg
 import msgspec
 
 from deploy.local.ports import pick_free
-from services.alerting import wiring
 from services.alerting.settings import AlertingSettings
+from services.alerting.wiring import serve as alerting_serve
 from shared.clock import WallClock
 from shared.events.stock_levels import TOPIC, level_key
 from shared.kafka.messages import Message
@@ -163,7 +163,7 @@ async def measure(stack: Stack, template: str, prefix: str, name: str, count: in
 
 
 async def _put_rules(settings: AlertingSettings, folder: Path, rules: Rules) -> None:
-    async with administrator(wiring.application(settings), folder) as client:
+    async with administrator(alerting_serve.application(settings), folder) as client:
         for id_, rule in rules.items():
             (await client.put(f"/v1/rules/{id_}", json=rule)).raise_for_status()
 

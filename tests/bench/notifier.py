@@ -26,8 +26,8 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from deploy.local.ports import LOOPBACK, pick_free
-from services.notifier import wiring
 from services.notifier.settings import NotifierSettings
+from services.notifier.wiring import serve as notifier_serve
 from shared.clock import WallClock
 from shared.events.stock_alerts import TOPIC, StockAlert
 from shared.kafka.messages import Message
@@ -90,7 +90,7 @@ class Shop:
 
     async def put(self, bodies: Mapping[str, Mapping[str, object]]) -> None:
         """Put destinations, and a route to each for the alerts that bear its name."""
-        async with administrator(wiring.application(self.settings), self.folder) as client:
+        async with administrator(notifier_serve.application(self.settings), self.folder) as client:
             for id_, body in bodies.items():
                 route = {"destination": id_, "match": {"labels": {"group": id_}}}
                 for path, said in (("destinations", body), ("routes", route)):

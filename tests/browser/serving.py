@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from deploy.local.ports import LOOPBACK, pick_free
-from shared.http.app import serve
+from shared.http.server import serve
 
 
 @asynccontextmanager

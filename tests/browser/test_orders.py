@@ -75,7 +75,7 @@ async def test_a_buyer_decides_what_waits_takes_a_line_out_and_places_the_rest_o
     await page.locator(".history a", has_text="LT-1").click()
     await expect(page).to_have_url(f"{calm_desk.address}/orders/{OPEN}")
     await expect(page.locator("[data-measure=opened]")).to_have_text("not yet")
-    await expect(page.get_by_text("scanners and previews do not count")).to_be_visible()
+    await expect(page.get_by_text("previews that only follow links do not count")).to_be_visible()
 
 
 async def test_what_a_supplier_made_of_an_order_is_seen_and_its_link_told_to_who_may_order(

@@ -12,9 +12,9 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page
 from pydantic import SecretStr
 
-from services.alerting import wiring
 from services.alerting.ordering.links import OrderLinks
 from services.alerting.settings import AlertingSettings
+from services.alerting.wiring import serve as alerting_serve
 from shared.clock import WallClock
 from shared.testing.stack import Database, Stack
 from shared.testing.waiting import until
@@ -47,6 +47,10 @@ class Placed:
         finally:
             await connection.close()
 
+    async def is_opened(self) -> bool:
+        """Return whether anybody has."""
+        return await self.opened_at() is not None
+
 
 @pytest_asyncio.fixture
 async def placed(stack: Stack, topics: str, key: Path, database: Database) -> AsyncIterator[Placed]:
@@ -60,7 +64,7 @@ async def placed(stack: Stack, topics: str, key: Path, database: Database) -> As
     connection = await asyncpg.connect(database.url("alerting"))
     await connection.execute(_PLACED, ORDER)
     await connection.close()
-    async with serving(wiring.application(settings)) as address:
+    async with serving(alerting_serve.application(settings)) as address:
         link = OrderLinks(SECRET.get_secret_value(), address).link(ORDER, WallClock().now())
         assert link is not None
         yield Placed(link, database)
@@ -87,12 +91,28 @@ async def test_an_order_is_opened_when_somebody_does_something_on_its_page(
     assert (told, await placed.opened_at()) == (["GET"], None)
     await page.keyboard.press("Tab")
     await page.mouse.move(200, 200)
-
-    async def is_opened() -> bool:
-        return await placed.opened_at() is not None
-
-    await until(is_opened)
+    await until(placed.is_opened)
     assert (told, trouble) == (["GET", "POST"], [])
+
+
+async def test_a_mouse_that_passes_over_the_page_opens_nothing_and_a_click_does(
+    placed: Placed, page: Page
+) -> None:
+    told: list[str] = []
+    page.on("request", lambda request: told.append(request.method))
+    await page.goto(placed.link)
+    await page.evaluate(
+        "() => { seen = new Promise(done => addEventListener('pointermove', () => done(true))) }"
+    )
+    await page.mouse.move(200, 200)
+    await page.mouse.move(210, 210)
+    assert await page.evaluate("seen")
+    # Whatever was told before this is on its way before it.
+    assert await page.evaluate("fetch(location).then(answer => answer.ok)")
+    assert (told, await placed.opened_at()) == (["GET", "GET"], None)
+    await page.mouse.click(210, 210)
+    await until(placed.is_opened)
+    assert told == ["GET", "GET", "POST"]
 
 
 async def test_without_scripts_the_page_shows_the_order_and_nothing_is_told(

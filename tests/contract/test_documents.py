@@ -14,14 +14,14 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.alerting import wiring as alerting
 from services.alerting.settings import AlertingSettings
+from services.alerting.wiring import serve as alerting_serve
 from services.ingest.api.app import build as build_ingest
 from services.ingest.api.parts import Parts
-from services.ledger import wiring as ledger
 from services.ledger.settings import LedgerSettings
-from services.notifier import wiring as notifier
+from services.ledger.wiring import serve as ledger_serve
 from services.notifier.settings import NotifierSettings
+from services.notifier.wiring import serve as notifier_serve
 from shared.clock import WallClock
 from shared.events.documents import asyncapi
 from shared.http.auth import Keys, Verifier
@@ -43,13 +43,13 @@ def _ingest() -> FastAPI:
 
 def _notifier() -> FastAPI:
     key = SecretStr(Fernet.generate_key().decode())
-    return notifier.application(NotifierSettings(secret_key=key))
+    return notifier_serve.application(NotifierSettings(secret_key=key))
 
 
 APPLICATIONS: dict[str, Callable[[], FastAPI]] = {
-    "alerting": lambda: alerting.application(AlertingSettings()),
+    "alerting": lambda: alerting_serve.application(AlertingSettings()),
     "ingest": _ingest,
-    "ledger": lambda: ledger.application(LedgerSettings()),
+    "ledger": lambda: ledger_serve.application(LedgerSettings()),
     "notifier": _notifier,
 }
 

@@ -21,16 +21,18 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from deploy.local.ports import LOOPBACK, pick_free
-from services.alerting import wiring as alerting_wiring
 from services.alerting.settings import AlertingSettings
+from services.alerting.wiring import consume as alerting_consume
+from services.alerting.wiring import tick as alerting_tick
 from services.ingest.settings import IngestSettings
-from services.ledger import wiring as ledger_wiring
 from services.ledger.settings import LedgerSettings
-from services.notifier import wiring as notifier_wiring
+from services.ledger.wiring import consume as ledger_consume
 from services.notifier.settings import NotifierSettings
+from services.notifier.wiring import consume as notifier_consume
+from services.notifier.wiring import send as notifier_send
 from shared.clock import ManualClock, WallClock
-from shared.http.app import serve
 from shared.http.auth import Scope
+from shared.http.server import serve
 from shared.http.tokens import ensure_keys, mint
 from shared.testing.stack import Database, Stack
 from shared.testing.waiting import until
@@ -202,11 +204,11 @@ async def whole_chain(
         url = await held.enter_async_context(phones.serving())
         for at_work in (
             lambda stop: _serve(ingest.serving.app, ingest_port, stop),
-            lambda stop: ledger_wiring.consume(ledger_settings, stop),
-            lambda stop: alerting_wiring.consume(alerting_settings, stop, clock),
-            lambda stop: alerting_wiring.tick(alerting_settings, stop, clock),
-            lambda stop: notifier_wiring.consume(notifier_settings, stop, clock),
-            lambda stop: notifier_wiring.send(notifier_settings, stop, clock),
+            lambda stop: ledger_consume.run(ledger_settings, stop),
+            lambda stop: alerting_consume.run(alerting_settings, stop, clock),
+            lambda stop: alerting_tick.run(alerting_settings, stop, clock),
+            lambda stop: notifier_consume.run(notifier_settings, stop, clock),
+            lambda stop: notifier_send.run(notifier_settings, stop, clock),
         ):
             await held.enter_async_context(role(at_work))
         await notifier.application(phones, url)

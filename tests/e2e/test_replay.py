@@ -16,7 +16,7 @@ from deploy.local.replays.progress import Screen
 from deploy.local.replays.run import Options, replay
 from tests.factories.online_retail import online_retail_lines, write_online_retail
 
-LINES = 20_000
+LINES, FEW_LINES = 20_000, 5_000
 SPEED = 240_000
 """Multiples of real time: 120 days in 43 s, so that the kills do not all fall into one moment."""
 
@@ -25,10 +25,9 @@ SEED = 20_101_201
 pytestmark = pytest.mark.stack
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    path = tmp_path / "generated.parquet"
-    write_online_retail(path, online_retail_lines(LINES, SEED))
+def written(folder: Path, lines: int) -> Path:
+    path = folder / "generated.parquet"
+    write_online_retail(path, online_retail_lines(lines, SEED))
     return path
 
 
@@ -42,8 +41,9 @@ def instance() -> Iterator[str]:
 
 @pytest.mark.timeout(420)
 async def test_nothing_is_lost_or_told_twice_when_every_process_is_killed_twice(
-    file: Path, instance: str
+    tmp_path: Path, instance: str
 ) -> None:
+    file = written(tmp_path, LINES)
     outcome = await replay(Options(file, speed=SPEED, kill=SEED, instance=instance), Screen())
     assert outcome.failures == ()
     report = outcome.report
@@ -65,11 +65,12 @@ async def test_nothing_is_lost_or_told_twice_when_every_process_is_killed_twice(
 
 @pytest.mark.timeout(300)
 async def test_a_second_run_finds_only_repeats_and_changes_nothing(
-    file: Path, instance: str
+    tmp_path: Path, instance: str
 ) -> None:
-    options = Options(file, instance=instance)
+    options = Options(written(tmp_path, FEW_LINES), instance=instance)
     first = await replay(options, Screen())
     assert first.failures == ()
+    assert first.report.episodes > 0
     second = await replay(options, Screen())
     assert second.failures == ()
     assert first.report.duplicates == first.report.duplicates_expected > 0

@@ -15,12 +15,13 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from services.alerting.settings import AlertingSettings
-from services.notifier import wiring
 from services.notifier.settings import NotifierSettings
+from services.notifier.wiring import consume as notifier_consume
 from shared.clock import ManualClock, WallClock
 from shared.testing.stack import Database
+from shared.testing.waiting import until
 from tests.integration.alerting.service import Alerting, alerting_on, running
-from tests.integration.notifier.service import KEY, Notifier, until
+from tests.integration.notifier.service import KEY, Notifier
 from tests.integration.notifier.service import running as notifying
 
 pytestmark = pytest.mark.stack
@@ -62,14 +63,14 @@ async def test_a_first_import_is_one_summary_and_the_next_crossing_one_card(shop
     async with (
         alerting.consuming(),
         alerting.relaying(),
-        running(lambda stop: wiring.consume(notifier.settings, stop, shop.clock)),
+        running(lambda stop: notifier_consume.run(notifier.settings, stop, shop.clock)),
         notifier.sending(),
     ):
         levels = [
             alerting.level(0 if number < LOW else 50, sku=f"S{number}") for number in range(SKUS)
         ]
         await alerting.tell(*levels)
-        await until(lambda: _waiting(notifier, LOW), seconds=60)
+        await until(lambda: _waiting(notifier, LOW))
         await alerting.tell(alerting.level(0, sku=f"S{LOW}"))
         await until(lambda: _arrived(notifier, 1))
         shop.clock.advance(timedelta(minutes=6))

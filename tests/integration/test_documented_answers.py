@@ -37,14 +37,14 @@ from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Send
 from starlette.types import Scope as ASGIScope
 
-from services.alerting import wiring as alerting
 from services.alerting.settings import AlertingSettings
-from services.ingest import wiring as ingest
+from services.alerting.wiring import serve as alerting_serve
 from services.ingest.settings import IngestSettings
-from services.ledger import wiring as ledger
+from services.ingest.wiring import serve as ingest_serve
 from services.ledger.settings import LedgerSettings
-from services.notifier import wiring as notifier
+from services.ledger.wiring import serve as ledger_serve
 from services.notifier.settings import NotifierSettings
+from services.notifier.wiring import serve as notifier_serve
 from shared.clock import WallClock
 from shared.http.auth import Scope
 from shared.http.problems import MEDIA_TYPE
@@ -135,7 +135,7 @@ async def of_ledger(ground: Ground) -> AsyncIterator[FastAPI]:
                 change(id="5", type="count", quantity=2, bucket="unavailable"),
             )
             await service.until_tallied(movements=5, repeats=1)
-    app = ledger.application(chosen)
+    app = ledger_serve.application(chosen)
 
     async def nobody_follows() -> bool:
         return not any("LevelTail._follow" in repr(each) for each in asyncio.all_tasks())
@@ -148,7 +148,7 @@ async def of_ledger(ground: Ground) -> AsyncIterator[FastAPI]:
 
 @asynccontextmanager
 async def of_ingest(ground: Ground) -> AsyncIterator[FastAPI]:
-    async with ingest.serving(
+    async with ingest_serve.serving(
         IngestSettings.model_validate(ground.settings("ingest")), WallClock()
     ) as serving:
         async with httpx.AsyncClient(
@@ -167,7 +167,7 @@ async def of_alerting(ground: Ground) -> AsyncIterator[FastAPI]:
     connection = await asyncpg.connect(ground.database.url("alerting"))
     await connection.execute(AN_ALERT)
     await connection.close()
-    app = alerting.application(AlertingSettings.model_validate(ground.settings("alerting")))
+    app = alerting_serve.application(AlertingSettings.model_validate(ground.settings("alerting")))
     async with app.router.lifespan_context(app):
         yield app
 
@@ -175,7 +175,7 @@ async def of_alerting(ground: Ground) -> AsyncIterator[FastAPI]:
 @asynccontextmanager
 async def of_notifier(ground: Ground) -> AsyncIterator[FastAPI]:
     key = SecretStr(Fernet.generate_key().decode())
-    app = notifier.application(
+    app = notifier_serve.application(
         NotifierSettings.model_validate(ground.settings("notifier") | {"secret_key": key})
     )
     async with app.router.lifespan_context(app):

@@ -20,17 +20,18 @@ from openpyxl import load_workbook
 from pydantic import SecretStr
 
 from services.alerting.settings import AlertingSettings
-from services.notifier import wiring as notifier_wiring
 from services.notifier.settings import NotifierSettings
+from services.notifier.wiring import consume as notifier_consume
 from shared.clock import ManualClock
 from shared.events.alert_reports import TOPIC as REPORTS
 from shared.http.auth import Scope
 from shared.kafka.tail import TailReader
 from shared.testing.mailbox import Mail
 from shared.testing.stack import Database
+from shared.testing.waiting import until
 from tests.integration.alerting.service import Alerting, alerting_on, authorization
 from tests.integration.alerting.service import running as role
-from tests.integration.notifier.service import Notifier, until
+from tests.integration.notifier.service import Notifier
 from tests.integration.notifier.service import running as notifier_on
 
 pytestmark = pytest.mark.stack
@@ -106,7 +107,7 @@ async def working(alerting: Alerting, notifier: Notifier) -> AsyncIterator[None]
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(alerting.relaying())
         await stack.enter_async_context(
-            role(lambda stop: notifier_wiring.consume(notifier.settings, stop))
+            role(lambda stop: notifier_consume.run(notifier.settings, stop))
         )
         await stack.enter_async_context(notifier.sending())
         yield

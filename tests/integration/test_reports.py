@@ -12,13 +12,14 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from services.alerting.settings import AlertingSettings
-from services.notifier import wiring as notifier_wiring
 from services.notifier.settings import NotifierSettings
+from services.notifier.wiring import consume as notifier_consume
 from shared.clock import ManualClock
 from shared.testing.stack import Database
+from shared.testing.waiting import until
 from tests.integration.alerting.service import Alerting, alerting_on
 from tests.integration.alerting.service import running as role
-from tests.integration.notifier.service import Notifier, until
+from tests.integration.notifier.service import Notifier
 from tests.integration.notifier.service import running as notifier_on
 
 pytestmark = pytest.mark.stack
@@ -90,7 +91,7 @@ async def test_a_weekly_review_arrives_once_from_two_processes_and_after_a_resta
     await notifier.bot("chat")
     await schedule(alerting, "week", destinations=["post", "chat", "gone"])
     async with (
-        role(lambda stop: notifier_wiring.consume(notifier.settings, stop)),
+        role(lambda stop: notifier_consume.run(notifier.settings, stop)),
         notifier.sending(),
     ):
         async with ticking(alerting):
@@ -138,7 +139,7 @@ async def test_a_report_read_twice_is_one_delivery(
 ) -> None:
     await notifier.mail()
     await schedule(alerting, "brief", kind="daily_brief", hour=13)
-    async with role(lambda stop: notifier_wiring.consume(notifier.settings, stop)):
+    async with role(lambda stop: notifier_consume.run(notifier.settings, stop)):
         # As after a crash between the broker's answer and the outbox.
         async with ticking(alerting):
             clock.advance(HOUR)

@@ -67,9 +67,9 @@ class NewOccasion(_Said):
             raise ValueError("say what it does: a factor other than 1, a shift, or mute")
         return self
 
-    def occasion(self) -> DomainOccasion:
+    def occasion(self, id_: UUID) -> DomainOccasion:
         """Return it as it is evaluated."""
-        return DomainOccasion(**self.model_dump(exclude={"kind"}))
+        return DomainOccasion(id_, **self.model_dump(exclude={"kind"}))
 
 
 class Occasion(_Said):
@@ -87,7 +87,7 @@ class Occasion(_Said):
             {name: getattr(said, name) for name in _Said.model_fields if name != "kind"}
             | {
                 "kind": stored.kind,
-                "id": stored.id,
+                "id": said.id,
                 "created_by": stored.created_by,
                 "created_at": stored.created_at,
             }
@@ -106,7 +106,10 @@ async def list_occasions(
         )
     )
     return page_of(
-        found, limit, lambda each: [each.occasion.starts_at.isoformat(), str(each.id)], Occasion.of
+        found,
+        limit,
+        lambda each: [each.occasion.starts_at.isoformat(), str(each.occasion.id)],
+        Occasion.of,
     )
 
 
@@ -124,22 +127,20 @@ async def add_occasion(
     """
     doer = doer_of(request, editor, at)
     stored = StoredOccasion(
-        id=id_of_made("occasion", editor, idempotency_key),
         kind=new.kind,
-        occasion=new.occasion(),
+        occasion=new.occasion(id_of_made("occasion", editor, idempotency_key)),
         created_by=doer.actor,
         created_at=doer.at,
     )
 
     async def add(connection: Connection) -> StoredOccasion:
         await rules.begin_edit(connection)
-        made = await calendar.one(connection, stored.id)
+        made = await calendar.one(connection, stored.occasion.id)
         if made is None:
             await calendar.add(connection, stored)
             after = new.model_dump(mode="json")
-            await audit.add(
-                connection, doer, Done(What.OCCASION_ADDED, str(stored.id), None, after)
-            )
+            added = Done(What.OCCASION_ADDED, str(stored.occasion.id), None, after)
+            await audit.add(connection, doer, added)
             return stored
         if (made.kind, made.occasion) != (stored.kind, stored.occasion):
             raise key_reused("occasion")

@@ -1,10 +1,12 @@
 """Occasions: promotions and holidays in whose window rules warn otherwise than on other days."""
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.rule import Limit, Rule, ordered
@@ -23,6 +25,7 @@ class Occasion:
     lets nothing open. All agree in what they do: several at once add up.
     """
 
+    id: UUID
     name: Mapping[str, str]
     starts_at: datetime
     ends_at: datetime
@@ -74,6 +77,14 @@ class Calendar:
     def on(self, now: datetime) -> Sequence[Occasion]:
         """Return the occasions whose window an instant is in."""
         return [each for each in self._occasions if each.starts_at <= now < each.ends_at]
+
+
+def by_sku(occasions: Iterable[Occasion]) -> Mapping[str | None, Sequence[Occasion]]:
+    """Return occasions by the SKU that they are about; None: whatever it is."""
+    found: defaultdict[str | None, list[Occasion]] = defaultdict(list)
+    for each in occasions:
+        found[each.sku].append(each)
+    return dict(found)
 
 
 def _scaled(rule: Rule, factor: float) -> tuple[Limit, ...]:

@@ -1,7 +1,7 @@
 """What one worker knows of its partitions: levels, sales, conditions, timers."""
 
 from bisect import bisect_right, insort
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from services.alerting.domain.channels import Channels
 from services.alerting.domain.condition import Condition
-from services.alerting.domain.edits import between
+from services.alerting.domain.edits import Edits
 from services.alerting.domain.parameters import ParameterBook
 from services.alerting.domain.rulebook import EVERYWHERE, RuleBook
 from services.alerting.domain.sales import SalesHistory
@@ -183,11 +183,16 @@ class Territory:
         del self.timers[:stale]
         return stale < passed
 
-    def look_through(self, view: View, items: Mapping[str, Item]) -> None:
+    def look_through(
+        self,
+        view: View,
+        items: Mapping[str, Item],
+        between: Callable[[RuleBook, RuleBook], Edits],
+    ) -> None:
         """Note which subjects are to be evaluated anew in this view.
 
         All of them by another catalogue or on another day, where rules ask for that; by other rules
-        those that they concern.
+        those that they concern, which is found from what there is `between` two books.
         """
         before, self.view = self.view, view
         if before is None or view.is_of_another_world(before):

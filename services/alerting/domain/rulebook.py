@@ -1,10 +1,10 @@
 """All rules as of one revision, and which of them watch a subject."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from services.alerting.domain.calendar import Calendar, Occasion
+from services.alerting.domain.calendar import Calendar, Occasion, by_sku
 from services.alerting.domain.channels import Channels
 from services.alerting.domain.rule import Rule
 from services.alerting.domain.subject import Item, LevelSubject, PoolSubject, Subject
@@ -39,6 +39,8 @@ class RuleBook:
         self.revision = revision
         self.calendar = calendar or Calendar()
         self._on: Sequence[Occasion] = ()
+        # Promotions are many, most of them of one SKU, and each level asks for all its rules.
+        self._on_by_sku: Mapping[str | None, Sequence[Occasion]] = {}
         self._seasons: dict[int, RuleBook] = {}
         self._rules = {rule.id: rule for rule in rules}
         self._enabled = tuple(
@@ -82,13 +84,15 @@ class RuleBook:
                 del self._seasons[min(self._seasons)]
             book = self._seasons[season] = RuleBook(self.revision, self._rules.values())
             book._on = self.calendar.on(now)
+            book._on_by_sku = by_sku(book._on)
         return book
 
     def in_season(self, rule: Rule, subject: Subject) -> Rule:
         """Return a rule as the occasions that are on have it for a subject."""
-        for occasion in self._on:
-            if occasion.concerns(rule, subject):
-                rule = occasion.applied(rule)
+        for sku in (None, subject.sku):
+            for occasion in self._on_by_sku.get(sku, ()):
+                if occasion.concerns(rule, subject):
+                    rule = occasion.applied(rule)
         return rule
 
     def now(self, rule_id: str, subject: Subject, now: datetime) -> Rule | None:

@@ -16,7 +16,6 @@ from services.alerting.domain.calendar import Occasion
 class StoredOccasion:
     """An occasion as it was entered."""
 
-    id: UUID
     kind: str
     occasion: Occasion
     created_by: str
@@ -94,7 +93,7 @@ async def add(connection: AsyncConnection, stored: StoredOccasion) -> None:
     await connection.execute(
         _ADD,
         {
-            "id": stored.id,
+            "id": occasion.id,
             "kind": stored.kind,
             "name": _written(occasion.name),
             "starts_at": occasion.starts_at,
@@ -123,6 +122,7 @@ def _written(texts: Mapping[str, str]) -> str:
 
 def _stored(row: RowMapping) -> StoredOccasion:
     occasion = Occasion(
+        id=row["id"],
         name=json.loads(row["name"]),
         starts_at=row["starts_at"],
         ends_at=row["ends_at"],
@@ -134,4 +134,4 @@ def _stored(row: RowMapping) -> StoredOccasion:
         shift=row["shift"],
         mute=row["mute"],
     )
-    return StoredOccasion(row["id"], row["kind"], occasion, row["created_by"], row["created_at"])
+    return StoredOccasion(row["kind"], occasion, row["created_by"], row["created_at"])

@@ -118,9 +118,9 @@ ORDERS: dict[str, Text] = {
     "order.opened": Text("供应商打开", "Opened"),
     "order.opened.never": Text("还没打开", "not yet"),
     "order.opened.hint": Text(
-        "在链接的页面上点击、滚动、输入或提交过，才算打开；邮箱的安全扫描和预览不算。",
+        "在链接的页面上点击、滚动、输入或提交过，才算打开；只跟链接的邮件扫描和预览不算。",
         "Opened: somebody has clicked, scrolled or typed on the link's page, or sent it. Mail "
-        "scanners and previews do not count.",
+        "scanners and previews that only follow links do not count.",
     ),
     "order.confirmed": Text("供应商确认", "Confirmed"),
     "order.confirmed.never": Text("还没确认", "not yet"),

@@ -4,8 +4,9 @@ from fastapi import FastAPI
 
 from services.ingest.api import channels, events, mappings, quarantine, skus, warehouses
 from services.ingest.api.parts import Parts
-from shared.http.app import Check, create_app
+from shared.http.app import create_app
 from shared.http.auth import Verifier
+from shared.http.probes import Check
 from shared.http.short_way import add_short_ways
 
 

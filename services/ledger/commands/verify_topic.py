@@ -9,13 +9,12 @@ last.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from services.ledger.comparing import Finding, Told, compare, unexplained
+from services.ledger.comparing import Finding, Told, compare_all, unexplained
 from services.ledger.store import levels as stored_levels
 from shared.database import positions
 from shared.database.engine import Engine, driver, snapshot
 from shared.events.stock_changes import TOPIC as STOCK_CHANGES
 from shared.events.stock_levels import GENERATION_SHIFT
-from shared.events.topics import STOCK_LEVELS
 from shared.kafka.log import LogReader
 
 
@@ -54,14 +53,7 @@ async def verify_topic(
         }
         await topic.read_to_end()
         report.records = topic.records
-        database = await driver(connection)
-        for partition in range(STOCK_LEVELS.partitions):
-            done = await compare(
-                database,
-                partition,
-                published.get(partition, 0),
-                topic.values.pop(partition, {}),
-            )
+        async for done in compare_all(await driver(connection), published, topic.values):
             report.levels += done.levels
             report.waiting += done.waiting
             findings += done.findings

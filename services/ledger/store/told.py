@@ -30,20 +30,30 @@ SELECT sku, warehouse, partition::int, batch, dip IS NOT NULL,
        id, version, on_hand, reserved, unavailable, incoming, sold_total, returned_total,
        received_total, counted_at, last_change_at, supply::text, demand::text, doubt
 FROM level {of}
-WHERE last_change_at IS NOT NULL AND partition = $1
+WHERE last_change_at IS NOT NULL {which}
 """
 
-_SINCE = _LEVELS.format(of="") + "  AND batch > $2"
+_ALL = _LEVELS.format(of="", which="")
+
+_SINCE = _LEVELS.format(of="", which="AND partition = $1 AND batch > $2")
 
 _OF_KEYS = _LEVELS.format(
-    of="JOIN unnest($2::text[], $3::text[]) AS k (sku, warehouse) USING (sku, warehouse)"
+    of="JOIN unnest($2::text[], $3::text[]) AS k (sku, warehouse) USING (sku, warehouse)",
+    which="AND partition = $1",
 )
+
+
+async def all_levels(driver: Driver) -> AsyncIterator[Sequence[ToTell]]:
+    """Yield the levels of all partitions, some at a time. In the caller's snapshot."""
+    cursor = await driver.cursor(_ALL)
+    while rows := await cursor.fetch(ROWS):
+        yield [_to_tell(row) for row in rows]
 
 
 async def levels(driver: Driver, partition: int, since: int) -> AsyncIterator[Sequence[ToTell]]:
     """Yield the levels of a partition that batches after one tell of, some at a time.
 
-    In the caller's snapshot.
+    In the caller's snapshot. Each time it is a pass over the whole table (ADR 112).
     """
     cursor = await driver.cursor(_SINCE, partition, since)
     while rows := await cursor.fetch(ROWS):

@@ -24,15 +24,21 @@ class Checked(NamedTuple):
 
 _DUE = """
 SELECT m.partition, COALESCE(next_offset, 0), COALESCE(time_ms, 0), COALESCE(batch, -1)
-FROM unnest($1::int[]) AS m (partition) LEFT JOIN topic_check AS c USING (partition)
-WHERE checked_at IS NULL OR checked_at <= $2
-ORDER BY checked_at NULLS FIRST, m.partition LIMIT 1
+FROM unnest($1::int[], $2::timestamptz[]) AS m (partition, tried_at)
+LEFT JOIN topic_check AS c USING (partition)
+WHERE checked_at IS NULL OR checked_at <= $3
+ORDER BY GREATEST(tried_at, checked_at) NULLS FIRST, m.partition LIMIT 1
 """
 
 
-async def due(driver: Driver, partitions: Collection[int], before: datetime) -> Checked | None:
-    """Return which of some partitions was not compared for longest; None: all since an instant."""
-    row = await driver.fetchrow(_DUE, list(partitions), before)
+async def due(
+    driver: Driver, tried: Mapping[int, datetime | None], before: datetime
+) -> Checked | None:
+    """Return which of some partitions was neither compared nor tried for longest.
+
+    None: all were compared since an instant. `tried` says when each partition was, if it was.
+    """
+    row = await driver.fetchrow(_DUE, list(tried), list(tried.values()), before)
     return None if row is None else Checked(*row)
 
 

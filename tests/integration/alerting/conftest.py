@@ -9,6 +9,7 @@ from services.alerting.settings import AlertingSettings
 from shared.clock import ManualClock, WallClock
 from shared.testing.stack import Database
 from tests.integration.alerting.service import Alerting, alerting_on
+from tests.integration.alerting.shop import Shop, monday
 
 
 @pytest.fixture
@@ -28,3 +29,13 @@ async def alerting(
 ) -> AsyncIterator[Alerting]:
     async with alerting_on(settings, database, key) as service:
         yield service
+
+
+@pytest_asyncio.fixture
+async def shop(settings: AlertingSettings, database: Database, key: Path) -> AsyncIterator[Shop]:
+    clock = ManualClock(monday(7))
+    async with alerting_on(settings, database, key, clock) as service:
+        shop = Shop(service, clock)
+        await shop.restart()
+        yield shop
+        await shop.engine.dispose()

@@ -1,7 +1,7 @@
 """Alerting under test: its roles in this process, on a real broker and database."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,8 +12,10 @@ from typing import Any
 import asyncpg
 import httpx
 
-from services.alerting import wiring
 from services.alerting.settings import AlertingSettings
+from services.alerting.wiring import consume as alerting_consume
+from services.alerting.wiring import serve as alerting_serve
+from services.alerting.wiring import tick as alerting_tick
 from shared.clock import Clock, WallClock
 from shared.errors import Unavailable
 from shared.events.catalog_items import TOPIC as CATALOG_ITEMS
@@ -30,6 +32,7 @@ from shared.kafka.partitions import partition_of
 from shared.kafka.producer import Producer
 from shared.kafka.tail import TailReader
 from shared.testing.stack import Database
+from shared.testing.waiting import until
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -101,13 +104,13 @@ class Alerting:
     async def consuming(self, **settings: object) -> AsyncIterator[None]:
         """Run `consume` for a while; it ends as on SIGTERM."""
         chosen = self.settings.model_copy(update=settings)
-        async with running(lambda stop: wiring.consume(chosen, stop)):
+        async with running(lambda stop: alerting_consume.run(chosen, stop)):
             yield
 
     @asynccontextmanager
     async def relaying(self) -> AsyncIterator[None]:
         """Run `tick` for a while."""
-        async with running(lambda stop: wiring.tick(self.settings, stop, self.clock)):
+        async with running(lambda stop: alerting_tick.run(self.settings, stop, self.clock)):
             yield
 
     @asynccontextmanager
@@ -155,7 +158,7 @@ class Alerting:
         async def no_lag() -> bool:
             return bool((await self.ask("GET", "/v1/alerts/summary"))["lag_records"] == 0)
 
-        await until(no_lag, seconds=60)
+        await until(no_lag)
 
     async def notices(self) -> list[StockAlert]:
         """Return all that is on `stock.alerts`, in order within each alert."""
@@ -168,7 +171,7 @@ class Alerting:
             async for records in reader.records():
                 found.extend(StockAlert.model_validate_json(each.value or b"") for each in records)
 
-        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
             collecting = group.create_task(collect())
             await reader.caught_up.wait()
             collecting.cancel()
@@ -217,7 +220,7 @@ async def served(
     settings: AlertingSettings, headers: Mapping[str, str], clock: Clock
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Run `serve` in this process; yields a client of it."""
-    app = wiring.application(settings, clock)
+    app = alerting_serve.application(settings, clock)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(
@@ -239,10 +242,3 @@ def authorization(key: Path, *scopes: Scope, subject: str = "buyer") -> dict[str
         lifetime=timedelta(days=60),
     )
     return {"Authorization": f"Bearer {token}"}
-
-
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
-    """Wait for a condition; fails when it does not come true in time."""
-    async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.02)

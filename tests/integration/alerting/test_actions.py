@@ -21,7 +21,6 @@ from openpyxl import load_workbook
 from pydantic import SecretStr
 from typing_extensions import override
 
-from services.alerting import wiring
 from services.alerting.calling import Calling
 from services.alerting.ordering.links import OrderLinks
 from services.alerting.ordering.mails import OrderMails
@@ -31,8 +30,9 @@ from services.alerting.store.acts import By
 from services.alerting.store.calls import FIRST_PAUSE
 from services.alerting.store.confirming import Confirmed
 from services.alerting.supplying import Supplying
-from services.ingest import wiring as ingest_wiring
+from services.alerting.wiring import tick as alerting_tick
 from services.ingest.settings import IngestSettings
+from services.ingest.wiring import serve as ingest_serve
 from shared.clock import ManualClock, WallClock
 from shared.database.engine import Engine, create_engine
 from shared.events.stock_alerts import StockAlert
@@ -41,7 +41,8 @@ from shared.http.auth import Scope
 from shared.kafka.tail import TailReader
 from shared.testing import unruly_http
 from shared.testing.stack import Database
-from tests.integration.alerting.service import Alerting, alerting_on, authorization, running, until
+from shared.testing.waiting import until
+from tests.integration.alerting.service import Alerting, alerting_on, authorization, running
 
 pytestmark = pytest.mark.stack
 
@@ -211,7 +212,7 @@ async def ingesting(shop: Shop, *, losses: int = 0, channel: bool = True) -> Asy
         database_url=SecretStr(shop.alerting.database.url("ingest")),
         jwks_file=given.jwks_file,
     )
-    async with ingest_wiring.serving(settings, WallClock()) as serving:
+    async with ingest_serve.serving(settings, WallClock()) as serving:
         transport = Lossy(httpx.ASGITransport(serving.app), losses)
         headers = authorization(shop.key, Scope.EVENTS_WRITE, Scope.CONFIG_WRITE, subject="tick")
         async with httpx.AsyncClient(
@@ -493,7 +494,7 @@ async def test_tick_tells_ingest_with_a_token_of_its_own(shop: Shop) -> None:
         async def told() -> bool:
             return await shop.alerting.rows("SELECT FROM call") == []
 
-        async with running(lambda stop: wiring.tick(settings, stop, shop.clock)):
+        async with running(lambda stop: alerting_tick.run(settings, stop, shop.clock)):
             await until(told)
     (request,) = asked
     assert (request.method, request.path) == ("POST", "/v1/events")

@@ -13,7 +13,8 @@ from services.alerting.store import attention
 from shared.clock import WallClock
 from shared.database.engine import create_engine
 from shared.events.stock_alerts import AlertLevel, AtRisk, GatherReason, StockAlert
-from tests.integration.alerting.service import Alerting, until
+from shared.testing.waiting import until
+from tests.integration.alerting.service import Alerting
 
 pytestmark = pytest.mark.stack
 

@@ -7,7 +7,8 @@ import asyncpg
 import pytest
 
 from shared.clock import WallClock
-from tests.integration.alerting.service import Alerting, until
+from shared.testing.waiting import until
+from tests.integration.alerting.service import Alerting
 
 pytestmark = pytest.mark.stack
 

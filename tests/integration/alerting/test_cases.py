@@ -15,7 +15,8 @@ from shared.clock import ManualClock
 from shared.database.engine import create_engine
 from shared.http.auth import Scope
 from shared.testing.stack import Database
-from tests.integration.alerting.service import Alerting, alerting_on, authorization, until
+from shared.testing.waiting import until
+from tests.integration.alerting.service import Alerting, alerting_on, authorization
 
 pytestmark = pytest.mark.stack
 

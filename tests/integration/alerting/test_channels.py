@@ -7,7 +7,8 @@ import pytest
 from shared.clock import WallClock
 from shared.events.channel_health import TOPIC, ChannelHealth, Told
 from shared.kafka.messages import Message
-from tests.integration.alerting.service import Alerting, until
+from shared.testing.waiting import until
+from tests.integration.alerting.service import Alerting
 
 pytestmark = pytest.mark.stack
 

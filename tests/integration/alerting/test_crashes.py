@@ -14,7 +14,8 @@ from shared.database.engine import create_engine
 from shared.database.outbox import Outbox
 from shared.errors import Fenced, Unavailable
 from shared.kafka.messages import Message
-from tests.integration.alerting.service import Alerting, until
+from shared.testing.waiting import until
+from tests.integration.alerting.service import Alerting
 
 pytestmark = pytest.mark.stack
 

@@ -7,7 +7,8 @@ import pytest
 from shared.events.topics import TOPICS
 from shared.kafka.messages import Message
 from shared.kafka.partitions import partition_of
-from tests.integration.alerting.service import NOON, Alerting, until
+from shared.testing.waiting import until
+from tests.integration.alerting.service import NOON, Alerting
 
 pytestmark = pytest.mark.stack
 

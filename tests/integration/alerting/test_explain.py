@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from shared.clock import WallClock
-from tests.integration.alerting.service import NOON, Alerting, until
+from shared.testing.waiting import until
+from tests.integration.alerting.service import NOON, Alerting
 
 pytestmark = pytest.mark.stack
 

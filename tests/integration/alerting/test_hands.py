@@ -13,7 +13,8 @@ from services.alerting.settings import AlertingSettings
 from shared.clock import ManualClock
 from shared.events.stock_alerts import StockAlert
 from shared.testing.stack import Database
-from tests.integration.alerting.service import Alerting, alerting_on, until
+from shared.testing.waiting import until
+from tests.integration.alerting.service import Alerting, alerting_on
 
 pytestmark = pytest.mark.stack
 

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.integration.alerting.service import NOON, Alerting, until
+from shared.testing.waiting import until
+from tests.integration.alerting.service import NOON, Alerting
 
 pytestmark = pytest.mark.stack
 

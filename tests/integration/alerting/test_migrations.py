@@ -3,7 +3,8 @@
 import pytest
 
 from shared.database import migrations
-from tests.integration.alerting.service import Alerting, until
+from shared.testing.waiting import until
+from tests.integration.alerting.service import Alerting
 
 pytestmark = pytest.mark.stack
 

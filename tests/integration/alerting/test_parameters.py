@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from shared.http.auth import Scope
-from tests.integration.alerting.service import Alerting, authorization, until
+from shared.testing.waiting import until
+from tests.integration.alerting.service import Alerting, authorization
 
 pytestmark = pytest.mark.stack
 

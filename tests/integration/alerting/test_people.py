@@ -8,7 +8,8 @@ from uuid import UUID
 import pytest
 
 from shared.clock import WallClock
-from tests.integration.alerting.service import Alerting, until
+from shared.testing.waiting import until
+from tests.integration.alerting.service import Alerting
 
 pytestmark = pytest.mark.stack
 

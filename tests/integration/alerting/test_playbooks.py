@@ -21,7 +21,8 @@ from shared.database.engine import create_engine
 from shared.events.stock_alerts import Expected, StockAlert
 from shared.observability.metrics import TIMERS_REPAIRED_TOTAL
 from shared.testing.stack import Database
-from tests.integration.alerting.service import Alerting, alerting_on, until
+from shared.testing.waiting import until
+from tests.integration.alerting.service import Alerting, alerting_on
 
 pytestmark = pytest.mark.stack
 

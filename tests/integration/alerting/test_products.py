@@ -23,7 +23,8 @@ from shared.database.engine import create_engine
 from shared.events.stock_levels import TOPIC, StockLevel
 from shared.events.topics import TOPICS
 from shared.kafka.partitions import partition_of
-from tests.integration.alerting.service import NOON, Alerting, until
+from shared.testing.waiting import until
+from tests.integration.alerting.service import NOON, Alerting
 
 pytestmark = pytest.mark.stack
 

@@ -17,7 +17,8 @@ from shared.events.topics import TOPICS
 from shared.kafka import admin
 from shared.kafka.messages import Message
 from shared.kafka.partitions import partition_of
-from tests.integration.alerting.service import Alerting, until
+from shared.testing.waiting import until
+from tests.integration.alerting.service import Alerting
 
 pytestmark = pytest.mark.stack
 
@@ -38,6 +39,12 @@ def _moving(number: int) -> list[str]:
 
 
 ONE, OTHER, STRAY = _moving(3)
+STAYING = next(
+    each
+    for each in (f"SKU-{number}" for number in count())
+    if partition_of(each, BEFORE) == partition_of(each, MORE) == partition_of(ONE, BEFORE)
+)
+"""Has the partition that another SKU leaves."""
 
 
 @pytest_asyncio.fixture
@@ -82,7 +89,8 @@ async def test_levels_pools_and_options_are_known_where_they_are_told_of_then(
 ) -> None:
     """Consumers refuse to start before; what nobody had evaluated of the old order is passed over.
 
-    What was open then ends by a message in the new partition, and nothing opens twice.
+    So is what lies before it, of whatever SKU, and nothing that comes after it. What was open
+    then ends by a message in the new partition, and nothing opens twice.
     """
     settings = alerting.settings
     where = settings.kafka, settings.topic_prefix
@@ -101,8 +109,11 @@ async def test_levels_pools_and_options_are_known_where_they_are_told_of_then(
     with pytest.raises(Stopped, match=f"has {BEFORE} partitions, not {MORE}: run the ledger"):
         await repartition(engine, *where, MORE)
 
-    unheard = [_told(alerting, sku, 0) for sku in (ONE, STRAY)]
-    await _tell(alerting, BEFORE, *unheard)
+    unheard = [_told(alerting, sku, 0) for sku in (STAYING, ONE, STRAY)]
+    after = _told(alerting, STAYING, 50)
+    unreadable = Message(partition_of(ONE, BEFORE), b"\xff|W", b"{}")
+    await alerting.producer.send(TOPIC, [unreadable])
+    await _tell(alerting, BEFORE, *unheard, after)
     await admin.grow(*where, [TOPIC], MORE)
 
     async def be_refused() -> None:
@@ -113,7 +124,7 @@ async def test_levels_pools_and_options_are_known_where_they_are_told_of_then(
         await be_refused()
     assert refused.group_contains(Stopped, match=f"has {MORE} partitions, stored are {BEFORE}")
 
-    assert await repartition(engine, *where, MORE) == Report(BEFORE, MORE, 2, 2)
+    assert await repartition(engine, *where, MORE) == Report(BEFORE, MORE, 2, 4)
     assert await repartition(engine, *where, MORE) == Report(MORE, MORE, 0, 0)
     homes = {sku: [partition_of(sku, MORE)] for sku in (ONE, OTHER)}
     assert await _homes(alerting, "known_level") == homes
@@ -124,11 +135,12 @@ async def test_levels_pools_and_options_are_known_where_they_are_told_of_then(
     back = [_told(alerting, sku, 50) for sku in (ONE, OTHER, STRAY)]
     await _tell(alerting, MORE, *back)
     async with alerting.consuming():
-        await _until_heard(alerting, *back)
+        await _until_heard(alerting, *back, after)
     alerts = await alerting.alerts()
     assert [each["state"] for each in alerts] == ["resolved"] * 5
     assert await alerting.rows("SELECT FROM out_option") == []
-    assert await _homes(alerting, "known_level") == homes | {STRAY: [partition_of(STRAY, MORE)]}
+    homes |= {sku: [partition_of(sku, MORE)] for sku in (STRAY, STAYING)}
+    assert await _homes(alerting, "known_level") == homes
 
 
 async def test_who_is_at_work_meanwhile_is_fenced_off(alerting: Alerting, engine: Engine) -> None:

@@ -21,8 +21,9 @@ from shared.kafka.handler import Batch
 from shared.kafka.messages import Message
 from shared.kafka.partitions import partition_of
 from shared.kafka.tail import TailReader
+from shared.testing.waiting import until
 from tests.factories.records import FakeRecord
-from tests.integration.alerting.service import Alerting, until
+from tests.integration.alerting.service import Alerting
 
 pytestmark = pytest.mark.stack
 

@@ -11,7 +11,8 @@ from services.ledger.settings import LedgerSettings
 from shared.events.stock_changes import StockChange
 from shared.kafka.producer import Producer
 from shared.testing.stack import Database
-from tests.integration.alerting.service import Alerting, until
+from shared.testing.waiting import until
+from tests.integration.alerting.service import Alerting
 from tests.integration.alerting.test_responses import respond, response
 from tests.integration.ledger.service import Ledger
 from tests.integration.ledger.service import change as stock_change

@@ -4,7 +4,8 @@ from http import HTTPStatus
 
 import pytest
 
-from tests.integration.alerting.service import Alerting, until
+from shared.testing.waiting import until
+from tests.integration.alerting.service import Alerting
 
 pytestmark = pytest.mark.stack
 

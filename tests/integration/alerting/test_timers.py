@@ -6,7 +6,9 @@ import pytest
 
 from shared.clock import WallClock
 from shared.events.stock_levels import StockLevel
-from tests.integration.alerting.service import NOON, Alerting, until
+from shared.testing.waiting import until
+from tests.integration.alerting.service import NOON, Alerting
+from tests.integration.alerting.shop import Shop
 
 pytestmark = pytest.mark.stack
 
@@ -53,20 +55,19 @@ async def test_a_timer_that_ran_out_while_nobody_was_there_fires_after_the_resta
         await until(lambda: _has(alerting, "open"))
 
 
-async def test_a_line_becomes_overdue_at_its_moment_without_another_message(
-    alerting: Alerting,
-) -> None:
-    await alerting.put_rule("low", kind="inbound_overdue", levels=[{"level": "watch", "enter": 1}])
-    await alerting.tell(alerting.level(100))
-    async with alerting.consuming():
-        await _turn(alerting, subjects=1)
-        overdue_at = WallClock().now() + timedelta(seconds=1.5)
-        line = {"quantity": 5, "due_at": overdue_at - timedelta(days=1), "reference": "PO"}
-        await alerting.tell(alerting.level(100, supply=[line], incoming=5))
-        await until(lambda: _has(alerting, "open"))
-    (alert,) = await alerting.alerts(rule="low")
-    opened_at = datetime.fromisoformat(alert["opened_at"])
-    assert opened_at == overdue_at + timedelta(microseconds=1)
+async def test_a_line_becomes_overdue_at_its_moment_without_another_message(shop: Shop) -> None:
+    levels = [{"level": "watch", "enter": 1}]
+    await shop.alerting.put_rule("low", kind="inbound_overdue", levels=levels)
+    await shop.turn()
+    overdue_at = shop.clock.now() + HOUR
+    line = {"quantity": 5, "due_at": overdue_at - timedelta(days=1), "reference": "PO"}
+    await shop.hear(100, supply=[line], incoming=5)
+    shop.clock.set(overdue_at)
+    await shop.turn()
+    assert await shop.times() == []
+    shop.clock.advance(timedelta(microseconds=1))
+    await shop.turn()
+    assert await shop.times() == [(overdue_at + timedelta(microseconds=1), None)]
 
 
 async def test_on_event_time_a_line_becomes_overdue_with_the_events(alerting: Alerting) -> None:

@@ -1,6 +1,5 @@
 """From a shortage to a card, from a button to the card that says who took it on: all parts real."""
 
-import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,14 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from services.alerting.settings import AlertingSettings
-from services.notifier import wiring as notifier_wiring
 from services.notifier.settings import NotifierSettings
+from services.notifier.wiring import consume as notifier_consume
 from shared.testing.stack import Database
+from shared.testing.waiting import until
 from shared.testing.wecom_app import FakeWecomApp, Shown
 from tests.integration.alerting.service import alerting_on
 from tests.integration.alerting.service import running as role
-from tests.integration.notifier.service import running, until
+from tests.integration.notifier.service import running
 
 pytestmark = pytest.mark.stack
 
@@ -42,7 +42,7 @@ async def test_a_button_in_wecom_takes_an_alert_on(
         await alerting.put_rule("low")
         await held.enter_async_context(alerting.consuming())
         await held.enter_async_context(alerting.relaying())
-        await held.enter_async_context(role(lambda stop: notifier_wiring.consume(notifying, stop)))
+        await held.enter_async_context(role(lambda stop: notifier_consume.run(notifying, stop)))
         await held.enter_async_context(notifier.sending())
         callback = f"{await held.enter_async_context(notifier.answering())}/callbacks/wecom/app"
 
@@ -77,7 +77,9 @@ async def test_a_button_in_wecom_takes_an_alert_on(
 
 async def phone(fake: FakeWecomApp, user: str, count: int) -> list[Shown]:
     """Return what a phone shows once it shows so much."""
-    async with asyncio.timeout(30):
-        while len(fake.phones[user]) < count:  # noqa: ASYNC110 - the fake has no event
-            await asyncio.sleep(0.02)
+
+    async def shows_them() -> bool:
+        return len(fake.phones[user]) >= count
+
+    await until(shows_them)
     return fake.phones[user]

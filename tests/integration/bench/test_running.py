@@ -77,6 +77,6 @@ def test_what_it_has_started_ends_with_it(
         os.killpg(bench.pid, how)  # as a terminal does
     else:
         bench.send_signal(how)
-    assert bench.wait(timeout=30) == 130
+    assert bench.wait(timeout=60) == 130
     wait_until_ended(server)
     wait_until_ended(helper)

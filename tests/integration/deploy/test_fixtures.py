@@ -1,4 +1,3 @@
-import asyncio
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -8,6 +7,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from shared.database import migrations, provision
 from shared.events.topics import TOPICS
 from shared.testing.stack import Database, Stack, fresh_database, fresh_topics
+from shared.testing.waiting import until
 
 pytestmark = pytest.mark.stack
 
@@ -61,17 +61,18 @@ async def test_what_one_test_writes_no_other_finds(stack: Stack, template: str) 
 
 
 async def test_all_declared_topics_exist_under_the_prefix_and_none_remain(stack: Stack) -> None:
-    async with fresh_topics(stack) as prefix:
-        assert await topics_of(stack, prefix) == {prefix + name for name in TOPICS}
-    async with asyncio.timeout(10):  # the broker deletes after it has answered
-        while await topics_of(stack, prefix):
-            pass
-
-
-async def topics_of(stack: Stack, prefix: str) -> set[str]:
     admin = AIOKafkaAdminClient(bootstrap_servers=stack.bootstrap)
     await admin.start()
-    try:
+
+    async def topics_of(prefix: str) -> set[str]:
         return {name for name in await admin.list_topics() if name.startswith(prefix)}
+
+    async def none_remain() -> bool:
+        return not await topics_of(prefix)
+
+    try:
+        async with fresh_topics(stack) as prefix:
+            assert await topics_of(prefix) == {prefix + name for name in TOPICS}
+        await until(none_remain)  # the broker deletes after it has answered
     finally:
         await admin.close()

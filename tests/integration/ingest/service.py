@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,15 +12,16 @@ from pathlib import Path
 import asyncpg
 import httpx
 
-from services.ingest import wiring
 from services.ingest.settings import IngestSettings
-from services.ingest.wiring import Serving
+from services.ingest.wiring import serve as ingest_serve
+from services.ingest.wiring.serve import Serving
 from shared.clock import Clock, WallClock
 from shared.http.auth import Scope
 from shared.http.tokens import mint
 from shared.kafka.messages import Record
 from shared.kafka.tail import TailReader
 from shared.testing.stack import Database
+from shared.testing.waiting import until
 
 ALL = (Scope.EVENTS_WRITE, Scope.CONFIG_WRITE, Scope.STOCK_READ)
 
@@ -85,7 +86,7 @@ class Ingest:
             async for some in reader.records():
                 found.extend(some)
 
-        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
             collecting = group.create_task(collect())
             await reader.caught_up.wait()
             collecting.cancel()
@@ -125,7 +126,7 @@ async def running(
 ) -> AsyncIterator[Ingest]:
     """Yield a process's worth of ingest; with `wait`, once it is ready."""
     async with (
-        wiring.serving(settings, clock or WallClock()) as serving,
+        ingest_serve.serving(settings, clock or WallClock()) as serving,
         httpx.AsyncClient(
             transport=httpx.ASGITransport(serving.app),
             base_url="http://ingest",
@@ -139,13 +140,6 @@ async def running(
         if wait:
             await until(ready)
         yield Ingest(settings, database, client, serving, key)
-
-
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
-    """Wait for a condition; fails when it does not come true in time."""
-    async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.02)
 
 
 def event(**fields: object) -> dict[str, object]:

@@ -3,8 +3,10 @@
 import pytest
 
 from services.ingest.settings import IngestSettings
+from services.ingest.store.known_codes import POLL_SECONDS
 from shared.http.auth import Scope
-from tests.integration.ingest.service import Ingest, event, running, until
+from shared.testing.waiting import until
+from tests.integration.ingest.service import Ingest, event, running
 
 pytestmark = pytest.mark.stack
 
@@ -257,7 +259,8 @@ async def test_another_process_knows_a_new_code_at_once_and_a_changed_one_within
         async def ignored() -> bool:
             return (await other.post(event(sku="x")))["ignored"] == 1
 
-        await until(ignored, seconds=1)
+        await until(ignored)
+    assert POLL_SECONDS <= 0.5, "half a second is left for the answer"
 
 
 async def test_a_database_put_back_to_an_earlier_state_is_read_anew(ingest: Ingest) -> None:

@@ -8,7 +8,8 @@ import pytest
 from services.ingest.settings import IngestSettings
 from shared.clock import WallClock
 from shared.events.channel_health import ChannelHealth
-from tests.integration.ingest.service import Ingest, event, running, until
+from shared.testing.waiting import until
+from tests.integration.ingest.service import Ingest, event, running
 
 pytestmark = pytest.mark.stack
 
@@ -32,7 +33,7 @@ async def test_what_two_processes_hear_of_a_channel_is_told_together_and_not_too
         async def told() -> bool:
             return any(each.last_hour.events == 4 for each in await health(ingest))
 
-        await until(told, seconds=60)
+        await until(told)
     *_, last = said = await health(ingest)
     assert (last.channel, last.warehouses) == ("shop", ("main",))
     assert last.last_hour == last.last_day
@@ -51,7 +52,7 @@ async def test_a_silent_channel_is_told_of_every_five_minutes_with_what_it_used_
     async def times(count: int) -> bool:
         return len(await health(ingest)) == count
 
-    await until(lambda: times(1), seconds=60)
+    await until(lambda: times(1))
 
     async def noted() -> bool:
         # The table learns of a message after the broker has it.
@@ -67,7 +68,7 @@ async def test_a_silent_channel_is_told_of_every_five_minutes_with_what_it_used_
         " published_at = published_at - interval '5 min'",
         month,
     )
-    await until(lambda: times(2), seconds=60)
+    await until(lambda: times(2))
     first, second = await health(ingest)
     assert (second.heard_at, second.version) == (first.heard_at - month, first.version)
     assert second.warehouses == first.warehouses == ("main",)

@@ -15,7 +15,8 @@ from services.ingest.store.quarantine import Filter
 from shared.clock import ManualClock, WallClock
 from shared.database import migrations
 from shared.database.engine import create_engine
-from tests.integration.ingest.service import Ingest, event, running, until
+from shared.testing.waiting import until
+from tests.integration.ingest.service import Ingest, event, running
 
 pytestmark = pytest.mark.stack
 

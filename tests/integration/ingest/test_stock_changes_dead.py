@@ -8,13 +8,14 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from services.ingest import wiring
 from services.ingest.settings import IngestSettings
+from services.ingest.wiring import consume as ingest_consume
 from shared.clock import WallClock
 from shared.events.dead_letters import DeadLetter, DeadReason
 from shared.kafka.messages import Message
 from shared.kafka.producer import Producer
-from tests.integration.ingest.service import Ingest, event, until
+from shared.testing.waiting import until
+from tests.integration.ingest.service import Ingest, event
 
 pytestmark = pytest.mark.stack
 
@@ -25,7 +26,7 @@ TOPIC = "stock.changes.dead"
 async def consuming(settings: IngestSettings) -> AsyncIterator[None]:
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        group.create_task(wiring.consume(settings, stop))
+        group.create_task(ingest_consume.run(settings, stop))
         try:
             yield
         finally:
@@ -75,7 +76,7 @@ async def test_each_dead_letter_is_one_entry_however_often_it_comes(
         async def all_there() -> bool:
             return len(await entries(ingest.client)) == 5
 
-        await until(all_there, seconds=40)
+        await until(all_there)
         await bury(settings, [*letters[:2], letter(5, DeadReason.INVALID, "last")])
 
         async def last_there() -> bool:
@@ -104,7 +105,7 @@ async def test_a_reused_id_is_never_replayed(ingest: Ingest, settings: IngestSet
         async def there() -> bool:
             return len(await entries(ingest.client)) == 1
 
-        await until(there, seconds=40)
+        await until(there)
     answer = await ingest.ask("POST", "/v1/quarantine/replay", {"reason": "id_reused"})
     assert answer == {"replayed": 0, "ignored": 0, "still_quarantined": 1}
     assert await ingest.published() == []

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from shared.testing.waiting import PATIENCE_SECONDS
+
 
 @dataclass(frozen=True)
 class Event:
@@ -34,8 +36,8 @@ class Listener:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     _heard: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    async def until(self, condition: Callable[[], bool], *, seconds: float = 20) -> None:
-        async with asyncio.timeout(seconds), self._heard:
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS), self._heard:
             await self._heard.wait_for(condition)
 
     async def until_told(self, *places: tuple[str, int]) -> None:
@@ -91,7 +93,7 @@ async def listening(
     if last_id is not None:
         headers["Last-Event-ID"] = last_id
     async with (
-        httpx.AsyncClient(timeout=30) as client,
+        httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client,
         client.stream(
             "GET", f"{url}/v1/stream/levels", params=parameters, headers=headers
         ) as answer,

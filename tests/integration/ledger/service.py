@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import asyncpg
 import httpx
 
-from services.ledger import wiring
 from services.ledger.pipeline import StockChanges
 from services.ledger.settings import LedgerSettings
+from services.ledger.wiring import serve as ledger_serve
 from shared.clock import Clock, WallClock
 from shared.database.engine import create_engine
 from shared.events.dead_letters import DeadLetter, DeadReason, dead_topic
@@ -25,7 +25,7 @@ from shared.kafka.partitions import partition_of
 from shared.kafka.producer import Producer
 from shared.kafka.tail import TailReader
 from shared.testing.stack import Database
-from shared.testing.waiting import until
+from shared.testing.waiting import PATIENCE_SECONDS, until
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 PARTITIONS = TOPICS[TOPIC].partitions
@@ -188,7 +188,7 @@ class Ledger:
                 async for records in batches:
                     found.extend(records)
 
-        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
             collecting = group.create_task(collect())
             await reader.caught_up.wait()
             collecting.cancel()
@@ -219,7 +219,7 @@ class Ledger:
 
     @asynccontextmanager
     async def api(self, token: str | None = None) -> AsyncIterator[httpx.AsyncClient]:
-        app = wiring.application(self.settings)
+        app = ledger_serve.application(self.settings)
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(

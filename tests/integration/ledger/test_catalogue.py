@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
-from services.ledger import wiring
 from services.ledger.domain.items import Component, Item
 from services.ledger.store.items import items_of
 from services.ledger.store.warehouses import zones_of
+from services.ledger.wiring import consume as ledger_consume
 from shared.database.engine import create_engine, driver
 from shared.events import catalog_items, catalog_warehouses
 from shared.events.base import Event
@@ -50,7 +50,7 @@ async def consume(ledger: Ledger) -> AsyncIterator[None]:
     """Run the whole role."""
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        group.create_task(wiring.consume(ledger.settings, stop, ledger.clock))
+        group.create_task(ledger_consume.run(ledger.settings, stop, ledger.clock))
         try:
             yield
         finally:

@@ -1,27 +1,32 @@
 """What the topic tells wrong is noticed within the hour, and costs nobody else anything."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
 import pytest_asyncio
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.ledger import checking, comparing, wiring
+from services.ledger import checking, comparing
 from services.ledger.checking import Checking
 from services.ledger.comparing import Fault
+from services.ledger.wiring import consume as ledger_consume
 from shared.clock import ManualClock
-from shared.database.engine import Engine, create_engine
+from shared.database.engine import Engine, create_engine, snapshot
+from shared.errors import Unavailable
 from shared.events.stock_levels import TOPIC
 from shared.kafka.consumer import BACKLOG_RECORDS
 from shared.kafka.log import LogReader
-from shared.kafka.messages import Record
+from shared.kafka.messages import Message, Record
 from shared.kafka.partitions import partition_of
 from shared.observability.metrics import TOPIC_CHECKED_AT, TOPIC_DIFFERENCES
-from shared.testing.waiting import until
+from shared.testing.waiting import PATIENCE_SECONDS, until
 from tests.integration.ledger.service import PARTITIONS, START, Ledger, change
 from tests.integration.ledger.test_owners import Dying, run_until_crash
 from tests.integration.ledger.test_verify_topic import last_told, tell
@@ -67,6 +72,11 @@ def measured() -> dict[Fault, int]:
     """Return what the metric says, by fault, where it says that there is any."""
     found = {fault: int(TOPIC_DIFFERENCES.labels(fault.value)._value.get()) for fault in Fault}
     return {fault: levels for fault, levels in found.items() if levels}
+
+
+def measured_at() -> datetime:
+    """Return since when all is compared, as the metric says."""
+    return datetime.fromtimestamp(TOPIC_CHECKED_AT.labels(TOPIC)._value.get(), UTC)
 
 
 async def told(ledger: Ledger, *skus: str, version: int) -> None:
@@ -116,7 +126,7 @@ async def test_what_is_told_wrong_is_said_each_hour_until_it_is_told_again(
         assert measured() == {}
         rows = await ledger.rows("SELECT partition, checked_at FROM topic_check")
         assert {row[0]: row[1] for row in rows} == dict.fromkeys(owner.assignment, clock.now())
-        assert TOPIC_CHECKED_AT._value.get() == clock.now().timestamp()
+        assert measured_at() == clock.now()
 
         await told(ledger, "good", "gone", "older", version=2)
         latest = await last_told(ledger)
@@ -209,7 +219,7 @@ async def test_what_is_told_while_it_looks_and_what_is_still_to_be_told_is_not_r
                 await check.look()
                 assert measured() == {}
                 clock.advance(HOUR)
-        assert asked == 1 + 3 * 2
+        assert asked == 1 + 3 * 3
         await until_noted(ledger)
     await ledger.publish(change(id="untold"))
     async with (
@@ -231,6 +241,165 @@ async def test_what_is_told_while_it_looks_and_what_is_still_to_be_told_is_not_r
     await check.look()
     assert measured() == {}
     assert await ledger.rows("SELECT next_offset, batch FROM topic_check") != before
+
+
+async def test_one_partition_that_cannot_be_compared_keeps_no_other_from_it(
+    ledger: Ledger, clock: ManualClock, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut, first, second = sorted(("A", "B", "C"), key=lambda sku: partition_of(sku, PARTITIONS))
+    away = {partition_of(cut, PARTITIONS)}
+    reach = LogReader.__aenter__
+
+    async def reached(reader: LogReader) -> LogReader:
+        if {tp.partition for tp in reader._tps} & away:
+            raise Unavailable("the broker")
+        return await reach(reader)
+
+    monkeypatch.setattr(LogReader, "__aenter__", reached)
+    async with ledger.consuming(workers=1):
+        await told(ledger, cut, first, second, version=1)
+    await tell(ledger, second, None)
+    check = checker(ledger, engine, owner_of(cut, first, second))
+
+    async def compared_by(looks: int) -> set[int]:
+        with structlog.testing.capture_logs() as lines:
+            for _ in range(looks):
+                await check.look()
+        failed = {each["partition"] for each in lines if each["log_level"] == "warning"}
+        assert failed == away, lines
+        rows = await ledger.rows(
+            "SELECT partition FROM topic_check WHERE checked_at = $1", clock.now()
+        )
+        return {row[0] for row in rows}
+
+    others = owner_of(first, second).assignment
+    began_at = clock.now()
+    assert await compared_by(3) == others
+    assert measured() == {Fault.MISSING: 1}
+    clock.advance(HOUR)
+    assert await compared_by(3) == others
+    assert measured_at() == began_at  # one never was
+    away.clear()
+    assert await compared_by(1) == owner_of(cut, first, second).assignment
+    assert measured_at() == clock.now()
+
+
+async def test_whatever_key_somebody_else_writes_is_named_and_forgotten_with_its_record(
+    ledger: Ledger, clock: ManualClock, engine: Engine
+) -> None:
+    # Longer than an index takes, however it is packed; and such as read alike.
+    long = hashlib.shake_128(b"A").hexdigest(3_000)
+    keys = [long.encode(), f"A|{long}".encode(), b"\xff|W", b"\xfe|W", b"\0", b"no bar", b"no bar|"]
+    home = partition_of("A", PARTITIONS)
+    check = checker(ledger, engine, owner_of("A"))
+
+    async def look_again() -> None:
+        clock.advance(HOUR)
+        with structlog.testing.capture_logs() as lines:
+            await check.look()
+        assert not [each for each in lines if each["log_level"] == "warning"], lines
+
+    await ledger.producer.send(TOPIC, [Message(home, key, b"{}") for key in keys])
+    await look_again()
+    assert measured() == {Fault.UNKNOWN: len(keys)}
+    await ledger.producer.send(TOPIC, [Message(home, key, None) for key in keys[1:]])
+    await look_again()
+    assert measured() == {Fault.UNKNOWN: 1}
+
+
+async def test_who_owns_nothing_has_nothing_to_compare(
+    ledger: Ledger, clock: ManualClock, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with ledger.consuming(workers=1):
+        await told(ledger, "A", version=1)
+    await tell(ledger, "A", None)
+    owner = owner_of("A")
+    check = checker(ledger, engine, owner)
+    await check.look()
+    assert measured() == {Fault.MISSING: 1}
+    ends = LogReader.ends
+
+    async def ends_without_it(reader: LogReader) -> list[int]:
+        # The partition becomes another's while it is compared.
+        owner.assignment = frozenset()
+        return await ends(reader)
+
+    monkeypatch.setattr(LogReader, "ends", ends_without_it)
+    clock.advance(HOUR)
+    await check.look()
+    assert owner.assignment == frozenset()
+    assert measured() == {}
+    clock.advance(3 * HOUR)
+    await check.look()
+    assert measured_at() == clock.now()
+
+
+async def test_what_is_told_while_it_waits_is_read_before_the_database_is_looked_at(
+    ledger: Ledger, clock: ManualClock, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "_BUSY_SECONDS", 0.0)
+    monkeypatch.setattr(checking, "LITTLE_RECORDS", 10)
+    monkeypatch.setattr(checking, "ROUNDS", 3)
+    async with ledger.consuming(workers=1):
+        await told(ledger, "A", version=1)
+    levels = await last_told(ledger)
+    owner = owner_of("A")
+    check = checker(ledger, engine, owner)
+    poll, ends, settled, take = (
+        LogReader.poll,
+        LogReader.ends,
+        Checking._until_published,
+        snapshot,
+    )
+    read: list[int] = []
+    snapshots: list[int] = []
+
+    async def again(times: int) -> None:
+        for _ in range(times):
+            await tell(ledger, "A", levels["A"])
+
+    async def polled(reader: LogReader, most: int | None = None) -> list[Record]:
+        records = await poll(reader, most)
+        if not read:
+            await again(30)
+        read.append(len(records))
+        return records
+
+    async def settled_at_last(check: Checking, partition: int) -> int:
+        batch = await settled(check, partition)
+        await again(meanwhile)
+        owner.waiting = [BACKLOG_RECORDS + 1] * 3
+        return batch
+
+    @asynccontextmanager
+    async def taken(engine: Engine) -> AsyncIterator[AsyncConnection]:
+        snapshots.append(sum(read))
+        assert not owner.waiting
+        async with take(engine) as connection:
+            yield connection
+
+    monkeypatch.setattr(LogReader, "poll", polled)
+    monkeypatch.setattr(Checking, "_until_published", settled_at_last)
+    monkeypatch.setattr(checking, "snapshot", taken)
+    meanwhile = 20
+    await check.look()
+    assert snapshots == [sum(read)] == [1 + 30 + 20]
+    clock.advance(HOUR)
+    meanwhile = 10
+    await check.look()
+    assert snapshots[1] == sum(read) - meanwhile
+    assert measured() == {}
+
+    async def ends_and_goes_on(reader: LogReader) -> list[int]:
+        await again(11)
+        return await ends(reader)
+
+    monkeypatch.setattr(LogReader, "ends", ends_and_goes_on)
+    clock.advance(HOUR)
+    with structlog.testing.capture_logs() as lines:
+        await check.look()
+    assert ["2,000 records" in str(each.get("reason")) for each in lines] == [True]
+    assert len(snapshots) == 2
 
 
 async def test_it_waits_while_changes_wait(
@@ -265,8 +434,8 @@ async def test_whatever_goes_wrong_with_it_the_ledger_goes_on(
 
     monkeypatch.setattr(checking, "compare", fail)
     stop = asyncio.Event()
-    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
-        group.create_task(wiring.consume(ledger.settings, stop))
+    async with asyncio.timeout(1.5 * PATIENCE_SECONDS), asyncio.TaskGroup() as group:
+        group.create_task(ledger_consume.run(ledger.settings, stop))
 
         async def failed_again() -> bool:
             return looks >= 2

@@ -11,11 +11,9 @@ from shared.database.engine import create_engine, trouble
 from shared.kafka import consumer as consumer_module
 from shared.kafka.consumer import PartitionConsumer, Stalled
 from shared.testing.proxy import Direction, Proxy, proxied
-from shared.testing.waiting import until
+from shared.testing.waiting import PATIENCE_SECONDS, until
 from tests.integration.ledger.lossy import through
 from tests.integration.ledger.service import Ledger, change
-
-ENDS_WITHIN_S = 40.0
 
 
 @pytest.mark.parametrize("lost", Direction)
@@ -27,7 +25,7 @@ async def test_a_database_that_says_nothing_any_more_ends_the_process(
         proxy.silence(lost)
         await ledger.publish(change(id="sale", quantity=4))
         with pytest.raises(Stalled):
-            async with asyncio.timeout(ENDS_WITHIN_S):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 await running
     async with ledger.consuming():
         await ledger.until_published(version=2)
@@ -73,7 +71,7 @@ async def consuming_through(
         await until(is_ready)
         yield consumer, running, proxy
         stop.set()
-        _, late = await asyncio.wait([running], timeout=ENDS_WITHIN_S)
+        _, late = await asyncio.wait([running], timeout=PATIENCE_SECONDS)
         proxy.speak()
         assert not late, "it waits for an answer that never comes"
 
@@ -87,7 +85,7 @@ async def test_readiness_is_told_though_the_database_says_nothing(
         engine = create_engine(through(url, proxy.port))
         assert await trouble(engine) is None
         proxy.silence(lost)
-        async with asyncio.timeout(ENDS_WITHIN_S):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             assert await trouble(engine) == "the database cannot be reached"
         proxy.speak()
         assert await trouble(engine) is None

@@ -12,6 +12,7 @@ from shared.kafka.consumer import PartitionConsumer
 from shared.kafka.dead import LIMIT
 from shared.kafka.messages import Message
 from shared.kafka.partitions import partition_of
+from shared.testing.waiting import PATIENCE_SECONDS
 from tests.factories.poison import BAD, UNDECODABLE, raw
 from tests.integration.ledger.service import PARTITIONS, Ledger, change
 
@@ -26,7 +27,7 @@ async def publish_raw(
 
 
 async def run_until_stopped(consumer: PartitionConsumer, reason: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         with pytest.raises(Stopped, match=reason):
             await consumer.run(asyncio.Event())
 

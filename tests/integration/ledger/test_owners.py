@@ -24,7 +24,7 @@ from shared.kafka.consumer import PartitionConsumer
 from shared.kafka.handler import Batch
 from shared.kafka.messages import Message, Outgoing
 from shared.kafka.producer import Producer
-from shared.testing.waiting import until
+from shared.testing.waiting import PATIENCE_SECONDS, until
 from tests.integration.ledger.lossy import lossy
 from tests.integration.ledger.service import PARTITIONS, START, Ledger, change
 
@@ -402,7 +402,7 @@ async def test_a_ledger_that_is_told_to_stop_does_not_wait_for_the_broker(
         async def tried() -> bool:
             return producer.tried > 1
 
-        async with asyncio.timeout(30), ledger.consuming(producer=producer):
+        async with asyncio.timeout(PATIENCE_SECONDS), ledger.consuming(producer=producer):
             await until(tried)
     assert await ledger.published() == []
     async with ledger.consuming():

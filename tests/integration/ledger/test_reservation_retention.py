@@ -9,11 +9,11 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.ledger import wiring
 from services.ledger.api.desk import ANSWERS_KEPT
 from services.ledger.commands import archive as command
 from services.ledger.settings import LedgerSettings
 from services.ledger.store.periods import IDENTITY_KEPT_DAYS
+from services.ledger.wiring import serve as ledger_serve
 from shared.clock import ManualClock, WallClock
 from shared.database.engine import create_engine
 from shared.http.auth import Scope
@@ -40,7 +40,7 @@ async def api(ledger: Ledger, clock: ManualClock, key: Path) -> AsyncIterator[ht
         now=clock.now(),
         lifetime=400 * DAY,
     )
-    app = wiring.application(ledger.settings, clock)
+    app = ledger_serve.application(ledger.settings, clock)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(

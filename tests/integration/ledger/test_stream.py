@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -13,23 +14,23 @@ import pytest
 import pytest_asyncio
 
 from deploy.local.ports import LOOPBACK, pick_free
-from services.ledger import wiring
 from services.ledger.api import stream
 from services.ledger.domain.position import Position
 from services.ledger.inbound import stock_levels
-from shared.clock import WallClock
+from services.ledger.wiring import serve as ledger_serve
+from shared.clock import Clock, ManualClock, WallClock
 from shared.errors import Unavailable
 from shared.events.stock_levels import TOPIC, StockLevel, level_key
 from shared.events.topics import STOCK_LEVELS
-from shared.http.app import serve
 from shared.http.auth import Scope
 from shared.http.problems import MEDIA_TYPE
+from shared.http.server import serve
 from shared.http.tokens import mint
 from shared.kafka.log import LogReader
 from shared.kafka.messages import Message, Record
 from shared.kafka.partitions import partition_of
 from shared.kafka.producer import Producer
-from shared.testing.waiting import until
+from shared.testing.waiting import PATIENCE_SECONDS, until
 from tests.integration.ledger.listener import Listener, listening
 from tests.integration.ledger.service import START, Ledger, change
 from tests.integration.ledger.test_topic_made_anew import make_anew
@@ -64,7 +65,9 @@ async def tell(ledger: Ledger, *messages: Message) -> None:
 
 
 @asynccontextmanager
-async def serving(ledger: Ledger) -> AsyncIterator[tuple[str, asyncio.Event]]:
+async def serving(
+    ledger: Ledger, clock: Clock | None = None
+) -> AsyncIterator[tuple[str, asyncio.Event]]:
     """Yield the address of the role `serve`, and what ends it."""
     (port,) = pick_free(1)
     stop = asyncio.Event()
@@ -77,7 +80,7 @@ async def serving(ledger: Ledger) -> AsyncIterator[tuple[str, asyncio.Event]]:
         except httpx.TransportError:
             return False
 
-    app = wiring.application(ledger.settings, stop=stop)
+    app = ledger_serve.application(ledger.settings, clock, stop)
     async with asyncio.TaskGroup() as group:
         group.create_task(serve(app, LOOPBACK, port, stop=stop))
         await until(answers)
@@ -99,7 +102,7 @@ async def problem(
     headers = {"Authorization": f"Bearer {token}"}
     if last_id is not None:
         headers["Last-Event-ID"] = last_id
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client:
         answer = await client.get(url + PATH, params=query, headers=headers)
     assert answer.headers["content-type"] == MEDIA_TYPE
     return answer
@@ -113,7 +116,7 @@ async def test_a_change_is_told_as_the_level_is_answered(ledger: Ledger, url: st
     async with ledger.consuming(), listening(url, ledger.token) as listener:
         await ledger.publish(change(type="receipt", quantity=7))
         await listener.until(lambda: bool(listener.levels))
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client:
             answer = await client.get(
                 f"{url}/v1/levels/A/W", headers={"Authorization": f"Bearer {ledger.token}"}
             )
@@ -225,7 +228,7 @@ async def test_a_client_that_does_not_read_hears_the_newest_and_holds_up_nobody(
             await tell(ledger, *(level(f"S{number}", version) for number in range(skus)))
         await other.until_told(("S0", rounds))
     heard: dict[str, list[int]] = {}
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while any(heard.get(f"S{number}", [0])[-1] < rounds for number in range(skus)):
             line = await reader.readline()
             if line.startswith(b"data: "):
@@ -285,7 +288,7 @@ async def test_a_topic_made_anew_under_an_open_stream_is_a_reset(ledger: Ledger,
         await tell(ledger, *(level("A", version) for version in range(1, 4)))
         await listener.until_told(("A", 3))
         await anew(ledger, level("A", 1))
-        await listener.until(lambda: listener.events[-1].name == "reset", seconds=60)
+        await listener.until(lambda: listener.events[-1].name == "reset")
         async with Producer(ledger.settings.kafka, ledger.settings.topic_prefix) as producer:
             ledger.producer = producer
             await tell(ledger, level("A", 9))
@@ -330,7 +333,9 @@ async def test_a_snapshot_of_everything_is_refused(ledger: Ledger, url: str) -> 
 
 
 async def test_more_codes_than_allowed_are_refused(ledger: Ledger, url: str) -> None:
-    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {ledger.token}"}) as client:
+    async with httpx.AsyncClient(
+        headers={"Authorization": f"Bearer {ledger.token}"}, timeout=PATIENCE_SECONDS
+    ) as client:
         for name in ("sku", "warehouse"):
             codes = {name: [f"C{number}" for number in range(101)]}
             assert (await client.get(url + PATH, params=codes)).status_code == 422
@@ -348,22 +353,30 @@ async def test_nothing_is_streamed_to_who_may_not_know(ledger: Ledger, url: str,
     assert (await problem(url, other)).status_code == 403
 
 
-async def test_the_stream_ends_when_the_token_does(ledger: Ledger, url: str, key: Path) -> None:
-    short = mint(
-        key,
-        subject="test",
-        scopes=[Scope.STOCK_READ],
-        now=WallClock().now(),
-        lifetime=timedelta(seconds=3),
-    )
-    async with listening(url, short) as listener, asyncio.timeout(10):
-        await listener.ended.wait()
-    assert (await problem(url, short)).status_code == 401
+async def test_the_stream_ends_when_the_token_does(
+    ledger: Ledger, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 3_600.0)  # it does not wait for that
+    now, hour, last = WallClock().now(), timedelta(hours=1), timedelta(seconds=2)
+    token = partial(mint, key, subject="test", scopes=[Scope.STOCK_READ], lifetime=hour)
+    # Of the token's hour two seconds are left, which last until the test says so.
+    clock = ManualClock(now + hour - last)
+    async with serving(ledger, clock) as (url, _):
+        async with listening(url, token(now=now)) as listener:
+            await tell(ledger, level("A", 1))
+            await listener.until_told(("A", 1))
+            assert not listener.ended.is_set()
+            clock.advance(last)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await listener.ended.wait()
+        assert (await problem(url, token(now=now - 2 * hour))).status_code == 401
 
 
 async def may_open(url: str, token: str) -> bool:
     async with (
-        httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as client,
+        httpx.AsyncClient(
+            headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE_SECONDS
+        ) as client,
         client.stream("GET", url + PATH) as answer,
     ):
         return answer.status_code == 200
@@ -401,16 +414,17 @@ async def test_a_client_that_never_reads_loses_its_place(
 
 
 async def test_streams_end_with_the_process_and_hold_it_up_no_longer_than_others(
-    ledger: Ledger,
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Whoever waited for a heartbeat would be cut off in the middle of its answer.
+    monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 3_600.0)
     async with (
-        asyncio.timeout(20),
         serving(ledger) as (url, stop),
         listening(url, ledger.token) as listener,
         listening(url, ledger.token, last_id=listener.last_id) as resumed,
     ):
         stop.set()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await listener.ended.wait()
             await resumed.ended.wait()
 
@@ -454,7 +468,7 @@ async def test_without_a_broker_nobody_can_say_where_now_is(ledger: Ledger) -> N
     (closed,) = pick_free(1)
     ledger.settings = ledger.settings.model_copy(update={"kafka": f"{LOOPBACK}:{closed}"})
     async with serving(ledger) as (url, _):
-        async with httpx.AsyncClient(timeout=20) as client:
+        async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client:
             answer = await client.get(
                 url + PATH, headers={"Authorization": f"Bearer {ledger.token}"}
             )

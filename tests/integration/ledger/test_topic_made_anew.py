@@ -10,7 +10,7 @@ from shared.events.stock_changes import TOPIC
 from shared.kafka.admin import create_topics, delete_topics
 from shared.kafka.consumer import PartitionConsumer
 from shared.kafka.producer import Producer
-from shared.testing.waiting import until
+from shared.testing.waiting import PATIENCE_SECONDS, until
 from tests.integration.ledger.service import Ledger, change
 
 ANEW = "the topic was made anew"
@@ -42,7 +42,7 @@ async def make_anew(ledger: Ledger, *ids: str) -> None:
 
 
 async def run_until_stopped(consumer: PartitionConsumer, reason: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         with pytest.raises(Stopped, match=reason):
             await consumer.run(asyncio.Event())
 

@@ -107,6 +107,35 @@ async def test_what_the_topic_tells_wrong_is_found_and_told_again(ledger: Ledger
         assert (mine[sku].version > 5 * GENERATION) == (sku != "good")
 
 
+async def test_the_levels_are_gone_through_once_however_many_partitions_there_are(
+    ledger: Ledger,
+) -> None:
+    skus = [f"S{number}" for number in range(10)]
+    async with ledger.consuming(workers=1):
+        await ledger.publish(*(change(id=sku, sku=sku) for sku in skus))
+        await ledger.until_recorded(len(skus))
+        for sku in skus:
+            await ledger.until_published(version=1, sku=sku)
+
+    async def scans() -> int:
+        """Return how often the table was gone through by connections that have ended."""
+
+        async def ended() -> bool:
+            return not await ledger.rows(
+                "SELECT FROM pg_stat_activity "
+                "WHERE datname = current_database() AND usename = 'ledger'"
+            )
+
+        await until(ended)
+        rows = await ledger.rows("SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'level'")
+        return int(rows[0][0])
+
+    before = await scans()
+    report, findings = await compared(ledger)
+    assert (report.levels, findings) == (len(skus), set())
+    assert await scans() == before + 2  # to know how many there are, and to compare them
+
+
 async def test_a_level_that_moves_while_it_is_compared_is_not_reported(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:

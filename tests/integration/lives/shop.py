@@ -18,7 +18,6 @@ from pydantic import SecretStr
 from sqlalchemy import event
 from typing_extensions import override
 
-from services.alerting import wiring as alerting_wiring
 from services.alerting.domain.channels import NOBODY
 from services.alerting.domain.timebase import WallTime
 from services.alerting.following import Following
@@ -33,7 +32,7 @@ from services.alerting.store.outbox import NOTICES
 from services.alerting.store.parameter_watch import ParameterWatch
 from services.alerting.store.rule_watch import RuleWatch
 from services.alerting.supplying import Supplying
-from services.notifier import wiring as notifier_wiring
+from services.alerting.wiring import serve as alerting_serve
 from services.notifier.destinations.kinds import Renderer, transport_of
 from services.notifier.destinations.links import Links
 from services.notifier.destinations.transport import Means, Message, Transport
@@ -47,6 +46,7 @@ from services.notifier.store import leases
 from services.notifier.store.access_tokens import AccessTokens
 from services.notifier.store.responses import RESPONSES
 from services.notifier.store.secrets import Vault
+from services.notifier.wiring import serve as notifier_serve
 from shared.clock import ManualClock
 from shared.database.engine import Connection, Engine, create_engine
 from shared.database.outbox import Outbox
@@ -415,8 +415,8 @@ class Premises:
             self._let_die(name, engine)
         scopes = (Scope.ALERTS_READ, Scope.ALERTS_WRITE, Scope.CONFIG_WRITE)
         self._apps = {
-            "alerting": alerting_wiring.application(self._alerting, clock),
-            "notifier": notifier_wiring.application(self._notifier, clock),
+            "alerting": alerting_serve.application(self._alerting, clock),
+            "notifier": notifier_serve.application(self._notifier, clock),
         }
         self.clients = {
             f"{service}:{person}": httpx.AsyncClient(

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,7 +17,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from typing_extensions import override
 
 from deploy.local.ports import LOOPBACK, pick_free
-from services.notifier import wiring
 from services.notifier.destinations.kinds import Renderer, transport_of
 from services.notifier.destinations.links import Links
 from services.notifier.destinations.transport import Means, Transport
@@ -28,15 +27,17 @@ from services.notifier.sending.tools import Tools
 from services.notifier.settings import NotifierSettings
 from services.notifier.store.access_tokens import AccessTokens
 from services.notifier.store.secrets import Vault
+from services.notifier.wiring import serve as notifier_serve
 from shared.clock import Clock, WallClock
 from shared.database.engine import create_engine
 from shared.events.stock_alerts import StockAlert
-from shared.http.app import serve
 from shared.http.auth import Scope
+from shared.http.server import serve
 from shared.http.tokens import mint
 from shared.kafka.handler import Batch
 from shared.testing.mailbox import Mailbox
 from shared.testing.stack import Database
+from shared.testing.waiting import until
 from shared.testing.wecom import FakeWecom
 from shared.testing.wecom_app import FakeWecomApp
 
@@ -237,7 +238,7 @@ class Notifier:
             )
             return not open_
 
-        await until(settled, seconds)
+        await until(settled, seconds=seconds)
 
     async def until_states(self, *expected: str, seconds: float = 60, **of: object) -> None:
         """Wait until the deliveries are in these states, in the order they were recorded."""
@@ -248,7 +249,7 @@ class Notifier:
             return found == list(expected)
 
         try:
-            await until(as_expected, seconds)
+            await until(as_expected, seconds=seconds)
         except TimeoutError:
             raise AssertionError(f"{found} instead of {list(expected)}") from None
 
@@ -264,13 +265,6 @@ class _Unforgiving(Sender):
         """Leave everything as it is."""
 
 
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
-    """Wait for a condition; raises TimeoutError."""
-    async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110 - a database's state has no event
-            await asyncio.sleep(0.02)
-
-
 @asynccontextmanager
 async def running(
     settings: NotifierSettings, database: Database, key: Path, clock: Clock | None = None
@@ -279,7 +273,7 @@ async def running(
     keys = {KEY, OTHER_KEY}
     wecom = FakeWecom(keys)
     mailbox = Mailbox()
-    app = wiring.application(settings, clock)
+    app = notifier_serve.application(settings, clock)
     token = mint(
         key,
         subject="anna",

@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from services.notifier import wiring
 from services.notifier.settings import NotifierSettings
+from services.notifier.wiring import consume as notifier_consume
+from services.notifier.wiring import send as notifier_send
 from shared.errors import Stopped
 from shared.events.dead_letters import DeadLetter, DeadReason
 from shared.events.stock_alerts import TOPIC, StockAlert
@@ -16,8 +17,9 @@ from shared.kafka.messages import Message
 from shared.kafka.partitions import partition_of
 from shared.kafka.producer import Producer
 from shared.kafka.tail import TailReader
+from shared.testing.waiting import until
 from tests.factories.stock_alerts import stock_alert
-from tests.integration.notifier.service import KEY, Notifier, until
+from tests.integration.notifier.service import KEY, Notifier
 
 pytestmark = pytest.mark.stack
 
@@ -41,8 +43,8 @@ async def roles(settings: NotifierSettings) -> AsyncIterator[None]:
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         running = [
-            group.create_task(wiring.consume(settings, stop)),
-            group.create_task(wiring.send(settings, stop)),
+            group.create_task(notifier_consume.run(settings, stop)),
+            group.create_task(notifier_send.run(settings, stop)),
         ]
         try:
             yield
@@ -115,7 +117,7 @@ async def test_a_record_of_a_newer_version_waits_for_a_newer_notifier(
 async def dead_letters(settings: NotifierSettings, number: int) -> list[DeadLetter]:
     reader = TailReader(settings.kafka, settings.topic_prefix, [f"{TOPIC}.dead"], start="beginning")
     found: list[DeadLetter] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async for records in reader.records():
             found += [DeadLetter.model_validate_json(record.value or b"") for record in records]
             if len(found) >= number:

@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.notifier import wiring
 from services.notifier.settings import NotifierSettings
+from services.notifier.wiring import serve as notifier_serve
 from shared.http.auth import Scope
 from shared.http.tokens import mint
 from shared.testing.vendor import Fault
@@ -268,7 +268,7 @@ async def test_without_the_database_it_says_so_and_when_to_come_back(
     away = settings.model_copy(
         update={"database_url": type(settings.database_url)("postgresql://x:y@127.0.0.1:1/z")}
     )
-    app = wiring.application(away)
+    app = notifier_serve.application(away)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(

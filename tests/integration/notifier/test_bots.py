@@ -9,8 +9,9 @@ from shared.testing import dingtalk, feishu
 from shared.testing.dingtalk import FakeDingtalk
 from shared.testing.feishu import FakeFeishu
 from shared.testing.vendor import Fault
+from shared.testing.waiting import until
 from tests.factories.stock_alerts import stock_alert
-from tests.integration.notifier.service import Notifier, Row, until
+from tests.integration.notifier.service import Notifier, Row
 
 pytestmark = pytest.mark.stack
 

@@ -15,10 +15,13 @@ from services.notifier.destinations.kinds import transport_of
 from services.notifier.destinations.transport import Means, Message, Transport
 from services.notifier.domain.destinations import Destination
 from services.notifier.domain.outcomes import Outcome, Verdict
+from services.notifier.sending import lane
+from services.notifier.store import wakeups
 from services.notifier.store.wakeups import listen, wake_senders
 from shared.database.engine import create_engine
+from shared.testing.waiting import until
 from tests.factories.stock_alerts import stock_alert
-from tests.integration.notifier.service import KEY, LOOKING_ON, Notifier, until
+from tests.integration.notifier.service import KEY, LOOKING_ON, Notifier
 
 pytestmark = pytest.mark.stack
 
@@ -115,7 +118,7 @@ async def test_another_sender_takes_over_when_the_lease_lapses(notifier: Notifie
     await notifier.tell(stock_alert(7))
     await send_until_killed(notifier, interposed(before=_kill))
     async with notifier.sending("successor"):
-        await notifier.until_states("sent", seconds=15)
+        await notifier.until_states("sent")
     assert len(notifier.wecom.of(KEY)) == 1
 
 
@@ -176,7 +179,10 @@ class CommitAnswerLost:
                 raise ConnectionResetError
 
 
-async def test_wake_ups_come_again_after_the_database_was_away(notifier: Notifier) -> None:
+async def test_wake_ups_come_again_after_the_database_was_away(
+    notifier: Notifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane, "POLL_SECONDS", 600.0)
     await notifier.bot()
     async with notifier.sending():
         await notifier.tell(stock_alert(1))
@@ -189,12 +195,13 @@ async def test_wake_ups_come_again_after_the_database_was_away(notifier: Notifie
 
         await until(listens_anew)
         await notifier.tell(stock_alert(2))
-        await notifier.until_states("sent", "sent", seconds=3)  # its own poll comes every ten
+        await notifier.until_states("sent", "sent")
 
 
 async def test_a_listener_alone_finds_back_without_others_mending_the_pool(
-    notifier: Notifier,
+    notifier: Notifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(wakeups, "_PROBE_SECONDS", 600.0)
     heard: list[Collection[str] | None] = []
     engine = create_engine(notifier.settings.database_url.get_secret_value())
 
@@ -205,14 +212,14 @@ async def test_a_listener_alone_finds_back_without_others_mending_the_pool(
         listening = group.create_task(listen(engine, heard.append))
         await until(lambda: connected(1))
         await cut_connections(notifier)
-        await until(lambda: connected(2), 5)
+        await until(lambda: connected(2))
         async with notifier.engine.begin() as connection:
             await wake_senders(connection, ["buyers"])
 
         async def woken() -> bool:
             return ["buyers"] in heard
 
-        await until(woken, 5)
+        await until(woken)
         listening.cancel()
     await engine.dispose()
 
@@ -290,7 +297,7 @@ async def test_an_unexpected_error_of_a_client_tells_no_secret_and_stops_nothing
 
     async with notifier.sending(transport=interposed(before=fail)):
         await notifier.tell(stock_alert(7))
-        await notifier.until_states("dead", seconds=20)
+        await notifier.until_states("dead")
     attempts = await notifier.rows("SELECT verdict, code, detail FROM attempt")
     assert {(row["verdict"], row["code"]) for row in attempts} == {
         (Verdict.UNKNOWN, "RuntimeError")

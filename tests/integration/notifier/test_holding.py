@@ -13,8 +13,9 @@ from services.notifier.store import configuration, digests, intake
 from shared.clock import ManualClock
 from shared.events.stock_alerts import StockAlert
 from shared.testing.vendor import Fault
+from shared.testing.waiting import until
 from tests.factories.stock_alerts import START, stock_alert
-from tests.integration.notifier.service import KEY, Notifier, Row, until
+from tests.integration.notifier.service import KEY, Notifier, Row
 
 pytestmark = pytest.mark.stack
 

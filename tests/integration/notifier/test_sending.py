@@ -4,26 +4,33 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+import httpx
 import pytest
 
+from services.notifier.destinations import exchange
+from services.notifier.sending import lane
 from shared.clock import ManualClock, WallClock
 from shared.events.stock_alerts import AlertEvent
 from shared.testing import wecom
 from shared.testing.unruly_http import Reply, Request, serving
 from shared.testing.vendor import Fault
+from shared.testing.waiting import until
 from shared.testing.wecom import FakeWecom
 from tests.factories.stock_alerts import alert_id, stock_alert
-from tests.integration.notifier.service import KEY, OTHER_KEY, Notifier, content_of, until
+from tests.integration.notifier.service import KEY, OTHER_KEY, Notifier, content_of
 
 pytestmark = pytest.mark.stack
 
 
-async def test_an_alert_arrives_as_one_message_woken_and_not_polled(notifier: Notifier) -> None:
+async def test_an_alert_arrives_as_one_message_woken_and_not_polled(
+    notifier: Notifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane, "POLL_SECONDS", 600.0)
     await notifier.bot()
     async with notifier.sending() as sender:
         await until(lambda: _well(sender.check))
         await notifier.tell(stock_alert(7))
-        await notifier.until_states("sent", seconds=3)  # its own poll comes every ten
+        await notifier.until_states("sent")
     (message,) = notifier.wecom.of(KEY)
     assert message.type == "markdown"
     assert "断货" in message.content
@@ -172,13 +179,17 @@ async def test_answers_lost_twice_end_dead_and_can_be_tried_again(notifier: Noti
     assert ["可能重复" in each.content for each in notifier.wecom.of(KEY)] == [False, True, True]
 
 
-async def test_a_hanging_destination_delays_no_other(notifier: Notifier) -> None:
+async def test_a_hanging_destination_delays_no_other(
+    notifier: Notifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "_TIMEOUT", httpx.Timeout(600))
+    monkeypatch.setattr(exchange, "_HANG_SECONDS", 600)
     await notifier.bot("a-hangs")
     await notifier.bot("b-works", OTHER_KEY)
     notifier.wecom.order(Fault.HANG, key=KEY, times=100)
     async with notifier.sending():
         await notifier.tell(*(stock_alert(number) for number in range(1, 6)))
-        await notifier.until_states(*["sent"] * 5, destination="b-works", seconds=5)
+        await notifier.until_states(*["sent"] * 5, destination="b-works")
         assert set(await notifier.states(destination="a-hangs")) == {"sending", "waiting"}
         notifier.wecom.relent()
 

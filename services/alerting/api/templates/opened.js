@@ -1,5 +1,5 @@
 (() => {
-  const signs = ["pointermove", "pointerdown", "touchstart", "wheel", "keydown"];
+  const signs = ["pointerdown", "touchstart", "wheel", "keydown"];
   const tell = (event) => {
     if (!event.isTrusted) return;
     for (const sign of signs) removeEventListener(sign, tell);

@@ -1,6 +1,8 @@
 """Promotions and holidays: in their windows rules warn otherwise."""
 
 from datetime import timedelta
+from itertools import count
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -21,9 +23,13 @@ NAME = {"zh-CN": "双11", "en": "Singles' Day"}
 LOW = rule(limits=[Limit(WATCH, 20, 30)])
 
 
+_numbers = count()
+
+
 def occasion(**fields: object) -> Occasion:
     """Return an occasion from a minute to an hour after noon."""
-    window: dict[str, object] = {"name": NAME, "starts_at": minutes(1), "ends_at": minutes(60)}
+    given: dict[str, object] = {"id": UUID(int=next(_numbers)), "name": NAME}
+    window = given | {"starts_at": minutes(1), "ends_at": minutes(60)}
     return Occasion(**window | fields)  # type: ignore[arg-type] # the fields' own types
 
 

@@ -1,14 +1,17 @@
 """Which subjects an edit concerns, and nobody else is looked at anew."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import time, timedelta
+from itertools import count
+from uuid import UUID
 
 import pytest
+from typing_extensions import override
 
 from services.alerting.domain.calendar import Calendar, Occasion
 from services.alerting.domain.definition import RuleDefinition
 from services.alerting.domain.draft import Draft
-from services.alerting.domain.edits import FEW
+from services.alerting.domain.edits import FEW, FEW_OF_ONE_SKU, between
 from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.memory import Territory, View
 from services.alerting.domain.parameters import ParameterBook
@@ -49,7 +52,7 @@ class Watched:
     ) -> list[Subject]:
         """Return who is to be looked at anew, once a book is in force."""
         view = View(book.at(minutes(minute)), catalogue, day)
-        self.territory.look_through(view, ITEMS)
+        self.territory.look_through(view, ITEMS, between)
         return self.territory.unseen
 
 
@@ -122,9 +125,17 @@ def test_a_product_concerns_its_options() -> None:
     assert Watched(RuleBook(1, [run])).look(RuleBook(2, [replace(run, version=2)])) == [SHIRT]
 
 
+_numbers = count()
+
+
 def promotion(**fields: object) -> Occasion:
     """Return an occasion from one hour after noon on, for an hour."""
-    given = {"name": {"en": "Sale"}, "starts_at": NOON + HOUR, "ends_at": NOON + 2 * HOUR}
+    given = {
+        "id": UUID(int=next(_numbers)),
+        "name": {"en": "Sale"},
+        "starts_at": NOON + HOUR,
+        "ends_at": NOON + 2 * HOUR,
+    }
     return Occasion(**given | {"factor": 2} | fields)  # type: ignore[arg-type] # the fields' own types
 
 
@@ -172,6 +183,57 @@ def test_an_occasion_that_is_entered_before_its_time_concerns_nobody_yet() -> No
     book = RuleBook(2, [rule()], Calendar([promotion()]))
     assert watched.look(book) == []
     assert watched.look(book, minute=61) == LEVELS
+
+
+def test_of_two_occasions_that_say_the_same_one_may_end() -> None:
+    """They add up, so it is otherwise then."""
+    twice = [promotion(sku="B"), promotion(sku="B")]
+    book, once = RuleBook(1, [rule()], Calendar(twice)), RuleBook(2, [rule()], Calendar(twice[:1]))
+    watched = Watched(book)
+    assert watched.look(book, minute=60) == [B_NORTH]
+    watched.territory.unseen.clear()
+    assert watched.look(once, minute=61) == [B_NORTH]
+
+
+class Counting(Occasion):
+    """Counts how often it is looked at, in whatever way."""
+
+    looks = 0
+
+    @override
+    def __getattribute__(self, name: str) -> object:
+        Counting.looks += 1
+        return super().__getattribute__(name)
+
+
+def counting(number: int) -> list[Occasion]:
+    """Return promotions, each of another SKU that nobody has; the same each time."""
+    return [
+        Counting(**asdict(promotion(sku=f"SKU-{each}")) | {"id": UUID(int=each)})
+        for each in range(number)
+    ]
+
+
+@pytest.mark.parametrize("number", [100, 400])
+def test_many_occasions_are_looked_at_a_few_times_each(number: int) -> None:
+    """Not each beside each other one, and not at each level."""
+    one, again = (RuleBook(1, [rule()], Calendar(counting(number))) for _ in range(2))
+    on, off, still_on = one.at(minutes(60)), one.at(NOON), again.at(minutes(60))
+    Counting.looks = 0
+    began, same = between(off, on), between(on, still_on)
+    assert (bool(began), bool(same)) == (True, False)
+    assert Counting.looks < 40 * number
+    Counting.looks = 0
+    assert list(began.concerned(LEVELS, ITEMS)) == []
+    assert on.watching(A_NORTH, None) == (rule(),)
+    assert Counting.looks == 0
+
+
+def test_very_many_occasions_of_single_skus_ask_for_everybody() -> None:
+    occasions = [promotion(sku=f"SKU-{each}") for each in range(FEW_OF_ONE_SKU + 1)]
+    few, many = (RuleBook(1, [rule()], Calendar(each)) for each in (occasions[1:], occasions))
+    assert Watched(few).look(few, minute=60) == []
+    assert Watched(many).look(many, minute=60) == LEVELS
 
 
 def test_edits_add_up_until_somebody_looks() -> None:

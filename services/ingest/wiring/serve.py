@@ -1,4 +1,4 @@
-"""Build ingest's roles from concrete parts; the only place that names them."""
+"""The role `serve`: events, catalogue and quarantine over HTTP."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,7 +10,6 @@ from fastapi import FastAPI
 
 from services.ingest.api.app import build
 from services.ingest.api.parts import Parts
-from services.ingest.inbound.stock_changes_dead import TOPIC, DeadChanges
 from services.ingest.listening import Listening
 from services.ingest.outbound import catalog_items, catalog_warehouses, channel_health
 from services.ingest.outbound.stock_changes import StockChanges
@@ -26,11 +25,9 @@ from shared.database.engine import create_engine
 from shared.events.catalog_items import CatalogItem
 from shared.events.catalog_warehouses import CatalogWarehouse
 from shared.events.channel_health import ChannelHealth
-from shared.http.app import serve as serve_http
 from shared.http.auth import Keys, Verifier
-from shared.kafka.consumer import PartitionConsumer
+from shared.http.server import serve
 from shared.kafka.producer import Producer
-from shared.roles import with_probes
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,32 +110,7 @@ def _feeds(
     )
 
 
-async def serve(settings: IngestSettings, stop: asyncio.Event) -> None:
+async def run(settings: IngestSettings, stop: asyncio.Event) -> None:
     """Answer HTTP until told to stop."""
     async with serving(settings, WallClock()) as at_work:
-        await serve_http(at_work.app, settings.host, settings.port, stop=stop)
-
-
-async def consume(settings: IngestSettings, stop: asyncio.Event) -> None:
-    """Bring dead letters of the ledger into quarantine until told to stop."""
-    clock = WallClock()
-    engine = create_engine(
-        settings.database_url.get_secret_value(), pool=3, application="ingest consume"
-    )
-    producer = Producer(settings.kafka, settings.topic_prefix, name="ingest-consume")
-    try:
-        async with producer:
-            consumer = PartitionConsumer(
-                settings=settings,
-                service="ingest",
-                topic=TOPIC,
-                engine=engine,
-                producer=producer,
-                handler=lambda: DeadChanges(clock),
-                workers=1,
-                clock=clock,
-            )
-            checks = {"consumer": consumer.check, "broker": producer.check}
-            await with_probes(settings, "ingest consume", checks, consumer.run, stop)
-    finally:
-        await engine.dispose()
+        await serve(at_work.app, settings.host, settings.port, stop=stop)

@@ -1,0 +1,4 @@
+"""Alerting's concrete parts, put together: the only place that names them.
+
+One module for each role, so that a process loads the parts of its own alone.
+"""

@@ -1,0 +1,55 @@
+"""The role `send`: what waits goes to its destinations."""
+
+import asyncio
+import random
+import secrets
+import socket
+import ssl
+
+from services.notifier.destinations.kinds import Renderer, transport_of
+from services.notifier.destinations.links import Links
+from services.notifier.destinations.transport import Means
+from services.notifier.sending.sender import Sender
+from services.notifier.sending.tools import Tools
+from services.notifier.settings import NotifierSettings
+from services.notifier.store.access_tokens import AccessTokens
+from services.notifier.store.secrets import Vault
+from shared.clock import Clock, WallClock
+from shared.database.engine import create_engine
+from shared.roles import with_probes
+
+
+async def run(settings: NotifierSettings, stop: asyncio.Event, clock: Clock | None = None) -> None:
+    """Send what waits until told to stop."""
+    engine = create_engine(
+        settings.database_url.get_secret_value(),
+        pool=settings.database_pool,
+        application="notifier send",
+    )
+    vault = Vault(settings.required_secret_key())
+    tools = Tools(
+        engine=engine,
+        vault=vault,
+        renderer=Renderer(settings.console_url, settings.public_url),
+        means=Means(
+            tls=ssl.create_default_context(),
+            tokens=AccessTokens(engine, vault),
+            links=Links(vault, settings.public_url),
+        ),
+        transport_of=transport_of,
+        clock=clock or WallClock(),
+        jitter=random.random,
+    )
+    sender = Sender(_name(settings), tools)
+    try:
+        checks = {"sender": sender.check}
+        await with_probes(settings, checks, sender.run, stop)
+    finally:
+        await engine.dispose()
+
+
+def _name(settings: NotifierSettings) -> str:
+    """Return a name that a restart of the same instance has again, and no other process."""
+    if settings.instance is not None:
+        return f"instance-{settings.instance}"
+    return f"{socket.gethostname()}-{secrets.token_hex(8)}"

@@ -1,0 +1,68 @@
+"""The role `serve`: what is asked over HTTP, and what chats and mail links bring back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from services.notifier.api import (
+    callbacks,
+    deliveries,
+    destinations,
+    replays,
+    reports,
+    respond,
+    routes,
+    templates,
+)
+from services.notifier.api.desk import Desk
+from services.notifier.destinations.kinds import Renderer
+from services.notifier.settings import NotifierSettings
+from services.notifier.store.secrets import Vault
+from shared.clock import Clock, WallClock
+from shared.database.engine import create_engine
+from shared.events.stock_alerts import TOPIC
+from shared.http.app import create_app
+from shared.http.auth import Keys, Verifier
+from shared.http.server import serve
+from shared.kafka.lag import LagReader
+
+
+def application(settings: NotifierSettings, clock: Clock | None = None) -> FastAPI:
+    """Return the API; it connects when it is first asked."""
+    clock = clock or WallClock()
+    engine = create_engine(
+        settings.database_url.get_secret_value(),
+        pool=settings.database_pool,
+        application="notifier serve",
+    )
+    lag = LagReader(settings.kafka, settings.topic_prefix, TOPIC)
+    vault = Vault(settings.required_secret_key())
+    renderer = Renderer(settings.console_url, settings.public_url)
+    desk = Desk(engine, vault, clock, lag, renderer, settings.console_url)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await lag.close()
+            await engine.dispose()
+
+    app = create_app(
+        "notifier",
+        verifier=Verifier(Keys(file=settings.jwks_file, url=settings.jwks_url), clock),
+        checks={"database": desk.check},
+        lifespan=lifespan,
+    )
+    app.state.desk = desk
+    parts = (destinations, routes, replays, deliveries, templates, callbacks, respond, reports)
+    for part in parts:
+        app.include_router(part.router)
+    return app
+
+
+async def run(settings: NotifierSettings, stop: asyncio.Event) -> None:
+    """Answer HTTP until told to stop."""
+    await serve(application(settings), settings.host, settings.port, stop=stop)

@@ -18,11 +18,12 @@ from services.notifier.domain.contents import (
 from services.notifier.domain.deliveries import Kind, priority
 from services.notifier.domain.holding import HoldReason
 from services.notifier.store.configuration import REACH
-from services.notifier.store.queue import NOT_BEFORE_A_DIGEST
+from services.notifier.store.queue import NOT_BEFORE_A_DIGEST, in_doubt
 from services.notifier.store.wakeups import wake_senders
 from shared.events.stock_alerts import AlertEvent, AlertLevel, Recipient, StockAlert
 
-# In the order of their ids, as whoever withdraws what waits takes them.
+# In the order of their ids, as whoever withdraws what waits takes them. What may have arrived goes
+# by itself, and what is newer of its episode after it.
 _MERGE = text(f"""
 UPDATE delivery SET state = 'merged', digest_id = :digest, next_at = NULL
 WHERE id IN (
@@ -31,6 +32,11 @@ WHERE id IN (
       AND kind IN ('first', 'escalation', 'change') AND event <> 'refused'
       AND (not_before IS NULL OR not_before <= :now)
       AND {NOT_BEFORE_A_DIGEST}
+      AND NOT {in_doubt("d")} AND NOT EXISTS (
+          SELECT FROM delivery AS older
+          WHERE older.alert_id = d.alert_id AND older.destination = d.destination
+            AND older.revision < d.revision AND older.state IN ('waiting', 'failed')
+            AND {in_doubt("older")})
       AND (CAST(:key AS text) IS NULL OR gather_key = :key AND NOT EXISTS (
           SELECT FROM delivery AS older
           WHERE older.alert_id = d.alert_id AND older.destination = d.destination

@@ -457,11 +457,11 @@ class Lives(RuleBasedStateMachine):
     def _vendor(self, destination: str) -> FakeWecom | FakeWecomApp:
         return self.shop.bot if destination == "bot" else self.shop.app
 
-    @rule(destination=destinations)
-    def a_vendor_will_take_nothing(self, destination: str) -> None:
-        """What is sent dies, until somebody mends it."""
+    @rule(destination=destinations, times=st.sampled_from([1, 4, 20]))
+    def a_vendor_will_take_nothing(self, destination: str, times: int) -> None:
+        """What is sent dies for a while, at the longest until somebody mends it."""
         key = SEND if destination == "app" else None
-        self._vendor(destination).order(Fault.ERRCODE, key=key, times=1_000, errcode=FOR_GOOD)
+        self._vendor(destination).order(Fault.ERRCODE, key=key, times=times, errcode=FOR_GOOD)
 
     @rule(destination=destinations, limit=st.sampled_from([1, 500]))
     def it_is_mended_and_what_died_is_sent_again(self, destination: str, limit: int) -> None:

@@ -25,6 +25,10 @@ from shared.events.stock_alerts import AlertEvent, AlertLevel, Recipient, StockA
 # In the order of their ids, as whoever withdraws what waits takes them. What may have arrived goes
 # by itself, and what is newer of its episode after it.
 _MERGE = text(f"""
+WITH doubtful AS MATERIALIZED (
+    SELECT alert_id, revision FROM delivery AS d
+    WHERE destination = :destination AND state IN ('waiting', 'failed') AND {in_doubt("d")}
+)
 UPDATE delivery SET state = 'merged', digest_id = :digest, next_at = NULL
 WHERE id IN (
     SELECT id FROM delivery AS d
@@ -32,11 +36,8 @@ WHERE id IN (
       AND kind IN ('first', 'escalation', 'change') AND event <> 'refused'
       AND (not_before IS NULL OR not_before <= :now)
       AND {NOT_BEFORE_A_DIGEST}
-      AND NOT {in_doubt("d")} AND NOT EXISTS (
-          SELECT FROM delivery AS older
-          WHERE older.alert_id = d.alert_id AND older.destination = d.destination
-            AND older.revision < d.revision AND older.state IN ('waiting', 'failed')
-            AND {in_doubt("older")})
+      AND NOT EXISTS (
+          SELECT FROM doubtful WHERE alert_id = d.alert_id AND revision <= d.revision)
       AND (CAST(:key AS text) IS NULL OR gather_key = :key AND NOT EXISTS (
           SELECT FROM delivery AS older
           WHERE older.alert_id = d.alert_id AND older.destination = d.destination

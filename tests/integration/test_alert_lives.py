@@ -463,14 +463,15 @@ class Lives(RuleBasedStateMachine):
         key = SEND if destination == "app" else None
         self._vendor(destination).order(Fault.ERRCODE, key=key, times=times, errcode=FOR_GOOD)
 
-    @rule(destination=destinations, limit=st.sampled_from([1, 500]))
-    def it_is_mended_and_what_died_is_sent_again(self, destination: str, limit: int) -> None:
-        self._vendor(destination).relent()
-        body = {"destination": destination, "limit": limit}
-        answer = self.world.run(
-            self.shop.ask("boss", "POST", "/v1/deliveries/replay", body, "notifier")
-        )
-        assert answer.is_success, answer.text
+    @rule(limit=st.sampled_from([1, 500]))
+    def all_is_mended_and_what_died_is_sent_again(self, limit: int) -> None:
+        for destination in ("app", "bot"):
+            self._vendor(destination).relent()
+            body = {"destination": destination, "limit": limit}
+            answer = self.world.run(
+                self.shop.ask("boss", "POST", "/v1/deliveries/replay", body, "notifier")
+            )
+            assert answer.is_success, answer.text
         self._work()
 
     # What must be true.
@@ -549,3 +550,32 @@ def test_whatever_happens_an_alert_lives_as_promised(world: World) -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def test_what_dies_and_is_sent_again_lives_as_promised(world: World) -> None:
+    """One course of which chance would seldom think: beginnings and digests die, ends do not."""
+
+    class Course(Lives):
+        pass
+
+    Course.world = world
+    course = Course()
+    course.open(first=100, sold=0)
+    course.a_vendor_will_take_nothing(destination="bot", times=1)
+    course.levels_move(moves=[("A1", "north", 0)])
+    course.levels_move(moves=[("A1", "north", 100)])
+    course.time_passes(span=timedelta(minutes=6))
+    course.all_is_mended_and_what_died_is_sent_again(limit=500)
+    course.lives_are_as_promised()
+    course.a_vendor_will_take_nothing(destination="bot", times=20)
+    course.a_crowd_runs_out_or_comes_back(available=0)
+    for warehouse in WAREHOUSES:
+        course.all_levels_of_a_warehouse_move(warehouse=warehouse, available=0)
+    course.time_passes(span=timedelta(minutes=6))
+    course.all_is_mended_and_what_died_is_sent_again(limit=1)
+    course.lives_are_as_promised()
+    course.a_crowd_runs_out_or_comes_back(available=100)
+    course.time_passes(span=timedelta(minutes=6))
+    course.all_is_mended_and_what_died_is_sent_again(limit=500)
+    course.lives_are_as_promised()
+    course.teardown()

@@ -16,6 +16,15 @@ export UV_CACHE_DIR ?= $(CACHE)/uv
 export UV_PYTHON_DOWNLOADS := never
 export PYTHONPYCACHEPREFIX ?= $(CACHE)/pycache
 
+# What may still run knows nothing of the environment: made anew if it is gone, never brought up to
+# date under living processes.
+define IF_ANY_STACK
+if test -d '$(LOWTIDE_HOME)/instances'; then \
+	test -e $(READY) || $(MAKE) --no-print-directory $(READY) || exit; \
+	$(BIN)/python -m deploy.local $(1); \
+else echo '$(2)'; fi
+endef
+
 ## run: start broker, database, all services and a demonstration; prints the console's address
 .PHONY: run
 run: $(READY)
@@ -29,14 +38,12 @@ link: $(READY)
 ## down: end everything that runs; the data stays
 .PHONY: down
 down:
-	@if test -e $(READY); then $(BIN)/python -m deploy.local down; \
-	else echo 'Nothing was running.'; fi
+	@$(call IF_ANY_STACK,down,Nothing was running.)
 
 ## clean: end everything and delete the data
 .PHONY: clean
 clean:
-	@if test -e $(READY); then $(BIN)/python -m deploy.local clean; \
-	else echo 'There is no data.'; fi
+	@$(call IF_ANY_STACK,clean,There is no data.)
 
 ## test: run every test; browser tests need a Chromium, the last line says when they were skipped
 # What starts whole stacks comes alone, at the end: two of them at once would only wait for each

@@ -62,9 +62,7 @@ def main() -> None:
         return
     down()
     if command == "clean":
-        for instance in instances():
-            instance.delete()
-        print(f"The data of every stack below {home()} is deleted.")
+        sys.exit(clean())
 
 
 def sign_in_link(instance: Instance) -> str:
@@ -90,6 +88,9 @@ def sign_in_link(instance: Instance) -> str:
 def run() -> int:
     """Run the stack on its fixed ports until a signal; return the exit code."""
     began = time.monotonic()
+    # Until there is a loop that ends everything in good order, they interrupt like Ctrl-C.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         ensure_broker_is_recorded()
         asyncio.run(_run_until_signal(began))
@@ -167,6 +168,23 @@ def down() -> None:
     """End every stack that runs, and say what was ended."""
     ended = [name for instance in instances() for name in bring_down(instance)]
     print("\n".join(f"Ended {name}." for name in ended) or "Nothing was running.")
+
+
+def clean() -> int:
+    """Delete the data of every stack that has been ended; return the exit code.
+
+    Test runs delete their own.
+    """
+    found = instances()
+    for instance in found:
+        instance.delete()
+    kept = [instance for instance in found if instance.folder.exists()]
+    deleted = [instance.name for instance in found if instance not in kept]
+    if deleted or not kept:
+        print(f"Deleted the data of {', '.join(deleted)}." if deleted else "There is no data.")
+    for instance in kept:
+        print(f"Could not delete all of {instance.folder}: delete it by hand.", file=sys.stderr)
+    return 1 if kept else 0
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

@@ -17,6 +17,11 @@ from shared.http.auth import Scope
 from shared.http.tokens import ensure_keys, mint
 
 TOKEN_LIFETIME = timedelta(days=30)
+"""Of the tokens that people ask for."""
+
+PROCESS_TOKEN_LIFETIME = timedelta(days=3_650)
+"""A process has its token for as long as it lives, and nobody gives it another; it is worth nothing
+without the instance, whose key ends with its data."""
 
 # What lets a process reach the world through a company's proxy; all else it gets from us.
 PASSED_ON = ("HTTPS_PROXY", "NO_PROXY", "SSL_CERT_DIR", "SSL_CERT_FILE")
@@ -44,14 +49,20 @@ class Keyring:
         self.jwks_file = instance.run_folder / "jwks.json"
         ensure_keys(self._key, self.jwks_file)
 
-    def token(self, subject: str, scopes: tuple[Scope, ...], channel: str | None = None) -> str:
+    def token(
+        self,
+        subject: str,
+        scopes: tuple[Scope, ...],
+        channel: str | None = None,
+        lifetime: timedelta = TOKEN_LIFETIME,
+    ) -> str:
         """Return a bearer token; `channel` limits it to writing as that channel."""
         return mint(
             self._key,
             subject=subject,
             scopes=list(scopes),
             now=WallClock().now(),
-            lifetime=TOKEN_LIFETIME,
+            lifetime=lifetime,
             channel=channel,
         )
 
@@ -114,7 +125,9 @@ class Surroundings:
         for name in process.secrets:
             values[f"LOWTIDE_{name.upper()}"] = getattr(self.credentials, name)
         if process.scopes:
-            values["LOWTIDE_SERVICE_TOKEN"] = self.keyring.token(process.name, process.scopes)
+            values["LOWTIDE_SERVICE_TOKEN"] = self.keyring.token(
+                process.name, process.scopes, lifetime=PROCESS_TOKEN_LIFETIME
+            )
         return values | dict(extra)
 
 

@@ -31,7 +31,7 @@ def home() -> Path:
 
 @dataclass(frozen=True)
 class Instance:
-    """One stack's folders; `name` is `run`, `replay`, `bench` or `test-<pid>`."""
+    """One stack's folders; `name` is `run`, `replay`, `bench`, `recording` or `test-<pid>`."""
 
     name: str
     folder: Path

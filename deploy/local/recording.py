@@ -1,4 +1,7 @@
-"""Record the broker's class archive, once (see `java.py` for what it is worth)."""
+"""Record the broker's class archive, once (see `java.py` for what it is worth).
+
+The broker is that of an instance of its own, so `make down` ends it like any other.
+"""
 
 import fcntl
 from pathlib import Path
@@ -6,6 +9,7 @@ from pathlib import Path
 from deploy.local.instance import Instance, home
 from deploy.local.java import Java
 from deploy.local.kafka import Broker
+from deploy.local.ownership import owned
 from deploy.local.ports import pick_free
 from deploy.local.server import wait_until_ready
 
@@ -33,25 +37,25 @@ def ensure_broker_is_recorded() -> None:
 
 
 def _record(archive: Path) -> None:
-    instance = Instance("recording", archive.parent / "recording")
-    instance.delete()
-    instance.create()
+    instance = Instance.named("recording")
     draft = archive.with_suffix(".aot.draft")
-    port, controller_port = pick_free(2)
-    broker = Broker(
-        instance,
-        port,
-        controller_port,
-        archive_option=f"-XX:AOTCacheOutput={draft}",
-        stop_grace_s=WRITE_LIMIT_S,
-    )
-    try:
-        broker.prepare()
-        broker.child.start()
-        wait_until_ready((broker,), limit_s=START_LIMIT_S)
-    finally:
-        broker.child.stop()
-        instance.delete()
+    with owned(instance):
+        port, controller_port = pick_free(2)
+        broker = Broker(
+            instance,
+            port,
+            controller_port,
+            archive_option=f"-XX:AOTCacheOutput={draft}",
+            stop_grace_s=WRITE_LIMIT_S,
+        )
+        try:
+            broker.prepare()
+            broker.child.start()
+            wait_until_ready((broker,), limit_s=START_LIMIT_S)
+            broker.child.stop()
+        finally:
+            broker.child.kill()  # whoever interrupts this does not wait for an archive
+            instance.delete()
     # A Java that cannot write one leaves the broker as it is: slower.
     if draft.exists():
         draft.replace(archive)

@@ -14,7 +14,7 @@ from nicegui import ui
 from services.console import pages
 from services.console.api import sign_in
 from services.console.api.access import Gate
-from services.console.domain.sign_in import Codes
+from services.console.domain.sign_in import Codes, Endings
 from services.console.pages import (
     alert,
     deliveries,
@@ -95,6 +95,7 @@ async def console(settings: ConsoleSettings, clock: Clock | None = None) -> Asyn
             rules=Rules(warning),
             directory=directory,
             standin=standin,
+            endings=Endings(),
             clock=clock,
             assets=_fingerprint(),
         )
@@ -112,6 +113,7 @@ def application(context: Context, secret: str) -> FastAPI:
         sign_in.routes(
             secret,
             Codes(secret, context.clock.now()),
+            context.endings,
             context.clock,
             context.assets,
             context.people,
@@ -147,7 +149,7 @@ def application(context: Context, secret: str) -> FastAPI:
         page.register(context)
     not_found.register(context)
     ui.run_with(app, title="Lowtide", dark=False, tailwind=False, show_welcome_message=False)
-    app.add_middleware(Gate, secret=secret, clock=context.clock)
+    app.add_middleware(Gate, secret=secret, clock=context.clock, endings=context.endings)
     return app
 
 

@@ -1,6 +1,7 @@
 """Listen to channels: each process notes what it hears, the tables add all of them up."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 from services.ingest.domain.decision import Decision
@@ -24,9 +25,9 @@ class Listening:
         self._clock = clock
         self._hearing = Hearing()
 
-    def hear(self, decision: Decision[Any], rejected: int, own_channel: str | None) -> None:
-        """Take in a request that was answered."""
-        self._hearing.take(decision, rejected, own_channel, self._clock.now())
+    def hear(self, decision: Decision[Any], rejected: Iterable[str]) -> None:
+        """Take in a request that was answered; `rejected` as `Hearing.take` has it."""
+        self._hearing.take(decision, rejected, self._clock.now())
 
     async def run(self) -> None:
         """Note what was heard until cancelled; a database that is away is waited for."""
@@ -38,7 +39,11 @@ class Listening:
                 _log.warning("channels not noted yet", reason=repr(error)[:300])
 
     async def note(self) -> None:
-        """Note what was heard since the last time."""
+        """Note what was heard since the last time.
+
+        What was committed while its answer was lost is counted again: an event too many misleads
+        less than a channel that is taken for silent.
+        """
         hearing, self._hearing = self._hearing, Hearing()
         if not hearing.heard_at:
             return

@@ -1,32 +1,25 @@
-"""The service on one screen: what happens to a request with events, and to what waited.
+"""The service on one screen: what happens to a request with events.
 
 body → parse → decide → (ask for fresher codes) → quarantine what is unknown → publish → answer
 """
 
-import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from msgspec.structs import replace
-
-from services.ingest.domain.codes import IGNORED
 from services.ingest.domain.decision import Decision, decide
 from services.ingest.domain.mistakes import Rejected
-from services.ingest.domain.quarantine import Entry, Reason, State, resolve, unknown_code
+from services.ingest.domain.quarantine import Entry, unknown_code
 from services.ingest.inbound.events import Parsed, SubmittedEvent, parse
 from services.ingest.listening import Listening
 from services.ingest.outbound import stock_changes
 from services.ingest.outbound.stock_changes import ChangeRecord, StockChanges
+from services.ingest.replaying import Replay
 from services.ingest.store import quarantine
-from services.ingest.store.database import FAILURES, Connection, Database
+from services.ingest.store.database import Database
 from services.ingest.store.known_codes import KnownCodes
 from shared.clock import Clock
 from shared.events.stock_changes import Bucket
 from shared.observability.metrics import EVENTS_TOTAL
-from shared.observability.tracing import continued
-
-REPLAY_BATCH = 1_000
-CATCH_UP_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +40,14 @@ class Intake:
         known: KnownCodes,
         database: Database,
         changes: StockChanges,
+        replay: Replay,
         listening: Listening,
         clock: Clock,
     ) -> None:
         self._known = known
         self._database = database
         self._changes = changes
+        self._replay = replay
         self._listening = listening
         self._clock = clock
 
@@ -67,14 +62,24 @@ class Intake:
         """
         received_at = self._clock.now()
         parsed = parse(body, lines=lines)
-        decision = await self._decide(parsed, own_channel)
-        await self._quarantine(decision, received_at)
+        decision, version = await self._decide(parsed, own_channel)
+        await self._quarantine(decision, received_at, version)
         await self._publish(decision, received_at, traceparent)
-        rejected = len(parsed.rejected) + len(decision.rejected)
-        self._listening.hear(decision, rejected, own_channel)
+        self._listening.hear(decision, self._rejected_of(parsed, decision, own_channel))
         return _taken(parsed, decision)
 
-    async def _decide(self, parsed: Parsed, own_channel: str | None) -> Decision[SubmittedEvent]:
+    def _rejected_of(
+        self, parsed: Parsed, decision: Decision[SubmittedEvent], own_channel: str | None
+    ) -> list[str]:
+        """Return the token's channel, or else the known one that it names, of each such event."""
+        channels = self._known.codes().channels
+        named = [own_channel or each.channel for each in (*parsed.rejected, *decision.rejected)]
+        return [each for each in named if each in channels]
+
+    async def _decide(
+        self, parsed: Parsed, own_channel: str | None
+    ) -> tuple[Decision[SubmittedEvent], int]:
+        """Return what becomes of the events, and the version of the codes that said so."""
         codes = self._known.codes()
         seen = codes.version
         decision = decide(parsed.events, codes, own_channel)
@@ -84,10 +89,13 @@ class Intake:
             await self._known.refresh()
             codes = self._known.codes()
             if codes.version != seen:
+                seen = codes.version
                 decision = decide(parsed.events, codes, own_channel)
-        return decision
+        return decision, seen
 
-    async def _quarantine(self, decision: Decision[SubmittedEvent], received_at: datetime) -> None:
+    async def _quarantine(
+        self, decision: Decision[SubmittedEvent], received_at: datetime, version: int
+    ) -> None:
         if not decision.unknown:
             return
         waiting: list[Entry] = []
@@ -101,6 +109,7 @@ class Intake:
                 unknown_code(change, payload, each.sku, each.warehouse, each.counterparty)
             )
         await self._database.write(quarantine.put, waiting, received_at)
+        await self._replay.look_again(waiting, version)
 
     async def _publish(
         self, decision: Decision[SubmittedEvent], received_at: datetime, traceparent: str
@@ -157,7 +166,7 @@ def _taken(parsed: Parsed, decision: Decision[SubmittedEvent]) -> Taken:
     taken = Taken(
         accepted=len(decision.accepted),
         quarantined=len(decision.unknown),
-        ignored=decision.ignored,
+        ignored=len(decision.ignored),
         rejected=sorted([*parsed.rejected, *decision.rejected], key=lambda each: each.index),
     )
     for outcome, count in (
@@ -168,88 +177,3 @@ def _taken(parsed: Parsed, decision: Decision[SubmittedEvent]) -> Taken:
     ):
         EVENTS_TOTAL.labels(outcome).inc(count)
     return taken
-
-
-@dataclass(frozen=True, slots=True)
-class Replayed:
-    """What became of the entries a replay was about."""
-
-    replayed: int
-    ignored: int
-    still_quarantined: int
-
-
-class Replay:
-    """Gives what waits in quarantine its second chance."""
-
-    def __init__(
-        self, known: KnownCodes, database: Database, changes: StockChanges, clock: Clock
-    ) -> None:
-        self._known = known
-        self._database = database
-        self._changes = changes
-        self._clock = clock
-
-    async def run(self, matching: quarantine.Filter) -> Replayed:
-        """Send waiting entries that resolve by now, in order of arrival.
-
-        Each goes out as it first came, identity and times included, so that a crash between the
-        broker's answer and the commit makes a repeat that the ledger recognises. Raises
-        Unavailable when broker or database are away; what was sent by then is settled.
-        """
-        await self._known.refresh()
-        replayed = ignored = left = after = 0
-        while True:
-            step = await self._database.write(self._step, matching, after)
-            if step is None:
-                return Replayed(replayed, ignored, left)
-            after = step.after
-            replayed += step.outcome.replayed
-            ignored += step.outcome.ignored
-            left += step.outcome.still_quarantined
-
-    async def catch_up(self) -> None:
-        """Replay what a crash or an absent broker left behind after its code became known."""
-        while True:
-            try:
-                for reason in (Reason.UNKNOWN_SKU, Reason.UNKNOWN_WAREHOUSE):
-                    await self.run(quarantine.Filter(reason=reason))
-            except FAILURES:
-                await asyncio.sleep(CATCH_UP_SECONDS)
-            else:
-                return
-
-    async def _step(
-        self, connection: Connection, matching: quarantine.Filter, after: int
-    ) -> "_Step | None":
-        now = self._clock.now()
-        codes = self._known.codes()
-        taken = await quarantine.take(connection, matching, after, REPLAY_BATCH)
-        if not taken:
-            return None
-        sent: dict[int, ChangeRecord] = {}
-        ignored: list[int] = []
-        for entry in taken:
-            if not entry.reason.replayable:
-                continue
-            change = stock_changes.decode(entry.payload)
-            meaning = resolve(entry.reason, change, codes, now)
-            if meaning is IGNORED:
-                ignored.append(entry.id)
-            elif meaning is not None:
-                sku, warehouse, counterparty = meaning
-                sent[entry.id] = replace(
-                    change, sku=sku, warehouse=warehouse, counterparty=counterparty
-                )
-        if sent:
-            await self._changes.publish(list(sent.values()), continued(None))
-        await quarantine.settle(connection, sent.keys(), State.REPLAYED, now)
-        await quarantine.settle(connection, ignored, State.IGNORED, now)
-        left = len(taken) - len(sent) - len(ignored)
-        return _Step(taken[-1].id, Replayed(len(sent), len(ignored), left))
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    after: int
-    outcome: Replayed

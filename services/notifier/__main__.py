@@ -1,11 +1,12 @@
 """`python -m services.notifier consume | send | serve | migrate | resume`."""
 
 import argparse
-import asyncio
+import sys
 from functools import partial
 from pkgutil import resolve_name
 
 from services.notifier.settings import NotifierSettings
+from shared.commands import carried_out
 from shared.database import positions
 from shared.database.engine import create_engine
 from shared.database.migrations import upgrade_blocking
@@ -29,22 +30,25 @@ def main() -> None:
     if arguments.role == "migrate":
         upgrade_blocking(settings.database_url.get_secret_value(), "notifier")
     elif arguments.role == "resume":
-        resumed = asyncio.run(_resume(settings, arguments.partition))
-        print(f"resumed partitions: {resumed}" if resumed else "no partition was halted")
+        sys.exit(carried_out(_resume(settings, arguments.partition)))
     else:
         # A role loads its own parts alone.
         run = resolve_name(f"services.notifier.wiring.{arguments.role}:run")
         run_role("notifier", arguments.role, settings, partial(run, settings))
 
 
-async def _resume(settings: NotifierSettings, partition: int | None) -> list[int]:
+async def _resume(settings: NotifierSettings, partition: int | None) -> int:
+    """Return the exit code: 0."""
     engine = create_engine(settings.database_url.get_secret_value(), application="notifier resume")
-    async with engine.begin() as connection:
-        resumed = await positions.resume(connection, TOPIC, partition)
-        # It has one partition only.
-        resumed += await positions.resume(connection, REPORTS_TOPIC, partition)
-    await engine.dispose()
-    return resumed
+    try:
+        async with engine.begin() as connection:
+            resumed = await positions.resume(connection, TOPIC, partition)
+            # It has one partition only.
+            resumed += await positions.resume(connection, REPORTS_TOPIC, partition)
+    finally:
+        await engine.dispose()
+    print(f"resumed partitions: {resumed}" if resumed else "no partition was halted")
+    return 0
 
 
 if __name__ == "__main__":

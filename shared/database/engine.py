@@ -21,6 +21,10 @@ Driver: TypeAlias = asyncpg.Connection
 """asyncpg's own connection."""
 
 STATEMENT_TIMEOUT_MS = 30_000
+ANSWER_SECONDS = 35.0
+"""What a role waits for an answer to one command that the server itself ends after thirty seconds:
+without one by then the server is gone, or silent, and a network may never tell."""
+
 LOCK_TIMEOUT_MS = 10_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 15_000
 """A process that hangs inside a transaction holds its locks no longer, so that whoever takes its
@@ -30,8 +34,18 @@ partitions over may go on; longer than a delivery to the broker, the slowest thi
 _TROUBLE_SECONDS = 2.0
 
 
-def create_engine(url: str, *, pool: int = 8, application: str = "lowtide") -> AsyncEngine:
-    """Return an engine for `postgresql://user:password@host:port/database`."""
+def create_engine(
+    url: str,
+    *,
+    pool: int = 8,
+    application: str = "lowtide",
+    answer_seconds: float | None = None,
+) -> AsyncEngine:
+    """Return an engine for `postgresql://user:password@host:port/database`.
+
+    `answer_seconds` is for who sets no statement_timeout of its own: ANSWER_SECONDS. A command
+    without an answer by then is a TimeoutError; without it, one waits for ever.
+    """
     return create_async_engine(
         url.replace("postgresql://", "postgresql+asyncpg://", 1),
         pool_size=pool,
@@ -40,6 +54,7 @@ def create_engine(url: str, *, pool: int = 8, application: str = "lowtide") -> A
         pool_pre_ping=False,
         connect_args={
             "timeout": 5,
+            "command_timeout": answer_seconds,
             "server_settings": {
                 "application_name": application,
                 "statement_timeout": str(STATEMENT_TIMEOUT_MS),

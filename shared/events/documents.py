@@ -2,7 +2,7 @@
 
 import json
 
-from pydantic import TypeAdapter
+from pydantic.json_schema import models_json_schema
 
 from shared.events.alert_reports import AlertReport
 from shared.events.alert_responses import AlertResponse
@@ -47,16 +47,16 @@ def model_of(topic: str) -> type[Event]:
 def asyncapi() -> dict[str, object]:
     """Return the document; the schemas are those that pydantic derives from the models."""
     channels = {}
-    schemas: dict[str, object] = {}
+    schemas, definitions = models_json_schema(
+        [(model, "serialization") for model in dict.fromkeys(map(model_of, TOPICS))],
+        ref_template="#/components/schemas/{model}",
+    )
     for name, topic in TOPICS.items():
         model = model_of(name)
-        schemas[model.__name__] = TypeAdapter(model).json_schema(mode="serialization")
         channels[name] = {
             "address": name,
             "description": (model.__doc__ or "").strip(),
-            "messages": {
-                "default": {"payload": {"$ref": f"#/components/schemas/{model.__name__}"}}
-            },
+            "messages": {"default": {"payload": schemas[model, "serialization"]}},
             "bindings": {
                 "kafka": {
                     "partitions": topic.partitions,
@@ -72,7 +72,7 @@ def asyncapi() -> dict[str, object]:
         "info": {"title": "Lowtide topics", "version": "1"},
         "defaultContentType": "application/json",
         "channels": channels,
-        "components": {"schemas": schemas},
+        "components": {"schemas": definitions["$defs"]},
     }
 
 

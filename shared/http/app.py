@@ -1,8 +1,10 @@
-"""The frame of every HTTP role: probes, metrics, problem documents, limits, one log line each."""
+"""The frame of every HTTP role: probes, metrics, problem documents, limits, log lines."""
 
+import asyncio
+import logging
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -36,23 +38,41 @@ def create_app(
 ) -> FastAPI:
     """Return an application with everything that is the same for all services.
 
-    `checks` are asked by `/readyz`, each naming a dependency. Routes take
-    `Depends(require(scope))` from `shared.http.auth`.
+    `checks` are asked by `/readyz`, each naming a dependency; the keys of tokens are one more.
+    Routes take `Depends(require(scope))` from `shared.http.auth`.
     """
+    asked = dict(checks or {})
+    if verifier is not None:
+        asked["keys"] = verifier.check
     app = _Api(
         title=f"Lowtide {title}",
         version="1",
-        lifespan=lifespan,
+        lifespan=lifespan if verifier is None else _following(verifier, lifespan),
         docs_url=None,
         redoc_url=None,
         responses=problems.RESPONSES,
     )
     app.state.verifier = verifier
     problems.install(app)
-    app.router.routes += probes.routes(checks or {})
+    app.router.routes += probes.routes(asked)
     app.add_middleware(_BodyLimit)
     app.add_middleware(_RequestLog)
     return app
+
+
+def _following(verifier: Verifier, lifespan: Lifespan | None) -> Lifespan:
+    """Return a lifespan that also keeps the keys of tokens fresh."""
+
+    @asynccontextmanager
+    async def followed(app: FastAPI) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as group, AsyncExitStack() as stack:
+            following = group.create_task(verifier.follow())
+            stack.callback(following.cancel)
+            if lifespan is not None:
+                await stack.enter_async_context(lifespan(app))
+            yield
+
+    return followed
 
 
 class _Api(FastAPI):
@@ -106,7 +126,11 @@ def too_large(what: str) -> Problem:
 
 
 class _RequestLog:
-    """One canonical line and one metric per request; the trace context goes on and comes back."""
+    """One canonical line and one metric per request; the trace context goes on and comes back.
+
+    What is answered as asked is for who looks closely; a refusal is told by default, and a failure
+    is a warning.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -143,7 +167,8 @@ class _RequestLog:
             seconds = time.perf_counter() - started
             route = getattr(scope.get("route"), "path", "unmatched")
             HTTP_SECONDS.labels(scope["method"], route, str(status)).observe(seconds)
-            _log.debug(
+            _log.log(
+                _level(status),
                 "request",
                 method=scope["method"],
                 path=scope["path"],
@@ -151,3 +176,9 @@ class _RequestLog:
                 ms=round(seconds * 1000, 2),
             )
             structlog.contextvars.reset_contextvars(**bound)
+
+
+def _level(status: int) -> int:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return logging.WARNING
+    return logging.INFO if status >= HTTPStatus.BAD_REQUEST else logging.DEBUG

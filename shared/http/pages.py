@@ -47,6 +47,11 @@ def after_text(cursor: str | None) -> str:
     return "" if cursor is None else str(decode_cursor(cursor, str)[0])
 
 
+def after_number(cursor: str | None) -> int:
+    """Return the number that a page comes after, of numbers from 1."""
+    return 0 if cursor is None else int(decode_cursor(cursor, int)[0])
+
+
 def under_number(cursor: str | None) -> int:
     """Return the number that a page stays under."""
     return _GREATEST if cursor is None else int(decode_cursor(cursor, int)[0])

@@ -6,6 +6,7 @@ set; both commands leave what already exists alone.
 
 import argparse
 import json
+import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -21,7 +22,10 @@ KEY_ID = "local"
 
 
 def ensure_keys(key_file: Path, jwks_file: Path) -> None:
-    """Make a signing key (mode 0600) and its public JWKS unless they exist."""
+    """Make a signing key (mode 0600) unless it exists, and add its public half to a JWKS.
+
+    Keys of other ids that the set holds stay; whoever reads it meanwhile finds it whole.
+    """
     if not key_file.exists():
         pem = Ed25519PrivateKey.generate().private_bytes(
             serialization.Encoding.PEM,
@@ -33,7 +37,13 @@ def ensure_keys(key_file: Path, jwks_file: Path) -> None:
         key_file.write_bytes(pem)
     public = _load(key_file).public_key()
     jwk = json.loads(OKPAlgorithm.to_jwk(public)) | {"kid": KEY_ID, "use": "sig", "alg": "EdDSA"}
-    jwks_file.write_text(json.dumps({"keys": [jwk]}))
+    known = _public_keys(jwks_file)
+    if jwk in known:
+        return
+    others = [each for each in known if each.get("kid") != KEY_ID]
+    draft = jwks_file.with_name(f"{jwks_file.name}.{os.getpid()}")
+    draft.write_text(json.dumps({"keys": [*others, jwk]}))
+    draft.replace(jwks_file)
 
 
 def mint(
@@ -56,6 +66,16 @@ def mint(
     if channel is not None:
         claims["channel"] = channel
     return jwt.encode(claims, _load(key_file), algorithm="EdDSA", headers={"kid": KEY_ID})
+
+
+def _public_keys(jwks_file: Path) -> list[dict[str, object]]:
+    if not jwks_file.exists():
+        return []
+    try:
+        keys: list[dict[str, object]] = json.loads(jwks_file.read_text())["keys"]
+    except (ValueError, LookupError, TypeError) as error:
+        raise ValueError(f"{jwks_file} is no key set; delete it and make a new one") from error
+    return keys
 
 
 def _load(key_file: Path) -> Ed25519PrivateKey:

@@ -6,7 +6,13 @@ from contextlib import suppress
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
-from aiokafka.errors import InvalidPartitionsError, KafkaError, TopicAlreadyExistsError
+from aiokafka.errors import (
+    InvalidPartitionsError,
+    KafkaError,
+    NoError,
+    TopicAlreadyExistsError,
+    for_code,
+)
 
 from shared.errors import Stopped, Unavailable
 from shared.events.topics import TOPICS
@@ -19,8 +25,8 @@ _GROWING_SECONDS = 0.2
 async def create_topics(bootstrap: str, prefix: str, *, replication: int = 1) -> None:
     """Create every topic of `TOPICS` that is missing, its name with `prefix` in front.
 
-    Raises Stopped when an existing topic has another number of partitions than declared: keys
-    would move between partitions, which no consumer survives.
+    Raises Stopped when the broker refuses one, or when an existing topic has another number of
+    partitions than declared: keys would move between partitions, which no consumer survives.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
@@ -37,7 +43,7 @@ async def create_topics(bootstrap: str, prefix: str, *, replication: int = 1) ->
                     f"topic {prefix + name} has {found} partitions, declared are "
                     f"{topic.partitions}; a topic's partitions are for life"
                 )
-        await admin.create_topics(
+        answer = await admin.create_topics(
             [
                 NewTopic(
                     prefix + topic.name,
@@ -49,10 +55,13 @@ async def create_topics(bootstrap: str, prefix: str, *, replication: int = 1) ->
                 if prefix + topic.name not in present
             ]
         )
-    except TopicAlreadyExistsError:
-        pass  # another process was quicker; what it made is what we wanted
     finally:
         await admin.close()
+    for name, code, *message in answer.topic_errors:
+        # Where another process was quicker, what it made is what we wanted.
+        if code not in {NoError.errno, TopicAlreadyExistsError.errno}:
+            reason = next(filter(None, message), None) or for_code(code).description
+            raise Stopped(f"topic {name} was not created: {reason}")
 
 
 async def delete_topics(bootstrap: str, prefix: str) -> None:

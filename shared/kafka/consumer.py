@@ -11,7 +11,7 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -158,6 +158,7 @@ class PartitionConsumer(Generic[M]):
         self._lag: int | None = None
         self._unverified: dict[int, Position] = {}
         self._shrunk: set[int] = set()
+        self._told: set[int] = set()
 
     async def check(self) -> str | None:
         """Return why this consumer is not at work, or None; for readiness."""
@@ -508,16 +509,24 @@ class PartitionConsumer(Generic[M]):
                     raise self._made_anew(
                         partition, f"it ends {-records} records before where it was read up to"
                     )
-                LAG_RECORDS.labels(self._topic, str(partition)).set(records)
             self._shrunk = {partition for partition, records in lag.items() if records < 0}
-            self._lag = sum(lag.values())
+            self._tell_lag({each: lag[each] for each in lag.keys() & offsets.keys()}, len(lag))
             waiting = any(worker.trouble is not None for worker in self._workers)
-            if self._lag == 0 or waiting:
+            if sum(lag.values()) == 0 or waiting:
                 self._progress_at = time.monotonic()
             elif time.monotonic() - self._progress_at > STALL_SECONDS:
                 for worker in self._workers:
                     worker.hang_up()  # it may be the database that does not answer
                 raise Stalled(f"{self._topic}: no progress for {STALL_SECONDS:.0f} s, lag {lag}")
+
+    def _tell_lag(self, lag: Mapping[int, int], partitions: int) -> None:
+        """Tell how many records wait in each partition whose place is known, of so many."""
+        for partition in self._told - lag.keys():
+            LAG_RECORDS.remove(self._topic, str(partition))
+        for partition, records in lag.items():
+            LAG_RECORDS.labels(self._topic, str(partition)).set(records)
+        self._told = set(lag)
+        self._lag = sum(lag.values()) if len(lag) == partitions else None
 
     async def _require_broker_away(self) -> None:
         """Raise Stalled when the broker has answered the producer all the while, but not us."""

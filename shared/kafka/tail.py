@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import suppress
 from typing import Literal
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -10,6 +11,12 @@ from aiokafka.errors import KafkaError
 from shared.kafka.messages import Record
 from shared.kafka.metadata import known_partitions, patient
 from shared.observability.logs import get_logger
+
+_WATCH_POLLS = 50
+"""Empty polls, ten seconds of them, after which the broker is asked whether there is nothing."""
+
+_ASK_SECONDS = 5
+_STOP_SECONDS = 5
 
 _log = get_logger("kafka.tail")
 
@@ -38,7 +45,8 @@ class TailReader:
     async def records(self) -> AsyncGenerator[Sequence[Record], None]:
         """Yield records in lists as they arrive, for ever; a broker that is away is waited for.
 
-        After a break it goes on where it was, so nothing is skipped.
+        After a break it goes on where it was, so nothing is skipped. A client that has gone silent
+        is replaced.
         """
         while True:
             consumer = patient(
@@ -58,7 +66,7 @@ class TailReader:
                 _log.warning("reading is interrupted", reason=repr(error))
                 await asyncio.sleep(1)
             finally:
-                await consumer.stop()
+                await _stop(consumer)
 
     async def _seek(self, consumer: AIOKafkaConsumer) -> None:
         tps = [
@@ -77,6 +85,7 @@ class TailReader:
         self._compare()
 
     async def _read(self, consumer: AIOKafkaConsumer) -> AsyncIterator[Sequence[Record]]:
+        empty_polls, was_behind = 0, False
         while True:
             fetched = await consumer.getmany(timeout_ms=200)
             records: list[Record] = []
@@ -84,14 +93,41 @@ class TailReader:
                 records += some
                 self._positions[tp] = some[-1].offset + 1
             if not self.caught_up.is_set():
-                for tp in self._positions:
-                    # Compaction may have removed the very last records before the goal.
-                    self._positions[tp] = max(self._positions[tp], await consumer.position(tp))
+                await self._look_around(consumer)
                 self._compare()
             if records:
+                empty_polls, was_behind = 0, False
                 yield records
+                continue
+            empty_polls += 1
+            if empty_polls == _WATCH_POLLS:
+                empty_polls = 0
+                is_behind = await self._is_behind(consumer)
+                if is_behind and was_behind:
+                    # Seen after restarts of the broker: the client waits for ever.
+                    raise KafkaError("the client has gone silent")
+                was_behind = is_behind
+
+    async def _look_around(self, consumer: AIOKafkaConsumer) -> None:
+        for tp in self._positions:
+            # Compaction may have removed the very last records before the end.
+            self._positions[tp] = max(self._positions[tp], await consumer.position(tp))
+
+    async def _is_behind(self, consumer: AIOKafkaConsumer) -> bool:
+        """Return whether there is what was not read. Raises TimeoutError without an answer."""
+        async with asyncio.timeout(_ASK_SECONDS):
+            await self._look_around(consumer)
+            ends = await consumer.end_offsets(list(self._positions))
+        return any(self._positions[tp] < end for tp, end in ends.items())
 
     def _compare(self) -> None:
         goals = self._goals or {}
         if all(self._positions.get(tp, 0) >= goal for tp, goal in goals.items()):
             self.caught_up.set()
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    """Give a connection back; what is left of one that is gone is given up."""
+    with suppress(KafkaError, OSError):
+        async with asyncio.timeout(_STOP_SECONDS):
+            await consumer.stop()

@@ -1,4 +1,7 @@
-"""Structured logs: one JSON line per request or batch, to standard output."""
+"""Structured logs: a JSON line for each thing that is told, to standard output.
+
+Requests that were answered as asked are told at the level debug alone; metrics count them all.
+"""
 
 import logging
 import sys

@@ -25,7 +25,6 @@ BATCH_RECORDS = Histogram(
 RECORDS_TOTAL = Counter("lowtide_records_total", "Records committed", ("topic",))
 DEAD_LETTERS_TOTAL = Counter("lowtide_dead_letters_total", "Records put aside", ("topic", "reason"))
 LAG_RECORDS = Gauge("lowtide_lag_records", "Records not yet committed", ("topic", "partition"))
-LAG_SECONDS = Gauge("lowtide_lag_seconds", "Age of the oldest record not yet committed", ("topic",))
 STREAMS = Gauge("lowtide_streams", "Streams of level changes that are open")
 PUBLISHED_TOTAL = Counter(
     "lowtide_published_total", "Records acknowledged by the broker", ("topic",)

@@ -109,6 +109,8 @@ class FakeServices:
     def __init__(self) -> None:
         self.away: set[str] = set()
         self.movements = 10_000
+        self.lines = 60
+        """Of every statement."""
         self.levels = {
             (NAMES[index][0], warehouse): _level(index, warehouse)
             for index in range(len(NAMES))
@@ -147,6 +149,8 @@ class FakeServices:
                 for sku, name, category in NAMES
                 if q.lower() in f"{sku} {name}".lower()
             ]
+            if not cursor.isdigit():
+                raise HTTPException(422)
             start = int(cursor)
             following = str(start + limit) if start + limit < len(found) else None
             return {"items": found[start : start + limit], "next_cursor": following}
@@ -195,13 +199,13 @@ class FakeServices:
             return self.levels[sku, warehouse]
 
         @app.get("/v1/levels/{sku}/{warehouse}/statement")
-        def statement(sku: str, warehouse: str, cursor: str = "0") -> dict[str, object]:
+        def statement(sku: str, warehouse: str, limit: int) -> dict[str, object]:
             self._there("ledger")
-            start = int(cursor)
             if (sku, warehouse) not in self.levels:
                 return {"items": [], "next_cursor": None}
-            items = [self._line(start + index) for index in range(20)]
-            return {"items": items, "next_cursor": str(start + 20) if start < 40 else None}
+            items = [self._line(index) for index in range(self.lines)]
+            following = str(limit) if limit < len(items) else None
+            return {"items": items[:limit], "next_cursor": following}
 
         @app.get("/v1/summary")
         def summary() -> dict[str, object]:
@@ -226,7 +230,7 @@ class FakeServices:
 
         @app.get("/v1/alerts")
         def alerts(
-            level: str = "", sku: str = "", warehouse: str = "", subject: str = ""
+            level: str = "", sku: str = "", warehouse: str = "", subject: str = "", limit: int = 50
         ) -> dict[str, object]:
             self._there("alerting")
             items = [
@@ -237,7 +241,8 @@ class FakeServices:
                 and warehouse in {"", alert["warehouse"]}
                 and subject in {"", alert["subject"]}
             ]
-            return {"items": items, "next_cursor": None}
+            items.sort(key=lambda alert: str(alert["number"]), reverse=True)
+            return {"items": items[:limit], "next_cursor": None}
 
         @app.get("/v1/alerts/{alert_id}")
         def alert(alert_id: str) -> dict[str, object]:
@@ -285,7 +290,7 @@ class FakeServices:
             "line": "0",
             "quantity": abs(change),
             "change": change,
-            "balance": 64 + index,
+            "balance": self.lines + 4 - index,
             "occurred_at": when,
             "received_at": when,
             "recorded_at": when,

@@ -57,7 +57,12 @@ async def test_a_link_works_once_and_leads_to_where_the_viewer_wanted_to_go(
 async def test_after_signing_out_there_is_nothing_to_see(calm_desk: Desk) -> None:
     viewer = await calm_desk.viewer(locale="zh-SG")
     await viewer.open("/stock")
+    other_tab = await viewer.context.new_page()
+    await other_tab.goto(calm_desk.address + "/rules")
+    await expect(other_tab.locator(".page")).to_be_visible()
     await viewer.page.get_by_role("button", name="退出").click()
     await expect(viewer.page).to_have_url(calm_desk.address + "/sign-in")
+    await expect(other_tab).to_have_url(calm_desk.address + "/sign-in")
+    await other_tab.close()
     await viewer.page.goto(calm_desk.address + "/stock")
     await expect(viewer.page).to_have_url(calm_desk.address + "/sign-in")

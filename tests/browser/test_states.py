@@ -30,6 +30,9 @@ async def test_a_service_that_goes_away_dims_its_panel_and_comes_back_by_itself(
     await viewer.keep_screenshot("state-alerting-away")
     fakes[0].away.clear()
     await expect(viewer.page.locator(".stale")).to_have_count(0)
+    await expect(viewer.page.locator(".tile.flow.dim")).to_have_count(0)
+    fakes[0].away.add("ledger")
+    await expect(viewer.page.locator(".tile.flow.dim")).to_have_count(1)
 
 
 @pytest.mark.parametrize(
@@ -130,6 +133,45 @@ async def test_without_the_catalogue_stock_is_still_there_without_names(
     await expect(viewer.page.locator(".stale")).to_contain_text("名称不显示")
 
 
+async def test_a_longer_statement_is_one_of_one_moment_and_comes_to_an_end(
+    calm_desk: Desk, fakes: Fakes
+) -> None:
+    viewer = await calm_desk.viewer(locale="en-GB")
+    await viewer.open(LEVEL)
+    lines = viewer.page.locator(".statement tbody tr")
+    more = viewer.page.get_by_role("button", name="Earlier movements")
+    await expect(lines).to_have_count(50)
+    oldest = lines.last.locator("td[data-label=Balance]")
+    try:
+        fakes[0].lines = 120  # sixty came late, so every balance moved
+        await more.click()
+        await expect(lines).to_have_count(100)
+        await expect(lines.first.locator("td[data-label=Balance]")).to_have_text("124 units")
+        await expect(oldest).to_have_text("25 units")
+        fakes[0].lines = 1000
+        for shown in range(150, 501, 50):
+            await more.click()
+            await expect(lines).to_have_count(shown)
+        await expect(more).to_have_count(0)
+        await expect(viewer.page.get_by_text("Only the newest 500")).to_be_visible()
+    finally:
+        fakes[0].lines = 60
+
+
+async def test_warehouses_can_be_chosen_once_the_catalogue_is_there(
+    calm_desk: Desk, fakes: Fakes
+) -> None:
+    fakes[0].away.add("ingest")
+    form, stock = await calm_desk.viewer(), await calm_desk.viewer()
+    await form.open("/rules/new")
+    await stock.open("/stock")
+    await expect(stock.page.locator("tbody tr")).to_have_count(16)
+    fakes[0].away.clear()
+    await expect(form.page.get_by_role("button", name="杭州电商仓")).to_be_visible()
+    await expect(stock.page.locator("select[name=warehouse] option")).to_have_count(3)
+    await expect(stock.page.locator(".stale")).to_have_count(0)
+
+
 async def test_unknown_things_have_pages_with_a_way_back(calm_desk: Desk) -> None:
     viewer = await calm_desk.viewer()
     await viewer.open("/stock/SKU-1001/nowhere")
@@ -188,8 +230,16 @@ async def test_a_failed_acknowledgement_says_why_and_can_be_tried_again(
     await expect(button).to_be_visible()
     fakes[0].away.add("alerting")
     await button.click()
+    stale = viewer.page.locator(".stale:has(+ .alert-head)")
     await expect(viewer.page.get_by_role("alert")).to_contain_text("没有成功")
+    await expect(stale).to_be_visible()
+    await viewer.page.get_by_role("button", name="指派").click()
+    failure = viewer.page.locator(".failure", has_text="暂时联系不上预警")
+    await expect(failure.first).to_be_visible()
+    assert await stale.count() == 1
+    await expect(viewer.page.get_by_text("还没有人员")).to_have_count(0)
     fakes[0].away.clear()
+    await expect(stale).to_have_count(0)
     await expect(button).to_be_enabled()
 
 

@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
 
@@ -72,3 +72,32 @@ def test_the_topics_document_is_current() -> None:
 @pytest.mark.parametrize("service", sorted(APPLICATIONS))
 def test_the_openapi_document_of_a_service_is_current(service: str) -> None:
     compare(f"{service}.openapi.json", APPLICATIONS[service]().openapi())
+
+
+def references(part: object) -> Iterator[str]:
+    """Yield where a document refers to itself."""
+    if isinstance(part, dict):
+        if isinstance(part.get("$ref"), str):
+            yield part["$ref"]
+        for each in part.values():
+            yield from references(each)
+    elif isinstance(part, list):
+        for each in part:
+            yield from references(each)
+
+
+def resolves(document: object, reference: str) -> bool:
+    first, *names = reference.split("/")
+    for name in names:
+        if not isinstance(document, dict) or name not in document:
+            return False
+        document = document[name]
+    return first == "#"
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in DOCUMENTS.glob("*.json")))
+def test_what_a_document_refers_to_is_in_it(name: str) -> None:
+    document = json.loads((DOCUMENTS / name).read_text(encoding="utf-8"))
+    found = set(references(document))
+    assert found
+    assert {each for each in found if not resolves(document, each)} == set()

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from deploy.local.addresses import PROCESS_TOKEN_LIFETIME
 from deploy.local.demonstration.assortment import ARTICLES, ONLINE, WAREHOUSES, ZONE
 from deploy.local.demonstration.set_up import set_up
 from deploy.local.demonstration.settings import DemonstrationSettings
@@ -20,7 +21,6 @@ from shared.observability.logs import get_logger
 
 STEP_SECONDS = 0.5
 MAX_EVENTS_A_POST = 500
-_TOKEN_LIFETIME = timedelta(days=30)
 
 _log = get_logger("demonstration")
 
@@ -112,7 +112,7 @@ class Demonstration:
             subject=f"channel-{channel}",
             scopes=[Scope.EVENTS_WRITE],
             now=self._clock.now(),
-            lifetime=_TOKEN_LIFETIME,
+            lifetime=PROCESS_TOKEN_LIFETIME,
             channel=channel,
         )
 

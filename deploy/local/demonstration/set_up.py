@@ -6,7 +6,7 @@ from deploy.local.demonstration.assortment import ARTICLES, WAREHOUSES, ZONE, Ar
 from deploy.local.demonstration.settings import DemonstrationSettings
 from deploy.local.demonstration.telling import CHANNELS, MARKETPLACE
 from deploy.local.processes import MAILBOX
-from deploy.local.replays.lowtide import Lowtide
+from deploy.local.replays.lowtide import Json, Lowtide
 
 GROUP = "buyers-group"
 ORDERS = "lowtide-orders"
@@ -75,33 +75,77 @@ ATTENTION = {"urgent_minutes": 0, "known_minutes": 1}
 
 
 async def set_up(lowtide: Lowtide, settings: DemonstrationSettings) -> None:
-    """Create everything that the shops need; a second time it changes nothing."""
+    """Create what is not there yet; what is there stays as its operator has made it."""
     await _set_up_catalogue(lowtide)
-    for person, body in PEOPLE.items():
-        await lowtide.put("alerting", f"/v1/people/{person}", body)
-    table = {"items": [{"owner": "buyer", "manager": "manager"}]}
-    await lowtide.put("alerting", "/v1/responsibilities", table)
-    await lowtide.put("alerting", f"/v1/playbooks/{PLAYBOOK}", PLAYBOOK_BODY)
-    for rule, body in RULES.items():
-        await lowtide.put("alerting", f"/v1/rules/{rule}", body)
-    await lowtide.put("alerting", "/v1/attention-policy", ATTENTION)
-    for destination, body in destinations(settings).items():
-        await lowtide.put("notifier", f"/v1/destinations/{destination}", body)
-        route = {"destination": destination, "match": {"labels": {"team": "buying"}}}
-        await lowtide.put("notifier", f"/v1/routes/{destination}", route | {"enabled": True})
+    await _put_absent(lowtide, "alerting", "/v1/people", PEOPLE)
+    if not (await lowtide.get("alerting", "/v1/responsibilities"))["items"]:
+        table = {"items": [{"owner": "buyer", "manager": "manager"}]}
+        await lowtide.put("alerting", "/v1/responsibilities", table)
+    await _put_absent(lowtide, "alerting", "/v1/playbooks", {PLAYBOOK: PLAYBOOK_BODY})
+    await _put_absent(lowtide, "alerting", "/v1/rules", RULES)
+    if (await lowtide.get("alerting", "/v1/attention-policy"))["version"] == 0:
+        await lowtide.put("alerting", "/v1/attention-policy", ATTENTION)
+    await _set_up_notices(lowtide, settings)
+
+
+async def _put_absent(
+    lowtide: Lowtide, service: str, path: str, bodies: Mapping[str, Mapping[str, object]]
+) -> None:
+    known = {item["id"] async for item in lowtide.items(service, path)}
+    for name, body in bodies.items():
+        if name not in known:
+            await lowtide.put(service, f"{path}/{name}", body)
 
 
 async def _set_up_catalogue(lowtide: Lowtide) -> None:
-    for warehouse in WAREHOUSES:
-        body = {"name": warehouse.name, "zone": ZONE}
-        await lowtide.put("ingest", f"/v1/warehouses/{warehouse.id}", body)
-    await lowtide.post("ingest", "/v1/skus", {"items": [_sku(article) for article in ARTICLES]})
-    await lowtide.put("ingest", f"/v1/channels/{ORDERS}", {"name": "采购订单", "kind": "api"})
-    for channel, name in CHANNELS.items():
-        await lowtide.put("ingest", f"/v1/channels/{channel}", {"name": name, "kind": "api"})
-        await lowtide.put(
-            "ingest", f"/v1/channels/{channel}/mappings", {"items": mappings(channel, ARTICLES)}
-        )
+    warehouses = {each.id: {"name": each.name, "zone": ZONE} for each in WAREHOUSES}
+    await _put_absent(lowtide, "ingest", "/v1/warehouses", warehouses)
+    known = {item["sku"] async for item in lowtide.items("ingest", "/v1/skus")}
+    skus = [_sku(article) for article in ARTICLES if article.sku not in known]
+    if skus:
+        await lowtide.post("ingest", "/v1/skus", {"items": skus})
+    names = {ORDERS: "采购订单", **CHANNELS}
+    channels = {channel: {"name": name, "kind": "api"} for channel, name in names.items()}
+    await _put_absent(lowtide, "ingest", "/v1/channels", channels)
+    for channel in CHANNELS:
+        path = f"/v1/channels/{channel}/mappings"
+        mapped = {(item["kind"], item["external"]) async for item in lowtide.items("ingest", path)}
+        items = [
+            item
+            for item in mappings(channel, ARTICLES)
+            if (item["kind"], item["external"]) not in mapped
+        ]
+        if items:
+            await lowtide.put("ingest", path, {"items": items})
+
+
+async def _set_up_notices(lowtide: Lowtide, settings: DemonstrationSettings) -> None:
+    wanted = destinations(settings)
+    known = await _by_id(lowtide, "/v1/destinations")
+    for destination, body in wanted.items():
+        if destination not in known:
+            await lowtide.put("notifier", f"/v1/destinations/{destination}", body)
+    if settings.wecom_key is not None and _is_stand_in(known.get(GROUP, {})):
+        # The operator's key came after the first start.
+        kept = {name: value for name, value in known[GROUP].items() if name != "id"}
+        group = kept | {"wecom_bot": wanted[GROUP]["wecom_bot"]}
+        await lowtide.put("notifier", f"/v1/destinations/{GROUP}", group)
+    routed = await _by_id(lowtide, "/v1/routes")
+    for destination in wanted:
+        if destination not in routed:
+            route = {"destination": destination, "match": {"labels": {"team": "buying"}}}
+            await lowtide.put("notifier", f"/v1/routes/{destination}", route | {"enabled": True})
+
+
+async def _by_id(lowtide: Lowtide, path: str) -> dict[str, Json]:
+    """Return what the notifier answers, which is always one page."""
+    return {item["id"]: item for item in (await lowtide.get("notifier", path))["items"]}
+
+
+def _is_stand_in(destination: Json) -> bool:
+    """Tell whether a group is the stand-in's, by what a masked key shows of it."""
+    bot = destination.get("wecom_bot", {"key": ""})
+    return bool(bot["key"].endswith(STAND_IN_KEY[-4:]))
 
 
 def destinations(settings: DemonstrationSettings) -> dict[str, dict[str, object]]:

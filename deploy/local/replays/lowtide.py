@@ -98,11 +98,14 @@ class Lowtide:
             if cursor is None:
                 return
 
-    async def metric(self, process: str, name: str) -> float:
-        """Return the sum of a gauge over all its labels, from a process's `/metrics`."""
+    async def metric(self, process: str, name: str) -> float | None:
+        """Return the sum of a gauge over all its labels, from a process's `/metrics`.
+
+        None when it has not been set since the process began.
+        """
         text = (await self._call("GET", process, "/metrics")).text
         samples = re.findall(rf"^{re.escape(name)}(?:{{[^}}]*}})? (\S+)$", text, re.MULTILINE)
-        return sum(map(float, samples))
+        return sum(map(float, samples)) if samples else None
 
     async def _call(
         self,

@@ -36,16 +36,23 @@ class Kills:
 class Report:
     """What a replay ends with; numbers of events, levels, SKUs per rule, episodes, notices.
 
+    What is `expected` was recounted in the file: `ignored` are its service codes, `rejected` its
+    lines whose sign no change can carry, `movements` the distinct changes, `quarantined` none.
     `duplicates` are those of this run alone. `seconds` count from the first post until every
     consumer is at lag 0. `alerts` are the openings by level. `notices_sent` and `notices_merged`
-    are first notices that went out by themselves and in digests.
+    are first notices that went out by themselves and in digests, `messages_refused` those that the
+    group did not take, for instance because they came faster than it allows.
     """
 
     events: int
     accepted: int
     ignored: int
+    ignored_expected: int
     quarantined: int
     rejected: int
+    rejected_expected: int
+    movements: int
+    movements_expected: int
     duplicates: int
     duplicates_expected: int
     seconds: float
@@ -60,6 +67,7 @@ class Report:
     notices_sent: int
     notices_merged: int
     episodes_unreached: int
+    messages_refused: int
     levels_checked: int
     levels_mismatched: int
     kills: Kills | None = None
@@ -77,6 +85,7 @@ class Report:
         there may be more duplicates than in the file then, never fewer.
         """
         answered = self.accepted + self.ignored + self.quarantined + self.rejected
+        ignored, rejected = self.ignored_expected, self.rejected_expected
         few = self.duplicates < self.duplicates_expected
         many = requests_repeated == 0 and self.duplicates > self.duplicates_expected
         found = [
@@ -84,12 +93,20 @@ class Report:
                 self.events != answered,
                 f"{self.events} events were posted and {answered} answered for",
             ),
+            (self.quarantined != 0, f"{self.quarantined} events were quarantined"),
+            (self.ignored != ignored, f"{self.ignored} events were ignored, not {ignored}"),
+            (self.rejected != rejected, f"{self.rejected} events were rejected, not {rejected}"),
+            (
+                self.movements != self.movements_expected,
+                f"the ledger has {self.movements} movements, not {self.movements_expected}",
+            ),
             (
                 few or many,
                 f"{self.duplicates} duplicates were found, {self.duplicates_expected} posted",
             ),
             (self.subjects_differing != 0, f"{self.subjects_differing} alerted SKUs differ"),
             (self.episodes_unreached != 0, f"{self.episodes_unreached} episodes reached nobody"),
+            (self.messages_refused != 0, f"the group refused {self.messages_refused} messages"),
             (self.levels_mismatched != 0, f"{self.levels_mismatched} levels are wrong"),
             (self.levels_checked == 0, "no level was checked"),
         ]

@@ -4,7 +4,6 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deploy.local.standin.markdown import to_html
 from shared.testing.mailbox import Mail
 from shared.testing.unruly_http import Reply, Request
 from shared.testing.wecom import Accepted, FakeWecom
@@ -18,7 +17,7 @@ MAX_LIMIT = 500
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A message as it is shown."""
+    """A message as it was received; a WeCom `text` is its small markdown."""
 
     id: int
     kind: str
@@ -27,7 +26,6 @@ class Item:
     type: str
     subject: str
     text: str
-    html: str
 
     def answer(self) -> dict[str, str]:
         """Return it as JSON; the id is a text like everywhere else."""
@@ -51,7 +49,6 @@ class Inbox:
             type=message.type,
             subject="",
             text=message.content,
-            html=to_html(message.content),
         )
 
     def add_mail(self, mail: Mail) -> None:
@@ -63,7 +60,6 @@ class Inbox:
             type="email",
             subject=str(mail.message["Subject"] or ""),
             text=mail.text,
-            html=mail.html,
         )
 
     def _add(self, **fields: str) -> None:

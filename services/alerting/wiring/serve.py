@@ -36,7 +36,7 @@ from services.alerting.inbound.channel_health import ChannelReader
 from services.alerting.settings import AlertingSettings
 from services.alerting.wiring.ordering import links_of, mails_of
 from shared.clock import Clock, WallClock
-from shared.database.engine import create_engine
+from shared.database.engine import ANSWER_SECONDS, create_engine
 from shared.events.stock_levels import TOPIC
 from shared.http.app import create_app
 from shared.http.auth import Keys, Verifier
@@ -51,6 +51,7 @@ def application(settings: AlertingSettings, clock: Clock | None = None) -> FastA
         settings.database_url.get_secret_value(),
         pool=settings.database_pool,
         application="alerting serve",
+        answer_seconds=ANSWER_SECONDS,
     )
     lag = LagReader(settings.kafka, settings.topic_prefix, TOPIC)
     reader = CatalogueReader(settings.kafka, settings.topic_prefix)

@@ -16,7 +16,7 @@ from services.alerting.store.outbox import NOTICES, REPORTS
 from services.alerting.supplying import Supplying
 from services.alerting.wiring.ordering import mails_of
 from shared.clock import Clock, WallClock
-from shared.database.engine import create_engine
+from shared.database.engine import ANSWER_SECONDS, create_engine
 from shared.database.outbox import Outbox
 from shared.kafka.producer import Producer
 from shared.roles import with_probes
@@ -29,7 +29,10 @@ async def run(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | No
     """
     clock = clock or WallClock()
     engine = create_engine(
-        settings.database_url.get_secret_value(), pool=10, application="alerting tick"
+        settings.database_url.get_secret_value(),
+        pool=10,
+        application="alerting tick",
+        answer_seconds=ANSWER_SECONDS,
     )
     producer = Producer(settings.kafka, settings.topic_prefix, name="alerting-tick")
     try:

@@ -6,14 +6,14 @@ together with a SameSite cookie keeps other sites from acting in a viewer's name
 """
 
 from http import HTTPStatus
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.console.domain.sign_in import Session, session_of
+from services.console.domain.sign_in import Endings, Session, session_of
 from shared.clock import Clock
 
 SESSION_COOKIE = "lowtide_session"
@@ -41,10 +41,11 @@ _HEADERS = {
 class Gate:
     """ASGI middleware; puts the viewer's session into `scope["state"]`."""
 
-    def __init__(self, app: ASGIApp, secret: str, clock: Clock) -> None:
+    def __init__(self, app: ASGIApp, secret: str, clock: Clock, endings: Endings) -> None:
         self._app = app
         self._secret = secret
         self._clock = clock
+        self._endings = endings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request pass, or answer it here."""
@@ -52,7 +53,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        session = self._session(headers)
+        session = self._session(HTTPConnection(scope))
         scope.setdefault("state", {})["session"] = session
         guarded = _with_headers(send) if scope["type"] == "http" else send
         if not _is_from_here(scope, headers):
@@ -64,19 +65,10 @@ class Gate:
         else:
             await _refuse(scope, receive, guarded, HTTPStatus.UNAUTHORIZED)
 
-    def _session(self, headers: Headers) -> Session | None:
-        token = cookie(headers, SESSION_COOKIE)
-        return session_of(self._secret, token, self._clock.now()) if token else None
-
-
-def cookie(headers: Headers, name: str) -> str | None:
-    """Return the value of a request's cookie."""
-    jar: SimpleCookie = SimpleCookie()
-    try:
-        jar.load(headers.get("cookie", ""))
-    except CookieError:
-        return None
-    return jar[name].value if name in jar else None
+    def _session(self, connection: HTTPConnection) -> Session | None:
+        token = connection.cookies.get(SESSION_COOKIE)
+        session = session_of(self._secret, token, self._clock.now()) if token else None
+        return None if session is None or self._endings.has(session) else session
 
 
 def _is_open(path: str) -> bool:

@@ -3,16 +3,17 @@
 import secrets
 from http import HTTPStatus
 from typing import Annotated
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from services.console.api.access import NEXT_COOKIE, SESSION_COOKIE, cookie
+from services.console.api.access import NEXT_COOKIE, SESSION_COOKIE
 from services.console.domain.sign_in import (
     SESSION_LIFETIME,
     Claims,
     Codes,
+    Endings,
     Myself,
     Session,
     mint_session,
@@ -22,10 +23,14 @@ from services.console.domain.sign_in import (
 from services.console.pages import render
 from services.console.pages.viewer import language_of
 from services.console.upstream.people import People
+from services.console.upstream.service import Refused
 from shared.clock import Clock
+from shared.errors import Unavailable
 
 
-def routes(secret: str, codes: Codes, clock: Clock, assets: str, people: People) -> APIRouter:
+def routes(
+    secret: str, codes: Codes, endings: Endings, clock: Clock, assets: str, people: People
+) -> APIRouter:
     """Return `/sign-in`, `/sign-in/as` and `/sign-out`."""
     router = APIRouter()
     claims = Claims()
@@ -36,7 +41,7 @@ def routes(secret: str, codes: Codes, clock: Clock, assets: str, people: People)
             return _page(request, assets, refused=False)
         if not codes.redeem(code, clock.now()):
             return _page(request, assets, refused=True)
-        wanted = cookie(request.headers, NEXT_COOKIE)
+        wanted = request.cookies.get(NEXT_COOKIE)
         response = RedirectResponse(
             own_path(unquote(wanted) if wanted else None), HTTPStatus.SEE_OTHER
         )
@@ -51,9 +56,12 @@ def routes(secret: str, codes: Codes, clock: Clock, assets: str, people: People)
     ) -> Response:
         """Make the session that of a person, once."""
         session: Session = request.state.session
-        known = await people.one(person)
+        try:
+            known = await people.one(person)
+        except (Unavailable, Refused):
+            known = None  # the page there says so, and fills in again by itself
         if known is None:
-            return RedirectResponse("/me", HTTPStatus.SEE_OTHER)
+            return RedirectResponse(f"/me?back={quote(back, safe='')}", HTTPStatus.SEE_OTHER)
         now = clock.now()
         myself = claims.claim(session, Myself(known.id, known.name), now)
         response = RedirectResponse(own_path(back), HTTPStatus.SEE_OTHER)
@@ -62,7 +70,9 @@ def routes(secret: str, codes: Codes, clock: Clock, assets: str, people: People)
         return response
 
     @router.post("/sign-out", include_in_schema=False)
-    async def sign_out() -> Response:
+    async def sign_out(request: Request) -> Response:
+        """End the session, wherever else its cookie and its pages are."""
+        endings.end(request.state.session, clock.now())
         response = RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
         response.delete_cookie(SESSION_COOKIE)
         return response

@@ -104,6 +104,9 @@ ACTIONS: dict[str, Text] = {
     "refused.already_resolved": Text(
         "预警已解除，不用再处理。", "The alert is resolved; nothing is left to be done."
     ),
+    "refused.snooze_out_of_range": Text(
+        "不能暂缓这么久，请选短一些。", "It cannot be put off for that long; choose less."
+    ),
     "refused.unknown_actor": Text(
         "人员里已没有你，请退出后重新登录。",
         "You are no longer among the people; sign out and come in anew.",

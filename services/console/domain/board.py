@@ -71,14 +71,31 @@ class Episode:
     """What it is about; the name of a pool stands for the warehouse's where it is no level."""
 
 
+ByLevel = dict[str, tuple[Episode, ...]]
+"""The newest open episodes of each level, the newest first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Board:
     """A moment of the whole."""
 
     flow: Section[Flow] = field(default_factory=Section[Flow])
     open_by_level: Section[dict[str, int]] = field(default_factory=Section[dict[str, int]])
-    newest: Section[tuple[Episode, ...]] = field(default_factory=Section[tuple[Episode, ...]])
-    out_of_stock: Section[tuple[Episode, ...]] = field(default_factory=Section[tuple[Episode, ...]])
+    newest: Section[ByLevel] = field(default_factory=Section[ByLevel])
     ledger: Section[Progress] = field(default_factory=Section[Progress])
     alerting: Section[Progress] = field(default_factory=Section[Progress])
     notifier: Section[Progress] = field(default_factory=Section[Progress])
+
+    def newest_of(self, level: str) -> list[Episode]:
+        """Return the newest open episodes of a level, or of all where it is empty."""
+        lists = self.newest.value or {}
+        if level:
+            return list(lists.get(level, ()))
+        # One that has changed its level between two questions is in both answers.
+        known = {episode.id: episode for episodes in lists.values() for episode in episodes}
+        return sorted(known.values(), key=lambda one: one.number, reverse=True)
+
+    def open_of(self, level: str) -> int:
+        """Return how many episodes of a level are open, or of all where it is empty."""
+        counts = self.open_by_level.value or {}
+        return counts.get(level, 0) if level else sum(counts.values())

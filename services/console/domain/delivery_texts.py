@@ -228,6 +228,13 @@ DELIVERIES: dict[str, Text] = {
     "destination.test": Text("发测试消息", "Send a test"),
     "destination.testing": Text("正在发送…", "Sending…"),
     "destination.test.sent": Text("已送达，去看看", "Arrived; have a look"),
+    "refused.not_retryable": Text(
+        "它已经不用再发：已送达、已并入汇总或已作废。",
+        "There is nothing to send again: it has arrived, is part of a digest, or is out of date.",
+    ),
+    "refused.disabled": Text(
+        "这个目的地已停用，先启用它。", "It is switched off; switch it on first."
+    ),
     "destination.test.waiting": Text("还在排队，稍后看结果", "Still waiting; look again later"),
     "destination.test.failed": Text("没有送达：{reason}", "It did not arrive: {reason}"),
     "destination.gets": Text("接收", "Gets"),

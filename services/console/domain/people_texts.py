@@ -58,7 +58,7 @@ PEOPLE: dict[str, Text] = {
     "table.export": Text("导出", "Export"),
     "table.none": Text("还没有职责", "No responsibilities yet"),
     "table.none.hint": Text(
-        "没有负责人的预警会落到主管头上，没有主管就没有人。",
+        "没有任何一行，预警就没有负责人。",
         "Without a row, an alert is nobody's.",
     ),
     "table.category": Text("品类", "Category"),

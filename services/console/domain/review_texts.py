@@ -67,6 +67,9 @@ REVIEW: dict[str, Text] = {
     "case.cause.demand_unforeseen": Text("需求突增", "Demand was unforeseen"),
     "case.cause.no_rule": Text("没有规则", "No rule watched it"),
     "case.cause.other": Text("其他", "Something else"),
+    "refused.period_out_of_range": Text(
+        "时间段太长，请选短一些。", "The period is too long; choose a shorter one."
+    ),
     "refused.not_the_owner": Text(
         "这个案例由负责人确认，请找负责人。", "The case is its owner's; ask them."
     ),

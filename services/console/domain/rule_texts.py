@@ -259,6 +259,14 @@ RULES: dict[str, Text] = {
     "field.stock_class": Text("分类（ABC/XYZ）", "class (ABC/XYZ)"),
     "field.supplier": Text("供应商", "supplier"),
     "field.own": Text("数值", "a value"),
+    "refused.exists": Text("已经有这个编号的规则。", "There is a rule of this id already."),
+    "refused.not_yaml": Text("这不是 YAML 文件。", "This is no YAML file."),
+    "refused.unknown_playbook": Text(
+        "没有规则里写的处理流程。", "There is no such playbook as the rule names."
+    ),
+    "refused.unknown_calendar": Text(
+        "没有规则里写的工作日历。", "There is no such working calendar as the rule names."
+    ),
 }
 
 MISTAKES: tuple[tuple[str, Text], ...] = (

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from services.console.domain.broadcast import Broadcast
+
 # Long enough to fetch a coffee while the stack starts, short enough for a terminal's scrollback.
 CODE_LIFETIME = timedelta(minutes=15)
 # One working day: whoever sits at the machine signs in once in the morning.
@@ -120,6 +122,32 @@ class Claims:
         for known in [known for known, (ends, _) in self._claimed.items() if ends <= now]:
             del self._claimed[known]
         return self._claimed.setdefault(session.id, (session.ends_at, session.myself or wanted))[1]
+
+
+class Endings:
+    """Remembers the sessions that ended before their time: their cookies are worth nothing.
+
+    In this process only; after a restart a copied cookie is good again until its time is up.
+    """
+
+    def __init__(self) -> None:
+        self._ended: Broadcast[dict[str, datetime]] = Broadcast({})
+        """Until when their cookies would be good, by the id of the session."""
+
+    def end(self, session: Session, now: datetime) -> None:
+        """End a session, and tell whoever waits for its end."""
+        known = {one: until for one, until in self._ended.value.items() if now < until}
+        self._ended.publish(known | {session.id: session.ends_at})
+
+    def has(self, session: Session) -> bool:
+        """Return whether a session was ended."""
+        return session.id in self._ended.value
+
+    async def of(self, session: Session) -> None:
+        """Return as soon as a session was ended."""
+        async for ended in self._ended.values():
+            if session.id in ended:
+                return
 
 
 @dataclass(frozen=True, slots=True)

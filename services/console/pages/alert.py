@@ -74,7 +74,7 @@ class AlertPage:
         self._subscription.watch([of_episode(str(alert_id))])
         ui.context.client.on_delete(self._subscription.close)
         with frame.main:
-            self._panel = LivePanel(self._html(away=False))
+            self._panel = LivePanel(self._html())
         self._panel.on_act(self._act)
         self._panel.on_field(self._type)
 
@@ -90,7 +90,7 @@ class AlertPage:
                 self._wanted.set()
             for level in levels or ():
                 self._take(Level.model_validate(level.model_dump()))
-                self._panel.show(self._html(away=False))
+                self._show()
 
     async def _answer(self) -> None:
         while True:
@@ -106,7 +106,7 @@ class AlertPage:
             self._alert = await self._frame.context.alerting.alert(self._id)
         except (Unavailable, Refused):
             self._asked = self._away = True
-            self._panel.show(self._html(away=True))
+            self._show()
             return False
         self._asked, self._away = True, False
         if self._alert is not None:
@@ -114,8 +114,12 @@ class AlertPage:
             await self._doing.ask(is_open=self._alert.is_open)
             await self._ask_people()
             self._frame.retitle(f"#{self._alert.number} {self._alert.sku_name or self._alert.sku}")
-        self._panel.show(self._html(away=False))
+        self._show()
         return True
+
+    async def _ask_now(self) -> None:
+        if not await self._ask():
+            self._wanted.set()
 
     async def _ask_people(self) -> None:
         if not self._people:
@@ -140,10 +144,11 @@ class AlertPage:
         sought = Sought(alert_id=str(self._id))
         while True:
             self._notices = await answered(self._notices, self._told(sought))
+            self._names = await self._frame.context.directory.names()
             if self._notices.value and not self._destinations:
                 places = await answered(Section(), notifier.destinations())
                 self._destinations = {one.id: one.name for one in places.value or ()}
-            self._panel.show(self._html(away=self._away))
+            self._show()
             await asyncio.sleep(_NOTICES_SECONDS)
 
     async def _told(self, sought: Sought) -> list[CountedDelivery]:
@@ -167,13 +172,17 @@ class AlertPage:
             await self._do(act)
 
     async def _choose_person(self, *, open_: bool) -> None:
-        self._assigning, self._failure = open_, ""
+        self._assigning, self._failure = False, ""
         if open_:
-            self._people = {}
-            await self._ask_people()
-            owner = self._alert.owner if self._alert else None
-            self._fields |= {"to": owner or next(iter(self._people), ""), "note": ""}
-        self._panel.show(self._html(away=False))
+            try:
+                self._people = {one.id: one.name for one in await self._frame.context.people.all()}
+            except (Refused, Unavailable) as error:
+                self._failure = self._frame.said_of(error, "alerting")
+            else:
+                self._assigning = True
+                owner = self._alert.owner if self._alert else None
+                self._fields |= {"to": owner or next(iter(self._people), ""), "note": ""}
+        self._show()
         self._panel.point("#assign-to")
 
     async def _do_something(self, act: str) -> None:
@@ -186,11 +195,11 @@ class AlertPage:
         elif form is not None and form is not before:
             self._panel.point(f"#do-{form.asked[0]}")
         elif form is None:
-            await self._ask()
+            await self._ask_now()
 
     async def _do(self, act: str) -> None:
         self._acting, self._failure = act, ""
-        self._panel.show(self._html(away=False))
+        self._show()
         try:
             await ACTS[act](self._alerting, self._id, self._fields)
         except (Refused, Unavailable) as error:
@@ -200,18 +209,18 @@ class AlertPage:
             self._thanks = act.startswith("feedback.")
             self._judging = self._judging and not self._thanks
         self._acting = ""
-        await self._ask()
+        await self._ask_now()
 
     def _show(self) -> None:
-        self._panel.show(self._html(away=self._away))
+        self._panel.show(self._html())
 
-    def _html(self, *, away: bool) -> str:
+    def _html(self) -> str:
         return self._frame.html(
             "alert.html",
             alert=self._alert,
             level=self._level,
             asked=self._asked,
-            away=away,
+            away=self._away,
             steps=timeline(self._alert.history if self._alert else (), self._notices.value or ()),
             notices_away=self._notices.away,
             destinations=self._destinations,

@@ -1,16 +1,15 @@
 """What is done about an alert: what could be, what is, and the form that one of both has open."""
 
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid4
 
 from services.console.domain import action_form
 from services.console.domain.board import Section
 from services.console.pages.frame import Frame
 from services.console.upstream.action_answers import Action, Proposal
 from services.console.upstream.answered import answered
-from services.console.upstream.service import Refused
+from services.console.upstream.service import Refused, key_of
 from shared.errors import Unavailable
 
 PREFIX = "do."
@@ -126,8 +125,7 @@ class AlertDoing:
     def _sent(self, form: Form, body: dict[str, object]) -> Awaitable[None]:
         if form.kind:
             body = {"kind": form.kind} | body
-            key = uuid5(form.key, json.dumps(body, sort_keys=True)).hex
-            return self._upstream.request(self._id, body, key)
+            return self._upstream.request(self._id, body, key_of(form.key, body))
         return self._upstream.step(form.action_id, form.step, body)
 
     async def _done(self, form: Form, sent: Awaitable[None]) -> None:
@@ -136,9 +134,7 @@ class AlertDoing:
         try:
             await sent
         except Refused as error:
-            self.errors = {
-                wrong.field: wrong.message for wrong in error.errors if wrong.field in form.asked
-            }
+            self.errors = self._frame.wrong_in(error, form.asked)
             self.failure = "" if self.errors else self._frame.said_of(error, "alerting")
         except Unavailable as error:
             self.failure = self._frame.said_of(error, "alerting")

@@ -82,8 +82,7 @@ class Cases:
         try:
             await self._upstream.step(case_id, step, body)
         except Refused as error:
-            wrong = self._frame.words("form.wrong")
-            self._errors = {one.field: wrong for one in error.errors if one.field in self._fields}
+            self._errors = self._frame.wrong_in(error, self._fields)
             self._failure = "" if self._errors else self._frame.said_of(error, "alerting")
         except Unavailable as error:
             self._failure = self._frame.said_of(error, "alerting")

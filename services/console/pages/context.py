@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from services.console.domain.sign_in import Endings
 from services.console.pipeline import Live
 from services.console.upstream.actions import Actions
 from services.console.upstream.alerting import Alerting
@@ -34,6 +35,7 @@ class Context:
     directory: Directory
     standin: StandIn | None
     """Only beside the demonstration."""
+    endings: Endings
     clock: Clock
     assets: str
     """Changes whenever a stylesheet or script does, so that browsers may keep them for ever."""

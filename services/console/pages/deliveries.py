@@ -23,14 +23,12 @@ from services.console.upstream.delivery_answers import (
     Destination,
     Route,
 )
-from services.console.upstream.health import Health, health
+from services.console.upstream.health import Health, health_of
 from services.console.upstream.notifier import Notifier, Sought
 from services.console.upstream.service import Refused
 from shared.errors import Unavailable
 
 _ASK_SECONDS = 2.0
-# So many of the newest tell how a destination is.
-_NEWEST = 20
 # A first look at a page reads what each of its notices said; not all at once.
 _READ_AT_ONCE = 6
 
@@ -67,9 +65,8 @@ async def places(notifier: Notifier) -> list[Place]:
     routes = await notifier.routes()
     found = []
     for one in destinations:
-        newest = await notifier.deliveries(Sought(destination=one.id), limit=_NEWEST)
         own = tuple(route for route in routes if route.destination == one.id)
-        found.append(Place(one, own, health(one, newest.items)))
+        found.append(Place(one, own, await health_of(notifier, one)))
     return found
 
 

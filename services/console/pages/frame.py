@@ -1,6 +1,8 @@
 """What is around every page: header, language, theme, and the page's own work while it is open."""
 
-from collections.abc import Coroutine
+import asyncio
+from collections.abc import Collection, Coroutine
+from contextlib import suppress
 from typing import cast
 
 from fastapi import Request
@@ -22,6 +24,8 @@ PLACES = ("stock", "orders", "deliveries", "review", "rules", "people")
 # What the page waits for is rarely more than a batch away; a dropped connection is tried longer,
 # so that a laptop's nap does not reload the page.
 RECONNECT_SECONDS = 10.0
+# What sends a viewer to sign in is on its way at once; a page that is still there then is cut off.
+_LEAVE_SECONDS = 2.0
 
 
 class Frame:
@@ -50,7 +54,7 @@ class Frame:
         self.main = ui.element("div").props("id=main tabindex=-1").classes("page")
         context.live.presence.enter()
         self._client.on_delete(context.live.presence.leave)
-        self._end_with_session()
+        self.keep(self._end_with_session(), "session")
 
     def html(self, template: str, **values: object) -> str:
         """Return a template in the viewer's language."""
@@ -68,10 +72,10 @@ class Frame:
 
     def may_act(self) -> bool:
         """Return whether the viewer is still signed in; sends them to sign in when not."""
-        if self._session.is_alive(self.context.clock.now()):
+        ended = self.context.endings.has(self._session)
+        if self._session.is_alive(self.context.clock.now()) and not ended:
             return True
-        with self._client:
-            ui.navigate.to("/sign-in")
+        self._send_to_sign_in()
         return False
 
     @property
@@ -85,9 +89,26 @@ class Frame:
             return self.words.get(f"refused.{error.code}", error.detail)
         return self.words("away", service=self.words(f"service.{service}"))
 
-    def _end_with_session(self) -> None:
+    def wrong_in(self, error: Refused, fields: Collection[str]) -> dict[str, str]:
+        """Return what is wrong with which of a form's fields, for the viewer."""
+        wrong = [one for one in error.errors if one.field in fields]
+        return {
+            one.field: self.words.get(f"wrong.{one.code}", self.words("form.wrong"))
+            for one in wrong
+        }
+
+    async def _end_with_session(self) -> None:
         left = (self._session.ends_at - self.context.clock.now()).total_seconds()
-        ui.timer(max(left, 0.0), lambda: ui.navigate.to("/sign-in"), once=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(left, 0.0)):
+                await self.context.endings.of(self._session)
+        self._send_to_sign_in()
+        await asyncio.sleep(_LEAVE_SECONDS)
+        self._client.delete()
+
+    def _send_to_sign_in(self) -> None:
+        with self._client:
+            ui.navigate.to("/sign-in")
 
     def _places(self) -> list[tuple[str, str]]:
         places = [(name, f"/{name}") for name in PLACES]

@@ -6,12 +6,14 @@ from urllib.parse import unquote
 from fastapi import Request
 from nicegui import ui
 
+from services.console.domain.board import Section
 from services.console.domain.feed import of_episodes, of_level
 from services.console.domain.texts import CATALOGUE
 from services.console.pages.context import Context
 from services.console.pages.frame import RECONNECT_SECONDS, Frame
 from services.console.pages.live_panel import LivePanel
 from services.console.pages.not_found import show_not_found
+from services.console.upstream.answered import answered
 from services.console.upstream.answers import Level, Sku, StatementLine
 from services.console.upstream.directory import Names
 from services.console.upstream.overview import episode
@@ -21,6 +23,12 @@ from shared.events.stock_levels import StockLevel
 
 # A service that was away is asked again this often while somebody waits for it.
 _TRY_AGAIN_SECONDS = 3.0
+# A screenful, and as many more whenever earlier movements are wanted; more than the ledger answers
+# at once would be of two moments, and their balances would not fit together.
+_LINES = 50
+_MOST_LINES = 500
+# Many lines are not asked for more often than this.
+_LONG_STATEMENT_SECONDS = 0.5
 _TYPES = {key.removeprefix("type.") for key in CATALOGUE if key.startswith("type.")}
 
 
@@ -49,8 +57,9 @@ class LevelPage:
         self._level: Level | None = None
         self._level_asked = False
         self._lines: list[StatementLine] | None = None
-        self._cursor: str | None = None
-        self._extended = False
+        self._wanted_lines = _LINES
+        self._more = False
+        """Whether there are lines before those."""
         self._names = Names()
         self._wanted = asyncio.Event()
         self._wanted.set()
@@ -75,23 +84,30 @@ class LevelPage:
         self._frame.keep(self._show_changes(), "level: changes")
 
     async def _name(self) -> None:
-        self._names = await self._frame.context.directory.names()
-        try:
-            sku = await self._frame.context.ingest.sku(self._sku)
-        except (Unavailable, Refused):
-            sku = None
-        self._head.show(self._head_html(sku))
-        label = (sku and sku.name) or self._sku
-        self._frame.retitle(f"{label} · {self._names.warehouse(self._warehouse)}")
+        sku: Section[Sku | None] = Section()
+        while True:
+            names = await self._frame.context.directory.names()
+            if names != self._names:
+                self._names = names
+                self._wanted.set()
+            sku = await answered(sku, self._frame.context.ingest.sku(self._sku))
+            self._head.show(self._head_html(sku.value))
+            label = (sku.value and sku.value.name) or self._sku
+            self._frame.retitle(f"{label} · {self._names.warehouse(self._warehouse)}")
+            if not sku.away and self._names.warehouses:
+                return
+            await asyncio.sleep(_TRY_AGAIN_SECONDS)
 
     async def _answer(self) -> None:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            answered = await self._ask_level()
-            answered = await self._ask_statement() and answered
+            complete = await self._ask_level()
+            complete = await self._ask_statement() and complete
             await self._ask_alerts()
-            if not answered:
+            if self._wanted_lines > _LINES:
+                await asyncio.sleep(_LONG_STATEMENT_SECONDS)
+            if not complete:
                 await asyncio.sleep(_TRY_AGAIN_SECONDS)
                 self._wanted.set()
 
@@ -121,38 +137,21 @@ class LevelPage:
         return True
 
     async def _ask_statement(self) -> bool:
+        ledger = self._frame.context.ledger
         try:
-            page = await self._frame.context.ledger.statement(self._sku, self._warehouse)
+            page = await ledger.statement(self._sku, self._warehouse, self._wanted_lines)
         except (Unavailable, Refused):
             self._statement.show(self._statement_html(away=True))
             return False
-        if self._extended:
-            known = {(line.channel, line.id, line.line) for line in page.items}
-            older = [
-                line
-                for line in self._lines or ()
-                if (line.channel, line.id, line.line) not in known
-            ]
-            self._lines = [*page.items, *older]
-        else:
-            self._lines, self._cursor = page.items, page.next_cursor
+        self._lines, self._more = page.items, page.next_cursor is not None
         self._statement.show(self._statement_html(away=False))
         return True
 
-    async def _extend(self, _: str) -> None:
-        if self._cursor is None:
-            return
-        try:
-            page = await self._frame.context.ledger.statement(
-                self._sku, self._warehouse, self._cursor
-            )
-        except (Unavailable, Refused):
-            self._statement.show(self._statement_html(away=True))
-            return
-        self._extended = True
-        self._lines = [*(self._lines or ()), *page.items]
-        self._cursor = page.next_cursor
-        self._statement.show(self._statement_html(away=False))
+    def _extend(self, _: str) -> None:
+        """Have more lines, all asked for anew: what came late has changed those on screen."""
+        shown = len(self._lines or ())
+        self._wanted_lines = min(shown + _LINES, _MOST_LINES)
+        self._wanted.set()
 
     async def _ask_alerts(self) -> None:
         try:
@@ -187,7 +186,8 @@ class LevelPage:
         return self._frame.html(
             "level_statement.html",
             lines=self._lines,
-            more=self._cursor is not None,
+            more=self._more and len(self._lines or ()) < _MOST_LINES,
+            most=_MOST_LINES if self._more else 0,
             names=self._names,
             types=_TYPES,
             away=away,

@@ -9,7 +9,7 @@ from services.console.pages.frame import RECONNECT_SECONDS, Frame
 from services.console.pages.live_panel import LivePanel
 from shared.events.stock_alerts import AlertLevel
 
-# A screenful; who wants more filters by level.
+# A screenful, of all levels or of the one that was chosen.
 _SHOWN = 20
 
 
@@ -71,18 +71,11 @@ class NowPage:
         return self.frame.html("now_tiles.html", board=self._board, chosen=self._chosen)
 
     def _alerts_html(self) -> str:
-        open_now = [
-            episode
-            for episode in self._board.newest.value or ()
-            if not self._chosen or episode.level == self._chosen
-        ]
-        counts = self._board.open_by_level.value or {}
-        total = counts.get(self._chosen, 0) if self._chosen else sum(counts.values())
-        shown = open_now[:_SHOWN]
+        shown = self._board.newest_of(self._chosen)[:_SHOWN]
         return self.frame.html(
             "now_alerts.html",
             board=self._board,
             chosen=self._chosen,
             shown=shown,
-            more=max(total - len(shown), 0),
+            more=max(self._board.open_of(self._chosen) - len(shown), 0),
         )

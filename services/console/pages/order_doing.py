@@ -1,15 +1,14 @@
 """What a viewer does with purchases and orders; one form at a time is open."""
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid4
 
 from nicegui import ui
 
 from services.console.pages.frame import Frame
 from services.console.upstream.order_answers import OrderWithLines
-from services.console.upstream.service import Refused
+from services.console.upstream.service import Refused, key_of
 from shared.errors import Unavailable
 
 _STEPS: Mapping[str, str] = {"approve": "approve", "reject": "reject", "out": "cancel"}
@@ -125,8 +124,7 @@ class OrderDoing:
         body: dict[str, object] = {"note": note} if note else {}
         if form.verb == "place":
             body |= {"lines": list(form.lines)}
-            key = uuid5(form.key, json.dumps(body, sort_keys=True)).hex
-            sent = self._orders.place(form.target, body, key)
+            sent = self._orders.place(form.target, body, key_of(form.key, body))
         else:
             sent = self._actions.step(form.target, _STEPS[form.verb], body)
         order = self._order_of(form.target)
@@ -149,18 +147,25 @@ class OrderDoing:
         await self._ask_again()
 
     async def _try(self, act: str, sent: Awaitable[None]) -> bool:
-        """Wait for something to be done; what was refused is over, what failed can be repeated."""
+        """Wait for something to be done; returns whether it was.
+
+        A form stays open while it can be mended or sent again; what was refused as a whole is over.
+        """
         self.acting = act
         self._show()
         try:
             await sent
         except Refused as error:
-            self.failure = self._frame.said_of(error, "alerting")
-            self._close()
+            of_form = self.form is not None and self.form.act == act
+            wrong = self._frame.wrong_in(error, self.fields) if of_form else {}
+            if of_form and not wrong:
+                self._close()
+            self.errors |= wrong
+            self.failure = "" if wrong else self._frame.said_of(error, "alerting")
         except Unavailable as error:
             self.failure = self._frame.said_of(error, "alerting")
         self.acting = ""
-        return not self.failure
+        return not (self.failure or self.errors)
 
     async def _get_link(self, order_id: str) -> None:
         self.link = (order_id, await self._orders.link(order_id))

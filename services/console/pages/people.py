@@ -18,6 +18,7 @@ from services.console.upstream.service import Refused
 from shared.errors import Unavailable
 
 _TRY_AGAIN_SECONDS = 3.0
+_NAMES_SECONDS = 5.0
 _KNOWN_FIELDS = frozenset({"name", "email", "wecom_userid"})
 
 
@@ -57,16 +58,21 @@ class PeoplePage:
     def follow(self) -> None:
         """Ask until there is an answer, and again after every change."""
         self._frame.keep(self._answer(), "people")
+        self._frame.keep(self._ask_names(), "people: names")
 
     def _ask_again(self) -> None:
         self._wanted.set()
 
+    async def _ask_names(self) -> None:
+        while True:
+            self._table.call(await self._frame.context.directory.names())
+            await asyncio.sleep(_NAMES_SECONDS)
+
     async def _answer(self) -> None:
-        names = await self._frame.context.directory.names()
         while True:
             self._wanted.clear()
             self._people = await answered(self._people, self._upstream.all())
-            await self._table.ask(self._people.value or [], names)
+            await self._table.ask(self._people.value or [])
             self._panel.show(self._html())
             if self._people.away:
                 await asyncio.sleep(_TRY_AGAIN_SECONDS)

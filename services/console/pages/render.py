@@ -39,11 +39,6 @@ def _environment(language: Language) -> Environment:
     return environment
 
 
-def words(language: Language) -> Words:
-    """Return the texts of a language."""
-    return Words(language)
-
-
 def html(language: Language, template: str, **values: object) -> str:
     """Return a template filled in; raises UndefinedError for a value that was not given."""
     return _environment(language).get_template(template).render(**values)

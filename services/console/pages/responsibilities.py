@@ -59,9 +59,14 @@ class Responsibilities:
         self._panel.on_act(self._act)
         self._panel.on_field(self._type)
 
-    async def ask(self, people: list[Person], names: Names) -> None:
+    def call(self, names: Names) -> None:
+        """Call warehouses by these names."""
+        self._names = names
+        self._show()
+
+    async def ask(self, people: list[Person]) -> None:
         """Ask for the table and show it."""
-        self._people, self._names = people, names
+        self._people = people
         self._table = await answered(self._table, self._upstream.table())
         self._show()
 

@@ -61,7 +61,6 @@ class ReviewPage:
 
     async def follow(self) -> None:
         """Ask now, whenever something else is looked for, and every quarter of a minute."""
-        self._names = await self.frame.context.directory.names()
         while True:
             self._wanted.clear()
             await self._ask()
@@ -79,6 +78,7 @@ class ReviewPage:
         self._panel.show(self._html())
 
     async def _ask_names(self) -> None:
+        self._names = await self.frame.context.directory.names()
         if not self._people:
             self._people = await self.frame.context.people.names()
         if not self._rules:

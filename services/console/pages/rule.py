@@ -25,6 +25,7 @@ from shared.errors import Unavailable
 # Typing pauses longer than this are worth a check.
 _TYPING_SECONDS = 0.3
 _TRY_AGAIN_SECONDS = 3.0
+_NAMES_SECONDS = 5.0
 
 
 def register(context: Context) -> None:
@@ -35,6 +36,7 @@ def register(context: Context) -> None:
         frame = Frame(context, request, "rules")
         page = RulePage(frame, "" if rule_id == "new" else rule_id, saved=bool(saved))
         frame.keep(page.follow(), "rule")
+        frame.keep(page.ask_names(), "rule: names")
 
 
 class RulePage:
@@ -64,7 +66,7 @@ class RulePage:
         self._busy = ""
         self._failure = ""
         self._told = saved
-        self._key = uuid4().hex
+        self._key = uuid4()
         self._typed = asyncio.Event()
         self._typed.set()
         """What the form says wants to be checked, or the rule to be read."""
@@ -82,8 +84,6 @@ class RulePage:
 
     async def follow(self) -> None:
         """Read the rule, then check what is typed while the page is open."""
-        self._names = await self._frame.context.directory.names()
-        self._calendars = await self._upstream.calendars()
         while True:
             await self._typed.wait()
             self._typed.clear()
@@ -92,6 +92,14 @@ class RulePage:
             await asyncio.sleep(_TYPING_SECONDS if checked else _TRY_AGAIN_SECONDS)
             if not checked:
                 self._typed.set()
+
+    async def ask_names(self) -> None:
+        """Ask what there is to choose from while the page is open; it may come later."""
+        while True:
+            self._names = await self._frame.context.directory.names()
+            self._calendars = self._calendars or await self._upstream.calendars()
+            self._show()
+            await asyncio.sleep(_NAMES_SECONDS)
 
     async def _read(self) -> bool:
         try:
@@ -192,7 +200,7 @@ class RulePage:
                 self._fill(await self._upstream.roll_back(self._id, int(rest)))
                 await self._saved()
         except Refused as error:
-            self._failure = error.detail
+            self._failure = self._frame.said_of(error, "alerting")
             self._tried = True
             self._typed.set()
         except Unavailable as error:

@@ -5,6 +5,7 @@ from nicegui import ui
 
 from services.console.domain.board import Section
 from services.console.domain.rule_kinds import BY_KIND, LEVELS
+from services.console.domain.rule_mistakes import translated
 from services.console.domain.texts import Words
 from services.console.pages.context import Context
 from services.console.pages.frame import RECONNECT_SECONDS, Frame
@@ -56,11 +57,11 @@ class RulesPage:
 
     async def follow(self) -> None:
         """Ask while the page is open; alerts come and go."""
-        self._names = await self.frame.context.directory.names()
         while True:
             self._wanted.clear()
             self._rules = await answered(self._rules, self._upstream.all())
             self._show()
+            self._names = await self.frame.context.directory.names()
             if not self._rules.away and self._rules.value:
                 ids = [one.id for one in self._rules.value]
                 self._open = await self._upstream.open_alerts(ids)
@@ -102,7 +103,11 @@ class RulesPage:
             except (Refused, Unavailable) as error:
                 self._failure = self._said(error)
                 errors = error.errors if isinstance(error, Refused) else ()
-                self._wrong = [f"{one.field}: {one.message}" for one in errors[:_ERRORS_SHOWN]]
+                language = self.frame.language
+                self._wrong = [
+                    f"{one.field}: {translated(one.message, language)}"
+                    for one in errors[:_ERRORS_SHOWN]
+                ]
             else:
                 created, changed, unchanged = map(len, (done.created, done.changed, done.unchanged))
                 self._told = words(

@@ -27,24 +27,26 @@ def register(context: Context) -> None:
     """Serve the page at `/stock`."""
 
     @ui.page("/stock", reconnect_timeout=RECONNECT_SECONDS)
-    async def stock(request: Request, words: str = "", warehouse: str = "") -> None:
+    def stock(request: Request, words: str = "", warehouse: str = "") -> None:
         frame = Frame(context, request, "stock")
-        warehouses = (await context.directory.names()).warehouses
-        page = StockPage(frame, Question(words[:_MAX_WORDS], warehouse), warehouses)
-        page.follow()
+        StockPage(frame, Question(words[:_MAX_WORDS], warehouse)).follow()
 
 
 class StockPage:
     """One viewer's search and the part of its result that they look at."""
 
-    def __init__(self, frame: Frame, question: Question, warehouses: dict[str, str]) -> None:
+    def __init__(self, frame: Frame, question: Question) -> None:
         self._frame = frame
         self._grid = Grid(frame.context.ingest, frame.context.ledger, frame.context.directory)
         self._question = question
         self._cursors = [""]
         """Where each part so far starts; the last is on screen."""
+        self._cursors_of: Away = ""
+        """What was away when they were told: a cursor is its service's own."""
+        self._warehouses: dict[str, str] = {}
         self._rows: Rows | None = None
         self._away: Away = ""
+        self._failure = ""
         self._asked = asyncio.Event()
         self._asked.set()
         self._subscription = frame.context.live.feed.subscribe()
@@ -55,16 +57,9 @@ class StockPage:
                 frame.html("title.html", title=words("stock.title"), lead=words("stock.lead")),
                 classes="title",
             )
-            search = LivePanel(
-                frame.html(
-                    "stock_search.html",
-                    words=question.words,
-                    warehouse=question.warehouse,
-                    warehouses=warehouses,
-                )
-            )
+            self._search = LivePanel(self._search_html())
             self._panel = LivePanel(self._html(), tag="section", classes="panel")
-        search.on_field(self._type)
+        self._search.on_field(self._type)
         self._panel.on_act(self._turn)
 
     def follow(self) -> None:
@@ -95,22 +90,36 @@ class StockPage:
         while True:
             await self._asked.wait()
             self._asked.clear()
-            answered = await self._ask()
+            await self._ask_names()
+            answered = await self._ask() and bool(self._warehouses)
             await asyncio.sleep(_TYPING_SECONDS if answered else _TRY_AGAIN_SECONDS)
             if not answered:
                 self._asked.set()
 
+    async def _ask_names(self) -> None:
+        warehouses = (await self._frame.context.directory.names()).warehouses
+        if warehouses != self._warehouses:
+            self._warehouses = warehouses
+            self._search.show(self._search_html())
+
     async def _ask(self) -> bool:
         question, cursor = self._question, self._cursors[-1]
+        self._failure = ""
         try:
-            rows, self._away = await self._grid.rows(question, cursor)
-        except (Unavailable, Refused):
+            rows, away = await self._grid.rows(question, cursor, self._cursors_of)
+        except Unavailable:
             self._away = "ledger"
+            self._panel.show(self._html())
+            return False
+        except Refused as error:
+            self._failure = self._frame.said_of(error, "ledger")
             self._panel.show(self._html())
             return False
         if (question, cursor) != (self._question, self._cursors[-1]):
             return True  # something else was asked meanwhile; its turn comes next
-        self._rows = rows
+        if away != self._cursors_of:
+            self._cursors, self._cursors_of = [""], away
+        self._rows, self._away = rows, away
         self._subscription.watch([of_level(row.sku, row.warehouse) for row in rows.rows])
         self._panel.show(self._html())
         return not self._away
@@ -129,11 +138,20 @@ class StockPage:
             {row.anchor: self._frame.html("stock_one_row.html", row=row) for row in changed.changed}
         )
 
+    def _search_html(self) -> str:
+        return self._frame.html(
+            "stock_search.html",
+            words=self._question.words,
+            warehouse=self._question.warehouse,
+            warehouses=self._warehouses,
+        )
+
     def _html(self) -> str:
         return self._frame.html(
             "stock_grid.html",
             page=self._rows,
             away=self._away,
+            failure=self._failure,
             searching=bool(self._question.words or self._question.warehouse),
             number_of_page=len(self._cursors),
         )

@@ -48,7 +48,8 @@ class Directory:
             warehouses = await self._ingest.warehouses()
             channels = await self._ingest.channels()
         except (Unavailable, Refused):
-            self._good_until = now + _REMEMBERED_EMPTY
+            # From here on: what was slow to fail would otherwise be asked again at once.
+            self._good_until = self._clock.now() + _REMEMBERED_EMPTY
             return self._names
         self._names = Names(_by_id(warehouses), {one.id: one.name for one in channels})
         full = bool(warehouses) and bool(channels)

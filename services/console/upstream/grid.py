@@ -13,7 +13,6 @@ from services.console.upstream.answers import Level, Page, Sku
 from services.console.upstream.directory import Directory, Names
 from services.console.upstream.ingest import Ingest
 from services.console.upstream.ledger import Ledger
-from services.console.upstream.service import Refused
 from shared.errors import Unavailable
 
 # SKUs to a part: with two warehouses that is some 50 rows, a few screens.
@@ -87,16 +86,24 @@ class Grid:
         self._ledger = ledger
         self._directory = directory
 
-    async def rows(self, question: Question, cursor: str) -> tuple[Rows, Away]:
+    async def rows(
+        self, question: Question, cursor: str, cursor_of: Away = ""
+    ) -> tuple[Rows, Away]:
         """Return the part that starts at a cursor, and whether the catalogue was away.
 
-        Raises Unavailable when the ledger is away.
+        A cursor is its service's own: where `cursor_of`, what was away when it was told, is not
+        what is away now, the part is the first.
+
+        Raises Unavailable when the ledger is away, Refused when either says no.
         """
         names = await self._directory.names()
         try:
-            found = await self._ingest.skus(words=question.words, cursor=cursor, limit=SKUS_A_PART)
-        except (Unavailable, Refused):
-            return await self._without_catalogue(question, cursor, names), "ingest"
+            found = await self._ingest.skus(
+                words=question.words, cursor="" if cursor_of else cursor, limit=SKUS_A_PART
+            )
+        except Unavailable:
+            start = cursor if cursor_of == "ingest" else ""
+            return await self._without_catalogue(question, start, names), "ingest"
         levels = await self._ledger.levels_of(
             [item.sku for item in found.items], question.warehouse
         )

@@ -1,12 +1,15 @@
 """How a destination is, by what became of the newest notices to it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from services.console.upstream.delivery_answers import CountedDelivery, Destination
+from services.console.upstream.notifier import Notifier, Sought
 
+# So many of the newest tell how a destination is.
+_NEWEST = 20
 _TROUBLE = frozenset({"failed", "dead"})
 
 
@@ -24,7 +27,8 @@ class Health:
     """How a destination is.
 
     `since` is when the present failures began, or when the last notice arrived; `reason` is that
-    of the newest failure; `again_at` is when the next try is due; `waiting` counts what waits.
+    of the newest failure; `again_at` is when the next try is due; `waiting` counts what waits, and
+    where `or_more` is said there may be more.
     """
 
     condition: Condition
@@ -32,6 +36,28 @@ class Health:
     reason: str | None = None
     again_at: datetime | None = None
     waiting: int = 0
+    or_more: bool = False
+
+
+async def health_of(notifier: Notifier, destination: Destination) -> Health:
+    """Return how a destination is, by its newest deliveries. Raises Unavailable or Refused."""
+
+    async def newest(state: str, limit: int) -> list[CountedDelivery]:
+        sought = Sought(destination=destination.id, state=state)
+        return (await notifier.deliveries(sought, limit=limit)).items
+
+    found = await newest("", _NEWEST)
+    known = health(destination, found)
+    if len(found) < _NEWEST:
+        return known
+    if not any(one.state == "sent" for one in found):
+        # In a flood, what was tried is further back than what waits.
+        tried = [await newest("sent", 1)]
+        tried += [await newest(state, _NEWEST) for state in sorted(_TROUBLE)]
+        every = {one.id: one for part in (found, *tried) for one in part}
+        ordered = sorted(every.values(), key=lambda one: one.created_at, reverse=True)
+        known = health(destination, ordered)
+    return replace(known, or_more=known.waiting > 0)
 
 
 def health(destination: Destination, newest: Sequence[CountedDelivery]) -> Health:

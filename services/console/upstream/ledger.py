@@ -45,13 +45,10 @@ class Ledger:
         page = await self._service.post(_LEVELS, "/v1/levels/query", body)
         return page.items if page else []
 
-    async def statement(self, sku: str, warehouse: str, cursor: str = "") -> Page[StatementLine]:
-        """Return a part of a level's statement, newest first."""
-        parameters: dict[str, str | int] = {"limit": 50}
-        if cursor:
-            parameters["cursor"] = cursor
+    async def statement(self, sku: str, warehouse: str, limit: int) -> Page[StatementLine]:
+        """Return the newest lines of a level's statement, newest first, at most 500."""
         path = f"{_path(sku, warehouse)}/statement"
-        page = await self._service.get(_STATEMENT, path, parameters)
+        page = await self._service.get(_STATEMENT, path, {"limit": limit})
         return page or Page[StatementLine](items=[])
 
     async def summary(self) -> LedgerSummary:

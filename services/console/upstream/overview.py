@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from services.console.domain.board import Board, Episode, Flow, Progress, Section
+from services.console.domain.board import Board, ByLevel, Episode, Flow, Progress, Section
 from services.console.domain.rate import Rate
 from services.console.upstream.alerting import Alerting
 from services.console.upstream.answers import (
@@ -29,8 +29,8 @@ from shared.events.stock_alerts import AlertLevel, SubjectKind
 T = TypeVar("T")
 U = TypeVar("U")
 
-_NEWEST = 100
-_OUT_OF_STOCK = 50
+# A screenful of each level, whichever a viewer chooses.
+_NEWEST = 20
 # Two minutes of seconds: what the small curve shows.
 _RATES_KEPT = 120
 
@@ -40,8 +40,7 @@ class _Answers:
     ledger: LedgerSummary | None
     alerting: AlertSummary | None
     notifier: DeliverySummary | None
-    newest: list[Alert] | None
-    out: list[Alert] | None
+    newest: dict[AlertLevel, list[Alert]] | None
 
 
 class Overview:
@@ -68,14 +67,12 @@ class Overview:
             ledger = group.create_task(_answer(self._ledger.summary()))
             alerting = group.create_task(_answer(self._alerting.summary()))
             notifier = group.create_task(_answer(self._notifier.summary()))
-            newest = group.create_task(_answer(self._alerting.newest(limit=_NEWEST)))
-            out = group.create_task(
-                _answer(self._alerting.newest(level=AlertLevel.OUT, limit=_OUT_OF_STOCK))
-            )
+            newest = {
+                level: group.create_task(_answer(self._alerting.newest(level=level, limit=_NEWEST)))
+                for level in AlertLevel
+            }
             names = group.create_task(self._directory.names())
-        answers = _Answers(
-            ledger.result(), alerting.result(), notifier.result(), newest.result(), out.result()
-        )
+        answers = _Answers(ledger.result(), alerting.result(), notifier.result(), _of_all(newest))
         return self._board(last, answers, names.result())
 
     def _board(self, last: Board, answers: _Answers, names: Names) -> Board:
@@ -83,9 +80,6 @@ class Overview:
             flow=_section(last.flow, _map(answers.ledger, self._flow)),
             open_by_level=_section(last.open_by_level, _map(answers.alerting, _by_level)),
             newest=_section(last.newest, _map(answers.newest, partial(_episodes, names=names))),
-            out_of_stock=_section(
-                last.out_of_stock, _map(answers.out, partial(_episodes, names=names))
-            ),
             ledger=_section(last.ledger, _map(answers.ledger, _progress)),
             alerting=_section(last.alerting, _map(answers.alerting, _progress)),
             notifier=_section(last.notifier, _map(answers.notifier, _progress)),
@@ -106,6 +100,13 @@ async def _answer(question: Awaitable[T]) -> T | None:
         return None
 
 
+def _of_all(tasks: dict[AlertLevel, asyncio.Task[T | None]]) -> dict[AlertLevel, T] | None:
+    answers = {
+        level: answer for level, task in tasks.items() if (answer := task.result()) is not None
+    }
+    return answers if len(answers) == len(tasks) else None
+
+
 def _map(answer: T | None, make: Callable[[T], U]) -> U | None:
     return None if answer is None else make(answer)
 
@@ -122,8 +123,11 @@ def _by_level(summary: AlertSummary) -> dict[str, int]:
     return {level.value: summary.open.get(level, 0) for level in AlertLevel}
 
 
-def _episodes(alerts: list[Alert], names: Names) -> tuple[Episode, ...]:
-    return tuple(episode(alert, names) for alert in alerts)
+def _episodes(newest: dict[AlertLevel, list[Alert]], names: Names) -> ByLevel:
+    return {
+        level.value: tuple(episode(alert, names) for alert in alerts)
+        for level, alerts in newest.items()
+    }
 
 
 def episode(alert: Alert, names: Names) -> Episode:

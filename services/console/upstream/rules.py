@@ -4,11 +4,12 @@ import asyncio
 from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
+from uuid import UUID
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from services.console.upstream.answers import Alert, Answer, Page
-from services.console.upstream.service import Refused, Service, Wrong
+from services.console.upstream.service import Refused, Service, Wrong, key_of
 from shared.errors import Unavailable
 
 Definition = dict[str, Any]
@@ -115,8 +116,9 @@ class Rules:
         found = await self._service.post(_VERDICT, "/v1/rules/validate", definition)
         return _there(found)
 
-    async def create(self, definition: Definition, key: str) -> Rule:
-        """Make a rule; the same key makes it once."""
+    async def create(self, definition: Definition, form: UUID) -> Rule:
+        """Make a rule; what the same form says twice is made once."""
+        key = key_of(form, definition)
         made = await self._service.post(_RULE, "/v1/rules", definition, idempotency_key=key)
         return _there(made)
 

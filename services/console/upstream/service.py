@@ -1,9 +1,11 @@
 """One other service of Lowtide, asked over HTTP with this process's token."""
 
+import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import quote
+from uuid import UUID, uuid5
 
 import httpx
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -138,6 +140,14 @@ class Service:
             path = response.request.url.path
             _log.warning("answered nonsense", service=self._name, path=path, error=str(error))
             raise Unavailable(self._name) from error
+
+
+def key_of(form: UUID, body: object) -> str:
+    """Return the Idempotency-Key of what a form sends: twice the same is one, anything else is new.
+
+    A key that has been used answers another body with 422 for ever.
+    """
+    return uuid5(form, json.dumps(body, sort_keys=True)).hex
 
 
 def connect(url: str, token: str | None) -> httpx.AsyncClient:

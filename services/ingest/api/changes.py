@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from http import HTTPStatus
 
 from services.ingest.api.parts import Parts
-from services.ingest.pipeline import Replayed
+from services.ingest.replaying import Replayed
 from services.ingest.store.quarantine import Filter
 from shared.errors import Unavailable
 from shared.http.app import too_large
@@ -47,8 +47,7 @@ async def remember(parts: Parts) -> None:
 async def replay_waiting(parts: Parts, spellings: Collection[str]) -> Replayed:
     """Take committed codes into memory and send what waited in quarantine for one of them.
 
-    When broker or database are away, the change stands and the entries wait on: for the next
-    start or `POST /v1/quarantine/replay`.
+    When broker or database are away, the change stands and the entries are sent once both are back.
     """
     try:
         return await parts.replay.run(Filter(spellings=tuple(spellings)))

@@ -6,11 +6,12 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
 from services.ingest.api.changes import remember
-from services.ingest.api.paging import DEFAULT_LIMIT, Cursor, Limit, page, position_of
 from services.ingest.api.parts import MAY_CONFIGURE, MAY_READ, Given
 from services.ingest.domain.catalogue import Label
 from services.ingest.store import configuration
+from services.ingest.store.database import Row
 from shared.events.base import Code
+from shared.http.pages import Cursor, Limit, Page, after_text, page_of
 
 routes = APIRouter(tags=["channels"])
 
@@ -35,9 +36,7 @@ async def put_channel(parts: Given, channel: Code, body: ChannelBody) -> dict[st
 
 
 @routes.get("/v1/channels", dependencies=[MAY_READ])
-async def get_channels(
-    parts: Given, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
-) -> dict[str, object]:
+async def get_channels(parts: Given, limit: Limit = 100, cursor: Cursor = None) -> Page[Row]:
     """List channels by id."""
-    (after,) = position_of(cursor)
-    return page(await parts.database.read(configuration.channels, after, limit), limit, "id")
+    rows = await parts.database.read(configuration.channels, after_text(cursor), limit)
+    return page_of(rows, limit, lambda row: [str(row["id"])], dict)

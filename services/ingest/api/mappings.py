@@ -7,11 +7,12 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from services.ingest.api.changes import check_size, error, refused, replay_waiting
-from services.ingest.api.paging import DEFAULT_LIMIT, Cursor, Limit, page, position_of
 from services.ingest.api.parts import MAY_CONFIGURE, MAY_READ, Given
 from services.ingest.domain.codes import Action, Kind, Mapping
 from services.ingest.store import configuration
+from services.ingest.store.database import Row
 from shared.events.base import Code
+from shared.http.pages import Cursor, Limit, Page, decode_cursor, page_of
 from shared.http.problems import not_found
 
 routes = APIRouter(tags=["channels"])
@@ -69,14 +70,15 @@ async def put_mappings(parts: Given, channel: Code, body: MappingsBody) -> dict[
 
 @routes.get("/v1/channels/{channel}/mappings", dependencies=[MAY_READ])
 async def get_mappings(
-    parts: Given, channel: Code, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
-) -> dict[str, object]:
+    parts: Given, channel: Code, limit: Limit = 100, cursor: Cursor = None
+) -> Page[Row]:
     """List a channel's mappings by kind and spelling."""
-    kind, external = position_of(cursor, parts=2)
-    rows = await parts.database.read(configuration.mappings_of, channel, (kind, external), limit)
+    kind, external = ("", "") if cursor is None else decode_cursor(cursor, str, str)
+    after = (str(kind), str(external))
+    rows = await parts.database.read(configuration.mappings_of, channel, after, limit)
     if rows is None:
         raise not_found(f"channel {channel}")
-    return page(rows, limit, "kind", "external")
+    return page_of(rows, limit, lambda row: [str(row["kind"]), str(row["external"])], dict)
 
 
 def _repeated(mappings: Sequence[Mapping]) -> list[dict[str, object]]:

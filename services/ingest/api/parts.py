@@ -5,7 +5,9 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from services.ingest.pipeline import Intake, Replay
+from services.ingest.guessing import Guessing
+from services.ingest.pipeline import Intake
+from services.ingest.replaying import Replay
 from services.ingest.store.database import Database
 from services.ingest.store.known_codes import KnownCodes
 from services.ingest.store.unpublished import Publisher
@@ -20,6 +22,7 @@ class Parts:
     database: Database
     clock: Clock
     known: KnownCodes
+    guessing: Guessing
     intake: Intake
     replay: Replay
     publisher: Publisher

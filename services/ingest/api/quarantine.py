@@ -1,24 +1,26 @@
 """`/v1/quarantine`: what could not be mapped or applied, and its second chance."""
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Self
 
 import msgspec
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from services.ingest.api.paging import DEFAULT_LIMIT, Cursor, Limit, page, position_of
 from services.ingest.api.parts import MAY_CONFIGURE, MAY_READ, Given
 from services.ingest.domain.quarantine import Reason, State
-from services.ingest.domain.suggestion import Suggestion, Suggestions
+from services.ingest.domain.suggestion import Suggestion
+from services.ingest.guessing import UnknownCode
 from services.ingest.store import quarantine
 from services.ingest.store.database import Row
-from services.ingest.store.known_codes import KnownCodes
 from services.ingest.store.quarantine import Filter
 from shared.events.base import Code
+from shared.http.pages import Cursor, Limit, Page, after_number, page_of
 
 routes = APIRouter(tags=["quarantine"])
+
+
+_Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 
 class ReplayBody(BaseModel):
@@ -26,14 +28,14 @@ class ReplayBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    ids: Annotated[tuple[int, ...] | None, Field(max_length=1_000)] = None
+    ids: Annotated[tuple[_Id, ...] | None, Field(max_length=1_000)] = None
     code: Code | None = None
     channel: Code | None = None
     reason: Reason | None = None
 
     @model_validator(mode="after")
     def _says_which(self) -> Self:
-        if not self.model_fields_set:
+        if {self.ids, self.code, self.channel, self.reason} == {None}:
             raise ValueError("say which entries: ids, code, channel or reason")
         return self
 
@@ -45,17 +47,20 @@ async def get_quarantine(
     channel: Code | None = None,
     code: Code | None = None,
     state: State = State.WAITING,
-    limit: Limit = DEFAULT_LIMIT,
+    limit: Limit = 100,
     cursor: Cursor = None,
-) -> dict[str, object]:
-    """List entries in order of arrival, with a guess at what an unknown code may mean."""
-    (position,) = position_of(cursor)
-    after = int(position) if position.isdecimal() else 0
+) -> Page[Row]:
+    """List entries in order of arrival, with a guess at what an unknown code may mean.
+
+    A page with many different codes has guesses for the first of them; asked again, for more.
+    """
     matching = Filter(state=state, reason=reason, channel=channel, code=code)
-    rows = await parts.database.read(quarantine.entries, matching, after, limit)
-    # Comparing codes letter by letter takes some 10 ms each: not on the event loop.
-    guesses = await asyncio.to_thread(_guesses, rows, parts.known)
-    return page([_public(row, guesses) for row in rows], limit, "id")
+    rows = await parts.database.read(quarantine.entries, matching, after_number(cursor), limit)
+    unknown = [each for row in rows for each in _unknown(row).items()]
+    guesses = await parts.guessing.of(unknown, parts.known.codes())
+    return page_of(
+        rows, limit, lambda row: [int(str(row["id"]))], lambda row: _public(row, guesses)
+    )
 
 
 @routes.post("/v1/quarantine/replay", dependencies=[MAY_CONFIGURE])
@@ -71,22 +76,8 @@ async def post_replay(parts: Given, body: ReplayBody) -> dict[str, int]:
     }
 
 
-_Guesses = Mapping[tuple[str, str], Suggestion | None]
+_Guesses = Mapping[UnknownCode, Suggestion | None]
 _KINDS = ("sku", "warehouse", "counterparty")
-
-
-def _guesses(rows: Sequence[Row], known: KnownCodes) -> _Guesses:
-    wanted = {(kind, code) for row in rows for kind, code in _unknown(row).items()}
-    if not wanted:
-        return {}
-    codes = known.codes()
-    warehouses = Suggestions(tuple(codes.all_warehouses()))
-    among = {
-        "sku": Suggestions(tuple(codes.all_skus())),
-        "warehouse": warehouses,
-        "counterparty": warehouses,
-    }
-    return {(kind, code): among[kind].of(code) for kind, code in wanted}
 
 
 def _unknown(row: Row) -> dict[str, str]:
@@ -99,7 +90,7 @@ def _text(row: Row, column: str) -> str | None:
     return None if value is None else str(value)
 
 
-def _public(row: Row, guesses: _Guesses) -> dict[str, object]:
+def _public(row: Row, guesses: _Guesses) -> Row:
     source = None
     if row["source_topic"] is not None:
         source = {name: row[f"source_{name}"] for name in ("topic", "partition", "offset")}

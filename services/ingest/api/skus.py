@@ -7,12 +7,12 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
 from services.ingest.api.changes import check_size, error, refused, replay_waiting
-from services.ingest.api.paging import DEFAULT_LIMIT, Cursor, Limit, page, position_of
 from services.ingest.api.parts import MAY_CONFIGURE, MAY_READ, Given
 from services.ingest.domain.catalogue import Conflict, SkuItem, repeated
 from services.ingest.store import catalogue
 from services.ingest.store.database import Row
 from shared.events.base import Code
+from shared.http.pages import Cursor, Limit, Page, after_text, page_of
 from shared.http.problems import Problem, not_found
 
 routes = APIRouter(tags=["catalogue"])
@@ -39,17 +39,15 @@ async def post_skus(parts: Given, body: SkusBody) -> dict[str, int]:
     done = await parts.database.write(catalogue.upsert, body.items, parts.clock.now())
     if done.conflicts:
         raise _refused(done.conflicts)
-    replayed = 0
-    if done.created or done.updated:
-        parts.publisher.wake()
-        spellings = {spelling for item in body.items for spelling in item.spellings}
-        waited = await replay_waiting(parts, spellings | {item.sku for item in body.items})
-        replayed = waited.replayed
+    parts.publisher.wake()
+    # Unchanged items as well: it may be their first request's answer that was lost.
+    spellings = {spelling for item in body.items for spelling in item.spellings}
+    waited = await replay_waiting(parts, spellings | {item.sku for item in body.items})
     return {
         "created": done.created,
         "updated": done.updated,
         "unchanged": done.unchanged,
-        "replayed": replayed,
+        "replayed": waited.replayed,
     }
 
 
@@ -57,13 +55,12 @@ async def post_skus(parts: Given, body: SkusBody) -> dict[str, int]:
 async def get_skus(
     parts: Given,
     q: Annotated[str | None, Query(max_length=128, pattern=r"^[^\x00]*$")] = None,
-    limit: Limit = DEFAULT_LIMIT,
+    limit: Limit = 100,
     cursor: Cursor = None,
-) -> dict[str, object]:
+) -> Page[Row]:
     """List SKUs by code; `q` looks into codes, names, aliases and barcodes."""
-    (after,) = position_of(cursor)
-    rows = await parts.database.read(catalogue.search, q, after, limit)
-    return page([_public(row) for row in rows], limit, "sku")
+    rows = await parts.database.read(catalogue.search, q, after_text(cursor), limit)
+    return page_of(rows, limit, lambda row: [str(row["sku"])], _public)
 
 
 @routes.get("/v1/skus/{sku:path}", dependencies=[MAY_READ])
@@ -75,7 +72,7 @@ async def get_sku(parts: Given, sku: Code) -> dict[str, object]:
     return _public(row)
 
 
-def _public(row: Row) -> dict[str, object]:
+def _public(row: Row) -> Row:
     """Return a SKU as it is answered: money as decimal text, which no reader rounds."""
     money = {name: None if row[name] is None else str(row[name]) for name in ("cost", "price")}
     return {**row, **money}

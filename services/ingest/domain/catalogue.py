@@ -102,7 +102,7 @@ def conflicts(
     spellings (or are in the request), `owners` who has their codes and spellings as a spelling
     now, the request's own SKUs left out.
     """
-    found = []
+    found: list[Conflict] = []
     claimed: dict[str, str] = {}
     for index, item in enumerate(items):
         if item.sku in owners:
@@ -131,10 +131,10 @@ def conflicts(
 class Kits:
     """What the stored SKUs, the request's own left out, have to do with the kits of a request.
 
-    `kits` are those of its components that are kits, `containing` has for those of its SKUs
-    that are a component somewhere a kit that has them, `owners` who has its components' codes as
-    another spelling. A component that nobody has told of yet is taken for one that is no kit:
-    when it turns out to be one, that is refused then.
+    `kits` are those of its components that are kits, `containing` has for those of its kits and
+    new spellings that are a component somewhere a kit that has them, `owners` who has its
+    components' codes as another spelling. A component that nobody has told of yet is taken for
+    one that is no kit: when it turns out to be one, or a spelling, that is refused then.
     """
 
     kits: frozenset[str]
@@ -145,7 +145,7 @@ class Kits:
 def kit_conflicts(items: Sequence[SkuItem], stored: Kits) -> list[Conflict]:
     """Return where items, as they would be stored, would make kits that cannot be taken apart.
 
-    A kit's components are stocked themselves: kits do not nest.
+    A kit's components are stocked themselves, and named by their own codes: kits do not nest.
     """
     kits = stored.kits | {item.sku for item in items if item.kit}
     containing = dict(stored.containing)
@@ -153,8 +153,9 @@ def kit_conflicts(items: Sequence[SkuItem], stored: Kits) -> list[Conflict]:
     for item in items:
         containing.update((each.sku, item.sku) for each in item.kit if each.sku != item.sku)
         owners.update((spelling, item.sku) for spelling in item.spellings)
-    found = []
+    found: list[Conflict] = []
     for index, item in enumerate(items):
+        found += _component_spellings(index, item, stored.containing)
         if not item.kit:
             continue
         if item.sku in containing:
@@ -174,6 +175,17 @@ def kit_conflicts(items: Sequence[SkuItem], stored: Kits) -> list[Conflict]:
                 found.append(Conflict(index, "kit", *mistake))
             seen.add(component.sku)
     return found
+
+
+def _component_spellings(
+    index: int, item: SkuItem, containing: Mapping[str, str]
+) -> Iterable[Conflict]:
+    for field in ("barcodes", "aliases"):
+        for spelling in getattr(item, field):
+            if spelling in containing:
+                kit = containing[spelling]
+                message = f"{spelling} is a component of the kit {kit}; name {item.sku} there first"
+                yield Conflict(index, field, "is_component", message)
 
 
 def _component_mistake(

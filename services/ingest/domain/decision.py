@@ -68,7 +68,8 @@ class Decision(Generic[E]):
 
     accepted: list[tuple[E, str, str, str, str | None]] = field(default_factory=list)
     unknown: list[Unknown[E]] = field(default_factory=list)
-    ignored: int = 0
+    ignored: list[str] = field(default_factory=list)
+    """The channels of the events that were dropped."""
     rejected: list[Rejected] = field(default_factory=list)
     misses: bool = False
     """Whether something was not known that a fresher catalogue may know."""
@@ -100,11 +101,11 @@ def decide(events: Sequence[E | None], codes: Codes, own_channel: str | None = N
         named = event.counterparty
         counterparty = None if named is None else codes.warehouse(channel, named)
         if sku is IGNORED or warehouse is IGNORED or counterparty is IGNORED:
-            decision.ignored += 1
+            decision.ignored.append(channel)
             continue
         mistake = _mistake(event, warehouse, counterparty)
         if mistake is not None:
-            decision.rejected.append(Rejected(index, [mistake]))
+            decision.rejected.append(Rejected(index, [mistake], channel))
         elif sku is None or warehouse is None or (counterparty is None and named is not None):
             decision.misses = True
             decision.unknown.append(

@@ -1,6 +1,7 @@
 """What a process has heard from channels since it last said so."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -19,10 +20,8 @@ class Hearing:
     quarantined: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
 
-    def take(
-        self, decision: Decision[Any], rejected: int, own_channel: str | None, at: datetime
-    ) -> None:
-        """Add a request. Its rejected events count for the token's channel, where it has one."""
+    def take(self, decision: Decision[Any], rejected: Iterable[str], at: datetime) -> None:
+        """Add a request; `rejected` has the channel of each rejected event that has one."""
         # Nearly always one pair for the whole request: counted by the library, not by a loop.
         pairs = Counter([(each[1], each[3]) for each in decision.accepted])
         for (channel, warehouse), count in pairs.items():
@@ -32,10 +31,13 @@ class Hearing:
             self.events[unknown.channel] += 1
             self.quarantined[unknown.channel] += 1
             self.heard_at[unknown.channel] = at
-        if rejected and own_channel is not None:
-            self.events[own_channel] += rejected
-            self.rejected[own_channel] += rejected
-            self.heard_at[own_channel] = at
+        for channel in decision.ignored:
+            self.events[channel] += 1
+            self.heard_at[channel] = at
+        for channel in rejected:
+            self.events[channel] += 1
+            self.rejected[channel] += 1
+            self.heard_at[channel] = at
 
     def and_then(self, later: "Hearing") -> "Hearing":
         """Return both together."""

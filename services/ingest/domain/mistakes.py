@@ -25,6 +25,7 @@ EXPECTED: Final = {
     "bucket": "what was counted: " + ", ".join(each.value for each in Bucket),
     "eta": "when it is due, with its zone, such as 2026-03-08T09:30:00+08:00",
     "actor": "text of at most 512 characters, or leave it out",
+    "v": "the number 1, or leave it out",
 }
 """What each field of an event has to be, to end a sentence with."""
 
@@ -59,10 +60,14 @@ class Mistake:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """An event that cannot be accepted; `index` counts from 0 within the request."""
+    """An event that cannot be accepted; `index` counts from 0 within the request.
+
+    `channel` is what it names as its channel, if that can be read.
+    """
 
     index: int
     mistakes: Sequence[Mistake]
+    channel: str | None = None
 
     def entry(self) -> Entry:
         """Return one entry per event, so that entries can be counted as events."""

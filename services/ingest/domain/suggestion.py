@@ -10,7 +10,7 @@ LIKENESS: Final = 0.75
 """Below this difflib ratio a guess distracts more than it helps: one letter in four is wrong."""
 
 MAX_CANDIDATES: Final = 2_000
-"""Compared letter by letter at the most: bounds one guess to some 10 ms."""
+"""Compared letter by letter at the most: bounds one guess to some 30 ms."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ looked at again, entry by entry, and by the pydantic model for words that help t
 contract test keeps `SubmittedEvent` and `StockChange` the same.
 """
 
+import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -72,6 +74,8 @@ _MANY = msgspec.json.Decoder(list[SubmittedEvent])
 _RAW = msgspec.json.Decoder(msgspec.Raw)
 _RAW_MANY = msgspec.json.Decoder(list[msgspec.Raw])
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_NO_JSON = (ValueError, RecursionError)
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def parse(body: bytes, *, lines: bool) -> Parsed:
@@ -92,11 +96,22 @@ def _array(body: bytes) -> Parsed:
         try:
             entries = _RAW_MANY.decode(body)
         except _UNREADABLE as error:
-            raise _not_json(error) from error
+            return _examined(_halved(body, error))
         return _examined(entries)
     if len(events) > MAX_EVENTS:
         raise too_large("The request")
     return Parsed(events, [])
+
+
+def _halved(body: bytes, refusal: Exception) -> list[bytes]:
+    """Return the entries of an array that msgspec refuses as a whole for half a character."""
+    try:
+        values = _halves(body)
+    except _NO_JSON:
+        raise _not_json(refusal) from refusal
+    if not isinstance(values, list):
+        raise _not_json(refusal)
+    return [json.dumps(each).encode() for each in values[: MAX_EVENTS + 1]]
 
 
 def _single(body: bytes) -> Parsed:
@@ -139,19 +154,48 @@ def _examined(entries: list[msgspec.Raw] | list[bytes]) -> Parsed:
             parsed.events.append(_ONE.decode(entry))
         except _UNREADABLE as error:
             parsed.events.append(None)
-            parsed.rejected.append(Rejected(index, _mistakes(entry, error)))
+            parsed.rejected.append(_rejected(index, entry, error))
     return parsed
 
 
-def _mistakes(entry: bytes | msgspec.Raw, refusal: Exception) -> list[Mistake]:
+def _rejected(index: int, entry: bytes | msgspec.Raw, refusal: Exception) -> Rejected:
+    halved: list[Mistake] = []
     try:
         value = msgspec.json.decode(entry)
     except _UNREADABLE:
-        return [Mistake("", "not_json", "this entry is not JSON; check its syntax and encoding")]
+        halved = [_HALVED]
+        try:
+            value = _halves(bytes(entry))
+        except _NO_JSON:
+            return Rejected(index, [_NOT_JSON])
     if not isinstance(value, dict):
-        return [Mistake("", "not_an_object", "an event is a JSON object; send {…}")]
-    return list(_faults(value)) or [_refused(str(refusal))]
+        return Rejected(index, [_NO_OBJECT])
+    channel = value.get("channel")
+    return Rejected(
+        index,
+        list(_faults(value)) or halved or [_refused(str(refusal))],
+        channel if isinstance(channel, str) else None,
+    )
 
+
+def _halves(text: bytes) -> object:
+    """Return what JSON says in which a text has half of an emoji or the like; raises _NO_JSON."""
+    if not _HALF.search(text):
+        raise ValueError("something else is wrong with it")
+    return json.loads(text.decode(), parse_constant=_no_number)
+
+
+def _no_number(constant: str) -> float:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+_NOT_JSON: Final = Mistake("", "not_json", "this entry is not JSON; check its syntax and encoding")
+_NO_OBJECT: Final = Mistake("", "not_an_object", "an event is a JSON object; send {…}")
+_HALVED: Final = Mistake(
+    "",
+    "not_allowed",
+    "a text in this entry ends or begins within a character; send whole characters",
+)
 
 # Stands in for what ingest itself adds, so that only the sender's own mistakes are found.
 _ADDED: Final = {"received_at": datetime(2000, 1, 1, tzinfo=UTC)}
@@ -162,6 +206,7 @@ _CODES: Final = {
     "string_too_short": "empty",
     "string_too_long": "too_long",
     "string_pattern_mismatch": "not_allowed",
+    "string_unicode": "not_allowed",
     "greater_than_equal": "out_of_range",
     "less_than_equal": "out_of_range",
     "timezone_aware": "no_zone",

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-import msgspec
 from pydantic import ValidationError
 from typing_extensions import override
 
 from services.ingest.domain.quarantine import Entry, Reason, Source
-from services.ingest.outbound.stock_changes import ChangeRecord
+from services.ingest.outbound.stock_changes import UNREADABLE, ChangeRecord
 from services.ingest.outbound.stock_changes import decode as decode_change
 from services.ingest.store import quarantine
 from services.ingest.store.database import Connection
@@ -69,7 +68,7 @@ def _unreadable(record: Record, why: str) -> Entry:
 def _change(payload: str) -> ChangeRecord | None:
     try:
         return decode_change(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
 
 

@@ -50,8 +50,11 @@ def encode(change: ChangeRecord) -> bytes:
     return _ENCODER.encode(change)
 
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
 def decode(payload: str) -> ChangeRecord:
-    """Return the change that `encode` wrote."""
+    """Return the change that `encode` wrote; raises UNREADABLE for what nobody here can read."""
     return _DECODER.decode(payload)
 
 

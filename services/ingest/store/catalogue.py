@@ -1,7 +1,7 @@
 """SKUs: bulk upsert in a handful of statements, search, and what is not yet published."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,6 +29,7 @@ FROM jsonb_to_recordset(CAST(:items AS jsonb)) AS item (
     sku text, name text, category text, brand text, unit text, life_cycle text,
     cost numeric, price numeric, kit jsonb, oversell boolean, stock_class text, barcodes text[],
     aliases text[], tags text[], attributes jsonb)
+ORDER BY sku
 ON CONFLICT (sku) DO UPDATE
 SET name = excluded.name, category = excluded.category, brand = excluded.brand,
     unit = excluded.unit, life_cycle = excluded.life_cycle, cost = excluded.cost,
@@ -69,6 +70,10 @@ _UNPUBLISHED = text(f"""
 SELECT sku, {_FIELDS}, version, updated_at FROM sku
 WHERE published_version < version ORDER BY sku LIMIT :limit
 """)  # noqa: S608 - the columns are ours
+# In the order in which an upsert locks them: otherwise each of the two may wait for the other.
+_LOCKED = text("""
+SELECT FROM sku WHERE sku = ANY (CAST(:skus AS text[])) ORDER BY sku FOR NO KEY UPDATE
+""")
 _PUBLISHED = text("""
 UPDATE sku SET published_version = done.version
 FROM unnest(CAST(:skus AS text[]), CAST(:versions AS bigint[])) AS done (sku, version)
@@ -97,7 +102,7 @@ async def upsert(connection: AsyncConnection, items: Sequence[SkuItem], now: dat
     merged = [
         stored[item.sku].changed_by(item) if item.sku in stored else item.tidied() for item in items
     ]
-    found = await _conflicts(connection, merged, skus)
+    found = await _conflicts(connection, merged, stored)
     if found:
         return Upserted(conflicts=tuple(found))
     changed = [item for item in merged if stored.get(item.sku) != item]
@@ -114,8 +119,9 @@ def _stored(row: RowMapping) -> SkuItem:
 
 
 async def _conflicts(
-    connection: AsyncConnection, merged: Sequence[SkuItem], skus: list[str]
+    connection: AsyncConnection, merged: Sequence[SkuItem], stored: Mapping[str, SkuItem]
 ) -> list[Conflict]:
+    skus = [item.sku for item in merged]
     spellings = [spelling for item in merged for spelling in item.spellings]
     owners = await connection.execute(_OWNERS, {"codes": spellings + skus, "skus": skus})
     colliding = await connection.execute(_COLLIDING, {"spellings": spellings})
@@ -124,16 +130,25 @@ async def _conflicts(
         frozenset(row.sku for row in colliding) | frozenset(skus),
         {row.spelling: row.sku for row in owners},
     )
-    return found + kit_conflicts(merged, await _kits(connection, merged, skus))
+    return found + kit_conflicts(merged, await _kits(connection, merged, stored))
 
 
-async def _kits(connection: AsyncConnection, merged: Sequence[SkuItem], skus: list[str]) -> Kits:
+async def _kits(
+    connection: AsyncConnection, merged: Sequence[SkuItem], stored: Mapping[str, SkuItem]
+) -> Kits:
+    skus = [item.sku for item in merged]
     kits = [item.sku for item in merged if item.kit]
-    if not kits:
+    added = [
+        spelling
+        for item in merged
+        for spelling in item.spellings
+        if item.sku not in stored or spelling not in stored[item.sku].spellings
+    ]
+    if not kits and not added:
         return Kits(frozenset(), {}, {})
     components = [each.sku for item in merged for each in item.kit]
     among = await connection.execute(_KITS_AMONG, {"codes": components, "skus": skus})
-    containing = await connection.execute(_KITS_CONTAINING, {"codes": kits, "skus": skus})
+    containing = await connection.execute(_KITS_CONTAINING, {"codes": kits + added, "skus": skus})
     owners = await connection.execute(_OWNERS, {"codes": components, "skus": skus})
     return Kits(
         frozenset(row.sku for row in among),
@@ -201,5 +216,7 @@ async def unpublished(connection: AsyncConnection, limit: int) -> list[CatalogIt
 
 async def note_published(connection: AsyncConnection, items: Sequence[CatalogItem]) -> None:
     """Remember that the broker has items in these versions."""
-    values = {"skus": [each.sku for each in items], "versions": [each.version for each in items]}
+    skus = [each.sku for each in items]
+    await connection.execute(_LOCKED, {"skus": skus})
+    values = {"skus": skus, "versions": [each.version for each in items]}
     await connection.execute(_PUBLISHED, values)

@@ -7,7 +7,7 @@ from typing import Concatenate, ParamSpec, TypeAlias, TypeVar
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared.database.engine import DATABASE_ERRORS, asking
+from shared.database.engine import DATABASE_ERRORS, asking, is_retryable
 from shared.errors import Unavailable
 
 Connection: TypeAlias = AsyncConnection
@@ -18,6 +18,8 @@ Row: TypeAlias = dict[str, object]
 
 FAILURES = (Unavailable, *DATABASE_ERRORS)
 """What a loop that must go on for ever survives."""
+
+_ATTEMPTS = 3
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -42,15 +44,24 @@ class Database:
     async def write(self, change: Question[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do a change in a transaction of its own; raises Unavailable as `read` does.
 
-        The outcome of a transaction that lost its connection is unknown: changes are such that
-        doing them again is harmless.
+        What met another transaction (a deadlock) is done again, at most three times in all. The
+        outcome of a transaction that lost its connection is unknown: changes are such that
+        doing them again is harmless (`channel_health.add` alone counts twice).
         """
 
         async def act() -> T:
             async with self._engine.begin() as connection:
                 return await change(connection, *args, **kwargs)
 
-        return await asking(act)
+        met: Exception | None = None
+        for _ in range(_ATTEMPTS):
+            try:
+                return await asking(act)
+            except DATABASE_ERRORS as error:
+                if not is_retryable(error):
+                    raise
+                met = error
+        raise Unavailable("the database") from met
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ingest.domain.codes import Action, Changes, Codes, Kind, Mapping, SkuSpellings
-from services.ingest.store.database import Database
+from services.ingest.store.database import FAILURES, Database
 from shared.database.engine import DATABASE_ERRORS
 from shared.errors import Unavailable
 from shared.observability.logs import get_logger
@@ -61,6 +61,8 @@ class KnownCodes:
         self._loaded = False
         self._trouble: str | None = _NOT_LOADED
         self._turn = asyncio.Lock()
+        self._asked = self._answered = 0
+        self._failure: Exception | None = None
 
     def codes(self) -> Codes:
         """Return the codes as last read; no question leaves the process.
@@ -72,15 +74,34 @@ class KnownCodes:
         return self._codes
 
     async def refresh(self) -> None:
-        """Take over everything committed by now; raises Unavailable when the database is away."""
-        async with self._turn:
-            changes = await self._database.read(self._newer)
-            if changes is not None:
-                if changes.version < self._codes.version:
-                    # The database was put back to an earlier state: nothing in memory counts.
-                    self._codes = Codes()
-                self._codes.apply(changes)
-                self._loaded = True
+        """Take over everything committed by now; raises Unavailable when the database is away.
+
+        Whoever asks while an answer is awaited waits for the next one, which is everybody's: a
+        database that is silent keeps nobody for longer than two answers.
+        """
+        self._asked += 1
+        number = self._asked
+        async with self._turn:  # in the order of asking
+            if self._answered >= number:
+                if self._failure is not None:
+                    raise Unavailable("the database") from self._failure
+                return
+            asked = self._asked
+            try:
+                await self._read()
+            except FAILURES as failure:
+                self._answered, self._failure = asked, failure
+                raise
+            self._answered, self._failure = asked, None
+
+    async def _read(self) -> None:
+        changes = await self._database.read(self._newer)
+        if changes is not None:
+            if changes.version < self._codes.version:
+                # The database was put back to an earlier state: nothing in memory counts.
+                self._codes = Codes()
+            self._codes.apply(changes)
+            self._loaded = True
 
     async def _newer(self, connection: AsyncConnection) -> Changes | None:
         async with asyncio.timeout(_ANSWER_SECONDS if self._loaded else _FIRST_ANSWER_SECONDS):

@@ -10,10 +10,12 @@ from fastapi import FastAPI
 
 from services.ingest.api.app import build
 from services.ingest.api.parts import Parts
+from services.ingest.guessing import Guessing
 from services.ingest.listening import Listening
 from services.ingest.outbound import catalog_items, catalog_warehouses, channel_health
 from services.ingest.outbound.stock_changes import StockChanges
-from services.ingest.pipeline import Intake, Replay
+from services.ingest.pipeline import Intake
+from services.ingest.replaying import Replay
 from services.ingest.settings import IngestSettings
 from services.ingest.store import catalogue, configuration
 from services.ingest.store import channel_health as store_health
@@ -21,7 +23,7 @@ from services.ingest.store.database import Database
 from services.ingest.store.known_codes import KnownCodes
 from services.ingest.store.unpublished import Feed, Publisher
 from shared.clock import Clock, WallClock
-from shared.database.engine import create_engine
+from shared.database.engine import ANSWER_SECONDS, create_engine
 from shared.events.catalog_items import CatalogItem
 from shared.events.catalog_warehouses import CatalogWarehouse
 from shared.events.channel_health import ChannelHealth
@@ -48,6 +50,7 @@ async def serving(settings: IngestSettings, clock: Clock) -> AsyncIterator[Servi
         settings.database_url.get_secret_value(),
         pool=settings.database_pool,
         application="ingest serve",
+        answer_seconds=ANSWER_SECONDS,
     )
     producer = Producer(
         settings.kafka,
@@ -60,13 +63,15 @@ async def serving(settings: IngestSettings, clock: Clock) -> AsyncIterator[Servi
             database = Database(engine)
             known = KnownCodes(database)
             changes = StockChanges(producer)
+            replay = Replay(known, database, changes, clock)
             listening = Listening(database, clock)
             parts = Parts(
                 database=database,
                 clock=clock,
                 known=known,
-                intake=Intake(known, database, changes, listening, clock),
-                replay=Replay(known, database, changes, clock),
+                guessing=Guessing(),
+                intake=Intake(known, database, changes, replay, listening, clock),
+                replay=replay,
                 publisher=Publisher(database, _feeds(producer, clock)),
             )
             app = build(
@@ -79,7 +84,7 @@ async def serving(settings: IngestSettings, clock: Clock) -> AsyncIterator[Servi
                     group.create_task(known.follow()),
                     group.create_task(parts.publisher.run()),
                     group.create_task(listening.run()),
-                    group.create_task(parts.replay.catch_up()),
+                    group.create_task(replay.catch_up()),
                 ]
                 yield Serving(app, parts)
                 for task in background:

@@ -15,7 +15,7 @@ from services.notifier.settings import NotifierSettings
 from services.notifier.store.access_tokens import AccessTokens
 from services.notifier.store.secrets import Vault
 from shared.clock import Clock, WallClock
-from shared.database.engine import create_engine
+from shared.database.engine import ANSWER_SECONDS, create_engine
 from shared.roles import with_probes
 
 
@@ -25,6 +25,7 @@ async def run(settings: NotifierSettings, stop: asyncio.Event, clock: Clock | No
         settings.database_url.get_secret_value(),
         pool=settings.database_pool,
         application="notifier send",
+        answer_seconds=ANSWER_SECONDS,
     )
     vault = Vault(settings.required_secret_key())
     tools = Tools(

@@ -21,7 +21,7 @@ from services.notifier.destinations.kinds import Renderer
 from services.notifier.settings import NotifierSettings
 from services.notifier.store.secrets import Vault
 from shared.clock import Clock, WallClock
-from shared.database.engine import create_engine
+from shared.database.engine import ANSWER_SECONDS, create_engine
 from shared.events.stock_alerts import TOPIC
 from shared.http.app import create_app
 from shared.http.auth import Keys, Verifier
@@ -36,6 +36,7 @@ def application(settings: NotifierSettings, clock: Clock | None = None) -> FastA
         settings.database_url.get_secret_value(),
         pool=settings.database_pool,
         application="notifier serve",
+        answer_seconds=ANSWER_SECONDS,
     )
     lag = LagReader(settings.kafka, settings.topic_prefix, TOPIC)
     vault = Vault(settings.required_secret_key())

@@ -1,14 +1,38 @@
 """Channels, warehouses, SKUs and mappings through the API."""
 
-import pytest
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import count
 
+import pytest
+from sqlalchemy import text
+
+from services.ingest.domain.catalogue import SkuItem
 from services.ingest.settings import IngestSettings
+from services.ingest.store import catalogue, configuration
+from services.ingest.store.database import Connection, Row
 from services.ingest.store.known_codes import POLL_SECONDS
+from shared.clock import WallClock
+from shared.database.engine import create_engine
+from shared.events.catalog_items import CatalogItem
 from shared.http.auth import Scope
 from shared.testing.waiting import until
 from tests.integration.ingest.service import Ingest, event, running
 
 pytestmark = pytest.mark.stack
+
+Act = Callable[[Connection, Sequence[str]], Awaitable[object]]
+
+
+async def upsert(connection: Connection, skus: Sequence[str]) -> None:
+    items = [SkuItem(sku=each, name="new") for each in skus]
+    await catalogue.upsert(connection, items, WallClock().now())
+
+
+async def note(connection: Connection, skus: Sequence[str]) -> None:
+    now = WallClock().now()
+    items = [CatalogItem(sku=each, version=1, updated_at=now) for each in skus]
+    await catalogue.note_published(connection, items)
 
 
 async def refused(ingest: Ingest, method: str, path: str, body: object) -> list[dict[str, object]]:
@@ -297,3 +321,59 @@ async def test_the_interface_describes_itself(ingest: Ingest) -> None:
     assert set(event_schema["required"]) == {
         *("id", "type", "sku", "warehouse", "quantity", "occurred_at")
     }
+
+
+async def test_a_component_of_a_stored_kit_becomes_nobodys_alias(ingest: Ingest) -> None:
+    box = {"sku": "BOX", "kit": [{"sku": "x", "quantity": 2}]}
+    await ingest.ask("POST", "/v1/skus", {"items": [box, {"sku": "A"}]})
+    alias = {"sku": "A", "aliases": ["x"]}
+    (error,) = await refused(ingest, "POST", "/v1/skus", {"items": [alias]})
+    assert (error["field"], error["code"]) == ("aliases", "is_component")
+    mended = box | {"kit": [{"sku": "A", "quantity": 2}]}
+    answer = await ingest.ask("POST", "/v1/skus", {"items": [alias, mended]})
+    assert answer["updated"] == 2
+
+
+@pytest.mark.parametrize("act", [upsert, note])
+async def test_rows_of_skus_are_locked_in_one_order(ingest: Ingest, act: Act) -> None:
+    await ingest.set_up()
+    parts = ingest.serving.parts
+    engine = create_engine(ingest.database.url("ingest"))
+    async with engine.connect() as holding, asyncio.TaskGroup() as group:
+        await holding.execute(text("SELECT FROM sku WHERE sku = 'A' FOR NO KEY UPDATE"))
+        acting = group.create_task(parts.database.write(act, ("B", "A")))
+
+        async def waits() -> bool:
+            return bool(
+                await ingest.rows(
+                    "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                    " AND datname = current_database()"
+                )
+            )
+
+        await until(waits)
+        free = "SELECT FROM sku WHERE sku = 'B' FOR NO KEY UPDATE NOWAIT"
+        await holding.execute(text(free))
+        await holding.rollback()
+        await acting
+    await engine.dispose()
+
+
+@pytest.mark.parametrize(("deadlocks", "status"), [(2, 200), (99, 503)])
+async def test_a_change_that_met_a_deadlock_is_done_again(
+    ingest: Ingest, monkeypatch: pytest.MonkeyPatch, deadlocks: int, status: int
+) -> None:
+    put_channel, tries = configuration.put_channel, count()
+
+    async def unlucky(connection: Connection, *values: object) -> Row:
+        if next(tries) < deadlocks:
+            await connection.execute(
+                text("DO $$ BEGIN RAISE EXCEPTION 'met' USING ERRCODE = '40P01'; END $$")
+            )
+        found: Row = await put_channel(connection, *values)  # type: ignore[arg-type]
+        return found
+
+    monkeypatch.setattr(configuration, "put_channel", unlucky)
+    answer = await ingest.client.put("/v1/channels/shop", json={"name": "Shop"})
+    assert answer.status_code == status, answer.text
+    assert ("retry-after" in answer.headers) == (status == 503)

@@ -8,6 +8,7 @@ import pytest
 from services.ingest.settings import IngestSettings
 from shared.clock import WallClock
 from shared.events.channel_health import ChannelHealth
+from shared.http.auth import Scope
 from shared.testing.waiting import until
 from tests.integration.ingest.service import Ingest, event, running
 
@@ -73,3 +74,33 @@ async def test_a_silent_channel_is_told_of_every_five_minutes_with_what_it_used_
     assert (second.heard_at, second.version) == (first.heard_at - month, first.version)
     assert second.warehouses == first.warehouses == ("main",)
     assert second.told_at > first.told_at
+
+
+async def test_channels_are_heard_by_what_was_dropped_or_refused_as_well(ingest: Ingest) -> None:
+    await ingest.set_up()
+    for channel in ("wrong", "early", "own"):
+        await ingest.ask("PUT", f"/v1/channels/{channel}", {"name": channel})
+    items = [{"kind": "sku", "external": "POSTAGE", "action": "ignore"}]
+    await ingest.ask("PUT", "/v1/channels/shop/mappings", {"items": items})
+    await ingest.post(
+        [
+            event(sku="POSTAGE"),
+            event(channel="wrong", quantity="1"),
+            event(channel="early", occurred_at="1066-10-14T09:00:00Z"),
+            event(channel="nobody"),
+            event(channel=["wrong"]),
+            "nothing",
+        ]
+    )
+    mine = ingest.token(Scope.EVENTS_WRITE, channel="own")
+    await ingest.post([event(channel="wrong", quantity="1")], status=422, headers=mine)
+    expected = {"shop": (1, 0), "wrong": (1, 1), "early": (1, 1), "own": (1, 1)}
+
+    async def noted() -> bool:
+        heard = await ingest.rows(
+            "SELECT channel, sum(events) AS events, sum(rejected) AS rejected FROM channel_events"
+            " JOIN channel_health USING (channel) GROUP BY channel"
+        )
+        return {row["channel"]: (row["events"], row["rejected"]) for row in heard} == expected
+
+    await until(noted)

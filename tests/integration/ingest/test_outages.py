@@ -1,5 +1,6 @@
 """Broker or database away: what still works, what says so, and that nothing is half accepted."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 
@@ -9,9 +10,10 @@ import pytest_asyncio
 
 from services.ingest.settings import IngestSettings
 from services.ingest.store import quarantine
+from services.ingest.wiring import serve as ingest_serve
 from shared.errors import Unavailable
-from shared.testing.proxy import Proxy, proxied
-from shared.testing.waiting import until
+from shared.testing.proxy import Direction, Proxy, proxied
+from shared.testing.waiting import PATIENCE_SECONDS, until
 from tests.integration.ingest.service import Ingest, event, running
 
 pytestmark = pytest.mark.stack
@@ -122,6 +124,27 @@ async def test_without_database_known_codes_go_through_and_the_rest_is_refused(
         await until(green)
         answer = await service.post(mixed)
         assert (answer["accepted"], answer["quarantined"]) == (1, 1)
+
+
+async def test_a_database_that_says_nothing_any_more_is_away(
+    settings: IngestSettings,
+    ingest: Ingest,
+    database_proxy: Proxy,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ingest_serve, "ANSWER_SECONDS", 0.5)
+    await ingest.set_up()
+    proxied_settings = through(settings, ingest, database_proxy)
+    async with running(proxied_settings, ingest.database, ingest.key) as service:
+        database_proxy.silence(Direction.TO_CLIENT)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await refused(service, "GET", "/v1/skus")
+        database_proxy.speak()
+
+        async def answered() -> bool:
+            return (await service.client.get("/v1/skus")).is_success
+
+        await until(answered)
 
 
 async def test_when_the_quarantine_cannot_be_written_nothing_is_sent(

@@ -3,18 +3,22 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from services.ingest.domain.quarantine import State
+from services.ingest import replaying
+from services.ingest.domain.quarantine import Entry, State
 from services.ingest.outbound.stock_changes import ChangeRecord, StockChanges
 from services.ingest.settings import IngestSettings
 from services.ingest.store import quarantine
+from services.ingest.store.database import Connection
 from services.ingest.store.quarantine import Filter
 from shared.clock import ManualClock, WallClock
 from shared.database import migrations
 from shared.database.engine import create_engine
+from shared.errors import Unavailable
+from shared.http.pages import encode_cursor
 from shared.testing.waiting import until
 from tests.integration.ingest.service import Ingest, event, running
 
@@ -33,6 +37,10 @@ async def waiting(ingest: Ingest, **params: str) -> list[dict[str, object]]:
     assert answer.is_success, answer.text
     items: list[dict[str, object]] = answer.json()["items"]
     return items
+
+
+async def nothing_waits(ingest: Ingest) -> bool:
+    return not await waiting(ingest)
 
 
 async def become_known(ingest: Ingest, *skus: str) -> None:
@@ -110,6 +118,26 @@ async def test_what_waits_goes_on_its_way_as_it_came_in_order_of_arrival(ingest:
     assert {each["id"]: each["received_at"] for each in published} == received
     assert await waiting(ingest) == []
     assert len(await waiting(ingest, state="replayed")) == 5
+
+
+async def test_numbers_that_no_entry_has_are_refused(ingest: Ingest) -> None:
+    for cursor in (encode_cursor("1" * 30), encode_cursor(10**30), encode_cursor("x")):
+        answer = await ingest.client.get("/v1/quarantine", params={"cursor": cursor})
+        assert answer.status_code == 422, cursor
+    for ids in ([10**30], [2**63], [0], [1, -1]):
+        answer = await ingest.client.post("/v1/quarantine/replay", json={"ids": ids})
+        assert answer.status_code == 422, ids
+    assert await ingest.ask("POST", "/v1/quarantine/replay", {"ids": [2**63 - 1]})
+
+
+async def test_a_replay_that_does_not_say_of_what_replays_nothing(ingest: Ingest) -> None:
+    await ingest.set_up()
+    await ingest.post(event(sku="x"))
+    await become_known(ingest, "x")
+    for body in ({}, {"ids": None}, {"code": None, "channel": None, "reason": None}):
+        answer = await ingest.client.post("/v1/quarantine/replay", json=body)
+        assert answer.status_code == 422, body
+    assert len(await waiting(ingest)) == 1
 
 
 @pytest.mark.parametrize(
@@ -303,6 +331,87 @@ async def test_what_a_dead_process_left_is_replayed_by_the_next_start(
 
         await until(only_the_other_waits)
     assert [each["id"] for each in await ingest.published()] == ["1"]
+
+
+@pytest.mark.parametrize("broker_away", [False, True])
+async def test_what_comes_to_wait_while_its_code_becomes_known_is_sent(
+    ingest: Ingest, monkeypatch: pytest.MonkeyPatch, *, broker_away: bool
+) -> None:
+    await ingest.set_up()
+    put, publish = quarantine.put, StockChanges.publish
+
+    async def away_once(*_: object) -> None:
+        monkeypatch.setattr(StockChanges, "publish", publish)
+        raise Unavailable("the broker")
+
+    async def put_late(connection: Connection, entries: Sequence[Entry], now: datetime) -> None:
+        monkeypatch.setattr(quarantine, "put", put)
+        items = [{"kind": "sku", "external": "x", "target": "A"}]
+        answer = await ingest.ask("PUT", MAPPINGS, {"items": items})
+        assert answer["replayed"] == 0, "it is not there yet"
+        if broker_away:
+            monkeypatch.setattr(StockChanges, "publish", away_once)
+        await put(connection, entries, now)
+
+    monkeypatch.setattr(quarantine, "put", put_late)
+    assert (await ingest.post(event(sku="x")))["quarantined"] == 1
+    await until(lambda: nothing_waits(ingest))
+    assert [each["sku"] for each in await ingest.published()] == ["A"]
+
+
+async def test_a_replay_that_finds_no_broker_is_repeated_until_it_does(
+    ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ingest.set_up()
+    await ingest.post(event(sku="x"))
+
+    async def away(*_: object) -> None:
+        raise Unavailable("the broker")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(StockChanges, "publish", away)
+        items = [{"kind": "sku", "external": "x", "target": "A"}]
+        answer = await ingest.ask("PUT", MAPPINGS, {"items": items})
+        assert answer == {"mapped": 1, "replayed": 0, "ignored": 0}
+    await until(lambda: nothing_waits(ingest))
+    assert [each["sku"] for each in await ingest.published()] == ["A"]
+
+
+async def test_skus_whose_first_answer_was_lost_are_replayed_when_they_are_sent_again(
+    ingest: Ingest,
+) -> None:
+    await ingest.set_up()
+    await ingest.post(event(sku="x"))
+    await become_known(ingest, "x")
+    answer = await ingest.ask("POST", "/v1/skus", {"items": [{"sku": "x"}]})
+    assert (answer["unchanged"], answer["replayed"]) == (1, 1)
+
+
+async def test_what_another_process_left_is_sent_by_one_that_runs_on(
+    ingest: Ingest, settings: IngestSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ingest.set_up()
+    monkeypatch.setattr(replaying, "LOOK_AGAIN_SECONDS", 0.1)
+    async with running(settings, ingest.database, ingest.key):
+        await ingest.post(event(sku="x"))
+        await become_known(ingest, "x")
+        await until(lambda: nothing_waits(ingest))
+    assert [each["id"] for each in await ingest.published()] == ["1"]
+
+
+async def test_an_entry_of_a_newer_release_waits_and_holds_up_no_other(ingest: Ingest) -> None:
+    await ingest.set_up()
+    await ingest.post([event(id=str(n), sku="x") for n in range(3)])
+    await become_known(ingest, "x")
+    await ingest.rows(
+        """
+        UPDATE quarantine SET payload = replace(payload, '"sale"', '"teleported"')
+        WHERE event_id = '1'
+        """
+    )
+    answer = await ingest.ask("POST", "/v1/quarantine/replay", {"code": "x"})
+    assert answer == {"replayed": 2, "ignored": 0, "still_quarantined": 1}
+    assert [each["id"] for each in await ingest.published()] == ["0", "2"]
 
 
 async def test_what_came_too_early_is_sent_once_its_time_has_come(

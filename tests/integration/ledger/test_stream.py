@@ -22,7 +22,7 @@ from shared.clock import Clock, ManualClock, WallClock
 from shared.errors import Unavailable
 from shared.events.stock_levels import TOPIC, StockLevel, level_key
 from shared.events.topics import STOCK_LEVELS
-from shared.http.auth import Scope
+from shared.http.auth import LEEWAY_SECONDS, Scope
 from shared.http.problems import MEDIA_TYPE
 from shared.http.server import serve
 from shared.http.tokens import mint
@@ -359,8 +359,9 @@ async def test_the_stream_ends_when_the_token_does(
     monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 3_600.0)  # it does not wait for that
     now, hour, last = WallClock().now(), timedelta(hours=1), timedelta(seconds=2)
     token = partial(mint, key, subject="test", scopes=[Scope.STOCK_READ], lifetime=hour)
-    # Of the token's hour two seconds are left, which last until the test says so.
-    clock = ManualClock(now + hour - last)
+    # Of the token's hour, and of what clocks may be apart, two seconds are left, which last until
+    # the test says so.
+    clock = ManualClock(now + hour + timedelta(seconds=LEEWAY_SECONDS) - last)
     async with serving(ledger, clock) as (url, _):
         async with listening(url, token(now=now)) as listener:
             await tell(ledger, level("A", 1))

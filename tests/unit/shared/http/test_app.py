@@ -2,6 +2,9 @@
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import httpx
@@ -9,10 +12,15 @@ import pytest
 import pytest_asyncio
 from fastapi import FastAPI, Query, Request
 from pydantic import BaseModel
+from structlog.testing import capture_logs
 
+from shared.clock import WallClock
 from shared.errors import Unavailable
+from shared.http import auth
 from shared.http.app import MAX_BODY_BYTES, create_app
+from shared.http.auth import Keys, Verifier
 from shared.http.problems import MEDIA_TYPE, Problem, not_found
+from shared.testing.waiting import until
 
 
 class Thing(BaseModel):
@@ -161,6 +169,19 @@ async def test_a_trace_goes_on_and_comes_back(client: httpx.AsyncClient) -> None
     assert answer.json() != given
 
 
+TOLD = {"/numbers?limit=1": "debug", "/missing": "info", "/away": "warning", "/broken": "warning"}
+
+
+@pytest.mark.parametrize(("path", "level"), TOLD.items(), ids=TOLD)
+async def test_a_request_that_was_refused_or_failed_is_told_by_default(
+    client: httpx.AsyncClient, path: str, level: str
+) -> None:
+    with capture_logs() as lines:
+        answer = await client.get(path)
+    (line,) = (each for each in lines if each["event"] == "request")
+    assert (line["log_level"], line["status"]) == (level, answer.status_code)
+
+
 async def test_probes_say_what_is_wrong() -> None:
     for problem, status in ((None, 200), ("the database cannot be reached", 503)):
         transport = httpx.ASGITransport(application(problem))
@@ -170,3 +191,41 @@ async def test_probes_say_what_is_wrong() -> None:
             assert ready.status_code == status
             assert ready.json()["problems"] == ({"database": problem} if problem else {})
             assert b"lowtide_" in (await client.get("/metrics")).content
+
+
+async def test_without_keys_a_service_is_not_ready() -> None:
+    app = create_app("test", verifier=Verifier(Keys(), WallClock()))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        ready = await client.get("/readyz")
+    assert ready.status_code == 503
+    assert "LOWTIDE_JWKS_FILE" in ready.json()["problems"]["keys"]
+
+
+async def has_read(keys: Keys, edition: int) -> bool:
+    return keys.edition == edition
+
+
+async def test_a_service_reads_its_keys_again_while_it_runs(
+    key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auth, "_FRESH_SECONDS", 0.01)
+    monkeypatch.setattr(auth, "_REREAD_SECONDS", 0)
+    file = key.parent / "jwks.json"
+    keys = Keys(file=file)
+    told = []
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        told.append("begins")
+        yield
+        told.append("ends")
+
+    app = create_app("test", verifier=Verifier(keys, WallClock()), lifespan=lifespan)
+    async with app.router.lifespan_context(app):
+        await until(partial(has_read, keys, 1))
+        document = json.loads(file.read_text(encoding="ascii"))
+        document["keys"][0]["kid"] = "another"
+        file.write_text(json.dumps(document), encoding="ascii")
+        await until(partial(has_read, keys, 2))
+    assert told == ["begins", "ends"]

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.http.pages import (
+    after_number,
     after_text,
     before_moment,
     decode_cursor,
@@ -82,7 +83,8 @@ def test_a_full_page_says_where_the_next_one_begins(found: list[int], limit: int
 
 
 def test_without_a_cursor_a_page_begins_at_the_beginning() -> None:
-    assert (after_text(None), under_number(None), before_moment(None)) == ("", 2**63 - 1, None)
+    assert (after_text(None), after_number(None)) == ("", 0)
+    assert (under_number(None), before_moment(None)) == (2**63 - 1, None)
 
 
 MOMENT, ID = datetime(2026, 3, 1, 12, tzinfo=UTC), UUID(int=1)
@@ -90,7 +92,7 @@ MOMENT, ID = datetime(2026, 3, 1, 12, tzinfo=UTC), UUID(int=1)
 
 def test_a_place_by_moment_is_the_moment_and_the_id() -> None:
     assert before_moment(encode_cursor(MOMENT.isoformat(), str(ID))) == (MOMENT, ID)
-    assert under_number(encode_cursor(7)) == 7
+    assert under_number(encode_cursor(7)) == after_number(encode_cursor(7)) == 7
 
 
 NO_MOMENT = {

@@ -1,6 +1,7 @@
 """What the consumer makes of what the broker hands it; the rest is tested on a real one."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from unittest.mock import AsyncMock, Mock
@@ -8,6 +9,7 @@ from unittest.mock import AsyncMock, Mock
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
+from prometheus_client import REGISTRY
 
 from shared.database.positions import Position
 from shared.errors import Stopped
@@ -210,3 +212,40 @@ async def test_one_that_has_never_reached_the_broker_ends_when_it_is_told_to() -
     asyncio.get_running_loop().call_later(0.1, stop.set)
     async with asyncio.timeout(30):
         await never.run(stop)
+
+
+def told(partition: int) -> float | None:
+    labels = {"topic": STOCK_LEVELS.name, "partition": str(partition)}
+    return REGISTRY.get_sample_value("lowtide_lag_records", labels)
+
+
+async def look(made: PartitionConsumer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a consumer look once at how far its partitions go: a hundred records each."""
+
+    async def look_once(_: float) -> None:
+        if made._client.end_offsets.await_count:
+            raise asyncio.CancelledError
+
+    name = made._name
+    made._consumer = Mock()
+    made._client.end_offsets = AsyncMock(
+        return_value={TopicPartition(name, partition): 100 for partition in made._wanted}
+    )
+    monkeypatch.setattr(asyncio, "sleep", look_once)
+    made._progress_at = time.monotonic()
+    with pytest.raises(asyncio.CancelledError):
+        await made._watch()
+
+
+async def test_the_lag_is_told_of_claimed_partitions_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = consumer(STOCK_LEVELS.name, 95)
+    made._workers = [Mock(trouble=None, look_for_other_owners=AsyncMock())]
+    made._wanted = (PARTITION, 4)
+    await look(made, monkeypatch)
+    assert (told(PARTITION), told(4), made.lag) == (5, None, None)
+    made._offsets[4] = 98
+    await look(made, monkeypatch)
+    assert (told(PARTITION), told(4), made.lag) == (5, 2, 7)
+    made._wanted = (4,)
+    await look(made, monkeypatch)
+    assert (told(PARTITION), told(4), made.lag) == (None, 2, 2)

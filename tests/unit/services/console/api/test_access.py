@@ -9,7 +9,13 @@ from starlette.types import Message, Scope
 
 from services.console.api.access import SESSION_COOKIE, Gate
 from services.console.api.sign_in import routes
-from services.console.domain.sign_in import SESSION_LIFETIME, Codes, mint_code, mint_session
+from services.console.domain.sign_in import (
+    SESSION_LIFETIME,
+    Codes,
+    Endings,
+    mint_code,
+    mint_session,
+)
 from services.console.upstream.people import People
 from services.console.upstream.service import Service
 from shared.clock import ManualClock
@@ -21,6 +27,10 @@ OURS = "http://console"
 
 
 def _person(request: httpx.Request) -> httpx.Response:
+    if request.url.path == "/v1/people/away":
+        raise httpx.ReadTimeout("slow")
+    if request.url.path == "/v1/people/no":
+        return httpx.Response(422, json={"detail": "This is no id of a person."})
     known = {"/v1/people/lin": "林晓", "/v1/people/an": "An"}
     if request.url.path not in known:
         return httpx.Response(404)
@@ -40,8 +50,9 @@ class Setting:
         self.alerting = Service(
             "alerting", httpx.AsyncClient(transport=PEOPLE, base_url="http://a")
         )
+        endings, people = Endings(), People(self.alerting)
         self.app.include_router(
-            routes(SECRET, Codes(SECRET, START), self.clock, "v1", People(self.alerting))
+            routes(SECRET, Codes(SECRET, START), endings, self.clock, "v1", people)
         )
         self.acted = 0
 
@@ -59,7 +70,7 @@ class Setting:
         async def _act() -> None:
             self.acted += 1
 
-        self.gate = Gate(self.app, SECRET, self.clock)
+        self.gate = Gate(self.app, SECRET, self.clock, endings)
         self.browser = httpx.AsyncClient(transport=httpx.ASGITransport(self.gate), base_url=OURS)
 
     def code(self) -> str:
@@ -128,6 +139,18 @@ async def test_a_session_ends(setting: Setting) -> None:
     assert (await setting.browser.get("/alerts/7", headers=session)).status_code == 401
 
 
+@pytest.mark.parametrize(
+    "of_others",
+    ["a=two words", 'a="', 'a={"theme":"dark"}', "a=中文", "a=é", "a", "[x]=1", "a=b,c"],
+)
+async def test_whatever_cookies_others_have_set_the_session_is_found(
+    setting: Setting, of_others: str
+) -> None:
+    ours = setting.session()["cookie"]
+    headers = {b"cookie": f"{of_others}; {ours}; {of_others}".encode()}
+    assert (await setting.browser.get("/alerts/7", headers=headers)).status_code == 200
+
+
 @pytest.mark.parametrize("origin", [None, "http://evil.example", "null", "http://console.evil"])
 async def test_no_other_site_acts_in_a_viewers_name(setting: Setting, origin: str | None) -> None:
     headers = setting.session() | ({"origin": origin} if origin else {})
@@ -182,6 +205,24 @@ async def test_signing_out_takes_the_cookie_away(setting: Setting) -> None:
     assert f'{SESSION_COOKIE}=""' in answer.headers["set-cookie"]
 
 
+async def test_signing_out_ends_the_session_whoever_has_a_copy_of_its_cookie(
+    setting: Setting,
+) -> None:
+    headers = setting.session() | {"origin": OURS}
+    said = await say(setting, "lin", headers)
+    copies = [headers, {"cookie": f"{SESSION_COOKIE}={said.cookies[SESSION_COOKIE]}"}]
+    other = mint_session(SECRET, now=START, nonce="s2")
+    setting.browser.cookies.clear()
+    await setting.browser.post("/sign-out", headers=headers)
+    for copy in copies:
+        assert (await setting.browser.post("/act", headers=headers | copy)).status_code == 401
+    socket = [(b"host", b"console"), (b"origin", OURS.encode())]
+    cookie = (b"cookie", headers["cookie"].encode())
+    assert await connected(setting, [*socket, cookie]) == ["websocket.close"]
+    still = {"origin": OURS, "cookie": f"{SESSION_COOKIE}={other}"}
+    assert (await setting.browser.post("/act", headers=still)).status_code == 200
+
+
 async def test_the_sign_in_page_speaks_the_browsers_language(setting: Setting) -> None:
     english = await setting.browser.get("/sign-in", headers={"accept-language": "en"})
     chinese = await setting.browser.get("/sign-in", headers={"accept-language": "zh"})
@@ -217,9 +258,19 @@ async def test_a_session_becomes_that_of_a_person_once(setting: Setting) -> None
         assert (await setting.browser.get("/alerts/7", headers=session)).json() == "s1 林晓"
 
 
+@pytest.mark.parametrize("person", ["away", "no"])
+async def test_whoever_cannot_be_asked_for_may_be_chosen_again(
+    setting: Setting, person: str
+) -> None:
+    answer = await say(setting, person, setting.session() | {"origin": OURS})
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/me?back=%2Falerts%2F7"
+    assert SESSION_COOKIE not in answer.cookies
+
+
 async def test_nobody_can_be_somebody_unknown_or_without_signing_in(setting: Setting) -> None:
     unknown = await say(setting, "nobody", setting.session() | {"origin": OURS})
-    assert unknown.headers["location"] == "/me"
+    assert unknown.headers["location"] == "/me?back=%2Falerts%2F7"
     assert SESSION_COOKIE not in unknown.cookies
     setting.browser.cookies.clear()
     assert (await say(setting, "lin", {"origin": OURS})).status_code == 401

@@ -1,3 +1,4 @@
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,6 +8,7 @@ from services.console.domain.sign_in import (
     SESSION_LIFETIME,
     Claims,
     Codes,
+    Endings,
     Myself,
     Session,
     mint_code,
@@ -113,6 +115,29 @@ def test_a_session_never_becomes_another_persons_even_by_its_former_cookie() -> 
 
 def test_after_a_restart_the_cookie_says_whose_a_session_is() -> None:
     assert Claims().claim(Session("s1", NOW + SESSION_LIFETIME, LIN), AN, NOW) == LIN
+
+
+async def test_who_waits_for_the_end_of_a_session_hears_of_no_others() -> None:
+    endings = Endings()
+    mine, other = Session("s1", NOW + SESSION_LIFETIME), Session("s2", NOW + SESSION_LIFETIME)
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(endings.of(mine))
+        endings.end(other, NOW)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert not waiting.done()
+        endings.end(mine, NOW)
+    await endings.of(mine)
+
+
+def test_an_ended_session_is_remembered_as_long_as_its_cookie_would_be_good() -> None:
+    endings = Endings()
+    first = Session("s1", NOW + SESSION_LIFETIME)
+    endings.end(first, NOW)
+    endings.end(Session("s2", NOW + SESSION_LIFETIME), NOW + SESSION_LIFETIME - SECOND)
+    assert endings.has(first)
+    endings.end(Session("s3", NOW + 2 * SESSION_LIFETIME), NOW + SESSION_LIFETIME)
+    assert not endings.has(first)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,10 @@ from typing import get_args
 
 import pytest
 
+import services.alerting
 import services.console
+import services.notifier
+import shared.http
 from services.alerting.domain.cause import Cause
 from services.alerting.domain.kind import RuleKind
 from services.console.domain.active_form import WEEKDAYS
@@ -22,6 +25,7 @@ from services.console.domain.texts import CATALOGUE, Words, number, signed
 from services.console.domain.trouble import KINDS as TROUBLES
 from services.console.upstream.reviews import Dimension
 from services.console.upstream.rule_changes import PARTS
+from services.ledger.domain.statement import OPENING_BALANCE
 from services.notifier.domain.addresses import DestinationKind
 from services.notifier.domain.deliveries import Kind, Reason, State
 from services.notifier.domain.outcomes import Verdict
@@ -42,15 +46,30 @@ ZH, EN = Words(Language.CHINESE), Words(Language.ENGLISH)
 # A statement tells of a transfer that was shipped where it is going, too, and of counts that wait.
 TYPES = {
     *(f"type.{kind}" for kind in ChangeType),
-    *("type.transfer_arriving", "type.count_waiting"),
+    *("type.transfer_arriving", "type.count_waiting", f"type.{OPENING_BALANCE}"),
 }
-REFUSALS = {
-    *("covered", "wrong_state", "own_request", "limit_too_low", "already_resolved"),
-    *("unknown_actor", "may_not_act_for", "not_of_a_level"),
-    *("not_the_owner", "already_closed", "not_confirmed"),
-    *("empty_order", "order_changed", "not_placed", "no_mail"),
-}
-"""Codes of alerting's problems that somebody may see."""
+
+
+def problems() -> set[str]:
+    """Return the codes of all problems that alerting and the notifier answer with."""
+    folders = (services.alerting, services.notifier, shared.http)
+    files = [path for each in folders for path in Path(each.__path__[0]).rglob("*.py")]
+    text = "\n".join(path.read_text() for path in sorted(files))
+    named = re.findall(r"""\bProblem\(\s*HTTPStatus\.\w+,\s*"(\w+)\"""", text)
+    return {*named, "unknown_playbook", "unknown_calendar"}
+
+
+REFUSALS = (
+    problems()
+    # What counts as away, or as nothing there.
+    - {"unavailable", "unauthorised", "internal", "not_found"}
+    # What pages have words of their own for.
+    - {"address_taken", "still_responsible", "unreadable_sheet"}
+    # Of what no page asks for.
+    - {"default_taken", "in_use", "silence_out_of_range", "unsupported_media_type"}
+    - {"key_in_use", "not_by_mail", "forged"}
+)
+"""Codes of problems that somebody may see."""
 # Keys that pages put together from a value.
 MADE = {
     *(f"alert.event.{event}" for event in AlertEvent),
@@ -85,6 +104,7 @@ MADE = {
     *(f"people.{name}.wrong" for name in ("email", "wecom_userid")),
     *(key for key in CATALOGUE if key.endswith(".one")),
     *("deliveries", "rules", "people"),
+    *(f"wrong.{code}" for code in ("string_too_long", "less_than_equal")),
     *(f"action.{kind}" for kind in ActionKind),
     *(f"action.state.{state}" for state in ActionState),
     *(
@@ -141,6 +161,10 @@ def test_every_text_that_pages_name_exists() -> None:
     named = set(re.findall(r"""\b(?:t|words|self)\(\s*["']([a-z_.]+)["']""", sources()))
     assert len(named) > 80
     assert {key for key in named if key not in CATALOGUE and not key.endswith(".")} == set()
+
+
+def test_problems_are_found_where_they_are() -> None:
+    assert {"covered", "not_retryable", "disabled", "snooze_out_of_range", "invalid"} <= REFUSALS
 
 
 def test_keys_that_are_put_together_exist() -> None:

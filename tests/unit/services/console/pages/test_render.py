@@ -6,6 +6,8 @@ from jinja2 import UndefinedError
 from services.console.domain.language import Language
 from services.console.pages import render
 from services.console.pages.message import html
+from services.console.upstream.answers import StatementLine
+from services.console.upstream.directory import Names
 
 
 def test_values_are_escaped() -> None:
@@ -62,3 +64,31 @@ def test_links_in_plain_text_can_be_followed() -> None:
     assert (
         '<a href="http://127.0.0.1:8100/alerts/1">http://127.0.0.1:8100/alerts/1</a> now' in shown
     )
+
+
+def test_what_was_archived_is_one_line_with_a_name_and_no_code() -> None:
+    when = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+    line = StatementLine(
+        type="opening_balance",
+        channel="ledger",
+        id="opening",
+        quantity=7,
+        change=7,
+        balance=7,
+        occurred_at=when,
+        received_at=when,
+    )
+    shown = render.html(
+        Language.ENGLISH,
+        "level_statement.html",
+        lines=[line],
+        more=False,
+        most=0,
+        names=Names(),
+        types={"opening_balance"},
+        away=False,
+    )
+    assert "Opening balance" in shown
+    assert "Earlier movements are archived" in shown
+    assert "<small>ledger</small>" not in shown
+    assert ">opening<" not in shown

@@ -3,9 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import httpx
+
 from services.console.upstream.answers import Revision
 from services.console.upstream.delivery_answers import CountedDelivery, Destination
-from services.console.upstream.health import Condition, health
+from services.console.upstream.health import Condition, Health, health, health_of
+from services.console.upstream.notifier import Notifier
+from services.console.upstream.service import Service
 from services.console.upstream.timeline import timeline
 
 T0 = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -52,6 +56,37 @@ def test_a_destination_that_is_off_or_was_never_used_is_neither_well_nor_failing
     off = GROUP.model_copy(update={"enabled": False})
     assert health(off, [delivery(1, "dead")]).condition is Condition.OFF
     assert health(GROUP, [delivery(1, "suppressed")]).condition is Condition.UNUSED
+
+
+async def told(deliveries: list[CountedDelivery]) -> Health:
+    """Return what is said of the group by a notifier that has these, newest first."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked = request.url.params
+        fitting = [one for one in deliveries if asked.get("state", "") in {"", one.state}]
+        items = [one.model_dump(mode="json") for one in fitting[: int(asked["limit"])]]
+        return httpx.Response(200, json={"items": items})
+
+    transport = httpx.MockTransport(answer)
+    async with httpx.AsyncClient(transport=transport, base_url="http://it") as client:
+        return await health_of(Notifier(Service("it", client)), GROUP)
+
+
+async def test_a_flood_hides_neither_that_something_arrived_nor_that_nothing_does() -> None:
+    flood = [delivery(minute, "waiting") for minute in range(100, 60, -1)]
+    well = await told([*flood, delivery(50, "sent"), delivery(40, "dead")])
+    assert (well.condition, well.since) == (Condition.WELL, T0 + timedelta(minutes=50))
+    failing = await told([*flood, delivery(50, "dead", reason="no"), delivery(40, "sent")])
+    assert (failing.condition, failing.since) == (Condition.FAILING, T0 + timedelta(minutes=50))
+    assert (await told(flood)).condition is Condition.UNUSED
+    assert {(one.waiting, one.or_more) for one in (well, failing)} == {(20, True)}
+
+
+async def test_what_waits_is_counted_where_it_can_be() -> None:
+    few = await told([delivery(3, "waiting"), delivery(2, "sent")])
+    assert (few.waiting, few.or_more) == (1, False)
+    busy = await told([delivery(minute, "sent") for minute in range(60, 0, -1)])
+    assert (busy.waiting, busy.or_more) == (0, False)
 
 
 def test_the_address_shown_is_that_of_the_kind() -> None:

@@ -1,7 +1,10 @@
 """Asking other services: what counts as away, as refused, and as nothing there."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import httpx
 import pytest
@@ -16,8 +19,8 @@ from services.console.upstream.ingest import Ingest
 from services.console.upstream.ledger import Ledger
 from services.console.upstream.notifier import Notifier
 from services.console.upstream.overview import Overview
-from services.console.upstream.service import Refused, Service
-from shared.clock import WallClock
+from services.console.upstream.service import TIMEOUT_SECONDS, Refused, Service
+from shared.clock import ManualClock, WallClock
 from shared.errors import Unavailable
 from tests.browser.fake_services import FakeServices
 
@@ -129,12 +132,26 @@ async def test_the_board_shows_what_all_services_say(connected: Connected) -> No
     board = await connected.overview.board(board)
     assert board.open_by_level.value == {"watch": 5, "urgent": 2, "out": 2}
     assert board.newest.value is not None
-    assert board.newest.value[0].warehouse_name == "杭州电商仓"
-    assert {episode.level for episode in board.out_of_stock.value or ()} == {"out"}
+    assert board.newest_of("out")[0].warehouse_name == "杭州电商仓"
+    assert {episode.level for episode in board.newest_of("out")} == {"out"}
+    assert [episode.number for episode in board.newest_of("")] == list(range(128, 119, -1))
     assert board.flow.value is not None
     assert (board.flow.value.per_second or 0) > 0
     assert board.ledger.value is not None
     assert board.ledger.value.is_current
+
+
+async def test_a_level_shows_its_alerts_however_many_newer_ones_there_are_of_others(
+    connected: Connected,
+) -> None:
+    some = connected.fakes.alerts[str(UUID(int=3))]
+    for number in range(200, 320):
+        alert = some | {"id": str(UUID(int=number)), "number": number, "level": "watch"}
+        connected.fakes.alerts[str(UUID(int=number))] = alert
+    board = await connected.overview.board(Board())
+    assert len(board.newest_of("urgent")) == board.open_of("urgent") == 2
+    assert [one.number for one in board.newest_of("")[:3]] == [319, 318, 317]
+    assert board.open_of("") == 129
 
 
 @pytest.mark.parametrize("service", ["ledger", "alerting", "notifier"])
@@ -173,6 +190,64 @@ async def test_without_the_catalogue_the_ledger_still_finds_rows(connected: Conn
     assert away == "ingest"
     assert len(rows.rows) == 2 * SKUS
     assert rows.rows[0].name is None
+
+
+class InParts:
+    """Ingest and ledger of two parts each; a cursor of the other is an invalid one."""
+
+    def __init__(self) -> None:
+        self.ingest_is_away = False
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        path, cursor = request.url.path, request.url.params.get("cursor", "")
+        if path == "/v1/levels/query":
+            skus = json.loads(request.content)["skus"]
+            return httpx.Response(200, json={"items": [_level(sku) for sku in skus]})
+        if path not in {"/v1/skus", "/v1/levels"} or (self.ingest_is_away and path == "/v1/skus"):
+            return httpx.Response(503)
+        service, part = path[4:], {"": "1", path: "2"}.get(cursor)
+        if part is None:
+            return httpx.Response(422, json={"detail": "This is no cursor of mine."})
+        sku = f"{service}-{part}"
+        item = {"sku": sku, "name": sku} if path == "/v1/skus" else _level(sku)
+        following = path if part == "1" else None
+        return httpx.Response(200, json={"items": [item], "next_cursor": following})
+
+
+def _level(sku: str) -> dict[str, object]:
+    units = dict.fromkeys(("on_hand", "reserved", "unavailable", "incoming", "available"), 1)
+    return {"sku": sku, "warehouse": "hz", "version": 1} | units
+
+
+@pytest.mark.parametrize("away_first", [False, True])
+async def test_where_the_catalogue_comes_or_goes_between_two_parts_the_first_is_shown(
+    *, away_first: bool
+) -> None:
+    services = InParts()
+    services.ingest_is_away = away_first
+    transport = httpx.MockTransport(services.answer)
+    async with httpx.AsyncClient(transport=transport, base_url="http://it") as client:
+        service = Service("it", client)
+        ingest = Ingest(service)
+        grid = Grid(ingest, Ledger(service), Directory(ingest, WallClock()))
+        first, of = await grid.rows(Question(), "")
+        cursor = first.next_cursor or ""
+        second, still = await grid.rows(Question(), cursor, of)
+        services.ingest_is_away = not away_first
+        other, then = await grid.rows(Question(), cursor, of)
+    names = ["skus", "levels"]
+    before, after = names[away_first], names[not away_first]
+    assert [part.rows[0].sku for part in (first, second, other)] == [
+        f"{before}-1",
+        f"{before}-2",
+        f"{after}-1",
+    ]
+    assert (of, still, then) == (("ingest", "ingest", "") if away_first else ("", "", "ingest"))
+
+
+async def test_a_catalogue_that_says_no_is_not_away(connected: Connected) -> None:
+    with pytest.raises(Refused):
+        await connected.grid.rows(Question(), "no cursor")
 
 
 async def test_without_the_ledger_there_are_no_rows(connected: Connected) -> None:
@@ -225,6 +300,24 @@ async def test_names_stay_known_while_the_catalogue_is_away(connected: Connected
     names = await connected.directory.names()
     assert names.warehouse("hangzhou") == "杭州电商仓"
     assert names.warehouse("unheard-of") == "unheard-of"
+
+
+async def test_a_catalogue_that_hangs_is_not_asked_again_at_once() -> None:
+    clock = ManualClock(datetime(2026, 3, 2, 9, 0, tzinfo=UTC))
+    asked: list[str] = []
+
+    def hang(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        clock.advance(timedelta(seconds=TIMEOUT_SECONDS))
+        raise httpx.ReadTimeout("slow")
+
+    async with httpx.AsyncClient(
+        transport=httpx.MockTransport(hang), base_url="http://it"
+    ) as client:
+        directory = Directory(Ingest(Service("ingest", client)), clock)
+        for _ in range(3):
+            await directory.names()
+    assert asked == ["/v1/warehouses"]
 
 
 async def test_what_is_done_for_a_person_says_so_and_nothing_else_does() -> None:

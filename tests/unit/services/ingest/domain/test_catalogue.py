@@ -107,6 +107,15 @@ def test_a_kit_is_made_of_what_is_stocked_itself(
     assert {each.field for each in found} == {"kit"}
 
 
+@pytest.mark.parametrize("field", ["barcodes", "aliases"])
+def test_a_component_that_nobody_has_told_of_yet_becomes_nobodys_spelling(field: str) -> None:
+    (found,) = kit_conflicts(
+        [item("B"), item("A", **{field: ["x"]})], Kits(frozenset(), {"x": "K"}, {})
+    )
+    assert (found.index, found.field, found.code) == (1, field, "is_component")
+    assert "K" in found.message
+
+
 def test_a_kit_of_what_nobody_has_told_of_yet_is_taken() -> None:
     found: list[Conflict] = kit_conflicts([kit("K", "A", "B"), kit("L", "A"), item("A")], NOTHING)
     assert found == []

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, Header, HTTPException
 
 from tests.browser.fake_moment import NOW
 
@@ -82,6 +82,8 @@ class FakeDeliveries:
     def __init__(self, there: Callable[[str], None]) -> None:
         self._there = there
         self.retried: list[str] = []
+        self.replays: list[tuple[str | None, Body]] = []
+        """Each replay that was not only counted, with its key."""
         refused = "refused: errcode 300005: token is not exist"
         made = [
             _delivery(0, "waiting", "buyers"),
@@ -131,6 +133,7 @@ class FakeDeliveries:
         """Mails of orders, which are listed for an order alone here."""
         self.router = APIRouter()
         self._routes()
+        self._replaying()
 
     def _routes(self) -> None:
         router = self.router
@@ -199,3 +202,19 @@ class FakeDeliveries:
         def test(destination: str) -> Body:
             self._there("notifier")
             return _delivery(99, "sent", destination, kind="test") | {"attempts": 1}
+
+    def _replaying(self) -> None:
+        router = self.router
+
+        @router.post("/v1/deliveries/replay")
+        def replay(asked: Body, idempotency_key: Annotated[str | None, Header()] = None) -> Body:
+            self._there("notifier")
+            dead = [
+                one
+                for one in self.deliveries.values()
+                if (one["state"], one["destination"]) == ("dead", asked["destination"])
+            ]
+            if not asked["dry_run"]:
+                self.replays.append((idempotency_key, asked))
+            numbers = {"replayed": len(dead), "superseded": 2, "untold": 1, "left": 0}
+            return numbers | {"dry_run": asked["dry_run"], "found": len(dead) + 3}

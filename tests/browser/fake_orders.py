@@ -98,8 +98,10 @@ class FakeOrders:
             line(5, "proposed", "", requested_by="li", reason="周五要断货"),
             *collected,
         ]
+        self.mailbox: str | None = None
         self.router = APIRouter()
         self._routes()
+        self._choosing()
 
     def _routes(self) -> None:
         router = self.router
@@ -151,6 +153,18 @@ class FakeOrders:
             self.mailed.append((lowtide_acting_for, idempotency_key))
             found["mails"].append(self._mail(len(self.mailed)))
             return found
+
+    def _choosing(self) -> None:
+        @self.router.get("/v1/order-destination")
+        def chosen() -> dict[str, object]:
+            self._there("alerting")
+            return {"destination": self.mailbox, "chosen": self.mailbox}
+
+        @self.router.put("/v1/order-destination")
+        def choose(body: Annotated[dict[str, str], Body()]) -> dict[str, object]:
+            self._there("alerting")
+            self.mailbox = body["destination"]
+            return chosen()
 
     def _mail(self, number: int) -> dict[str, Any]:
         return {

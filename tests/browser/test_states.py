@@ -364,3 +364,46 @@ async def test_a_rule_may_watch_warehouses_together(calm_desk: Desk) -> None:
     await expect(page.get_by_label("Must hold before it warns")).to_have_count(0)
     await expect(page.get_by_label("What to call them")).to_be_visible()
     await viewer.keep_screenshot("rule-of-products")
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en"])
+async def test_what_failed_at_a_destination_is_counted_before_it_is_sent_again(
+    calm_desk: Desk, fakes: Fakes, locale: str
+) -> None:
+    chinese = locale == "zh-CN"
+    fakes[0].notices.replays.clear()
+    viewer = await calm_desk.viewer(locale=locale)
+    await viewer.open("/deliveries?state=dead")
+    every = viewer.page.get_by_role("button", name="全部重新发送" if chinese else "Send all again")
+    await expect(viewer.page.locator(".notices li").first).to_be_visible()
+    await expect(every).to_have_count(0)
+    await viewer.open("/deliveries?state=dead&destination=old")
+    await every.click()
+    told = viewer.page.locator("[data-measure=replay]")
+    await expect(told).to_contain_text("有 1 条" if chinese else "One failed notice")
+    await expect(told).to_contain_text("另有 3 条已经过时" if chinese else "3 more are out of date")
+    await viewer.keep_screenshot(f"deliveries-replay-{locale}")
+    assert fakes[0].notices.replays == []
+    await viewer.page.get_by_role("button", name="取消" if chinese else "Cancel").click()
+    await every.click()
+    send = "重新发送 1 条" if chinese else "Send it again"
+    await viewer.page.get_by_role("button", name=send, exact=True).click()
+    await expect(told).to_contain_text("1 条已排队" if chinese else "One is on its way")
+    ((key, asked),) = fakes[0].notices.replays
+    assert key
+    assert asked == {"destination": "old", "dry_run": False}
+
+
+async def test_the_mailbox_that_orders_leave_from_is_chosen_beside_it(
+    calm_desk: Desk, fakes: Fakes
+) -> None:
+    fakes[0].orders.mailbox = None
+    viewer = await calm_desk.viewer()
+    await viewer.open("/deliveries")
+    choose = viewer.page.get_by_role("button", name="由此发出订单")
+    await expect(choose).to_have_count(1)  # the mailbox alone, of four destinations
+    await choose.click()
+    chosen = viewer.page.locator("[data-measure=orders]")
+    await expect(chosen).to_have_text("给供应商的订单由此发出")
+    await expect(choose).to_have_count(0)
+    assert fakes[0].orders.mailbox == "boss"

@@ -36,6 +36,8 @@ from shared.events.stock_alerts import AlertEvent
 from shared.testing.stack import Stack, fresh_database
 from shared.testing.unruly_http import serving
 from shared.testing.vendor import Fault
+from shared.testing.wecom import FakeWecom
+from shared.testing.wecom_app import SEND, FakeWecomApp
 from tests.depth import examples
 from tests.integration.lives import judge
 from tests.integration.lives.shop import KEY, SETTINGS, Around, Premises, Shop
@@ -49,6 +51,8 @@ BEGAN = datetime(2026, 3, 2, 6, tzinfo=UTC)
 DAY = timedelta(days=1)
 FAR = timedelta(days=20)
 """Beyond every silence, snooze and the patience with what was ordered."""
+FOR_GOOD = 40058
+"""A parameter is wrong: what gets this answer is dead."""
 SKUS = ("A1", "C1", "C2", "N1")
 """Of class A, of class C, of class C and dear, of none."""
 CROWD = tuple(f"A{number}" for number in range(2, 14))
@@ -445,10 +449,30 @@ class Lives(RuleBasedStateMachine):
     def a_vendor_will_misbehave(
         self, destination: str, fault: Fault, errcode: int, times: int
     ) -> None:
-        vendor = self.shop.bot if destination == "bot" else self.shop.app
+        vendor = self._vendor(destination)
         if fault is Fault.ERRCODE and errcode == judge.TOO_OFTEN:
             self.refusals_ordered += times
         vendor.order(fault, times=times, errcode=errcode)
+
+    def _vendor(self, destination: str) -> FakeWecom | FakeWecomApp:
+        return self.shop.bot if destination == "bot" else self.shop.app
+
+    @rule(destination=destinations, times=st.sampled_from([1, 4, 20]))
+    def a_vendor_will_take_nothing(self, destination: str, times: int) -> None:
+        """What is sent dies for a while, at the longest until somebody mends it."""
+        key = SEND if destination == "app" else None
+        self._vendor(destination).order(Fault.ERRCODE, key=key, times=times, errcode=FOR_GOOD)
+
+    @rule(limit=st.sampled_from([1, 500]))
+    def all_is_mended_and_what_died_is_sent_again(self, limit: int) -> None:
+        for destination in ("app", "bot"):
+            self._vendor(destination).relent()
+            body = {"destination": destination, "limit": limit}
+            answer = self.world.run(
+                self.shop.ask("boss", "POST", "/v1/deliveries/replay", body, "notifier")
+            )
+            assert answer.is_success, answer.text
+        self._work()
 
     # What must be true.
 
@@ -526,3 +550,32 @@ def test_whatever_happens_an_alert_lives_as_promised(world: World) -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def test_what_dies_and_is_sent_again_lives_as_promised(world: World) -> None:
+    """One course of which chance would seldom think: beginnings and digests die, ends do not."""
+
+    class Course(Lives):
+        pass
+
+    Course.world = world
+    course = Course()
+    course.open(first=100, sold=0)
+    course.a_vendor_will_take_nothing(destination="bot", times=1)
+    course.levels_move(moves=[("A1", "north", 0)])
+    course.levels_move(moves=[("A1", "north", 100)])
+    course.time_passes(span=timedelta(minutes=6))
+    course.all_is_mended_and_what_died_is_sent_again(limit=500)
+    course.lives_are_as_promised()
+    course.a_vendor_will_take_nothing(destination="bot", times=20)
+    course.a_crowd_runs_out_or_comes_back(available=0)
+    for warehouse in WAREHOUSES:
+        course.all_levels_of_a_warehouse_move(warehouse=warehouse, available=0)
+    course.time_passes(span=timedelta(minutes=6))
+    course.all_is_mended_and_what_died_is_sent_again(limit=1)
+    course.lives_are_as_promised()
+    course.a_crowd_runs_out_or_comes_back(available=100)
+    course.time_passes(span=timedelta(minutes=6))
+    course.all_is_mended_and_what_died_is_sent_again(limit=500)
+    course.lives_are_as_promised()
+    course.teardown()

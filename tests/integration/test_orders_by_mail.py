@@ -270,6 +270,37 @@ async def test_an_order_goes_nowhere_without_a_mailbox_or_the_key_of_its_link(
     assert [mail.recipients for mail in notifier.mailbox.mails] == [("lin@shop.example",)] * 2
 
 
+async def test_the_mailbox_that_is_chosen_comes_before_that_of_the_environment(
+    alerting: Alerting, notifier: Notifier, key: Path
+) -> None:
+    path = "/v1/order-destination"
+    default = await alerting.ask("GET", path)
+    assert default == {
+        "destination": "office",
+        "chosen": None,
+        "changed_by": None,
+        "changed_at": None,
+    }
+    order = await bought(alerting, key, "A")
+    await notifier.mail("purchasing", to=("p@shop.example",))
+    chosen = await alerting.ask("PUT", path, {"destination": "purchasing"})
+    assert (chosen["destination"], chosen["chosen"]) == ("purchasing", "purchasing")
+    async with working(alerting, notifier):
+        await post(alerting, key, f"{order}/place")
+        await until_states(notifier, "sent")
+        back = await alerting.ask("PUT", path, {"destination": None})
+        assert (back["destination"], back["chosen"]) == ("office", None)
+        await post(alerting, key, f"{order}/mails")
+        await until_states(notifier, "sent", "sent")
+    told = await deliveries(notifier, order)
+    assert [each["destination"] for each in told] == ["office", "purchasing"]
+    entries = (await alerting.ask("GET", "/v1/audit?what=order_destination"))["items"]
+    assert [(each["before"], each["after"]) for each in entries] == [
+        ({"destination": "purchasing"}, {"destination": None}),
+        ({"destination": None}, {"destination": "purchasing"}),
+    ]
+
+
 async def on_topic(alerting: Alerting) -> list[str]:
     """Return all that is on `alert.reports`."""
     found: list[str] = []

@@ -164,7 +164,7 @@ async def mail(
                 HTTPStatus.CONFLICT,
                 "no_mail",
                 "It cannot be mailed: the supplier needs an email (PUT /v1/suppliers/…), and "
-                "alerting a destination for orders (LOWTIDE_ORDER_DESTINATION).",
+                "alerting a destination for orders (PUT /v1/order-destination).",
             )
         if found.order_id != order_id:
             raise key_reused("mail")
@@ -202,7 +202,7 @@ async def _with_lines(
             **Order.of(found, lines, supplier).model_dump(),
             items=items,
             days_covered=min(known, default=None),
-            by_mail=mails.can_reach(supplier),
+            by_mail=await mails.can_reach(connection, supplier),
             mails=[OrderMail.model_validate(each, from_attributes=True) for each in mailed],
             link=link,
         )

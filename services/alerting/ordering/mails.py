@@ -16,6 +16,7 @@ from services.alerting.ordering.sheet import sheet
 from services.alerting.store import (
     action_rows,
     audit,
+    order_destination,
     order_mails,
     orders,
     people,
@@ -37,19 +38,26 @@ _PLACED = UUID("6f1f2c0e-40a5-5b3c-8b6e-0f4bb0f6a6d1")
 class OrderMails:
     """Has orders mailed through one destination of the notifier, if there is one.
 
-    Without a key there are no links: then the mail has the sheet alone.
+    `default` is that which is used while nobody has chosen another. Without a key there are no
+    links: then the mail has the sheet alone.
     """
 
     def __init__(
-        self, links: OrderLinks, seal: Callable[[str], str] | None, destination: str | None
+        self, links: OrderLinks, seal: Callable[[str], str] | None, default: str | None
     ) -> None:
         self._links = links
         self._seal = seal
-        self._destination = destination
+        self._default = default
 
-    def can_reach(self, supplier: Supplier | None) -> bool:
+    async def destination(self, connection: Connection) -> str | None:
+        """Return through which destination orders are mailed; None: they are not."""
+        return (await order_destination.choice(connection)).destination or self._default
+
+    async def can_reach(self, connection: Connection, supplier: Supplier | None) -> bool:
         """Return whether a supplier's orders can be mailed."""
-        return self._destination is not None and supplier is not None and bool(supplier.email)
+        if supplier is None or not supplier.email:
+            return False
+        return await self.destination(connection) is not None
 
     async def place(
         self, connection: Connection, order_id: UUID, by: By, seen: list[UUID] | None = None
@@ -70,7 +78,8 @@ class OrderMails:
         supplier = None
         if order.supplier is not None:
             supplier = await supplier_of(connection, order.supplier)
-        if supplier is None or supplier.email is None or self._destination is None:
+        destination = await self.destination(connection)
+        if supplier is None or supplier.email is None or destination is None:
             return None
         mail = OrderMail(mail_id, order.id, supplier.email, by.at, by.actor)
         known = await order_mails.add(connection, mail)
@@ -81,7 +90,7 @@ class OrderMails:
                 What.ORDER_MAILED, str(order.id), None, {"mail": mail.id, "to": mail.address}
             )
             await audit.add(connection, by.audited, done)
-        report = await self._report(connection, order, supplier, supplier.email, mail)
+        report = await self._report(connection, order, supplier, mail, destination)
         await report_schedules.send(connection, report)
         return mail
 
@@ -90,8 +99,8 @@ class OrderMails:
         connection: Connection,
         order: StoredOrder,
         supplier: Supplier,
-        address: str,
         mail: OrderMail,
+        destination: str,
     ) -> AlertReport:
         lines = await action_rows.of_order(connection, order.id)
         wanted = [line for line in lines if line.state is not ActionState.CANCELLED]
@@ -104,7 +113,7 @@ class OrderMails:
         return AlertReport(
             report_id=mail.id,
             kind=ReportKind.PURCHASE_ORDER,
-            destinations=() if self._destination is None else (self._destination,),
+            destinations=(destination,),
             from_at=order.opened_at,
             to_at=order.placed_at or mail.asked_at,
             recorded_at=mail.asked_at,
@@ -113,7 +122,7 @@ class OrderMails:
                 reference=reference_of(order.number),
                 supplier=supplier.id,
                 supplier_name=supplier.name,
-                to=address,
+                to=mail.address,
                 language=supplier.language,
                 timezone=supplier.timezone,
                 lines=len(wanted),

@@ -33,6 +33,7 @@ class What(StrEnum):
     APPROVAL_LIMITS_PUT = "approval_limits.put"
     ORDER_PLACED = "order.placed"
     ORDER_MAILED = "order.mailed"
+    ORDER_DESTINATION_PUT = "order_destination.put"
     ACTION_STEP = "action."
     """Followed by the step."""
     ALERT_ACT = "alert."

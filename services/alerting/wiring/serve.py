@@ -15,6 +15,7 @@ from services.alerting.api import (
     calendar,
     cases,
     explain,
+    order_destination,
     orders,
     parameters,
     people,
@@ -103,7 +104,7 @@ def application(settings: AlertingSettings, clock: Clock | None = None) -> FastA
     app.include_router(suppliers.router)
     app.include_router(approval_limits.router)
     app.include_router(supplier_page.router)
-    for part in (review, cases, audit, report_schedules):
+    for part in (review, cases, audit, report_schedules, order_destination):
         app.include_router(part.router)
     return app
 

@@ -24,6 +24,32 @@ DELIVERIES: dict[str, Text] = {
     "deliveries.retry": Text("重新发送", "Send again"),
     "deliveries.retrying": Text("正在发送…", "Sending…"),
     "deliveries.retry.failed": Text("没有成功：{reason}", "It did not work: {reason}"),
+    # All that failed at a destination once more
+    "replay.title": Text("全部重新发送", "Send all again"),
+    "replay.counting": Text("正在数…", "Counting…"),
+    "replay.would": Text(
+        "这里有 {n} 条没送到的通知可以重新发送。", "{n} failed notices here can be sent again."
+    ),
+    "replay.would.one": Text(
+        "这里有 1 条没送到的通知可以重新发送。", "One failed notice here can be sent again."
+    ),
+    "replay.nothing": Text(
+        "这里没有还值得发的通知。", "Nothing here still tells anybody something."
+    ),
+    "replay.past": Text(
+        "另有 {n} 条已经过时，不会再发。", "{n} more are out of date and will not be sent."
+    ),
+    "replay.past.one": Text(
+        "另有 1 条已经过时，不会再发。", "One more is out of date and will not be sent."
+    ),
+    "replay.left": Text("还有 {n} 条要下一次再发。", "{n} more are left for the next time."),
+    "replay.left.one": Text("还有 1 条要下一次再发。", "One more is left for the next time."),
+    "replay.send": Text("重新发送 {n} 条", "Send {n} again"),
+    "replay.send.one": Text("重新发送 1 条", "Send it again"),
+    "replay.clear": Text("标为过时", "Mark as out of date"),
+    "replay.leave": Text("取消", "Cancel"),
+    "replay.done": Text("{n} 条已排队重新发送。", "{n} are on their way again."),
+    "replay.done.one": Text("1 条已排队重新发送。", "One is on its way again."),
     "deliveries.attempts.one": Text("试了 1 次", "1 try"),
     "deliveries.attempts": Text("试了 {n} 次", "{n} tries"),
     # States
@@ -73,6 +99,9 @@ DELIVERIES: dict[str, Text] = {
     "delivery.why.gave_up": Text("试了一天都没有成功", "It did not work for a day"),
     "delivery.why.refused": Text("对方拒收", "The other side refused it"),
     "delivery.why.unrenderable": Text("消息写不出来", "The message could not be written"),
+    "delivery.why.taken_apart": Text(
+        "里面仍然有效的通知已重新发送", "What of it still holds was sent again by itself"
+    ),
     "delivery.why.some_recipients_refused": Text("有收件人被拒", "Some recipients were refused"),
     # One notice
     "delivery.title": Text("通知", "Notice"),
@@ -211,6 +240,8 @@ DELIVERIES: dict[str, Text] = {
     "destination.gets": Text("接收", "Gets"),
     "destination.gets.all": Text("全部预警", "every alert"),
     "destination.gets.none": Text("路由都停用了，什么也收不到", "nothing: its routes are off"),
+    "destination.orders": Text("给供应商的订单由此发出", "Orders leave from here"),
+    "destination.orders.choose": Text("由此发出订单", "Send orders from here"),
     "destination.gets.rules": Text("{n} 条规则", "{n} rules"),
     "destination.gets.rules.one": Text("1 条规则", "1 rule"),
 }

@@ -11,6 +11,8 @@ from services.console.domain.board import Section
 from services.console.pages.context import Context
 from services.console.pages.frame import RECONNECT_SECONDS, Frame
 from services.console.pages.live_panel import LivePanel
+from services.console.pages.mailbox import Mailbox
+from services.console.pages.replaying import Replaying
 from services.console.pages.tested import Tests
 from services.console.pages.wanted import Wanted
 from services.console.upstream.answered import answered
@@ -83,7 +85,10 @@ class DeliveriesPage:
         self._wanted = Wanted()
         self._failure = ""
         self._retrying = ""
+        self._replaying = Replaying(frame, self._notifier, self._show_list)
+        self._replaying.look_at(sought)
         self._tests = Tests(frame, self._notifier, self._kind_of, self._show)
+        self._mailbox = Mailbox(frame, frame.context.orders, self._show)
         words = frame.words
         with frame.main:
             LivePanel(
@@ -100,6 +105,7 @@ class DeliveriesPage:
         self._filters.on_field(self._choose_destination)
         self._list.on_act(self._act)
         self._side.on_act(self._tests.act)
+        self._side.on_act(self._mailbox.act)
 
     async def follow(self) -> None:
         """Ask every two seconds while the page is open, and at once for something else."""
@@ -120,6 +126,9 @@ class DeliveriesPage:
         self._show()
         self._places = await answered(self._places, places(self._notifier))
         self._show()
+        if any(place.destination.kind == "email" for place in self._places.value or ()):
+            await self._mailbox.ask()
+            self._side.show(self._side_html())
 
     async def _read(self, deliveries: list[CountedDelivery]) -> None:
         """Learn the first line of what each said; what was sent never changes."""
@@ -156,6 +165,7 @@ class DeliveriesPage:
     def _seek(self, sought: Sought) -> None:
         self._sought, self._cursors, self._page = sought, [""], Section()
         self._failure = ""
+        self._replaying.look_at(sought)
         self._show()
         self._wanted.set()
 
@@ -167,6 +177,8 @@ class DeliveriesPage:
             self._cursors.pop()
         elif act.startswith("retry:"):
             await self._retry(act.removeprefix("retry:"))
+        elif act.startswith("replay"):
+            await self._replaying.act(act)
         self._wanted.set()
 
     async def _retry(self, delivery_id: str) -> None:
@@ -182,8 +194,11 @@ class DeliveriesPage:
 
     def _show(self) -> None:
         self._filters.show(self._filters_html())
-        self._list.show(self._list_html())
+        self._show_list()
         self._side.show(self._side_html())
+
+    def _show_list(self) -> None:
+        self._list.show(self._list_html())
 
     def _filters_html(self) -> str:
         places = self._places.value or []
@@ -206,10 +221,13 @@ class DeliveriesPage:
             places={place.destination.id: place.destination for place in places},
             retrying=self._retrying,
             failure=self._failure,
+            replaying=self._replaying,
         )
 
     def _side_html(self) -> str:
-        return self.frame.html("destinations.html", section=self._places, tests=self._tests)
+        return self.frame.html(
+            "destinations.html", section=self._places, tests=self._tests, mailbox=self._mailbox
+        )
 
 
 def headline(said: str) -> str:

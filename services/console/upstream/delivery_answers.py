@@ -66,6 +66,25 @@ class DeliveryWithAttempts(Delivery):
     attempts: list[Attempt] = Field(default_factory=list)
 
 
+class Replayed(Answer):
+    """What becomes of the notices that died at a destination, or would become of them.
+
+    `replayed` are sent again; `superseded` and `untold` are out of date and are not; `left` are for
+    the next time.
+    """
+
+    found: int
+    replayed: int
+    superseded: int = 0
+    untold: int = 0
+    left: int = 0
+
+    @property
+    def out_of_date(self) -> int:
+        """How many tell of what is past."""
+        return self.superseded + self.untold
+
+
 class DeliverySummary(Answer):
     """Deliveries by state, and how far behind the notices are."""
 

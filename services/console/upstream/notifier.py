@@ -11,6 +11,7 @@ from services.console.upstream.delivery_answers import (
     DeliverySummary,
     DeliveryWithAttempts,
     Destination,
+    Replayed,
     Route,
 )
 from services.console.upstream.service import Service
@@ -22,6 +23,11 @@ _DELIVERIES = TypeAdapter(Page[CountedDelivery])
 _COUNTED = TypeAdapter(CountedDelivery)
 _DESTINATIONS = TypeAdapter(Page[Destination])
 _ROUTES = TypeAdapter(Page[Route])
+
+_REPLAYED = TypeAdapter(Replayed)
+
+# Hundreds are judged in one go.
+_REPLAY_SECONDS = 15.0
 
 # The notifier waits for ten seconds for what becomes of a test.
 _TEST_SECONDS = 13.0
@@ -75,6 +81,25 @@ class Notifier:
     async def retry(self, delivery_id: UUID) -> None:
         """Have a delivery tried again at once. Raises Refused when it cannot be."""
         await self._service.post(_COUNTED, f"/v1/deliveries/{delivery_id}/retry", None)
+
+    async def replay(
+        self, destination: str, *, key: str | None = None, dry_run: bool = False
+    ) -> Replayed:
+        """Have sent again what died at a destination, or only count it.
+
+        A key is good for one replay. Raises Refused when there can be none.
+        """
+        body = {"destination": destination, "dry_run": dry_run}
+        found = await self._service.post(
+            _REPLAYED,
+            "/v1/deliveries/replay",
+            body,
+            idempotency_key=key,
+            patience_seconds=_REPLAY_SECONDS,
+        )
+        if found is None:
+            raise Unavailable("the notifier")
+        return found
 
     async def destinations(self) -> list[Destination]:
         """Return all destinations."""

@@ -11,6 +11,12 @@ from services.console.upstream.action_answers import Action
 from services.console.upstream.answers import Answer
 
 
+class OrderDestination(Answer):
+    """Which destination of the notifier orders are mailed through; None: none."""
+
+    destination: str | None = None
+
+
 class Purchase(Action):
     """What somebody wants bought for a level that an alert is about."""
 

@@ -6,7 +6,13 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from services.console.upstream.answers import Page
-from services.console.upstream.order_answers import Order, OrderLink, OrderWithLines, Purchase
+from services.console.upstream.order_answers import (
+    Order,
+    OrderDestination,
+    OrderLink,
+    OrderWithLines,
+    Purchase,
+)
 from services.console.upstream.service import Service
 from shared.errors import Unavailable
 
@@ -14,6 +20,7 @@ _ORDERS = TypeAdapter(Page[Order])
 _ORDER = TypeAdapter(OrderWithLines)
 _PURCHASES = TypeAdapter(Page[Purchase])
 _LINK = TypeAdapter(OrderLink)
+_DESTINATION = TypeAdapter(OrderDestination)
 _ANYTHING = TypeAdapter(object)
 
 _OPEN_AT_MOST = 100
@@ -82,6 +89,17 @@ class Orders:
         await self._service.post(
             _ANYTHING, f"/v1/orders/{order_id}/mails", None, idempotency_key=key
         )
+
+    async def destination(self) -> OrderDestination:
+        """Return where orders are mailed through."""
+        found = await self._service.get(_DESTINATION, "/v1/order-destination", {})
+        if found is None:
+            raise Unavailable("alerting")
+        return found
+
+    async def choose_destination(self, destination: str) -> None:
+        """Have orders mailed through another destination from now on."""
+        await self._service.put(_DESTINATION, "/v1/order-destination", {"destination": destination})
 
     async def sheet(self, order_id: str) -> bytes:
         """Return an order as a workbook in the supplier's language."""

@@ -7,26 +7,25 @@ from http import HTTPStatus
 from typing import Self
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
-from services.notifier.api.desk import AtDesk
+from services.notifier.api.desk import AtDesk, Writer, doer_of
 from services.notifier.destinations import kinds
 from services.notifier.domain.addresses import DestinationKind
 from services.notifier.domain.deliveries import Kind, State
 from services.notifier.domain.holding import HoldReason
-from services.notifier.store import listing
+from services.notifier.store import listing, replays
 from services.notifier.store.listing import AttemptRow, DeliveryRow
 from shared.database.engine import Connection
 from shared.events.base import Code
 from shared.http.auth import Scope, require
-from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.pages import Cursor, Limit, Page, bad_cursor, decode_cursor, encode_cursor
 from shared.http.problems import Problem, not_found
 
 router = APIRouter(prefix="/v1/deliveries", tags=["deliveries"])
 
 _READ = [Depends(require(Scope.ALERTS_READ))]
-_WRITE = [Depends(require(Scope.CONFIG_WRITE))]
 
 
 class RecipientsAnswer(BaseModel):
@@ -149,7 +148,7 @@ async def list_deliveries(
     limit: Limit = 100,
 ) -> Page[DeliveryAnswer]:
     """Return deliveries, newest first."""
-    before = None if cursor is None else _position(cursor)
+    before = id_before(cursor)
     rows = await desk.asked(
         lambda connection: listing.page(
             connection,
@@ -168,16 +167,15 @@ async def list_deliveries(
     return Page(items=items, next_cursor=encode_cursor(str(items[-1].id)) if more else None)
 
 
-def _position(cursor: str) -> UUID:
+def id_before(cursor: str | None) -> UUID | None:
+    """Return the id that a page comes before; None: it is the first. Raises Problem 422."""
+    if cursor is None:
+        return None
     (position,) = decode_cursor(cursor, str)
     try:
         return UUID(str(position))
     except ValueError:
-        raise Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "bad_cursor",
-            "The cursor is not one of ours; start again without it.",
-        ) from None
+        raise bad_cursor() from None
 
 
 @router.get("/summary", dependencies=_READ)
@@ -219,19 +217,31 @@ async def get_delivery(desk: AtDesk, id_: UUID) -> DeliveryDetail:
     return found
 
 
-@router.post("/{id_}/retry", dependencies=_WRITE)
-async def retry(desk: AtDesk, id_: UUID) -> DeliveryAnswer:
-    """Have a dead or failed delivery tried again at once; it is safe to ask twice."""
+@router.post("/{id_}/retry")
+async def retry(desk: AtDesk, id_: UUID, request: Request, caller: Writer) -> DeliveryAnswer:
+    """Have a dead or failed delivery tried again at once; it is safe to ask twice.
 
-    async def change(connection: Connection) -> tuple[DeliveryRow | None, DeliveryRow | None]:
-        return await listing.try_again(connection, id_), await listing.one(connection, id_)
+    What tells of nothing any more is not sent, and its state says why.
+    """
+    doer = doer_of(request, caller, desk)
+
+    async def change(connection: Connection) -> tuple[State | None, DeliveryRow | None]:
+        before = await replays.try_again(connection, id_, doer)
+        return before, await listing.one(connection, id_)
 
     before, after = await desk.asked(change)
     if before is None or after is None:
         raise not_found(f"delivery {id_}")
-    if before.state not in {State.DEAD, State.FAILED, State.WAITING, State.SENDING}:
-        raise Problem(HTTPStatus.CONFLICT, "not_retryable", _why_not(before), state=before.state)
+    if before not in {State.DEAD, State.FAILED, State.WAITING, State.SENDING}:
+        raise Problem(HTTPStatus.CONFLICT, "not_retryable", _why_not(after), state=before)
+    if after.state == State.DEAD:
+        raise Problem(HTTPStatus.CONFLICT, "not_retryable", _OVERTAKEN, state=before)
     return DeliveryAnswer.of(after)
+
+
+_OVERTAKEN = (
+    "Something newer of its alert is being sent; try it again once that is sent or has failed."
+)
 
 
 def _why_not(row: DeliveryRow) -> str:

@@ -7,12 +7,14 @@ from typing import Annotated, TypeVar
 from fastapi import Depends, Request
 
 from services.notifier.destinations.kinds import Renderer
+from services.notifier.store.replays import Doer
 from services.notifier.store.secrets import Vault
 from shared.clock import Clock
 from shared.database import positions
 from shared.database.engine import Connection, Engine, asking, trouble
 from shared.errors import Unavailable
 from shared.events.stock_alerts import TOPIC
+from shared.http.auth import Caller, Scope, require
 from shared.kafka.lag import Lag, LagReader
 
 T = TypeVar("T")
@@ -57,3 +59,19 @@ async def _desk(request: Request) -> Desk:
 
 
 AtDesk = Annotated[Desk, Depends(_desk)]
+
+Writer = Annotated[Caller, Depends(require(Scope.CONFIG_WRITE))]
+"""Who may change things here."""
+
+_VIA_CHARACTERS = 100
+
+
+def doer_of(request: Request, caller: Caller, desk: Desk) -> Doer:
+    """Return who asks, when, and from where, for the record of what is sent again."""
+    program = request.headers.get("user-agent", "")
+    return Doer(
+        actor=caller.subject,
+        at=desk.clock.now(),
+        address=None if request.client is None else request.client.host,
+        via=" · ".join(filter(None, (caller.through, program)))[:_VIA_CHARACTERS] or None,
+    )

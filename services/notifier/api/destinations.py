@@ -28,7 +28,7 @@ from services.notifier.api.addresses import (
     shown,
 )
 from services.notifier.api.deliveries import DeliveryAnswer
-from services.notifier.api.desk import AtDesk, Desk
+from services.notifier.api.desk import AtDesk, Desk, Writer
 from services.notifier.api.manners import (
     QuietHoursBody,
     RhythmBody,
@@ -45,7 +45,7 @@ from services.notifier.domain.manners import Every
 from services.notifier.store import configuration, listing
 from services.notifier.store.configuration import LaneTaken
 from shared.database.engine import Connection
-from shared.http.auth import Caller, Scope, require
+from shared.http.auth import Scope, require
 from shared.http.pages import Page
 from shared.http.problems import Problem, not_found
 
@@ -56,7 +56,6 @@ _TEST_LOOK_SECONDS = 0.05
 
 Id = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Reader = Depends(require(Scope.ALERTS_READ))
-Writer = Annotated[Caller, Depends(require(Scope.CONFIG_WRITE))]
 
 
 class DestinationBody(Body):
@@ -182,10 +181,11 @@ async def list_destinations(desk: AtDesk) -> Page[DestinationAnswer]:
 @router.get("/{id_}", dependencies=[Reader], response_model_exclude_none=True)
 async def get_destination(desk: AtDesk, id_: Id) -> DestinationAnswer:
     """Return one destination."""
-    return DestinationAnswer.of(await _found(desk, id_))
+    return DestinationAnswer.of(await found_destination(desk, id_))
 
 
-async def _found(desk: Desk, id_: str) -> Destination:
+async def found_destination(desk: Desk, id_: str) -> Destination:
+    """Return a destination. Raises Problem 404 where there is none."""
     found = await desk.asked(
         lambda connection: configuration.destination(connection, id_, desk.vault)
     )
@@ -209,7 +209,7 @@ async def send_test(
 
     200 once it was tried (its state says with what success), 202 while it still waits.
     """
-    destination = await _found(desk, id_)
+    destination = await found_destination(desk, id_)
     if not destination.enabled:
         raise Problem(
             HTTPStatus.CONFLICT, "disabled", "The destination is disabled; enable it first."

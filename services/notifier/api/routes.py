@@ -6,8 +6,8 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.notifier.api.desk import AtDesk
-from services.notifier.api.destinations import Id, Reader, Writer
+from services.notifier.api.desk import AtDesk, Writer
+from services.notifier.api.destinations import Id, Reader
 from services.notifier.domain.routes import Route
 from services.notifier.store import configuration
 from services.notifier.store.configuration import NoDestination

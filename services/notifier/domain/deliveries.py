@@ -2,12 +2,15 @@
 
 waiting ─▶ sending ─▶ sent
    ▲  ╲        │ ╲
-   │   ╲       │  ╲─▶ dead        failed for good; a person may have it tried again
+   │   ╲       │  ╲─▶ dead        failed for good; a person may have it sent again
    │    ╲      ▼   ╲▶ suppressed  not sent on purpose; the reason says why
    └─── failed (will be tried again)
 waiting, failed ─▶ merged         into a digest, which it names
 waiting, failed ─▶ superseded     a newer revision of the episode tells more
 waiting ─▶ suppressed             it waited on purpose, and was over before it was to be told
+dead ─▶ waiting                   a person wants it sent again, and it still tells something;
+                                  else it is superseded, a first notice and an untold end suppressed
+merged ─▶ waiting                 as one of a digest that died
 """
 
 from dataclasses import dataclass
@@ -69,6 +72,8 @@ class Reason(StrEnum):
     GAVE_UP = "gave_up"
     REFUSED = "refused"
     UNRENDERABLE = "unrenderable"
+    TAKEN_APART = "taken_apart"
+    """A digest that died, and what it was made of is sent again as far as it still holds."""
     SOME_RECIPIENTS_REFUSED = "some_recipients_refused"
 
 

@@ -18,12 +18,17 @@ from services.notifier.domain.contents import (
 from services.notifier.domain.deliveries import Kind, priority
 from services.notifier.domain.holding import HoldReason
 from services.notifier.store.configuration import REACH
-from services.notifier.store.queue import NOT_BEFORE_A_DIGEST
+from services.notifier.store.queue import NOT_BEFORE_A_DIGEST, in_doubt
 from services.notifier.store.wakeups import wake_senders
 from shared.events.stock_alerts import AlertEvent, AlertLevel, Recipient, StockAlert
 
-# In the order of their ids, as whoever withdraws what waits takes them.
+# In the order of their ids, as whoever withdraws what waits takes them. What may have arrived goes
+# by itself, and what is newer of its episode after it.
 _MERGE = text(f"""
+WITH doubtful AS MATERIALIZED (
+    SELECT alert_id, revision FROM delivery AS d
+    WHERE destination = :destination AND state IN ('waiting', 'failed') AND {in_doubt("d")}
+)
 UPDATE delivery SET state = 'merged', digest_id = :digest, next_at = NULL
 WHERE id IN (
     SELECT id FROM delivery AS d
@@ -31,6 +36,8 @@ WHERE id IN (
       AND kind IN ('first', 'escalation', 'change') AND event <> 'refused'
       AND (not_before IS NULL OR not_before <= :now)
       AND {NOT_BEFORE_A_DIGEST}
+      AND NOT EXISTS (
+          SELECT FROM doubtful WHERE alert_id = d.alert_id AND revision <= d.revision)
       AND (CAST(:key AS text) IS NULL OR gather_key = :key AND NOT EXISTS (
           SELECT FROM delivery AS older
           WHERE older.alert_id = d.alert_id AND older.destination = d.destination
@@ -74,7 +81,7 @@ WHERE digest_id = :digest AND (SELECT {REACH} FROM destination WHERE id = :desti
 _CREATE = text("""
 INSERT INTO delivery (id, kind, destination, state, priority, content, has_first, recorded_at)
 SELECT :digest, 'digest', :destination, 'waiting', :priority, :content, :has_first,
-       min(greatest(recorded_at, not_before))
+       min(greatest(recorded_at, not_before, replayed_at))
 FROM delivery WHERE digest_id = :digest
 """)
 

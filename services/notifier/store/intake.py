@@ -29,12 +29,13 @@ WHERE alert_id = ANY(CAST(:alert_ids AS uuid[]))
 GROUP BY alert_id, destination
 """)
 
-# Locked, so that no sender takes one up while something else is decided to come in its place.
+# Locked, so that no sender takes one up while something else is decided to come in its place. What
+# is sent again waits on purpose no more: it may have arrived, or something newer been told.
 _HELD = text("""
 SELECT alert_id, destination, gather_key, not_before, held_for
 FROM delivery
 WHERE alert_id = ANY(CAST(:alert_ids AS uuid[])) AND kind = 'first' AND gather_key IS NOT NULL
-  AND (state = 'waiting' AND attempts = 0) IS TRUE
+  AND (state = 'waiting' AND attempts = 0 AND replayed_at IS NULL) IS TRUE
 ORDER BY id
 FOR UPDATE
 """)

@@ -1,8 +1,7 @@
-"""What people ask of deliveries: lists, one with its attempts, sums, another try."""
+"""What people ask of deliveries: lists, one with its attempts, sums, a test."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -10,8 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.domain.contents import TestNote
-from services.notifier.domain.deliveries import Kind, Reason, Recipients, State, priority
-from services.notifier.store.queue import read_recipients
+from services.notifier.domain.deliveries import Kind, State, priority
 from services.notifier.store.wakeups import wake_senders
 
 _COLUMNS = """
@@ -46,23 +44,6 @@ SELECT kind, state, count(*) AS amount,
        count(*) FILTER (WHERE duplicate_possible) AS duplicates
 FROM delivery GROUP BY kind, state
 """)
-
-_LOCKED = text(f"SELECT {_COLUMNS} FROM delivery AS d WHERE d.id = :id FOR UPDATE")  # noqa: S608 - the columns are ours
-
-_NEWER = text("""
-SELECT max(revision) FROM delivery
-WHERE alert_id = :alert_id AND destination = :destination AND revision > :revision
-  AND state IN ('sent', 'merged')
-""")
-
-_AGAIN = text("""
-UPDATE delivery
-SET state = 'waiting', reason = NULL, next_at = NULL, gives_up_at = NULL,
-    recipients = CAST(:recipients AS jsonb)
-WHERE id = :id
-""")
-
-_SUPERSEDED = text("UPDATE delivery SET state = 'superseded', reason = :reason WHERE id = :id")
 
 _TEST = text("""
 INSERT INTO delivery (kind, destination, state, priority, content, recorded_at, request_key)
@@ -172,41 +153,6 @@ async def attempts(connection: AsyncConnection, id_: UUID) -> list[AttemptRow]:
 async def tally(connection: AsyncConnection) -> list[Tally]:
     """Return the number of deliveries by kind and state."""
     return [Tally(**row) for row in (await connection.execute(_TALLY)).mappings()]
-
-
-async def try_again(connection: AsyncConnection, id_: UUID) -> DeliveryRow | None:
-    """Let a dead or failed delivery be tried at once; one in any other state is left as it is.
-
-    A revision older than one that the destination has heard of becomes superseded instead.
-    Returns the delivery as it was before, None when there is none.
-    """
-    found = (await connection.execute(_LOCKED, {"id": id_})).mappings().one_or_none()
-    if found is None:
-        return None
-    row = DeliveryRow(**found)
-    if row.state not in {State.DEAD, State.FAILED}:
-        return row
-    newer = await connection.scalar(
-        _NEWER,
-        {"alert_id": row.alert_id, "destination": row.destination, "revision": row.revision},
-    )
-    if newer is not None:
-        reason = f"{Reason.NEWER_REVISION}: {newer}"
-        await connection.execute(_SUPERSEDED, {"id": id_, "reason": reason})
-        return row
-    recipients = None if row.recipients is None else _again(read_recipients(row.recipients))
-    stored = None if recipients is None else json.dumps(asdict(recipients))
-    await connection.execute(_AGAIN, {"id": id_, "recipients": stored})
-    if row.destination is not None:
-        await wake_senders(connection, [row.destination])
-    return row
-
-
-def _again(recipients: Recipients) -> Recipients:
-    """Return recipients with everybody left who was not certainly reached."""
-    refused = tuple(entry.rpartition(" ")[0] for entry in recipients.refused)
-    left = recipients.left + recipients.in_doubt + refused
-    return replace(recipients, left=left, in_doubt=(), refused=())
 
 
 async def add_test(

@@ -23,6 +23,14 @@ from shared.events.stock_alerts import AlertEvent
 LONGEST_ATTEMPT = timedelta(seconds=60)
 """More than any transport takes; an attempt counts from its end."""
 
+
+def in_doubt(delivery: str) -> str:
+    """Return a condition on a delivery: it may have arrived, and is repeated as it was."""
+    return f"""(
+        {delivery}.attempts > 0 AND NOT {delivery}.duplicate_possible
+        AND EXISTS (SELECT FROM attempt WHERE delivery = {delivery}.id AND verdict = 'unknown'))"""
+
+
 # Condition on a delivery `d`: nothing older of its episode is in a digest that is still to be sent.
 NOT_BEFORE_A_DIGEST = """
 NOT EXISTS (
@@ -42,14 +50,17 @@ destination = :destination AND state IN ('waiting', 'failed')
         AND older.revision < d.revision AND older.state IN ('waiting', 'sending', 'failed'))
 """
 
-# What one person alone may read is never merged: it goes singly, like notes of our own. What waited
-# on purpose and is due counts once for each key: it will be one message. Where nothing may go now,
-# the only row says when something may.
+# What one person alone may read is never merged, nor what may have arrived and is only recognised
+# as it was: they go singly, like notes of our own. What waited on purpose and is due counts once
+# for each key: it will be one message. Where nothing may go now, the only row says when something
+# may.
 _LOOK = text(f"""
 WITH alone AS (
-    SELECT id, CASE WHEN event = 'refused' THEN 'meta' ELSE kind END AS kind, priority
+    SELECT id, priority,
+           CASE WHEN event = 'refused' OR event IS NOT NULL AND {in_doubt("d")} THEN 'meta'
+                ELSE kind END AS kind
     FROM delivery AS d
-    WHERE {_MAY_GO} AND gather_key IS NULL
+    WHERE {_MAY_GO} AND (gather_key IS NULL OR {in_doubt("d")})
     ORDER BY priority, id
     LIMIT :limit
 ), gathered AS (
@@ -57,7 +68,7 @@ WITH alone AS (
            (array_agg(kind ORDER BY priority, id))[1] AS kind,
            min(priority) AS priority, gather_key, min(held_for) AS held_for, count(*) AS amount
     FROM delivery AS d
-    WHERE {_MAY_GO} AND gather_key IS NOT NULL AND not_before <= :now
+    WHERE {_MAY_GO} AND gather_key IS NOT NULL AND not_before <= :now AND NOT {in_doubt("d")}
     GROUP BY gather_key
     ORDER BY 3, 1
     LIMIT :limit
@@ -89,7 +100,7 @@ ORDER BY 1
 
 _DELIVERY_COLUMNS = """id, kind, alert_id, alert_number, event, content, attempts,
           duplicate_possible, has_first, recipients, traceparent, gives_up_at,
-          greatest(recorded_at, not_before) AS due_at"""
+          greatest(recorded_at, not_before, replayed_at) AS due_at"""
 
 _TAKE = text(f"""
 UPDATE delivery
@@ -158,7 +169,7 @@ class Taken:
     delivery: Delivery
     gives_up_at: datetime
     due_at: datetime
-    """When it was recorded, or until when it waited on purpose."""
+    """When it was recorded, or asked for again, or until when it waited on purpose."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from services.notifier.api import (
     callbacks,
     deliveries,
     destinations,
+    replays,
     reports,
     respond,
     routes,
@@ -57,7 +58,8 @@ def application(settings: NotifierSettings, clock: Clock | None = None) -> FastA
         lifespan=lifespan,
     )
     app.state.desk = desk
-    for part in (destinations, routes, deliveries, templates, callbacks, respond, reports):
+    parts = (destinations, routes, replays, deliveries, templates, callbacks, respond, reports)
+    for part in parts:
         app.include_router(part.router)
     return app
 

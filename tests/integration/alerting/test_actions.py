@@ -683,6 +683,8 @@ async def test_an_order_has_what_a_buyer_decides_by_and_what_the_supplier_made_o
     assert (confirmed["by_mail"], confirmed["mails"]) == (False, [])
     problem = await shop.post(f"{path}/mails", None, HTTPStatus.CONFLICT)
     assert problem["type"].endswith("no_mail")
+    await shop.alerting.ask("PUT", "/v1/order-destination", {"destination": "office"})
+    assert (await shop.get(path))["by_mail"] is True
     shop.clock.advance(80 * 366 * DAY)
     await shop.follow()
     assert (await shop.get(path))["lines_late"] == 1

@@ -200,7 +200,7 @@ async def test_only_what_has_failed_can_be_tried_again(notifier: Notifier) -> No
         assert words in answer.json()["detail"]
 
 
-async def test_a_retry_of_what_is_out_of_date_is_superseded(notifier: Notifier) -> None:
+async def test_a_retry_of_what_is_out_of_date_is_not_sent(notifier: Notifier) -> None:
     await notifier.bot()
     await notifier.tell(stock_alert(1))
     await notifier.rows("UPDATE delivery SET state = 'dead'")
@@ -208,7 +208,7 @@ async def test_a_retry_of_what_is_out_of_date_is_superseded(notifier: Notifier) 
     await notifier.rows("UPDATE delivery SET state = 'sent' WHERE revision = 2")
     (row,) = await notifier.rows("SELECT id FROM delivery WHERE state = 'dead'")
     retried = await notifier.ask("POST", f"/v1/deliveries/{row['id']}/retry")
-    assert (retried["state"], retried["reason"]) == ("superseded", "newer_revision: 2")
+    assert (retried["state"], retried["reason"]) == ("suppressed", "newer_revision: 2")
 
 
 async def test_a_test_message_tells_whether_the_destination_works(notifier: Notifier) -> None:

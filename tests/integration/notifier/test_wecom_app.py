@@ -249,6 +249,26 @@ async def test_more_than_a_person_may_get_becomes_a_digest(notifier: Notifier) -
     assert not fake.phones["zhangsan"]
 
 
+async def test_what_may_have_arrived_is_repeated_as_it_was_and_not_in_a_digest(
+    notifier: Notifier,
+) -> None:
+    clock = ManualClock(WallClock().now())
+    async with installed(notifier, clock) as fake:
+        async with notifier.sending(clock=clock):
+            fake.order(Fault.LOSE_ANSWER, key=SEND)
+            await notifier.tell(stock_alert(1, to=[LIN], level="watch"))
+            await notifier.until_states("failed")
+        await notifier.tell(stock_alert(1, revision=2, event="reminded", to=[LIN], level="watch"))
+        await notifier.tell(*(stock_alert(number, to=[LIN]) for number in range(2, 42)))
+        clock.advance(timedelta(seconds=30))
+        async with notifier.sending(clock=clock):
+            await notifier.until_settled()
+    (digest,) = (each for each in fake.phones["lin"] if each.type == "markdown")
+    assert "#1 " not in digest.text
+    assert await notifier.states(alert_number=1) == ["sent", "sent"]
+    assert (fake.dropped, fake.rejected) == ([], {42014: 1})
+
+
 async def test_a_press_is_noted_once_however_often_it_is_told(notifier: Notifier) -> None:
     async with (
         installed(notifier) as fake,

@@ -13,6 +13,9 @@ from deploy.local.instance import REPOSITORY, Instance
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LOWTIDE_HOME", str(tmp_path))
+    # A person asks for it, and not the make that runs the tests.
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+        monkeypatch.delenv(name, raising=False)
     return tmp_path
 
 

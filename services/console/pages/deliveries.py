@@ -1,6 +1,7 @@
 """Notices (通知): what became of each, and how the destinations are."""
 
 import asyncio
+import re
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -27,6 +28,9 @@ from services.console.upstream.health import Health, health_of
 from services.console.upstream.notifier import Notifier, Sought
 from services.console.upstream.service import Refused
 from shared.errors import Unavailable
+
+_MARKS = re.compile(r"</?font\b[^>]*>|\*\*")
+"""What colours a group's message, or makes it bold."""
 
 _ASK_SECONDS = 2.0
 # A first look at a page reads what each of its notices said; not all at once.
@@ -232,5 +236,5 @@ class DeliveriesPage:
 
 def headline(said: str) -> str:
     """Return the first line of a message, without its marks."""
-    lines = (line.strip(" #>*") for line in said.splitlines())
+    lines = (_MARKS.sub("", line).lstrip(" #>").rstrip() for line in said.splitlines())
     return next((line for line in lines if line), "")

@@ -232,6 +232,10 @@ DELIVERIES: dict[str, Text] = {
         "它已经不用再发：已送达、已并入汇总或已作废。",
         "There is nothing to send again: it has arrived, is part of a digest, or is out of date.",
     ),
+    "refused.newer_under_way": Text(
+        "同一预警的新消息正在发送；等它发完再试。",
+        "Something newer of its alert is being sent; try again once that is done.",
+    ),
     "refused.disabled": Text(
         "这个目的地已停用，先启用它。", "It is switched off; switch it on first."
     ),

@@ -235,13 +235,14 @@ async def retry(desk: AtDesk, id_: UUID, request: Request, caller: Writer) -> De
     if before not in {State.DEAD, State.FAILED, State.WAITING, State.SENDING}:
         raise Problem(HTTPStatus.CONFLICT, "not_retryable", _why_not(after), state=before)
     if after.state == State.DEAD:
-        raise Problem(HTTPStatus.CONFLICT, "not_retryable", _OVERTAKEN, state=before)
+        raise Problem(
+            HTTPStatus.CONFLICT,
+            "newer_under_way",
+            "Something newer of its alert is being sent; try it again once that is sent or has "
+            "failed.",
+            state=before,
+        )
     return DeliveryAnswer.of(after)
-
-
-_OVERTAKEN = (
-    "Something newer of its alert is being sent; try it again once that is sent or has failed."
-)
 
 
 def _why_not(row: DeliveryRow) -> str:

@@ -249,6 +249,7 @@ async def test_a_first_notice_is_not_sent_behind_what_is_being_sent(notifier: No
     (row,) = await notifier.rows("SELECT id FROM delivery WHERE state = 'dead'")
     answer = await notifier.client.post(f"/v1/deliveries/{row['id']}/retry")
     assert (answer.status_code, answer.json()["state"]) == (409, "dead")
+    assert answer.json()["type"].endswith(":newer_under_way")
     await notifier.rows("UPDATE delivery SET state = 'sent' WHERE revision = 2")
     assert await replay(notifier) == numbers(superseded=1)
 

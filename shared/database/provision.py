@@ -28,8 +28,9 @@ async def provision(database_admin_url: str, passwords: Mapping[str, str]) -> No
     connection = await asyncpg.connect(database_admin_url)
     try:
         async with connection.transaction():
-            # Users belong to the whole server: databases provisioned side by side take turns.
-            await connection.execute("SELECT pg_advisory_xact_lock(5318008)")
+            # Users belong to the whole server: databases provisioned side by side take turns. An
+            # advisory lock would be one database's own, while the table of users is everybody's.
+            await connection.execute("LOCK TABLE pg_catalog.pg_authid IN SHARE ROW EXCLUSIVE MODE")
             await connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
             for service in SERVICES:
                 await _provision_service(connection, service, passwords[service])

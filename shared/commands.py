@@ -1,11 +1,14 @@
-"""The frame of an operator's command: its exit code, and in a line what stands in its way."""
+"""The frame of an operator's command: its database, its exit code, what stands in its way."""
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any
 
-from shared.database.engine import DATABASE_ERRORS, is_away
+from pydantic import SecretStr
+
+from shared.database.engine import DATABASE_ERRORS, Engine, create_engine, is_away
 from shared.errors import LowtideError
 
 
@@ -21,3 +24,13 @@ def carried_out(command: Coroutine[Any, Any, int]) -> int:
         reason = "the database cannot be reached; look at LOWTIDE_DATABASE_URL, and whether it runs"
     sys.stderr.write(f"{reason}\n")
     return 1
+
+
+@asynccontextmanager
+async def engine_of(url: SecretStr, application: str) -> AsyncIterator[Engine]:
+    """Yield an engine for as long as a command takes; `application` is what the database shows."""
+    engine = create_engine(url.get_secret_value(), application=application)
+    try:
+        yield engine
+    finally:
+        await engine.dispose()

@@ -6,17 +6,14 @@ resume | repartition
 import argparse
 import json
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import asdict
 from functools import partial
 from pkgutil import resolve_name
 
 from services.alerting.repartitioning import repartition
 from services.alerting.settings import AlertingSettings
-from shared.commands import carried_out
+from shared.commands import carried_out, engine_of
 from shared.database import positions
-from shared.database.engine import Engine, create_engine
 from shared.database.migrations import upgrade_blocking
 from shared.events.alert_responses import TOPIC as RESPONSES
 from shared.events.stock_levels import TOPIC
@@ -54,7 +51,10 @@ def main() -> None:
 
 async def _resume(settings: AlertingSettings, partition: int | None) -> int:
     """Return the exit code: 0."""
-    async with _engine(settings, "resume") as engine, engine.begin() as connection:
+    async with (
+        engine_of(settings.database_url, "alerting resume") as engine,
+        engine.begin() as connection,
+    ):
         resumed = [
             number
             for topic in (TOPIC, RESPONSES)
@@ -74,21 +74,10 @@ async def _repartition(settings: AlertingSettings, partitions: int) -> int:
             file=sys.stderr,
         )
         return 2
-    async with _engine(settings, "repartition") as engine:
+    async with engine_of(settings.database_url, "alerting repartition") as engine:
         report = await repartition(engine, settings.kafka, settings.topic_prefix, partitions)
     print(json.dumps(asdict(report)))
     return 0
-
-
-@asynccontextmanager
-async def _engine(settings: AlertingSettings, command: str) -> AsyncIterator[Engine]:
-    engine = create_engine(
-        settings.database_url.get_secret_value(), application=f"alerting {command}"
-    )
-    try:
-        yield engine
-    finally:
-        await engine.dispose()
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ resume | verify | rebuild | repartition | statement | archive
 import argparse
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
@@ -36,9 +36,8 @@ from services.ledger.comparing import Finding
 from services.ledger.settings import LedgerSettings
 from services.ledger.store.periods import KEPT_DAYS
 from shared.clock import WallClock
-from shared.commands import carried_out
+from shared.commands import carried_out, engine_of
 from shared.database import positions
-from shared.database.engine import Engine, create_engine
 from shared.database.migrations import upgrade_blocking
 from shared.errors import LowtideError
 from shared.events import catalog_items, catalog_warehouses, stock_changes
@@ -177,7 +176,7 @@ def _instant(text: str) -> datetime:
 async def _statement(settings: LedgerSettings, asked: argparse.Namespace) -> int:
     """Return the exit code: 2 when there is no such level."""
     period = Period(asked.start, asked.end, asked.as_of, asked.known_at)
-    async with _engine(settings, "statement") as engine:
+    async with engine_of(settings.database_url, "ledger statement") as engine:
         try:
             told = await read(engine, asked.sku, asked.warehouse, period)
         except LowtideError as error:
@@ -213,7 +212,10 @@ async def _resume_all(
 async def _resume(
     settings: LedgerSettings, partition: int | None, topic: str = stock_changes.TOPIC
 ) -> list[int]:
-    async with _engine(settings, "resume") as engine, engine.begin() as connection:
+    async with (
+        engine_of(settings.database_url, "ledger resume") as engine,
+        engine.begin() as connection,
+    ):
         return await positions.resume(connection, topic, partition)
 
 
@@ -227,7 +229,7 @@ async def _verify(settings: LedgerSettings, folder: Path | None) -> int:
             markup=False,
         )
 
-    async with _engine(settings, "verify") as engine:
+    async with engine_of(settings.database_url, "ledger verify") as engine:
         with _progress() as (progress, console):
             report = await verify(
                 engine,
@@ -242,7 +244,7 @@ async def _verify(settings: LedgerSettings, folder: Path | None) -> int:
 
 async def _archive(settings: LedgerSettings, folder: Path, keep_days: int, dry_run: bool) -> int:
     """Return the exit code: 0 when everything that was due is done."""
-    async with _engine(settings, "archive") as engine:
+    async with engine_of(settings.database_url, "ledger archive") as engine:
         with Progress(console=Console(stderr=True)) as bar:
             task = bar.add_task("", total=None)
             report = await archive(
@@ -271,7 +273,7 @@ async def _verify_topic(settings: LedgerSettings, *, republish: bool) -> int:
             markup=False,
         )
 
-    async with _engine(settings, "verify") as engine:
+    async with engine_of(settings.database_url, "ledger verify") as engine:
         with _progress() as (progress, console):
             async with LogReader(settings.kafka, settings.topic_prefix, STOCK_LEVELS.name) as log:
                 report, findings = await verify_topic(engine, log, progress=progress, found=tell)
@@ -301,7 +303,7 @@ def _agreed(selection: Selection) -> bool:
 
 async def _rebuild(settings: LedgerSettings, selection: Selection) -> int:
     """Return the exit code: 0 when all is rebuilt."""
-    async with _engine(settings, "rebuild") as engine:
+    async with engine_of(settings.database_url, "ledger rebuild") as engine:
         with _progress() as (progress, _):
             report = await rebuild(engine, selection, progress=progress)
     print(json.dumps(asdict(report)))
@@ -318,21 +320,10 @@ async def _repartition(settings: LedgerSettings, partitions: int) -> int:
             file=sys.stderr,
         )
         return 2
-    async with _engine(settings, "repartition") as engine:
+    async with engine_of(settings.database_url, "ledger repartition") as engine:
         report = await repartition(engine, settings.kafka, settings.topic_prefix, partitions)
     print(json.dumps(asdict(report)))
     return 0
-
-
-@asynccontextmanager
-async def _engine(settings: LedgerSettings, command: str) -> AsyncIterator[Engine]:
-    engine = create_engine(
-        settings.database_url.get_secret_value(), application=f"ledger {command}"
-    )
-    try:
-        yield engine
-    finally:
-        await engine.dispose()
 
 
 @contextmanager

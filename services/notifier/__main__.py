@@ -6,9 +6,8 @@ from functools import partial
 from pkgutil import resolve_name
 
 from services.notifier.settings import NotifierSettings
-from shared.commands import carried_out
+from shared.commands import carried_out, engine_of
 from shared.database import positions
-from shared.database.engine import create_engine
 from shared.database.migrations import upgrade_blocking
 from shared.events.alert_reports import TOPIC as REPORTS_TOPIC
 from shared.events.stock_alerts import TOPIC
@@ -39,14 +38,13 @@ def main() -> None:
 
 async def _resume(settings: NotifierSettings, partition: int | None) -> int:
     """Return the exit code: 0."""
-    engine = create_engine(settings.database_url.get_secret_value(), application="notifier resume")
-    try:
-        async with engine.begin() as connection:
-            resumed = await positions.resume(connection, TOPIC, partition)
-            # It has one partition only.
-            resumed += await positions.resume(connection, REPORTS_TOPIC, partition)
-    finally:
-        await engine.dispose()
+    async with (
+        engine_of(settings.database_url, "notifier resume") as engine,
+        engine.begin() as connection,
+    ):
+        resumed = await positions.resume(connection, TOPIC, partition)
+        # It has one partition only.
+        resumed += await positions.resume(connection, REPORTS_TOPIC, partition)
     print(f"resumed partitions: {resumed}" if resumed else "no partition was halted")
     return 0
 

@@ -8,11 +8,9 @@ from services.ledger.domain.changes import Change
 from services.ledger.domain.commitments import Key, Kind, Line, key_of
 from services.ledger.domain.past import Opening, Standing, Totals
 from services.ledger.store import lines
+from services.ledger.store.locks import Lock
 from services.ledger.store.changes import columns
 from shared.database.engine import Driver
-
-_LOCK = 7_246_002
-"""Advisory lock: shared by who records what happened long ago, exclusive to who moves openings."""
 
 
 async def hold_still(driver: Driver) -> None:
@@ -20,12 +18,12 @@ async def hold_still(driver: Driver) -> None:
 
     For who records a change that may be old enough to be in one (`reached`).
     """
-    await driver.execute("SELECT pg_advisory_xact_lock_shared($1)", _LOCK)
+    await driver.execute("SELECT pg_advisory_xact_lock_shared($1)", Lock.OPENINGS)
 
 
 async def hold_alone(driver: Driver) -> None:
     """Let nobody record what happened long ago until the transaction ends: openings move."""
-    await driver.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+    await driver.execute("SELECT pg_advisory_xact_lock($1)", Lock.OPENINGS)
 
 
 async def reached(driver: Driver, levels: Collection[int]) -> dict[int, datetime]:

@@ -15,12 +15,15 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+from sqlalchemy import text
 
 from deploy.local.instance import REPOSITORY
 from services.ledger.commands import archive as commands_archive
 from services.ledger.commands import verify as commands_verify
+from services.ledger.store import openings
+from services.ledger.store.locks import Lock
 from shared.clock import ManualClock, WallClock
-from shared.database.engine import create_engine
+from shared.database.engine import create_engine, driver
 from shared.events.dead_letters import DeadReason
 from shared.testing.waiting import until
 from tests.factories.changes import course
@@ -250,7 +253,7 @@ async def test_a_killed_command_leaves_a_day_that_the_next_one_takes(
         await ledger.until_recorded(4)
 
         # Between the files and the openings: a change of long ago is just being recorded.
-        await other.execute("SELECT pg_advisory_lock_shared(7246002)")
+        await other.execute("SELECT pg_advisory_lock_shared($1)", Lock.OPENINGS)
         process = await start(ledger, *arguments)
         manifest = folder / f"day={FIRST.date()}" / "manifest.json"
 

@@ -89,7 +89,7 @@ def read(batch: Batch) -> list[Incoming | None]:
     return [*said] if all(map(_fits, said)) else _read_slowly(batch)
 
 
-_COMMON = frozenset({ChangeType.SALE, ChangeType.RETURN, ChangeType.RECEIPT})
+_COMMON = frozenset({ChangeType.SALE, ChangeType.RETURN})
 
 
 def _fits(incoming: Incoming) -> bool:

@@ -6,7 +6,8 @@ Each stage is a function of the batch; what the worker remembers between batches
 stand in time, the newest identities) follows only when the transaction is durable.
 
 Between batches the worker's turn tells of levels that reservations have changed, lets those expire
-whose time is up, and carries out what was decided on counts that waited.
+whose time is up, and carries out what was decided on counts that waited; where many expire, every
+other turn is for the rest.
 """
 
 import time
@@ -111,6 +112,8 @@ class StockChanges(Handler[list[Place]], Timed):
         self._looked_at = float("-inf")
 
     @override
+        self._has_expired = False
+        """Whether the last turn let reservations expire."""
     async def claim(
         self, connection: AsyncConnection, claims: Sequence[Claim]
     ) -> Sequence[Outgoing]:
@@ -217,7 +220,9 @@ class StockChanges(Handler[list[Place]], Timed):
         database = await self._driver(connection)
         self._memory.begin()
         periods = await self._periods_at(connection, self._clock.now())
-        if self._work.expired:
+        others_wait = self._work.decided or self._work.dirty
+        self._has_expired = bool(self._work.expired and not (self._has_expired and others_wait))
+        if self._has_expired:
             # What that changes is told of in the next turn: levels are locked in one order.
             await expire(database, periods, self._work.expired, self._clock)
             return ()

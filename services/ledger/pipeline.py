@@ -87,6 +87,10 @@ each wait for an answer costs a small batch more than all its rows."""
 
 LOOK_SECONDS = 0.1
 """How often a worker looks whether reservations have left it something to do."""
+SENT_AT_ONCE = 5_000
+"""Levels that a claim sends before it waits for the broker, which has five seconds: there may be a
+million of them, and what has arrived is not sent again."""
+
 
 TOLD_AT_ONCE = 2_000
 """Levels changed by reservations that one turn tells of at the most, so that batches go on."""
@@ -120,12 +124,14 @@ class StockChanges(Handler[list[Place]], Timed):
         await generations.require_no_rebuild(connection)
         self._periods = await self._periods_of(connection, self._clock.now())
         generation = await generations.of_history(connection)
-        await generations.raise_levels(await self._driver(connection), generation, claims)
-        unpublished = await store.unpublished_levels(
-            await self._driver(connection), {claim.partition: claim.published for claim in claims}
-        )
-        # What was late among it has been told to nobody, and is not kept.
-        return _told_of(unpublished, Correction(lowered=None))
+        database = await self._driver(connection)
+        await generations.raise_levels(database, generation, claims)
+        published = {claim.partition: claim.published for claim in claims}
+        outgoing: list[Outgoing] = []
+        async for some in store.unpublished_levels(database, published, SENT_AT_ONCE):
+            # What was late among it has been told to nobody, and is not kept.
+            outgoing += _told_of(some, Correction(lowered=None))
+        return outgoing
 
     @override
     async def handle(self, connection: AsyncConnection, batch: Batch) -> Sequence[Outgoing]:

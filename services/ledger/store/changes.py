@@ -4,7 +4,7 @@ All take part in the caller's transaction, through the driver's own connection: 
 are what makes a change cost ten microseconds instead of two hundred.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -323,13 +323,16 @@ class Unpublished(NamedTuple):
     level: Level
 
 
-async def unpublished_levels(driver: Driver, published: Mapping[int, int]) -> list[Unpublished]:
-    """Return the levels that nobody may have been told of.
+async def unpublished_levels(
+    driver: Driver, published: Mapping[int, int], limit: int
+) -> AsyncIterator[list[Unpublished]]:
+    """Yield the levels that nobody may have been told of, up to `limit` at a time.
 
     `published` gives the last batch known to be published by partition.
     """
-    rows = await driver.fetch(_UNPUBLISHED, list(published), list(published.values()))
-    return [Unpublished(row[0], row[1], row[2], row[3], Level(*row[4:])) for row in rows]
+    cursor = await driver.cursor(_UNPUBLISHED, list(published), list(published.values()))
+    while rows := await cursor.fetch(limit):
+        yield [Unpublished(row[0], row[1], row[2], row[3], Level(*row[4:])) for row in rows]
 
 
 async def tell_dips(driver: Driver, levels: Mapping[int, tuple[int, int]]) -> list[Unpublished]:

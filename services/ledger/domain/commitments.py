@@ -112,6 +112,11 @@ def key_of(change: Change) -> Key | None:
 
 def demands(change: Change) -> bool:
     """Return whether a change is about a demand, so that what its level uses up has to be noted."""
+def keys_of(changes: Iterable[Change]) -> set[Key]:
+    """Return the lines that some changes are about."""
+    return {key for change in changes if (key := key_of(change)) is not None}
+
+
     return change.type in _DEMAND
 
 

@@ -1,11 +1,10 @@
 """The opening balances of levels: what stands for movements whose days are archived."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from services.ledger.domain.changes import Change
-from services.ledger.domain.commitments import Key, Kind, Line, key_of
+from services.ledger.domain.commitments import Key, Kind, Line
 from services.ledger.domain.past import Opening, Standing, Totals
 from services.ledger.store import lines
 from services.ledger.store.locks import Lock
@@ -73,24 +72,23 @@ JOIN unnest($1::bigint[], $2::smallint[], $3::text[], $4::text[])
 
 
 async def of_levels(
-    driver: Driver, levels: Collection[int], changes: Iterable[Change] | None = None
+    driver: Driver, levels: Collection[int], about: Collection[Key] | None = None
 ) -> dict[int, Opening]:
     """Return the openings of those levels that have one.
 
-    `changes` are all that will be worked out from there: an order that none of them is about
-    is in the opening's `reserved` already, so its line is left out. Without them it is not.
+    `about` has the lines of all changes that will be worked out from there: an order that is none
+    of them is in the opening's `reserved` already, so its line is left out. Without it, none is.
     """
     found = await driver.fetch(OPENINGS, list(levels))
     if not found:
         return {}
     opened = {row[0] for row in found}
-    if changes is None:
+    if about is None:
         rows = await driver.fetch(LINES, list(opened))
     else:
         dated = [kind for kind in Kind if kind not in _MANY]
         rows = await driver.fetch(_DATED_LINES, list(opened), dated)
-        named = {key for each in changes if (key := key_of(each)) is not None}
-        named = {key for key in named if key.kind in _MANY and key.level in opened}
+        named = {key for key in about if key.kind in _MANY and key.level in opened}
         if named:
             rows += await driver.fetch(_NAMED_LINES, *columns([*named]))
     by_level: dict[int, dict[Key, Line]] = {level: {} for level in opened}

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from services.ledger.domain.changes import Change, Type
+from services.ledger.domain.commitments import Key, keys_of
 from services.ledger.domain.statement import Past, Recorded
 from services.ledger.store import openings
 from shared.database.engine import Driver
@@ -55,20 +56,21 @@ async def of_levels(
     *,
     as_of: datetime | None = None,
     known_at: datetime | None = None,
+    coming: Collection[Key] = (),
 ) -> dict[int, Past]:
     """Return each level's past.
 
-    `as_of` leaves out what happened later, `known_at` what was recorded later. Raises
-    ArchivedError when that concerns what an opening stands for.
+    `as_of` leaves out what happened later, `known_at` what was recorded later. `coming` are the
+    lines of changes that will be worked into it. Raises ArchivedError when that concerns what an
+    opening stands for.
     """
     found: dict[int, list[Recorded]] = {level: [] for level in levels}
     # Movements first: a day archived between the two questions is then in both answers, which is
     # sorted out below; the other way round it would be in none.
     for row in await driver.fetch(_PAST, list(levels), as_of, known_at):
         found[row[0]].append(recorded(row))
-    opened = await openings.of_levels(
-        driver, levels, (each.change for some in found.values() for each in some)
-    )
+    about = keys_of(each.change for some in found.values() for each in some)
+    opened = await openings.of_levels(driver, levels, about.union(coming))
     for level, opening in opened.items():
         if as_of is not None and as_of < opening.at:
             raise ArchivedError(level, opening.at)

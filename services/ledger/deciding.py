@@ -27,7 +27,6 @@ from services.ledger.domain.reservations import (
     Reused,
     taken_apart,
 )
-from services.ledger.domain.statement import openings_of
 from services.ledger.store import commitments, past
 from services.ledger.store import reservations as store
 from services.ledger.store.changes import levels_of
@@ -131,8 +130,13 @@ async def _locked(
         partitions = STOCK_CHANGES.partitions
         await levels_of(driver, [(*place, partition_of(place[0], partitions)) for place in new])
         levels |= await store.lock_levels(driver, new)
+    at = clock.now()
     demanding = {each.id for each in levels.values() if each.demanding}
-    intricate = {each.id for each in levels.values() if each.anchor.intricate}
+    intricate = {
+        each.id
+        for each in levels.values()
+        if each.anchor.intricate_until is not None and each.anchor.intricate_until >= at
+    }
     orders = {
         Key(level.id, Kind.ORDER, each.reference)
         for each, line in lines
@@ -146,13 +150,12 @@ async def _locked(
     pasts = await past.of_levels(driver, intricate) if intricate else {}
     known = Known(
         standing={each.id: each.standing for each in levels.values()},
-        past={level: each.changes for level, each in pasts.items()},
-        openings=openings_of(pasts),
+        past={level: each.since(at) for level, each in pasts.items()},
         book=book,
         demanding=demanding,
     )
     matched = await _as_matched(driver, held, book)
-    return Decisions(levels, known, matched, clock.now(), items), busy
+    return Decisions(levels, known, matched, at, items), busy
 
 
 def _places(

@@ -23,7 +23,7 @@ from services.ledger.domain.changes import (
     Change,
     with_arrivals,
 )
-from services.ledger.domain.commitments import demands
+from services.ledger.domain.commitments import demands, keys_of
 from services.ledger.domain.counts import (
     CountState,
     Measure,
@@ -40,13 +40,12 @@ from services.ledger.domain.effects import (
     Known,
     apply,
     counts_of,
-    intricate_levels,
     late_counts,
+    levels_asking,
     needs_standing,
 )
 from services.ledger.domain.items import Item
-from services.ledger.domain.past import Standing, available
-from services.ledger.domain.statement import openings_of
+from services.ledger.domain.past import Standing, Tail, available
 from services.ledger.domain.usual import large, unusual
 from services.ledger.inbound import stock_changes
 from services.ledger.inbound.stock_changes import Incoming
@@ -87,10 +86,10 @@ each wait for an answer costs a small batch more than all its rows."""
 
 LOOK_SECONDS = 0.1
 """How often a worker looks whether reservations have left it something to do."""
+
 SENT_AT_ONCE = 5_000
 """Levels that a claim sends before it waits for the broker, which has five seconds: there may be a
 million of them, and what has arrived is not sent again."""
-
 
 TOLD_AT_ONCE = 2_000
 """Levels changed by reservations that one turn tells of at the most, so that batches go on."""
@@ -113,11 +112,11 @@ class StockChanges(Handler[list[Place]], Timed):
         self._met_repeat = False
         """Whether this very batch was tried at once and met a known identity."""
         self._work = Work()
+        self._has_expired = False
+        """Whether the last turn let reservations expire."""
         self._looked_at = float("-inf")
 
     @override
-        self._has_expired = False
-        """Whether the last turn let reservations expire."""
     async def claim(
         self, connection: AsyncConnection, claims: Sequence[Claim]
     ) -> Sequence[Outgoing]:
@@ -316,12 +315,12 @@ class StockChanges(Handler[list[Place]], Timed):
         anchors = {
             level: self._memory.place(level).anchor for level in {each.level for each in changes}
         }
-        intricate = intricate_levels(changes, anchors)
+        asking = levels_asking(changes, anchors)
         demanding = {level for level in anchors if self._memory.place(level).demanding}
         demanding |= {change.level for change in changes if demands(change)}
         counted = counts_of(changes)
         held = {change.level for change in changes if needs_standing(change)}
-        held |= intricate | demanding
+        held |= asking | demanding
         sheet = None
         if approved:
             sheet = Sheet(approved=True)
@@ -329,12 +328,10 @@ class StockChanges(Handler[list[Place]], Timed):
             sheet = await self._sheet(database, counted, anchors)
         standing = await self._held(database, held, anchors) if held else {}
         later = await store.sums_after(database, late_counts(counted, anchors))
-        pasts = await past.of_levels(database, intricate) if intricate else {}
         known = Known(
             standing=standing,
             later=later,
-            past={level: each.changes for level, each in pasts.items()},
-            openings=openings_of(pasts),
+            past=await self._past(database, asking, changes) if asking else {},
             book=await commitments.opened(database, changes, demanding),
             sheet=sheet or Sheet(),
             demanding=demanding,
@@ -343,6 +340,18 @@ class StockChanges(Handler[list[Place]], Timed):
         if known.book.changed:
             self._memory.stage_demanding(await commitments.closed(database, known.book))
         return entries, effects, sheet
+
+    async def _past(
+        self, database: Driver, asking: Collection[int], changes: Sequence[Change]
+    ) -> dict[int, Tail]:
+        """Return the past of levels from the first of their changes on."""
+        pasts = await past.of_levels(database, asking, coming=keys_of(changes))
+        first: dict[int, datetime] = {}
+        for change in changes:
+            if change.level in pasts:
+                at = change.occurred_at
+                first[change.level] = min(at, first.get(change.level, at))
+        return {level: each.since(first[level]) for level, each in pasts.items()}
 
     async def _settled(self, database: Driver, periods: Periods, batch: Batch) -> list[Message]:
         """Carry out what was decided on counts that waited; returns what to tell of their levels.

@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from services.ledger.api.dependencies import FromBooks
 from services.ledger.domain.changes import NAME_OF
-from services.ledger.domain.commitments import Book, demand_of, supply_of
 from services.ledger.domain.flags import flags
-from services.ledger.domain.past import Opening, Standing, now, totals
+from services.ledger.domain.openings import resumed
+from services.ledger.domain.past import Opening, Standing
 from services.ledger.domain.statement import OPENING_BALANCE, Line, Past
 from services.ledger.domain.statement import statement as lines_of
 from services.ledger.store.books import Books
@@ -85,23 +85,20 @@ class Level(BaseModel):
     @classmethod
     def of_past(cls, row: LevelRow, past: Past) -> Self:
         """Return a level as its past, which has begun, makes it."""
-        changes, book = past.changes, Book()
-        standing = now(changes, past.opening, book)
-        sold, _, returned, received, counted_at, last_change_at = totals(changes, past.opening)
-        return cls(
-            sku=row.sku,
-            warehouse=row.warehouse,
-            **standing._asdict(),
-            available=standing.available,
-            version=None,
-            counted_at=counted_at,
-            last_change_at=last_change_at,
-            sold_total=sold,
-            returned_total=returned,
-            received_total=received,
-            supply=[DueLine(**due._asdict()) for due in supply_of(book.lines, row.id)],
-            demand=[DueLine(**due._asdict()) for due in demand_of(book.lines, row.id)],
-            flags=flags(standing.on_hand, standing.reserved),
+        made = resumed(row.id, past.opening)
+        made.take(past.changes)
+        state = made.state
+        return cls.model_validate(
+            {
+                **state._asdict(),
+                "sku": row.sku,
+                "warehouse": row.warehouse,
+                "available": made.standing.available,
+                "version": None,
+                "supply": [due._asdict() for due in state.supply],
+                "demand": [due._asdict() for due in state.demand],
+                "flags": flags(state.on_hand, state.reserved),
+            }
         )
 
 

@@ -75,7 +75,9 @@ class Due(NamedTuple):
 
 
 _RESERVATION = frozenset({Type.RESERVED, Type.RESERVATION_RELEASED, Type.RESERVATION_FULFILLED})
-_ORDER = _RESERVATION | {Type.ORDER_PLACED, Type.ORDER_CANCELLED, Type.ORDER_FULFILLED}
+ORDERING = _RESERVATION | {Type.ORDER_PLACED, Type.ORDER_CANCELLED, Type.ORDER_FULFILLED}
+"""Types that are about an order, and move what is reserved."""
+
 _TRANSFER = frozenset({Type.TRANSFER_ARRIVING, Type.TRANSFER_RECEIVED})
 _SUPPLY = frozenset({Type.SUPPLY_EXPECTED, Type.SUPPLY_CANCELLED})
 _DEMAND = frozenset({Type.DEMAND_EXPECTED, Type.DEMAND_CANCELLED})
@@ -83,7 +85,7 @@ _CONSUMING = SOLD | {Type.CONSUMED, Type.TRANSFER_SHIPPED}
 _ADDING = frozenset({Type.ORDER_PLACED, Type.TRANSFER_ARRIVING})
 _DECIDING = _SUPPLY | _DEMAND
 
-COMMITTING = _ORDER | _TRANSFER | _SUPPLY | _DEMAND
+COMMITTING = ORDERING | _TRANSFER | _SUPPLY | _DEMAND
 """Types that always concern a line; a receipt with a reference does, too."""
 
 _ABOUT_LINES = COMMITTING | {Type.RECEIPT}
@@ -99,7 +101,7 @@ def key_of(change: Change) -> Key | None:
     change_type, reference = change.type, change.reference
     if change_type not in _ABOUT_LINES:
         return None
-    if change_type in _ORDER:
+    if change_type in ORDERING:
         return Key(change.level, Kind.ORDER, reference or "")
     if change_type in _SUPPLY or (change_type is Type.RECEIPT and reference):
         return Key(change.level, Kind.SUPPLY, reference or "", change.line)

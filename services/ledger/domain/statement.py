@@ -1,11 +1,10 @@
 """A level's statement: each movement with how the level stood after it."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 from services.ledger.domain.changes import SIGNS, Change
-from services.ledger.domain.past import Opening, Standing, walk_on
+from services.ledger.domain.past import Opening, Standing, Tail, tail, walk_on
 
 OPENING_BALANCE = "opening_balance"
 """The type of a line that stands for all movements before, which are archived."""
@@ -41,10 +40,9 @@ class Past(NamedTuple):
         """Whether anything had happened at all."""
         return bool(self.movements) or self.opening is not None
 
-
-def openings_of(pasts: Mapping[int, Past]) -> dict[int, Opening]:
-    """Return the openings of those levels that have one."""
-    return {level: each.opening for level, each in pasts.items() if each.opening is not None}
+    def since(self, instant: datetime) -> Tail:
+        """Return what has happened since an instant, for changes no older than that."""
+        return tail(self.changes, self.opening, instant)
 
 
 class Line(NamedTuple):

@@ -7,8 +7,8 @@ from typing import Any
 from services.ledger.domain.commitments import Key, Kind, Line
 from services.ledger.domain.past import Opening, Standing, Totals
 from services.ledger.store import lines
-from services.ledger.store.locks import Lock
 from services.ledger.store.changes import columns
+from services.ledger.store.locks import Lock
 from shared.database.engine import Driver
 
 
@@ -38,8 +38,7 @@ async def reached(driver: Driver, levels: Collection[int]) -> dict[int, datetime
 
 OPENINGS = """
 SELECT level_id, at, recorded_until, movements, on_hand, reserved, unavailable, incoming,
-       sold_total, sold_changes, returned_total, received_total, counted_at, count_key, intricate,
-       unordered
+       sold_total, sold_changes, returned_total, received_total, counted_at, count_key, unordered
 FROM opening
 WHERE $1::bigint[] IS NULL OR level_id = ANY($1)
 ORDER BY level_id
@@ -107,8 +106,7 @@ def opening(row: Sequence[Any], its_lines: Mapping[Key, Line]) -> Opening:
         standing=Standing(*row[4:8]),
         totals=Totals(sold, sold_changes, returned, received, counted_at, row[1]),
         count_key=row[13],
-        intricate=row[14],
-        unordered=row[15],
+        unordered=row[14],
         lines=its_lines,
     )
 
@@ -116,11 +114,11 @@ def opening(row: Sequence[Any], its_lines: Mapping[Key, Line]) -> Opening:
 _SAVE = """
 INSERT INTO opening (level_id, at, recorded_until, movements, on_hand, reserved, unavailable,
                      incoming, sold_total, sold_changes, returned_total, received_total,
-                     counted_at, count_key, intricate, unordered)
+                     counted_at, count_key, unordered)
 SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::bigint[],
                      $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
                      $10::bigint[], $11::bigint[], $12::bigint[], $13::timestamptz[], $14::text[],
-                     $15::boolean[], $16::bigint[])
+                     $15::bigint[])
 ON CONFLICT (level_id) DO UPDATE
 SET at = excluded.at, recorded_until = excluded.recorded_until, movements = excluded.movements,
     on_hand = excluded.on_hand, reserved = excluded.reserved, unavailable = excluded.unavailable,
@@ -128,7 +126,7 @@ SET at = excluded.at, recorded_until = excluded.recorded_until, movements = excl
     sold_changes = excluded.sold_changes,
     returned_total = excluded.returned_total, received_total = excluded.received_total,
     counted_at = excluded.counted_at, count_key = excluded.count_key,
-    intricate = excluded.intricate, unordered = excluded.unordered
+    unordered = excluded.unordered
 """
 
 
@@ -140,7 +138,7 @@ async def save(driver: Driver, openings: Mapping[int, Opening]) -> None:
             *(each.at, each.recorded_until, each.movements),
             *each.standing,
             *each.totals[:5],
-            *(each.count_key, each.intricate, each.unordered),
+            *(each.count_key, each.unordered),
         )
         for level, each in openings.items()
     ]

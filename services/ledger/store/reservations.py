@@ -53,7 +53,7 @@ async def forget_answers(driver: Driver, before: datetime) -> None:
 
 _LOCK_LEVELS = """
 SELECT l.sku, l.warehouse, l.id, l.partition, l.on_hand, l.reserved, l.unavailable, l.unordered,
-       l.counted_at, l.count_key, l.last_change_at, l.intricate, l.demanding
+       l.counted_at, l.count_key, l.last_change_at, l.intricate_until, l.demanding
 FROM level AS l
 WHERE l.id IN (
     SELECT o.id FROM unnest($1::text[], $2::text[]) AS k (sku, warehouse)

@@ -113,7 +113,7 @@ MEDDLING = {
     "line consumption show": "UPDATE commitment SET done = 9 WHERE kind = 5 AND reference = 'show'",
     "supply": "UPDATE level SET supply = NULL WHERE sku = 'A'",
     "demanding": "UPDATE level SET demanding = false WHERE sku = 'A'",
-    "intricate": "UPDATE level SET intricate = false WHERE sku = 'B'",
+    "intricate_until": "UPDATE level SET intricate_until = NULL WHERE sku = 'B'",
     "unordered": "UPDATE level SET unordered = 0 WHERE sku = 'B' AND warehouse = 'W'",
     "sold_changes": "UPDATE level SET sold_changes = 9 WHERE sku = 'B' AND warehouse = 'W'",
     "incoming": "UPDATE level SET incoming = 0 WHERE sku = 'B' AND warehouse = 'V'",

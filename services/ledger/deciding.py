@@ -146,8 +146,15 @@ async def _locked(
         Key(line.level, Kind.ORDER, line.reference) for each in held.values() for line in each.lines
     }
     dated = demanding if any(isinstance(each, Fulfil) for each in requests) else ()
-    book = Book(await commitments.lines_of(driver, dated, orders) if orders or dated else {})
-    pasts = await past.of_levels(driver, intricate) if intricate else {}
+    used = {
+        Key(line.level, Kind.CONSUMPTION, line.reference)
+        for each in held.values()
+        for line in each.lines
+        if line.level in dated
+    }
+    named = orders | used
+    book = Book(await commitments.lines_of(driver, dated, named) if named else {})
+    pasts = await past.of_levels(driver, intricate, coming=orders) if intricate else {}
     known = Known(
         standing={each.id: each.standing for each in levels.values()},
         past={level: each.since(at) for level, each in pasts.items()},

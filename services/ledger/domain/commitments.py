@@ -30,7 +30,7 @@ class Kind(IntEnum):
     TRANSFER = 3
     DEMAND = 4
     CONSUMPTION = 5
-    """What was used up for a reference that has a demand."""
+    """What is demanded for a reference in all, and what was used up for it."""
 
 
 class Key(NamedTuple):
@@ -112,13 +112,13 @@ def key_of(change: Change) -> Key | None:
     return None
 
 
-def demands(change: Change) -> bool:
-    """Return whether a change is about a demand, so that what its level uses up has to be noted."""
 def keys_of(changes: Iterable[Change]) -> set[Key]:
     """Return the lines that some changes are about."""
     return {key for change in changes if (key := key_of(change)) is not None}
 
 
+def demands(change: Change) -> bool:
+    """Return whether a change is about a demand, so that what its level uses up has to be noted."""
     return change.type in _DEMAND
 
 
@@ -192,7 +192,9 @@ class Book:
                 if left < 0 or was < 0:
                     more = min(was, 0) - min(left, 0)
                     self.unordered[key.level] = self.unordered.get(key.level, 0) + more
-            elif key.kind in {Kind.SUPPLY, Kind.TRANSFER}:
+            elif key.kind is Kind.DEMAND:
+                self._demand(key, difference)
+            else:
                 incoming = difference
             if key.kind is not Kind.ORDER and (now.total or before.total):
                 self.told.add(key.level)
@@ -203,6 +205,16 @@ class Book:
             self.changed.add(used)
             self.told.add(used.level)
         return reserved, incoming
+
+    def _demand(self, key: Key, more: int) -> None:
+        """Note how much more is demanded for a reference, by all its lines together.
+
+        So it is known without them whether any of it is open.
+        """
+        of_all = Key(key.level, Kind.CONSUMPTION, key.reference)
+        line = self.lines.get(of_all) or Line()
+        self.lines[of_all] = replace(line, total=line.total + more)
+        self.changed.add(of_all)
 
 
 def supply_of(lines: Mapping[Key, Line], level: int, *, most: int | None = SHOWN) -> list[Due]:

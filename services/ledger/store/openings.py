@@ -48,11 +48,7 @@ ORDER BY level_id
 _MANY = (Kind.ORDER,)
 """Kinds with a line for every order there ever was."""
 
-_LINE = """
-SELECT level_id, kind::int, reference, line, total, done, decided_at, decided_key, due_at,
-       shipped, held, released, fulfilled
-FROM opening_line
-"""
+_LINE = f"SELECT {lines.COLUMNS} FROM opening_line"  # noqa: S608 - the columns are ours
 
 LINES = f"""
 {_LINE}

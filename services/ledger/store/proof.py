@@ -19,7 +19,7 @@ from services.ledger.domain.past import Opening
 from services.ledger.domain.recomputed import Recomputation, State
 from services.ledger.store import commitments, openings
 from services.ledger.store.changes import columns
-from services.ledger.store.lines import read, save
+from services.ledger.store.lines import COLUMNS, read, save
 from services.ledger.store.past import ORDER
 from shared.database.engine import Driver
 from shared.events.stock_changes import Bucket
@@ -70,13 +70,11 @@ WHERE ($1::bigint[] IS NULL OR m.level_id = ANY($1))
 ORDER BY {ORDER}
 """  # noqa: S608 - the order is ours
 
-_LINES = """
-SELECT level_id, kind::int, reference, line, total, done, decided_at, decided_key, due_at,
-       shipped, held, released, fulfilled
-FROM commitment
+_LINES = f"""
+SELECT {COLUMNS} FROM commitment
 WHERE $1::bigint[] IS NULL OR level_id = ANY($1)
 ORDER BY level_id
-"""
+"""  # noqa: S608 - the columns are ours
 
 _WITH_MEMORY = "SET LOCAL work_mem = '128MB'"
 """One pass over everything sorts it all."""

@@ -20,7 +20,6 @@ from services.ledger.domain.reservations import (
     Fulfil,
     LockedLevel,
     Outcome,
-    Place,
     Request,
     Reservation,
     Reserve,
@@ -35,6 +34,7 @@ from services.ledger.store.periods import Periods
 from services.ledger.store.reservations import Answer
 from shared.clock import Clock
 from shared.database.engine import Driver
+from shared.events.stock_levels import LevelKey
 from shared.events.topics import STOCK_CHANGES
 from shared.kafka.partitions import partition_of
 
@@ -107,7 +107,7 @@ async def _locked(
     clock: Clock,
     *,
     wait: bool,
-) -> tuple[Decisions, set[Place]]:
+) -> tuple[Decisions, set[LevelKey]]:
     """Lock the levels concerned, and read all that decisions on them depend on.
 
     Returns as well where somebody else holds a level, unless it is waited for.
@@ -118,7 +118,7 @@ async def _locked(
     places = {(line.sku, line.warehouse) for _, line in lines}
     places |= {(line.sku, line.warehouse) for each in held.values() for line in each.lines}
     levels = await store.lock_levels(driver, places, wait=wait) if places else {}
-    busy: set[Place] = set()
+    busy: set[LevelKey] = set()
     if not wait and (missed := places - levels.keys()):
         busy = await store.there(driver, missed)
     new = [
@@ -167,7 +167,7 @@ async def _locked(
 
 def _places(
     request: Request, items: Mapping[str, Item], held: Mapping[str, Reservation]
-) -> set[Place]:
+) -> set[LevelKey]:
     if isinstance(request, Reserve):
         return {(line.sku, line.warehouse) for line in taken_apart(request.wanted, items)}
     found = held.get(request.id)
@@ -220,5 +220,5 @@ async def _store(
         )
 
 
-def _partitions(levels: Mapping[Place, LockedLevel]) -> dict[int, int]:
+def _partitions(levels: Mapping[LevelKey, LockedLevel]) -> dict[int, int]:
     return {each.id: each.partition for each in levels.values()}

@@ -49,7 +49,7 @@ from services.ledger.domain.past import Standing, Tail, available
 from services.ledger.domain.usual import large, unusual
 from services.ledger.inbound import stock_changes
 from services.ledger.inbound.stock_changes import Incoming
-from services.ledger.memory import Key, Memory, Place
+from services.ledger.memory import Memory, Place
 from services.ledger.outbound import stock_levels
 from services.ledger.sorting import Sorting, identified
 from services.ledger.store import (
@@ -72,6 +72,7 @@ from shared.clock import Clock
 from shared.database.engine import Driver, driver
 from shared.events.stock_changes import ChangeType
 from shared.events.stock_levels import TOPIC as STOCK_LEVELS
+from shared.events.stock_levels import LevelKey
 from shared.kafka.handler import Again, Batch, Claim, Handler, Timed
 from shared.kafka.messages import Message, Outgoing
 from shared.kafka.partitions import partition_of
@@ -278,7 +279,7 @@ class StockChanges(Handler[list[Place]], Timed):
         Not for a SKU whose partition is not in the batch: only its owner may touch its levels.
         """
         find = self._memory.find
-        missing: dict[Key, None] = {}
+        missing: dict[LevelKey, None] = {}
         for each in incoming:
             if each is not None:
                 if find(each.sku, each.warehouse) is None:

@@ -14,7 +14,6 @@ from services.ledger.domain.reservations import (
     HeldLine,
     LockedLevel,
     Match,
-    Place,
     Reports,
     Reservation,
     State,
@@ -22,6 +21,7 @@ from services.ledger.domain.reservations import (
 from services.ledger.store.changes import DIP_LEVELS, columns, level_columns
 from services.ledger.store.periods import Periods
 from shared.database.engine import Driver
+from shared.events.stock_levels import LevelKey
 
 Row = tuple[Any, ...]
 
@@ -66,8 +66,8 @@ _LOCK_FREE_LEVELS = f"{_LOCK_LEVELS} SKIP LOCKED"
 
 
 async def lock_levels(
-    driver: Driver, places: Collection[Place], *, wait: bool = True
-) -> dict[Place, LockedLevel]:
+    driver: Driver, places: Collection[LevelKey], *, wait: bool = True
+) -> dict[LevelKey, LockedLevel]:
     """Return the levels there are, held until the transaction ends.
 
     Without waiting, those that somebody else holds are left out.
@@ -91,7 +91,7 @@ JOIN level USING (sku, warehouse)
 """
 
 
-async def there(driver: Driver, places: Collection[Place]) -> set[Place]:
+async def there(driver: Driver, places: Collection[LevelKey]) -> set[LevelKey]:
     """Return at which places there is a level."""
     rows = await driver.fetch(
         _THERE, [place[0] for place in places], [place[1] for place in places]

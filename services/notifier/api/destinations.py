@@ -42,7 +42,7 @@ from services.notifier.domain.contents import TestNote
 from services.notifier.domain.deliveries import State
 from services.notifier.domain.destinations import Destination, Language
 from services.notifier.domain.manners import Every
-from services.notifier.store import configuration, listing
+from services.notifier.store import configuration, listing, replays
 from services.notifier.store.configuration import LaneTaken
 from shared.database.engine import Connection
 from shared.http.auth import Scope, require
@@ -156,7 +156,10 @@ async def put_destination(
     async def store(connection: Connection) -> tuple[Destination, bool]:
         former = await configuration.destination(connection, id_, desk.vault)
         destination = body.destination(id_, former)
-        return destination, await configuration.put_destination(connection, destination, desk.vault)
+        created = await configuration.put_destination(connection, destination, desk.vault)
+        if destination.enabled and former is not None and not former.enabled:
+            await replays.resume(connection, id_, desk.clock.now())
+        return destination, created
 
     try:
         destination, created = await desk.asked(store)

@@ -48,14 +48,14 @@ def deliveries_of(
 ) -> list[NewDelivery]:
     """Return what to record for one alert message; nothing for a message seen before.
 
-    What was announced to a destination goes on there whatever its routes say by now, so that
-    everybody who was warned learns of the end. `now` is the wall clock's, for what waits on
-    purpose.
+    What was announced to a destination goes on there whatever its routes say by now, and waits
+    there while it is disabled, so that everybody who was warned learns of the end. `now` is the
+    wall clock's, for what waits on purpose.
     """
     wanted = table.wanted_by(alert)
     found: list[NewDelivery] = []
     seen_before = False
-    for destination in table.destinations:
+    for destination in (*table.destinations, *table.disabled):
         before = known.get(destination)
         if before is not None and alert.revision <= before.newest:
             seen_before = True

@@ -45,8 +45,8 @@ CASE WHEN kind = 'wecom_app' THEN 'wecom_userid'
      WHEN kind = 'email' AND settings -> 'personal' = 'true' THEN 'email' END
 """
 
-_ENABLED = text(f"""
-SELECT id, manners, {REACH} AS reach FROM destination WHERE enabled ORDER BY id
+_HOW_TOLD = text(f"""
+SELECT id, enabled, manners, {REACH} AS reach FROM destination ORDER BY id
 """)  # noqa: S608 - the expression is ours
 
 _MAILBOXES = text("SELECT id FROM destination WHERE enabled AND kind = 'email'")
@@ -181,7 +181,11 @@ async def mail_destinations(connection: AsyncConnection) -> set[str]:
 
 async def routing_table(connection: AsyncConnection) -> RoutingTable:
     """Return what decides where alerts go, as of now."""
-    rows = (await connection.execute(_ENABLED)).all()
-    manners = {row.id: _manners.validate_python(row.manners) for row in rows}
-    personal = {row.id: Reach(row.reach) for row in rows if row.reach is not None}
-    return RoutingTable(list(manners), await routes(connection), manners, personal)
+    rows = (await connection.execute(_HOW_TOLD)).all()
+    return RoutingTable(
+        [row.id for row in rows if row.enabled],
+        await routes(connection),
+        {row.id: _manners.validate_python(row.manners) for row in rows},
+        {row.id: Reach(row.reach) for row in rows if row.reach is not None},
+        disabled=[row.id for row in rows if not row.enabled],
+    )

@@ -226,6 +226,8 @@ async def retry(desk: AtDesk, id_: UUID, request: Request, caller: Writer) -> De
     doer = doer_of(request, caller, desk)
 
     async def change(connection: Connection) -> tuple[State | None, DeliveryRow | None]:
+        if await listing.is_for_disabled(connection, id_):
+            raise disabled()
         before = await replays.try_again(connection, id_, doer)
         return before, await listing.one(connection, id_)
 
@@ -243,6 +245,13 @@ async def retry(desk: AtDesk, id_: UUID, request: Request, caller: Writer) -> De
             state=before,
         )
     return DeliveryAnswer.of(after)
+
+
+def disabled() -> Problem:
+    """Return the answer (409) to whoever wants something sent where nothing may be."""
+    return Problem(
+        HTTPStatus.CONFLICT, "disabled", "The destination is disabled; enable it first."
+    )
 
 
 def _why_not(row: DeliveryRow) -> str:

@@ -27,7 +27,7 @@ from services.notifier.api.addresses import (
     WecomBotBody,
     shown,
 )
-from services.notifier.api.deliveries import DeliveryAnswer
+from services.notifier.api.deliveries import DeliveryAnswer, disabled
 from services.notifier.api.desk import AtDesk, Desk, Writer
 from services.notifier.api.manners import (
     QuietHoursBody,
@@ -214,9 +214,7 @@ async def send_test(
     """
     destination = await found_destination(desk, id_)
     if not destination.enabled:
-        raise Problem(
-            HTTPStatus.CONFLICT, "disabled", "The destination is disabled; enable it first."
-        )
+        raise disabled()
     note = TestNote(destination_name=destination.name, asked_by=caller.subject)
     now = desk.clock.now()
 

@@ -33,6 +33,11 @@ LIMIT :limit
 
 _ONE = text(f"SELECT {_COLUMNS} FROM delivery AS d WHERE d.id = :id")  # noqa: S608 - the columns are ours
 
+_FOR_DISABLED = text("""
+SELECT EXISTS (SELECT FROM delivery AS d JOIN destination AS t ON t.id = d.destination
+               WHERE d.id = :id AND NOT t.enabled)
+""")
+
 _ATTEMPTS = text("""
 SELECT number, split_part(lane, ':', 1) AS kind, started_at, finished_at, verdict, code, detail,
        marked, rendered
@@ -142,6 +147,11 @@ async def one(connection: AsyncConnection, id_: UUID) -> DeliveryRow | None:
     """Return a delivery."""
     row = (await connection.execute(_ONE, {"id": id_})).mappings().one_or_none()
     return None if row is None else DeliveryRow(**row)
+
+
+async def is_for_disabled(connection: AsyncConnection, id_: UUID) -> bool:
+    """Return whether a delivery's destination is disabled."""
+    return bool(await connection.scalar(_FOR_DISABLED, {"id": id_}))
 
 
 async def attempts(connection: AsyncConnection, id_: UUID) -> list[AttemptRow]:

@@ -1,19 +1,21 @@
 """The part of a destination's body that its kind alone has: as it is put, and as it is shown.
 
-A secret left out keeps the stored one, null takes away one that is not needed; none is shown.
+A secret left out keeps the stored one, as long as the server is the same that it goes to; null
+takes away one that is not needed; none is shown.
 """
 
 import base64
 import binascii
 import re
-from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
+from services.notifier.api.kept_secrets import Kept, masked, origin
 from services.notifier.domain.addresses import (
     Address,
+    DestinationKind,
     DingtalkBot,
     Email,
     FeishuBot,
@@ -22,9 +24,6 @@ from services.notifier.domain.addresses import (
     WecomApp,
     WecomBot,
 )
-from shared.http.problems import Problem
-
-MASK = "****"
 
 Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=200)]
 _Mailbox = Annotated[
@@ -80,8 +79,8 @@ class WecomBotBody(Body):
 
     def address(self, former: Address | None) -> WecomBot:
         """Return what is to be stored."""
-        kept = former.key if isinstance(former, WecomBot) else None
-        return WecomBot(key=_needed("wecom_bot.key", self.key or kept), url=self.url)
+        kept = Kept(former, DestinationKind.WECOM_BOT, origin(self.url))
+        return WecomBot(key=kept.needed("key", self.key), url=self.url)
 
 
 class WecomBotAnswer(BaseModel):
@@ -122,17 +121,15 @@ class WecomAppBody(Body):
 
     def address(self, former: Address | None) -> WecomApp:
         """Return what is to be stored."""
-        kept = former if isinstance(former, WecomApp) else None
-        secrets: dict[str, SecretStr] = {
-            name: _needed(f"wecom_app.{name}", getattr(self, name) or getattr(kept, name, None))
-            for name in ("secret", "callback_token", "encoding_aes_key")
-        }
+        kept = Kept(former, DestinationKind.WECOM_APP, origin(self.url))
         return WecomApp(
             corp_id=self.corp_id,
             agent_id=self.agent_id,
+            secret=kept.needed("secret", self.secret),
+            callback_token=kept.needed("callback_token", self.callback_token),
+            encoding_aes_key=kept.needed("encoding_aes_key", self.encoding_aes_key),
             to=tuple(self.to),
             url=self.url,
-            **secrets,
         )
 
 
@@ -154,14 +151,11 @@ class _SignedBotBody(Body):
     token: _Key | None = None
     secret: _Key | None = None
 
-    def _secrets(
-        self, former: DingtalkBot | FeishuBot | None
-    ) -> tuple[SecretStr | None, SecretStr | None]:
+    def _secrets(self, kept: Kept) -> tuple[SecretStr, SecretStr | None]:
         """Return token and secret as they are to be stored."""
-        if former is None:
-            return self.token, self.secret
-        kept = "secret" not in self.model_fields_set
-        return self.token or former.token, former.secret if kept else self.secret
+        given = "secret" in self.model_fields_set
+        secret = self.secret if given else kept.secret("secret")
+        return kept.needed("token", self.token), secret
 
 
 class SignedBotAnswer(BaseModel):
@@ -179,8 +173,9 @@ class DingtalkBotBody(_SignedBotBody):
 
     def address(self, former: Address | None) -> DingtalkBot:
         """Return what is to be stored."""
-        token, secret = self._secrets(former if isinstance(former, DingtalkBot) else None)
-        return DingtalkBot(_needed("dingtalk_bot.token", token), self.url, secret)
+        kept = Kept(former, DestinationKind.DINGTALK_BOT, origin(self.url))
+        token, secret = self._secrets(kept)
+        return DingtalkBot(token, self.url, secret)
 
 
 class FeishuBotBody(_SignedBotBody):
@@ -190,8 +185,9 @@ class FeishuBotBody(_SignedBotBody):
 
     def address(self, former: Address | None) -> FeishuBot:
         """Return what is to be stored."""
-        token, secret = self._secrets(former if isinstance(former, FeishuBot) else None)
-        return FeishuBot(_needed("feishu_bot.token", token), self.url, secret)
+        kept = Kept(former, DestinationKind.FEISHU_BOT, origin(self.url))
+        token, secret = self._secrets(kept)
+        return FeishuBot(token, self.url, secret)
 
 
 class SlackBody(Body):
@@ -206,8 +202,8 @@ class SlackBody(Body):
 
     def address(self, former: Address | None) -> Slack:
         """Return what is to be stored."""
-        kept = former.token if isinstance(former, Slack) else None
-        token = _needed("slack.token", self.token or kept)
+        kept = Kept(former, DestinationKind.SLACK, origin(self.url))
+        token = kept.needed("token", self.token)
         return Slack(token=token, channel=self.channel, url=self.url)
 
 
@@ -237,14 +233,17 @@ class EmailBody(Body):
 
     def address(self, former: Address | None) -> Email:
         """Return what is to be stored; without a user there is no password."""
-        kept = former.password if isinstance(former, Email) and self.username else None
+        kept = Kept(former, DestinationKind.EMAIL, f"{self.host}:{self.port}")
+        password = self.password
+        if password is None and self.username is not None:
+            password = kept.secret("password")
         return Email(
             to=tuple(self.to),
             sender=self.sender,
             host=self.host,
             port=self.port,
             username=self.username,
-            password=self.password or kept,
+            password=password,
             starttls=self.starttls,
             personal=self.personal,
         )
@@ -300,8 +299,8 @@ class WebhookBody(Body):
 
     def address(self, former: Address | None) -> Webhook:
         """Return what is to be stored."""
-        kept = former.secret if isinstance(former, Webhook) else None
-        return Webhook(secret=_needed("webhook.secret", self.secret or kept), url=self.url)
+        kept = Kept(former, DestinationKind.WEBHOOK, origin(self.url))
+        return Webhook(secret=kept.needed("secret", self.secret), url=self.url)
 
 
 class WebhookAnswer(BaseModel):
@@ -313,25 +312,4 @@ class WebhookAnswer(BaseModel):
 
 def shown(address: Address) -> dict[str, object]:
     """Return an address without its secrets, for the answer of its kind."""
-    masked = {name: _masked(secret) for name, secret in address.secrets.items()}
-    return address.settings | masked
-
-
-def _masked(secret: SecretStr) -> str:
-    """Return enough of a long key to tell bots apart, and far too little to use one."""
-    value = secret.get_secret_value()
-    return MASK + (value[-4:] if len(value) >= 32 else "")
-
-
-def _needed(field: str, secret: SecretStr | None) -> SecretStr:
-    """Return a secret that a new destination cannot do without. Raises Problem (422)."""
-    if secret is None:
-        raise Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "invalid",
-            "Some fields are missing or wrong; see errors.",
-            errors=[
-                {"field": field, "code": "missing", "message": "a new destination needs its own"}
-            ],
-        )
-    return secret
+    return address.settings | {name: masked(each) for name, each in address.secrets.items()}

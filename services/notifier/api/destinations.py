@@ -154,7 +154,7 @@ async def put_destination(
     """Create or change a destination."""
 
     async def store(connection: Connection) -> tuple[Destination, bool]:
-        former = await configuration.destination(connection, id_, desk.vault)
+        former = await configuration.destination(connection, id_, desk.vault, usable=False)
         destination = body.destination(id_, former)
         created = await configuration.put_destination(connection, destination, desk.vault)
         if destination.enabled and former is not None and not former.enabled:
@@ -188,9 +188,9 @@ async def get_destination(desk: AtDesk, id_: Id) -> DestinationAnswer:
 
 
 async def found_destination(desk: Desk, id_: str) -> Destination:
-    """Return a destination. Raises Problem 404 where there is none."""
+    """Return a destination, to be looked at. Raises Problem 404 where there is none."""
     found = await desk.asked(
-        lambda connection: configuration.destination(connection, id_, desk.vault)
+        lambda connection: configuration.destination(connection, id_, desk.vault, usable=False)
     )
     if found is None:
         raise not_found(f"destination {id_}")

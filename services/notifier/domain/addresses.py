@@ -15,6 +15,9 @@ from typing_extensions import override
 
 from services.notifier.domain.limits import MINUTE, SECOND, Limit
 
+LOST = SecretStr("")
+"""In the place of a stored secret that cannot be opened: no secret is empty."""
+
 
 class DestinationKind(StrEnum):
     """How a destination is reached."""

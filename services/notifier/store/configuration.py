@@ -4,16 +4,16 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import SecretStr, TypeAdapter
 from sqlalchemy import RowMapping, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifier.domain.addresses import ADDRESSES, DestinationKind
+from services.notifier.domain.addresses import ADDRESSES, LOST, DestinationKind
 from services.notifier.domain.destinations import Destination, Language
 from services.notifier.domain.manners import Manners
 from services.notifier.domain.routes import Reach, Route, RoutingTable
-from services.notifier.store.secrets import Vault
+from services.notifier.store.secrets import Unreadable, Vault
 from services.notifier.store.wakeups import wake_senders
 from shared.database.engine import causes
 from shared.errors import LowtideError
@@ -110,24 +110,41 @@ async def disable(connection: AsyncConnection, id_: str, version: int) -> bool:
 
 
 async def destinations(connection: AsyncConnection, vault: Vault) -> list[Destination]:
-    """Return all destinations by id."""
+    """Return all destinations by id; secrets that cannot be opened are LOST."""
     rows = await connection.execute(_DESTINATIONS)
-    return [_destination(row, vault) for row in rows.mappings()]
+    return [_destination(row, vault, usable=False) for row in rows.mappings()]
 
 
-async def destination(connection: AsyncConnection, id_: str, vault: Vault) -> Destination | None:
-    """Return one destination with its secrets. Raises Unreadable without the key."""
+async def destination(
+    connection: AsyncConnection, id_: str, vault: Vault, *, usable: bool = True
+) -> Destination | None:
+    """Return one destination with its secrets.
+
+    Without the key that they were sealed with it raises Unreadable, or, where it is only to be
+    looked at or mended and need not be `usable`, has LOST ones.
+    """
     row = (await connection.execute(_DESTINATION, {"id": id_})).mappings().one_or_none()
-    return None if row is None else _destination(row, vault)
+    return None if row is None else _destination(row, vault, usable=usable)
 
 
-def _destination(row: RowMapping, vault: Vault) -> Destination:
+def _opened(sealed: str, vault: Vault, *, usable: bool) -> SecretStr:
+    try:
+        return vault.open(sealed)
+    except Unreadable:
+        if usable:
+            raise
+        return LOST
+
+
+def _destination(row: RowMapping, vault: Vault, *, usable: bool) -> Destination:
     # JSON has lists for tuples.
     values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in row["settings"].items()
     }
-    values |= {name: vault.open(sealed) for name, sealed in row["secrets"].items()}
+    values |= {
+        name: _opened(sealed, vault, usable=usable) for name, sealed in row["secrets"].items()
+    }
     return Destination(
         id=row["id"],
         name=row["name"],

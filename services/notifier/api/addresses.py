@@ -7,11 +7,21 @@ takes away one that is not needed; none is shown.
 import base64
 import binascii
 import re
-from typing import Annotated
+from ipaddress import ip_address
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    model_validator,
+)
 
+from services.notifier.api.desk import refusal_of
 from services.notifier.api.kept_secrets import Kept, masked, origin
 from services.notifier.domain.addresses import (
     Address,
@@ -20,6 +30,7 @@ from services.notifier.domain.addresses import (
     Email,
     FeishuBot,
     Slack,
+    Tls,
     Webhook,
     WecomApp,
     WecomBot,
@@ -215,11 +226,15 @@ class SlackAnswer(BaseModel):
     url: str
 
 
+_IN_CLEAR = "the password would go in clear: send starttls or implicit"
+
+
 class EmailBody(Body):
     """Recipients and a mail server. Leave `password` out to keep the one that is stored.
 
-    `personal`: mails go to the people they are for, one by one, each with links of their own; `to`
-    is for what names nobody.
+    `tls`: none, starttls (port 587) or implicit (port 465); with none a password goes to this
+    machine only. `starttls`, true or false, is its former form. `personal`: mails go to the people
+    they are for, one by one, each with links of their own; `to` is for what names nobody.
     """
 
     to: Annotated[list[_Mailbox], Field(min_length=1, max_length=50)]
@@ -228,8 +243,16 @@ class EmailBody(Body):
     port: Annotated[int, Field(ge=1, le=65_535)]
     username: Line | None = None
     password: _Password | None = None
-    starttls: bool = False
+    tls: Tls = "none"
     personal: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_former(cls, part: Any) -> Any:  # noqa: ANN401 - whatever was sent
+        if isinstance(part, dict) and "tls" not in part and part.get("starttls") in (True, False):
+            rest = {name: value for name, value in part.items() if name != "starttls"}
+            return rest | {"tls": "starttls" if part["starttls"] else "none"}
+        return part
 
     def address(self, former: Address | None) -> Email:
         """Return what is to be stored; without a user there is no password."""
@@ -237,6 +260,8 @@ class EmailBody(Body):
         password = self.password
         if password is None and self.username is not None:
             password = kept.secret("password")
+        if password is not None and self.tls == "none" and not _is_here(self.host):
+            raise refusal_of("email.tls", "insecure", _IN_CLEAR)
         return Email(
             to=tuple(self.to),
             sender=self.sender,
@@ -244,7 +269,7 @@ class EmailBody(Body):
             port=self.port,
             username=self.username,
             password=password,
-            starttls=self.starttls,
+            tls=self.tls,
             personal=self.personal,
         )
 
@@ -260,8 +285,16 @@ class EmailAnswer(BaseModel):
     port: int
     username: str | None = None
     password: str | None = None
-    starttls: bool
+    tls: Tls
     personal: bool = False
+
+
+def _is_here(host: str) -> bool:
+    """Return whether a host is this machine, by its name alone."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _endpoint(url: str) -> str:

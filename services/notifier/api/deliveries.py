@@ -249,9 +249,7 @@ async def retry(desk: AtDesk, id_: UUID, request: Request, caller: Writer) -> De
 
 def disabled() -> Problem:
     """Return the answer (409) to whoever wants something sent where nothing may be."""
-    return Problem(
-        HTTPStatus.CONFLICT, "disabled", "The destination is disabled; enable it first."
-    )
+    return Problem(HTTPStatus.CONFLICT, "disabled", "The destination is disabled; enable it first.")
 
 
 def _why_not(row: DeliveryRow) -> str:

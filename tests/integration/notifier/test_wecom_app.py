@@ -147,6 +147,28 @@ async def test_one_token_serves_all_and_is_fetched_anew_when_it_is_taken_back(
     assert [row["sealed"][:5] for row in stored] == ["gAAAA"]
 
 
+async def test_a_secret_that_is_wrong_is_found_so_at_once(notifier: Notifier) -> None:
+    """Not two hours later, when the token lapses that the right one was given."""
+    async with installed(notifier) as fake, notifier.sending():
+        await notifier.tell(stock_alert(1))
+        await notifier.until_states("sent")
+        right, fake.secret = fake.secret, "another"
+        await notifier.application(fake, await url_of(notifier))
+        fake.secret = right
+        tested = await notifier.ask("POST", "/v1/destinations/app/test")
+        assert (tested["state"], "40001" in str(tested["reason"])) == ("dead", True)
+        await notifier.application(fake, await url_of(notifier))
+        await notifier.tell(stock_alert(2))
+        await notifier.until_states("sent", "sent", kind="first")
+    assert fake.fetches == 2
+
+
+async def url_of(notifier: Notifier) -> str:
+    part = (await notifier.ask("GET", "/v1/destinations/app"))["wecom_app"]
+    assert isinstance(part, dict)
+    return str(part["url"])
+
+
 async def test_many_senders_at_once_fetch_one_token(notifier: Notifier) -> None:
     async with installed(notifier) as fake:
         vault = Vault(notifier.settings.required_secret_key())

@@ -118,7 +118,7 @@ def _text_message(
     def written(view: View) -> str:
         # The vendor drops a message whose text it has had: each is one of its kind.
         unique = f"{view.url}#{delivery.id.hex[-12:]}"
-        return templates.written("wecom_app.md.j2", view, phrasing, url=unique).strip()
+        return templates.written("wecom.md.j2", view, phrasing, url=unique).strip()
 
     view = fitting(
         delivery, phrasing, lambda view: len(written(view).encode()), WecomApp.longest_bytes

@@ -29,12 +29,11 @@ class Known:
     """The first notice waits on purpose: nothing has been said yet."""
 
 
-_ANNOUNCING = {
-    AlertEvent.OPENED,
-    AlertEvent.LEVEL_CHANGED,
-    AlertEvent.REMINDED,
-    AlertEvent.ESCALATED,
-}
+ANNOUNCING = frozenset(
+    {AlertEvent.OPENED, AlertEvent.LEVEL_CHANGED, AlertEvent.REMINDED, AlertEvent.ESCALATED}
+)
+"""What a destination may hear of an episode by for the first time: there is something to do."""
+
 _HUSHED = {
     HushKind.SILENCE: Reason.SILENCED,
     HushKind.SNOOZE: Reason.SNOOZED,
@@ -104,7 +103,7 @@ def _change(alert: StockAlert, destination: str, manners: Manners, now: datetime
 def _first(alert: StockAlert, destination: str, manners: Manners, now: datetime) -> NewDelivery:
     if alert.hush is not None:
         return _hushed(alert, destination, alert.hush)
-    if alert.event in _ANNOUNCING:
+    if alert.event in ANNOUNCING:
         hold = hold_of(alert, manners, now)
         return NewDelivery(alert, destination, Kind.FIRST, State.WAITING, hold=hold)
     return NewDelivery(alert, destination, Kind.CHANGE, State.SUPPRESSED, Reason.NEVER_ANNOUNCED)

@@ -60,6 +60,20 @@ async def test_a_first_notice_is_a_card_for_those_it_is_for(notifier: Notifier) 
     assert fake.rejected == {}
 
 
+async def test_whom_a_message_has_no_room_for_is_named(notifier: Notifier) -> None:
+    people = [f"p{number}" for number in range(1_002)]
+    fake = FakeWecomApp(people)
+    async with fake.serving() as url, notifier.sending():
+        await notifier.application(fake, url)
+        await notifier.tell(stock_alert(7, to=[LIN | {"id": x, "wecom_userid": x} for x in people]))
+        await notifier.until_states("sent")
+    (delivery,) = await notifier.rows("SELECT reason FROM delivery")
+    assert delivery["reason"] == (
+        "some_recipients_refused: p1000 (beyond 1000), p1001 (beyond 1000)"
+    )
+    assert len(fake.phones) == 1_000
+
+
 async def test_what_follows_changes_the_card_while_it_can_be_changed(notifier: Notifier) -> None:
     clock = ManualClock(WallClock().now())
     async with installed(notifier, clock) as fake, notifier.sending(clock=clock):

@@ -199,7 +199,6 @@ async def test_the_summary_counts_by_state_and_kind(notifier: Notifier) -> None:
     summary = await notifier.ask("GET", "/v1/deliveries/summary")
     assert summary["by_state"] == {"sent": 17, "merged": 14}
     assert summary["by_kind"] == {"first": {"sent": 16, "merged": 14}, "digest": {"sent": 1}}
-    assert (summary["sent_first"], summary["sent_digests"], summary["merged"]) == (16, 1, 14)
     assert summary["duplicates_possible"] == 0
     digest = items(await notifier.ask("GET", "/v1/deliveries?kind=digest"))[0]["id"]
     merged = await notifier.ask("GET", f"/v1/deliveries?digest_id={digest}")

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.notifier.__main__ import _forget
 from services.notifier.store import digests, listing, retention
 from services.notifier.store.retention import Forgotten
 from shared.clock import WallClock
@@ -83,7 +84,9 @@ async def test_what_is_still_to_be_sent_is_kept_and_a_digest_while_anything_of_i
     assert await retention.forget(notifier.engine, later) == (1, 0)
 
 
-async def test_answers_are_forgotten_by_their_age(notifier: Notifier) -> None:
+async def test_answers_are_forgotten_by_their_age(
+    notifier: Notifier, capsys: pytest.CaptureFixture[str]
+) -> None:
     await notifier.bot()
     for days in (1, 3):
         await notifier.rows(
@@ -93,6 +96,12 @@ async def test_answers_are_forgotten_by_their_age(notifier: Notifier) -> None:
         )
     before = WallClock().now() - timedelta(days=2)
     assert await retention.forget(notifier.engine, before) == Forgotten(0, 1)
+    for days in (0, 400):
+        assert await _forget(notifier.settings, WallClock().now() + timedelta(days=days)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    first, second = (line for line in lines if line.startswith("forgotten"))
+    assert first.endswith("0 deliveries, 0 responses")
+    assert second.endswith("0 deliveries, 1 responses")
 
 
 _MANY = """

@@ -8,7 +8,7 @@ order of arrival; nobody waits for company, nor for a level that only others nee
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -19,7 +19,6 @@ import asyncpg
 from services.ledger.deciding import decide
 from services.ledger.domain.reservations import Outcome, Request, Reserve, first_id
 from services.ledger.store import reservations
-from services.ledger.store.books import Books
 from services.ledger.store.codecs import prepare
 from services.ledger.store.periods import Periods, ensure_periods
 from shared.clock import Clock
@@ -56,6 +55,9 @@ wait for each other, the group gives way, which costs less to repeat."""
 ANSWERS_KEPT = timedelta(days=7)
 """What was answered under an Idempotency-Key is forgotten then, at the next start or midnight."""
 
+Behind = Callable[[], Awaitable[float | None]]
+"""Tells how many seconds the ledger is behind, None while nobody can say."""
+
 _ATTEMPTS = 8
 _BACKOFF_SECONDS = (0.0, 0.02, 0.1, 0.3)
 
@@ -74,14 +76,14 @@ class _Waiting:
 class Desk:
     """Takes requests and answers them; `present` makes the answers' status and body.
 
-    It is told how many seconds the ledger is behind, None while nobody can say.
+    It is told what `behind` says.
     """
 
     def __init__(
         self,
         engine: Engine,
         clock: Clock,
-        behind: "Behind",
+        behind: Behind,
         present: Callable[[float | None, Request, Outcome], tuple[int, bytes]],
     ) -> None:
         self._clock = clock
@@ -179,7 +181,7 @@ class _Table:
         self,
         engine: Engine,
         clock: Clock,
-        behind: "Behind",
+        behind: Behind,
         present: Callable[[float | None, Request, Outcome], tuple[int, bytes]],
         *,
         wait: bool,
@@ -219,7 +221,7 @@ class _Table:
             await connection.close()
 
     async def _decided(self, requests: Sequence[Request]) -> list[tuple[int, bytes] | None]:
-        present = partial(self._present, await self._behind.seconds())
+        present = partial(self._present, await self._behind())
         attempt = 0
         answers: list[tuple[int, bytes] | None] = []
         ids = [each.id for each in requests if isinstance(each, Reserve)]
@@ -263,44 +265,3 @@ class _Table:
 
 def _answered_meanwhile(error: BaseException) -> bool:
     return isinstance(error, asyncpg.UniqueViolationError)
-
-
-class Behind:
-    """How far behind the ledger is, for those who cannot wait for a broker that is away."""
-
-    _FRESH_SECONDS = 1.0
-    _WAIT_SECONDS = 1.0
-
-    def __init__(self, books: Books) -> None:
-        self._books = books
-        self._seconds: float | None = None
-        self._away = False
-        self._looked_at = float("-inf")
-        self._asked = asyncio.Event()
-        self._told = asyncio.Event()
-
-    async def seconds(self) -> float | None:
-        """Return the age of the oldest change not applied yet; None while nobody can say."""
-        if time.monotonic() - self._looked_at > self._FRESH_SECONDS:
-            self._told.clear()
-            self._asked.set()
-            if not self._away:
-                try:
-                    async with asyncio.timeout(self._WAIT_SECONDS):
-                        await self._told.wait()
-                except TimeoutError:
-                    self._seconds, self._away = None, True
-        return self._seconds
-
-    async def run(self) -> None:
-        """Look when somebody asks, until cancelled."""
-        while True:
-            await self._asked.wait()
-            self._asked.clear()
-            try:
-                self._seconds = await self._books.behind_seconds()
-            except Unavailable:
-                self._seconds = None
-            self._away = self._seconds is None
-            self._looked_at = time.monotonic()
-            self._told.set()

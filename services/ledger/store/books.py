@@ -1,6 +1,6 @@
 """What a reader asks the ledger's tables, with a database that may be away."""
 
-import time
+import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -19,10 +19,10 @@ from services.ledger.store import (
     reservations,
     warehouses,
 )
+from services.ledger.store.behind import Behind
 from services.ledger.store.inquiries import Inquiries
 from services.ledger.store.levels import LevelRow
 from services.ledger.store.repeats import RepeatRow
-from shared.database import positions
 from shared.database.engine import (
     DATABASE_ERRORS,
     Connection,
@@ -33,11 +33,7 @@ from shared.database.engine import (
     trouble,
 )
 from shared.errors import Unavailable
-from shared.events.stock_changes import TOPIC
 from shared.kafka.lag import Lag, LagReader
-
-_LAG_SECONDS = 0.5
-"""How long a look at the broker is good for: every answer carries it."""
 
 
 class Books:
@@ -49,9 +45,7 @@ class Books:
     def __init__(self, engine: AsyncEngine, lag: LagReader) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._inquiries = Inquiries(engine)
-        self._lag_reader = lag
-        self._lag: Lag | None = None
-        self._looked_at = float("-inf")
+        self._behind = Behind(self._engine, lag)
 
     async def page(
         self,
@@ -89,8 +83,10 @@ class Books:
             raise
 
     async def run(self) -> None:
-        """Answer questions about single levels, until cancelled."""
-        await self._inquiries.run()
+        """Answer questions about single levels, and see how far behind they are, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._inquiries.run())
+            group.create_task(self._behind.run())
 
     async def level(self, sku: str, warehouse: str) -> LevelRow | None:
         """Return a level, or None."""
@@ -199,21 +195,8 @@ class Books:
         return await asking(question)
 
     async def lag(self) -> Lag | None:
-        """Return how far behind the ledger is; None while the broker cannot say."""
-        now = time.monotonic()
-        if now - self._looked_at >= _LAG_SECONDS:
-
-            async def question() -> list[positions.Position]:
-                async with self._engine.connect() as connection:
-                    return await positions.read(connection, TOPIC)
-
-            stored = await asking(question)
-            try:
-                self._lag = await self._lag_reader.read(stored)
-            except Unavailable:
-                self._lag = None
-            self._looked_at = now
-        return self._lag
+        """Return how far behind the ledger is; None while nobody can say."""
+        return await self._behind.lag()
 
     async def behind_seconds(self) -> float | None:
         """Return the age of the oldest change not applied yet; 0 when there is none."""

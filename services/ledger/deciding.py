@@ -32,7 +32,6 @@ from services.ledger.store import commitments, past
 from services.ledger.store import reservations as store
 from services.ledger.store.changes import levels_of
 from services.ledger.store.items import items_of
-from services.ledger.store.periods import Periods
 from services.ledger.store.reservations import Answer
 from shared.clock import Clock
 from shared.database.engine import Driver
@@ -48,7 +47,6 @@ Present = Callable[[Request, Outcome], tuple[int, bytes]]
 
 async def decide(
     driver: Driver,
-    periods: Periods,
     requests: Sequence[Request],
     clock: Clock,
     present: Present,
@@ -84,20 +82,18 @@ async def decide(
         answers.append((status, body))
         if once is not None:
             answered.append(Answer(once.key, once.content, status, body))
-    await _store(driver, periods, decisions, answered)
+    await _store(driver, decisions, answered)
     return answers
 
 
-async def expire(
-    driver: Driver, periods: Periods, partitions: Collection[int], clock: Clock
-) -> int:
+async def expire(driver: Driver, partitions: Collection[int], clock: Clock) -> int:
     """Take back what reservations hold whose time is up; returns how many."""
     due = await store.lock_expired(driver, clock.now(), partitions, EXPIRED_AT_ONCE)
     if due:
         decisions, _ = await _locked(driver, (), {each.id: each for each in due}, clock, wait=True)
         for each in due:
             decisions.expire(decisions.reservations[each.id])
-        await _store(driver, periods, decisions, ())
+        await _store(driver, decisions, ())
     return len(due)
 
 
@@ -188,9 +184,7 @@ async def _as_matched(
     return held | {id_: held[id_].with_since(since) for id_ in doubtful}
 
 
-async def _store(
-    driver: Driver, periods: Periods, decisions: Decisions, answered: Sequence[Answer]
-) -> None:
+async def _store(driver: Driver, decisions: Decisions, answered: Sequence[Answer]) -> None:
     if decisions.known.book.changed:
         await commitments.closed(driver, decisions.known.book)
     if decisions.matches:
@@ -198,7 +192,6 @@ async def _store(
     if decisions.effects or answered:
         await store.store(
             driver,
-            periods,
             at=decisions.at,
             channel=CHANNEL,
             entries=decisions.entries,

@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date
 from functools import partial
 from http import HTTPStatus
 
@@ -20,7 +20,7 @@ from services.ledger.deciding import decide
 from services.ledger.domain.reservations import Outcome, Request, Reserve, first_id
 from services.ledger.store import reservations
 from services.ledger.store.codecs import prepare
-from services.ledger.store.periods import Periods, ensure_periods
+from services.ledger.store.periods import ensure_periods
 from shared.clock import Clock
 from shared.database.engine import (
     DATABASE_ERRORS,
@@ -51,9 +51,6 @@ AGAIN_SECONDS = 0.01
 LOCK_TIMEOUT_MS = 500
 """Shorter than PostgreSQL's look for deadlocks (a second): where a consumer's batch and a group
 wait for each other, the group gives way, which costs less to repeat."""
-
-ANSWERS_KEPT = timedelta(days=7)
-"""What was answered under an Idempotency-Key is forgotten then, at the next start or midnight."""
 
 Behind = Callable[[], Awaitable[float | None]]
 """Tells how many seconds the ledger is behind, None while nobody can say."""
@@ -193,7 +190,8 @@ class _Table:
         self._wait = wait
         self._connection: Connection | None = None
         self._driver: Driver | None = None
-        self._periods: Periods | None = None
+        self._prepared_on: date | None = None
+        """For which day there are partitions, and for the one after it."""
 
     async def answer(self, group: Sequence[_Waiting]) -> list[_Waiting]:
         """Answer a group; returns those whose levels somebody else holds. Raises nothing."""
@@ -227,12 +225,12 @@ class _Table:
         ids = [each.id for each in requests if isinstance(each, Reserve)]
         while True:
             try:
-                database, periods = await self._prepared()
+                database = await self._prepared()
                 if answers and await reservations.any_of(database, ids):
                     return answers  # a commit whose answer was lost had succeeded
                 async with database.transaction():
                     answers = await decide(
-                        database, periods, requests, self._clock, present, wait=self._wait
+                        database, requests, self._clock, present, wait=self._wait
                     )
             except DATABASE_ERRORS as error:
                 attempt += 1
@@ -249,18 +247,18 @@ class _Table:
             else:
                 return answers
 
-    async def _prepared(self) -> tuple[Driver, Periods]:
+    async def _prepared(self) -> Driver:
         now = self._clock.now()
         if self._connection is None or self._driver is None:
             self._connection = await self._engine.connect()
             self._driver = await driver(self._connection)
             await prepare(self._driver)
             await self._driver.execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}")
-        if self._periods is None or self._periods.day != now.date():
+        if self._prepared_on != now.date():
             async with self._connection.begin():
-                self._periods = await ensure_periods(self._connection, now)
-                await reservations.forget_answers(self._driver, now - ANSWERS_KEPT)
-        return self._driver, self._periods
+                periods = await ensure_periods(self._connection, now)
+            self._prepared_on = periods.day
+        return self._driver
 
 
 def _answered_meanwhile(error: BaseException) -> bool:

@@ -20,7 +20,7 @@ from services.ledger.domain.reservations import (
     State,
 )
 from services.ledger.store.changes import DIP_LEVELS, columns, level_columns
-from services.ledger.store.periods import Periods
+from services.ledger.store.periods import partition
 from shared.database.engine import Driver
 
 Row = tuple[Any, ...]
@@ -41,14 +41,6 @@ _ANSWERS = "SELECT key, content, status, body FROM answer WHERE key = ANY($1::uu
 async def answers(driver: Driver, keys: Collection[bytes]) -> dict[bytes, Answer]:
     """Return the answers already given under some keys (16 bytes)."""
     return {row[0]: Answer(*row) for row in await driver.fetch(_ANSWERS, list(keys))}
-
-
-_FORGET_ANSWERS = "DELETE FROM answer WHERE at < $1"
-
-
-async def forget_answers(driver: Driver, before: datetime) -> None:
-    """Forget the answers given before an instant."""
-    await driver.execute(_FORGET_ANSWERS, before)
 
 
 _LOCK_LEVELS = """
@@ -250,7 +242,6 @@ WITH moved AS (
 
 async def store(
     driver: Driver,
-    periods: Periods,
     *,
     at: datetime,
     channel: str,
@@ -262,6 +253,8 @@ async def store(
     answered: Sequence[Answer],
 ) -> None:
     """Write in one statement what was decided; `levels` gives the partition of each level.
+
+    `at` says in which day's partition: locks may have been waited for until after midnight.
 
     Raises UniqueViolationError when one of the answers' keys was given one meanwhile.
     """
@@ -286,7 +279,7 @@ async def store(
     touched = sorted(effects)
     lines = [(each.id, line) for each in made for line in each.lines]
     await driver.execute(
-        _DECIDED.format(movement=periods.movement, dipped=DIP_LEVELS),
+        _DECIDED.format(movement=partition("movement", at.date()), dipped=DIP_LEVELS),
         *(
             level_columns(effects, dict.fromkeys(effects, (0, 0)))
             if effects

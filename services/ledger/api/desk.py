@@ -137,9 +137,12 @@ class Desk:
 
     async def _serve_late(self) -> None:
         while True:
-            group = [await self._late.get()]
-            while len(group) < GROUP and not self._late.empty():
-                group.append(self._late.get_nowait())
+            waiting = [await self._late.get()]
+            while len(waiting) < GROUP and not self._late.empty():
+                waiting.append(self._late.get_nowait())
+            group, again = _one_of_each_key(waiting)
+            for each in again:
+                self._late.put_nowait(each)
             await self._patient.answer(group)
 
     async def _group(self) -> list[_Waiting]:
@@ -147,19 +150,10 @@ class Desk:
         if self._put_off or not self._held_back:
             await self._somebody()
         waiting = self._put_off + self._held_back
-        self._put_off, self._held_back = [], []
+        self._put_off = []
         while len(waiting) < GROUP and not self._queue.empty():
             waiting.append(self._queue.get_nowait())
-        group: list[_Waiting] = []
-        keys: set[bytes] = set()
-        for each in waiting:
-            once = each.request.once
-            if once is not None and once.key in keys:
-                self._held_back.append(each)
-            else:
-                group.append(each)
-                if once is not None:
-                    keys.add(once.key)
+        group, self._held_back = _one_of_each_key(waiting)
         return group
 
     async def _somebody(self) -> None:
@@ -169,6 +163,22 @@ class Desk:
                 self._held_back.append(await self._queue.get())
         except TimeoutError:
             pass
+
+
+def _one_of_each_key(waiting: Sequence[_Waiting]) -> tuple[list[_Waiting], list[_Waiting]]:
+    """Return the first of each Idempotency-Key with all that have none, and the others."""
+    group: list[_Waiting] = []
+    again: list[_Waiting] = []
+    keys: set[bytes] = set()
+    for each in waiting:
+        once = each.request.once
+        if once is not None and once.key in keys:
+            again.append(each)
+        else:
+            group.append(each)
+            if once is not None:
+                keys.add(once.key)
+    return group, again
 
 
 class _Table:

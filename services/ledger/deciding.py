@@ -2,8 +2,8 @@
 
     answered before? → lock what they are about → decide one after the other → store → answer
 
-Whoever needs a level that somebody else holds just then is asked for again in a moment, so that the
-others need not wait with it, and nobody waits who holds something himself.
+Whoever needs a level, or a reservation, that somebody else holds just then is asked for again in a
+moment, so that the others need not wait with it, and nobody waits who holds something himself.
 
 Levels that change are left for the workers of their partitions, who alone publish. All instants
 are taken under the locks, so that what happens to a level happens in the order of its commits.
@@ -55,15 +55,18 @@ async def decide(
 ) -> list[tuple[int, bytes] | None]:
     """Return an answer to each request, within the caller's transaction.
 
-    Without waiting, None for those of which somebody else holds a level at the moment. No two of
-    them have the same Idempotency-Key. Raises UniqueViolationError when somebody else has answered
+    Without waiting, None for those of which somebody else holds a level, or the reservation, at the
+    moment. No two of them have the same Idempotency-Key. Raises UniqueViolationError when somebody else has answered
     under one meanwhile: then the transaction is to be repeated.
     """
     keys = [each.once.key for each in requests if each.once is not None]
     known = await store.answers(driver, keys) if keys else {}
     new = [each for each in requests if each.once is None or each.once.key not in known]
     ends = {each.id for each in new if not isinstance(each, Reserve)}
-    held = await store.lock(driver, ends) if ends else {}
+    held = await store.lock(driver, ends, wait=wait) if ends else {}
+    elsewhere: set[str] = set()
+    if not wait and (missed := ends - held.keys()):
+        elsewhere = await store.there_are(driver, missed)
     decisions, busy = await _locked(driver, new, held, clock, wait=wait)
 
     answered: list[Answer] = []
@@ -75,7 +78,9 @@ async def decide(
             same = first.content == once.content
             answers.append(first[2:] if same else present(request, Reused()))
             continue
-        if busy and not busy.isdisjoint(_places(request, decisions.items, held)):
+        if request.id in elsewhere or (
+            busy and not busy.isdisjoint(_places(request, decisions.items, held))
+        ):
             answers.append(None)
             continue
         status, body = present(request, decisions.decide(request))

@@ -71,10 +71,7 @@ class _Waiting:
 
 
 class Desk:
-    """Takes requests and answers them; `present` makes the answers' status and body.
-
-    It is told what `behind` says.
-    """
+    """Takes requests and answers them; `present` makes the answers' status and body."""
 
     def __init__(
         self,
@@ -142,7 +139,7 @@ class Desk:
                 waiting.append(self._late.get_nowait())
             group, again = _one_of_each_key(waiting)
             for each in again:
-                self._late.put_nowait(each)
+                self._late.put_nowait(each)  # there is room: it comes from there
             await self._patient.answer(group)
 
     async def _group(self) -> list[_Waiting]:
@@ -236,7 +233,7 @@ class _Table:
         while True:
             try:
                 database = await self._prepared()
-                if answers and await reservations.any_of(database, ids):
+                if answers and await reservations.there_are(database, ids):
                     return answers  # a commit whose answer was lost had succeeded
                 async with database.transaction():
                     answers = await decide(

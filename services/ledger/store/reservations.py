@@ -100,22 +100,26 @@ JOIN level AS v ON v.id = l.level_id"""
 
 _LINE_ORDER = "length(split_part(l.line, '/', 1)), l.line COLLATE \"C\""
 
-_LOCK = f"""
-SELECT {_COLUMNS} FROM reservation AS r {_WITH_LINES}
-WHERE r.id = ANY($1::text[])
-ORDER BY r.id, {_LINE_ORDER} FOR UPDATE OF r
-"""  # noqa: S608 - the columns are ours
-
-_LOCK_EXPIRED = f"""
-WITH due AS (
-    SELECT id FROM reservation
-    WHERE state = 'held' AND expires_at <= $1 AND partition = ANY($2::int[])
-    ORDER BY expires_at LIMIT $3
+_LOCKED = f"""
+WITH r AS (
+    SELECT * FROM reservation WHERE id {{chosen}} ORDER BY id FOR UPDATE {{others}}
 )
-SELECT {_COLUMNS} FROM reservation AS r {_WITH_LINES}
-WHERE r.id IN (SELECT id FROM due)
-ORDER BY r.id, {_LINE_ORDER} FOR UPDATE OF r SKIP LOCKED
+SELECT {_COLUMNS} FROM r {_WITH_LINES}
+ORDER BY r.id, {_LINE_ORDER}
 """  # noqa: S608 - the columns are ours
+# Without their lines at first: of one that is let go meanwhile a part of the lines would be found.
+
+_LOCK = _LOCKED.format(chosen="= ANY($1::text[])", others="")
+_LOCK_FREE = _LOCKED.format(chosen="= ANY($1::text[])", others="SKIP LOCKED")
+
+_LOCK_EXPIRED = _LOCKED.format(
+    chosen="""IN (
+        SELECT id FROM reservation
+        WHERE state = 'held' AND expires_at <= $1 AND partition = ANY($2::int[])
+        ORDER BY expires_at LIMIT $3
+    )""",
+    others="SKIP LOCKED",
+)
 
 READ = f"""
 SELECT {_COLUMNS} FROM reservation AS r {_WITH_LINES}
@@ -127,9 +131,14 @@ ORDER BY r.id DESC, {_LINE_ORDER}
 _READ = READ.format(chosen="= ANY($1::text[])")
 
 
-async def lock(driver: Driver, ids: Collection[str]) -> dict[str, Reservation]:
-    """Return the reservations there are, held until the transaction ends."""
-    return reservations_of(await driver.fetch(_LOCK, list(ids)))
+async def lock(
+    driver: Driver, ids: Collection[str], *, wait: bool = True
+) -> dict[str, Reservation]:
+    """Return the reservations there are, held until the transaction ends.
+
+    Without waiting, those that somebody else holds are left out.
+    """
+    return reservations_of(await driver.fetch(_LOCK if wait else _LOCK_FREE, list(ids)))
 
 
 async def lock_expired(
@@ -161,12 +170,12 @@ def reservations_of(rows: Sequence[Row]) -> dict[str, Reservation]:
     }
 
 
-_ANY_OF = "SELECT EXISTS (SELECT 1 FROM reservation WHERE id = ANY($1::text[]))"
+_THERE_ARE = "SELECT id FROM reservation WHERE id = ANY($1::text[])"
 
 
-async def any_of(driver: Driver, ids: Collection[str]) -> bool:
-    """Return whether any of some reservations was made."""
-    return bool(await driver.fetchval(_ANY_OF, list(ids)))
+async def there_are(driver: Driver, ids: Collection[str]) -> set[str]:
+    """Return which of some reservations were made."""
+    return {row[0] for row in await driver.fetch(_THERE_ARE, list(ids))}
 
 
 _LINES = """

@@ -56,8 +56,8 @@ async def decide(
     """Return an answer to each request, within the caller's transaction.
 
     Without waiting, None for those of which somebody else holds a level, or the reservation, at the
-    moment. No two of them have the same Idempotency-Key. Raises UniqueViolationError when somebody else has answered
-    under one meanwhile: then the transaction is to be repeated.
+    moment. No two of them have the same Idempotency-Key. Raises UniqueViolationError when somebody
+    else has answered under one meanwhile: then the transaction is to be repeated.
     """
     keys = [each.once.key for each in requests if each.once is not None]
     known = await store.answers(driver, keys) if keys else {}

@@ -141,7 +141,7 @@ async def test_answers_are_forgotten_when_seven_days_are_over_a_portion_at_a_tim
     async with ledger.consuming():
         await stock(ledger, A=100)
     for number in range(5):
-        clock.advance(timedelta(seconds=number // 2))  # some at one instant
+        clock.advance(timedelta(seconds=number // 3))  # some at one instant
         assert (await reserve(api, wanted(1), key=f"old {number}")).status_code == 201
     first = await reserve(api, wanted(90), key="old")
     clock.advance(timedelta(hours=1))

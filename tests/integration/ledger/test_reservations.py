@@ -35,7 +35,6 @@ from tests.integration.ledger.lossy import lossy
 from tests.integration.ledger.service import START, Ledger, change
 from tests.integration.ledger.test_owners import Dying, run_until_crash
 
-
 LINE = (Wanted("0", "A", "W", 1),)
 
 

@@ -132,7 +132,7 @@ async def told(api: httpx.AsyncClient, path: str, **parameters: str) -> dict[str
 async def paged(api: httpx.AsyncClient, path: str, limit: int) -> list[object]:
     """Return all lines, asked for in pages."""
     page = await told(api, path, limit=str(limit))
-    found = page["items"]
+    found: list[object] = [*page["items"]]
     while page["next_cursor"] is not None:
         page = await told(api, path, limit=str(limit), cursor=page["next_cursor"])
         found += page["items"]

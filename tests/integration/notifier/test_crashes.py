@@ -287,6 +287,31 @@ async def test_two_senders_share_the_destinations_and_send_everything_once(
     assert await notifier.rows("SELECT 1 FROM lease WHERE owner IS NOT NULL") == []
 
 
+async def test_what_is_disabled_takes_no_place_of_what_is_not(notifier: Notifier) -> None:
+    keys = {id_: f"key-of-bot-number-{id_}" for id_ in ("a", "b", "c")}
+    for id_, key in keys.items():
+        await notifier.bot(id_, key)
+    notifier.accept(*keys.values())
+
+    async def served(*expected: str) -> None:
+        async def as_expected() -> bool:
+            rows = await notifier.rows(
+                "SELECT destination FROM lease WHERE owner IS NOT NULL ORDER BY 1"
+            )
+            return [row["destination"] for row in rows] == list(expected)
+
+        await until(as_expected, seconds=20)
+
+    async with notifier.sending():
+        await served("a", "b", "c")
+        await notifier.bot("a", keys["a"], enabled=False)
+        await served("b", "c")
+        await notifier.tell(stock_alert(1))
+        await notifier.until_states("sent", destination="c")
+        await notifier.bot("a", keys["a"])
+        await served("a", "b", "c")
+
+
 async def test_an_unexpected_error_of_a_client_tells_no_secret_and_stops_nothing(
     notifier: Notifier, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,6 +38,7 @@ from services.notifier.domain.contents import DIGEST_LINES, Digest, FailureNote
 from services.notifier.domain.deliveries import NOTICES, Delivery, Kind, Recipients
 from services.notifier.domain.destinations import Destination
 from services.notifier.domain.outcomes import Outcome, Verdict, legible
+from shared.events.alert_reports import PurchaseOrder
 from shared.events.stock_alerts import AlertEvent, Recipient, StockAlert
 from shared.sealing import Sealed
 
@@ -61,10 +62,12 @@ def render(
 ) -> bytes:
     """Return the whole mail of a delivery."""
     phrasing = templates.phrasing(destination, plain)
-    order = order_in(delivery) if delivery.kind is Kind.ORDER else None
-    if order is not None:
+    order: PurchaseOrder | None = None
+    if delivery.kind is Kind.ORDER:
+        report, order = order_in(delivery)
         phrasing = for_supplier(order, phrasing)
-        view = order_view(delivery, phrasing)
+        view = order_view(report, order, phrasing, possible_duplicate=delivery.duplicate_possible)
+        to = [order.to]
     else:
         view = view_of(delivery, phrasing, shown=DIGEST_LINES)
     if email.personal and templates.public_url is not None:
@@ -72,7 +75,7 @@ def render(
     message = EmailMessage(policy=policy.SMTP)
     message["Subject"] = view.title[:_SUBJECT_CHARACTERS]
     message["From"] = email.sender
-    message["To"] = ", ".join(_recipients(delivery, email))
+    message["To"] = ", ".join(to)
     message["Date"] = format_datetime(now)
     message["Auto-Submitted"] = "auto-generated"
     _thread(message, delivery, destination, email)
@@ -98,8 +101,6 @@ def _recipients(delivery: Delivery, email: Email) -> list[str]:
         to = alert.to
         if alert.event is AlertEvent.REFUSED:
             return [each.email for each in to if each.email]
-    elif delivery.kind is Kind.ORDER:
-        return [order_in(delivery).to]
     elif email.personal and delivery.kind is Kind.META:
         note = FailureNote.model_validate_json(delivery.content)
         to = () if note.order is None else note.order.buyers

@@ -24,6 +24,12 @@ from aiosmtplib import (
     SMTPResponseException,
 )
 
+from services.notifier.destinations.exchange import (
+    AT_ONCE,
+    REPEAT_AFTER_CUT,
+    REPEAT_AFTER_HANG,
+    doubtful,
+)
 from services.notifier.destinations.links import Links, answers
 from services.notifier.destinations.order_views import (
     LINK_PLACE,
@@ -49,10 +55,11 @@ _TIMEOUT_SECONDS = 10
 _TOTAL_SECONDS = 30
 """For everything before the content."""
 
-REPEAT_AFTER_HANG = timedelta(seconds=30)
-REPEAT_AFTER_CUT = timedelta(seconds=1)
+_ONE_BY_ONE_SECONDS = 5
+"""For the people of one attempt, the last one's mail besides: what has come so far is recorded
+before a sender that is told to end is gone (`sending.sender.STOP_SECONDS`)."""
 
-_AT_ONCE = timedelta()
+_NOBODY_YET = Recipients(left=())
 
 _WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -268,7 +275,7 @@ def _not_begun(error: SMTPException | OSError) -> Outcome:
                 Verdict.TRANSIENT,
                 type(error).__name__,
                 "the server could not be reached or hung up",
-                lane_wait=_AT_ONCE,
+                lane_wait=AT_ONCE,
             )
 
 
@@ -288,7 +295,7 @@ def _refused(error: SMTPResponseException) -> Outcome:
     if error.code >= 500:
         return _permanent(str(error.code), said)
     return Outcome(
-        Verdict.TRANSIENT, str(error.code), f"{error.code} {legible(said)}", lane_wait=_AT_ONCE
+        Verdict.TRANSIENT, str(error.code), f"{error.code} {legible(said)}", lane_wait=AT_ONCE
     )
 
 
@@ -299,7 +306,5 @@ def _permanent(code: str, said: str) -> Outcome:
 def _doubtful(
     code: str, detail: str, progress: Recipients, taken: tuple[str, ...], wait: timedelta
 ) -> Outcome:
-    doubtful = replace(progress, in_doubt=progress.in_doubt + taken)
-    return Outcome(
-        Verdict.UNKNOWN, code, detail, retry_after=wait, lane_wait=_AT_ONCE, recipients=doubtful
-    )
+    recipients = replace(progress, in_doubt=progress.in_doubt + taken)
+    return replace(doubtful(code, detail, wait), recipients=recipients)

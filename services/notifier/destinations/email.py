@@ -161,7 +161,7 @@ class EmailTransport:
             except Sealed as error:
                 return _permanent("sealed", str(error))
             message = replace(message, rendered=rendered, link=None)
-        progress = message.recipients or Recipients(left=self._everybody(message.rendered))
+        progress = (message.recipients or _NOBODY_YET).of(recipients_in(message.rendered))
         client = SMTP(
             hostname=self._email.host,
             port=self._email.port,
@@ -187,9 +187,6 @@ class EmailTransport:
 
     async def close(self) -> None:
         """Nothing is kept open."""
-
-    def _everybody(self, rendered: bytes) -> tuple[str, ...]:
-        return recipients_in(rendered) if self._email.personal else self._email.to
 
     async def _greet(self, client: SMTP) -> None:
         await client.connect()

@@ -13,9 +13,10 @@ dead ─▶ waiting                   a person wants it sent again, and it still
 merged ─▶ waiting                 as one of a digest that died
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Self
 from uuid import UUID
 
 from services.notifier.domain.holding import Hold
@@ -132,6 +133,21 @@ class Recipients:
     in_doubt: tuple[str, ...] = ()
     """The server may have taken the message for them."""
     refused: tuple[str, ...] = ()
+    overtaken: tuple[str, ...] = ()
+    """They have heard of something newer of the episode meanwhile."""
+
+    def of(self, everybody: Collection[str]) -> Self:
+        """Return how far it has come with those whom it is for now: addresses may be mended."""
+        refused = (entry.rpartition(" ")[0] for entry in self.refused)
+        known = {*self.left, *self.reached, *self.in_doubt, *refused, *self.overtaken}
+        left = [each for each in self.left if each in everybody]
+        return replace(self, left=(*left, *(each for each in everybody if each not in known)))
+
+    def without(self, told: Collection[str]) -> Self:
+        """Return how far it has come now that these have heard of something newer."""
+        overtaken = tuple(each for each in self.left if each in told)
+        left = tuple(each for each in self.left if each not in told)
+        return replace(self, left=left, overtaken=self.overtaken + overtaken)
 
 
 class CardCode(NamedTuple):

@@ -135,12 +135,7 @@ class Attempts:
         self._unsettled.append(attempt)
         self._staged.started = attempt
         await queue.start_attempt(
-            connection,
-            attempt.id,
-            taken.delivery,
-            lane=destination.lane,
-            rendered=rendered,
-            now=now,
+            connection, attempt.id, taken.delivery, destination, rendered, now
         )
 
     def committed(self, now: datetime) -> Attempt | None:
@@ -172,7 +167,7 @@ class Attempts:
     ) -> bytes:
         delivery = taken.delivery
         if delivery.attempts > 1:
-            before = await queue.rendered_before(connection, delivery, destination.kind)
+            before = await queue.rendered_before(connection, delivery, destination)
             if before is not None:
                 return before
         if (

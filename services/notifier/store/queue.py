@@ -12,7 +12,6 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifier.domain.addresses import DestinationKind
 from services.notifier.domain.deliveries import Delivery, Kind, Recipients
 from services.notifier.domain.destinations import Destination
 from services.notifier.domain.holding import SUMMARIES
@@ -110,10 +109,14 @@ WHERE id = :id AND state IN ('waiting', 'failed')
 RETURNING {_DELIVERY_COLUMNS}
 """)  # noqa: S608 - the columns are ours
 
+# What was refused as it stood is written anew, except for the others where somebody has it.
 _RENDERED = text("""
-SELECT rendered FROM attempt
-WHERE delivery = :delivery AND marked = :marked AND split_part(lane, ':', 1) = :kind
-ORDER BY number DESC LIMIT 1
+SELECT rendered
+FROM (SELECT rendered, lane, place, verdict FROM attempt
+      WHERE delivery = :delivery AND marked = :marked
+      ORDER BY number DESC LIMIT 1) AS last
+WHERE lane = :lane AND coalesce(place, :place) = :place
+  AND (:reached OR verdict IS DISTINCT FROM 'permanent')
 """)
 
 # A lane is a channel: under another one's first notice nothing can hang.
@@ -126,8 +129,8 @@ ORDER BY a.number DESC LIMIT 1
 """)
 
 _START = text("""
-INSERT INTO attempt (id, delivery, lane, kind, number, marked, rendered, started_at)
-VALUES (:id, :delivery, :lane, :kind, :number, :marked, :rendered, :started_at)
+INSERT INTO attempt (id, delivery, lane, place, kind, number, marked, rendered, started_at)
+VALUES (:id, :delivery, :lane, :place, :kind, :number, :marked, :rendered, :started_at)
 """)
 
 _SETTLE = text("""
@@ -253,15 +256,21 @@ def read_recipients(stored: dict[str, Sequence[str]]) -> Recipients:
 
 
 async def rendered_before(
-    connection: AsyncConnection, delivery: Delivery, kind: DestinationKind
+    connection: AsyncConnection, delivery: Delivery, destination: Destination
 ) -> bytes | None:
     """Return the bytes of the last attempt that bore (or did not bear) the mark as now.
 
-    What was written for another kind of destination is of no use after a change of it.
+    What was written for another place is of no use, nor is what will never be taken as it stands.
     """
     rendered: bytes | None = await connection.scalar(
         _RENDERED,
-        {"delivery": delivery.id, "marked": delivery.duplicate_possible, "kind": kind.value},
+        {
+            "delivery": delivery.id,
+            "marked": delivery.duplicate_possible,
+            "lane": destination.lane,
+            "place": destination.place,
+            "reached": delivery.recipients is not None and bool(delivery.recipients.reached),
+        },
     )
     return rendered
 
@@ -281,8 +290,7 @@ async def start_attempt(
     connection: AsyncConnection,
     attempt: UUID,
     delivery: Delivery,
-    *,
-    lane: str,
+    destination: Destination,
     rendered: bytes,
     now: datetime,
 ) -> None:
@@ -292,7 +300,8 @@ async def start_attempt(
         {
             "id": attempt,
             "delivery": delivery.id,
-            "lane": lane,
+            "lane": destination.lane,
+            "place": destination.place,
             "kind": delivery.kind.value,
             "number": delivery.attempts,
             "marked": delivery.duplicate_possible,

@@ -133,6 +133,19 @@ async def test_a_repeat_is_the_very_bytes_of_the_first_attempt(notifier: Notifie
     assert ["断货" in each.content for each in notifier.wecom.of(KEY)] == [True, False]
 
 
+async def test_what_was_refused_as_it_stood_is_written_anew(notifier: Notifier) -> None:
+    await notifier.bot()
+    notifier.wecom.order(Fault.ERRCODE, errcode=wecom.BAD_PARAMETER)
+    async with notifier.sending():
+        await notifier.tell(stock_alert(1))
+        await notifier.until_states("dead")
+        await notifier.bot(language="en")
+        (row,) = await notifier.rows("SELECT id FROM delivery")
+        await notifier.ask("POST", f"/v1/deliveries/{row['id']}/retry")
+        await notifier.until_states("sent")
+    assert ["断货" in each.content for each in notifier.wecom.of(KEY)] == [False]
+
+
 async def test_a_permanent_refusal_is_dead_at_once_and_told_elsewhere(notifier: Notifier) -> None:
     await notifier.bot(key="no-such-bot-1")
     await notifier.bot("spare", OTHER_KEY)

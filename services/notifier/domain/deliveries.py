@@ -163,9 +163,10 @@ class Delivery:
 
     `content` is the message's JSON: a StockAlert, a Digest, an AlertReport (of an order as well) or
     a note, by kind.
-    `attempts` counts the present one. `recipients` is None before the first attempt and where
-    nobody is told by name. `thread` is what the vendor calls the episode's first notice, where that
-    is known and of use; `cards` let those be changed that are there already.
+    `attempts` counts the present one, `tried_before` are those before a person had it sent again.
+    `recipients` is None before the first attempt and where nobody is told by name. `thread` is what
+    the vendor calls the episode's first notice, where that is known and of use; `cards` let those
+    be changed that are there already.
     """
 
     id: UUID
@@ -177,6 +178,7 @@ class Delivery:
     attempts: int
     duplicate_possible: bool
     has_first: bool
+    tried_before: int = 0
     recipients: Recipients | None = None
     traceparent: str | None = None
     thread: str | None = None

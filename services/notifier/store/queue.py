@@ -98,7 +98,7 @@ ORDER BY 1
 """)
 
 _DELIVERY_COLUMNS = """id, kind, alert_id, alert_number, event, content, attempts,
-          duplicate_possible, has_first, recipients, traceparent, gives_up_at,
+          tried_before, duplicate_possible, has_first, recipients, traceparent, gives_up_at,
           greatest(recorded_at, not_before, replayed_at) AS due_at"""
 
 _TAKE = text(f"""
@@ -240,6 +240,7 @@ def _taken(row: Row[tuple[object, ...]]) -> Taken:
             event=None if row.event is None else AlertEvent(row.event),
             content=row.content,
             attempts=row.attempts,
+            tried_before=row.tried_before,
             duplicate_possible=row.duplicate_possible,
             has_first=row.has_first,
             recipients=None if recipients is None else read_recipients(recipients),

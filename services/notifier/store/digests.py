@@ -72,11 +72,10 @@ ORDER BY event IN ('resolved', 'retracted'), at_risk_money DESC NULLS LAST,
 LIMIT :lines
 """)
 
+_REACH = text(f"SELECT {REACH} FROM destination WHERE id = :destination")  # noqa: S608 - the expression is ours
+
 # All of them, to learn whom they are for: of use only where people are written to one by one.
-_CONTENTS = text(f"""
-SELECT content FROM delivery
-WHERE digest_id = :digest AND (SELECT {REACH} FROM destination WHERE id = :destination) IS NOT NULL
-""")  # noqa: S608 - the expression is ours
+_CONTENTS = text("SELECT content FROM delivery WHERE digest_id = :digest")
 
 _CREATE = text("""
 INSERT INTO delivery (id, kind, destination, state, priority, content, has_first, recorded_at)
@@ -177,12 +176,10 @@ async def _content(connection: AsyncConnection, destination: str, digest: UUID) 
             event = AlertEvent(row.event)
             changes[event] = changes.get(event, 0) + row.amount
     lines = await connection.execute(_LINES, {"digest": digest, "lines": DIGEST_LINES})
-    contents = await connection.scalars(_CONTENTS, {"digest": digest, "destination": destination})
-    named = [_addressed.decode(each).to for each in contents]
-    people = sorted({bytes(person) for some in named for person in some})
+    people, to_others = await _people(connection, destination, digest)
     return Digest(
-        to=tuple(map(Recipient.model_validate_json, people)),
-        to_others=not all(named),
+        to=people,
+        to_others=to_others,
         total=sum(opened.values()) + sum(changes.values()),
         opened=opened,
         changes=changes,
@@ -195,6 +192,21 @@ async def _content(connection: AsyncConnection, destination: str, digest: UUID) 
             for row in lines
         ),
     )
+
+
+async def _people(
+    connection: AsyncConnection, destination: str, digest: UUID
+) -> tuple[tuple[Recipient, ...], bool]:
+    """Return whom a digest can be written to by name, and whether some of it reaches nobody so."""
+    reach = await connection.scalar(_REACH, {"destination": destination})
+    if reach is None:
+        return (), False
+    contents = await connection.scalars(_CONTENTS, {"digest": digest})
+    named = [{bytes(person) for person in _addressed.decode(each).to} for each in contents]
+    everybody = sorted(set[bytes]().union(*named))
+    known = {each: Recipient.model_validate_json(each) for each in everybody}
+    reached = {each: person for each, person in known.items() if getattr(person, reach)}
+    return tuple(reached.values()), any(reached.keys().isdisjoint(some) for some in named)
 
 
 async def _held(connection: AsyncConnection, digest: UUID, content: Digest) -> Digest:

@@ -195,6 +195,20 @@ async def test_a_change_whose_answer_is_lost_is_told_in_a_message(notifier: Noti
     assert (card.changes, message.type) == (1, "markdown")
 
 
+async def test_a_digest_goes_to_those_of_the_application_too_for_whom_it_cannot_reach(
+    notifier: Notifier,
+) -> None:
+    gather = {"key": "same_owner|1", "by": "2026-03-01T08:00:00Z", "why": "same_owner"}
+    stranger = LIN | {"id": "wang", "wecom_userid": None, "email": "wang@example.com"}
+    async with installed(notifier) as fake, notifier.sending():
+        await notifier.tell(
+            stock_alert(7, level="urgent", to=[LIN], gather=gather),
+            stock_alert(8, level="urgent", to=[stranger], gather=gather),
+        )
+        await notifier.until_states("sent", kind="digest")
+    assert [len(fake.phones[user]) for user in ("lin", "zhangsan")] == [1, 1]
+
+
 @pytest.mark.parametrize(("path", "after"), [(CHANGE, 1), (SEND, 0)])
 async def test_whose_card_was_changed_is_not_told_again_for_another(
     notifier: Notifier, path: str, after: int

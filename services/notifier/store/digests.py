@@ -12,14 +12,11 @@ from services.notifier.domain.contents import (
     DIGEST_LINES,
     Digest,
     DigestLine,
-    FailedOrder,
-    FailureNote,
 )
 from services.notifier.domain.deliveries import Kind, priority
 from services.notifier.domain.holding import HoldReason
 from services.notifier.store.configuration import REACH
 from services.notifier.store.queue import NOT_BEFORE_A_DIGEST, in_doubt
-from services.notifier.store.wakeups import wake_senders
 from shared.events.stock_alerts import AlertEvent, AlertLevel, Recipient, StockAlert
 
 # In the order of their ids, as whoever withdraws what waits takes them. What may have arrived goes
@@ -83,37 +80,6 @@ SELECT :digest, 'digest', :destination, 'waiting', :priority, :content, :has_fir
        min(greatest(recorded_at, not_before, replayed_at))
 FROM delivery WHERE digest_id = :digest
 """)
-
-_OTHER_DESTINATION = text("""
-SELECT d.id
-FROM destination AS d LEFT JOIN lease AS l ON l.destination = d.id
-WHERE d.enabled AND d.id <> :failed
-ORDER BY coalesce(l.failures, 0), d.id
-LIMIT 1
-""")
-
-# First what writes to the buyers by name; programs last, and the one that has just failed: its
-# server may well take mail for others than this supplier.
-_FOR_BUYERS = text(f"""
-SELECT d.id
-FROM (SELECT id, kind, enabled, {REACH} AS reach FROM destination) AS d
-LEFT JOIN lease AS l ON l.destination = d.id
-WHERE d.enabled
-ORDER BY (d.reach = ANY(CAST(:known_by AS text[]))) IS NOT TRUE, d.kind = 'webhook',
-         d.id = :failed, coalesce(l.failures, 0), d.id
-LIMIT 1
-""")  # noqa: S608 - the expression is ours
-
-_NOTE = text("""
-INSERT INTO delivery (kind, destination, state, priority, content, recorded_at, request_key)
-VALUES ('meta', :destination, 'waiting', :priority, :content, :now, :request_key)
-ON CONFLICT (request_key) DO NOTHING
-RETURNING id
-""")
-
-_NOTE_EVERY_SECONDS = 600
-"""One note about a destination and cause in ten minutes: a wrong key fails everything."""
-
 
 _NEW_ID = text("SELECT uuidv7()")
 
@@ -217,49 +183,3 @@ async def _held(connection: AsyncConnection, digest: UUID, content: Digest) -> D
         alert = content.lines[0].alert
         update |= {"owner": alert.owner, "supplier": alert.supplier}
     return content.model_copy(update=update)
-
-
-async def note_failure(
-    connection: AsyncConnection, note: FailureNote, code: str, now: datetime
-) -> bool:
-    """Tell another destination that one refuses messages; False when there is none or it knows."""
-    other = await connection.scalar(_OTHER_DESTINATION, {"failed": note.destination})
-    bucket = int(now.timestamp()) // _NOTE_EVERY_SECONDS
-    return await _note(connection, other, note, f"meta:{note.destination}:{code}:{bucket}", now)
-
-
-async def note_failed_order(
-    connection: AsyncConnection, order: FailedOrder, note: FailureNote, key: str, now: datetime
-) -> bool:
-    """Tell an order's buyers that it did not reach its supplier; False when nobody can be told.
-
-    The same key tells it once.
-    """
-    known_by = [
-        name
-        for name in ("wecom_userid", "email")
-        if any(getattr(buyer, name) for buyer in order.buyers)
-    ]
-    place = await connection.scalar(_FOR_BUYERS, {"failed": note.destination, "known_by": known_by})
-    return await _note(connection, place, note, f"meta:order:{key}", now)
-
-
-async def _note(
-    connection: AsyncConnection, place: str | None, note: FailureNote, key: str, now: datetime
-) -> bool:
-    if place is None:
-        return False
-    created = await connection.scalar(
-        _NOTE,
-        {
-            "destination": place,
-            "priority": priority(Kind.META),
-            "content": note.model_dump_json(),
-            "now": now,
-            "request_key": key,
-        },
-    )
-    if created is None:
-        return False
-    await wake_senders(connection, [place])
-    return True

@@ -134,6 +134,7 @@ DELIVERIES: dict[str, Text] = {
     "delivery.refused": Text("被拒", "Refused"),
     "delivery.in_doubt": Text("不确定", "In doubt"),
     "delivery.left": Text("还没送到", "Not reached yet"),
+    "delivery.overtaken": Text("已收到更新的通知", "Has heard of something newer"),
     # Plain words for the usual codes
     "trouble.too_often": Text(
         "发得太快，对方限流；过一会儿自动再发",

@@ -25,7 +25,7 @@ from services.notifier.domain.outcomes import (
 )
 from services.notifier.sending.deaths import tell_elsewhere
 from services.notifier.sending.tools import Tools
-from services.notifier.store import card_codes, configuration, digests, leases, queue
+from services.notifier.store import card_codes, configuration, digests, leases, overtaking, queue
 from services.notifier.store.leases import Held, Lease
 from services.notifier.store.queue import Taken
 from shared.database.engine import DATABASE_ERRORS
@@ -234,6 +234,9 @@ class Attempts:
         await queue.settle(
             connection, delivery.id, settlement, now, attempt=attempt, outcome=outcome
         )
+        recipients = settlement.recipients
+        if recipients is not None and recipients.reached and delivery.kind in overtaking.BY:
+            await overtaking.record(connection, delivery.id, recipients.reached, now)
         if settlement.state is State.DEAD:
             await tell_elsewhere(connection, destination, delivery, outcome, now)
         self._staged.told.append(_Told(taken, outcome, settlement))

@@ -16,11 +16,11 @@ from services.notifier.domain.contents import (
 from services.notifier.domain.deliveries import Kind, priority
 from services.notifier.domain.holding import HoldReason
 from services.notifier.store.configuration import REACH
-from services.notifier.store.queue import NOT_BEFORE_A_DIGEST, in_doubt
+from services.notifier.store.precedence import AFTER_DIGESTS, OLDER_HOLDS_UP, by_itself, in_doubt
 from shared.events.stock_alerts import AlertEvent, AlertLevel, Recipient, StockAlert
 
-# In the order of their ids, as whoever withdraws what waits takes them. What may have arrived goes
-# by itself, and what is newer of its episode after it.
+# In the order of their ids, as whoever withdraws what waits takes them. What somebody may have goes
+# by itself, and what is newer of its episode after it if that is not known.
 _MERGE = text(f"""
 WITH doubtful AS MATERIALIZED (
     SELECT alert_id, revision FROM delivery AS d
@@ -32,13 +32,14 @@ WHERE id IN (
     WHERE destination = :destination AND state IN ('waiting', 'failed')
       AND kind IN ('first', 'escalation', 'change') AND event <> 'refused'
       AND (not_before IS NULL OR not_before <= :now)
-      AND {NOT_BEFORE_A_DIGEST}
+      AND {AFTER_DIGESTS}
+      AND NOT {by_itself("d")}
       AND NOT EXISTS (
           SELECT FROM doubtful WHERE alert_id = d.alert_id AND revision <= d.revision)
       AND (CAST(:key AS text) IS NULL OR gather_key = :key AND NOT EXISTS (
           SELECT FROM delivery AS older
           WHERE older.alert_id = d.alert_id AND older.destination = d.destination
-            AND older.revision < d.revision AND older.state IN ('waiting', 'sending', 'failed')
+            AND older.revision < d.revision AND {OLDER_HOLDS_UP}
             AND older.gather_key IS DISTINCT FROM d.gather_key))
     ORDER BY id
     FOR UPDATE)

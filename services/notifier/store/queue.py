@@ -17,49 +17,34 @@ from services.notifier.domain.destinations import Destination
 from services.notifier.domain.holding import SUMMARIES
 from services.notifier.domain.limits import MARGIN, Candidate, Limit, Window, widest
 from services.notifier.domain.outcomes import Outcome, Settlement
+from services.notifier.store.precedence import AFTER_DIGESTS, OLDER_HOLDS_UP, by_itself
 from shared.events.stock_alerts import AlertEvent
 
 LONGEST_ATTEMPT = timedelta(seconds=60)
 """More than any transport takes; an attempt counts from its end."""
 
-
-def in_doubt(delivery: str) -> str:
-    """Return a condition on a delivery: it may have arrived, and is repeated as it was."""
-    return f"""(
-        {delivery}.attempts > 0 AND NOT {delivery}.duplicate_possible
-        AND EXISTS (SELECT FROM attempt WHERE delivery = {delivery}.id AND verdict = 'unknown'))"""
-
-
-# Condition on a delivery `d`: nothing older of its episode is in a digest that is still to be sent.
-NOT_BEFORE_A_DIGEST = """
-NOT EXISTS (
-    SELECT FROM delivery AS merged JOIN delivery AS digest ON digest.id = merged.digest_id
-    WHERE merged.alert_id = d.alert_id AND merged.destination = d.destination
-      AND merged.revision < d.revision AND digest.state IN ('waiting', 'sending', 'failed'))
-"""
-
 # A revision waits for the older ones of its episode, so a reader never hears the end first.
 _MAY_GO = f"""
 destination = :destination AND state IN ('waiting', 'failed')
   AND (next_at IS NULL OR next_at <= :now)
-  AND {NOT_BEFORE_A_DIGEST}
+  AND {AFTER_DIGESTS}
   AND NOT EXISTS (
       SELECT FROM delivery AS older
       WHERE older.alert_id = d.alert_id AND older.destination = d.destination
-        AND older.revision < d.revision AND older.state IN ('waiting', 'sending', 'failed'))
+        AND older.revision < d.revision AND {OLDER_HOLDS_UP})
 """
 
-# What one person alone may read is never merged, nor what may have arrived and is only recognised
-# as it was: they go singly, like notes of our own. What waited on purpose and is due counts once
-# for each key: it will be one message. Where nothing may go now, the only row says when something
-# may.
+# What one person alone may read is never merged, nor what somebody may have, which is recognised
+# only as it was: they go singly, like notes of our own. What waited on purpose and is due counts
+# once for each key: it will be one message. Where nothing may go now, the only row says when
+# something may.
 _LOOK = text(f"""
 WITH alone AS (
     SELECT id, priority,
-           CASE WHEN event = 'refused' OR event IS NOT NULL AND {in_doubt("d")} THEN 'meta'
+           CASE WHEN event = 'refused' OR event IS NOT NULL AND {by_itself("d")} THEN 'meta'
                 ELSE kind END AS kind
     FROM delivery AS d
-    WHERE {_MAY_GO} AND (gather_key IS NULL OR {in_doubt("d")})
+    WHERE {_MAY_GO} AND (gather_key IS NULL OR {by_itself("d")})
     ORDER BY priority, id
     LIMIT :limit
 ), gathered AS (
@@ -67,7 +52,7 @@ WITH alone AS (
            (array_agg(kind ORDER BY priority, id))[1] AS kind,
            min(priority) AS priority, gather_key, min(held_for) AS held_for, count(*) AS amount
     FROM delivery AS d
-    WHERE {_MAY_GO} AND gather_key IS NOT NULL AND not_before <= :now AND NOT {in_doubt("d")}
+    WHERE {_MAY_GO} AND gather_key IS NOT NULL AND not_before <= :now AND NOT {by_itself("d")}
     GROUP BY gather_key
     ORDER BY 3, 1
     LIMIT :limit

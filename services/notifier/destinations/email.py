@@ -77,6 +77,7 @@ def render(
         to = [order.to]
     else:
         view = view_of(delivery, phrasing, shown=DIGEST_LINES)
+        to = _recipients(delivery, email)
     if email.personal and templates.public_url is not None:
         view = replace(view, answers=answers(delivery, phrasing.language, templates.public_url))
     message = EmailMessage(policy=policy.SMTP)
@@ -194,8 +195,15 @@ class EmailTransport:
             await client.login(self._email.username or "", self._email.password.get_secret_value())
 
     async def _one_by_one(self, client: SMTP, message: Message, progress: Recipients) -> Outcome:
-        """Send to each of those that are left; what goes wrong with one keeps what is done."""
-        for address in progress.left:
+        """Send to each of those that are left; what goes wrong with one keeps what is done.
+
+        Where they are many or the server is slow, the others come with the next attempt.
+        """
+        now = asyncio.get_running_loop().time
+        ends = now() + _ONE_BY_ONE_SECONDS
+        for number, address in enumerate(progress.left):
+            if number and now() >= ends:
+                return Outcome(Verdict.TRANSIENT, "next", "others come next", recipients=progress)
             others = tuple(each for each in progress.left if each != address)
             try:
                 async with asyncio.timeout(_TIMEOUT_SECONDS):

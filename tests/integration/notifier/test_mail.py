@@ -146,6 +146,22 @@ async def test_an_escalation_does_not_wait_for_the_mailbox_of_whoever_did_nothin
     assert {mail.recipients for mail in notifier.mailbox.mails} == {BOTH[1:]}
 
 
+async def test_a_mail_to_many_one_by_one_goes_on_where_it_was_whoever_sends_it(
+    notifier: Notifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(email, "_ONE_BY_ONE_SECONDS", 0)
+    people = tuple(f"buyer-{number}@example.com" for number in range(5))
+    await notifier.mail(to=people, personal=True)
+    await notifier.tell(stock_alert(7))
+    async with notifier.sending("one"):
+        await notifier.until_states("failed")
+    async with notifier.sending("two"):
+        await notifier.until_states("sent")
+    assert [mail.recipients for mail in notifier.mailbox.mails] == [(each,) for each in people]
+    (row,) = await notifier.rows("SELECT attempts, duplicate_possible FROM delivery")
+    assert tuple(row) == (5, False)
+
+
 @pytest.mark.parametrize(("code", "state"), [(451, "sent"), (554, "dead")])
 async def test_content_put_off_is_repeated_and_content_refused_is_dead(
     notifier: Notifier, code: int, state: str
@@ -253,6 +269,8 @@ async def test_a_flood_of_mail_becomes_a_digest_too(notifier: Notifier) -> None:
         "Summary of 74 stock notices"
     )
     assert len(notifier.mailbox.mails) == 27
+
+
 async def test_what_somebody_has_already_is_put_into_no_digest(notifier: Notifier) -> None:
     clock = ManualClock(WallClock().now())
     notifier.mailbox.refuse("boss@example.com", 452, times=1)

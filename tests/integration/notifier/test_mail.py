@@ -88,12 +88,15 @@ async def test_a_mail_that_nobody_may_get_is_dead_and_can_be_tried_again(
     assert len(notifier.mailbox.mails) == 1
 
 
-async def test_a_mended_address_gets_what_the_old_one_refused(notifier: Notifier) -> None:
-    notifier.mailbox.refuse("boss@example.com", 550)
+@pytest.mark.parametrize(("code", "state"), [(452, "failed"), (550, "dead")])
+async def test_a_mended_address_gets_what_the_old_one_did_not_take(
+    notifier: Notifier, code: int, state: str
+) -> None:
+    notifier.mailbox.refuse("boss@example.com", code)
     await notifier.mail(to=BOTH[1:])
     async with notifier.sending():
         await notifier.tell(stock_alert(7))
-        await notifier.until_states("dead")
+        await notifier.until_states(state)
         await notifier.mail(to=BOTH[:1])
         (row,) = await notifier.rows("SELECT id FROM delivery")
         await notifier.ask("POST", f"/v1/deliveries/{row['id']}/retry")

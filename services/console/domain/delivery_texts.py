@@ -102,6 +102,7 @@ DELIVERIES: dict[str, Text] = {
     "delivery.why.taken_apart": Text(
         "里面仍然有效的通知已重新发送", "What of it still holds was sent again by itself"
     ),
+    "delivery.why.others_next": Text("一个一个发，其余的随后就到", "The others are next"),
     "delivery.why.some_recipients_refused": Text("有收件人被拒", "Some recipients were refused"),
     # One notice
     "delivery.title": Text("通知", "Notice"),

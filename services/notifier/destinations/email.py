@@ -41,7 +41,7 @@ from services.notifier.destinations.rendering import Reading, Templates, plain, 
 from services.notifier.destinations.transport import Message
 from services.notifier.domain.addresses import Email
 from services.notifier.domain.contents import DIGEST_LINES, Digest, FailureNote
-from services.notifier.domain.deliveries import NOTICES, Delivery, Kind, Recipients
+from services.notifier.domain.deliveries import NOTICES, Delivery, Kind, Reason, Recipients
 from services.notifier.domain.destinations import Destination
 from services.notifier.domain.outcomes import Outcome, Verdict, legible
 from shared.events.alert_reports import PurchaseOrder
@@ -203,7 +203,8 @@ class EmailTransport:
         ends = now() + _ONE_BY_ONE_SECONDS
         for number, address in enumerate(progress.left):
             if number and now() >= ends:
-                return Outcome(Verdict.TRANSIENT, "next", "others come next", recipients=progress)
+                others_next = Reason.OTHERS_NEXT
+                return Outcome(Verdict.TRANSIENT, others_next, others_next, recipients=progress)
             others = tuple(each for each in progress.left if each != address)
             try:
                 async with asyncio.timeout(_TIMEOUT_SECONDS):

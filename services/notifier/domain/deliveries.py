@@ -76,6 +76,8 @@ class Reason(StrEnum):
     TAKEN_APART = "taken_apart"
     """A digest that died, and what it was made of is sent again as far as it still holds."""
     SOME_RECIPIENTS_REFUSED = "some_recipients_refused"
+    OTHERS_NEXT = "others_next"
+    """Of those who are written to one by one some have it, and the others are about to."""
 
 
 _PLACES = {

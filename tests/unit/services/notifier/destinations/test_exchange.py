@@ -69,20 +69,20 @@ async def test_who_cannot_be_reached_has_certainly_not_accepted() -> None:
 
 async def test_of_an_endless_answer_only_the_beginning_is_read() -> None:
     read: list[int] = []
+    asked: list[Request] = []
 
     def measure(answer: Answer) -> Outcome:
         read.append(len(answer.body))
         return Outcome(Verdict.ACCEPTED, "200", "ok")
 
-    asked: list[Request] = []
-
-    def answer(request: Request) -> Reply:
+    def babble(request: Request) -> Misconduct:
         asked.append(request)
-        return Reply(200, b"x" * 50_000_000)
+        return Misconduct.BABBLE
 
-    async with serving(answer) as port, exchanging() as exchange:
+    async with serving(babble) as port, exchanging() as exchange:
         for _ in range(2):  # the connection is of no more use
-            await exchange.post(f"http://127.0.0.1:{port}/", b"{}", measure, now=NOW)
+            outcome = await exchange.post(f"http://127.0.0.1:{port}/", b"{}", measure, now=NOW)
+            assert outcome.verdict is Verdict.ACCEPTED
     assert read == [LONGEST_ANSWER_BYTES] * 2
     assert {request.headers["accept-encoding"] for request in asked} == {"identity"}
 

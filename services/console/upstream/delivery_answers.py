@@ -17,6 +17,7 @@ class Recipients(Answer):
     reached: list[str] = Field(default_factory=list)
     in_doubt: list[str] = Field(default_factory=list)
     refused: list[str] = Field(default_factory=list)
+    overtaken: list[str] = Field(default_factory=list)
 
 
 class Delivery(Answer):

@@ -32,12 +32,16 @@ COUNTED_FOR = timedelta(days=7)
 
 
 class RecipientsAnswer(BaseModel):
-    """How far a message has come, where people are told by name."""
+    """How far a message has come, where people are told by name.
+
+    `overtaken` have heard of something newer before it was their turn.
+    """
 
     left: tuple[str, ...] = ()
     reached: tuple[str, ...] = ()
     in_doubt: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    overtaken: tuple[str, ...] = ()
 
 
 class _Delivery(BaseModel):

@@ -115,7 +115,7 @@ _OF_REPORT = {"kind": '"kind": ?"([^"]+)"', "schedule": '"schedule": ?"([^"]+)"'
 _AGAIN = text("""
 UPDATE delivery AS d
 SET state = 'waiting', reason = NULL, next_at = NULL, gives_up_at = NULL, digest_id = NULL,
-    recipients = CAST(n.recipients AS jsonb), replayed_at = :now,
+    recipients = CAST(n.recipients AS jsonb), replayed_at = :now, tried_before = d.attempts,
     duplicate_possible = d.duplicate_possible OR n.doubtful
 FROM unnest(CAST(:ids AS uuid[]), CAST(:recipients AS text[]), CAST(:doubtful AS boolean[]))
      AS n (id, recipients, doubtful)

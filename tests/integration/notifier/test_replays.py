@@ -168,6 +168,20 @@ async def test_a_digest_that_died_is_told_as_far_as_it_still_holds(notifier: Not
     assert await notifier.states(kind="digest", state="dead") == []
 
 
+async def test_after_a_replay_the_first_hiccup_costs_a_moment(notifier: Notifier) -> None:
+    clock = ManualClock(WallClock().now())
+    await notifier.bot()
+    await notifier.tell(stock_alert(1))
+    await notifier.rows("UPDATE delivery SET state = 'dead', attempts = 30, reason = 'gave_up: x'")
+    assert await replay(notifier) == numbers(1)
+    notifier.wecom.order(Fault.ERRCODE)
+    async with notifier.sending(clock=clock):
+        await notifier.until_states("failed")
+    (row,) = await notifier.rows("SELECT next_at, attempts FROM delivery")
+    assert row["next_at"] <= clock.now() + timedelta(seconds=1)
+    assert row["attempts"] == 31
+
+
 def gathered(number: int) -> StockAlert:
     """Return an opening that is told together with others, and might have been long ago."""
     gather = {"key": "same_owner|1", "by": START.isoformat(), "why": "same_owner"}

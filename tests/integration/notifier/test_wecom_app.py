@@ -231,6 +231,38 @@ async def test_a_change_whose_answer_is_lost_is_told_in_a_message(notifier: Noti
     assert (card.changes, message.type) == (1, "markdown")
 
 
+async def test_after_a_passing_error_a_card_is_changed_by_what_comes_instead(
+    notifier: Notifier,
+) -> None:
+    clock = ManualClock(WallClock().now())
+    async with installed(notifier, clock) as fake, notifier.sending(clock=clock):
+        await notifier.tell(stock_alert(7))
+        await notifier.until_states("sent")
+        fake.order(Fault.STATUS_500, key=CHANGE)
+        await notifier.tell(stock_alert(7, revision=2, event="acknowledged", actor="lin"))
+        await notifier.until_states("sent", "failed")
+        await notifier.tell(stock_alert(7, revision=3, event="resolved"))
+        clock.advance(timedelta(seconds=5))
+        await notifier.rows("SELECT pg_notify('notifier_waiting', '*')")
+        await notifier.until_states("sent", "superseded", "sent")
+    (card,) = fake.phones["zhangsan"]
+    assert (card.changes, card.body["card_type"]) == (1, "text_notice")
+
+
+async def test_a_digest_goes_to_those_of_the_application_too_for_whom_it_cannot_reach(
+    notifier: Notifier,
+) -> None:
+    gather = {"key": "same_owner|1", "by": "2026-03-01T08:00:00Z", "why": "same_owner"}
+    stranger = LIN | {"id": "wang", "wecom_userid": None, "email": "wang@example.com"}
+    async with installed(notifier) as fake, notifier.sending():
+        await notifier.tell(
+            stock_alert(7, level="urgent", to=[LIN], gather=gather),
+            stock_alert(8, level="urgent", to=[stranger], gather=gather),
+        )
+        await notifier.until_states("sent", kind="digest")
+    assert [len(fake.phones[user]) for user in ("lin", "zhangsan")] == [1, 1]
+
+
 @pytest.mark.parametrize(("path", "after"), [(CHANGE, 1), (SEND, 0)])
 async def test_whose_card_was_changed_is_not_told_again_for_another(
     notifier: Notifier, path: str, after: int

@@ -79,7 +79,7 @@ MADE = {
     *(f"delivery.kind.{kind}" for kind in (*Kind, "escalation")),
     *(f"delivery.why.{reason}" for reason in Reason),
     *(f"delivery.verdict.{verdict}" for verdict in (*Verdict, "none")),
-    *(f"delivery.{name}" for name in ("reached", "left", "in_doubt", "refused")),
+    *(f"delivery.{name}" for name in ("reached", "left", "in_doubt", "refused", "overtaken")),
     *(f"destination.kind.{kind}" for kind in (*DestinationKind, "wecom_app")),
     *(f"trouble.{one}" for one in TROUBLES),
     *(f"kind.{kind}{hint}" for kind in RuleKind for hint in ("", ".hint")),

@@ -225,15 +225,16 @@ class StockChanges(Handler[list[Place]], Timed):
     ) -> Sequence[Outgoing]:
         database = await self._driver(connection)
         self._memory.begin()
-        periods = await self._periods_at(connection, self._clock.now())
+        now = self._clock.now()
+        periods = await self._periods_at(connection, now)
         others_wait = self._work.decided or self._work.dirty
         self._has_expired = bool(self._work.expired and not (self._has_expired and others_wait))
         if self._has_expired:
             # What that changes is told of in the next turn: levels are locked in one order.
-            await expire(database, periods, self._work.expired, self._clock)
+            await expire(database, self._work.expired, self._clock)
             return ()
         if self._work.decided:
-            return _outgoing(await self._settled(database, periods, batch))
+            return _outgoing(await self._settled(database, periods, batch, now))
         dirty = await reservations.dirty_levels(database, self._work.dirty, TOLD_AT_ONCE)
         told = await store.tell_dips(
             database,
@@ -346,7 +347,7 @@ class StockChanges(Handler[list[Place]], Timed):
         self, database: Driver, asking: Collection[int], changes: Sequence[Change]
     ) -> dict[int, Tail]:
         """Return the past of levels from the first of their changes on."""
-        pasts = await past.of_levels(database, asking, coming=keys_of(changes))
+        pasts = await past.of_levels(database, asking, keys_of(changes))
         first: dict[int, datetime] = {}
         for change in changes:
             if change.level in pasts:
@@ -354,7 +355,9 @@ class StockChanges(Handler[list[Place]], Timed):
                 first[change.level] = min(at, first.get(change.level, at))
         return {level: each.since(first[level]) for level, each in pasts.items()}
 
-    async def _settled(self, database: Driver, periods: Periods, batch: Batch) -> list[Message]:
+    async def _settled(
+        self, database: Driver, periods: Periods, batch: Batch, recorded_at: datetime
+    ) -> list[Message]:
         """Carry out what was decided on counts that waited; returns what to tell of their levels.
 
         Here and not where it is decided: nobody else knows where levels stand in time.
@@ -366,7 +369,6 @@ class StockChanges(Handler[list[Place]], Timed):
         await self._learn(
             database, [each for each in places if self._memory.find(*each[:2]) is None]
         )
-        recorded_at = self._clock.now()
         approved = [each.change for each in decided if each.state is CountState.APPROVED]
         entries, effects, _ = await self._applied(database, approved, approved=True)
         for level in {each.change.level for each in decided} - effects.keys():

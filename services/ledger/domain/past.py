@@ -106,23 +106,15 @@ def walk(
         yield Standing(on_hand, reserved, unavailable, incoming)
 
 
-def walk_on(
-    past: Iterable[Change], opening: Opening | None, book: Book | None = None
-) -> Iterator[Standing]:
-    """Yield the same of changes after an opening, if there is one; it gives the book its lines."""
-    if opening is None:
-        return walk(past, book)
-    book = book or Book()
-    book.lines.update(opening.lines)
-    return walk(past, book, opening.standing)
-
-
 def now(
     past: Iterable[Change], opening: Opening | None = None, book: Book | None = None
 ) -> Standing:
-    """Return how a level stands after all its changes; see `walk_on`."""
-    before = _NOTHING if opening is None else opening.standing
-    return _last(before, walk_on(past, opening, book))
+    """Return how a level stands after all its changes, which a book given has the lines of then."""
+    if opening is None:
+        return _last(_NOTHING, walk(past, book))
+    book = book or Book()
+    book.lines.update(opening.lines)
+    return _last(opening.standing, walk(past, book, opening.standing))
 
 
 def _last(before: Standing, after: Iterable[Standing]) -> Standing:

@@ -18,10 +18,9 @@ from pydantic import ValidationError
 
 from services.ledger.outbound.stock_levels import message
 from services.ledger.store import told
-from services.ledger.store.levels import Key
 from services.ledger.store.told import ToTell
 from shared.database.engine import Driver, Engine, driver, snapshot
-from shared.events.stock_levels import StockLevel, level_key
+from shared.events.stock_levels import LevelKey, StockLevel, level_key
 from shared.kafka.log import LogReader
 
 EVERYTHING = -1
@@ -107,7 +106,7 @@ class Comparison:
     levels: int = 0
     waiting: int = 0
     """Levels that the next claim or turn tells of."""
-    judged: set[Key] = field(default_factory=set)
+    judged: set[LevelKey] = field(default_factory=set)
     """The others, and whatever else was told."""
     findings: list[Finding] = field(default_factory=list)
     newer: list[Finding] = field(default_factory=list)
@@ -221,7 +220,7 @@ def _fault(stored: ToTell, value: bytes | None) -> tuple[Fault | None, int | Non
     return Fault.UNLIKE, said.version
 
 
-def _key(key: bytes) -> Key:
+def _key(key: bytes) -> LevelKey:
     """Return whose key it is; of what can be no level's, a name that can be stored."""
     # No text of the database has a zero in it.
     sku, _, warehouse = key.decode(errors="replace").replace("\0", "�").partition("|")

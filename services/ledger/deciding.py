@@ -20,14 +20,12 @@ from services.ledger.domain.reservations import (
     Fulfil,
     LockedLevel,
     Outcome,
-    Place,
     Request,
     Reservation,
     Reserve,
     Reused,
     taken_apart,
 )
-from services.ledger.domain.statement import openings_of
 from services.ledger.store import commitments, past
 from services.ledger.store import reservations as store
 from services.ledger.store.changes import levels_of
@@ -35,6 +33,7 @@ from services.ledger.store.items import items_of
 from services.ledger.store.reservations import Answer
 from shared.clock import Clock
 from shared.database.engine import Driver
+from shared.events.stock_levels import LevelKey
 from shared.events.topics import STOCK_CHANGES
 from shared.kafka.partitions import partition_of
 
@@ -109,7 +108,7 @@ async def _locked(
     clock: Clock,
     *,
     wait: bool,
-) -> tuple[Decisions, set[Place]]:
+) -> tuple[Decisions, set[LevelKey]]:
     """Lock the levels concerned, and read all that decisions on them depend on.
 
     Returns as well where somebody else holds a level, unless it is waited for.
@@ -120,7 +119,7 @@ async def _locked(
     places = {(line.sku, line.warehouse) for _, line in lines}
     places |= {(line.sku, line.warehouse) for each in held.values() for line in each.lines}
     levels = await store.lock_levels(driver, places, wait=wait) if places else {}
-    busy: set[Place] = set()
+    busy: set[LevelKey] = set()
     if not wait and (missed := places - levels.keys()):
         busy = await store.there(driver, missed)
     new = [
@@ -132,8 +131,13 @@ async def _locked(
         partitions = STOCK_CHANGES.partitions
         await levels_of(driver, [(*place, partition_of(place[0], partitions)) for place in new])
         levels |= await store.lock_levels(driver, new)
+    at = clock.now()
     demanding = {each.id for each in levels.values() if each.demanding}
-    intricate = {each.id for each in levels.values() if each.anchor.intricate}
+    intricate = {
+        each.id
+        for each in levels.values()
+        if each.anchor.intricate_until is not None and each.anchor.intricate_until >= at
+    }
     orders = {
         Key(level.id, Kind.ORDER, each.reference)
         for each, line in lines
@@ -143,22 +147,28 @@ async def _locked(
         Key(line.level, Kind.ORDER, line.reference) for each in held.values() for line in each.lines
     }
     dated = demanding if any(isinstance(each, Fulfil) for each in requests) else ()
-    book = Book(await commitments.lines_of(driver, dated, orders) if orders or dated else {})
-    pasts = await past.of_levels(driver, intricate) if intricate else {}
+    used = {
+        Key(line.level, Kind.CONSUMPTION, line.reference)
+        for each in held.values()
+        for line in each.lines
+        if line.level in dated
+    }
+    named = orders | used
+    book = Book(await commitments.lines_of(driver, dated, named) if named else {})
+    pasts = await past.of_levels(driver, intricate, orders) if intricate else {}
     known = Known(
         standing={each.id: each.standing for each in levels.values()},
-        past={level: each.changes for level, each in pasts.items()},
-        openings=openings_of(pasts),
+        past={level: each.since(at) for level, each in pasts.items()},
         book=book,
         demanding=demanding,
     )
     matched = await _as_matched(driver, held, book)
-    return Decisions(levels, known, matched, clock.now(), items), busy
+    return Decisions(levels, known, matched, at, items), busy
 
 
 def _places(
     request: Request, items: Mapping[str, Item], held: Mapping[str, Reservation]
-) -> set[Place]:
+) -> set[LevelKey]:
     if isinstance(request, Reserve):
         return {(line.sku, line.warehouse) for line in taken_apart(request.wanted, items)}
     found = held.get(request.id)
@@ -208,5 +218,5 @@ async def _store(driver: Driver, decisions: Decisions, answered: Sequence[Answer
         )
 
 
-def _partitions(levels: Mapping[Place, LockedLevel]) -> dict[int, int]:
+def _partitions(levels: Mapping[LevelKey, LockedLevel]) -> dict[int, int]:
     return {each.id: each.partition for each in levels.values()}

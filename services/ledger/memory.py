@@ -6,6 +6,7 @@ from datetime import datetime
 from itertools import chain, islice
 
 from services.ledger.domain.effects import Anchor
+from shared.events.stock_levels import LevelKey
 
 PLACES = 60_000
 """Levels that a worker remembers at the most, at half a kilobyte each: a million of them would be
@@ -24,16 +25,12 @@ class Place:
     demanding: bool = False
 
 
-Key = tuple[str, str]
-"""SKU and warehouse."""
-
-
 @dataclass(slots=True)
 class _Staged:
     """What memory becomes once the transaction is durable."""
 
     places: dict[int, Place] = field(default_factory=dict)
-    by_key: dict[Key, Place] = field(default_factory=dict)
+    by_key: dict[LevelKey, Place] = field(default_factory=dict)
     anchors: Mapping[int, Anchor] = field(default_factory=dict)
     demanding: Collection[int] = ()
 
@@ -45,7 +42,7 @@ class Memory:
     """
 
     def __init__(self) -> None:
-        self._places: dict[Key, Place] = {}
+        self._places: dict[LevelKey, Place] = {}
         self._by_id: dict[int, Place] = {}
         self._staged = _Staged()
 

@@ -6,7 +6,8 @@ Each stage is a function of the batch; what the worker remembers between batches
 stand in time, the newest identities) follows only when the transaction is durable.
 
 Between batches the worker's turn tells of levels that reservations have changed, lets those expire
-whose time is up, and carries out what was decided on counts that waited.
+whose time is up, and carries out what was decided on counts that waited; where many expire, every
+other turn is for the rest.
 """
 
 import time
@@ -22,7 +23,7 @@ from services.ledger.domain.changes import (
     Change,
     with_arrivals,
 )
-from services.ledger.domain.commitments import demands
+from services.ledger.domain.commitments import demands, keys_of
 from services.ledger.domain.counts import (
     CountState,
     Measure,
@@ -39,17 +40,16 @@ from services.ledger.domain.effects import (
     Known,
     apply,
     counts_of,
-    intricate_levels,
     late_counts,
+    levels_asking,
     needs_standing,
 )
 from services.ledger.domain.items import Item
-from services.ledger.domain.past import Standing, available
-from services.ledger.domain.statement import openings_of
+from services.ledger.domain.past import Standing, Tail, available
 from services.ledger.domain.usual import large, unusual
 from services.ledger.inbound import stock_changes
 from services.ledger.inbound.stock_changes import Incoming
-from services.ledger.memory import Key, Memory, Place
+from services.ledger.memory import Memory, Place
 from services.ledger.outbound import stock_levels
 from services.ledger.sorting import Sorting, identified
 from services.ledger.store import (
@@ -72,6 +72,7 @@ from shared.clock import Clock
 from shared.database.engine import Driver, driver
 from shared.events.stock_changes import ChangeType
 from shared.events.stock_levels import TOPIC as STOCK_LEVELS
+from shared.events.stock_levels import LevelKey
 from shared.kafka.handler import Again, Batch, Claim, Handler, Timed
 from shared.kafka.messages import Message, Outgoing
 from shared.kafka.partitions import partition_of
@@ -86,6 +87,10 @@ each wait for an answer costs a small batch more than all its rows."""
 
 LOOK_SECONDS = 0.1
 """How often a worker looks whether reservations have left it something to do."""
+
+SENT_AT_ONCE = 5_000
+"""Levels that a claim sends before it waits for the broker, which has five seconds: there may be a
+million of them, and what has arrived is not sent again."""
 
 TOLD_AT_ONCE = 2_000
 """Levels changed by reservations that one turn tells of at the most, so that batches go on."""
@@ -108,6 +113,8 @@ class StockChanges(Handler[list[Place]], Timed):
         self._met_repeat = False
         """Whether this very batch was tried at once and met a known identity."""
         self._work = Work()
+        self._has_expired = False
+        """Whether the last turn let reservations expire."""
         self._looked_at = float("-inf")
 
     @override
@@ -117,12 +124,14 @@ class StockChanges(Handler[list[Place]], Timed):
         await generations.require_no_rebuild(connection)
         self._periods = await self._periods_of(connection, self._clock.now())
         generation = await generations.of_history(connection)
-        await generations.raise_levels(await self._driver(connection), generation, claims)
-        unpublished = await store.unpublished_levels(
-            await self._driver(connection), {claim.partition: claim.published for claim in claims}
-        )
-        # What was late among it has been told to nobody, and is not kept.
-        return _told_of(unpublished, Correction(lowered=None))
+        database = await self._driver(connection)
+        await generations.raise_levels(database, generation, claims)
+        published = {claim.partition: claim.published for claim in claims}
+        outgoing: list[Outgoing] = []
+        async for some in store.unpublished_levels(database, published, SENT_AT_ONCE):
+            # What was late among it has been told to nobody, and is not kept.
+            outgoing += _told_of(some, Correction(lowered=None))
+        return outgoing
 
     @override
     async def handle(self, connection: AsyncConnection, batch: Batch) -> Sequence[Outgoing]:
@@ -218,7 +227,9 @@ class StockChanges(Handler[list[Place]], Timed):
         self._memory.begin()
         now = self._clock.now()
         periods = await self._periods_at(connection, now)
-        if self._work.expired:
+        others_wait = self._work.decided or self._work.dirty
+        self._has_expired = bool(self._work.expired and not (self._has_expired and others_wait))
+        if self._has_expired:
             # What that changes is told of in the next turn: levels are locked in one order.
             await expire(database, self._work.expired, self._clock)
             return ()
@@ -269,7 +280,7 @@ class StockChanges(Handler[list[Place]], Timed):
         Not for a SKU whose partition is not in the batch: only its owner may touch its levels.
         """
         find = self._memory.find
-        missing: dict[Key, None] = {}
+        missing: dict[LevelKey, None] = {}
         for each in incoming:
             if each is not None:
                 if find(each.sku, each.warehouse) is None:
@@ -306,12 +317,12 @@ class StockChanges(Handler[list[Place]], Timed):
         anchors = {
             level: self._memory.place(level).anchor for level in {each.level for each in changes}
         }
-        intricate = intricate_levels(changes, anchors)
+        asking = levels_asking(changes, anchors)
         demanding = {level for level in anchors if self._memory.place(level).demanding}
         demanding |= {change.level for change in changes if demands(change)}
         counted = counts_of(changes)
         held = {change.level for change in changes if needs_standing(change)}
-        held |= intricate | demanding
+        held |= asking | demanding
         sheet = None
         if approved:
             sheet = Sheet(approved=True)
@@ -319,12 +330,10 @@ class StockChanges(Handler[list[Place]], Timed):
             sheet = await self._sheet(database, counted, anchors)
         standing = await self._held(database, held, anchors) if held else {}
         later = await store.sums_after(database, late_counts(counted, anchors))
-        pasts = await past.of_levels(database, intricate) if intricate else {}
         known = Known(
             standing=standing,
             later=later,
-            past={level: each.changes for level, each in pasts.items()},
-            openings=openings_of(pasts),
+            past=await self._past(database, asking, changes) if asking else {},
             book=await commitments.opened(database, changes, demanding),
             sheet=sheet or Sheet(),
             demanding=demanding,
@@ -333,6 +342,18 @@ class StockChanges(Handler[list[Place]], Timed):
         if known.book.changed:
             self._memory.stage_demanding(await commitments.closed(database, known.book))
         return entries, effects, sheet
+
+    async def _past(
+        self, database: Driver, asking: Collection[int], changes: Sequence[Change]
+    ) -> dict[int, Tail]:
+        """Return the past of levels from the first of their changes on."""
+        pasts = await past.of_levels(database, asking, keys_of(changes))
+        first: dict[int, datetime] = {}
+        for change in changes:
+            if change.level in pasts:
+                at = change.occurred_at
+                first[change.level] = min(at, first.get(change.level, at))
+        return {level: each.since(first[level]) for level, each in pasts.items()}
 
     async def _settled(
         self, database: Driver, periods: Periods, batch: Batch, recorded_at: datetime

@@ -61,7 +61,8 @@ class StockChange(Event):
     `received_at` when ingest took it. `counterparty` is the other warehouse of a transfer: where
     it goes when shipped, where it came from when received. `eta` is when a supply, a demand or a
     transfer is due. Transfers need a counterparty; orders, supply and demand a reference; demand
-    an eta; only counts have a bucket.
+    an eta; only counts have a bucket. Of supply, demand and receipts, reference and line have no
+    more than `LINE_BYTES` together.
     """
 
     v: Literal[1] = 1
@@ -139,6 +140,21 @@ SHAPES: dict[ChangeType, Shape] = {
 }
 
 
+ABOUT_A_LINE = frozenset(
+    {
+        ChangeType.RECEIPT,
+        ChangeType.SUPPLY_EXPECTED,
+        ChangeType.SUPPLY_CANCELLED,
+        ChangeType.DEMAND_EXPECTED,
+        ChangeType.DEMAND_CANCELLED,
+    }
+)
+"""Types that are about a line of what their reference names."""
+
+LINE_BYTES = 2_000
+"""Bytes of UTF-8 that name a line at the most, its reference and itself: what an index takes."""
+
+
 class Fault(NamedTuple):
     """What is wrong with a change that is well formed field by field."""
 
@@ -152,6 +168,8 @@ class Shaped(Protocol):
 
     @property
     def type(self) -> ChangeType: ...  # noqa: D102
+    @property
+    def line(self) -> str: ...  # noqa: D102
     @property
     def quantity(self) -> int: ...  # noqa: D102
     @property
@@ -182,4 +200,12 @@ def fault_of(change: Shaped) -> Fault | None:
                 return Fault(name, "missing", f"{kind} needs {name}; send it")
         elif named and name not in shape.may_have:
             return Fault(name, "not_supported", f"{kind} has no {name}; leave it out")
+    if change.type in ABOUT_A_LINE and change.reference:
+        size = len(change.reference.encode()) + len(change.line.encode())
+        if size > LINE_BYTES:
+            return Fault(
+                "reference",
+                "too_long",
+                f"reference and line are {size:,} bytes of UTF-8; send {LINE_BYTES:,} at the most",
+            )
     return None

@@ -4,7 +4,7 @@ Key: `sku|warehouse`; partitioned by the SKU alone, like `stock.changes`. A read
 version that is not newer than the one it has, so repeats and replays are harmless.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -66,6 +66,10 @@ class StockLevel(Event):
     demand: tuple[Due, ...] = ()
     flags: tuple[str, ...] = ()
     corrected: Correction | None = None
+
+
+LevelKey: TypeAlias = tuple[str, str]
+"""What a level is called: its SKU and its warehouse."""
 
 
 def level_key(sku: str, warehouse: str) -> bytes:

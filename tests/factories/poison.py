@@ -15,6 +15,9 @@ GOOD: dict[str, object] = {
     "received_at": "2026-03-01T12:00:00.25Z",
 }
 
+WIDE = "".join(chr(0x20000 + 7_919 * number % 42_000) for number in range(512))
+"""As long a text as a reference may be, in characters of four bytes that nothing compresses."""
+
 
 def raw(**fields: object) -> bytes:
     """Return a record's value; what is not given is a sale of one unit at noon."""
@@ -101,6 +104,10 @@ BAD: dict[str, bytes | None] = {
     "a bar in a channel": raw(channel="|"),
     "a long SKU": raw(sku="x" * 129),
     "an empty warehouse": raw(warehouse=""),
+    "a line with too long a name": raw(type="receipt", reference=WIDE, line=WIDE[:256]),
+    "a demand with too long a name": raw(
+        type="demand_expected", reference=WIDE[:500], eta="2026-03-08T12:00:00Z"
+    ),
     "a NUL in a reason": raw(reason="\x00"),
     "a long actor": raw(actor="x" * 513),
     "a time without a zone": raw(occurred_at="2026-03-01T12:00:00"),

@@ -15,14 +15,15 @@ from services.ingest.domain.mistakes import (
     unknown_channel,
 )
 from shared.errors import LowtideError
-from shared.events.stock_changes import SHAPES, Shaped, fault_of
+from shared.events.stock_changes import ABOUT_A_LINE, SHAPES, Shaped, fault_of
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 """Times a database and every zone can hold. Whether a time is plausible the ledger judges."""
 
-UNDEMANDING = frozenset(
-    kind for kind, shape in SHAPES.items() if shape.least <= 1 and not shape.needs
+UNDEMANDING = (
+    frozenset(kind for kind, shape in SHAPES.items() if shape.least <= 1 and not shape.needs)
+    - ABOUT_A_LINE
 )
 """Types that fit with a positive quantity and none of the fields that only some types take."""
 
@@ -123,7 +124,7 @@ def decide(events: Sequence[E | None], codes: Codes, own_channel: str | None = N
 
 
 def _mistake(event: Submitted, warehouse: str | None, counterparty: str | None) -> Mistake | None:
-    # The common case, a sale or receipt of some units, costs a few comparisons and no call.
+    # The common case, a sale of some units, costs a few comparisons and no call.
     if (
         event.quantity < 1
         or event.type not in UNDEMANDING

@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from services.ledger.domain.commitments import keys_of
 from services.ledger.domain.openings import advanced
 from services.ledger.store import archive as files
 from services.ledger.store import identity_filters, openings, retention
@@ -223,8 +224,8 @@ async def _open_levels(raw: Driver, day: date, progress: Progress) -> int:
 async def _advance(raw: Driver, spans: Sequence[tuple[int, datetime | None, datetime]]) -> None:
     levels = [level for level, _, _ in spans]
     folded = await retention.movements_between(raw, spans)
-    changes = (each.change for some in folded.values() for each in some)
-    opened = await openings.of_levels(raw, levels, changes)
+    about = keys_of(each.change for some in folded.values() for each in some)
+    opened = await openings.of_levels(raw, levels, about)
     demanded = await retention.demanded(raw, levels)
     await openings.save(
         raw,

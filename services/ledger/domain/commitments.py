@@ -30,7 +30,7 @@ class Kind(IntEnum):
     TRANSFER = 3
     DEMAND = 4
     CONSUMPTION = 5
-    """What was used up for a reference that has a demand."""
+    """What is demanded for a reference in all, and what was used up for it."""
 
 
 class Key(NamedTuple):
@@ -75,7 +75,9 @@ class Due(NamedTuple):
 
 
 _RESERVATION = frozenset({Type.RESERVED, Type.RESERVATION_RELEASED, Type.RESERVATION_FULFILLED})
-_ORDER = _RESERVATION | {Type.ORDER_PLACED, Type.ORDER_CANCELLED, Type.ORDER_FULFILLED}
+ORDERING = _RESERVATION | {Type.ORDER_PLACED, Type.ORDER_CANCELLED, Type.ORDER_FULFILLED}
+"""Types that are about an order, and move what is reserved."""
+
 _TRANSFER = frozenset({Type.TRANSFER_ARRIVING, Type.TRANSFER_RECEIVED})
 _SUPPLY = frozenset({Type.SUPPLY_EXPECTED, Type.SUPPLY_CANCELLED})
 _DEMAND = frozenset({Type.DEMAND_EXPECTED, Type.DEMAND_CANCELLED})
@@ -83,7 +85,7 @@ _CONSUMING = SOLD | {Type.CONSUMED, Type.TRANSFER_SHIPPED}
 _ADDING = frozenset({Type.ORDER_PLACED, Type.TRANSFER_ARRIVING})
 _DECIDING = _SUPPLY | _DEMAND
 
-COMMITTING = _ORDER | _TRANSFER | _SUPPLY | _DEMAND
+COMMITTING = ORDERING | _TRANSFER | _SUPPLY | _DEMAND
 """Types that always concern a line; a receipt with a reference does, too."""
 
 _ABOUT_LINES = COMMITTING | {Type.RECEIPT}
@@ -99,7 +101,7 @@ def key_of(change: Change) -> Key | None:
     change_type, reference = change.type, change.reference
     if change_type not in _ABOUT_LINES:
         return None
-    if change_type in _ORDER:
+    if change_type in ORDERING:
         return Key(change.level, Kind.ORDER, reference or "")
     if change_type in _SUPPLY or (change_type is Type.RECEIPT and reference):
         return Key(change.level, Kind.SUPPLY, reference or "", change.line)
@@ -108,6 +110,11 @@ def key_of(change: Change) -> Key | None:
     if change_type in _DEMAND:
         return Key(change.level, Kind.DEMAND, reference or "", change.line)
     return None
+
+
+def keys_of(changes: Iterable[Change]) -> set[Key]:
+    """Return the lines that some changes are about."""
+    return {key for change in changes if (key := key_of(change)) is not None}
 
 
 def demands(change: Change) -> bool:
@@ -185,7 +192,9 @@ class Book:
                 if left < 0 or was < 0:
                     more = min(was, 0) - min(left, 0)
                     self.unordered[key.level] = self.unordered.get(key.level, 0) + more
-            elif key.kind in {Kind.SUPPLY, Kind.TRANSFER}:
+            elif key.kind is Kind.DEMAND:
+                self._demand(key, difference)
+            else:
                 incoming = difference
             if key.kind is not Kind.ORDER and (now.total or before.total):
                 self.told.add(key.level)
@@ -196,6 +205,16 @@ class Book:
             self.changed.add(used)
             self.told.add(used.level)
         return reserved, incoming
+
+    def _demand(self, key: Key, more: int) -> None:
+        """Note how much more is demanded for a reference, by all its lines together.
+
+        So it is known without them whether any of it is open.
+        """
+        of_all = Key(key.level, Kind.CONSUMPTION, key.reference)
+        line = self.lines.get(of_all) or Line()
+        self.lines[of_all] = replace(line, total=line.total + more)
+        self.changed.add(of_all)
 
 
 def supply_of(lines: Mapping[Key, Line], level: int, *, most: int | None = SHOWN) -> list[Due]:

@@ -7,11 +7,12 @@ level's last count is contained in it and moves nothing on hand; a count becomes
 against what is on hand now, so that nothing committed meanwhile is lost. A count masks what it
 has counted only: reserved and incoming move all the same (`commitments`).
 
-Levels where anything but on hand was ever counted are intricate: what such a count says depends
-on what was reserved and unavailable at its instant, so they are worked out from their whole past.
+What a count of anything but on hand says depends on what was reserved and unavailable at its
+instant. A level with one is intricate: its past is asked what its counts do, and what is done by
+whatever moves either of the two no later than the newest such count. All else is a difference
+there as well.
 """
 
-from bisect import bisect, insort
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,9 +26,9 @@ from services.ledger.domain.changes import (
     count_key,
     unavailable_of,
 )
-from services.ledger.domain.commitments import COMMITTING, CONSUMING, Book
+from services.ledger.domain.commitments import COMMITTING, CONSUMING, ORDERING, Book
 from services.ledger.domain.counts import OlderCount, Sheet, Stretch, on_hand_before
-from services.ledger.domain.past import Opening, Standing, available, in_order, now
+from services.ledger.domain.past import Standing, Tail, available
 from shared.events.stock_changes import Bucket
 
 
@@ -37,8 +38,8 @@ class Anchor(NamedTuple):
     counted_at: datetime | None = None
     count_key: str | None = None
     last_change_at: datetime | None = None
-    intricate: bool = False
-    """Whether anything but on hand was ever counted."""
+    intricate_until: datetime | None = None
+    """When anything but on hand was counted last."""
 
     @property
     def newest_count(self) -> tuple[datetime, str] | None:
@@ -76,7 +77,7 @@ class Effect:
     counted_at: datetime | None
     count_key: str | None
     last_change_at: datetime | None
-    intricate: bool = False
+    intricate_until: datetime | None = None
     on_hand: int = 0
     reserved: int = 0
     unavailable: int = 0
@@ -87,7 +88,7 @@ class Effect:
     received: int = 0
     low: int | None = None
     counted: bool = False
-    """Whether a count of the batch holds now."""
+    """Whether a count of the batch holds now, or is the newest of anything but on hand."""
     earlier: list[tuple[datetime, int]] | None = None
     """(occurred_at, difference) of the batch's changes so far, for counts that follow."""
     counts: list[tuple[datetime, str, int]] | None = None
@@ -98,7 +99,7 @@ class Effect:
     @property
     def anchor(self) -> Anchor:
         """The level's place in time after the batch."""
-        return Anchor(self.counted_at, self.count_key, self.last_change_at, self.intricate)
+        return Anchor(self.counted_at, self.count_key, self.last_change_at, self.intricate_until)
 
 
 class LateCount(NamedTuple):
@@ -121,11 +122,33 @@ def needs_standing(change: Change) -> bool:
     return change.type is _COUNT or change.type in COMMITTING
 
 
-def intricate_levels(changes: Iterable[Change], anchors: Mapping[int, Anchor]) -> set[int]:
-    """Return the levels that have to be worked out from their whole past."""
-    levels = {level for level, anchor in anchors.items() if anchor.intricate}
-    levels.update(change.level for change in changes if change.bucket is not None)
-    return levels & anchors.keys()
+def levels_asking(changes: Collection[Change], anchors: Mapping[int, Anchor]) -> set[int]:
+    """Return the levels with a change whose effect only their past can tell."""
+    levels = {change.level for change in changes if change.bucket is not None}
+    intricate = {
+        level: anchor.intricate_until
+        for level, anchor in anchors.items()
+        if anchor.intricate_until is not None
+    }
+    if intricate:
+        levels.update(
+            change.level
+            for change in changes
+            if change.level in intricate and _asks(change, intricate[change.level])
+        )
+    return levels
+
+
+def _asks(change: Change, intricate_until: datetime | None) -> bool:
+    """Return whether a change asks the past of its level, where that is intricate.
+
+    It does where a count that follows it may depend on it.
+    """
+    return change.type is _COUNT or (
+        intricate_until is not None
+        and change.occurred_at <= intricate_until
+        and (change.type in ORDERING or unavailable_of(change) != 0)
+    )
 
 
 def counts_of(changes: Iterable[Change]) -> list[Change]:
@@ -148,15 +171,13 @@ class Known:
     """What must be known of the levels besides their anchors; each part only where it is needed.
 
     `standing` of levels with a change that `needs_standing`; `later` the sum of the stored
-    changes after each of `late_counts`; `past` of `intricate_levels`, which is all that came after
-    their `openings`; `book` every line that the changes are about; `sheet` what counts are judged
-    by.
+    changes after each of `late_counts`; `past` of `levels_asking`, from their first change on;
+    `book` every line that the changes are about; `sheet` what counts are judged by.
     """
 
     standing: Mapping[int, Standing] = field(default_factory=dict)
     later: Mapping[LateCount, int] = field(default_factory=dict)
-    past: Mapping[int, list[Change]] = field(default_factory=dict)
-    openings: Mapping[int, Opening] = field(default_factory=dict)
+    past: Mapping[int, Tail] = field(default_factory=dict)
     book: Book = field(default_factory=Book)
     sheet: Sheet = field(default_factory=Sheet)
     demanding: Collection[int] = ()
@@ -194,10 +215,7 @@ def apply(  # noqa: C901, PLR0912 - the busiest loop there is, where a call cost
             effect.last_change_at = occurred_at
         change_type = change.type
         if level in past:
-            opening = known.openings.get(level)
-            if change_type is _COUNT and change.bucket is None:
-                change = _judged_by_its_past(change, effect, known, opening)  # noqa: PLW2901
-            applied = _by_its_past(change, effect, past[level], opening)
+            change, applied = _with_its_past(change, effect, known)  # noqa: PLW2901
         elif change_type is _COUNT:
             change, applied = _count(change, effect, known)  # noqa: PLW2901
         else:
@@ -317,27 +335,25 @@ def _holds(change: Change, effect: Effect) -> bool:
     return (change.occurred_at, count_key(change)) > (effect.counted_at, effect.count_key or "")
 
 
-def _judged_by_its_past(
-    change: Change, effect: Effect, known: Known, opening: Opening | None
-) -> Change:
-    """Return a count of on hand as it is stored."""
-    past = known.past[change.level]
-    before = past[: bisect(past, in_order(change), key=in_order)]
-    expected = now(before, opening).on_hand
-    return known.sheet.take(change, expected, newest=_holds(change, effect))
-
-
-def _by_its_past(
-    change: Change, effect: Effect, past: list[Change], opening: Opening | None
-) -> int:
-    """Work a change into the past of its level; returns what that does to on hand."""
-    before = now(past, opening)
-    insort(past, change, key=in_order)
-    after = now(past, opening)
-    effect.unavailable += after.unavailable - before.unavailable
+def _with_its_past(change: Change, effect: Effect, known: Known) -> tuple[Change, int]:
+    """Return a change as it is stored, and what it does to on hand."""
+    tail = known.past[change.level]
+    if not _asks(change, effect.intricate_until):
+        tail.take(change)
+        effect.unavailable += unavailable_of(change)
+        masked = effect.counted_at is not None and change.occurred_at <= effect.counted_at
+        return change, 0 if masked else SIGNS[change.type] * change.quantity
+    if change.type is _COUNT and change.bucket is None:
+        expected = tail.before(change).on_hand
+        change = known.sheet.take(change, expected, newest=_holds(change, effect))
+    tail.take(change)
+    after, before = tail.now(), known.standing[change.level]
+    effect.unavailable = after.unavailable - before.unavailable
     if change.type is _COUNT:
-        effect.intricate = effect.intricate or change.bucket is not None
         if change.bucket is not Bucket.UNAVAILABLE and _holds(change, effect):
             effect.counted = True
             effect.counted_at, effect.count_key = change.occurred_at, count_key(change)
-    return after.on_hand - before.on_hand
+        until = effect.intricate_until
+        if change.bucket is not None and (until is None or change.occurred_at > until):
+            effect.counted, effect.intricate_until = True, change.occurred_at
+    return change, after.on_hand - before.on_hand - effect.on_hand

@@ -30,7 +30,6 @@ def resumed(level: int, opening: Opening | None) -> Recomputation:
         counted_at=totals.counted_at,
         count_key=opening.count_key,
         last_change_at=opening.at,
-        intricate=opening.intricate,
         demanding=any(key.kind is Kind.DEMAND for key in opening.lines),
         movements=opening.movements,
     )
@@ -60,7 +59,6 @@ def advanced(
             made.sold, made.sold_changes, made.returned, made.received, made.counted_at, at
         ),
         count_key=made.count_key,
-        intricate=made.intricate,
         unordered=made.book.unordered.get(level, 0),
         lines=_kept(made, demanded),
     )

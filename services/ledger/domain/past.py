@@ -4,13 +4,15 @@ Slower than differences and simpler: what `effects` must agree with. Used where 
 not suffice (`as_of`, statements, counts of what is available) and to verify.
 """
 
+from bisect import bisect, bisect_left, insort
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 from typing import NamedTuple
 
-from services.ledger.domain.changes import SIGNS, SOLD, Change, Type, unavailable_of
+from services.ledger.domain.changes import SIGNS, Change, Type, unavailable_of
 from services.ledger.domain.commitments import COMMITTING, Book, Key, Line
 from shared.events.stock_changes import Bucket
 
@@ -49,9 +51,8 @@ class Opening(NamedTuple):
     """How a level stood after all its changes up to an instant, whose days are archived.
 
     `at` is when the newest of them happened, `recorded_until` when the last of them was
-    recorded, `movements` how many there were. `count_key` and `intricate` are as of an
-    `effects.Anchor`, `unordered` as of a `Book`; `lines` are all that changes after it can still
-    be about.
+    recorded, `movements` how many there were. `count_key` is as of an `effects.Anchor`, `unordered`
+    as of a `Book`; `lines` are all that changes after it can still be about.
     """
 
     at: datetime
@@ -60,7 +61,6 @@ class Opening(NamedTuple):
     standing: Standing
     totals: Totals
     count_key: str | None
-    intricate: bool
     unordered: int
     lines: Mapping[Key, Line]
 
@@ -106,48 +106,51 @@ def walk(
         yield Standing(on_hand, reserved, unavailable, incoming)
 
 
-def walk_on(
-    past: Iterable[Change], opening: Opening | None, book: Book | None = None
-) -> Iterator[Standing]:
-    """Yield the same of changes after an opening, if there is one; it gives the book its lines."""
-    if opening is None:
-        return walk(past, book)
-    book = book or Book()
-    book.lines.update(opening.lines)
-    return walk(past, book, opening.standing)
-
-
 def now(
     past: Iterable[Change], opening: Opening | None = None, book: Book | None = None
 ) -> Standing:
-    """Return how a level stands after all its changes; see `walk_on`."""
-    before = _NOTHING if opening is None else opening.standing
-    return deque(chain((before,), walk_on(past, opening, book)), maxlen=1).pop()
+    """Return how a level stands after all its changes, which a book given has the lines of then."""
+    if opening is None:
+        return _last(_NOTHING, walk(past, book))
+    book = book or Book()
+    book.lines.update(opening.lines)
+    return _last(opening.standing, walk(past, book, opening.standing))
 
 
-def totals(past: Sequence[Change], opening: Opening | None = None) -> Totals:
-    """Return the totals of a level's changes and its opening, of which there must be one."""
+def _last(before: Standing, after: Iterable[Standing]) -> Standing:
+    return deque(chain((before,), after), maxlen=1).pop()
 
-    def total(types: Collection[Type]) -> int:
-        return sum(change.quantity for change in past if change.type in types)
 
-    before = None if opening is None else opening.totals
-    counts = [
-        change.occurred_at
-        for change in past
-        if change.type is Type.COUNT and change.bucket is not Bucket.UNAVAILABLE
-    ]
-    if before is not None and before.counted_at is not None:
-        counts.append(before.counted_at)
-    instants = [change.occurred_at for change in past]
-    if before is not None:
-        instants.append(before.last_change_at)
-    sold, sold_changes, returned, received = (0, 0, 0, 0) if before is None else before[:4]
-    return Totals(
-        sold + total(SOLD),
-        sold_changes + sum(change.type in SOLD for change in past),
-        returned + total({Type.RETURN}),
-        received + total({Type.RECEIPT}),
-        max(counts, default=None),
-        max(instants),
-    )
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The last of a level's changes, in order, into which others are worked.
+
+    All before have been walked through once, and left `standing` and `lines`.
+    """
+
+    standing: Standing
+    lines: Mapping[Key, Line]
+    changes: list[Change]
+
+    def take(self, change: Change) -> None:
+        """Put a change where it belongs; it must not have happened before all of these."""
+        insort(self.changes, change, key=in_order)
+
+    def before(self, change: Change) -> Standing:
+        """Return how the level stood before a change."""
+        return self._after(self.changes[: bisect(self.changes, in_order(change), key=in_order)])
+
+    def now(self) -> Standing:
+        """Return how the level stands after all of them."""
+        return self._after(self.changes)
+
+    def _after(self, changes: Iterable[Change]) -> Standing:
+        return _last(self.standing, walk(changes, Book(dict(self.lines)), self.standing))
+
+
+def tail(past: Sequence[Change], opening: Opening | None, since: datetime) -> Tail:
+    """Return what of a past has happened since an instant, or at it."""
+    start = bisect_left(past, since, key=lambda change: change.occurred_at)
+    book = Book()
+    standing = now(past[:start], opening, book)
+    return Tail(standing, book.lines, [*past[start:]])

@@ -38,7 +38,7 @@ class State(NamedTuple):
     counted_at: datetime | None = None
     count_key: str | None = None
     last_change_at: datetime | None = None
-    intricate: bool = False
+    intricate_until: datetime | None = None
     demanding: bool = False
     supply: tuple[Due, ...] = ()
     demand: tuple[Due, ...] = ()
@@ -72,7 +72,7 @@ class Recomputation:
     counted_at: datetime | None = None
     count_key: str | None = None
     last_change_at: datetime | None = None
-    intricate: bool = False
+    intricate_until: datetime | None = None
     demanding: bool = False
     movements: int = 0
 
@@ -103,7 +103,8 @@ class Recomputation:
             self.movements += len(changes)
 
     def _count(self, change: Change) -> None:
-        self.intricate = self.intricate or change.bucket is not None
+        if change.bucket is not None:
+            self.intricate_until = change.occurred_at
         if change.bucket is not Bucket.UNAVAILABLE:
             self.counted_at, self.count_key = change.occurred_at, count_key(change)
 
@@ -134,7 +135,7 @@ class Recomputation:
             self.counted_at,
             self.count_key,
             self.last_change_at,
-            self.intricate,
+            self.intricate_until,
             self.demanding,
             tuple(supply_of(lines, self.level)) if lines else (),
             tuple(demand_of(lines, self.level)) if lines else (),

@@ -18,6 +18,7 @@ from services.ledger.domain.effects import Anchor, Effect, Entry, Known, apply
 from services.ledger.domain.items import Item
 from services.ledger.domain.past import Standing
 from shared.events.base import MAX_QUANTITY
+from shared.events.stock_levels import LevelKey
 
 CHANNEL = "reservations"
 """The source that a statement names for what reservations do."""
@@ -27,9 +28,6 @@ MET = "met"
 
 EXPIRED = "expired"
 """Why a reservation was released by nobody."""
-
-Place = tuple[str, str]
-"""SKU and warehouse."""
 
 
 def first_id(at: datetime) -> str:
@@ -236,7 +234,7 @@ class Decisions:
     reads them as the decisions before have left them.
     """
 
-    levels: Mapping[Place, LockedLevel]
+    levels: Mapping[LevelKey, LockedLevel]
     known: Known
     reservations: dict[str, Reservation]
     at: datetime
@@ -269,10 +267,10 @@ class Decisions:
     def _reserve(self, asked: Reserve) -> Reservation | tuple[Lack, ...]:
         """Hold all that is wanted, or nothing and say what is lacking."""
         wanted = taken_apart(asked.wanted, self.items)
-        sums: dict[Place, list[Wanted]] = {}
+        sums: dict[LevelKey, list[Wanted]] = {}
         for each in wanted:
             sums.setdefault((each.sku, each.warehouse), []).append(each)
-        references: dict[Place, str] = {}
+        references: dict[LevelKey, str] = {}
         lacking: list[Lack] = []
         for place, lines in sums.items():
             references[place] = asked.reference or asked.id

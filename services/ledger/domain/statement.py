@@ -1,11 +1,11 @@
 """A level's statement: each movement with how the level stood after it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from services.ledger.domain.changes import NAME_OF, SIGNS, Change
-from services.ledger.domain.past import Opening, Standing
+from services.ledger.domain.past import Opening, Standing, Tail, tail
 from services.ledger.domain.recomputed import Recomputation
 
 OPENING_BALANCE = "opening_balance"
@@ -48,10 +48,9 @@ class Past(NamedTuple):
         """The movements without how they were applied."""
         return [each.change for each in self.movements]
 
-
-def openings_of(pasts: Mapping[int, Past]) -> dict[int, Opening]:
-    """Return the openings of those levels that have one."""
-    return {level: each.opening for level, each in pasts.items() if each.opening is not None}
+    def since(self, instant: datetime) -> Tail:
+        """Return what has happened since an instant, for changes no older than that."""
+        return tail(self.changes, self.opening, instant)
 
 
 class Line(NamedTuple):

@@ -89,13 +89,14 @@ def read(batch: Batch) -> list[Incoming | None]:
     return [*said] if all(map(_fits, said)) else _read_slowly(batch)
 
 
-_COMMON = frozenset({ChangeType.SALE, ChangeType.RETURN, ChangeType.RECEIPT})
+_COMMON = frozenset({ChangeType.SALE, ChangeType.RETURN})
+_RECEIPT = ChangeType.RECEIPT
 
 
 def _fits(incoming: Incoming) -> bool:
     if (
         incoming.quantity > 0
-        and incoming.type in _COMMON
+        and (incoming.type in _COMMON or (incoming.type is _RECEIPT and not incoming.reference))
         and incoming.counterparty is None
         and incoming.bucket is None
         and incoming.eta is None

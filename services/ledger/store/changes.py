@@ -4,7 +4,7 @@ All take part in the caller's transaction, through the driver's own connection: 
 are what makes a change cost ten microseconds instead of two hundred.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -47,7 +47,7 @@ class Level(NamedTuple):
 
 
 _FIND_LEVELS = """
-SELECT k.sku, k.warehouse, l.id, l.counted_at, l.count_key, l.last_change_at, l.intricate,
+SELECT k.sku, k.warehouse, l.id, l.counted_at, l.count_key, l.last_change_at, l.intricate_until,
        l.demanding
 FROM unnest($1::text[], $2::text[]) AS k (sku, warehouse)
 JOIN level AS l USING (sku, warehouse)
@@ -228,9 +228,9 @@ RETURNING l.sku, l.warehouse, l.partition, old.dip, {_RETURNED}
 
 _COUNT_LEVELS = """
 UPDATE level AS l
-SET counted_at = c.counted_at, count_key = c.count_key, intricate = c.intricate
-FROM unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::boolean[])
-     AS c (id, counted_at, count_key, intricate)
+SET counted_at = c.counted_at, count_key = c.count_key, intricate_until = c.intricate_until
+FROM unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::timestamptz[])
+     AS c (id, counted_at, count_key, intricate_until)
 WHERE l.id = c.id
 """
 
@@ -251,9 +251,9 @@ async def move_levels(
 async def take_counts(driver: Driver, effects: Mapping[int, Effect]) -> None:
     """Store which counts hold now."""
     counts = [
-        (level, effect.counted_at, effect.count_key, effect.intricate)
+        (level, effect.counted_at, effect.count_key, effect.intricate_until)
         for level, effect in sorted(effects.items())
-        if effect.counted or effect.intricate
+        if effect.counted
     ]
     if counts:
         await driver.execute(_COUNT_LEVELS, *columns(counts))
@@ -323,13 +323,16 @@ class Unpublished(NamedTuple):
     level: Level
 
 
-async def unpublished_levels(driver: Driver, published: Mapping[int, int]) -> list[Unpublished]:
-    """Return the levels that nobody may have been told of.
+async def unpublished_levels(
+    driver: Driver, published: Mapping[int, int], limit: int
+) -> AsyncIterator[list[Unpublished]]:
+    """Yield the levels that nobody may have been told of, up to `limit` at a time.
 
     `published` gives the last batch known to be published by partition.
     """
-    rows = await driver.fetch(_UNPUBLISHED, list(published), list(published.values()))
-    return [Unpublished(row[0], row[1], row[2], row[3], Level(*row[4:])) for row in rows]
+    cursor = await driver.cursor(_UNPUBLISHED, list(published), list(published.values()))
+    while rows := await cursor.fetch(limit):
+        yield [Unpublished(row[0], row[1], row[2], row[3], Level(*row[4:])) for row in rows]
 
 
 async def tell_dips(driver: Driver, levels: Mapping[int, tuple[int, int]]) -> list[Unpublished]:

@@ -18,7 +18,7 @@ from services.ledger.domain.commitments import (
     key_of,
     supply_of,
 )
-from services.ledger.store.lines import read, save
+from services.ledger.store.lines import COLUMNS, read, save
 from shared.database.engine import Driver
 
 
@@ -36,13 +36,12 @@ async def opened(driver: Driver, changes: Iterable[Change], demanding: Collectio
             used.add(key)
     if not keys and not used:
         return Book()
-    orders = {key for key in keys if key.kind is Kind.ORDER}
-    dated = {key.level for key in (keys - orders) | used}
-    book = Book(await lines_of(driver, dated, orders))
-    asked = {
+    dated = {key.level for key in keys if key.kind is not Kind.ORDER} | {key.level for key in used}
+    demanded = {
         Key(key.level, Kind.CONSUMPTION, key.reference) for key in keys if key.kind is Kind.DEMAND
-    } - book.lines.keys()
-    if asked:
+    }
+    book = Book(await lines_of(driver, dated, keys | used | demanded))
+    if asked := demanded - book.lines.keys():
         book.lines |= await consumed(driver, asked)
         book.changed |= asked
     return book
@@ -88,33 +87,39 @@ def read_due(stored: str | None) -> tuple[Due, ...]:
     )
 
 
-_DATED = [Kind.SUPPLY, Kind.TRANSFER, Kind.DEMAND, Kind.CONSUMPTION]
-
-_LINES = """
-SELECT level_id, kind::int, reference, line, total, done, decided_at, decided_key, due_at,
-       shipped, held, released, fulfilled
-FROM commitment
-WHERE level_id = ANY($1::bigint[]) AND kind = ANY($2::smallint[])
+_LINES = f"""
+SELECT {COLUMNS} FROM commitment
+JOIN unnest($2::bigint[], $3::smallint[], $4::text[], $5::text[])
+     AS k (level_id, kind, reference, line) USING (level_id, kind, reference, line)
 UNION ALL
-SELECT c.level_id, c.kind, c.reference, c.line, c.total, c.done, c.decided_at, c.decided_key,
-       c.due_at, c.shipped, c.held, c.released, c.fulfilled
-FROM commitment AS c
-JOIN unnest($3::bigint[], $4::text[]) AS k (level_id, reference)
-  ON c.level_id = k.level_id AND c.reference = k.reference AND c.kind = $5 AND c.line = ''
-"""
+SELECT {COLUMNS} FROM commitment WHERE level_id = ANY($1::bigint[]) AND open
+UNION ALL
+SELECT {COLUMNS} FROM commitment
+JOIN (
+    SELECT level_id, reference FROM commitment
+    WHERE level_id = ANY($1::bigint[]) AND open AND kind = {Kind.CONSUMPTION:d}
+    UNION
+    SELECT * FROM unnest($6::bigint[], $7::text[])
+) AS d USING (level_id, reference)
+WHERE kind = {Kind.DEMAND:d}
+"""  # noqa: S608 - the columns and numbers are ours
 
 
 async def lines_of(
-    driver: Driver, levels: Collection[int], orders: Collection[Key]
+    driver: Driver, levels: Collection[int], keys: Collection[Key]
 ) -> dict[Key, Line]:
-    """Return all dated lines of some levels, and the lines of some orders."""
+    """Return some lines, and all that some levels tell of: what is open of supply and demand.
+
+    With a demand come the others of its reference, which have used up the same.
+    """
+    named = [key for key in keys if key.kind is not Kind.DEMAND]
+    demands = {(key.level, key.reference) for key in keys if key.kind is Kind.DEMAND}
     rows = await driver.fetch(
         _LINES,
         list(levels),
-        _DATED,
-        [key.level for key in orders],
-        [key.reference for key in orders],
-        Kind.ORDER,
+        *(list(column) for column in zip(*named, strict=True)) if named else ([], [], [], []),
+        [level for level, _ in demands],
+        [reference for _, reference in demands],
     )
     return read(rows)
 

@@ -14,14 +14,12 @@ from typing import NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.ledger.store.locks import Lock
 from shared.database.engine import DATABASE_ERRORS, Driver, Engine, is_retryable
 from shared.database.history import history
 from shared.errors import Stopped, Unavailable
 from shared.events.stock_levels import GENERATION_SHIFT
 from shared.kafka.handler import Claim
-
-_LOCK = 7_246_002
-"""Advisory lock: who makes levels anew holds it alone, whoever claims partitions shares it."""
 
 
 class Generations(NamedTuple):
@@ -81,7 +79,7 @@ async def of_history(connection: AsyncConnection) -> Generations:
 async def require_no_rebuild(connection: AsyncConnection) -> None:
     """Keep rebuilds away until the transaction ends. Raises Unavailable while one goes on."""
     free = await connection.scalar(
-        text("SELECT pg_try_advisory_xact_lock_shared(:key)"), {"key": _LOCK}
+        text("SELECT pg_try_advisory_xact_lock_shared(:key)"), {"key": Lock.GENERATIONS}
     )
     if not free:
         raise Unavailable("the levels, which are being rebuilt,")
@@ -95,7 +93,9 @@ async def rebuilding(engine: Engine) -> AsyncIterator[None]:
     """
     async with engine.connect() as connection:
         try:
-            await connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+            await connection.execute(
+                text("SELECT pg_advisory_lock(:key)"), {"key": Lock.GENERATIONS}
+            )
             await connection.commit()
         except DATABASE_ERRORS as error:
             if not is_retryable(error):
@@ -104,7 +104,9 @@ async def rebuilding(engine: Engine) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
+            await connection.execute(
+                text("SELECT pg_advisory_unlock(:key)"), {"key": Lock.GENERATIONS}
+            )
             await connection.commit()
 
 

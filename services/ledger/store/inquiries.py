@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from services.ledger.store import levels
-from services.ledger.store.levels import Key, LevelRow
+from services.ledger.store.levels import LevelRow
 from shared.database.engine import Connection, Driver, Engine, driver
 from shared.errors import Unavailable
+from shared.events.stock_levels import LevelKey
 
 GROUP = 200
 """Questions that one statement answers at the most; it takes a few milliseconds then."""
@@ -26,7 +27,7 @@ _TIMEOUT_SECONDS = 5.0
 
 @dataclass(eq=False, slots=True)
 class _Waiting:
-    key: Key
+    key: LevelKey
     answer: asyncio.Future[LevelRow | None] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )

@@ -3,15 +3,12 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.database.engine import Driver
-
-Key: TypeAlias = tuple[str, str]
-"""What a level is called outside: SKU and warehouse."""
+from shared.events.stock_levels import LevelKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +106,7 @@ WHERE last_change_at IS NOT NULL
 """  # noqa: S608 - the columns are ours
 
 
-async def of_keys(driver: Driver, keys: Collection[Key]) -> dict[Key, LevelRow]:
+async def of_keys(driver: Driver, keys: Collection[LevelKey]) -> dict[LevelKey, LevelRow]:
     """Return those levels that there are; a single statement, needing no transaction."""
     skus, warehouses = zip(*keys, strict=True)
     rows = (LevelRow(*record) for record in await driver.fetch(_OF_KEYS, skus, warehouses))

@@ -6,6 +6,10 @@ from typing import Any, Literal
 from services.ledger.domain.commitments import Key, Kind, Line
 from shared.database.engine import Driver
 
+COLUMNS = """level_id, kind::int, reference, line, total, done, decided_at, decided_key, due_at,
+          shipped, held, released, fulfilled"""
+"""What `read` takes, in its order."""
+
 _SAVE = """
 INSERT INTO {table} (level_id, kind, reference, line, total, done, decided_at, decided_key,
                      due_at, shipped, held, released, fulfilled)
@@ -21,7 +25,7 @@ DO UPDATE SET total = excluded.total, done = excluded.done, decided_at = exclude
 
 
 def read(rows: Iterable[Sequence[Any]]) -> dict[Key, Line]:
-    """Return stored lines: level, kind, reference and line, then the line's fields in order."""
+    """Return stored lines."""
     return {Key(row[0], Kind(row[1]), row[2], row[3]): Line(*row[4:]) for row in rows}
 
 

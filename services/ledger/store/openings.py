@@ -1,18 +1,15 @@
 """The opening balances of levels: what stands for movements whose days are archived."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from services.ledger.domain.changes import Change
-from services.ledger.domain.commitments import Key, Kind, Line, key_of
+from services.ledger.domain.commitments import Key, Kind, Line
 from services.ledger.domain.past import Opening, Standing, Totals
 from services.ledger.store import lines
 from services.ledger.store.changes import columns
+from services.ledger.store.locks import Lock
 from shared.database.engine import Driver
-
-_LOCK = 7_246_002
-"""Advisory lock: shared by who records what happened long ago, exclusive to who moves openings."""
 
 
 async def hold_still(driver: Driver) -> None:
@@ -20,12 +17,12 @@ async def hold_still(driver: Driver) -> None:
 
     For who records a change that may be old enough to be in one (`reached`).
     """
-    await driver.execute("SELECT pg_advisory_xact_lock_shared($1)", _LOCK)
+    await driver.execute("SELECT pg_advisory_xact_lock_shared($1)", Lock.OPENINGS)
 
 
 async def hold_alone(driver: Driver) -> None:
     """Let nobody record what happened long ago until the transaction ends: openings move."""
-    await driver.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+    await driver.execute("SELECT pg_advisory_xact_lock($1)", Lock.OPENINGS)
 
 
 async def reached(driver: Driver, levels: Collection[int]) -> dict[int, datetime]:
@@ -41,8 +38,7 @@ async def reached(driver: Driver, levels: Collection[int]) -> dict[int, datetime
 
 OPENINGS = """
 SELECT level_id, at, recorded_until, movements, on_hand, reserved, unavailable, incoming,
-       sold_total, sold_changes, returned_total, received_total, counted_at, count_key, intricate,
-       unordered
+       sold_total, sold_changes, returned_total, received_total, counted_at, count_key, unordered
 FROM opening
 WHERE $1::bigint[] IS NULL OR level_id = ANY($1)
 ORDER BY level_id
@@ -52,11 +48,7 @@ ORDER BY level_id
 _MANY = (Kind.ORDER,)
 """Kinds with a line for every order there ever was."""
 
-_LINE = """
-SELECT level_id, kind::int, reference, line, total, done, decided_at, decided_key, due_at,
-       shipped, held, released, fulfilled
-FROM opening_line
-"""
+_LINE = f"SELECT {lines.COLUMNS} FROM opening_line"  # noqa: S608 - the columns are ours
 
 LINES = f"""
 {_LINE}
@@ -75,23 +67,23 @@ JOIN unnest($1::bigint[], $2::smallint[], $3::text[], $4::text[])
 
 
 async def of_levels(
-    driver: Driver, levels: Collection[int], changes: Iterable[Change] | None = None
+    driver: Driver, levels: Collection[int], about: Collection[Key] | None = None
 ) -> dict[int, Opening]:
     """Return the openings of those levels that have one.
 
-    `changes` are all that will be worked out from there: an order that none of them is about
-    is in the opening's `reserved` already, so its line is left out. Without them it is not.
+    `about` has the lines of all changes that will be worked out from there: an order that is none
+    of them is in the opening's `reserved` already, so its line is left out. Without it, none is.
     """
     found = await driver.fetch(OPENINGS, list(levels))
     if not found:
         return {}
     opened = {row[0] for row in found}
-    if changes is None:
+    if about is None:
         known = lines.read(await driver.fetch(LINES, list(opened)))
     else:
         dated = [kind for kind in Kind if kind not in _MANY]
         known = lines.read(await driver.fetch(_DATED_LINES, list(opened), dated))
-        known |= await orders_of(driver, opened, changes)
+        known |= await orders_of(driver, opened, about)
     by_level: dict[int, dict[Key, Line]] = {level: {} for level in opened}
     for key, line in known.items():
         by_level[key.level][key] = line
@@ -99,13 +91,10 @@ async def of_levels(
 
 
 async def orders_of(
-    driver: Driver, opened: Collection[int], changes: Iterable[Change]
+    driver: Driver, opened: Collection[int], about: Collection[Key]
 ) -> dict[Key, Line]:
-    """Return the lines that the openings of levels have of the orders that changes are about."""
-    if not opened:
-        return {}
-    named = {key for each in changes if (key := key_of(each)) is not None}
-    named = {key for key in named if key.kind in _MANY and key.level in opened}
+    """Return the orders among some lines as the openings of levels have them."""
+    named = {key for key in about if key.kind in _MANY and key.level in opened}
     return lines.read(await driver.fetch(_NAMED_LINES, *columns([*named]))) if named else {}
 
 
@@ -119,8 +108,7 @@ def opening(row: Sequence[Any], its_lines: Mapping[Key, Line]) -> Opening:
         standing=Standing(*row[4:8]),
         totals=Totals(sold, sold_changes, returned, received, counted_at, row[1]),
         count_key=row[13],
-        intricate=row[14],
-        unordered=row[15],
+        unordered=row[14],
         lines=its_lines,
     )
 
@@ -128,11 +116,11 @@ def opening(row: Sequence[Any], its_lines: Mapping[Key, Line]) -> Opening:
 _SAVE = """
 INSERT INTO opening (level_id, at, recorded_until, movements, on_hand, reserved, unavailable,
                      incoming, sold_total, sold_changes, returned_total, received_total,
-                     counted_at, count_key, intricate, unordered)
+                     counted_at, count_key, unordered)
 SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::bigint[],
                      $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
                      $10::bigint[], $11::bigint[], $12::bigint[], $13::timestamptz[], $14::text[],
-                     $15::boolean[], $16::bigint[])
+                     $15::bigint[])
 ON CONFLICT (level_id) DO UPDATE
 SET at = excluded.at, recorded_until = excluded.recorded_until, movements = excluded.movements,
     on_hand = excluded.on_hand, reserved = excluded.reserved, unavailable = excluded.unavailable,
@@ -140,7 +128,7 @@ SET at = excluded.at, recorded_until = excluded.recorded_until, movements = excl
     sold_changes = excluded.sold_changes,
     returned_total = excluded.returned_total, received_total = excluded.received_total,
     counted_at = excluded.counted_at, count_key = excluded.count_key,
-    intricate = excluded.intricate, unordered = excluded.unordered
+    unordered = excluded.unordered
 """
 
 
@@ -152,7 +140,7 @@ async def save(driver: Driver, openings: Mapping[int, Opening]) -> None:
             *(each.at, each.recorded_until, each.movements),
             *each.standing,
             *each.totals[:5],
-            *(each.count_key, each.intricate, each.unordered),
+            *(each.count_key, each.unordered),
         )
         for level, each in openings.items()
     ]

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from services.ledger.domain.changes import Change, Type
+from services.ledger.domain.commitments import Key, keys_of
 from services.ledger.domain.statement import Past, Recorded
 from services.ledger.store import openings
 from shared.database.engine import Driver
@@ -32,16 +33,20 @@ ORDER BY {ORDER}
 """
 
 
-async def of_levels(driver: Driver, levels: Collection[int]) -> dict[int, Past]:
-    """Return each level's past; see `stretches` for those who only ask about it."""
+async def of_levels(
+    driver: Driver, levels: Collection[int], coming: Collection[Key]
+) -> dict[int, Past]:
+    """Return each level's past; see `stretches` for those who only ask about it.
+
+    `coming` are the lines of changes that will be worked into it.
+    """
     found: dict[int, list[Recorded]] = {level: [] for level in levels}
     # Movements first: a day archived between the two questions is then in both answers, which is
     # sorted out below; the other way round it would be in none.
     for row in await driver.fetch(_PAST, list(levels)):
         found[row[0]].append(recorded(row))
-    opened = await openings.of_levels(
-        driver, levels, (each.change for some in found.values() for each in some)
-    )
+    about = keys_of(each.change for some in found.values() for each in some)
+    opened = await openings.of_levels(driver, levels, about.union(coming))
     for level, opening in opened.items():
         found[level] = [each for each in found[level] if each.change.occurred_at > opening.at]
     return {level: Past(some, opened.get(level)) for level, some in found.items()}

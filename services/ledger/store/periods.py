@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.ledger.store.locks import Lock
+
 IDENTITY_DAYS = 30
 IDENTITY_KEPT_DAYS = 90
 """A repeat is recognised for this long at least."""
@@ -19,8 +21,6 @@ CLOSED_DAYS = timedelta(days=KEPT_DAYS - 2)
 dated ahead and clocks differ by: such a change costs no question."""
 
 _EPOCH = date(2020, 1, 1)
-_LOCK = 7_246_001
-"""Advisory lock: two workers must not make the same partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ async def ensure_periods(connection: AsyncConnection, now: datetime) -> Periods:
     ]
     present = await present_partitions(connection)
     if any(name not in present for _, name, _, _ in wanted):
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": Lock.PERIODS})
         present = await present_partitions(connection)
         for table, name, first, end in wanted:
             if name not in present:

@@ -19,7 +19,7 @@ from services.ledger.domain.past import Opening
 from services.ledger.domain.recomputed import Recomputation, State
 from services.ledger.store import commitments, openings
 from services.ledger.store.changes import columns
-from services.ledger.store.lines import read, save
+from services.ledger.store.lines import COLUMNS, read, save
 from services.ledger.store.past import ORDER
 from shared.database.engine import Driver
 from shared.events.stock_changes import Bucket
@@ -51,11 +51,15 @@ class Proof(NamedTuple):
 _LEVELS = """
 SELECT id, partition::int, sku, warehouse, version, on_hand, reserved, unavailable, incoming,
        sold_total, returned_total, received_total, sold_changes, unordered,
-       counted_at, count_key, last_change_at, intricate, demanding, supply::text, demand::text
+       counted_at, count_key, last_change_at,
+       CASE WHEN (intricate_until <= (SELECT o.at FROM opening AS o WHERE o.level_id = level.id))
+                 IS NOT TRUE THEN intricate_until END,
+       demanding, supply::text, demand::text
 FROM level
 WHERE $1::bigint[] IS NULL OR id = ANY($1)
 ORDER BY id
 """
+# A count that an opening stands for concerns no change: they all happen later.
 
 _MOVEMENTS = f"""
 SELECT m.level_id, m.type::int, m.quantity, m.occurred_at, m.channel, m.id, m.line, m.reason,
@@ -66,13 +70,11 @@ WHERE ($1::bigint[] IS NULL OR m.level_id = ANY($1))
 ORDER BY {ORDER}
 """  # noqa: S608 - the order is ours
 
-_LINES = """
-SELECT level_id, kind::int, reference, line, total, done, decided_at, decided_key, due_at,
-       shipped, held, released, fulfilled
-FROM commitment
+_LINES = f"""
+SELECT {COLUMNS} FROM commitment
 WHERE $1::bigint[] IS NULL OR level_id = ANY($1)
 ORDER BY level_id
-"""
+"""  # noqa: S608 - the columns are ours
 
 _WITH_MEMORY = "SET LOCAL work_mem = '128MB'"
 """One pass over everything sorts it all."""
@@ -213,15 +215,16 @@ SET version = ($1::bigint << $2) + 1,
     incoming = c.incoming, sold_total = c.sold, returned_total = c.returned,
     received_total = c.received, sold_changes = c.sold_changes, unordered = c.unordered,
     counted_at = c.counted_at, count_key = c.count_key, last_change_at = c.last_change_at,
-    intricate = c.intricate, demanding = c.demanding, supply = c.supply, demand = c.demand
+    intricate_until = c.intricate_until, demanding = c.demanding,
+    supply = c.supply, demand = c.demand
 FROM unnest($3::bigint[], $4::bigint[], $5::int[], $6::bigint[], $7::bigint[],
             $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
             $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[],
-            $17::timestamptz[], $18::text[], $19::timestamptz[], $20::boolean[], $21::boolean[],
+            $17::timestamptz[], $18::text[], $19::timestamptz[], $20::timestamptz[], $21::boolean[],
             $22::json[], $23::json[])
      AS c (id, version, partition, batch, published, on_hand, reserved, unavailable, incoming,
            sold, returned, received, sold_changes, unordered,
-           counted_at, count_key, last_change_at, intricate, demanding, supply, demand)
+           counted_at, count_key, last_change_at, intricate_until, demanding, supply, demand)
 WHERE l.id = c.id AND l.version = c.version
 RETURNING l.id
 """  # noqa: S608 - the parts are ours

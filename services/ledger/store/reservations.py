@@ -14,7 +14,6 @@ from services.ledger.domain.reservations import (
     HeldLine,
     LockedLevel,
     Match,
-    Place,
     Reports,
     Reservation,
     State,
@@ -22,6 +21,7 @@ from services.ledger.domain.reservations import (
 from services.ledger.store.changes import DIP_LEVELS, columns, level_columns
 from services.ledger.store.periods import partition
 from shared.database.engine import Driver
+from shared.events.stock_levels import LevelKey
 
 Row = tuple[Any, ...]
 
@@ -45,7 +45,7 @@ async def answers(driver: Driver, keys: Collection[bytes]) -> dict[bytes, Answer
 
 _LOCK_LEVELS = """
 SELECT l.sku, l.warehouse, l.id, l.partition, l.on_hand, l.reserved, l.unavailable, l.unordered,
-       l.counted_at, l.count_key, l.last_change_at, l.intricate, l.demanding
+       l.counted_at, l.count_key, l.last_change_at, l.intricate_until, l.demanding
 FROM level AS l
 WHERE l.id IN (
     SELECT o.id FROM unnest($1::text[], $2::text[]) AS k (sku, warehouse)
@@ -58,8 +58,8 @@ _LOCK_FREE_LEVELS = f"{_LOCK_LEVELS} SKIP LOCKED"
 
 
 async def lock_levels(
-    driver: Driver, places: Collection[Place], *, wait: bool = True
-) -> dict[Place, LockedLevel]:
+    driver: Driver, places: Collection[LevelKey], *, wait: bool = True
+) -> dict[LevelKey, LockedLevel]:
     """Return the levels there are, held until the transaction ends.
 
     Without waiting, those that somebody else holds are left out.
@@ -83,7 +83,7 @@ JOIN level USING (sku, warehouse)
 """
 
 
-async def there(driver: Driver, places: Collection[Place]) -> set[Place]:
+async def there(driver: Driver, places: Collection[LevelKey]) -> set[LevelKey]:
     """Return at which places there is a level."""
     rows = await driver.fetch(
         _THERE, [place[0] for place in places], [place[1] for place in places]

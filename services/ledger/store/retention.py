@@ -11,12 +11,10 @@ from services.ledger.domain.commitments import Kind
 from services.ledger.domain.reservations import first_id
 from services.ledger.domain.statement import Recorded
 from services.ledger.store.changes import columns
+from services.ledger.store.locks import Lock
 from services.ledger.store.past import MOVEMENTS, ORDER, recorded
 from services.ledger.store.periods import partition
 from shared.database.engine import Driver
-
-_ONE_AT_A_TIME = 7_246_003
-"""Advisory lock: of two commands at once, one waits."""
 
 ANSWERS_KEPT = timedelta(days=7)
 """For how long the same Idempotency-Key answers the same, at least."""
@@ -28,12 +26,12 @@ LOCK_MS = 300
 @asynccontextmanager
 async def alone(driver: Driver) -> AsyncIterator[None]:
     """Wait until no other command is at work, and be the only one; its statements may take long."""
-    await driver.execute("SELECT pg_advisory_lock($1)", _ONE_AT_A_TIME)
+    await driver.execute("SELECT pg_advisory_lock($1)", Lock.RETENTION)
     await driver.execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
     try:
         yield
     finally:
-        await driver.execute("SELECT pg_advisory_unlock($1)", _ONE_AT_A_TIME)
+        await driver.execute("SELECT pg_advisory_unlock($1)", Lock.RETENTION)
 
 
 class ArchivedDay(NamedTuple):

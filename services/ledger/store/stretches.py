@@ -10,6 +10,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
+from services.ledger.domain.commitments import keys_of
 from services.ledger.domain.openings import resumed
 from services.ledger.domain.past import Opening
 from services.ledger.domain.recomputed import Recomputation
@@ -92,7 +93,8 @@ async def stretches(
         if most is not None and seen > most:
             raise TooLongError(most)
         some = [recorded(row) for row in rows]
-        orders = await openings.orders_of(driver, opened, (each.change for each in some))
+        about = keys_of(each.change for each in some)
+        orders = await openings.orders_of(driver, opened, about)
         for level, movements in groupby(some, attrgetter("change.level")):
             if level not in begun:
                 begun[level] = resumed(level, opened.get(level))

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from services.ledger.store.changes import Level
-from services.ledger.store.levels import Key
 from shared.database.engine import Driver
+from shared.events.stock_levels import LevelKey
 
 ROWS = 500
 """Rows that are fetched at a time: whoever shares the loop gets a turn after them."""
@@ -60,7 +60,7 @@ async def levels(driver: Driver, partition: int, since: int) -> AsyncIterator[Se
         yield [_to_tell(row) for row in rows]
 
 
-async def of_keys(driver: Driver, partition: int, keys: Collection[Key]) -> list[ToTell]:
+async def of_keys(driver: Driver, partition: int, keys: Collection[LevelKey]) -> list[ToTell]:
     """Return those of some levels that a partition has."""
     skus, warehouses = zip(*keys, strict=True)
     return [_to_tell(row) for row in await driver.fetch(_OF_KEYS, partition, skus, warehouses)]
@@ -77,7 +77,7 @@ FROM level AS l JOIN unnest($1::text[], $2::text[]) AS k (sku, warehouse) USING 
 """
 
 
-async def versions(driver: Driver, keys: Collection[Key]) -> Mapping[Key, int]:
+async def versions(driver: Driver, keys: Collection[LevelKey]) -> Mapping[LevelKey, int]:
     """Return the versions of levels as they are now, where there is such a level."""
     skus, warehouses = zip(*keys, strict=True)
     rows = await driver.fetch(_VERSIONS, skus, warehouses)

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from services.ledger.store.changes import columns
-from services.ledger.store.levels import Key
 from shared.database.engine import Driver
+from shared.events.stock_levels import LevelKey
 
 
 class Checked(NamedTuple):
@@ -81,7 +81,7 @@ async def save(
     driver: Driver,
     checked: Checked,
     at: datetime,
-    judged: Collection[Key],
+    judged: Collection[LevelKey],
     differing: Sequence[tuple[str, str, str]],
     *,
     afresh: bool,

@@ -15,14 +15,17 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+from sqlalchemy import text
 
 from deploy.local.instance import REPOSITORY
 from services.ledger.commands import archive as commands_archive
 from services.ledger.commands import verify as commands_verify
-from services.ledger.store import stretches
+from services.ledger.store import openings, stretches
+from services.ledger.store.locks import Lock
 from shared.clock import ManualClock, WallClock
-from shared.database.engine import create_engine
+from shared.database.engine import create_engine, driver
 from shared.events.dead_letters import DeadReason
+from shared.events.stock_changes import StockChange
 from shared.testing.waiting import until
 from tests.factories.changes import course
 from tests.integration.ledger.service import Ledger, change
@@ -264,7 +267,7 @@ async def test_a_killed_command_leaves_a_day_that_the_next_one_takes(
         await ledger.until_recorded(4)
 
         # Between the files and the openings: a change of long ago is just being recorded.
-        await other.execute("SELECT pg_advisory_lock_shared(7246002)")
+        await other.execute("SELECT pg_advisory_lock_shared($1)", Lock.OPENINGS)
         process = await start(ledger, *arguments)
         manifest = folder / f"day={FIRST.date()}" / "manifest.json"
 
@@ -306,6 +309,43 @@ async def test_a_killed_command_leaves_a_day_that_the_next_one_takes(
 
 def drafts(folder: Path) -> list[Path]:
     return [*folder.glob(".*")]
+
+
+async def test_openings_that_move_keep_nobody_from_claiming(ledger: Ledger) -> None:
+    engine = create_engine(ledger.settings.database_url.get_secret_value())
+    async with engine.begin() as connection:
+        await connection.execute(text("SELECT 1"))
+        await openings.hold_alone(await driver(connection))
+        async with ledger.consuming():
+            await ledger.publish(change(occurred_at=WallClock().now()))
+            await ledger.until_recorded(1)
+    await engine.dispose()
+
+
+async def test_a_late_change_of_an_order_in_an_opening_is_about_that_order(
+    ledger: Ledger, clock: ManualClock, folder: Path
+) -> None:
+    def order(reference: str, kind: str, quantity: int, at: datetime) -> StockChange:
+        fields = {"type": kind, "quantity": quantity, "occurred_at": at}
+        return change(id=f"{kind} {reference}", reference=reference, **fields)
+
+    async with ledger.consuming():
+        await ledger.publish(
+            order("1", "order_placed", 5, FIRST), order("2", "order_placed", 3, FIRST)
+        )
+        await ledger.until_recorded(2)
+        clock.set(WallClock().now())
+        await archive(ledger, folder, keep_days=40)
+        counted = {"type": "count", "bucket": "available", "quantity": 10}
+        await ledger.publish(change(id="c", occurred_at=FIRST + 2 * DAY, **counted))
+        await ledger.until_recorded(3)
+        assert await ledger.on_hand() == 10 + 5 + 3
+        # More than was left of it, so it matters how much that was.
+        await ledger.publish(order("1", "order_cancelled", 7, FIRST + DAY))
+        await ledger.until_recorded(4)
+        assert await ledger.on_hand() == 10 + 3
+    report, said = await verify(ledger, folder)
+    assert (report["movements"], said) == (4, [])
 
 
 async def test_what_happened_before_an_opening_is_refused_and_a_repeat_is_a_repeat(

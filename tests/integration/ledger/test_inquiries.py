@@ -12,9 +12,10 @@ from fastapi import Request
 from services.ledger.api import levels as api_levels
 from services.ledger.store import inquiries, levels
 from services.ledger.store.inquiries import Inquiries
-from services.ledger.store.levels import Key, LevelRow
+from services.ledger.store.levels import LevelRow
 from shared.database.engine import Driver, create_engine
 from shared.errors import Unavailable
+from shared.events.stock_levels import LevelKey
 from shared.http.auth import Scope, admit
 from tests.integration.ledger.service import START, Ledger, change
 
@@ -23,11 +24,11 @@ class Asked:
     """The keys that each statement asked for; `first` is set by the first of them."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.statements: list[Collection[Key]] = []
+        self.statements: list[Collection[LevelKey]] = []
         self.first = asyncio.Event()
         of_keys = levels.of_keys
 
-        async def noting(driver: Driver, keys: Collection[Key]) -> dict[Key, LevelRow]:
+        async def noting(driver: Driver, keys: Collection[LevelKey]) -> dict[LevelKey, LevelRow]:
             self.statements.append(keys)
             self.first.set()
             return await of_keys(driver, keys)

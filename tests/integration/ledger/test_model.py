@@ -177,6 +177,8 @@ class Ledger(RuleBasedStateMachine):
         self.changes: dict[stock.Identity, StockChange] = {}
         self.levels: dict[Place, Told] = {}
         self.held: dict[str, Held] = {}
+        self.has_expired: set[tuple[Process, int]] = set()
+        """Workers whose last turn let reservations expire."""
         self.reserved: list[StockChange] = []
         """What reservations have done, as what orders do that nobody else speaks of."""
         self.repeats: list[tuple[stock.Identity, datetime]] = []
@@ -499,6 +501,8 @@ class Ledger(RuleBasedStateMachine):
             for place, told in self.levels.items()
             if told.has_dip and partition_of(place[0], PARTITIONS) in share
         }
+        waits = self.world.run(self._waits_to_be_told(share))
+        expires = bool(expired) and not (waits and (process, worker) in self.has_expired)
         lost = [home for home in share if self.owners.get(home) is not process]
         commits = seam.commits and seam is not Seam.COMMIT_LOST
         try:
@@ -508,7 +512,11 @@ class Ledger(RuleBasedStateMachine):
         except Fenced:
             assert lost or seam in {Seam.COMMIT_LOST, Seam.ANSWER_LOST}
             commits = commits and not lost
-        if commits and expired:
+        if expires:
+            self.has_expired.add((process, worker))
+        elif waits:
+            self.has_expired.discard((process, worker))
+        if commits and expires:
             lows: dict[Place, int] = {}
             for each in expired:
                 self._promise(self.held.pop(each.id), ChangeType.ORDER_CANCELLED, lows)
@@ -520,6 +528,11 @@ class Ledger(RuleBasedStateMachine):
             )
         if process.is_dead:
             self._ends(process)
+
+    async def _waits_to_be_told(self, share: Sequence[int]) -> bool:
+        """Return whether there is more to do than to let reservations expire."""
+        query = "SELECT EXISTS (SELECT FROM ledger.dirty_level WHERE partition = ANY($1::int[]))"
+        return bool(await self.world.administrator.fetchval(query, share))
 
     def _start(self, homes: Sequence[int], workers: int, seam: Seam) -> None:
         async def start() -> Process:

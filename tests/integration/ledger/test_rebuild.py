@@ -4,15 +4,17 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
+from typing_extensions import override
 
 from deploy.local.instance import REPOSITORY
+from services.ledger import pipeline
 from services.ledger.commands import rebuild as rebuilding_module
 from services.ledger.commands.rebuild import Report, Selection, rebuild
 from services.ledger.commands.verify import Difference, verify
@@ -20,10 +22,12 @@ from services.ledger.store import generations
 from shared.database import engine as engine_module
 from shared.database.engine import Engine, create_engine
 from shared.database.history import History, history
-from shared.errors import Fenced, Stopped
+from shared.errors import Fenced, Stopped, Unavailable
 from shared.events.stock_levels import GENERATION_SHIFT, StockLevel
 from shared.kafka import worker
 from shared.kafka.consumer import PartitionConsumer
+from shared.kafka.messages import Message
+from shared.kafka.producer import Producer
 from shared.testing.waiting import until
 from tests.integration.ledger.lossy import lossy
 from tests.integration.ledger.service import PARTITIONS, START, Ledger, change
@@ -109,7 +113,7 @@ MEDDLING = {
     "line consumption show": "UPDATE commitment SET done = 9 WHERE kind = 5 AND reference = 'show'",
     "supply": "UPDATE level SET supply = NULL WHERE sku = 'A'",
     "demanding": "UPDATE level SET demanding = false WHERE sku = 'A'",
-    "intricate": "UPDATE level SET intricate = false WHERE sku = 'B'",
+    "intricate_until": "UPDATE level SET intricate_until = NULL WHERE sku = 'B'",
     "unordered": "UPDATE level SET unordered = 0 WHERE sku = 'B' AND warehouse = 'W'",
     "sold_changes": "UPDATE level SET sold_changes = 9 WHERE sku = 'B' AND warehouse = 'W'",
     "incoming": "UPDATE level SET incoming = 0 WHERE sku = 'B' AND warehouse = 'V'",
@@ -176,6 +180,37 @@ async def test_some_levels_are_rebuilt_without_the_others_consumers_noticing(
 
         await until(told)
     assert generation_of(newest(await ledger.published())["B", "W"]) == 1
+
+
+class Slow(Producer):
+    """Reaches a broker that takes three messages in the time that a delivery has."""
+
+    @override
+    async def send(self, topic: str, messages: Sequence[Message]) -> None:
+        if len(messages) > 3:
+            raise Unavailable("the broker")
+        await super().send(topic, messages)
+
+
+async def test_what_was_rebuilt_is_told_in_portions_that_a_slow_broker_takes(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "SENT_AT_ONCE", 3)
+    skus = [f"SKU {number}" for number in range(10)]
+    async with ledger.consuming():
+        await ledger.publish(*(change(sku=sku, id=sku) for sku in skus))
+        await ledger.until_recorded(len(skus))
+    await rebuilt(ledger)
+    async with (
+        Slow(ledger.settings.kafka, ledger.settings.topic_prefix) as producer,
+        ledger.consuming(producer=producer, workers=1),
+    ):
+
+        async def told() -> bool:
+            levels = await ledger.published()
+            return {each.sku for each in levels if generation_of(each) == 2} == {*skus}
+
+        await until(told)
 
 
 async def test_claims_wait_for_a_rebuild_and_a_second_one_does_not(

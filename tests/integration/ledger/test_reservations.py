@@ -16,7 +16,7 @@ import pytest_asyncio
 from fastapi import Request
 from pydantic import SecretStr
 
-from services.ledger import pipeline
+from services.ledger import deciding, pipeline
 from services.ledger.api import desk, reservations
 from services.ledger.api.desk import Desk
 from services.ledger.api.desk import _Waiting as Waiting
@@ -30,9 +30,10 @@ from shared.events.catalog_items import CatalogItem, Component
 from shared.events.stock_changes import StockChange
 from shared.events.stock_levels import StockLevel
 from shared.http.auth import Caller, Scope, admit
+from shared.kafka.partitions import partition_of
 from shared.testing.waiting import until
 from tests.integration.ledger.lossy import lossy
-from tests.integration.ledger.service import START, Ledger, change
+from tests.integration.ledger.service import PARTITIONS, START, Ledger, change
 from tests.integration.ledger.test_owners import Dying, run_until_crash
 
 LINE = (Wanted("0", "A", "W", 1),)
@@ -214,6 +215,30 @@ async def test_what_is_released_or_expires_can_be_had_again(
         "released",
     ]
     assert await differences(ledger) == []
+
+
+async def test_reservations_that_expire_keep_nobody_from_hearing_of_the_others(
+    ledger: Ledger, api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deciding, "EXPIRED_AT_ONCE", 1)
+    home = partition_of("A", PARTITIONS)  # what one partition tells is in one order
+    beside = next(f"B{n}" for n in range(10_000) if partition_of(f"B{n}", PARTITIONS) == home)
+    async with ledger.consuming():
+        await stock(ledger, **{"A": 20, beside: 5})
+    for _ in range(20):
+        assert (await reserve(api, wanted(1))).status_code == 201
+    await ledger.rows("UPDATE reservation SET expires_at = created_at")
+    assert (await reserve(api, wanted(2, beside))).status_code == 201
+    async with ledger.consuming():
+
+        async def all_given_back() -> bool:
+            _, *since = [each for each in await ledger.published() if each.sku == "A"]
+            return bool(since) and since[-1].available == 20
+
+        await until(all_given_back)
+    heard = [(each.sku, each.available) for each in await ledger.published()]
+    after = heard[heard.index((beside, 3)) :]
+    assert len([sku for sku, _ in after if sku == "A"]) > 1
 
 
 async def test_the_same_key_answers_the_same_whatever_has_happened_since(

@@ -20,6 +20,7 @@ class Event:
     warehouse: str = "main"
     quantity: int = 1
     type: ChangeType = ChangeType.SALE
+    line: str = "0"
     occurred_at: datetime = NOON
     reference: str | None = None
     counterparty: str | None = None
@@ -111,6 +112,11 @@ def test_what_is_ignored_need_not_be_right(codes: Codes, event: Event) -> None:
         (Event(occurred_at=datetime(1969, 12, 31, tzinfo=UTC)), "occurred_at", "out_of_range"),
         (Event(occurred_at=datetime.max.replace(tzinfo=UTC)), "occurred_at", "out_of_range"),
         (Event(channel=None), "channel", "missing"),
+        (
+            Event(type=ChangeType.RECEIPT, reference="货" * 512, line="货" * 155),
+            "reference",
+            "too_long",
+        ),
         (Event(sku="what", quantity=0), "quantity", "wrong_sign"),
         (Event(sku="what", counterparty="side"), "counterparty", "not_supported"),
         (

@@ -4,7 +4,7 @@ The model is written without regard for arrival: it sorts all changes by when th
 walks through them once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.ledger.domain import past as past_module
 from services.ledger.domain.changes import (
     DAMAGED,
     SOLD,
@@ -51,11 +52,11 @@ from services.ledger.domain.effects import (
     Known,
     apply,
     counts_of,
-    intricate_levels,
     late_counts,
+    levels_asking,
     needs_standing,
 )
-from services.ledger.domain.past import Opening, Standing, in_order, totals, walk
+from services.ledger.domain.past import Opening, Standing, in_order, tail, walk
 from shared.events.stock_changes import Bucket
 from tests.depth import examples
 from tests.unit.services.ledger.cases import NOON, change
@@ -198,7 +199,8 @@ def modelled(changes: Sequence[Change]) -> Level:
             on_hand, unavailable = counted(each, on_hand, reserved, unavailable)
             if each.bucket is not Bucket.UNAVAILABLE:
                 anchor = anchor._replace(counted_at=each.occurred_at, count_key=count_key(each))
-            anchor = anchor._replace(intricate=anchor.intricate or each.bucket is not None)
+            if each.bucket is not None:
+                anchor = anchor._replace(intricate_until=each.occurred_at)
         on_hand += MOVES.get(each.type, 0) * each.quantity
         if each.type is Type.HOLD or each.reason == DAMAGED:
             unavailable += each.quantity
@@ -247,8 +249,8 @@ class Store:
         stretches = {
             older: self._stretch(older) for older in older_counts(counts_of(batch), newest)
         }
-        intricate = intricate_levels(batch, anchors)
-        held = {each.level for each in batch if needs_standing(each)} | intricate
+        asking = levels_asking(batch, anchors)
+        held = {each.level for each in batch if needs_standing(each)} | asking
         known = Known(
             standing={
                 level: Standing(each.on_hand, each.reserved, each.unavailable)
@@ -257,10 +259,13 @@ class Store:
             },
             later=later,
             past={
-                level: sorted((each for each in self.changes if each.level == level), key=in_order)
-                for level in intricate
+                level: tail(
+                    sorted((each for each in self.changes if each.level == level), key=in_order),
+                    self.openings.get(level),
+                    min(each.occurred_at for each in batch if each.level == level),
+                )
+                for level in asking
             },
-            openings=self.openings,
             book=self._book(batch),
             sheet=Sheet(dict.fromkeys(LEVELS, self.measure), stretches),
             demanding={key.level for key in self.lines if key.kind is Kind.DEMAND}
@@ -344,11 +349,11 @@ identities = st.lists(
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> list[list[Change]]:
-    """Return changes in some order of arrival, split into batches."""
+def histories(draw: st.DrawFn, types: Sequence[Type] = tuple(Type)) -> list[list[Change]]:
+    """Return changes of some types in some order of arrival, split into batches."""
     made = []
     for channel, id_, line in draw(identities):
-        type_ = draw(st.sampled_from(Type))
+        type_ = draw(st.sampled_from(types))
         match type_:
             case Type.COUNT:
                 quantity = draw(st.integers(0, 30))
@@ -400,6 +405,27 @@ def test_any_order_of_arrival_and_any_batches_give_the_level_of_the_model(
         )
 
 
+COUNTED_TOGETHER = (
+    *(Type.COUNT, Type.COUNT, Type.HOLD, Type.RELEASE, Type.SALE),
+    *(Type.ORDER_PLACED, Type.ORDER_CANCELLED, Type.RETURN),
+)
+"""What counts of anything but on hand depend on, such counts, and what they do not depend on."""
+
+
+@settings(max_examples=examples(150), deadline=None)
+@given(histories(COUNTED_TOGETHER))
+def test_counts_of_other_things_mean_the_same_whatever_is_told_after_them(
+    batches: list[list[Change]],
+) -> None:
+    store = Store()
+    for batch in batches:
+        store.take(batch)
+    for level in LEVELS:
+        assert store.levels[level] == modelled(
+            [each for each in store.changes if each.level == level]
+        )
+
+
 @settings(max_examples=examples(40), deadline=None)
 @given(histories())
 def test_a_walk_through_the_past_ends_where_the_differences_have_led(
@@ -412,12 +438,8 @@ def test_a_walk_through_the_past_ends_where_the_differences_have_led(
         book = Book()
         past = sorted((each for each in store.changes if each.level == level), key=in_order)
         *_, last = walk(past, book)
-        found, summed = store.levels[level], totals(past)
+        found = store.levels[level]
         assert last == Standing(found.on_hand, found.reserved, found.unavailable, found.incoming)
-        assert summed == (
-            *(found.sold, found.sold_changes, found.returned, found.received),
-            *(found.anchor.counted_at, found.anchor.last_change_at),
-        )
         assert tuple(sorted(supply_of(book.lines, level), key=str)) == found.supply
         assert tuple(sorted(demand_of(book.lines, level), key=str)) == found.demand
 
@@ -574,6 +596,78 @@ def test_a_late_count_keeps_what_was_sold_after_it() -> None:
     assert store.levels[1].on_hand == 8 - 4
     assert (entry.applied, entry.late) == (-2, True)
     assert effects[1].counted_at == NOON + timedelta(hours=1)
+
+
+NOTHING = Standing()
+
+
+class Walked:
+    """How many steps were walked through pasts."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.steps = 0
+        monkeypatch.setattr(past_module, "walk", self._walk)
+
+    def _walk(
+        self, past: Iterable[Change], book: Book | None, opening: Standing = NOTHING
+    ) -> Iterator[Standing]:
+        for standing in walk(past, book, opening):
+            self.steps += 1
+            yield standing
+
+
+def long_course() -> Store:
+    """Return a level that had 2,000 orders, and once a count of what is available."""
+    store = Store()
+    store.take(
+        [
+            change(id=f"o{n}", type=Type.ORDER_FULFILLED, reference=f"{n % 7}", hour=n)
+            for n in range(2_000)
+        ]
+    )
+    store.take([change(id="c", type=Type.COUNT, bucket="available", quantity=90, hour=2_000)])
+    return store
+
+
+def test_a_count_of_what_is_available_makes_nothing_slower_that_happens_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store, walked = long_course(), Walked(monkeypatch)
+    store.take(
+        [
+            change(id=f"n{n}", type=type_, reference=f"n{n}", hour=2_001 + n)
+            for n in range(50)
+            for type_ in (Type.SALE, Type.HOLD, Type.ORDER_PLACED)
+        ]
+    )
+    assert walked.steps == 0
+    assert store.levels[1] == modelled(store.changes)
+
+
+def test_what_is_late_and_no_count_depends_on_asks_no_past(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, walked = long_course(), Walked(monkeypatch)
+    kinds = (Type.SALE, Type.RETURN, Type.RECEIPT)
+    store.take(
+        [
+            change(id=f"{kind} {n}", type=kind, reference=f"l{n}", hour=1_990)
+            for n in range(50)
+            for kind in kinds
+        ]
+    )
+    assert walked.steps == 0
+    assert store.levels[1] == modelled(store.changes)
+
+
+def test_late_orders_before_such_a_count_walk_through_its_past_but_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store, walked = long_course(), Walked(monkeypatch)
+    late = [
+        change(id=f"l{n}", type=Type.ORDER_PLACED, reference=f"l{n}", hour=1_990) for n in range(50)
+    ]
+    store.take(late)
+    assert walked.steps < 3 * 2_000
+    assert store.levels[1] == modelled(store.changes)
 
 
 def test_repeats_have_the_same_identity_but_parts_of_it_never_run_together() -> None:

@@ -17,12 +17,11 @@ from services.ledger.domain.commitments import (
     demand_of,
     demands,
     key_of,
-    supply_of,
 )
 from services.ledger.domain.counts import OlderCount, Stretch
 from services.ledger.domain.effects import Effect, Entry
 from services.ledger.domain.openings import advanced, resumed
-from services.ledger.domain.past import Opening, in_order, now, totals
+from services.ledger.domain.past import Opening, in_order, now
 from services.ledger.domain.statement import Past, Recorded, lines_of
 from tests.depth import examples
 from tests.unit.services.ledger.cases import NOON, change
@@ -115,7 +114,7 @@ def courses(draw: st.DrawFn) -> Archiving:
 @given(courses())
 def test_a_level_goes_on_from_its_opening_as_from_its_whole_past(ledger: Archiving) -> None:
     for level in LEVELS:
-        past, found, book = ledger.past(level), ledger.levels[level], Book()
+        past, found = ledger.past(level), ledger.levels[level]
         accepted = _of(ledger.accepted, level)
         expected = modelled([each.change for each in accepted])
         if level in ledger.unaware:
@@ -123,14 +122,19 @@ def test_a_level_goes_on_from_its_opening_as_from_its_whole_past(ledger: Archivi
         assert found == expected
         if not past.movements and past.opening is None:
             continue
-        standing = now(past.changes, past.opening, book)
-        assert standing == (found.on_hand, found.reserved, found.unavailable, found.incoming)
-        assert totals(past.changes, past.opening) == (
-            *(found.sold, found.sold_changes, found.returned, found.received),
+        made = resumed(level, past.opening)
+        made.take(past.changes)
+        state = made.state
+        assert state[:8] == (
+            *(found.on_hand, found.reserved, found.unavailable, found.incoming),
+            *(found.sold, found.returned, found.received, found.sold_changes),
+        )
+        assert (state.counted_at, state.last_change_at) == (
             *(found.anchor.counted_at, found.anchor.last_change_at),
         )
-        assert tuple(sorted(supply_of(book.lines, level), key=str)) == found.supply
-        assert tuple(sorted(demand_of(book.lines, level), key=str)) == found.demand
+        assert tuple(sorted(state.supply, key=str)) == found.supply
+        assert tuple(sorted(state.demand, key=str)) == found.demand
+        assert now(past.changes, past.opening) == made.standing
         whole = [*lines_of(resumed(level, None), accepted)]
         made = resumed(level, past.opening)
         half = len(past.movements) // 2

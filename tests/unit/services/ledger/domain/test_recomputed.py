@@ -47,7 +47,7 @@ def test_a_level_is_recomputed_as_its_differences_have_left_it(
             counted_at=stored.anchor.counted_at,
             count_key=stored.anchor.count_key,
             last_change_at=stored.anchor.last_change_at,
-            intricate=stored.anchor.intricate,
+            intricate_until=stored.anchor.intricate_until,
             demanding=any(key.kind is Kind.DEMAND for key in lines),
             supply=tuple(supply_of(store.lines, level)),
             demand=tuple(demand_of(store.lines, level)),

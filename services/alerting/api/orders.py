@@ -97,9 +97,7 @@ async def get_sheet(order_id: UUID, at: AtDesk, _: Reader) -> Response:
 
 
 @router.get("/{order_id}")
-async def get_order(
-    order_id: UUID, at: AtDesk, caller: Reader, mails: Mails
-) -> OrderWithLines:
+async def get_order(order_id: UUID, at: AtDesk, caller: Reader, mails: Mails) -> OrderWithLines:
     """Return an order with its lines."""
     return await _with_lines(at, order_id, mails, has_link=caller.may(Scope.ALERTS_WRITE))
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Self
+from typing import Self
 
 from fastapi import APIRouter, Depends, Request, Response
 

@@ -1,7 +1,6 @@
 """`/v1/working-calendars`: when people work, for the times of playbooks and the hours of rules."""
 
 from http import HTTPStatus
-from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 

@@ -21,10 +21,9 @@ from services.alerting.store.stored_action import StoredAction, reference_of
 from shared.errors import LowtideError
 from shared.events.stock_alerts import ActionKind, ActionState
 
-
 MAX_LINES = 500
-"""Of an order. The supplier's form sends two fields a line, and its mail carries the sheet; the rest
-goes into the next order."""
+"""Of an order. The supplier's form sends two fields a line, and its mail carries the sheet; the
+rest goes into the next order."""
 
 
 class Empty(LowtideError):  # noqa: N818 - a state, not a mistake
@@ -112,7 +111,8 @@ async def page(
 async def collect(connection: AsyncConnection, action: StoredAction, now: datetime) -> StoredAction:
     """Return an approved purchase as a line of its supplier's open order, which may be new.
 
-    One that is full waits beside it until it leaves. Without a supplier there is nobody to collect for: it waits until somebody orders it.
+    One that is full waits beside it until it leaves. Without a supplier there is nobody to collect
+    for: it waits until somebody orders it.
     """
     if action.kind is not ActionKind.BUY or action.supplier is None:
         return action

@@ -95,7 +95,9 @@ async def met(
     await _moved(connection, alert_id, progress.met, what, now, owner)
 
 
-async def undone(connection: AsyncConnection, alert_id: UUID, what: Expected, now: datetime) -> None:
+async def undone(
+    connection: AsyncConnection, alert_id: UUID, what: Expected, now: datetime
+) -> None:
     """Note that nothing has come of something expected that was done, so it is expected again."""
     await _moved(connection, alert_id, progress.undone, what, now, None)
 

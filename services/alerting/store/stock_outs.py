@@ -23,12 +23,13 @@ from services.alerting.store.turns import Turn
 _OVERLAP = timedelta(minutes=1)
 """Revisions are looked at again for as long: one may commit after a later one."""
 
-# What waits is replaced by a rise, and by an end; all else waits on (ADR 94).
+# What waits is replaced by a rise that people are told of, and by an end (ADR 94).
 TOLD = """
     h.event IN ('opened', 'level_changed', 'reminded', 'escalated') AND h.hush IS NULL
     AND (h.tell_at IS NULL OR NOT EXISTS (
         SELECT FROM alert_history AS n
         WHERE n.alert_id = h.alert_id AND n.revision > h.revision AND n.recorded_at < h.tell_at
+          AND n.hush IS NULL
           AND (n.event IN ('resolved', 'retracted')
                OR n.event = 'level_changed' AND (n.level = 'out' OR n.previous_level = 'watch'))))
 """
@@ -129,8 +130,8 @@ WHERE k.available > 0
                     AND coalesce(s.ended_at, 'infinity') >= e.began_at)
 """)  # noqa: S608 - the columns are ours
 
-# Those that go on and matter too little so far are left out: there may be many, for long. A class of
-# two letters is of that of the first, as `stock_class.is_of` has it.
+# Those that go on and matter too little so far are left out: there may be many, for long. A class
+# of two letters is of that of the first, as `stock_class.is_of` has it.
 _TO_JUDGE = text(f"""
 SELECT s.*, w.warned_at, w.owner
 FROM stock_out AS s {FIRST_WARNING}

@@ -80,7 +80,7 @@ WHERE t.due_at <= :now AND a.resolved_at IS NULL
 ORDER BY t.due_at
 LIMIT :limit
 FOR UPDATE OF a, t SKIP LOCKED
-""")  # noqa: S608 - the condition is ours
+""")
 
 _SAVE = text("""
 INSERT INTO timer AS t (alert_id, generation, number, taken, since, by, due_at, stands_until,

@@ -132,7 +132,8 @@ async def test_the_summary_reads_no_alert_that_has_ended(
     )
     await alerting.rows(
         """
-        INSERT INTO alert_history (alert_id, revision, event, level, facts, occurred_at, recorded_at)
+        INSERT INTO alert_history (alert_id, revision, event, level, facts, occurred_at,
+                                   recorded_at)
         SELECT id, 1, 'opened', 'watch', '{}', now(), now() FROM alert
         """
     )

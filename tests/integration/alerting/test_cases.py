@@ -102,7 +102,9 @@ async def test_a_class_a_stock_out_told_with_it_is_a_case_until_a_measure_is_tak
     assert late["type"].endswith("already_closed")
 
 
-@pytest.mark.parametrize("row", [{"supplier": "ACME"}, {"category": "cups"}], ids=lambda row: [*row][0])
+@pytest.mark.parametrize(
+    "row", [{"supplier": "ACME"}, {"category": "cups"}], ids=lambda row: next(iter(row))
+)
 async def test_a_case_is_whose_the_level_is(
     alerting: Alerting, clock: ManualClock, row: dict[str, str]
 ) -> None:

@@ -305,15 +305,16 @@ async def nothing_waits(administrator: asyncpg.Connection, seen: Account) -> Non
     for table in ("alerting.outbox", "notifier.response_outbox"):
         assert await administrator.fetchval(f"SELECT count(*) FROM {table}") == 0  # noqa: S608
     late = await administrator.fetch(
-        "SELECT a.number FROM alerting.timer AS t JOIN alerting.alert AS a ON a.id = t.alert_id "
-        f"WHERE a.resolved_at IS NULL AND t.due_at <= $1 AND NOT {RECOVERS}",  # noqa: S608 - ours
+        "SELECT a.number FROM alerting.timer AS t JOIN alerting.alert AS a ON a.id = t.alert_id "  # noqa: S608 - ours
+        "WHERE a.resolved_at IS NULL AND t.due_at <= $1 AND NOT " + RECOVERS,
         seen.shop.clock.now(),
     )
     assert late == []
     untold = await administrator.fetch(
-        "SELECT a.number FROM alerting.alert AS a "
-        f"WHERE a.resolved_at IS NULL AND (a.untold OR a.snoozed_until <= $1) AND NOT {RECOVERS} "
-        "AND NOT EXISTS (SELECT FROM alerting.covered_alert AS c JOIN alerting.action AS n "
+        "SELECT a.number FROM alerting.alert AS a "  # noqa: S608 - ours
+        "WHERE a.resolved_at IS NULL AND (a.untold OR a.snoozed_until <= $1) AND NOT "
+        + RECOVERS
+        + "AND NOT EXISTS (SELECT FROM alerting.covered_alert AS c JOIN alerting.action AS n "
         "ON n.id = c.action_id WHERE c.alert_id = a.id AND n.late_at > $1 "
         "AND n.state IN ('approved', 'ordered'))",
         seen.shop.clock.now(),

@@ -252,7 +252,7 @@ async def test_who_is_given_an_alert_sees_to_it(alerting: Alerting) -> None:
     for number, (sku, hush) in enumerate((("B", None), ("S", silence)), 1):
         steps: list[Step] = [("opened", timedelta(), {"hush": hush})]
         steps += [("assigned", 5 * MINUTE, {}), ("acted", 3 * HOUR, {})]
-        id_ = await past(alerting, number, sku, *steps)
+        id_ = await past(alerting, number, sku, *steps, rule=sku)
         await alerting.rows(
             "INSERT INTO timer (alert_id, generation, number, taken, since, escalated, told, "
             "first_by) VALUES ($1, 1, 2, 0, $2, false, '{}', $3)",
@@ -260,7 +260,9 @@ async def test_who_is_given_an_alert_sees_to_it(alerting: Alerting) -> None:
             NOON,
             NOON + (30 * MINUTE if sku == "B" else 30 * 365 * DAY),
         )
-    assert (await asked(alerting))["total"]["within_sla"] == {"part": 1, "whole": 1}
+    groups = {each["group"]: each for each in (await asked(alerting, by="rule"))["groups"]}
+    shares = [groups[sku]["figures"]["within_sla"] for sku in "BS"]
+    assert shares == [{"part": 1, "whole": 1}, {"part": 0, "whole": 0}]
 
 
 @pytest.mark.parametrize(

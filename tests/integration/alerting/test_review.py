@@ -234,7 +234,7 @@ async def test_what_waits_for_others_counts_from_when_it_is_told_and_only_if_it_
     R rose before, which was told at once, a day after it ran out; E was over before.
     """
     waits = ("opened", timedelta(), {"level": "watch", "tell_at": 3 * DAY})
-    answered = ("acknowledged", 3 * DAY + 30 * MINUTE, {})
+    answered: Step = ("acknowledged", 3 * DAY + 30 * MINUTE, {})
     await past(alerting, 1, "G", waits, answered, ("resolved", 4 * DAY, RECOVERED))
     rose = ("level_changed", 2 * DAY, {"level": "out", "previous_level": "watch"})
     await past(alerting, 2, "R", waits, rose, ("acknowledged", 2 * DAY + 10 * MINUTE, {}))

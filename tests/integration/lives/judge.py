@@ -9,6 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
+from services.alerting.domain.actions import GIVEN_UP
 from services.alerting.domain.attention import AttentionPolicy
 from services.notifier.domain.deliveries import Reason, State
 from shared.events.stock_alerts import (
@@ -281,11 +282,16 @@ def timers_are_void(seen: Account) -> None:
     """Nobody is told that something is late which is done."""
     for revisions in seen.revisions().values():
         done: set[Expected] = set()
+        under_way: dict[UUID, bool] = {}
         for each in revisions:
             if each.event in {AlertEvent.ACKNOWLEDGED, AlertEvent.ASSIGNED}:
                 done.add(Expected.ACKNOWLEDGE)
             if each.event is AlertEvent.ACTED:
                 done |= {Expected.ACKNOWLEDGE, Expected.ACT}
+                if each.action is not None:
+                    under_way[each.action.id] = each.action.state not in GIVEN_UP
+                    if not any(under_way.values()):
+                        done.discard(Expected.ACT)  # nothing comes of it: somebody has to act again
             is_late = each.event in LATE and each.note is not None and each.step is not None
             if is_late and each.step is not None:
                 assert each.step.expects not in done, each

@@ -21,7 +21,7 @@ from services.notifier.domain.deliveries import Kind, NewDelivery, Reason, State
 from services.notifier.domain.routes import RoutingTable
 from services.notifier.inbound import alert_reports, stock_alerts
 from services.notifier.inbound.stock_alerts import Incoming
-from services.notifier.store import configuration, digests, intake
+from services.notifier.store import configuration, intake, notes
 from services.notifier.store.intake import KnownByAlert, Recorded
 from services.notifier.store.wakeups import wake_senders
 from shared.clock import Clock
@@ -77,8 +77,7 @@ class AlertReports(Forgetful):
             detail=f"{Reason.NO_DESTINATION}: {place}",
             order=failed_order(order),
         )
-        key, now = str(report.report_id), report.recorded_at
-        await digests.note_failed_order(connection, failed_order(order), note, key, now)
+        await notes.add(connection, note, f"order:{report.report_id}", report.recorded_at)
 
 
 def decide(

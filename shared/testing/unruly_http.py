@@ -1,4 +1,4 @@
-"""An HTTP/1.1 server that can misbehave: answer, drop the connection, or never answer at all."""
+"""An HTTP/1.1 server that can misbehave: answer, drop the connection, or never answer or end."""
 
 import asyncio
 import json
@@ -52,6 +52,8 @@ class Misconduct(Enum):
     """The connection is reset."""
     HANG = auto()
     """Silence until the client gives up or the server ends."""
+    BABBLE = auto()
+    """A 200 that has no end, and after 100,000 bytes no more either."""
 
 
 Handler = Callable[[Request], Reply | Misconduct]
@@ -94,6 +96,10 @@ async def _converse(
                 return
             case Misconduct.HANG:
                 await reader.read()  # ends when the client closes
+                return
+            case Misconduct.BABBLE:
+                writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 100_000)
+                await reader.read()
                 return
             case Reply() as reply:
                 writer.write(_encode(reply))

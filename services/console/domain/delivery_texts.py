@@ -9,6 +9,7 @@ DELIVERIES: dict[str, Text] = {
         "Who was told what, whether it arrived, and if not, why.",
     ),
     "deliveries.all": Text("全部", "All"),
+    "deliveries.counted": Text("已了结的计自", "Those over and done: since"),
     "deliveries.everywhere": Text("全部目的地", "All destinations"),
     "deliveries.destination": Text("目的地", "Destination"),
     "deliveries.none": Text("没有这样的通知", "No such notices"),
@@ -56,7 +57,6 @@ DELIVERIES: dict[str, Text] = {
     "delivery.state.waiting": Text("待发", "Waiting"),
     "delivery.state.sending": Text("发送中", "Sending"),
     "delivery.state.sent": Text("已送达", "Arrived"),
-    "delivery.state.confirmed": Text("已确认", "Confirmed"),
     "delivery.state.failed": Text("稍后重试", "Trying again"),
     "delivery.state.dead": Text("未送达", "Failed"),
     "delivery.state.merged": Text("并入汇总", "In a digest"),
@@ -102,6 +102,7 @@ DELIVERIES: dict[str, Text] = {
     "delivery.why.taken_apart": Text(
         "里面仍然有效的通知已重新发送", "What of it still holds was sent again by itself"
     ),
+    "delivery.why.others_next": Text("一个一个发，其余的随后就到", "The others are next"),
     "delivery.why.some_recipients_refused": Text("有收件人被拒", "Some recipients were refused"),
     # One notice
     "delivery.title": Text("通知", "Notice"),
@@ -134,6 +135,7 @@ DELIVERIES: dict[str, Text] = {
     "delivery.refused": Text("被拒", "Refused"),
     "delivery.in_doubt": Text("不确定", "In doubt"),
     "delivery.left": Text("还没送到", "Not reached yet"),
+    "delivery.overtaken": Text("已收到更新的通知", "Has heard of something newer"),
     # Plain words for the usual codes
     "trouble.too_often": Text(
         "发得太快，对方限流；过一会儿自动再发",

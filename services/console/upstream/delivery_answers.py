@@ -17,6 +17,7 @@ class Recipients(Answer):
     reached: list[str] = Field(default_factory=list)
     in_doubt: list[str] = Field(default_factory=list)
     refused: list[str] = Field(default_factory=list)
+    overtaken: list[str] = Field(default_factory=list)
 
 
 class Delivery(Answer):
@@ -86,8 +87,12 @@ class Replayed(Answer):
 
 
 class DeliverySummary(Answer):
-    """Deliveries by state, and how far behind the notices are."""
+    """Deliveries by state, and how far behind the notices are.
 
+    Of those that are over and done, the ones made `since` an instant.
+    """
+
+    since: datetime | None = None
     by_state: dict[str, int] = Field(default_factory=dict)
     behind_seconds: float | None = None
     lag_records: int | None = None

@@ -24,6 +24,12 @@ from aiosmtplib import (
     SMTPResponseException,
 )
 
+from services.notifier.destinations.exchange import (
+    AT_ONCE,
+    REPEAT_AFTER_CUT,
+    REPEAT_AFTER_HANG,
+    doubtful,
+)
 from services.notifier.destinations.links import Links, answers
 from services.notifier.destinations.order_views import (
     LINK_PLACE,
@@ -35,9 +41,10 @@ from services.notifier.destinations.rendering import Reading, Templates, plain, 
 from services.notifier.destinations.transport import Message
 from services.notifier.domain.addresses import Email
 from services.notifier.domain.contents import DIGEST_LINES, Digest, FailureNote
-from services.notifier.domain.deliveries import NOTICES, Delivery, Kind, Recipients
+from services.notifier.domain.deliveries import NOTICES, Delivery, Kind, Reason, Recipients
 from services.notifier.domain.destinations import Destination
 from services.notifier.domain.outcomes import Outcome, Verdict, legible
+from shared.events.alert_reports import PurchaseOrder
 from shared.events.stock_alerts import AlertEvent, Recipient, StockAlert
 from shared.sealing import Sealed
 
@@ -48,10 +55,11 @@ _TIMEOUT_SECONDS = 10
 _TOTAL_SECONDS = 30
 """For everything before the content."""
 
-REPEAT_AFTER_HANG = timedelta(seconds=30)
-REPEAT_AFTER_CUT = timedelta(seconds=1)
+_ONE_BY_ONE_SECONDS = 5
+"""For the people of one attempt, the last one's mail besides: what has come so far is recorded
+before a sender that is told to end is gone (`sending.sender.STOP_SECONDS`)."""
 
-_AT_ONCE = timedelta()
+_NOBODY_YET = Recipients(left=())
 
 _WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -61,18 +69,21 @@ def render(
 ) -> bytes:
     """Return the whole mail of a delivery."""
     phrasing = templates.phrasing(destination, plain)
-    order = order_in(delivery) if delivery.kind is Kind.ORDER else None
-    if order is not None:
+    order: PurchaseOrder | None = None
+    if delivery.kind is Kind.ORDER:
+        report, order = order_in(delivery)
         phrasing = for_supplier(order, phrasing)
-        view = order_view(delivery, phrasing)
+        view = order_view(report, order, phrasing, possible_duplicate=delivery.duplicate_possible)
+        to = [order.to]
     else:
         view = view_of(delivery, phrasing, shown=DIGEST_LINES)
+        to = _recipients(delivery, email)
     if email.personal and templates.public_url is not None:
         view = replace(view, answers=answers(delivery, phrasing.language, templates.public_url))
     message = EmailMessage(policy=policy.SMTP)
     message["Subject"] = view.title[:_SUBJECT_CHARACTERS]
     message["From"] = email.sender
-    message["To"] = ", ".join(_recipients(delivery, email))
+    message["To"] = ", ".join(to)
     message["Date"] = format_datetime(now)
     message["Auto-Submitted"] = "auto-generated"
     _thread(message, delivery, destination, email)
@@ -98,8 +109,6 @@ def _recipients(delivery: Delivery, email: Email) -> list[str]:
         to = alert.to
         if alert.event is AlertEvent.REFUSED:
             return [each.email for each in to if each.email]
-    elif delivery.kind is Kind.ORDER:
-        return [order_in(delivery).to]
     elif email.personal and delivery.kind is Kind.META:
         note = FailureNote.model_validate_json(delivery.content)
         to = () if note.order is None else note.order.buyers
@@ -153,14 +162,15 @@ class EmailTransport:
             except Sealed as error:
                 return _permanent("sealed", str(error))
             message = replace(message, rendered=rendered, link=None)
-        progress = message.recipients or Recipients(left=self._everybody(message.rendered))
+        progress = (message.recipients or _NOBODY_YET).of(recipients_in(message.rendered))
         client = SMTP(
             hostname=self._email.host,
             port=self._email.port,
             timeout=_TIMEOUT_SECONDS,
             local_hostname=self._hostname,
-            start_tls=self._email.starttls,
-            tls_context=self._tls if self._email.starttls else None,
+            use_tls=self._email.tls == "implicit",
+            start_tls=self._email.tls == "starttls",
+            tls_context=None if self._email.tls == "none" else self._tls,
         )
         try:
             async with asyncio.timeout(_TOTAL_SECONDS):
@@ -180,17 +190,22 @@ class EmailTransport:
     async def close(self) -> None:
         """Nothing is kept open."""
 
-    def _everybody(self, rendered: bytes) -> tuple[str, ...]:
-        return recipients_in(rendered) if self._email.personal else self._email.to
-
     async def _greet(self, client: SMTP) -> None:
         await client.connect()
         if self._email.password is not None:
             await client.login(self._email.username or "", self._email.password.get_secret_value())
 
     async def _one_by_one(self, client: SMTP, message: Message, progress: Recipients) -> Outcome:
-        """Send to each of those that are left; what goes wrong with one keeps what is done."""
-        for address in progress.left:
+        """Send to each of those that are left; what goes wrong with one keeps what is done.
+
+        Where they are many or the server is slow, the others come with the next attempt.
+        """
+        now = asyncio.get_running_loop().time
+        ends = now() + _ONE_BY_ONE_SECONDS
+        for number, address in enumerate(progress.left):
+            if number and now() >= ends:
+                others_next = Reason.OTHERS_NEXT
+                return Outcome(Verdict.TRANSIENT, others_next, others_next, recipients=progress)
             others = tuple(each for each in progress.left if each != address)
             try:
                 async with asyncio.timeout(_TIMEOUT_SECONDS):
@@ -267,7 +282,7 @@ def _not_begun(error: SMTPException | OSError) -> Outcome:
                 Verdict.TRANSIENT,
                 type(error).__name__,
                 "the server could not be reached or hung up",
-                lane_wait=_AT_ONCE,
+                lane_wait=AT_ONCE,
             )
 
 
@@ -287,7 +302,7 @@ def _refused(error: SMTPResponseException) -> Outcome:
     if error.code >= 500:
         return _permanent(str(error.code), said)
     return Outcome(
-        Verdict.TRANSIENT, str(error.code), f"{error.code} {legible(said)}", lane_wait=_AT_ONCE
+        Verdict.TRANSIENT, str(error.code), f"{error.code} {legible(said)}", lane_wait=AT_ONCE
     )
 
 
@@ -298,7 +313,5 @@ def _permanent(code: str, said: str) -> Outcome:
 def _doubtful(
     code: str, detail: str, progress: Recipients, taken: tuple[str, ...], wait: timedelta
 ) -> Outcome:
-    doubtful = replace(progress, in_doubt=progress.in_doubt + taken)
-    return Outcome(
-        Verdict.UNKNOWN, code, detail, retry_after=wait, lane_wait=_AT_ONCE, recipients=doubtful
-    )
+    recipients = replace(progress, in_doubt=progress.in_doubt + taken)
+    return replace(doubtful(code, detail, wait), recipients=recipients)

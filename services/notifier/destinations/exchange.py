@@ -36,6 +36,9 @@ REPEAT_AFTER_HANG = timedelta(seconds=30)
 """Who did not answer in time will hardly do so a moment later, and the repeat is the last."""
 REPEAT_AFTER_CUT = timedelta(seconds=1)
 
+LONGEST_ANSWER_BYTES = 64 * 1024
+"""What is read of an answer; a vendor's is below a kilobyte."""
+
 LONGEST_RETRY_AFTER = timedelta(hours=1)
 """Whatever a server asks for: a delivery is given up after a day."""
 
@@ -72,7 +75,10 @@ class Exchange:
             trust_env=False,
             follow_redirects=False,
             limits=httpx.Limits(max_connections=2, keepalive_expiry=_KEEP_ALIVE_SECONDS),
-            headers={"Content-Type": "application/json; charset=utf-8"},
+            headers={
+                "Content-Type": "application/json; charset=utf-8",
+                "Accept-Encoding": "identity",  # little may unpack to very much
+            },
         )
 
     def keep_secret(self, *secrets: SecretStr) -> None:
@@ -122,7 +128,7 @@ class Exchange:
     ) -> Outcome:
         try:
             async with asyncio.timeout(_HANG_SECONDS):
-                response = await self._client.request(method, url, content=content, headers=headers)
+                return judge(await self._answer(method, url, content, now, headers))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             name = type(error).__name__
             return Outcome(
@@ -135,8 +141,24 @@ class Exchange:
         except httpx.HTTPError as error:
             name = type(error).__name__
             return doubtful("cut", f"the connection ended without an answer ({name})")
+
+    async def _answer(
+        self,
+        method: str,
+        url: str,
+        content: bytes | None,
+        now: datetime,
+        headers: Mapping[str, str] | None,
+    ) -> Answer:
+        """Return what a server says, as much of it as is of use; the rest is not read."""
+        body = bytearray()
+        async with self._client.stream(method, url, content=content, headers=headers) as response:
+            async for part in response.aiter_bytes():
+                body += part
+                if len(body) >= LONGEST_ANSWER_BYTES:
+                    break
         wait = retry_after(response.headers.get("retry-after"), now)
-        return judge(Answer(response.status_code, response.content, wait))
+        return Answer(response.status_code, bytes(body[:LONGEST_ANSWER_BYTES]), wait)
 
     async def close(self) -> None:
         """Close kept connections."""

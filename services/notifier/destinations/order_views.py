@@ -14,19 +14,17 @@ LINK_PLACE = "supplier-link:"
 """Stands in a written mail where the link belongs, which is put there when the mail leaves."""
 
 
-def order_in(delivery: Delivery) -> PurchaseOrder:
-    """Return the order that a delivery mails. Raises ValueError for any other."""
-    order = None
-    if delivery.kind is Kind.ORDER:
-        order = AlertReport.model_validate_json(delivery.content).order
-    if order is None:
+def order_in(delivery: Delivery) -> tuple[AlertReport, PurchaseOrder]:
+    """Return the report that a delivery mails, and its order. Raises ValueError for any other."""
+    report = AlertReport.model_validate_json(delivery.content)
+    if report.order is None:
         raise ValueError("no order")
-    return order
+    return report, report.order
 
 
 def sealed_link(delivery: Delivery) -> str | None:
     """Return the link that belongs into a delivery as it leaves, sealed; None without one."""
-    return order_in(delivery).link if delivery.kind is Kind.ORDER else None
+    return order_in(delivery)[1].link if delivery.kind is Kind.ORDER else None
 
 
 def for_supplier(order: PurchaseOrder, phrasing: Phrasing) -> Phrasing:
@@ -34,10 +32,11 @@ def for_supplier(order: PurchaseOrder, phrasing: Phrasing) -> Phrasing:
     return replace(phrasing, language=Language(order.language), timezone=order.timezone)
 
 
-def order_view(delivery: Delivery, phrasing: Phrasing) -> View:
+def order_view(
+    report: AlertReport, order: PurchaseOrder, phrasing: Phrasing, *, possible_duplicate: bool
+) -> View:
     """Return the view of an order's mail; `phrasing` is the supplier's."""
-    order, words = order_in(delivery), ORDER_WORDS[phrasing.language]
-    report = AlertReport.model_validate_json(delivery.content)
+    words = ORDER_WORDS[phrasing.language]
     mark = phrasing.words.mark.format(phrasing.words.possible_duplicate)
     has_link = order.link is not None
     lines = [
@@ -48,7 +47,7 @@ def order_view(delivery: Delivery, phrasing: Phrasing) -> View:
     if order.link_until is not None:
         lines.append(Line(words.until, phrasing.moment(order.link_until)))
     return View(
-        title=(mark if delivery.duplicate_possible else "") + words.title.format(order.reference),
+        title=(mark if possible_duplicate else "") + words.title.format(order.reference),
         level="",
         lines=lines,
         link=words.confirm if has_link else "",

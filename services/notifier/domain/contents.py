@@ -79,7 +79,10 @@ def failed_order(order: PurchaseOrder) -> FailedOrder:
 
 
 class FailureNote(BaseModel):
-    """A destination, or a supplier's mailbox, refused a message for good."""
+    """A destination, or a supplier's mailbox, refused a message for good.
+
+    `tried` are the destinations that would not tell of it either.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -88,3 +91,4 @@ class FailureNote(BaseModel):
     detail: str
     alert_number: int | None = None
     order: FailedOrder | None = None
+    tried: tuple[str, ...] = ()

@@ -13,9 +13,11 @@ dead ─▶ waiting                   a person wants it sent again, and it still
 merged ─▶ waiting                 as one of a digest that died
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Self
 from uuid import UUID
 
 from services.notifier.domain.holding import Hold
@@ -33,6 +35,14 @@ class State(StrEnum):
     MERGED = "merged"
     SUPPRESSED = "suppressed"
     SUPERSEDED = "superseded"
+
+
+def first_id(at: datetime) -> UUID:
+    """Return what no delivery made at an instant or later has an id before.
+
+    The milliseconds, 48 bits: ids begin with them, and so grow with time.
+    """
+    return UUID(int=int(at.timestamp() * 1_000) << 80)
 
 
 class Kind(StrEnum):
@@ -75,6 +85,8 @@ class Reason(StrEnum):
     TAKEN_APART = "taken_apart"
     """A digest that died, and what it was made of is sent again as far as it still holds."""
     SOME_RECIPIENTS_REFUSED = "some_recipients_refused"
+    OTHERS_NEXT = "others_next"
+    """Of those who are written to one by one some have it, and the others are about to."""
 
 
 _PLACES = {
@@ -132,6 +144,21 @@ class Recipients:
     in_doubt: tuple[str, ...] = ()
     """The server may have taken the message for them."""
     refused: tuple[str, ...] = ()
+    overtaken: tuple[str, ...] = ()
+    """They have heard of something newer of the episode meanwhile."""
+
+    def of(self, everybody: Collection[str]) -> Self:
+        """Return how far it has come with those whom it is for now: addresses may be mended."""
+        refused = (entry.rpartition(" ")[0] for entry in self.refused)
+        known = {*self.left, *self.reached, *self.in_doubt, *refused, *self.overtaken}
+        left = [each for each in self.left if each in everybody]
+        return replace(self, left=(*left, *(each for each in everybody if each not in known)))
+
+    def without(self, told: Collection[str]) -> Self:
+        """Return how far it has come now that these have heard of something newer."""
+        overtaken = tuple(each for each in self.left if each in told)
+        left = tuple(each for each in self.left if each not in told)
+        return replace(self, left=left, overtaken=self.overtaken + overtaken)
 
 
 class CardCode(NamedTuple):
@@ -147,9 +174,10 @@ class Delivery:
 
     `content` is the message's JSON: a StockAlert, a Digest, an AlertReport (of an order as well) or
     a note, by kind.
-    `attempts` counts the present one. `recipients` is None before the first attempt and where
-    nobody is told by name. `thread` is what the vendor calls the episode's first notice, where that
-    is known and of use; `cards` let those be changed that are there already.
+    `attempts` counts the present one, `tried_before` are those before a person had it sent again.
+    `recipients` is None before the first attempt and where nobody is told by name. `thread` is what
+    the vendor calls the episode's first notice, where that is known and of use; `cards` let those
+    be changed that are there already.
     """
 
     id: UUID
@@ -161,6 +189,7 @@ class Delivery:
     attempts: int
     duplicate_possible: bool
     has_first: bool
+    tried_before: int = 0
     recipients: Recipients | None = None
     traceparent: str | None = None
     thread: str | None = None

@@ -1,6 +1,7 @@
 """Where messages go, and how they are put there."""
 
 import hashlib
+import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -47,4 +48,13 @@ class Destination:
         counted_by = self.address.counted_by
         if counted_by is None:
             return f"{self.kind}:{self.id}"
-        return f"{self.kind}:{hashlib.sha256(counted_by.encode()).hexdigest()[:32]}"
+        return f"{self.kind}:{_digest(counted_by)}"
+
+    @property
+    def place(self) -> str:
+        """What tells whether messages written earlier are written for here: all but the secrets."""
+        return _digest(json.dumps(self.address.settings, sort_keys=True))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

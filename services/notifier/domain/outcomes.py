@@ -127,7 +127,9 @@ def settle(
         case Verdict.PERMANENT:
             return settled(State.DEAD, f"{Reason.REFUSED}: {outcome.detail}")
         case Verdict.TRANSIENT:
-            next_at = now + max(outcome.retry_after, backoff(delivery.attempts, jitter))
+            came_on = _left(recipients) < _left(delivery.recipients)
+            tries = 1 if came_on else delivery.attempts - delivery.tried_before
+            next_at = now + max(outcome.retry_after, backoff(tries, jitter))
             if next_at > gives_up_at:
                 return settled(State.DEAD, f"{Reason.GAVE_UP}: {outcome.detail}")
             return settled(State.FAILED, outcome.detail, next_at)
@@ -135,6 +137,11 @@ def settle(
             return _settle_unknown(delivery, outcome, recipients, now)
         case _:
             assert_never(verdict)
+
+
+def _left(recipients: Recipients | None) -> int:
+    """Return how many are left, as far as they are known by name."""
+    return 0 if recipients is None else len(recipients.left)
 
 
 def _settle_unknown(

@@ -10,9 +10,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifier.destinations.order_views import order_in
 from services.notifier.domain.cards import changes_card
-from services.notifier.domain.contents import FailureNote, failed_order
 from services.notifier.domain.deliveries import Kind, Reason, State
 from services.notifier.domain.destinations import Destination
 from services.notifier.domain.limits import Merge, Send
@@ -25,10 +23,12 @@ from services.notifier.domain.outcomes import (
     lane_pause,
     settle,
 )
+from services.notifier.sending.deaths import tell_elsewhere
 from services.notifier.sending.tools import Tools
-from services.notifier.store import card_codes, configuration, digests, leases, queue
+from services.notifier.store import card_codes, configuration, digests, leases, overtaking, queue
 from services.notifier.store.leases import Held, Lease
 from services.notifier.store.queue import Taken
+from shared.database.engine import DATABASE_ERRORS
 from shared.events.stock_alerts import StockAlert
 from shared.observability.logs import get_logger
 from shared.observability.metrics import ALERT_TO_SENT_SECONDS, NOTICES_TOTAL
@@ -128,19 +128,16 @@ class Attempts:
             return
         try:
             rendered = await self._rendered(connection, taken, destination, now)
+        except DATABASE_ERRORS:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it is, only this message has it
-            await self._bury(connection, taken, error, now)
+            await self._bury(connection, destination, taken, error, now)
             return
         attempt = Attempt(uuid4(), taken, rendered, destination.version)
         self._unsettled.append(attempt)
         self._staged.started = attempt
         await queue.start_attempt(
-            connection,
-            attempt.id,
-            taken.delivery,
-            lane=destination.lane,
-            rendered=rendered,
-            now=now,
+            connection, attempt.id, taken.delivery, destination, rendered, now
         )
 
     def committed(self, now: datetime) -> Attempt | None:
@@ -172,7 +169,7 @@ class Attempts:
     ) -> bytes:
         delivery = taken.delivery
         if delivery.attempts > 1:
-            before = await queue.rendered_before(connection, delivery, destination.kind)
+            before = await queue.rendered_before(connection, delivery, destination)
             if before is not None:
                 return before
         if (
@@ -195,18 +192,21 @@ class Attempts:
         return self._tools.renderer.render(delivery, destination, now)
 
     async def _bury(
-        self, connection: AsyncConnection, taken: Taken, error: Exception, now: datetime
+        self,
+        connection: AsyncConnection,
+        destination: Destination,
+        taken: Taken,
+        error: Exception,
+        now: datetime,
     ) -> None:
         delivery = taken.delivery
-        name = type(error).__name__
+        reason = f"{Reason.UNRENDERABLE}: {type(error).__name__}"
+        outcome = Outcome(Verdict.PERMANENT, Reason.UNRENDERABLE, reason)
         settlement = Settlement(
-            State.DEAD,
-            delivery.duplicate_possible,
-            delivery.recipients,
-            f"{Reason.UNRENDERABLE}: {name}",
+            State.DEAD, delivery.duplicate_possible, delivery.recipients, reason
         )
         await queue.settle(connection, delivery.id, settlement, now)
-        outcome = Outcome(Verdict.PERMANENT, "unrenderable", name)
+        await tell_elsewhere(connection, destination, delivery, outcome, now)
         self._staged.told.append(_Told(taken, outcome, settlement))
 
     async def _record(
@@ -234,19 +234,11 @@ class Attempts:
         await queue.settle(
             connection, delivery.id, settlement, now, attempt=attempt, outcome=outcome
         )
-        if settlement.state is State.DEAD and delivery.kind not in {Kind.META, Kind.TEST}:
-            note = FailureNote(
-                destination=destination.id,
-                destination_name=destination.name,
-                detail=outcome.detail,
-                alert_number=delivery.alert_number,
-                order=failed_order(order_in(delivery)) if delivery.kind is Kind.ORDER else None,
-            )
-            if note.order is None:
-                await digests.note_failure(connection, note, outcome.code, now)
-            else:
-                key = f"{delivery.id}:{delivery.attempts}"
-                await digests.note_failed_order(connection, note.order, note, key, now)
+        recipients = settlement.recipients
+        if recipients is not None and recipients.reached and delivery.kind in overtaking.BY:
+            await overtaking.record(connection, delivery.id, recipients.reached, now)
+        if settlement.state is State.DEAD:
+            await tell_elsewhere(connection, destination, delivery, outcome, now)
         self._staged.told.append(_Told(taken, outcome, settlement))
 
     async def _mind_the_lane(

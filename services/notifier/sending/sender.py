@@ -98,14 +98,16 @@ class Sender:
         async with self._tools.engine.begin() as connection:
             held = await leases.renew(connection, self._owner)
             share = await leases.fair_share(connection)
-            mine = [lease for lease in held if self._serves(lease)]
+            served = [lease for lease in held if self._serves(lease)]
+            mine = [lease for lease in served if held[lease]]
             places = max(0, share - len(mine))
-            served = [lease.destination for lease in mine]
-            taken = await leases.take(connection, self._owner, places, served)
+            names = [lease.destination for lease in served]
+            taken = await leases.take(connection, self._owner, places, names)
         for lease in taken:
             await self._dismiss(lease.destination)
             self._start(lease, group)
-        for lease in mine[share:]:
+        # What is disabled gives its place back; what it was sending is still settled.
+        for lease in set(served) - set(mine[:share]):
             self._served[lease.destination].lane.stop()
         await self._release_ended()
 

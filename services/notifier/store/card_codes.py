@@ -20,12 +20,17 @@ ON CONFLICT (code) DO NOTHING
 """)
 
 # Whoever got a card is in what was sent; ids of deliveries grow with time. A delivery that is
-# written anew keeps its codes.
+# written anew keeps its codes; those of one that gave way to another before it arrived may be good
+# still, and the vendor says if they are not.
 _CARDS = text("""
 SELECT a.rendered,
        (SELECT code FROM card_code
-        WHERE card = c.card AND obtained_at > :since AND (used_by IS NULL OR used_by = :delivery)
-        ORDER BY used_by IS NULL, obtained_at DESC, code LIMIT 1)
+        WHERE card = c.card AND obtained_at > :since
+          AND (used_by IS NULL OR used_by = :delivery OR EXISTS (
+              SELECT FROM delivery WHERE id = used_by
+                AND state IN ('superseded', 'merged', 'suppressed', 'dead')))
+        ORDER BY (used_by = :delivery) IS NOT TRUE, used_by IS NOT NULL, obtained_at DESC, code
+        LIMIT 1)
 FROM (
     SELECT DISTINCT card FROM card_code WHERE alert_id = :alert_id AND destination = :destination
 ) AS c

@@ -12,18 +12,15 @@ from services.notifier.domain.contents import (
     DIGEST_LINES,
     Digest,
     DigestLine,
-    FailedOrder,
-    FailureNote,
 )
 from services.notifier.domain.deliveries import Kind, priority
 from services.notifier.domain.holding import HoldReason
 from services.notifier.store.configuration import REACH
-from services.notifier.store.queue import NOT_BEFORE_A_DIGEST, in_doubt
-from services.notifier.store.wakeups import wake_senders
+from services.notifier.store.precedence import AFTER_DIGESTS, OLDER_HOLDS_UP, by_itself, in_doubt
 from shared.events.stock_alerts import AlertEvent, AlertLevel, Recipient, StockAlert
 
-# In the order of their ids, as whoever withdraws what waits takes them. What may have arrived goes
-# by itself, and what is newer of its episode after it.
+# In the order of their ids, as whoever withdraws what waits takes them. What somebody may have goes
+# by itself, and what is newer of its episode after it if that is not known.
 _MERGE = text(f"""
 WITH doubtful AS MATERIALIZED (
     SELECT alert_id, revision FROM delivery AS d
@@ -35,13 +32,14 @@ WHERE id IN (
     WHERE destination = :destination AND state IN ('waiting', 'failed')
       AND kind IN ('first', 'escalation', 'change') AND event <> 'refused'
       AND (not_before IS NULL OR not_before <= :now)
-      AND {NOT_BEFORE_A_DIGEST}
+      AND {AFTER_DIGESTS}
+      AND NOT {by_itself("d")}
       AND NOT EXISTS (
           SELECT FROM doubtful WHERE alert_id = d.alert_id AND revision <= d.revision)
       AND (CAST(:key AS text) IS NULL OR gather_key = :key AND NOT EXISTS (
           SELECT FROM delivery AS older
           WHERE older.alert_id = d.alert_id AND older.destination = d.destination
-            AND older.revision < d.revision AND older.state IN ('waiting', 'sending', 'failed')
+            AND older.revision < d.revision AND {OLDER_HOLDS_UP}
             AND older.gather_key IS DISTINCT FROM d.gather_key))
     ORDER BY id
     FOR UPDATE)
@@ -72,11 +70,10 @@ ORDER BY event IN ('resolved', 'retracted'), at_risk_money DESC NULLS LAST,
 LIMIT :lines
 """)
 
+_REACH = text(f"SELECT {REACH} FROM destination WHERE id = :destination")  # noqa: S608 - the expression is ours
+
 # All of them, to learn whom they are for: of use only where people are written to one by one.
-_CONTENTS = text(f"""
-SELECT content FROM delivery
-WHERE digest_id = :digest AND (SELECT {REACH} FROM destination WHERE id = :destination) IS NOT NULL
-""")  # noqa: S608 - the expression is ours
+_CONTENTS = text("SELECT content FROM delivery WHERE digest_id = :digest")
 
 _CREATE = text("""
 INSERT INTO delivery (id, kind, destination, state, priority, content, has_first, recorded_at)
@@ -84,37 +81,6 @@ SELECT :digest, 'digest', :destination, 'waiting', :priority, :content, :has_fir
        min(greatest(recorded_at, not_before, replayed_at))
 FROM delivery WHERE digest_id = :digest
 """)
-
-_OTHER_DESTINATION = text("""
-SELECT d.id
-FROM destination AS d LEFT JOIN lease AS l ON l.destination = d.id
-WHERE d.enabled AND d.id <> :failed
-ORDER BY coalesce(l.failures, 0), d.id
-LIMIT 1
-""")
-
-# First what writes to the buyers by name; programs last, and the one that has just failed: its
-# server may well take mail for others than this supplier.
-_FOR_BUYERS = text(f"""
-SELECT d.id
-FROM (SELECT id, kind, enabled, {REACH} AS reach FROM destination) AS d
-LEFT JOIN lease AS l ON l.destination = d.id
-WHERE d.enabled
-ORDER BY (d.reach = ANY(CAST(:known_by AS text[]))) IS NOT TRUE, d.kind = 'webhook',
-         d.id = :failed, coalesce(l.failures, 0), d.id
-LIMIT 1
-""")  # noqa: S608 - the expression is ours
-
-_NOTE = text("""
-INSERT INTO delivery (kind, destination, state, priority, content, recorded_at, request_key)
-VALUES ('meta', :destination, 'waiting', :priority, :content, :now, :request_key)
-ON CONFLICT (request_key) DO NOTHING
-RETURNING id
-""")
-
-_NOTE_EVERY_SECONDS = 600
-"""One note about a destination and cause in ten minutes: a wrong key fails everything."""
-
 
 _NEW_ID = text("SELECT uuidv7()")
 
@@ -177,12 +143,10 @@ async def _content(connection: AsyncConnection, destination: str, digest: UUID) 
             event = AlertEvent(row.event)
             changes[event] = changes.get(event, 0) + row.amount
     lines = await connection.execute(_LINES, {"digest": digest, "lines": DIGEST_LINES})
-    contents = await connection.scalars(_CONTENTS, {"digest": digest, "destination": destination})
-    named = [_addressed.decode(each).to for each in contents]
-    people = sorted({bytes(person) for some in named for person in some})
+    people, to_others = await _people(connection, destination, digest)
     return Digest(
-        to=tuple(map(Recipient.model_validate_json, people)),
-        to_others=not all(named),
+        to=people,
+        to_others=to_others,
         total=sum(opened.values()) + sum(changes.values()),
         opened=opened,
         changes=changes,
@@ -197,6 +161,21 @@ async def _content(connection: AsyncConnection, destination: str, digest: UUID) 
     )
 
 
+async def _people(
+    connection: AsyncConnection, destination: str, digest: UUID
+) -> tuple[tuple[Recipient, ...], bool]:
+    """Return whom a digest can be written to by name, and whether some of it reaches nobody so."""
+    reach = await connection.scalar(_REACH, {"destination": destination})
+    if reach is None:
+        return (), False
+    contents = await connection.scalars(_CONTENTS, {"digest": digest})
+    named = [{bytes(person) for person in _addressed.decode(each).to} for each in contents]
+    everybody = sorted(set[bytes]().union(*named))
+    known = {each: Recipient.model_validate_json(each) for each in everybody}
+    reached = {each: person for each, person in known.items() if getattr(person, reach)}
+    return tuple(reached.values()), any(reached.keys().isdisjoint(some) for some in named)
+
+
 async def _held(connection: AsyncConnection, digest: UUID, content: Digest) -> Digest:
     """Return a digest that says why its notices were held until they could be one."""
     why = await connection.scalar(_WHY, {"digest": digest})
@@ -205,49 +184,3 @@ async def _held(connection: AsyncConnection, digest: UUID, content: Digest) -> D
         alert = content.lines[0].alert
         update |= {"owner": alert.owner, "supplier": alert.supplier}
     return content.model_copy(update=update)
-
-
-async def note_failure(
-    connection: AsyncConnection, note: FailureNote, code: str, now: datetime
-) -> bool:
-    """Tell another destination that one refuses messages; False when there is none or it knows."""
-    other = await connection.scalar(_OTHER_DESTINATION, {"failed": note.destination})
-    bucket = int(now.timestamp()) // _NOTE_EVERY_SECONDS
-    return await _note(connection, other, note, f"meta:{note.destination}:{code}:{bucket}", now)
-
-
-async def note_failed_order(
-    connection: AsyncConnection, order: FailedOrder, note: FailureNote, key: str, now: datetime
-) -> bool:
-    """Tell an order's buyers that it did not reach its supplier; False when nobody can be told.
-
-    The same key tells it once.
-    """
-    known_by = [
-        name
-        for name in ("wecom_userid", "email")
-        if any(getattr(buyer, name) for buyer in order.buyers)
-    ]
-    place = await connection.scalar(_FOR_BUYERS, {"failed": note.destination, "known_by": known_by})
-    return await _note(connection, place, note, f"meta:order:{key}", now)
-
-
-async def _note(
-    connection: AsyncConnection, place: str | None, note: FailureNote, key: str, now: datetime
-) -> bool:
-    if place is None:
-        return False
-    created = await connection.scalar(
-        _NOTE,
-        {
-            "destination": place,
-            "priority": priority(Kind.META),
-            "content": note.model_dump_json(),
-            "now": now,
-            "request_key": key,
-        },
-    )
-    if created is None:
-        return False
-    await wake_senders(connection, [place])
-    return True

@@ -32,9 +32,10 @@ ON CONFLICT DO NOTHING
 """)
 
 _RENEW = text("""
-UPDATE lease SET until = clock_timestamp() + make_interval(secs => :seconds)
-WHERE owner = :owner
-RETURNING destination, epoch
+UPDATE lease AS l SET until = clock_timestamp() + make_interval(secs => :seconds)
+FROM destination AS d
+WHERE l.owner = :owner AND d.id = l.destination
+RETURNING l.destination, l.epoch, d.enabled
 """)
 
 _FAIR_SHARE = text("""
@@ -94,13 +95,17 @@ class Held:
     enabled: bool
 
 
-async def renew(connection: AsyncConnection, owner: str) -> list[Lease]:
-    """Say that this sender lives; returns the leases it holds, extended."""
+async def renew(connection: AsyncConnection, owner: str) -> dict[Lease, bool]:
+    """Say that this sender lives; returns the leases it holds, extended, by destination.
+
+    With each is said whether its destination is enabled.
+    """
     await connection.execute(_SEEN, {"owner": owner})
     await connection.execute(_FORGET)
     await connection.execute(_CREATE)
     rows = await connection.execute(_RENEW, {"owner": owner, "seconds": LEASE_SECONDS})
-    return sorted(Lease(row.destination, row.epoch) for row in rows)
+    held = {Lease(row.destination, row.epoch): row.enabled for row in rows}
+    return dict(sorted(held.items()))
 
 
 async def fair_share(connection: AsyncConnection) -> int:

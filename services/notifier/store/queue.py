@@ -12,55 +12,39 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifier.domain.addresses import DestinationKind
 from services.notifier.domain.deliveries import Delivery, Kind, Recipients
 from services.notifier.domain.destinations import Destination
 from services.notifier.domain.holding import SUMMARIES
 from services.notifier.domain.limits import MARGIN, Candidate, Limit, Window, widest
 from services.notifier.domain.outcomes import Outcome, Settlement
+from services.notifier.store.precedence import AFTER_DIGESTS, OLDER_HOLDS_UP, by_itself
 from shared.events.stock_alerts import AlertEvent
 
 LONGEST_ATTEMPT = timedelta(seconds=60)
 """More than any transport takes; an attempt counts from its end."""
 
-
-def in_doubt(delivery: str) -> str:
-    """Return a condition on a delivery: it may have arrived, and is repeated as it was."""
-    return f"""(
-        {delivery}.attempts > 0 AND NOT {delivery}.duplicate_possible
-        AND EXISTS (SELECT FROM attempt WHERE delivery = {delivery}.id AND verdict = 'unknown'))"""
-
-
-# Condition on a delivery `d`: nothing older of its episode is in a digest that is still to be sent.
-NOT_BEFORE_A_DIGEST = """
-NOT EXISTS (
-    SELECT FROM delivery AS merged JOIN delivery AS digest ON digest.id = merged.digest_id
-    WHERE merged.alert_id = d.alert_id AND merged.destination = d.destination
-      AND merged.revision < d.revision AND digest.state IN ('waiting', 'sending', 'failed'))
-"""
-
 # A revision waits for the older ones of its episode, so a reader never hears the end first.
 _MAY_GO = f"""
 destination = :destination AND state IN ('waiting', 'failed')
   AND (next_at IS NULL OR next_at <= :now)
-  AND {NOT_BEFORE_A_DIGEST}
+  AND {AFTER_DIGESTS}
   AND NOT EXISTS (
       SELECT FROM delivery AS older
       WHERE older.alert_id = d.alert_id AND older.destination = d.destination
-        AND older.revision < d.revision AND older.state IN ('waiting', 'sending', 'failed'))
+        AND older.revision < d.revision AND {OLDER_HOLDS_UP})
 """
 
-# What one person alone may read is never merged, nor what may have arrived and is only recognised
-# as it was: they go singly, like notes of our own. What waited on purpose and is due counts once
-# for each key: it will be one message. Where nothing may go now, the only row says when something
-# may.
+# What one person alone may read is never merged, nor what somebody may have, which is recognised
+# only as it was: they go singly, like notes of our own. What waited on purpose and is due counts
+# once for each key: it will be one message. Where nothing may go now, the only row says when
+# something may.
 _LOOK = text(f"""
 WITH alone AS (
     SELECT id, priority,
-           CASE WHEN event = 'refused' OR event IS NOT NULL AND {in_doubt("d")} THEN 'meta'
+           CASE WHEN event = 'refused' OR event IS NOT NULL AND {by_itself("d")} THEN 'meta'
                 ELSE kind END AS kind
     FROM delivery AS d
-    WHERE {_MAY_GO} AND (gather_key IS NULL OR {in_doubt("d")})
+    WHERE {_MAY_GO} AND (gather_key IS NULL OR {by_itself("d")})
     ORDER BY priority, id
     LIMIT :limit
 ), gathered AS (
@@ -68,7 +52,7 @@ WITH alone AS (
            (array_agg(kind ORDER BY priority, id))[1] AS kind,
            min(priority) AS priority, gather_key, min(held_for) AS held_for, count(*) AS amount
     FROM delivery AS d
-    WHERE {_MAY_GO} AND gather_key IS NOT NULL AND not_before <= :now AND NOT {in_doubt("d")}
+    WHERE {_MAY_GO} AND gather_key IS NOT NULL AND not_before <= :now AND NOT {by_itself("d")}
     GROUP BY gather_key
     ORDER BY 3, 1
     LIMIT :limit
@@ -99,7 +83,7 @@ ORDER BY 1
 """)
 
 _DELIVERY_COLUMNS = """id, kind, alert_id, alert_number, event, content, attempts,
-          duplicate_possible, has_first, recipients, traceparent, gives_up_at,
+          tried_before, duplicate_possible, has_first, recipients, traceparent, gives_up_at,
           greatest(recorded_at, not_before, replayed_at) AS due_at"""
 
 _TAKE = text(f"""
@@ -110,10 +94,14 @@ WHERE id = :id AND state IN ('waiting', 'failed')
 RETURNING {_DELIVERY_COLUMNS}
 """)  # noqa: S608 - the columns are ours
 
+# What was refused as it stood is written anew, except for the others where somebody has it.
 _RENDERED = text("""
-SELECT rendered FROM attempt
-WHERE delivery = :delivery AND marked = :marked AND split_part(lane, ':', 1) = :kind
-ORDER BY number DESC LIMIT 1
+SELECT rendered
+FROM (SELECT rendered, lane, place, verdict FROM attempt
+      WHERE delivery = :delivery AND marked = :marked
+      ORDER BY number DESC LIMIT 1) AS last
+WHERE lane = :lane AND coalesce(place, :place) = :place
+  AND (:reached OR verdict IS DISTINCT FROM 'permanent')
 """)
 
 # A lane is a channel: under another one's first notice nothing can hang.
@@ -126,8 +114,8 @@ ORDER BY a.number DESC LIMIT 1
 """)
 
 _START = text("""
-INSERT INTO attempt (id, delivery, lane, kind, number, marked, rendered, started_at)
-VALUES (:id, :delivery, :lane, :kind, :number, :marked, :rendered, :started_at)
+INSERT INTO attempt (id, delivery, lane, place, kind, number, marked, rendered, started_at)
+VALUES (:id, :delivery, :lane, :place, :kind, :number, :marked, :rendered, :started_at)
 """)
 
 _SETTLE = text("""
@@ -237,6 +225,7 @@ def _taken(row: Row[tuple[object, ...]]) -> Taken:
             event=None if row.event is None else AlertEvent(row.event),
             content=row.content,
             attempts=row.attempts,
+            tried_before=row.tried_before,
             duplicate_possible=row.duplicate_possible,
             has_first=row.has_first,
             recipients=None if recipients is None else read_recipients(recipients),
@@ -253,15 +242,21 @@ def read_recipients(stored: dict[str, Sequence[str]]) -> Recipients:
 
 
 async def rendered_before(
-    connection: AsyncConnection, delivery: Delivery, kind: DestinationKind
+    connection: AsyncConnection, delivery: Delivery, destination: Destination
 ) -> bytes | None:
     """Return the bytes of the last attempt that bore (or did not bear) the mark as now.
 
-    What was written for another kind of destination is of no use after a change of it.
+    What was written for another place is of no use, nor is what will never be taken as it stands.
     """
     rendered: bytes | None = await connection.scalar(
         _RENDERED,
-        {"delivery": delivery.id, "marked": delivery.duplicate_possible, "kind": kind.value},
+        {
+            "delivery": delivery.id,
+            "marked": delivery.duplicate_possible,
+            "lane": destination.lane,
+            "place": destination.place,
+            "reached": delivery.recipients is not None and bool(delivery.recipients.reached),
+        },
     )
     return rendered
 
@@ -281,8 +276,7 @@ async def start_attempt(
     connection: AsyncConnection,
     attempt: UUID,
     delivery: Delivery,
-    *,
-    lane: str,
+    destination: Destination,
     rendered: bytes,
     now: datetime,
 ) -> None:
@@ -292,7 +286,8 @@ async def start_attempt(
         {
             "id": attempt,
             "delivery": delivery.id,
-            "lane": lane,
+            "lane": destination.lane,
+            "place": destination.place,
             "kind": delivery.kind.value,
             "number": delivery.attempts,
             "marked": delivery.duplicate_possible,

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import cast
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -13,12 +14,14 @@ from typing_extensions import override
 
 from services.notifier.destinations.kinds import transport_of
 from services.notifier.destinations.transport import Means, Message, Transport
+from services.notifier.domain.deliveries import Delivery
 from services.notifier.domain.destinations import Destination
 from services.notifier.domain.outcomes import Outcome, Verdict
 from services.notifier.sending import lane
-from services.notifier.store import wakeups
+from services.notifier.store import queue, wakeups
 from services.notifier.store.wakeups import listen, wake_senders
 from shared.database.engine import create_engine
+from shared.testing.vendor import Fault
 from shared.testing.waiting import until
 from tests.factories.stock_alerts import stock_alert
 from tests.integration.notifier.service import KEY, LOOKING_ON, Notifier
@@ -285,6 +288,55 @@ async def test_two_senders_share_the_destinations_and_send_everything_once(
         await notifier.until_states(*["sent"] * 30)
     assert sorted(each.key for each in notifier.wecom.accepted) == sorted(keys * 5)
     assert await notifier.rows("SELECT 1 FROM lease WHERE owner IS NOT NULL") == []
+
+
+async def test_what_is_disabled_takes_no_place_of_what_is_not(notifier: Notifier) -> None:
+    keys = {id_: f"key-of-bot-number-{id_}" for id_ in ("a", "b", "c")}
+    for id_, key in keys.items():
+        await notifier.bot(id_, key)
+    notifier.accept(*keys.values())
+
+    async def served(*expected: str) -> None:
+        async def as_expected() -> bool:
+            rows = await notifier.rows(
+                "SELECT destination FROM lease WHERE owner IS NOT NULL ORDER BY 1"
+            )
+            return [row["destination"] for row in rows] == list(expected)
+
+        await until(as_expected, seconds=20)
+
+    async with notifier.sending():
+        await served("a", "b", "c")
+        await notifier.bot("a", keys["a"], enabled=False)
+        await served("b", "c")
+        await notifier.tell(stock_alert(1))
+        await notifier.until_states("sent", destination="c")
+        await notifier.bot("a", keys["a"])
+        await served("a", "b", "c")
+
+
+async def test_an_error_of_the_database_while_a_message_is_written_is_not_the_messages_fault(
+    notifier: Notifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = queue.rendered_before
+    failed: list[UUID] = []
+
+    async def failing_once(
+        connection: AsyncConnection, delivery: Delivery, destination: Destination
+    ) -> bytes | None:
+        if not failed:
+            failed.append(delivery.id)
+            failure = "RAISE EXCEPTION 'deadlock' USING ERRCODE = 'deadlock_detected'"
+            await connection.execute(text(f"DO $$ BEGIN {failure}; END $$"))
+        return await real(connection, delivery, destination)
+
+    monkeypatch.setattr(queue, "rendered_before", failing_once)
+    await notifier.bot()
+    notifier.wecom.order(Fault.STATUS_500)
+    async with notifier.sending():
+        await notifier.tell(stock_alert(7))
+        await notifier.until_states("sent")
+    assert len(failed) == 1
 
 
 async def test_an_unexpected_error_of_a_client_tells_no_secret_and_stops_nothing(

@@ -17,7 +17,7 @@ from shared.testing.vendor import Fault
 from shared.testing.waiting import until
 from shared.testing.wecom import FakeWecom
 from tests.factories.stock_alerts import alert_id, stock_alert
-from tests.integration.notifier.service import KEY, OTHER_KEY, Notifier, content_of
+from tests.integration.notifier.service import KEY, OTHER_KEY, Notifier, Row, content_of
 
 pytestmark = pytest.mark.stack
 
@@ -133,6 +133,19 @@ async def test_a_repeat_is_the_very_bytes_of_the_first_attempt(notifier: Notifie
     assert ["断货" in each.content for each in notifier.wecom.of(KEY)] == [True, False]
 
 
+async def test_what_was_refused_as_it_stood_is_written_anew(notifier: Notifier) -> None:
+    await notifier.bot()
+    notifier.wecom.order(Fault.ERRCODE, errcode=wecom.BAD_PARAMETER)
+    async with notifier.sending():
+        await notifier.tell(stock_alert(1))
+        await notifier.until_states("dead")
+        await notifier.bot(language="en")
+        (row,) = await notifier.rows("SELECT id FROM delivery")
+        await notifier.ask("POST", f"/v1/deliveries/{row['id']}/retry")
+        await notifier.until_states("sent")
+    assert ["断货" in each.content for each in notifier.wecom.of(KEY)] == [False]
+
+
 async def test_a_permanent_refusal_is_dead_at_once_and_told_elsewhere(notifier: Notifier) -> None:
     await notifier.bot(key="no-such-bot-1")
     await notifier.bot("spare", OTHER_KEY)
@@ -145,6 +158,26 @@ async def test_a_permanent_refusal_is_dead_at_once_and_told_elsewhere(notifier: 
     assert "buyers" in note.content
     assert "93000" in note.content
     assert await notifier.states(kind="meta") == ["sent"]
+
+
+async def test_what_died_is_told_where_people_read_it_and_past_what_is_dead_too(
+    notifier: Notifier,
+) -> None:
+    await notifier.bot(key="no-such-bot-1")
+    await notifier.bot("desk", "no-such-bot-2")
+    program: Row = {"url": "http://127.0.0.1:9/hooks", "secret": "whsec_" + "A" * 32}
+    await notifier.put("erp", "webhook", program)
+    await notifier.mail("ops")
+    for other in ("desk", "erp", "ops"):
+        route = {"destination": other, "match": {"rules": ["none"]}}
+        await notifier.ask("PUT", f"/v1/routes/{other}", route)
+    async with notifier.sending():
+        await notifier.tell(stock_alert(1))
+        await notifier.until_states("dead", "sent", kind="meta")
+    (note,) = notifier.mailbox.mails
+    assert "buyers" in note.text
+    assert "93000" in note.text
+    assert await notifier.states(destination="erp") == []
 
 
 async def test_a_lost_answer_repeats_a_first_notice_marked_and_a_change_not_at_all(
@@ -308,6 +341,20 @@ async def test_what_cannot_be_rendered_is_dead_and_holds_up_nothing(notifier: No
     await notifier.rows("UPDATE delivery SET content = '{}' WHERE alert_number = 1")
     async with notifier.sending():
         await notifier.until_states("dead", "sent")
+
+
+@pytest.mark.parametrize("kind", ["first", "order", "meta"])
+async def test_what_cannot_be_rendered_is_told_elsewhere(notifier: Notifier, kind: str) -> None:
+    await notifier.bot()
+    await notifier.bot("spare", OTHER_KEY)
+    await notifier.ask("PUT", "/v1/routes/r", {"destination": "spare", "match": {"rules": ["x"]}})
+    await notifier.tell(stock_alert(1))
+    await notifier.rows("UPDATE delivery SET content = '{}', kind = $1", kind)
+    async with notifier.sending():
+        await notifier.until_states("sent", destination="spare")
+    (note,) = notifier.wecom.of(OTHER_KEY)
+    assert "buyers" in note.content
+    assert "unrenderable" in note.content
 
 
 async def test_the_strangest_alert_is_told_and_holds_up_nothing(notifier: Notifier) -> None:

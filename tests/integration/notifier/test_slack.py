@@ -66,6 +66,21 @@ async def test_another_channel_has_no_such_thread(notifier: Notifier) -> None:
     assert b"thread_ts" not in attempt["rendered"]
 
 
+async def test_what_one_channel_refused_is_written_anew_for_the_one_that_is_put_instead(
+    notifier: Notifier,
+) -> None:
+    fake = FakeSlack(TOKEN, {CHANNEL})
+    async with fake.serving() as url, notifier.sending():
+        await put(notifier, url, OTHER)
+        await notifier.tell(stock_alert(7))
+        await notifier.until_states("dead")
+        await put(notifier, url)
+        (row,) = await notifier.rows("SELECT id FROM delivery")
+        await notifier.ask("POST", f"/v1/deliveries/{row['id']}/retry")
+        await notifier.until_states("sent")
+    assert [each.channel for each in fake.posted] == [CHANNEL]
+
+
 async def test_too_many_wait_as_long_as_slack_says(notifier: Notifier) -> None:
     clock = ManualClock(WallClock().now())
     async with posting(notifier, clock) as fake, notifier.sending(clock=clock):

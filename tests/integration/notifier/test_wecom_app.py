@@ -60,6 +60,20 @@ async def test_a_first_notice_is_a_card_for_those_it_is_for(notifier: Notifier) 
     assert fake.rejected == {}
 
 
+async def test_whom_a_message_has_no_room_for_is_named(notifier: Notifier) -> None:
+    people = [f"p{number}" for number in range(1_002)]
+    fake = FakeWecomApp(people)
+    async with fake.serving() as url, notifier.sending():
+        await notifier.application(fake, url)
+        await notifier.tell(stock_alert(7, to=[LIN | {"id": x, "wecom_userid": x} for x in people]))
+        await notifier.until_states("sent")
+    (delivery,) = await notifier.rows("SELECT reason FROM delivery")
+    assert delivery["reason"] == (
+        "some_recipients_refused: p1000 (beyond 1000), p1001 (beyond 1000)"
+    )
+    assert len(fake.phones) == 1_000
+
+
 async def test_what_follows_changes_the_card_while_it_can_be_changed(notifier: Notifier) -> None:
     clock = ManualClock(WallClock().now())
     async with installed(notifier, clock) as fake, notifier.sending(clock=clock):
@@ -147,6 +161,28 @@ async def test_one_token_serves_all_and_is_fetched_anew_when_it_is_taken_back(
     assert [row["sealed"][:5] for row in stored] == ["gAAAA"]
 
 
+async def test_a_secret_that_is_wrong_is_found_so_at_once(notifier: Notifier) -> None:
+    """Not two hours later, when the token lapses that the right one was given."""
+    async with installed(notifier) as fake, notifier.sending():
+        await notifier.tell(stock_alert(1))
+        await notifier.until_states("sent")
+        right, fake.secret = fake.secret, "another"
+        await notifier.application(fake, await url_of(notifier))
+        fake.secret = right
+        tested = await notifier.ask("POST", "/v1/destinations/app/test")
+        assert (tested["state"], "40001" in str(tested["reason"])) == ("dead", True)
+        await notifier.application(fake, await url_of(notifier))
+        await notifier.tell(stock_alert(2))
+        await notifier.until_states("sent", "sent", kind="first")
+    assert fake.fetches == 2
+
+
+async def url_of(notifier: Notifier) -> str:
+    part = (await notifier.ask("GET", "/v1/destinations/app"))["wecom_app"]
+    assert isinstance(part, dict)
+    return str(part["url"])
+
+
 async def test_many_senders_at_once_fetch_one_token(notifier: Notifier) -> None:
     async with installed(notifier) as fake:
         vault = Vault(notifier.settings.required_secret_key())
@@ -193,6 +229,38 @@ async def test_a_change_whose_answer_is_lost_is_told_in_a_message(notifier: Noti
         await notifier.until_states("sent", "sent")
     card, message = fake.phones["zhangsan"]
     assert (card.changes, message.type) == (1, "markdown")
+
+
+async def test_after_a_passing_error_a_card_is_changed_by_what_comes_instead(
+    notifier: Notifier,
+) -> None:
+    clock = ManualClock(WallClock().now())
+    async with installed(notifier, clock) as fake, notifier.sending(clock=clock):
+        await notifier.tell(stock_alert(7))
+        await notifier.until_states("sent")
+        fake.order(Fault.STATUS_500, key=CHANGE)
+        await notifier.tell(stock_alert(7, revision=2, event="acknowledged", actor="lin"))
+        await notifier.until_states("sent", "failed")
+        await notifier.tell(stock_alert(7, revision=3, event="resolved"))
+        clock.advance(timedelta(seconds=5))
+        await notifier.rows("SELECT pg_notify('notifier_waiting', '*')")
+        await notifier.until_states("sent", "superseded", "sent")
+    (card,) = fake.phones["zhangsan"]
+    assert (card.changes, card.body["card_type"]) == (1, "text_notice")
+
+
+async def test_a_digest_goes_to_those_of_the_application_too_for_whom_it_cannot_reach(
+    notifier: Notifier,
+) -> None:
+    gather = {"key": "same_owner|1", "by": "2026-03-01T08:00:00Z", "why": "same_owner"}
+    stranger = LIN | {"id": "wang", "wecom_userid": None, "email": "wang@example.com"}
+    async with installed(notifier) as fake, notifier.sending():
+        await notifier.tell(
+            stock_alert(7, level="urgent", to=[LIN], gather=gather),
+            stock_alert(8, level="urgent", to=[stranger], gather=gather),
+        )
+        await notifier.until_states("sent", kind="digest")
+    assert [len(fake.phones[user]) for user in ("lin", "zhangsan")] == [1, 1]
 
 
 @pytest.mark.parametrize(("path", "after"), [(CHANGE, 1), (SEND, 0)])

@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from services.notifier.destinations.exchange import (
+    LONGEST_ANSWER_BYTES,
     LONGEST_RETRY_AFTER,
     Answer,
     Exchange,
@@ -64,6 +65,26 @@ async def test_who_cannot_be_reached_has_certainly_not_accepted() -> None:
     async with exchanging() as exchange:
         outcome = await exchange.post(f"http://127.0.0.1:{port}/", b"{}", judge, now=NOW)
     assert (outcome.verdict, outcome.code) == (Verdict.TRANSIENT, "ConnectError")
+
+
+async def test_of_an_endless_answer_only_the_beginning_is_read() -> None:
+    read: list[int] = []
+    asked: list[Request] = []
+
+    def measure(answer: Answer) -> Outcome:
+        read.append(len(answer.body))
+        return Outcome(Verdict.ACCEPTED, "200", "ok")
+
+    def babble(request: Request) -> Misconduct:
+        asked.append(request)
+        return Misconduct.BABBLE
+
+    async with serving(babble) as port, exchanging() as exchange:
+        for _ in range(2):  # the connection is of no more use
+            outcome = await exchange.post(f"http://127.0.0.1:{port}/", b"{}", measure, now=NOW)
+            assert outcome.verdict is Verdict.ACCEPTED
+    assert read == [LONGEST_ANSWER_BYTES] * 2
+    assert {request.headers["accept-encoding"] for request in asked} == {"identity"}
 
 
 async def test_who_hangs_up_without_an_answer_may_have_accepted() -> None:

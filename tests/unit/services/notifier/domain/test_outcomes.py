@@ -72,6 +72,15 @@ def test_a_passing_failure_is_repeated_later_and_later() -> None:
     assert lane_pause(100, 0.0) == timedelta(minutes=1)
 
 
+def test_what_comes_on_or_is_sent_again_is_not_kept_waiting_for_earlier_failures() -> None:
+    failed = Outcome(Verdict.TRANSIENT, "4xx", "put off", recipients=Recipients(("b", "c")))
+    soon, late = NOW + timedelta(seconds=0.3), NOW + timedelta(hours=1)
+    before = replace(DELIVERY, attempts=20, recipients=Recipients(("b", "c")))
+    assert settled(before, failed).next_at == late
+    assert settled(replace(before, recipients=Recipients(("a", "b", "c"))), failed).next_at == soon
+    assert settled(replace(before, tried_before=19), failed).next_at == soon
+
+
 def test_a_passing_failure_that_lasts_for_a_day_ends_dead() -> None:
     late = settle(
         replace(DELIVERY, attempts=20),

@@ -1,0 +1,46 @@
+"""Conditions on deliveries: what goes by itself, and what has to wait for what."""
+
+
+def in_doubt(delivery: str) -> str:
+    """Return a condition on a delivery: it may have arrived, and is repeated as it was."""
+    return f"""(
+        {delivery}.attempts > 0 AND NOT {delivery}.duplicate_possible
+        AND EXISTS (SELECT FROM attempt WHERE delivery = {delivery}.id AND verdict = 'unknown'))"""
+
+
+def _reached(delivery: str) -> str:
+    """Return a condition on a delivery: some of its recipients have it."""
+    return f"coalesce({delivery}.recipients -> 'reached', '[]') <> '[]'"
+
+
+def by_itself(delivery: str) -> str:
+    """Return a condition on a delivery: it is never merged any more, since somebody may have it."""
+    return f"({in_doubt(delivery)} OR {delivery}.state = 'failed' AND {_reached(delivery)})"
+
+
+def _holds_up(older: str, told: str) -> str:
+    """Return a condition on what is older than the delivery `d`: `d` has to wait for it.
+
+    Not for long, where only mailboxes put it off: an escalation passes, and so does all else once
+    the episode is `told` to anybody (ADR 123).
+    """
+    return f"""(
+        {older}.state IN ('waiting', 'sending', 'failed')
+        AND NOT ({older}.state = 'failed' AND {older}.recipients IS NOT NULL
+                 AND (d.kind = 'escalation' OR {told})))"""
+
+
+_TOLD = f"""EXISTS (
+    SELECT FROM delivery AS told
+    WHERE told.alert_id = d.alert_id AND told.destination = d.destination
+      AND (told.state = 'sent' OR {_reached("told")}))"""
+
+OLDER_HOLDS_UP = _holds_up("older", _TOLD)
+
+# Condition on a delivery `d`: nothing older of its episode is in a digest that it has to wait for.
+AFTER_DIGESTS = f"""
+NOT EXISTS (
+    SELECT FROM delivery AS merged JOIN delivery AS digest ON digest.id = merged.digest_id
+    WHERE merged.alert_id = d.alert_id AND merged.destination = d.destination
+      AND merged.revision < d.revision AND {_holds_up("digest", _reached("digest"))})
+"""

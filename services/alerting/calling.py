@@ -1,5 +1,6 @@
 """Tell ingest of what was ordered, over its public HTTP interface, until it has taken it."""
 
+import asyncio
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from shared.database.engine import Engine
 from shared.observability.logs import get_logger
 
 TIMEOUT_SECONDS = 5.0
+"""For a call from its beginning to its end."""
 
 _FOR_NOW = {
     HTTPStatus.UNAUTHORIZED,
@@ -35,14 +37,14 @@ class Outcome(NamedTuple):
 
 
 class Calling(Looking):
-    """Works the calls off: each is taken by one process at a time.
+    """Works the calls off, one by one: each is taken by one process at a time.
 
     A call is repeated with the ids that it had, so that what was taken although the answer was
     lost, or the process ended before it was noted, counts once.
     """
 
     what = "calls to ingest"
-    at_once = 20
+    at_once = 1
     look_seconds = 1.0
 
     def __init__(self, engine: Engine, clock: Clock, http: httpx.AsyncClient) -> None:
@@ -60,12 +62,13 @@ class Calling(Looking):
 
     async def _make(self, call: Call) -> Outcome:
         try:
-            answer = await self._http.post(
-                call.path,
-                content=call.body.encode(),
-                headers={"Content-Type": "application/json"},
-            )
-        except httpx.HTTPError as error:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                answer = await self._http.post(
+                    call.path,
+                    content=call.body.encode(),
+                    headers={"Content-Type": "application/json"},
+                )
+        except (httpx.HTTPError, TimeoutError) as error:
             return Outcome(f"ingest cannot be reached ({type(error).__name__})")
         return judge(answer)
 

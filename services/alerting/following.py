@@ -48,4 +48,4 @@ class Following(Looking):
         self._audited_at = now
         for each in found:
             TIMERS_REPAIRED_TOTAL.labels(each.cause).inc()
-            _log.warning("timer set anew", alert=str(each.alert_id), cause=each.cause)
+            _log.warning("timer lost", alert=str(each.alert_id), cause=each.cause)

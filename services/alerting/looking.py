@@ -6,11 +6,14 @@ from abc import ABC, abstractmethod
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.clock import Clock
-from shared.database.engine import DATABASE_ERRORS, is_away, is_retryable
+from shared.database.engine import DATABASE_ERRORS, is_too_slow, passing
 from shared.observability.logs import get_logger
 
 LOOK_SECONDS = 0.5
 """How long after its time something is felt at the most."""
+
+LONGEST_PAUSE_SECONDS = 60.0
+"""What is too much for the database is not asked of it again and again."""
 
 _log = get_logger("alerting.looking")
 
@@ -33,21 +36,25 @@ class Looking(ABC):
         self._trouble: str | None = None
 
     async def run(self) -> None:
-        """Look for ever; a database that is away is waited for."""
+        """Look for ever; a database that is away, or takes too long, is waited for."""
+        pause = self.look_seconds
         while True:
             try:
                 done = await self.step()
             except DATABASE_ERRORS as error:
-                if not (is_away(error) or is_retryable(error)):
+                trouble = passing(error)
+                if trouble is None:
                     raise
                 if self._trouble is None:
                     _log.warning(f"{self.what} wait", reason=repr(error)[:300])
-                self._trouble = "the database cannot be reached"
-                done = 0
+                self._trouble = trouble
+                await asyncio.sleep(pause)
+                is_slow = is_too_slow(error)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS) if is_slow else self.look_seconds
             else:
-                self._trouble = None
-            if done < self.at_once:
-                await asyncio.sleep(self.look_seconds)
+                self._trouble, pause = None, self.look_seconds
+                if done < self.at_once:
+                    await asyncio.sleep(self.look_seconds)
 
     @abstractmethod
     async def step(self) -> int:

@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from services.alerting.domain.cause import deserves_case, is_late, proposed
 from services.alerting.looking import Looking
-from services.alerting.store import cases, people, stock_outs
+from services.alerting.store import cases, parameters, people, stock_outs
 from services.alerting.store.cases import NewCase
 from services.alerting.store.stock_outs import Recorded
 from shared.clock import Clock
@@ -78,7 +78,9 @@ class Reviewing(Looking):
         log, owner = await stock_outs.log_of(connection, each)
         if owner is None:
             table = await people.responsibilities(connection)
-            owner = table.of(None, each.warehouse, now)
+            category = await cases.category_of(connection, each.sku)
+            given = await parameters.of_level(connection, each.sku, each.warehouse)
+            owner = table.of(category, each.warehouse, now, given.supplier)
         case = NewCase(
             id=uuid4(),
             sku=each.sku,

@@ -112,6 +112,9 @@ async def snapshot(engine: Engine, *, holding: str | None = None) -> AsyncIterat
 _RETRY_STATES = {"40001", "40P01", "55P03"}
 """serialization_failure, deadlock_detected, lock_not_available: nothing was done, try again."""
 
+_TOO_SLOW_STATE = "57014"
+"""query_canceled, by statement_timeout."""
+
 _AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.InternalClientError,  # "cannot switch to state": hung up in the middle of an answer
@@ -147,6 +150,21 @@ def is_away(error: BaseException) -> bool:
     return any(_hung_up(cause) for cause in causes(error))
 
 
+def is_too_slow(error: BaseException) -> bool:
+    """Return whether the server gave a command up for its time; what it was part of is undone."""
+    return any(getattr(cause, "sqlstate", None) == _TOO_SLOW_STATE for cause in causes(error))
+
+
+def passing(error: BaseException) -> str | None:
+    """Return why the database cannot be asked just now, in words; None for what no wait mends.
+
+    For who works on for ever: one slow command must not end what runs beside it.
+    """
+    if is_too_slow(error):
+        return "the database takes too long"
+    return "the database cannot be reached" if is_away(error) or is_retryable(error) else None
+
+
 def _hung_up(error: BaseException) -> bool:
     if isinstance(error, asyncpg.InterfaceError):
         # Its other meanings, such as a value that fits no column, no repeat can mend.
@@ -169,11 +187,14 @@ T = TypeVar("T")
 
 
 async def asking(question: Callable[[], Awaitable[T]]) -> T:
-    """Run a query for a caller; a database that is away becomes `Unavailable` (503)."""
+    """Run a query for a caller.
+
+    A database that is away, and others that were in the way, become `Unavailable` (503).
+    """
     try:
         return await question()
     except DATABASE_ERRORS as error:
-        if is_away(error):
+        if is_away(error) or is_retryable(error):
             raise Unavailable("the database") from error
         raise
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from shared.database.engine import DATABASE_ERRORS, is_away, is_retryable
+from shared.database.engine import DATABASE_ERRORS, passing
 from shared.database.outbox import Outbox, Waiting
 from shared.errors import Unavailable
 from shared.events.topics import Topic
@@ -42,7 +42,7 @@ class Relay:
         self._trouble: str | None = None
 
     async def run(self) -> None:
-        """Relay for ever; a database or broker that is away is waited for."""
+        """Relay for ever; a database or broker that is away or slow is waited for."""
         while True:
             try:
                 moved = await self.step() if await self._outbox.any_waiting() else 0
@@ -50,9 +50,10 @@ class Relay:
                 self._note(str(error))
                 await asyncio.sleep(_RETRY_SECONDS)
             except DATABASE_ERRORS as error:
-                if not (is_away(error) or is_retryable(error)):
+                trouble = passing(error)
+                if trouble is None:
                     raise
-                self._note("the database cannot be reached")
+                self._note(trouble)
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
                 self._trouble = None

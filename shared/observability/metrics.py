@@ -49,7 +49,7 @@ TRANSITIONS_TOTAL = Counter(
 )
 TIMERS_REPAIRED_TOTAL = Counter(
     "lowtide_timers_repaired_total",
-    "Timers of playbooks that were missing or overdue and were set anew",
+    "Timers of playbooks that were found missing or overdue",
     ("cause",),
 )
 NOTICES_TOTAL = Counter(

@@ -169,6 +169,7 @@ async def of_alerting(ground: Ground) -> AsyncIterator[FastAPI]:
     await connection.close()
     app = alerting_serve.application(AlertingSettings.model_validate(ground.settings("alerting")))
     async with app.router.lifespan_context(app):
+        await app.state.desk._reader.caught_up.wait()
         yield app
 
 

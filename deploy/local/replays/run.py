@@ -193,7 +193,7 @@ class _Run:
         prepared, lowtide = self.prepared, self.lowtide
         declaration, expected = prepared.declaration, prepared.recount
         ledger = await lowtide.get("ledger", "/v1/summary")
-        alerting = await lowtide.get("alerting", "/v1/alerts/summary")
+        alerting = await lowtide.get("alerting", "/v1/alerts/totals")
         levels = await checking.check_levels(lowtide, expected, declaration.shop.warehouse)
         episodes = await checking.read_episodes(lowtide)
         subjects = checking.check_subjects(episodes, expected, declaration)

@@ -83,7 +83,7 @@ async def _state(lowtide: Lowtide) -> dict[str, object]:
         "quarantine lag": await lowtide.metric("ingest-consume", "lowtide_lag_records"),
         "movements": ledger["movements"],
         "repeats": ledger["repeats"],
-        "alerts": {key: alerting[key] for key in ("open", "opened", "resolved")},
+        "alerts": await lowtide.get("alerting", "/v1/alerts/totals"),
     }
 
 

@@ -57,7 +57,7 @@ async def add_action(
     same body makes one action only.
     """
     key = None if idempotency_key is None else f"{caller.subject}:{idempotency_key}"
-    category = await _category(at, alert_id)
+    category = await _category(at, alert_id, needed=new.kind is ActionKind.BUY)
 
     async def add(connection: Connection) -> StoredAction | None:
         wanted = Wanted(
@@ -121,7 +121,7 @@ async def approve(
     cannot be done.
     """
     found = await at.ask(lambda connection: action_rows.one(connection, action_id))
-    category = None if found is None else await _category(at, found.alert_id)
+    category = None if found is None else await _category(at, found.alert_id, needed=True)
     by = by_of(at, request, caller, body)
     return await _done(
         at, f"action {action_id}", lambda each: actions.approve(each, action_id, category, by)
@@ -192,10 +192,10 @@ async def answered(connection: Connection, found: Sequence[StoredAction]) -> lis
     return [Action.of(each, telling) for each in found]
 
 
-async def _category(at: Desk, alert_id: UUID) -> str | None:
-    """Return the category of an alert's SKU: of whom it is depends on it."""
+async def _category(at: Desk, alert_id: UUID, *, needed: bool) -> str | None:
+    """Return the category of an alert's SKU: who may spend how much on it depends on that."""
     found = await at.ask(lambda connection: alerts.one(connection, alert_id))
-    item = None if found is None else at.item(found.sku, needed=False)
+    item = None if found is None else at.item(found.sku, needed=needed)
     return None if item is None else item.category
 
 

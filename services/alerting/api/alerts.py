@@ -1,5 +1,6 @@
 """`/v1/alerts`: episodes, and what people do with them."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
@@ -198,26 +199,34 @@ class Feedback(Acknowledgement):
 
 
 class Summary(BaseModel):
-    """Alerts counted: `open` by present level, `opened` (all there ever were) by first level.
+    """How it stands: alerts that are `open`, by level.
 
-    `retracted` turned out never to have been, and are not among the `resolved`.
     `unowned` are open and nobody's, `overdue` late in their playbook, `escalated` those whose
     present step was escalated. `outbox` are notices not yet with the broker, `lag_records`
     level messages not yet evaluated (null while the broker cannot say).
     """
 
     open: dict[AlertLevel, int]
-    opened: dict[AlertLevel, int]
-    episodes: int
-    resolved: int
-    retracted: int
-    subjects: int
     unowned: int
     overdue: int
     escalated: int
     outbox: int
     lag_records: int | None
     behind_seconds: float | None = Field(description="Age of the oldest message that waits")
+
+
+class Totals(BaseModel):
+    """All alerts there ever were, counted; `opened` by the level they opened at.
+
+    `retracted` turned out never to have been, and are not among the `resolved`. `subjects` are
+    what they were of.
+    """
+
+    opened: dict[AlertLevel, int]
+    episodes: int
+    resolved: int
+    retracted: int
+    subjects: int
 
 
 _IS_OPEN = {"open": True, "resolved": False, "all": None}
@@ -273,25 +282,37 @@ def _place(cursor: str) -> Place:
 
 @router.get("/summary")
 async def summary(at: AtDesk) -> Summary:
-    """Return how many alerts there are and were, and how far behind alerting is."""
+    """Return how many alerts are open, and how far behind alerting is."""
     # The lag first: what is counted afterwards includes all that it saw evaluated.
     lag = await at.lag()
-    totals = await at.ask(alerts.totals)
+    standing = await at.ask(alerts.standing)
     late = await at.ask(lambda connection: timers.counts(connection, at.clock.now()))
     return Summary(
-        open={level: totals.open.get(level, 0) for level in AlertLevel},
-        opened={level: totals.opened.get(level, 0) for level in AlertLevel},
+        open=_of_each_level(standing.open),
+        unowned=standing.unowned,
+        overdue=late.overdue,
+        escalated=late.escalated,
+        outbox=standing.outbox,
+        lag_records=None if lag is None else lag.records,
+        behind_seconds=None if lag is None else lag.seconds,
+    )
+
+
+@router.get("/totals")
+async def get_totals(at: AtDesk) -> Totals:
+    """Return how many alerts there were since the beginning. It reads all of them; ask seldom."""
+    totals = await at.ask(alerts.totals)
+    return Totals(
+        opened=_of_each_level(totals.opened),
         episodes=sum(totals.opened.values()),
         resolved=totals.resolved,
         retracted=totals.retracted,
         subjects=totals.subjects,
-        unowned=totals.unowned,
-        overdue=late.overdue,
-        escalated=late.escalated,
-        outbox=totals.outbox,
-        lag_records=None if lag is None else lag.records,
-        behind_seconds=None if lag is None else lag.seconds,
     )
+
+
+def _of_each_level(counts: Mapping[AlertLevel, int]) -> dict[AlertLevel, int]:
+    return {level: counts.get(level, 0) for level in AlertLevel}
 
 
 @router.get("/{alert_id}")

@@ -182,7 +182,7 @@ async def open_case(
     """
     doer = doer_of(request, author, at)
     case_id = id_of_made("case", author, idempotency_key)
-    item = at.item(missed.sku, needed=False)
+    item = at.item(missed.sku, needed=True)
     category = None if item is None else item.category
 
     async def opened(connection: Connection) -> StoredCase | None:

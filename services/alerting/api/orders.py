@@ -17,12 +17,11 @@ from services.alerting.api.order_bodies import (
     OrderWithLines,
     Placing,
 )
-from services.alerting.api.ordering import Links, Mails
+from services.alerting.api.ordering import Mails
 from services.alerting.api.proposals import daily_means
 from services.alerting.domain.parameters import Parameters
 from services.alerting.domain.subject import LevelSubject
 from services.alerting.domain.suppliers import Supplier
-from services.alerting.ordering.links import OrderLinks
 from services.alerting.ordering.mails import OrderMails
 from services.alerting.ordering.sheet import MEDIA_TYPE, sheet
 from services.alerting.store import (
@@ -98,12 +97,9 @@ async def get_sheet(order_id: UUID, at: AtDesk, _: Reader) -> Response:
 
 
 @router.get("/{order_id}")
-async def get_order(
-    order_id: UUID, at: AtDesk, caller: Reader, links: Links, mails: Mails
-) -> OrderWithLines:
+async def get_order(order_id: UUID, at: AtDesk, caller: Reader, mails: Mails) -> OrderWithLines:
     """Return an order with its lines."""
-    told = links if caller.may(Scope.ALERTS_WRITE) else None
-    return await _with_lines(at, order_id, told, mails)
+    return await _with_lines(at, order_id, mails, has_link=caller.may(Scope.ALERTS_WRITE))
 
 
 @router.post("/{order_id}/place")
@@ -113,7 +109,6 @@ async def place(
     at: AtDesk,
     caller: Actor,
     _: Reader,
-    links: Links,
     mails: Mails,
     body: Placing | None = None,
 ) -> OrderWithLines:
@@ -130,7 +125,7 @@ async def place(
         raise Problem(HTTPStatus.CONFLICT, "empty_order", str(error)) from error
     except Changed as error:
         raise Problem(HTTPStatus.CONFLICT, "order_changed", str(error)) from error
-    return await _with_lines(at, order_id, links, mails)
+    return await _with_lines(at, order_id, mails)
 
 
 @router.post("/{order_id}/mails", status_code=HTTPStatus.ACCEPTED)
@@ -140,7 +135,6 @@ async def mail(
     at: AtDesk,
     caller: Actor,
     _: Reader,
-    links: Links,
     mails: Mails,
     idempotency_key: IdempotencyKey = None,
 ) -> OrderWithLines:
@@ -170,11 +164,11 @@ async def mail(
             raise key_reused("mail")
 
     await at.change(send)
-    return await _with_lines(at, order_id, links, mails)
+    return await _with_lines(at, order_id, mails)
 
 
 async def _with_lines(
-    at: Desk, order_id: UUID, links: OrderLinks | None, mails: OrderMails
+    at: Desk, order_id: UUID, mails: OrderMails, *, has_link: bool = True
 ) -> OrderWithLines:
     async def ask(connection: Connection) -> OrderWithLines:
         found = await _found(connection, order_id)
@@ -193,8 +187,8 @@ async def _with_lines(
             for each in await answered(connection, lines)
         ]
         link = None
-        if links is not None and found.placed_at is not None:
-            link = links.link(order_id, at.clock.now())
+        if has_link and found.placed_at is not None:
+            link = mails.link(order_id, at.clock.now())
         known = [days for days in last.values() if days is not None]
         supplier = await _supplier(connection, found)
         mailed = await order_mails.of_order(connection, order_id)

@@ -6,10 +6,11 @@ from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter, Body, Depends, Path, Request, Response
+from fastapi import APIRouter, Body, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from services.alerting.api.desk import AtDesk, Desk, Editor, doer_of
+from services.alerting.api.ids import GivenId
 from services.alerting.domain.people import Responsibility as Row
 from services.alerting.domain.texts import Address, Name
 from services.alerting.store import audit, people
@@ -24,8 +25,6 @@ from shared.http.problems import Problem, not_found, words_of
 router = APIRouter(tags=["people"], dependencies=[Depends(require(Scope.ALERTS_READ))])
 
 MAX_ROWS = 5_000
-
-PersonId = Annotated[str, Path(pattern=r"^[^|\x00-\x1f\x7f/]{1,128}$")]
 
 
 class PersonBody(BaseModel):
@@ -90,7 +89,7 @@ async def list_people(at: AtDesk, cursor: Cursor = None, limit: Limit = 100) -> 
 
 
 @router.get("/v1/people/{person_id}")
-async def get_person(person_id: PersonId, at: AtDesk) -> Person:
+async def get_person(person_id: GivenId, at: AtDesk) -> Person:
     """Return a person."""
     found = await at.ask(lambda connection: people.one(connection, person_id))
     if found is None:
@@ -100,7 +99,7 @@ async def get_person(person_id: PersonId, at: AtDesk) -> Person:
 
 @router.put("/v1/people/{person_id}")
 async def put_person(
-    person_id: PersonId, body: PersonBody, request: Request, at: AtDesk, editor: Editor
+    person_id: GivenId, body: PersonBody, request: Request, at: AtDesk, editor: Editor
 ) -> Person:
     """Make or change a person."""
     person = StoredPerson(id=person_id, **body.model_dump())
@@ -126,7 +125,7 @@ async def put_person(
 
 @router.delete("/v1/people/{person_id}", status_code=HTTPStatus.NO_CONTENT)
 async def delete_person(
-    person_id: PersonId, request: Request, at: AtDesk, editor: Editor
+    person_id: GivenId, request: Request, at: AtDesk, editor: Editor
 ) -> Response:
     """Delete a person, unless the table, a playbook, a rotation or a limit names them still."""
     doer = doer_of(request, editor, at)

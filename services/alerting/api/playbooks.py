@@ -2,11 +2,12 @@
 
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Self
+from typing import Self
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from services.alerting.api.desk import AtDesk, Editor, doer_of
+from services.alerting.api.ids import MadeId
 from services.alerting.domain.playbook import PlaybookDefinition
 from services.alerting.store import audit, people, playbooks, schedules
 from services.alerting.store.audit import Doer, Done, What
@@ -19,8 +20,6 @@ from shared.http.problems import Problem, not_found
 router = APIRouter(
     prefix="/v1/playbooks", tags=["playbooks"], dependencies=[Depends(require(Scope.ALERTS_READ))]
 )
-
-PlaybookId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
 class Playbook(PlaybookDefinition):
@@ -52,7 +51,7 @@ async def list_playbooks(at: AtDesk, cursor: Cursor = None, limit: Limit = 100) 
 
 
 @router.get("/{playbook_id}")
-async def get_playbook(playbook_id: PlaybookId, at: AtDesk) -> Playbook:
+async def get_playbook(playbook_id: MadeId, at: AtDesk) -> Playbook:
     """Return a playbook."""
     found = await at.ask(lambda connection: playbooks.one(connection, playbook_id))
     if found is None:
@@ -62,7 +61,7 @@ async def get_playbook(playbook_id: PlaybookId, at: AtDesk) -> Playbook:
 
 @router.put("/{playbook_id}", responses={HTTPStatus.CREATED: {"description": "A new playbook"}})
 async def put_playbook(
-    playbook_id: PlaybookId,
+    playbook_id: MadeId,
     definition: PlaybookDefinition,
     request: Request,
     response: Response,
@@ -88,7 +87,7 @@ async def put_playbook(
 
 @router.delete("/{playbook_id}")
 async def disable_playbook(
-    playbook_id: PlaybookId, request: Request, at: AtDesk, editor: Editor
+    playbook_id: MadeId, request: Request, at: AtDesk, editor: Editor
 ) -> Playbook:
     """Disable a playbook: no further episode takes it up, those that have go on."""
     doer = doer_of(request, editor, at)

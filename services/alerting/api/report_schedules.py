@@ -4,10 +4,11 @@ from dataclasses import asdict, replace
 from http import HTTPStatus
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.alerting.api.desk import AtDesk, Editor, doer_of
+from services.alerting.api.ids import MadeId
 from services.alerting.domain.office_hours import Zone
 from services.alerting.store import audit, report_schedules
 from services.alerting.store.audit import Done, What
@@ -24,8 +25,6 @@ router = APIRouter(
     tags=["reports"],
     dependencies=[Depends(require(Scope.ALERTS_READ))],
 )
-
-ScheduleId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
 class ScheduleBody(BaseModel):
@@ -77,7 +76,7 @@ async def list_schedules(at: AtDesk, cursor: Cursor = None, limit: Limit = 100) 
 
 
 @router.get("/{schedule_id}")
-async def get_schedule(schedule_id: ScheduleId, at: AtDesk) -> Schedule:
+async def get_schedule(schedule_id: MadeId, at: AtDesk) -> Schedule:
     """Return a schedule."""
     found = await at.ask(lambda connection: report_schedules.one(connection, schedule_id))
     if found is None:
@@ -87,7 +86,7 @@ async def get_schedule(schedule_id: ScheduleId, at: AtDesk) -> Schedule:
 
 @router.put("/{schedule_id}")
 async def put_schedule(
-    schedule_id: ScheduleId, body: ScheduleBody, request: Request, at: AtDesk, editor: Editor
+    schedule_id: MadeId, body: ScheduleBody, request: Request, at: AtDesk, editor: Editor
 ) -> Schedule:
     """Make or change a schedule: it holds for what is due from now on, once each day."""
     doer = doer_of(request, editor, at)
@@ -108,7 +107,7 @@ async def put_schedule(
 
 @router.delete("/{schedule_id}", status_code=HTTPStatus.NO_CONTENT)
 async def delete_schedule(
-    schedule_id: ScheduleId, request: Request, at: AtDesk, editor: Editor
+    schedule_id: MadeId, request: Request, at: AtDesk, editor: Editor
 ) -> Response:
     """Delete a schedule."""
     doer = doer_of(request, editor, at)

@@ -5,7 +5,8 @@ from http import HTTPStatus
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.alerting.api.desk import AtDesk, Desk, Editor, doer_of
-from services.alerting.api.working_calendars import ScheduleId, deleted
+from services.alerting.api.ids import MadeId
+from services.alerting.api.working_calendars import deleted
 from services.alerting.domain.turns import RotationDefinition
 from services.alerting.store import people, schedules
 from services.alerting.store.audit import What
@@ -36,7 +37,7 @@ async def list_rotations(at: AtDesk, cursor: Cursor = None, limit: Limit = 100) 
 
 
 @router.get("/{rotation_id}")
-async def get_rotation(rotation_id: ScheduleId, at: AtDesk) -> Rotation:
+async def get_rotation(rotation_id: MadeId, at: AtDesk) -> Rotation:
     """Return a rotation."""
     found = await at.ask(lambda connection: schedules.some(connection, "rotation", [rotation_id]))
     if not found:
@@ -47,7 +48,7 @@ async def get_rotation(rotation_id: ScheduleId, at: AtDesk) -> Rotation:
 
 @router.put("/{rotation_id}")
 async def put_rotation(
-    rotation_id: ScheduleId,
+    rotation_id: MadeId,
     definition: RotationDefinition,
     request: Request,
     at: AtDesk,
@@ -78,7 +79,7 @@ async def put_rotation(
 
 @router.delete("/{rotation_id}", status_code=HTTPStatus.NO_CONTENT)
 async def delete_rotation(
-    rotation_id: ScheduleId, request: Request, at: AtDesk, editor: Editor
+    rotation_id: MadeId, request: Request, at: AtDesk, editor: Editor
 ) -> Response:
     """Delete a rotation; 409 `in_use` says which playbooks name it."""
     doer, what = doer_of(request, editor, at), What.ROTATION_DELETED

@@ -105,7 +105,7 @@ async def add_silence(
     """
     now = at.clock.now()
     starts_at = new.starts_at or now
-    if not max(now, starts_at) < new.ends_at <= starts_at + LONGEST:
+    if new.ends_at <= max(now, starts_at) or new.ends_at - starts_at > LONGEST:
         raise Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             "silence_out_of_range",

@@ -22,10 +22,11 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from services.alerting.api.desk import AtDesk, Desk, doer_of
-from services.alerting.api.ordering import Links
+from services.alerting.api.ordering import Mails
 from services.alerting.api.supplier_words import WORDS
 from services.alerting.domain.suppliers import Supplier
-from services.alerting.ordering.links import Expired, Forged, OrderLinks
+from services.alerting.ordering.links import Expired, Forged
+from services.alerting.ordering.mails import OrderMails
 from services.alerting.store import action_rows, confirming, orders, suppliers
 from services.alerting.store.acts import By
 from services.alerting.store.confirming import Confirmed
@@ -73,16 +74,16 @@ class _Known(NamedTuple):
 
 
 @router.get("/supplier/order")
-async def show(request: Request, at: AtDesk, links: Links, token: _Token = "") -> HTMLResponse:
+async def show(request: Request, at: AtDesk, mails: Mails, token: _Token = "") -> HTMLResponse:
     """Show an order. Whatever follows links sees it, so nothing is noted."""
-    known = await _known(at, links, token, request)
+    known = await _known(at, mails, token, request)
     return known if isinstance(known, HTMLResponse) else _page(known)
 
 
 @router.post("/supplier/order/opened")
-async def opened(request: Request, at: AtDesk, links: Links, token: _Token = "") -> Response:
+async def opened(request: Request, at: AtDesk, mails: Mails, token: _Token = "") -> Response:
     """Note that somebody has done something on the page."""
-    known = await _known(at, links, token, request)
+    known = await _known(at, mails, token, request)
     if isinstance(known, HTMLResponse):
         return known
     await _note_opened(at, known)
@@ -90,9 +91,9 @@ async def opened(request: Request, at: AtDesk, links: Links, token: _Token = "")
 
 
 @router.post("/supplier/order")
-async def confirm(request: Request, at: AtDesk, links: Links, token: _Token = "") -> HTMLResponse:
+async def confirm(request: Request, at: AtDesk, mails: Mails, token: _Token = "") -> HTMLResponse:
     """Take down what a supplier confirms, all of it or, with a mistake in it, nothing."""
-    known = await _known(at, links, token, request)
+    known = await _known(at, mails, token, request)
     if isinstance(known, HTMLResponse):
         return known
     await _note_opened(at, known)  # it may be a browser without scripts
@@ -113,10 +114,10 @@ async def _note_opened(at: Desk, known: _Known) -> None:
 
 
 async def _known(
-    at: Desk, links: OrderLinks, token: str, request: Request
+    at: Desk, mails: OrderMails, token: str, request: Request
 ) -> _Known | HTMLResponse:
     try:
-        found = await _order(at, links.read(token, at.clock.now()))
+        found = await _order(at, mails.read(token, at.clock.now()))
     except Expired:
         return _sorry("expired", HTTPStatus.GONE, request)
     except Forged:

@@ -4,10 +4,11 @@ from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.alerting.api.desk import AtDesk, Editor, doer_of
+from services.alerting.api.ids import GivenId
 from services.alerting.domain.office_hours import Zone
 from services.alerting.domain.parameter_values import Money
 from services.alerting.domain.suppliers import Supplier as StoredSupplier
@@ -23,7 +24,6 @@ router = APIRouter(
     prefix="/v1/suppliers", tags=["actions"], dependencies=[Depends(require(Scope.ALERTS_READ))]
 )
 
-SupplierId = Annotated[str, Path(pattern=r"^[^|\x00-\x1f\x7f/]{1,128}$")]
 _Weekday = Annotated[int, Field(ge=1, le=7)]
 
 
@@ -66,7 +66,7 @@ async def list_suppliers(at: AtDesk, cursor: Cursor = None, limit: Limit = 100) 
 
 
 @router.get("/{supplier_id}")
-async def get_supplier(supplier_id: SupplierId, at: AtDesk) -> Supplier:
+async def get_supplier(supplier_id: GivenId, at: AtDesk) -> Supplier:
     """Return a supplier."""
     found = await at.ask(lambda connection: suppliers.one(connection, supplier_id))
     if found is None:
@@ -76,7 +76,7 @@ async def get_supplier(supplier_id: SupplierId, at: AtDesk) -> Supplier:
 
 @router.put("/{supplier_id}")
 async def put_supplier(
-    supplier_id: SupplierId, body: SupplierBody, request: Request, at: AtDesk, editor: Editor
+    supplier_id: GivenId, body: SupplierBody, request: Request, at: AtDesk, editor: Editor
 ) -> Supplier:
     """Make or change a supplier."""
     supplier = StoredSupplier(id=supplier_id, **body.model_dump())
@@ -96,7 +96,7 @@ async def put_supplier(
 
 @router.delete("/{supplier_id}", status_code=HTTPStatus.NO_CONTENT)
 async def delete_supplier(
-    supplier_id: SupplierId, request: Request, at: AtDesk, editor: Editor
+    supplier_id: GivenId, request: Request, at: AtDesk, editor: Editor
 ) -> Response:
     """Delete a supplier; what was ordered stays, and open orders then leave by hand only."""
     doer = doer_of(request, editor, at)

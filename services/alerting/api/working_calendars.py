@@ -1,11 +1,11 @@
 """`/v1/working-calendars`: when people work, for the times of playbooks and the hours of rules."""
 
 from http import HTTPStatus
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from services.alerting.api.desk import AtDesk, Editor, doer_of
+from services.alerting.api.ids import MadeId
 from services.alerting.domain.office_hours import CalendarDefinition
 from services.alerting.store import people, rules, schedules
 from services.alerting.store.audit import What
@@ -19,8 +19,6 @@ router = APIRouter(
     tags=["playbooks"],
     dependencies=[Depends(require(Scope.ALERTS_READ))],
 )
-
-ScheduleId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
 class WorkingCalendar(CalendarDefinition):
@@ -42,7 +40,7 @@ async def list_calendars(
 
 
 @router.get("/{calendar_id}")
-async def get_calendar(calendar_id: ScheduleId, at: AtDesk) -> WorkingCalendar:
+async def get_calendar(calendar_id: MadeId, at: AtDesk) -> WorkingCalendar:
     """Return a working calendar."""
     found = await at.ask(
         lambda connection: schedules.some(connection, "working_calendar", [calendar_id])
@@ -54,7 +52,7 @@ async def get_calendar(calendar_id: ScheduleId, at: AtDesk) -> WorkingCalendar:
 
 @router.put("/{calendar_id}")
 async def put_calendar(
-    calendar_id: ScheduleId,
+    calendar_id: MadeId,
     definition: CalendarDefinition,
     request: Request,
     at: AtDesk,
@@ -77,7 +75,7 @@ async def put_calendar(
 
 @router.delete("/{calendar_id}", status_code=HTTPStatus.NO_CONTENT)
 async def delete_calendar(
-    calendar_id: ScheduleId, request: Request, at: AtDesk, editor: Editor
+    calendar_id: MadeId, request: Request, at: AtDesk, editor: Editor
 ) -> Response:
     """Delete a working calendar; 409 `in_use` says which rules, playbooks and so on name it."""
     doer, what = doer_of(request, editor, at), What.WORKING_CALENDAR_DELETED

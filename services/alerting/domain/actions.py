@@ -33,6 +33,9 @@ OF_A_LEVEL: Final = SUPPLYING | {ActionKind.COUNT}
 GOING_ON: Final = frozenset({ActionState.PROPOSED, ActionState.APPROVED, ActionState.ORDERED})
 """States from which something is still expected."""
 
+GIVEN_UP: Final = frozenset({ActionState.REJECTED, ActionState.CANCELLED})
+"""States in which nothing comes of it."""
+
 COVERING: Final = frozenset({ActionState.APPROVED, ActionState.ORDERED})
 """States in which an action that brings stock stands for it."""
 
@@ -85,3 +88,12 @@ def _is_possible(kind: ActionKind, state: ActionState, step: Step) -> bool:
 def late_at(due_at: datetime | None, since: datetime) -> datetime:
     """Return from when on an action is late that was approved or ordered at `since`."""
     return since + PATIENCE if due_at is None else due_at + LATE_AFTER
+
+
+def postponed(due_at: datetime | None, asked_for: datetime | None, since: datetime) -> datetime:
+    """Return from when on an action is late that was ordered at `since`, once a supplier has a say.
+
+    A later date than the one asked for has so much patience and no more: one in the far future
+    would keep a shortage from people for ever.
+    """
+    return min(late_at(due_at, since), (asked_for or since) + PATIENCE)

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from services.alerting.domain.stock_class import is_of
 from services.alerting.domain.working_time import WorkingCalendar
 from shared.events.stock_alerts import AlertLevel, AtRisk, Gather, GatherReason
 
@@ -64,8 +65,7 @@ class AttentionPolicy:
 
     def matters(self, stock_class: str) -> bool:
         """Return whether a class is one of those told of at once."""
-        refined = len(stock_class) == _LETTERS_OF_ABC_XYZ and stock_class[0] in self.classes
-        return stock_class in self.classes or refined
+        return is_of(stock_class, self.classes)
 
 
 ON_ITS_WAY = timedelta(seconds=2)
@@ -74,7 +74,6 @@ message is due joins the next one, which is better than a straggler of the same.
 
 _LONGEST_WAIT_DAYS = 31
 """Longer than any holidays."""
-_LETTERS_OF_ABC_XYZ = 2
 
 
 class News(NamedTuple):

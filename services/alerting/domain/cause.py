@@ -7,7 +7,11 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from services.alerting.domain.stock_class import is_of
 from services.alerting.domain.stock_out import StockOut
+
+CLASSES: Final = frozenset({"A"})
+"""A stock-out of these that was announced late is a case, whatever it loses."""
 
 LATE_DATA: Final = timedelta(minutes=30)
 """Older news than this is late: channels are asked every few minutes."""
@@ -67,8 +71,8 @@ def is_late(stock_out: StockOut, notice: timedelta) -> bool:
 def deserves_case(
     stock_out: StockOut, stock_class: str | None, limit: Decimal, now: datetime
 ) -> bool:
-    """Return whether a stock-out matters enough: class A (AX, AY, …), or money lost so far."""
-    if (stock_class or "").startswith("A"):
+    """Return whether a stock-out matters enough: of a class that does, or money lost so far."""
+    if stock_class is not None and is_of(stock_class, CLASSES):
         return True
     _, money = stock_out.lost(now)
     return money is not None and money >= limit

@@ -83,6 +83,14 @@ def met(
     return _at(steps, number, progress, now, calendars)
 
 
+def undone(
+    steps: Sequence[Step], progress: Progress, what: Expected, now: datetime, calendars: Calendars
+) -> Progress:
+    """Return the progress once nothing has come of something expected: its step begins again."""
+    number = next((at for at, step in enumerate(steps, 1) if step.expects is what), len(steps) + 1)
+    return _at(steps, number, progress, now, calendars) if number < progress.number else progress
+
+
 def restarted(
     steps: Sequence[Step], progress: Progress, now: datetime, calendars: Calendars
 ) -> Progress:

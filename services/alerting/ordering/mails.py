@@ -30,7 +30,6 @@ from services.alerting.store.stored_action import reference_of
 from services.alerting.store.suppliers import one as supplier_of
 from shared.database.engine import Connection
 from shared.events.alert_reports import AlertReport, PurchaseOrder, ReportKind
-from shared.events.stock_alerts import ActionState
 
 _PLACED = UUID("6f1f2c0e-40a5-5b3c-8b6e-0f4bb0f6a6d1")
 
@@ -48,6 +47,14 @@ class OrderMails:
         self._links = links
         self._seal = seal
         self._default = default
+
+    def link(self, order_id: UUID, now: datetime) -> str | None:
+        """Return a new link to an order's page, None without a key."""
+        return self._links.link(order_id, now)
+
+    def read(self, token: str, now: datetime) -> UUID:
+        """Return the order that a link is for. Raises Forged or Expired."""
+        return self._links.read(token, now)
 
     async def destination(self, connection: Connection) -> str | None:
         """Return through which destination orders are mailed; None: they are not."""
@@ -103,7 +110,7 @@ class OrderMails:
         destination: str,
     ) -> AlertReport:
         lines = await action_rows.of_order(connection, order.id)
-        wanted = [line for line in lines if line.state is not ActionState.CANCELLED]
+        wanted = orders.wanted(lines)
         book = await asyncio.to_thread(sheet, order, lines, supplier)
         link = self._sealed(order.id, mail.asked_at)
         buyers = {line.owner or line.requested_by for line in wanted}

@@ -12,9 +12,8 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
 from services.alerting.domain.suppliers import Supplier
-from services.alerting.store.orders import StoredOrder
+from services.alerting.store.orders import StoredOrder, wanted
 from services.alerting.store.stored_action import StoredAction, reference_of
-from shared.events.stock_alerts import ActionState
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -57,9 +56,8 @@ def sheet(order: StoredOrder, lines: Sequence[StoredAction], supplier: Supplier 
     _append(page, (placed, _local(order.placed_at, zone)))
     _append(page, ())
     _append(page, _HEADS[language])
-    for line in lines:
-        if line.state is not ActionState.CANCELLED:
-            _append(page, _row(line, zone))
+    for line in wanted(lines):
+        _append(page, _row(line, zone))
     written = io.BytesIO()
     workbook.save(written)
     return written.getvalue()

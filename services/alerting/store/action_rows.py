@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import CursorResult, RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.alerting.domain.actions import GIVEN_UP
 from services.alerting.domain.hush import hush_of
 from services.alerting.store import audit, episodes, silences, steps, turns
 from services.alerting.store.acts import By
@@ -30,7 +31,8 @@ class Change(NamedTuple):
     """An action as a step leaves it, with its alert; both are locked by this transaction.
 
     `to` are people whom the revision is for, where it is for some. What nobody did, such as that
-    it is late, is `quiet`: no revision says so.
+    it is late, is `quiet`: no revision says so. `is_worse`: less of it comes, or later, or nothing,
+    than who asked for it counts upon; they are reminded of the alert, if it still holds.
     """
 
     episode: Episode
@@ -39,6 +41,7 @@ class Change(NamedTuple):
     note: str | None = None
     to: tuple[Recipient, ...] = ()
     quiet: bool = False
+    is_worse: bool = False
 
 
 _COLUMNS = [
@@ -62,6 +65,11 @@ _OF_ORDERS = text(f"""
 """)
 
 _OF_ALERT = text(f"{_SELECT} WHERE t.alert_id = :alert_id ORDER BY t.number")
+
+_OTHERS = text("""
+SELECT EXISTS (SELECT FROM action WHERE alert_id = :alert_id AND id <> :id
+                                    AND state NOT IN ('rejected', 'cancelled'))
+""")
 
 _NUMBER = text("SELECT nextval('action_number')")
 
@@ -205,6 +213,10 @@ async def write(
         episode.revision += 1
         if by.actor is not None:
             episode.take_on(by.actor, by.at)
+        if change.is_worse:
+            episode.untold = True
+        if change.action.state in GIVEN_UP and not await _is_done_otherwise(connection, change):
+            await steps.undone(connection, episode.id, Expected.ACT, by.at)
         for what in _meets(change):
             await steps.met(connection, episode.id, what, by.at, owner=episode.owner)
         revisions.append(episode.revision)
@@ -276,6 +288,8 @@ def _told(action: StoredAction) -> dict[str, object]:
 def _meets(change: Change) -> tuple[Expected, ...]:
     """Return what a step does of all that playbooks expect."""
     match change.step, change.action.state:
+        case _, ActionState.CANCELLED:
+            return ()
         case "request", ActionState.PROPOSED:
             return (Expected.ACT,)
         case "request", ActionState.DONE:
@@ -288,6 +302,12 @@ def _meets(change: Change) -> tuple[Expected, ...]:
             return (Expected.CONFIRM,)
         case _:
             return ()
+
+
+async def _is_done_otherwise(connection: AsyncConnection, change: Change) -> bool:
+    """Return whether something else is done about the alert of an action that is given up."""
+    values = {"alert_id": change.action.alert_id, "id": change.action.id}
+    return bool(await connection.scalar(_OTHERS, values))
 
 
 async def _hush(connection: AsyncConnection, episode: Episode, now: datetime) -> Hush | None:

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.actions import (
+    GIVEN_UP,
     OF_A_LEVEL,
     SUPPLYING,
     Step,
@@ -146,7 +147,8 @@ async def end(
 ) -> StoredAction | None:
     """Reject, cancel, receive or finish an action. Raises WrongState.
 
-    When what ingest was told of is cancelled, it is told that too.
+    When what ingest was told of is cancelled, or has arrived by somebody's word, it is told that
+    nothing comes any more: what it takes for open would be open for ever.
     """
     await action_rows.take_turn(connection)
     before = await action_rows.one(connection, action_id)
@@ -154,15 +156,15 @@ async def end(
         return before
     was_ordered = before.state is ActionState.ORDERED
     action = replace(before, state=state, ended_at=by.at, reason=by.note or before.reason)
-    if step is Step.CANCEL and was_ordered:
+    if was_ordered:
         action = replace(action, told=action.told + 1)
     elif step is Step.CANCEL:
         action = replace(action, order_id=None, order_number=None, line=None)
     done = await _step(connection, action, step, by)
-    if step is Step.CANCEL:
-        await (
-            orders.tell(connection, done, by.at) if was_ordered else orders.drop_empty(connection)
-        )
+    if was_ordered:
+        await orders.tell(connection, done, by.at)
+    elif step is Step.CANCEL:
+        await orders.drop_empty(connection)
     return done
 
 
@@ -354,7 +356,9 @@ async def _step(
     connection: AsyncConnection, action: StoredAction, step: str, by: By
 ) -> StoredAction:
     found = await action_rows.locked_episodes(connection, [action])
-    await action_rows.write(connection, [Change(found[action.alert_id], action, step, by.note)], by)
+    is_worse = action.state in GIVEN_UP and by.actor != action.requested_by
+    change = Change(found[action.alert_id], action, step, by.note, is_worse=is_worse)
+    await action_rows.write(connection, [change], by)
     return action
 
 

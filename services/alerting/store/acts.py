@@ -174,7 +174,7 @@ async def _take_on(
         return is_first or event is AlertEvent.ACTED
 
     async def move(episode: Episode) -> None:
-        done = Expected.ACKNOWLEDGE
+        done = Expected.ACT if event is AlertEvent.ACTED else Expected.ACKNOWLEDGE
         await steps.met(connection, episode.id, done, by.at, owner=episode.owner)
 
     return await _act(connection, alert_id, event, change, by, move)

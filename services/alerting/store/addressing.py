@@ -3,7 +3,7 @@
 Filled in where a revision is written, so that whatever makes one need not think of it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -27,8 +27,12 @@ async def addressed(connection: AsyncConnection, notices: Sequence[StockAlert]) 
     """Return notices of stored alerts with `to` and `step`; what a notice says itself stays."""
     ids = list({notice.alert_id for notice in notices})
     rows = {row.alert_id: row for row in await connection.execute(_ADDRESSED, {"ids": ids})}
-    told = await _told(connection, rows)
-    known = await people.recipients(connection, {id_ for each in told.values() for id_ in each})
+    named = {id_ for row in rows.values() for id_ in (row.owner, *row.told) if id_ is not None}
+    known = await people.recipients(connection, named)
+    told = await _told(connection, rows, known)
+    known |= await people.recipients(
+        connection, {id_ for each in told.values() for id_ in each} - known.keys()
+    )
     found = []
     for notice in notices:
         row = rows[notice.alert_id]
@@ -41,16 +45,19 @@ async def addressed(connection: AsyncConnection, notices: Sequence[StockAlert]) 
 
 
 async def _told(
-    connection: AsyncConnection, rows: Mapping[UUID, Row[Any]]
+    connection: AsyncConnection, rows: Mapping[UUID, Row[Any]], known: Collection[str]
 ) -> dict[UUID, list[str]]:
-    """Return the owner, or else the manager of the row that says most; and who was drawn in."""
+    """Return the owner, or else the manager of the row that says most; and who was drawn in.
+
+    An owner who is no person, such as a program that has acknowledged it, hears of nothing.
+    """
     table = Responsibilities()
-    if any(row.owner is None for row in rows.values()):
+    if any(row.owner not in known for row in rows.values()):
         table = Responsibilities(await people.table(connection))
     found = {}
     for alert_id, row in rows.items():
         first = row.owner
-        if first is None:
+        if first not in known:
             line = table.row(row.category, row.warehouse, row.supplier)
             first = None if line is None else line.manager
         found[alert_id] = list(dict.fromkeys(filter(None, (first, *row.told))))

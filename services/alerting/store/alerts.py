@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import RowMapping, text
+from sqlalchemy import RowMapping, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.store.episodes import at_risk_of
@@ -76,16 +76,22 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
-    """Alerts counted: open ones by present level, all by the level they opened at."""
+class Standing:
+    """How it stands now: open alerts by level, those that are nobody's, and notices that wait."""
 
     open: Mapping[AlertLevel, int]
+    unowned: int
+    outbox: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """All alerts there ever were, counted; by the level they opened at."""
+
     opened: Mapping[AlertLevel, int]
     resolved: int
     retracted: int
     subjects: int
-    outbox: int
-    unowned: int
 
 
 _ALERT = """
@@ -213,20 +219,30 @@ async def history(connection: AsyncConnection, alert_id: UUID) -> Sequence[Store
     return [_revision(row) for row in rows.mappings()]
 
 
+async def standing(connection: AsyncConnection) -> Standing:
+    """Return how many alerts are open; it reads nothing of those that have ended."""
+    return Standing(
+        open=await _by_level(connection, _OPEN),
+        unowned=(await connection.execute(_UNOWNED)).scalar_one(),
+        outbox=(await connection.execute(_OUTBOX)).scalar_one(),
+    )
+
+
 async def totals(connection: AsyncConnection) -> Totals:
-    """Return how many alerts there are and were."""
-    still_open = {AlertLevel(row[0]): row[1] for row in await connection.execute(_OPEN)}
-    opened = {AlertLevel(row[0]): row[1] for row in await connection.execute(_OPENED)}
+    """Return how many alerts there were; it reads all of them."""
+    opened = await _by_level(connection, _OPENED)
+    still_open = await _by_level(connection, _OPEN)
     retracted = (await connection.execute(_RETRACTED)).scalar_one()
     return Totals(
-        open=still_open,
         opened=opened,
         resolved=sum(opened.values()) - sum(still_open.values()) - retracted,
         retracted=retracted,
         subjects=(await connection.execute(_SUBJECTS)).scalar_one(),
-        outbox=(await connection.execute(_OUTBOX)).scalar_one(),
-        unowned=(await connection.execute(_UNOWNED)).scalar_one(),
     )
+
+
+async def _by_level(connection: AsyncConnection, question: TextClause) -> dict[AlertLevel, int]:
+    return {AlertLevel(row[0]): row[1] for row in await connection.execute(question)}
 
 
 def _alert(row: RowMapping) -> StoredAlert:

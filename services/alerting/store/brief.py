@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.alerting.domain.stock_out import StockOut
 from services.alerting.store import cases
 from services.alerting.store.review import ANSWERED, DUE, SlaMinutes, sla
-from services.alerting.store.stock_outs import TOLD, WARNING
+from services.alerting.store.stock_outs import TOLD, TOLD_AT, WARNING
 from services.alerting.store.timers import LATE
 from shared.events.alert_reports import LONGEST_LIST, Brief, OutOfStock
 
@@ -69,7 +69,7 @@ FROM (
            t.alert_id IS NOT NULL AS follows, {LATE} AS is_late, t.first_by
     FROM alert AS a LEFT JOIN timer AS t ON t.alert_id = a.id
     CROSS JOIN LATERAL (
-        SELECT min(h.recorded_at) FILTER (WHERE {TOLD}) AS told_at,
+        SELECT min({TOLD_AT}) FILTER (WHERE {TOLD}) AS told_at,
                (array_agg(h.level ORDER BY h.revision) FILTER (WHERE {TOLD}))[1] AS level,
                min(h.recorded_at) FILTER (WHERE h.{ANSWERED}) AS answered_at
         FROM alert_history AS h

@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.alerting.domain.actions import late_at
-from services.alerting.store import action_rows
+from services.alerting.domain.actions import late_at, postponed
+from services.alerting.store import action_rows, covering
 from services.alerting.store.action_rows import Change
 from services.alerting.store.acts import By
 from services.alerting.store.orders import tell
@@ -55,7 +55,8 @@ async def confirm(
 ) -> None:
     """Take down what a supplier says of lines, by number; only those still to come can change.
 
-    Ingest is told of what comes otherwise than it was told before.
+    Ingest is told of what comes otherwise than it was told before. Where less comes, or much later,
+    it covers nothing any more: people are told of what was kept from them because of it.
     """
     await action_rows.take_turn(connection)
     lines = [
@@ -67,15 +68,23 @@ async def confirm(
     if not news:
         return
     episodes = await action_rows.locked_episodes(connection, news)
+    asked = await asked_for(connection, news)
     changes = []
     for line in news:
         told = said[line.line or 0]
         differs = (told.quantity, told.due_at) != (line.expected, line.due_at)
+        after = _confirmed(line, told, asked.get(line.id), by.at, differs)
         changes.append(
-            Change(episodes[line.alert_id], _confirmed(line, told, by.at, differs), "confirm")
+            Change(
+                episodes[line.alert_id],
+                after,
+                "confirm",
+                is_worse=told.quantity < line.expected or _is_later(after, asked.get(line.id)),
+            )
         )
     await connection.execute(_CONFIRMED, {"id": order_id, "now": by.at})
     await action_rows.write(connection, changes, by)
+    await covering.uncover(connection, [each.action.id for each in changes if each.is_worse])
     for line, change in zip(news, changes, strict=True):
         if change.action.told > line.told:
             await tell(connection, change.action, by.at)
@@ -87,13 +96,22 @@ def _is_news(line: StoredAction, said: Confirmed) -> bool:
     )
 
 
-def _confirmed(line: StoredAction, said: Confirmed, at: datetime, differs: bool) -> StoredAction:
+def _is_later(line: StoredAction, asked_for: datetime | None) -> bool:
+    """Return whether a line will come when it would be late by the date that it was ordered for."""
+    since = line.ordered_at or line.requested_at
+    return line.due_at is not None and line.due_at > late_at(asked_for, since)
+
+
+def _confirmed(
+    line: StoredAction, said: Confirmed, asked_for: datetime | None, at: datetime, differs: bool
+) -> StoredAction:
+    until = postponed(said.due_at, asked_for, line.ordered_at or at)
     after = replace(
         line,
         confirmed_quantity=said.quantity,
         due_at=said.due_at,
-        late_at=late_at(said.due_at, at),
-        is_late=False,
+        late_at=until,
+        is_late=line.is_late and until <= at,
         told=line.told + differs,
     )
     if said.quantity:

@@ -30,6 +30,10 @@ SELECT * FROM unnest(CAST(:alert_id AS uuid[]), CAST(:action_id AS uuid[]))
 ON CONFLICT (alert_id) DO UPDATE SET action_id = excluded.action_id
 """)
 
+_FORGET = text("DELETE FROM covered_alert WHERE alert_id = ANY(CAST(:alerts AS uuid[]))")
+
+_UNCOVER = text("DELETE FROM covered_alert WHERE action_id = ANY(CAST(:actions AS uuid[]))")
+
 IS_COVERED = """
     EXISTS (SELECT FROM covered_alert AS v JOIN action AS c ON c.id = v.action_id
             WHERE v.alert_id = a.id AND c.state IN ('approved', 'ordered') AND c.late_at > :now)
@@ -76,3 +80,15 @@ async def note(connection: AsyncConnection, covered: Mapping[UUID, UUID]) -> Non
     if covered:
         values = {"alert_id": list(covered), "action_id": list(covered.values())}
         await connection.execute(_NOTE, values)
+
+
+async def forget(connection: AsyncConnection, alerts: Collection[UUID]) -> None:
+    """Forget that alerts were covered: people know of them now."""
+    if alerts:
+        await connection.execute(_FORGET, {"alerts": list(alerts)})
+
+
+async def uncover(connection: AsyncConnection, actions: Collection[UUID]) -> None:
+    """Let actions cover nothing any more of what people were not told because of them."""
+    if actions:
+        await connection.execute(_UNCOVER, {"actions": list(actions)})

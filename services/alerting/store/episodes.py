@@ -104,6 +104,13 @@ _ONE = text(f"SELECT {_STORED} FROM alert AS a WHERE a.id = :id FOR UPDATE")  # 
 
 _LOCK = text("SELECT FROM alert WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE")
 
+RECOVERS = """
+    EXISTS (SELECT FROM condition AS r
+            WHERE r.rule_id = a.rule_id AND r.subject_kind = a.subject_kind AND r.sku = a.sku
+              AND r.warehouse = a.warehouse AND r.state = 'recovering')
+"""
+"""Whether what an open alert `a` warns of is over, but not yet for its recovery time."""
+
 # What keeps them from being told is over: no snooze, no silence, and no action that covers them.
 _TO_REMIND = text(f"""
 SELECT {_STORED}
@@ -112,6 +119,7 @@ WHERE a.resolved_at IS NULL AND (a.untold OR a.snoozed_until IS NOT NULL)
   AND (a.snoozed_until IS NULL OR a.snoozed_until <= :now)
   AND NOT EXISTS (SELECT FROM silence AS s WHERE {silences.COVERS})
   AND NOT {covering.IS_COVERED}
+  AND NOT {RECOVERS}
 ORDER BY a.id
 LIMIT :limit
 FOR UPDATE OF a SKIP LOCKED
@@ -168,16 +176,18 @@ WHERE a.id = n.id
 
 _HISTORY = text("""
 INSERT INTO alert_history (alert_id, revision, event, level, previous_level, reason, facts,
-                           occurred_at, recorded_at, actor, note, hush, told)
+                           occurred_at, recorded_at, tell_at, actor, note, hush, told)
 SELECT n.alert_id, n.revision, n.event, n.level, n.previous_level, n.reason, n.facts::jsonb,
-       n.occurred_at, n.recorded_at, n.actor, n.note, n.hush::jsonb, string_to_array(n.told, '|')
+       n.occurred_at, n.recorded_at, n.tell_at, n.actor, n.note, n.hush::jsonb,
+       string_to_array(n.told, '|')
 FROM unnest(CAST(:alert_id AS uuid[]), CAST(:revision AS int[]), CAST(:event AS text[]),
             CAST(:level AS text[]), CAST(:previous_level AS text[]), CAST(:reason AS text[]),
             CAST(:facts AS text[]), CAST(:occurred_at AS timestamptz[]),
-            CAST(:recorded_at AS timestamptz[]), CAST(:actor AS text[]), CAST(:note AS text[]),
-            CAST(:hush AS text[]), CAST(:told AS text[]))
+            CAST(:recorded_at AS timestamptz[]), CAST(:tell_at AS timestamptz[]),
+            CAST(:actor AS text[]), CAST(:note AS text[]), CAST(:hush AS text[]),
+            CAST(:told AS text[]))
      AS n (alert_id, revision, event, level, previous_level, reason, facts, occurred_at,
-           recorded_at, actor, note, hush, told)
+           recorded_at, tell_at, actor, note, hush, told)
 """)
 
 _OUTBOX = text("""
@@ -339,6 +349,7 @@ async def write(
     ):
         if some:
             await connection.execute(statement, _columns(some))
+    await covering.forget(connection, [each.id for each in touched if not each.untold])
     notices = await addressing.addressed(connection, [entry.notice for entry in entries])
     await connection.execute(
         _HISTORY,
@@ -352,6 +363,7 @@ async def write(
             "facts": [notice.facts.model_dump_json() for notice in notices],
             "occurred_at": [notice.occurred_at for notice in notices],
             "recorded_at": [notice.recorded_at for notice in notices],
+            "tell_at": [notice.gather and notice.gather.by for notice in notices],
             "actor": [entry.actor for entry in entries],
             "note": [notice.note for notice in notices],
             "hush": [

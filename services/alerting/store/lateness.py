@@ -45,13 +45,12 @@ async def follow(connection: AsyncConnection, now: datetime, limit: int) -> list
 
 
 async def audit(connection: AsyncConnection, now: datetime, limit: int) -> list[Lost]:
-    """Find open episodes whose timer is missing or was not acted on, and set it anew.
+    """Find open episodes whose timer is missing, or was not acted on although it is due.
 
-    A step that was lost begins anew, as far as what people did shows which one it is.
+    One that is missing is set anew: its step begins again, as far as what people did shows which
+    one it is. One that is due stays so until somebody acts on it.
     """
     found = await timers.lost(connection, now - TOO_LATE, limit)
-    overdue = [each.alert_id for each in found if each.cause == "overdue"]
-    await timers.set_anew(connection, overdue, now)
     missing = [each.alert_id for each in found if each.cause == "missing"]
     begun = {}
     for each in await timers.unfollowed(connection, missing) if missing else ():

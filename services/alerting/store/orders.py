@@ -21,6 +21,10 @@ from services.alerting.store.stored_action import StoredAction, reference_of
 from shared.errors import LowtideError
 from shared.events.stock_alerts import ActionKind, ActionState
 
+MAX_LINES = 500
+"""Of an order. The supplier's form sends two fields a line, and its mail carries the sheet; the
+rest goes into the next order."""
+
 
 class Empty(LowtideError):  # noqa: N818 - a state, not a mistake
     """The order has no lines, so there is nothing to order."""
@@ -53,7 +57,9 @@ _SELECT = f"SELECT {_COLUMNS} FROM purchase_order"  # noqa: S608 - the columns a
 
 _ONE = text(f"{_SELECT} WHERE id = :id")
 
-_OPEN_OF = text(f"{_SELECT} WHERE supplier = :supplier AND placed_at IS NULL")
+_OPEN_OF = text(f"{_SELECT} WHERE supplier = :supplier AND placed_at IS NULL AND NOT is_full")
+
+_FULL = text("UPDATE purchase_order SET is_full = true WHERE id = :id")
 
 _OPEN = text(f"{_SELECT} WHERE placed_at IS NULL ORDER BY number")
 
@@ -105,14 +111,18 @@ async def page(
 async def collect(connection: AsyncConnection, action: StoredAction, now: datetime) -> StoredAction:
     """Return an approved purchase as a line of its supplier's open order, which may be new.
 
-    Without a supplier there is nobody to collect for: it waits until somebody orders it.
+    One that is full waits beside it until it leaves. Without a supplier there is nobody to collect
+    for: it waits until somebody orders it.
     """
     if action.kind is not ActionKind.BUY or action.supplier is None:
         return action
     row = (await connection.execute(_OPEN_OF, {"supplier": action.supplier})).mappings()
     found = row.one_or_none()
     order = await _add(connection, action.supplier, now) if found is None else _order(found)
-    return await _as_line(connection, action, order)
+    line = await _as_line(connection, action, order)
+    if line.line is not None and line.line >= MAX_LINES:
+        await connection.execute(_FULL, {"id": order.id})
+    return line
 
 
 async def order_alone(
@@ -189,7 +199,7 @@ async def tell(connection: AsyncConnection, action: StoredAction, at: datetime) 
     """Have ingest told how a purchase stands, once this transaction is durable."""
     if action.kind is not ActionKind.BUY or action.reference is None:
         return
-    cancelled = action.state is ActionState.CANCELLED
+    is_over = action.state is not ActionState.ORDERED
     line = SupplyLine(
         action=action.id,
         version=action.told,
@@ -197,7 +207,7 @@ async def tell(connection: AsyncConnection, action: StoredAction, at: datetime) 
         line=action.line or 1,
         sku=action.sku,
         warehouse=action.warehouse,
-        quantity=0 if cancelled else action.expected,
+        quantity=0 if is_over else action.expected,
         due_at=action.due_at,
     )
     await calls.add(connection, action.id, supply.PATH, [supply.event(line, at)], at)
@@ -208,16 +218,17 @@ def money(lines: Sequence[StoredAction]) -> Decimal | None:
 
     What was cancelled costs nothing.
     """
-    known = [line.cost for line in _wanted(lines) if line.cost is not None]
+    known = [line.cost for line in wanted(lines) if line.cost is not None]
     return sum(known, Decimal(0)) if known else None
 
 
 def without_cost(lines: Sequence[StoredAction]) -> list[StoredAction]:
     """Return the lines of which nobody knows what they cost."""
-    return [line for line in _wanted(lines) if line.cost is None]
+    return [line for line in wanted(lines) if line.cost is None]
 
 
-def _wanted(lines: Sequence[StoredAction]) -> list[StoredAction]:
+def wanted(lines: Sequence[StoredAction]) -> list[StoredAction]:
+    """Return the lines that are still to come, or have come."""
     return [line for line in lines if line.state is not ActionState.CANCELLED]
 
 

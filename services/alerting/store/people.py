@@ -64,6 +64,14 @@ WHERE coalesce((p.body ->> 'enabled')::boolean, true)
   AND jsonb_path_exists(p.body, '$.steps.**.person ? (@ == $id)',
                         jsonb_build_object('id', CAST(:id AS text)))
 UNION ALL
+SELECT 'open alerts', '' WHERE EXISTS (SELECT FROM alert WHERE resolved_at IS NULL AND owner = :id)
+UNION ALL
+SELECT 'open alerts that follow', playbook ->> 'id' FROM alert
+WHERE resolved_at IS NULL AND playbook IS NOT NULL
+  AND jsonb_path_exists(playbook, '$.steps.**.person ? (@ == $id)',
+                        jsonb_build_object('id', CAST(:id AS text)))
+GROUP BY playbook ->> 'id'
+UNION ALL
 SELECT 'rotation', r.id FROM rotation AS r
 WHERE r.body::jsonb -> 'people' ? CAST(:id AS text)
    OR jsonb_path_exists(r.body::jsonb, '$.overrides[*].person ? (@ == $id)',

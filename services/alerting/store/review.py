@@ -9,7 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.review import Dealt, Period
 from services.alerting.domain.stock_out import Shortage, StockOut
-from services.alerting.store.stock_outs import FIRST_WARNING, TOLD, WARNING, stock_out_of
+from services.alerting.store.stock_outs import (
+    FIRST_WARNING,
+    TOLD,
+    TOLD_AT,
+    WARNED_AT,
+    WARNING,
+    stock_out_of,
+)
 from shared.events.alert_reports import Share, Spans
 from shared.events.stock_alerts import AlertLevel
 
@@ -26,8 +33,11 @@ DUE = """
 """By when somebody was to see to an episode: by the clock of its playbook's first step, or else of
 its `told_at` and the `level` then."""
 
-ANSWERED = "event IN ('acknowledged', 'acted', 'resolved', 'retracted')"
+ANSWERED = "event IN ('acknowledged', 'assigned', 'acted', 'resolved', 'retracted')"
 """After these nobody waits for anybody."""
+
+_JUDGED = "(answered_at IS NOT NULL AND told_at IS NOT NULL OR due_at < :now)"
+"""Whether it can be said by now if somebody saw to an episode in time."""
 
 _ALERT_GROUPS: Final[Mapping[Dimension | None, str]] = {
     None: "CAST(NULL AS text)",
@@ -51,7 +61,7 @@ WITH episode AS (
            t.first_by, o.is_right
     FROM alert AS a LEFT JOIN timer AS t ON t.alert_id = a.id
     CROSS JOIN LATERAL (
-        SELECT min(h.recorded_at) FILTER (WHERE {told}) AS told_at,
+        SELECT min({told_at}) FILTER (WHERE {told}) AS told_at,
                (array_agg(h.level ORDER BY h.revision) FILTER (WHERE {told}))[1] AS level,
                min(h.recorded_at) FILTER (WHERE {answered}) AS answered_at,
                bool_or(h.event = 'resolved' AND h.reason = 'recovered') AS recovered,
@@ -83,9 +93,8 @@ SELECT part, count(*) AS alerts,
        count(to_resolve) AS resolved,
        CAST(avg(to_resolve) AS float8) AS mean_to_resolve,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY to_resolve) AS median_to_resolve,
-       count(*) FILTER (WHERE answered_at <= due_at) AS in_time,
-       count(*) FILTER (WHERE answered_at IS NOT NULL AND told_at IS NOT NULL
-                              OR due_at < :now) AS judged,
+       count(*) FILTER (WHERE {judged} AND answered_at <= due_at) AS in_time,
+       count(*) FILTER (WHERE {judged}) AS judged,
        CAST(sum(escalations) AS bigint) AS escalations,
        count(*) FILTER (WHERE retracted) AS retracted,
        count(*) FILTER (WHERE is_right) AS said_right,
@@ -95,7 +104,7 @@ GROUP BY part
 """
 
 _STOCK_OUTS = """
-SELECT {group} AS part, s.began_at, s.ended_at, s.daily_sales, s.price, w.occurred_at AS warned_at
+SELECT {group} AS part, s.began_at, s.ended_at, s.daily_sales, s.price, w.warned_at
 FROM stock_out AS s {first_warning}
 LEFT JOIN stock_out_case AS c ON c.stock_out = s.id
 WHERE s.began_at >= :from_at AND s.began_at < :to_at AND NOT s.found
@@ -109,7 +118,7 @@ SELECT {group} AS part, a.sku, a.warehouse, e.warned_at, e.ended_at, e.available
                  AND coalesce(s.ended_at, 'infinity') >= a.opened_at) AS ran_out
 FROM alert AS a
 CROSS JOIN LATERAL (
-    SELECT min(h.occurred_at) FILTER (WHERE {told}) AS warned_at,
+    SELECT min({warned_at}) FILTER (WHERE {told}) AS warned_at,
            max(h.occurred_at) FILTER (WHERE h.event = 'resolved' AND h.reason = 'recovered')
                AS ended_at,
            min(CAST(h.facts->>'available' AS bigint)) FILTER (WHERE h.revision = 1) AS available,
@@ -158,7 +167,9 @@ async def _dealt(
     statement = _DEALT.format(
         group=_ALERT_GROUPS[by],
         told=TOLD,
+        told_at=TOLD_AT,
         answered=f"h.{ANSWERED}",
+        judged=_JUDGED,
         due=DUE,
     )
     values = {**within, **sla(minutes), "now": now}
@@ -177,7 +188,7 @@ async def _stock_outs(
 async def _shortages(
     connection: AsyncConnection, within: Mapping[str, object], by: Dimension | None
 ) -> list[tuple[str | None, Shortage]]:
-    statement = _SHORTAGES.format(group=_ALERT_GROUPS[by], told=TOLD)
+    statement = _SHORTAGES.format(group=_ALERT_GROUPS[by], told=TOLD, warned_at=WARNED_AT)
     rows = await connection.execute(text(statement), {**within, **WARNING})
     return [
         (row["part"], Shortage(**{name: row[name] for name in Shortage._fields}))

@@ -4,7 +4,7 @@ The alert's row is locked by whoever calls; the revision is written afterwards, 
 new step.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain import progress
 from services.alerting.domain.people import Responsibilities
-from services.alerting.domain.playbook import Followed, PlaybookDefinition, Whom
-from services.alerting.domain.progress import Calendars
+from services.alerting.domain.playbook import Followed, PlaybookDefinition, Step, Whom
+from services.alerting.domain.progress import Calendars, Progress
 from services.alerting.domain.rotation import Rotation
 from services.alerting.domain.staffing import Place, Staffing
 from services.alerting.store import people, playbooks, schedules, timers
@@ -92,15 +92,31 @@ async def met(
 
     `owner` is the owner from now on, where that is not stored yet.
     """
+    await _moved(connection, alert_id, progress.met, what, now, owner)
+
+
+async def undone(
+    connection: AsyncConnection, alert_id: UUID, what: Expected, now: datetime
+) -> None:
+    """Note that nothing has come of something expected that was done, so it is expected again."""
+    await _moved(connection, alert_id, progress.undone, what, now, None)
+
+
+async def _moved(
+    connection: AsyncConnection,
+    alert_id: UUID,
+    move: Callable[[Sequence[Step], Progress, Expected, datetime, Calendars], Progress],
+    what: Expected,
+    now: datetime,
+    owner: str | None,
+) -> None:
     found = await _one(connection, alert_id, owner)
     if found is None:
         return
-    steps = found.followed.steps
     calendars = await calendars_of(connection, [found.followed])
-    after = progress.met(steps, found.progress, what, now, calendars)
-    if after == found.progress:
-        return
-    await _step_begins(connection, alert_id, found.moved(after), now)
+    after = move(found.followed.steps, found.progress, what, now, calendars)
+    if after != found.progress:
+        await _step_begins(connection, alert_id, found.moved(after), now)
 
 
 async def handed_over(

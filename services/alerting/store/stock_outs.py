@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.alerting.domain.cause import Log
+from services.alerting.domain.cause import CLASSES, Log
 from services.alerting.domain.stock_out import SHORTAGE_KINDS, StockOut
 from services.alerting.store import turns
 from services.alerting.store.turns import Turn
@@ -23,21 +23,34 @@ from services.alerting.store.turns import Turn
 _OVERLAP = timedelta(minutes=1)
 """Revisions are looked at again for as long: one may commit after a later one."""
 
+# What waits is replaced by a rise that people are told of, and by an end (ADR 94).
 TOLD = """
     h.event IN ('opened', 'level_changed', 'reminded', 'escalated') AND h.hush IS NULL
+    AND (h.tell_at IS NULL OR NOT EXISTS (
+        SELECT FROM alert_history AS n
+        WHERE n.alert_id = h.alert_id AND n.revision > h.revision AND n.recorded_at < h.tell_at
+          AND n.hush IS NULL
+          AND (n.event IN ('resolved', 'retracted')
+               OR n.event = 'level_changed' AND (n.level = 'out' OR n.previous_level = 'watch'))))
 """
-"""Whether people were told that there is an episode, by a revision `h`."""
+"""Whether people are told that there is an episode, by a revision `h`."""
+
+TOLD_AT = "coalesce(h.tell_at, h.recorded_at)"
+"""When they are, by the wall clock; one that waits for others, with them."""
+
+WARNED_AT = "h.occurred_at + coalesce(h.tell_at - h.recorded_at, interval '0')"
+"""When they are, by the clock of evaluations."""
 
 FIRST_WARNING = f"""
 LEFT JOIN LATERAL (
-    SELECT a.id, a.rule_id, a.owner, h.occurred_at
+    SELECT a.id, a.rule_id, a.owner, {WARNED_AT} AS warned_at
     FROM alert AS a JOIN alert_history AS h ON h.alert_id = a.id
     WHERE a.subject_kind = 'level' AND a.sku = s.sku AND a.warehouse = s.warehouse
       AND a.rule->>'kind' = ANY(CAST(:shortage_kinds AS text[]))
       AND a.opened_at <= coalesce(s.ended_at, 'infinity')
       AND (a.resolved_at IS NULL OR a.resolved_at >= s.began_at)
-      AND h.occurred_at <= coalesce(s.ended_at, 'infinity') AND {TOLD}
-    ORDER BY h.occurred_at, a.number
+      AND {WARNED_AT} <= coalesce(s.ended_at, 'infinity') AND {TOLD}
+    ORDER BY warned_at, a.number
     LIMIT 1
 ) AS w ON true
 """  # noqa: S608 - the condition is ours
@@ -117,12 +130,14 @@ WHERE k.available > 0
                     AND coalesce(s.ended_at, 'infinity') >= e.began_at)
 """)  # noqa: S608 - the columns are ours
 
-# Those that go on and matter too little so far are left out: there may be many, for long.
+# Those that go on and matter too little so far are left out: there may be many, for long. A class
+# of two letters is of that of the first, as `stock_class.is_of` has it.
 _TO_JUDGE = text(f"""
-SELECT s.*, w.occurred_at AS warned_at, w.owner
+SELECT s.*, w.warned_at, w.owner
 FROM stock_out AS s {FIRST_WARNING}
 WHERE NOT s.judged
-  AND (s.ended_at IS NOT NULL OR s.stock_class LIKE 'A%'
+  AND (s.ended_at IS NOT NULL OR s.stock_class = ANY(CAST(:classes AS text[]))
+       OR length(s.stock_class) = 2 AND left(s.stock_class, 1) = ANY(CAST(:classes AS text[]))
        OR s.daily_sales * s.price * EXTRACT(epoch FROM :now - s.began_at) / 86400
           >= CAST(:money_limit AS numeric))
 ORDER BY s.id
@@ -190,9 +205,8 @@ async def to_judge(
     connection: AsyncConnection, now: datetime, money_limit: Decimal, limit: int
 ) -> list[Recorded]:
     """Return stock-outs of which it can be said by now whether they become a case."""
-    rows = await connection.execute(
-        _TO_JUDGE, {**WARNING, "now": now, "money_limit": money_limit, "limit": limit}
-    )
+    said = {"now": now, "money_limit": money_limit, "classes": sorted(CLASSES), "limit": limit}
+    rows = await connection.execute(_TO_JUDGE, {**WARNING, **said})
     return [_recorded(row) for row in rows.mappings()]
 
 

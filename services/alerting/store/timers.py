@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.alerting.domain.playbook import Followed
 from services.alerting.domain.progress import Progress
 from services.alerting.domain.staffing import Place
+from services.alerting.store.episodes import RECOVERS
 from shared.events.stock_alerts import Expected
 
 
@@ -75,6 +76,7 @@ _DUE = text(f"""
 {_RUNNING}
 WHERE t.due_at <= :now AND a.resolved_at IS NULL
   AND (a.snoozed_until IS NULL OR a.snoozed_until <= :now)
+  AND NOT {RECOVERS}
 ORDER BY t.due_at
 LIMIT :limit
 FOR UPDATE OF a, t SKIP LOCKED
@@ -104,15 +106,16 @@ FROM timer AS t JOIN alert AS a ON a.id = t.alert_id
 WHERE a.resolved_at IS NULL
 """)  # noqa: S608 - the condition is ours
 
-_LOST = text("""
+_LOST = text(f"""
 SELECT a.id, CASE WHEN t.alert_id IS NULL THEN 'missing' ELSE 'overdue' END
 FROM alert AS a LEFT JOIN timer AS t ON t.alert_id = a.id
 WHERE a.resolved_at IS NULL AND a.playbook IS NOT NULL
   AND (t.alert_id IS NULL
-       OR (t.due_at < :since AND (a.snoozed_until IS NULL OR a.snoozed_until < :since)))
+       OR (t.due_at < :since AND (a.snoozed_until IS NULL OR a.snoozed_until < :since)
+           AND NOT {RECOVERS}))
 ORDER BY a.id
 LIMIT :limit
-""")
+""")  # noqa: S608 - the condition is ours
 
 # Giving it to somebody counts as acknowledging.
 _DONE = """
@@ -137,13 +140,6 @@ WHERE a.id = ANY(CAST(:ids AS uuid[])) AND a.resolved_at IS NULL
 ORDER BY a.id
 FOR UPDATE OF a SKIP LOCKED
 """)  # noqa: S608 - the columns are ours
-
-_ANEW = text("""
-UPDATE timer SET due_at = :now, generation = generation + 1
-WHERE alert_id IN (SELECT t.alert_id FROM timer AS t
-                   WHERE t.alert_id = ANY(CAST(:ids AS uuid[])) AND t.due_at < :now
-                   FOR UPDATE SKIP LOCKED)
-""")
 
 
 async def some(connection: AsyncConnection, ids: Collection[UUID]) -> dict[UUID, Running]:
@@ -215,12 +211,6 @@ async def done(
         return {}
     rows = await connection.execute(_DONE_OF, {"ids": list(ids)})
     return {row["alert_id"]: _done(row) for row in rows.mappings()}
-
-
-async def set_anew(connection: AsyncConnection, ids: Collection[UUID], now: datetime) -> None:
-    """Let timers that were due before be due now, in a new generation."""
-    if ids:
-        await connection.execute(_ANEW, {"ids": list(ids), "now": now})
 
 
 def _done(row: RowMapping) -> tuple[Expected, ...]:

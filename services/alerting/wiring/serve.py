@@ -34,7 +34,7 @@ from services.alerting.api.desk import Desk
 from services.alerting.inbound.catalog_items import CatalogueReader
 from services.alerting.inbound.channel_health import ChannelReader
 from services.alerting.settings import AlertingSettings
-from services.alerting.wiring.ordering import links_of, mails_of
+from services.alerting.wiring.ordering import mails_of
 from shared.clock import Clock, WallClock
 from shared.database.engine import ANSWER_SECONDS, create_engine
 from shared.events.stock_levels import TOPIC
@@ -85,7 +85,6 @@ def application(settings: AlertingSettings, clock: Clock | None = None) -> FastA
         lifespan=lifespan,
     )
     app.state.desk = desk
-    app.state.order_links = links_of(settings)
     app.state.order_mails = mails_of(settings)
     app.include_router(alerts.router)
     app.include_router(rules.router)

@@ -53,15 +53,13 @@ class Database:
             async with self._engine.begin() as connection:
                 return await change(connection, *args, **kwargs)
 
-        met: Exception | None = None
-        for _ in range(_ATTEMPTS):
+        for _ in range(_ATTEMPTS - 1):
             try:
                 return await asking(act)
-            except DATABASE_ERRORS as error:
+            except Unavailable as error:
                 if not is_retryable(error):
                     raise
-                met = error
-        raise Unavailable("the database") from met
+        return await asking(act)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:

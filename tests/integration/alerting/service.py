@@ -114,9 +114,12 @@ class Alerting:
             yield
 
     @asynccontextmanager
-    async def answering(self, settings: AlertingSettings) -> AsyncIterator[httpx.AsyncClient]:
+    async def answering(
+        self, settings: AlertingSettings, *, is_read: bool = True
+    ) -> AsyncIterator[httpx.AsyncClient]:
         """Run `serve` a second time, with other settings; yields a client of it."""
-        async with served(settings, self.client.headers, self.clock) as client:
+        headers = self.client.headers
+        async with served(settings, headers, self.clock, is_read=is_read) as client:
             yield client
 
     async def ask(
@@ -217,9 +220,9 @@ async def alerting_on(
 
 @asynccontextmanager
 async def served(
-    settings: AlertingSettings, headers: Mapping[str, str], clock: Clock
+    settings: AlertingSettings, headers: Mapping[str, str], clock: Clock, *, is_read: bool = True
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """Run `serve` in this process; yields a client of it."""
+    """Run `serve` in this process; yields a client of it, once the catalogue is read."""
     app = alerting_serve.application(settings, clock)
     async with (
         app.router.lifespan_context(app),
@@ -229,6 +232,8 @@ async def served(
             headers=dict(headers),
         ) as client,
     ):
+        if is_read:
+            await app.state.desk._reader.caught_up.wait()
         yield client
 
 

@@ -22,10 +22,12 @@ from pydantic import SecretStr
 from typing_extensions import override
 
 from services.alerting.calling import Calling
+from services.alerting.domain.actions import PATIENCE
 from services.alerting.ordering.links import OrderLinks
 from services.alerting.ordering.mails import OrderMails
+from services.alerting.reminding import Reminding
 from services.alerting.settings import AlertingSettings
-from services.alerting.store import actions, confirming
+from services.alerting.store import action_rows, actions, confirming
 from services.alerting.store.acts import By
 from services.alerting.store.calls import FIRST_PAUSE
 from services.alerting.store.confirming import Confirmed
@@ -115,6 +117,19 @@ class Shop:
         """Let what has happened be seen, once."""
         mails = OrderMails(OrderLinks(None, ""), None, None)
         return await Supplying(self.engine, self.clock, mails).step()
+
+    async def remind(self) -> int:
+        """Let people be told of what nothing keeps from them any more; returns of how many."""
+        return await Reminding(self.engine, self.clock).step()
+
+    async def confirm(
+        self, bought: dict[str, Any], quantity: int, due_at: datetime | None = None
+    ) -> None:
+        """Let the supplier say what comes of a purchase, and when."""
+        by = By("supplier:ACME", None, self.clock.now(), None)
+        said = {bought["order"]["line"]: Confirmed(quantity, due_at)}
+        async with self.engine.begin() as connection:
+            await confirming.confirm(connection, UUID(bought["order"]["id"]), said, by)
 
     async def told(self, number: int) -> list[StockAlert]:
         """Return so many notices, as soon as they are on the topic."""
@@ -586,6 +601,209 @@ async def test_when_what_covered_it_is_cancelled_people_are_told(shop: Shop) -> 
     await shop.post(f"/v1/actions/{bought['id']}/cancel")
     await shop.told(5)
     assert await shop.hush(reopened) == [("opened", "covered"), ("reminded", None)]
+
+
+async def test_what_the_supplier_cannot_deliver_is_waited_for_no_longer(shop: Shop) -> None:
+    """Whoever ordered it is reminded, and the playbook expects them to act again."""
+    steps = [{"expects": each, "within_minutes": 600} for each in ("act", "confirm")]
+    playbook = {"name": {"en": "Until confirmed"}, "steps": steps}
+    assert (await shop.alerting.client.put("/v1/playbooks/order", json=playbook)).is_success
+    await shop.alerting.ask("PUT", "/v1/attention-policy", {"enabled": False})
+    await shop.put_rule("low", playbook="order")
+    await shop.hear(50)
+    alert = await shop.hear(12)
+    bought = await shop.buy(alert)
+    await shop.post(f"/v1/orders/{bought['order']['id']}/place")
+    await shop.confirm(bought, 0)
+    shown = await shop.get(f"/v1/alerts/{alert['id']}")
+    assert shown["playbook"]["step"]["expects"] == "act"
+    assert await shop.remind() == 1
+    told = [event for event, _ in await shop.hush(alert)]
+    assert told == ["opened", "acted", "acted", "acted", "reminded"]
+    # Who gives up what they have asked for knows it; others do not.
+    for by, reminded in (("buyer", 0), ("lin", 1)):
+        again = await shop.buy(alert)
+        shown = await shop.get(f"/v1/alerts/{alert['id']}")
+        assert shown["playbook"]["step"]["expects"] == "confirm"
+        await shop.post(f"/v1/actions/{again['id']}/cancel", by=by)
+        assert await shop.remind() == reminded
+    path = f"/v1/alerts/{alert['id']}/actions"
+    await shop.post(path, {"kind": "count"}, HTTPStatus.CREATED)
+    again = await shop.buy(alert)
+    await shop.post(f"/v1/actions/{again['id']}/cancel")
+    shown = await shop.get(f"/v1/alerts/{alert['id']}")
+    assert shown["playbook"]["step"]["expects"] == "confirm"  # the shelf is being counted
+
+
+@pytest.mark.parametrize(
+    ("quantity", "days", "reminded"),
+    [(1, 5, 2), (144, 40, 2), (144, 5.5, 0), (200, 3, 0)],
+    ids=["fewer", "later", "as ordered", "more and sooner"],
+)
+async def test_what_comes_otherwise_than_ordered_covers_nothing_if_that_is_worse(
+    shop: Shop, quantity: int, days: float, reminded: int
+) -> None:
+    bought = await shop.buy(await shop.hear(12))
+    await shop.post(f"/v1/orders/{bought['order']['id']}/place")
+    await shop.put_rule("lower", levels=[{"level": "urgent", "enter": 15, "exit": 18}])
+    other = await shop.hear(11)
+    assert await shop.hush(other) == [("opened", "covered")]
+    await shop.confirm(bought, quantity, shop.clock.now() + days * DAY)
+    assert await shop.remind() == reminded
+    # However late it says it is, it is counted upon for two weeks more and no longer.
+    shop.clock.advance(5 * DAY + PATIENCE)
+    assert await shop.follow() == 1
+    assert (await shop.get(f"/v1/actions/{bought['id']}"))["is_late"]
+    await shop.confirm(bought, quantity, shop.clock.now() + 90 * DAY)
+    assert await shop.follow() == 0
+
+
+async def test_while_it_recovers_nobody_is_told_that_what_covered_it_is_gone(shop: Shop) -> None:
+    bought = await shop.buy(await shop.hear(12))
+    await shop.post(f"/v1/actions/{bought['id']}/order")
+    levels = [{"level": "urgent", "enter": 15, "exit": 18}]
+    await shop.put_rule("lower", levels=levels, recovery_seconds=3_600)
+    other = await shop.hear(11)
+    assert (other["rule"]["id"], await shop.hush(other)) == ("lower", [("opened", "covered")])
+    await shop.hear(156)
+    await shop.post(f"/v1/actions/{bought['id']}/receive")
+    assert await shop.remind() == 0
+    await shop.hear(11)
+    assert await shop.remind() == 1
+
+
+async def test_what_was_told_although_it_was_covered_is_told_again_after_a_silence(
+    shop: Shop,
+) -> None:
+    bought = await shop.buy(await shop.hear(12))
+    await shop.post(f"/v1/actions/{bought['id']}/order")
+    ranks = (("watch", 16), ("urgent", 10), ("out", 1))
+    levels = [{"level": level, "enter": enter} for level, enter in ranks]
+    await shop.put_rule("lower", levels=levels)
+    other = await shop.hear(11)
+    await shop.hear(5)
+    body = {
+        "rule": "lower",
+        "ends_at": (shop.clock.now() + timedelta(hours=1)).isoformat(),
+        "comment": "stocktaking",
+    }
+    await shop.alerting.ask("POST", "/v1/silences", body, HTTPStatus.CREATED)
+    await shop.hear(0)
+    told = [("opened", "covered"), ("level_changed", None), ("level_changed", "silence")]
+    assert await shop.hush(other) == told
+    shop.clock.advance(timedelta(hours=2))
+    assert await shop.remind() == 1
+
+
+async def test_what_has_arrived_by_somebodys_word_is_expected_no_longer(shop: Shop) -> None:
+    bought = await shop.buy(await shop.hear(12))
+    await shop.post(f"/v1/actions/{bought['id']}/order")
+    for _ in range(2):
+        done = await shop.post(f"/v1/actions/{bought['id']}/receive")
+        assert done["state"] == "received"
+    bodies = await shop.alerting.rows("SELECT body FROM call ORDER BY id")
+    told = [json.loads(each["body"])[0] for each in bodies]
+    assert [(each["id"], each["type"], each["quantity"]) for each in told] == [
+        (f"{bought['id']}-1", "supply_expected", 144),
+        (f"{bought['id']}-2", "supply_cancelled", 0),
+    ]
+
+
+async def test_who_may_approve_is_not_judged_before_the_catalogue_is_read(
+    shop: Shop, settings: AlertingSettings
+) -> None:
+    """By its category, which is in it, somebody else's limit may be meant."""
+    alert = await shop.hear(12)
+    away = settings.model_copy(update={"kafka": "127.0.0.1:9"})
+    async with shop.alerting.answering(away, is_read=False) as client:
+        for path, body in (
+            (f"/v1/alerts/{alert['id']}/actions", {"kind": "buy", "quantity": 144}),
+            ("/v1/cases", {"sku": "A", "warehouse": "W", "note": "漏报"}),
+        ):
+            answer = await client.post(path, json=body)
+            assert answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+            assert "Retry-After" in answer.headers
+        path = f"/v1/alerts/{alert['id']}/actions"
+        asked = await client.post(path, json={"kind": "none", "reason": "out of season"})
+        assert asked.status_code == HTTPStatus.CREATED
+        approval = f"/v1/actions/{asked.json()['id']}/approve"
+        answer = await client.post(approval)
+        assert answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+
+
+async def test_who_has_to_wait_for_others_for_too_long_may_try_again(
+    shop: Shop, settings: AlertingSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alert = await shop.hear(12)
+    path = f"/v1/alerts/{alert['id']}/actions"
+    monkeypatch.setattr("shared.database.engine.LOCK_TIMEOUT_MS", 50)
+    async with shop.alerting.answering(settings) as client:
+        async with shop.engine.begin() as other:
+            await action_rows.take_turn(other)
+            answer = await client.post(path, json={"kind": "count"})
+        assert answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+        assert answer.headers["Retry-After"]
+        assert (await client.post(path, json={"kind": "count"})).is_success
+
+
+async def test_a_call_that_takes_its_time_is_made_by_nobody_else(shop: Shop) -> None:
+    """Each takes longer than a third of the pause after which it would be made again."""
+    alert = await shop.hear(12)
+    for _ in range(4):
+        bought = await shop.buy(alert)
+        await shop.post(f"/v1/actions/{bought['id']}/order")
+        await shop.post(f"/v1/actions/{bought['id']}/receive")
+    arrived: list[str] = []
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        arrived.append(json.loads(request.content)[0]["id"])
+        shop.clock.advance(timedelta(seconds=4))
+        if len(arrived) == 3:
+            async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
+                await Calling(shop.engine, shop.clock, client).step()
+        return httpx.Response(HTTPStatus.ACCEPTED)
+
+    transport = httpx.MockTransport(answer)
+    async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
+        calling = Calling(shop.engine, shop.clock, client)
+        while await calling.step():
+            pass
+    assert (len(arrived), len(set(arrived))) == (8, 8)
+
+
+async def test_a_call_without_an_end_is_given_up(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bought = await shop.buy(await shop.hear(12))
+    await shop.post(f"/v1/actions/{bought['id']}/order")
+    monkeypatch.setattr("services.alerting.calling.TIMEOUT_SECONDS", 0)
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        await asyncio.Event().wait()
+        raise AssertionError("nobody waits for it")
+
+    transport = httpx.MockTransport(answer)
+    async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
+        assert await Calling(shop.engine, shop.clock, client).step() == 1
+    telling = (await shop.get(f"/v1/actions/{bought['id']}"))["telling"]
+    assert telling == {"trouble": "ingest cannot be reached (TimeoutError)", "refused": False}
+
+
+async def test_what_an_order_has_no_room_for_is_collected_in_the_next_one(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.alerting.store.orders.MAX_LINES", 2)
+    bought = []
+    for sku in "ABC":
+        await shop.alerting.ask("PUT", f"/v1/parameters?sku={sku}", {"supplier": "ACME"})
+        bought.append(await shop.buy(await shop.hear(5, sku=sku)))
+    first, second, third = [each["order"] for each in bought]
+    assert (first["id"] == second["id"], first["id"] == third["id"]) == (True, False)
+    assert [first["line"], second["line"], third["line"]] == [1, 2, 1]
+    assert len((await shop.get("/v1/orders?state=open"))["items"]) == 2
+    await shop.post(f"/v1/orders/{first['id']}/place")
+    (left,) = (await shop.get("/v1/orders?state=open"))["items"]
+    assert (left["id"], left["lines"]) == (third["id"], 1)
 
 
 async def test_orders_are_collected_by_supplier_until_they_are_worth_the_minimum(

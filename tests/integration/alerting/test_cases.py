@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from decimal import Decimal
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from services.alerting.reviewing import CasePolicy, Reviewing
 from services.alerting.settings import AlertingSettings
 from services.alerting.store import action_rows, stock_outs
 from shared.clock import ManualClock
@@ -17,6 +19,7 @@ from shared.http.auth import Scope
 from shared.testing.stack import Database
 from shared.testing.waiting import until
 from tests.integration.alerting.service import Alerting, alerting_on, authorization
+from tests.integration.alerting.shop import Shop
 
 pytestmark = pytest.mark.stack
 
@@ -97,6 +100,54 @@ async def test_a_class_a_stock_out_told_with_it_is_a_case_until_a_measure_is_tak
     assert await alerting.ask("POST", f"{path}/close", closing) == closed
     late = await alerting.ask("POST", f"{path}/confirm", body, HTTPStatus.CONFLICT)
     assert late["type"].endswith("already_closed")
+
+
+@pytest.mark.parametrize(
+    "row", [{"supplier": "ACME"}, {"category": "cups"}], ids=lambda row: next(iter(row))
+)
+async def test_a_case_is_whose_the_level_is(
+    alerting: Alerting, clock: ManualClock, row: dict[str, str]
+) -> None:
+    """By supplier and category, like an alert; here none was open when it ran out."""
+    await alerting.ask("PUT", "/v1/people/lin", {"name": "Lin"})
+    await alerting.ask("PUT", "/v1/responsibilities", {"items": [row | {"owner": "lin"}]})
+    given = {"stock_class": "A", "supplier": "ACME"}
+    await alerting.ask("PUT", "/v1/parameters?sku=A", given)
+    await alerting.name("A", category="cups")
+    await alerting.put_rule("low")
+    await hear(alerting, clock, 12)
+    clock.advance(HOUR)
+    await hear(alerting, clock, 50)
+    await alerting.put_rule("low", enabled=False)
+    clock.advance(DAY)
+    await hear(alerting, clock, 0)
+    (case,) = await reviewed(alerting, clock)
+    assert case["owner"] == "lin"
+
+
+async def test_a_notice_that_waited_for_others_has_warned_of_nothing_that_came_before_it(
+    shop: Shop,
+) -> None:
+    ask = shop.alerting.ask
+    await ask("PUT", "/v1/attention-policy", {"urgent_minutes": 60})
+    await ask("PUT", "/v1/parameters?sku=A", {"stock_class": "A"})
+    levels = [{"level": "watch", "enter": 20}, {"level": "out", "enter": 1}]
+    await shop.alerting.put_rule("low", levels=levels)
+    await shop.turn()
+    policy = CasePolicy(timedelta(minutes=10), Decimal(1_000))
+    reviewing = Reviewing(shop.engine, shop.clock, policy, in_event_time=False)
+    await reviewing.step()
+    for units in (50, 12, 0):
+        await shop.hear(units, sold_total=5)
+        shop.clock.advance(timedelta(minutes=30))
+    (told,) = await shop.alerting.rows("SELECT tell_at FROM alert_history WHERE event = 'opened'")
+    assert told["tell_at"] == shop.clock.now()
+    await reviewing.step()
+    (case,) = (await ask("GET", "/v1/cases"))["items"]
+    assert case["warned_at"] == case["ran_out_at"]
+    within = "from=2026-03-01T00:00:00Z&to=2026-03-09T00:00:00Z"
+    total = (await ask("GET", f"/v1/review?{within}"))["total"]
+    assert (total["met_late"], total["missed"]) == (0, 1)
 
 
 async def test_what_no_rule_watched_is_found_from_the_levels_and_so_is_what_nobody_did(

@@ -236,6 +236,10 @@ async def test_a_silence_names_something_and_ends(alerting: Alerting, clock: Man
     ):
         body = {"sku": "A", "ends_at": (clock.now() + HOUR).isoformat(), "comment": "x"} | wrong
         await alerting.ask("POST", "/v1/silences", body, HTTPStatus.UNPROCESSABLE_ENTITY)
+    last = {"starts_at": "9999-06-01T00:00:00Z", "ends_at": "9999-06-02T00:00:00Z"}
+    await alerting.ask(
+        "POST", "/v1/silences", last | {"sku": "A", "comment": "x"}, HTTPStatus.CREATED
+    )
 
 
 async def test_a_repeated_request_makes_one_silence(alerting: Alerting, clock: ManualClock) -> None:

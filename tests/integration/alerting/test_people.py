@@ -206,6 +206,45 @@ async def test_nor_is_one_whom_a_playbook_a_rotation_or_a_limit_names(alerting: 
     assert (await alerting.client.delete("/v1/people/bo")).status_code == HTTPStatus.NO_CONTENT
 
 
+async def test_nor_is_one_who_owns_an_open_alert_or_whom_its_playbook_names(
+    alerting: Alerting,
+) -> None:
+    for each in ("an", "bo"):
+        await person(alerting, each)
+    await alerting.ask("PUT", "/v1/responsibilities", {"items": [{"owner": "an"}]})
+    step = {"whom": [{"person": "bo"}], "expects": "act", "within_minutes": 5}
+    playbook = {"name": {"en": "Quick"}, "steps": [step]}
+    await alerting.ask("PUT", "/v1/attention-policy", {"enabled": False})
+    assert (await alerting.client.put("/v1/playbooks/quick", json=playbook)).is_success
+    await alerting.put_rule("low", playbook="quick")
+    async with alerting.consuming():
+        for units in (50, 5):
+            await alerting.tell(alerting.level(units))
+            await alerting.caught_up()
+        await alerting.ask("PUT", "/v1/responsibilities", {"items": []})
+        await alerting.put_rule("low")
+        await alerting.ask("DELETE", "/v1/playbooks/quick")
+        for each, where in (("an", "open alerts"), ("bo", "open alerts that follow quick")):
+            problem = await alerting.ask("DELETE", f"/v1/people/{each}", None, HTTPStatus.CONFLICT)
+            assert problem["detail"].startswith(f"{each} is named in {where};")
+        await alerting.tell(alerting.level(50))
+        await alerting.caught_up()
+    for each in ("an", "bo"):
+        answer = await alerting.client.delete(f"/v1/people/{each}")
+        assert answer.status_code == HTTPStatus.NO_CONTENT
+
+
+async def test_of_what_a_program_has_taken_on_the_manager_hears(alerting: Alerting) -> None:
+    await person(alerting, "cai")
+    table = {"items": [{"warehouse": "W", "owner": "cai", "manager": "cai"}]}
+    alert = await opened(alerting)
+    await alerting.ask("PUT", "/v1/responsibilities", table)
+    taken = await alerting.ask("POST", f"/v1/alerts/{alert['id']}/acknowledge")
+    assert taken["owner"] == "buyer"  # whose token it is; no person of /v1/people
+    (told,) = await alerting.rows("SELECT told FROM alert_history WHERE event = 'acknowledged'")
+    assert told["told"] == ["cai"]
+
+
 async def test_people_come_in_pages(alerting: Alerting) -> None:
     for each in ("an", "bo", "cai"):
         await person(alerting, each)

@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.alerting.following import Following
 from services.alerting.settings import AlertingSettings
-from services.alerting.store import lateness, steps
+from services.alerting.store import acts, lateness, steps
+from services.alerting.store.acts import By
 from shared.clock import ManualClock, WallClock
 from shared.database.engine import create_engine
 from shared.events.stock_alerts import Expected, StockAlert
@@ -292,6 +293,33 @@ async def test_what_a_killed_process_was_about_to_do_is_done_once(
     await until(acted)
     assert await following.step() == 0
     assert await alerting.history(alert) == [("opened", "watch"), ("reminded", "watch")]
+
+
+async def test_nothing_follows_while_it_recovers(
+    alerting: Alerting, clock: ManualClock, following: Following
+) -> None:
+    await alerting.put_rule("low", playbook="replenish", recovery_seconds=3_600)
+    alert = await hear(alerting, 18)
+    overdue = TIMERS_REPAIRED_TOTAL.labels("overdue")
+    before = overdue._value.get()
+    assert (await hear(alerting, 50))["state"] == "recovering"
+    clock.advance(40 * MINUTE)
+    assert await following.step() == 0
+    assert overdue._value.get() == before
+    assert (await hear(alerting, 18))["id"] == alert["id"]
+    assert await following.step() == 1
+
+
+async def test_who_has_ordered_no_matter_how_much_has_acted(
+    alerting: Alerting, clock: ManualClock, following: Following, engine: AsyncEngine
+) -> None:
+    alert = await hear(alerting, 18)
+    async with engine.begin() as connection:
+        await acts.ordered(connection, UUID(alert["id"]), By("an", None, clock.now(), None))
+    shown = await alerting.ask("GET", f"/v1/alerts/{alert['id']}")
+    assert shown["playbook"]["step"] is None
+    clock.advance(timedelta(days=1))
+    assert await following.step() == 0
 
 
 async def test_the_auditor_finds_timers_that_nobody_acts_on_and_those_that_are_lost(

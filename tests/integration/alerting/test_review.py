@@ -67,8 +67,9 @@ async def past(
         await alerting.rows(
             """
             INSERT INTO alert_history (alert_id, revision, event, level, reason, facts,
-                                       occurred_at, recorded_at, note, hush)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9)
+                                       occurred_at, recorded_at, note, hush, tell_at,
+                                       previous_level)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9, $10, $11)
             """,
             id_,
             revision,
@@ -79,6 +80,8 @@ async def past(
             NOON + at,
             other.get("note"),
             other.get("hush"),
+            None if "tell_at" not in other else NOON + other["tell_at"],
+            other.get("previous_level"),
         )
         if event == "feedback":
             await alerting.rows(
@@ -219,8 +222,47 @@ async def test_what_is_on_time_goes_by_the_playbook_and_what_never_was_is_counte
     total = (await asked(alerting))["total"]
     assert total["within_sla"] == {"part": 2, "whole": 3}
     assert (total["retracted"], total["to_resolve"]["count"], total["prevented"]) == (1, 0, 0)
-    counted = await alerting.ask("GET", "/v1/alerts/summary")
+    counted = await alerting.ask("GET", "/v1/alerts/totals")
     assert (counted["episodes"], counted["resolved"], counted["retracted"]) == (3, 0, 1)
+
+
+async def test_what_waits_for_others_counts_from_when_it_is_told_and_only_if_it_is(
+    alerting: Alerting,
+) -> None:
+    """All were gathered until three days later; G alone was told then.
+
+    R rose before, which was told at once, a day after it ran out; E was over before.
+    """
+    waits = ("opened", timedelta(), {"level": "watch", "tell_at": 3 * DAY})
+    answered: Step = ("acknowledged", 3 * DAY + 30 * MINUTE, {})
+    await past(alerting, 1, "G", waits, answered, ("resolved", 4 * DAY, RECOVERED))
+    rose = ("level_changed", 2 * DAY, {"level": "out", "previous_level": "watch"})
+    await past(alerting, 2, "R", waits, rose, ("acknowledged", 2 * DAY + 10 * MINUTE, {}))
+    await ran_out(alerting, "R", DAY, None)
+    await past(alerting, 3, "E", waits, ("resolved", 2 * DAY, RECOVERED))
+    total = (await asked(alerting))["total"]
+    assert total["to_acknowledge"] == {"count": 2, "mean": 20.0, "median": 20.0}
+    assert (total["prevented"], total["met_late"], total["missed"]) == (1, 0, 1)
+    assert total["within_sla"] == {"part": 2, "whole": 2}
+
+
+async def test_who_is_given_an_alert_sees_to_it(alerting: Alerting) -> None:
+    """Within the half hour that the playbook gave; it takes three hours more. Nobody told of S."""
+    silence = json.dumps({"by": "silence"})
+    for number, (sku, hush) in enumerate((("B", None), ("S", silence)), 1):
+        steps: list[Step] = [("opened", timedelta(), {"hush": hush})]
+        steps += [("assigned", 5 * MINUTE, {}), ("acted", 3 * HOUR, {})]
+        id_ = await past(alerting, number, sku, *steps, rule=sku)
+        await alerting.rows(
+            "INSERT INTO timer (alert_id, generation, number, taken, since, escalated, told, "
+            "first_by) VALUES ($1, 1, 2, 0, $2, false, '{}', $3)",
+            id_,
+            NOON,
+            NOON + (30 * MINUTE if sku == "B" else 30 * 365 * DAY),
+        )
+    groups = {each["group"]: each for each in (await asked(alerting, by="rule"))["groups"]}
+    shares = [groups[sku]["figures"]["within_sla"] for sku in "BS"]
+    assert shares == [{"part": 1, "whole": 1}, {"part": 0, "whole": 0}]
 
 
 @pytest.mark.parametrize(

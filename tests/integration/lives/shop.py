@@ -418,6 +418,8 @@ class Premises:
             "alerting": alerting_serve.application(self._alerting, clock),
             "notifier": notifier_serve.application(self._notifier, clock),
         }
+        # Nobody reads the catalogue here: nothing is in it.
+        self._apps["alerting"].state.desk._reader.caught_up.set()
         self.clients = {
             f"{service}:{person}": httpx.AsyncClient(
                 transport=httpx.ASGITransport(app),

@@ -4,7 +4,15 @@ from asyncpg.exceptions._base import DataError as BadArgument
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from shared.database.engine import DATABASE_ERRORS, asking, causes, is_away, is_retryable
+from shared.database.engine import (
+    DATABASE_ERRORS,
+    asking,
+    causes,
+    is_away,
+    is_retryable,
+    is_too_slow,
+    passing,
+)
 from shared.errors import Unavailable
 
 
@@ -74,12 +82,22 @@ def test_every_error_of_the_database_is_caught_wrapped_or_from_the_driver(error:
     assert isinstance(wrapped(error), DATABASE_ERRORS)
 
 
-async def test_a_question_to_a_database_that_is_away_is_unavailable() -> None:
+@pytest.mark.parametrize("error", [ConnectionRefusedError(), *map(wrapped, RETRYABLE)], ids=_name)
+async def test_a_question_that_may_be_asked_again_is_unavailable(error: Exception) -> None:
     async def question() -> None:
-        raise ConnectionRefusedError
+        raise error
 
     with pytest.raises(Unavailable, match="the database cannot be reached"):
         await asking(question)
+
+
+@pytest.mark.parametrize("error", [*AWAY, *RETRYABLE, *NEITHER], ids=_name)
+def test_what_is_away_in_the_way_or_slow_passes_and_nothing_else(error: Exception) -> None:
+    slow = isinstance(error, asyncpg.QueryCanceledError)
+    reached = "the database cannot be reached" if error not in NEITHER else None
+    for each in (error, wrapped(error)):
+        assert is_too_slow(each) == slow
+        assert passing(each) == ("the database takes too long" if slow else reached)
 
 
 async def test_a_wrong_question_stays_what_it_is() -> None:

@@ -41,10 +41,8 @@ class Services:
             "/v1/alerts/summary": {
                 "lag_records": state.get("alerting"),
                 "outbox": state.get("outbox"),
-                "open": {},
-                "opened": {},
-                "resolved": 0,
             },
+            "/v1/alerts/totals": {"opened": {}, "resolved": 0},
             "/v1/deliveries/summary": {"lag_records": state.get("notifier")},
         }
         if path == "/metrics":

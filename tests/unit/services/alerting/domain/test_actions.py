@@ -12,6 +12,7 @@ from services.alerting.domain.actions import (
     after,
     first_state,
     late_at,
+    postponed,
 )
 from shared.events.stock_alerts import ActionKind, ActionState
 from tests.unit.services.alerting.cases import NOON
@@ -76,3 +77,6 @@ def test_it_is_late_a_day_after_its_date_or_after_two_weeks_without_one() -> Non
     due_at = NOON + timedelta(days=3)
     assert late_at(due_at, NOON) == due_at + LATE_AFTER
     assert late_at(None, NOON) == NOON + PATIENCE
+    assert postponed(due_at, NOON, NOON) == due_at + LATE_AFTER
+    for asked_for in (NOON, None):
+        assert postponed(NOON + 9 * PATIENCE, asked_for, NOON) == NOON + PATIENCE

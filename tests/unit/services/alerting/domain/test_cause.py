@@ -58,6 +58,7 @@ def test_class_a_matters_and_so_does_money() -> None:
     limit = Decimal(20)
     assert deserves_case(OUT, "A", limit, NOON)
     assert deserves_case(OUT, "AX", limit, NOON)
+    assert not deserves_case(OUT, "Apparel", limit, NOON)
     # 4 a day at 5: 20 after a day.
     assert not deserves_case(OUT, "B", limit, NOON + 23 * HOUR)
     assert deserves_case(OUT, "B", limit, NOON + DAY)

@@ -52,6 +52,9 @@ class Course:
     def done(self, what: Expected) -> None:
         self.at = progress.met(self.steps, self.at, what, self.now, CALENDARS)
 
+    def undo(self, what: Expected) -> None:
+        self.at = progress.undone(self.steps, self.at, what, self.now, CALENDARS)
+
     def snooze(self, minutes: float) -> None:
         until = self.now + minutes * MINUTE
         self.at = progress.stood(self.steps, self.at, until, self.now, CALENDARS)
@@ -113,6 +116,18 @@ def test_whoever_does_more_need_not_do_less(what: Expected, number: int) -> None
     course = Course()
     course.done(what)
     assert course.at.number == number
+
+
+def test_what_comes_to_nothing_is_expected_again_with_its_whole_time() -> None:
+    course = Course()
+    course.undo(ACT)
+    assert course.at.number == 1
+    course.done(CONFIRM)
+    course.wait(300)
+    for what, number in ((APPROVE, 4), (ACT, 2), (CONFIRM, 2)):
+        course.undo(what)
+        assert course.at.number == number
+    assert (course.due_in, course.at.generation) == (60, 3)
 
 
 def test_of_two_steps_that_expect_the_same_one_is_met() -> None:

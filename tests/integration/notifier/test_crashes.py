@@ -125,8 +125,12 @@ async def test_another_sender_takes_over_when_the_lease_lapses(notifier: Notifie
     assert len(notifier.wecom.of(KEY)) == 1
 
 
-async def test_an_owner_that_was_paused_can_record_nothing_any_more(notifier: Notifier) -> None:
+async def test_an_owner_that_was_paused_can_record_nothing_any_more(
+    notifier: Notifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The paused one's message may have arrived: its successor marks the repeat."""
+    # Who is paused looks for leases as little as it sends, but is woken where it stood.
+    monkeypatch.setattr("services.notifier.sending.sender.RENEW_SECONDS", 3600.0)
     await notifier.bot()
     await notifier.tell(stock_alert(7))
     paused, resume = asyncio.Event(), asyncio.Event()

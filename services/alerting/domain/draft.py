@@ -256,6 +256,8 @@ class Draft:
                 after[rule.id] = condition
         if known.level.supply:
             known = known._replace(wake_at=next_moment(watching, known.level, now))
+        elif known.wake_at is not None:
+            known = known._replace(wake_at=None)  # its line was in a warehouse that is left
         return self._settle(partition, subject, known, after)
 
     def _fire(self, partition: int, subject: Subject, known: Known, until: datetime) -> Known:

@@ -34,6 +34,18 @@ COVERING = rule(
 )
 
 
+def run_out(*warehouses: str) -> Rule:
+    """Return a rule that waits for the lines of some warehouses."""
+    return rule(
+        RuleKind.RUN_OUT_BEFORE_INBOUND,
+        [Limit(WATCH, 0, 0)],
+        id_="pool",
+        pool="online",
+        warehouses=warehouses,
+        covers_levels=True,
+    )
+
+
 class Worker:
     """A memory of one partition."""
 
@@ -253,4 +265,16 @@ def test_a_pool_that_no_level_is_in_any_more_opens_nothing() -> None:
     )
     assert events(worker.fire(11)) == []
     assert events(worker.look(12)) == []
+    assert ONLINE not in worker.territory.subjects
+
+
+@pytest.mark.parametrize("fires", [True, False])
+def test_the_moment_of_a_line_whose_warehouse_is_left_passes(fires: bool) -> None:
+    """It is awaited no more, whether time or a message asks for the pool first."""
+    worker = Worker(run_out("N", "S"))
+    worker.hear(0, in_("N", 20), in_("S", 20, supply=(Line(100, minutes(60)),)))
+    assert worker.territory.subjects[ONLINE].wake_at == minutes(60)
+    worker.use(run_out("N"), revision=2)
+    draft = worker.fire(61) if fires else worker.hear(61, in_("N", 20, 2))
+    assert events(draft) == []
     assert ONLINE not in worker.territory.subjects

@@ -157,8 +157,9 @@ class Draft:
         for pool, (partition, now, trace, _) in self._pooling.asked.items():
             before, held = self._pooling.before(partition, pool, now), self._known(partition, pool)
             known = self._pooling.present(partition, pool, now)
-            if held is not None and not self._pooling.has_levels(partition, pool):
-                self._leave(partition, pool, known._replace(conditions=held.conditions), now)
+            if not self._pooling.has_levels(partition, pool):
+                if held is not None:
+                    self._leave(partition, pool, known._replace(conditions=held.conditions), now)
                 continue
             if before is not None:
                 if held is not None:
@@ -181,7 +182,9 @@ class Draft:
         """Make the draft what is known."""
         for subject, (partition, known, _, _) in self.staged.items():
             self._territories[partition].adopt(subject, known)
-        for pool in self._fired | self._pooling.asked.keys():
+        for pool, asked in self._pooling.asked.items():
+            self._territories[asked.partition].tidy(pool)
+        for pool in self._fired:
             self._territories[self.staged[pool].partition].tidy(pool)
         self.sizing.adopt()
 

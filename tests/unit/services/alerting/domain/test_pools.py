@@ -278,3 +278,20 @@ def test_the_moment_of_a_line_whose_warehouse_is_left_passes(fires: bool) -> Non
     draft = worker.fire(61) if fires else worker.hear(61, in_("N", 20, 2))
     assert events(draft) == []
     assert ONLINE not in worker.territory.subjects
+
+
+def test_a_pool_that_is_forgotten_by_its_turn_opens_nothing() -> None:
+    """It was to be looked at because of an edit, and no level of it is left to add up."""
+    north, west = (
+        rule(RuleKind.STOCK_OUT, [Limit(OUT, 0, 0)], id_="pool", pool="online", warehouses=[each])
+        for each in ("N", "W")
+    )
+    worker = Worker(north)
+    worker.hear(0, in_("N", 9))
+    worker.use(west, revision=2)
+    draft = worker.draft()
+    draft.look(0, [ONLINE], minutes(1))
+    draft.pool()
+    draft.adopt()
+    assert events(draft) == []
+    assert ONLINE not in worker.territory.subjects

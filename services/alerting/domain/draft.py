@@ -21,7 +21,7 @@ from services.alerting.domain.memory import (
     Staged,
     Territory,
 )
-from services.alerting.domain.moments import next_moment
+from services.alerting.domain.moments import INSTANT, next_moment
 from services.alerting.domain.outcome import Evaluation, Reason, Transition
 from services.alerting.domain.parameters import NOTHING_SET, ParameterBook, Parameters
 from services.alerting.domain.pooling import Asked, Pooling
@@ -84,7 +84,6 @@ class Draft:
         """In the order in which they happened."""
         self.reasons: Counter[tuple[RuleKind | None, Reason]] = Counter()
         self._pooling = Pooling(rules, territories, self.staged)
-        self._fired: set[PoolSubject] = set()
         self.sizing = Sizing(territories, self._pooling, items, products or {}, self._by)
 
     def hear(self, partition: int, level: Level, now: datetime, trace: str | None = None) -> None:
@@ -124,15 +123,11 @@ class Draft:
     def fire(self, partition: int, until: datetime, limit: int) -> None:
         """Evaluate what is due in a partition by an instant, at most `limit` timers."""
         for timer in self._territories[partition].due(until, limit):
+            if isinstance(timer.subject, PoolSubject):
+                self._pooling.asked[timer.subject] = Asked(partition, until)
+                continue
             known = self._known(partition, timer.subject)
             if known is not None:
-                if isinstance(timer.subject, PoolSubject):
-                    self._fired.add(timer.subject)
-                    present = self._pooling.present(partition, timer.subject, until)
-                    known = known._replace(level=present.level, sales=present.sales)
-                    if not self._pooling.has_levels(partition, timer.subject):
-                        self._leave(partition, timer.subject, known, until)
-                        continue
                 self._restage(
                     partition, timer.subject, self._pass(partition, timer.subject, known, until)
                 )
@@ -149,32 +144,13 @@ class Draft:
                 self._pooling.look(subject, part_of, Asked(partition, now))
 
     def pool(self) -> None:
-        """Evaluate the pools of the levels that were heard of or looked at; once each, last.
+        """Evaluate the pools that are due, or whose levels were heard of or looked at: once, last.
 
         Where a pool no longer keeps its levels quiet, they are looked at once more. Then `sizing`
         says which products are to be judged.
         """
-        for pool, (partition, now, trace, _) in self._pooling.asked.items():
-            before, held = self._pooling.before(partition, pool, now), self._known(partition, pool)
-            known = self._pooling.present(partition, pool, now)
-            if not self._pooling.has_levels(partition, pool):
-                if held is not None:
-                    self._leave(partition, pool, known._replace(conditions=held.conditions), now)
-                continue
-            if before is not None:
-                if held is not None:
-                    before = before._replace(conditions=held.conditions, wake_at=held.wake_at)
-                passed = self._pass(partition, pool, before, now)
-                known = known._replace(conditions=passed.conditions)
-                if known.level == before.level:
-                    before = before._replace(level=known.level)
-            judged = self._judge(partition, pool, known, before, _look, now, trace)
-            self._restage(partition, pool, judged)
-            if before is None or not self._has_enough(partition, pool, before, now):
-                continue
-            if not self._has_enough(partition, pool, known, now):
-                for each in self._pooling.members(partition, pool):
-                    self._look_at(partition, each, now)
+        for pool, asked in self._pooling.asked.items():
+            self._look_at_pool(pool, asked)
         for sku, asked in self._pooling.skus.items():
             self.sizing.judge(sku, asked)
 
@@ -184,8 +160,6 @@ class Draft:
             self._territories[partition].adopt(subject, known)
         for pool, asked in self._pooling.asked.items():
             self._territories[asked.partition].tidy(pool)
-        for pool in self._fired:
-            self._territories[self.staged[pool].partition].tidy(pool)
         self.sizing.adopt()
 
     def _look_at(self, partition: int, subject: Subject, now: datetime) -> None:
@@ -193,6 +167,33 @@ class Draft:
         if known is not None:
             looked = self._judge(partition, subject, known, known, _look, now, None)
             self._restage(partition, subject, looked)
+
+    def _look_at_pool(self, pool: PoolSubject, asked: Asked) -> None:
+        partition, now, trace, _ = asked
+        before, held = self._pooling.before(partition, pool, now), self._known(partition, pool)
+        known = self._pooling.present(partition, pool, now)
+        if not self._pooling.has_levels(partition, pool):
+            if held is not None:
+                self._leave(partition, pool, known._replace(conditions=held.conditions), now)
+            return
+        then = now
+        if before is not None:
+            if held is not None:
+                before = before._replace(conditions=held.conditions, wake_at=held.wake_at)
+            if before.wake_at is not None:
+                # What passes at that moment may be all that has changed.
+                then = min(now, before.wake_at - INSTANT)
+            passed = self._pass(partition, pool, before, now)
+            known = known._replace(conditions=passed.conditions)
+            if known.level == before.level:
+                before = before._replace(level=known.level)
+        judged = self._judge(partition, pool, known, before, _look, now, trace)
+        self._restage(partition, pool, judged)
+        if before is None or not self._has_enough(partition, pool, before, then):
+            return
+        if not self._has_enough(partition, pool, known, now):
+            for each in self._pooling.members(partition, pool):
+                self._look_at(partition, each, now)
 
     def _leave(self, partition: int, pool: PoolSubject, known: Known, now: datetime) -> None:
         """End what is the matter with a pool that no level is in any more."""

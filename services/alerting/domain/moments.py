@@ -8,7 +8,7 @@ from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.rule import Rule
 from services.alerting.domain.subject import Level
 
-_INSTANT = timedelta(microseconds=1)
+INSTANT = timedelta(microseconds=1)
 """Limits are exceeded, not reached: the moment is the first one beyond."""
 
 
@@ -34,7 +34,7 @@ def _overdue(rule: Rule, level: Level) -> Iterator[datetime]:
         oldest = min(dues)
         for limit in rule.limits:
             try:
-                yield oldest + timedelta(days=limit.enter) + _INSTANT
+                yield oldest + timedelta(days=limit.enter) + INSTANT
             except OverflowError:
                 continue  # in no time that there is
 

@@ -219,6 +219,19 @@ def test_a_watch_opens_when_the_pool_runs_low() -> None:
     ]
 
 
+def test_a_watch_opens_when_the_line_that_the_pool_waits_for_does_not_come() -> None:
+    worker = Worker()
+    supply = (Line(100, minutes(60)),)
+    worker.hear(0, in_("N", 50), in_("S", 50, supply=supply))
+    for subject, known in worker.territory.subjects.items():
+        worker.territory.subjects[subject] = known._replace(sales=sold(2))
+    worker.use(OF_LEVELS, run_out())
+    covered = worker.hear(1, in_("N", 5, 2))
+    assert covered.reasons[RuleKind.BELOW, Reason.COVERED_BY_POOL] == 1
+    assert events(worker.fire(59)) == []
+    assert events(worker.fire(61)) == [("levels N", "opened")]
+
+
 def test_a_pool_keeps_its_levels_quiet_only_where_its_rule_says_so() -> None:
     quiet = rule(limits=[Limit(WATCH, 20, 30)], id_="pool", pool="all")
     worker = Worker(OF_LEVELS, quiet)

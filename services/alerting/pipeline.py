@@ -35,7 +35,8 @@ from shared.kafka.reading import trace_of
 from shared.observability.metrics import EVALUATIONS_TOTAL, TRANSITIONS_TOTAL
 
 TURN_SUBJECTS = 2_000
-"""Evaluated in one turn at the most: some 20 ms, so messages do not wait for a changed rule."""
+"""Evaluated in one turn at the most, of all partitions: some 20 ms, so messages do not wait for a
+changed rule, or for all that is due at one hour."""
 
 
 Memory: TypeAlias = tuple[int, Territory]
@@ -134,7 +135,7 @@ class StockLevels(Handler[Memory], Timed):
             if partition not in batch.numbers:
                 continue
             territory = self._territories[partition]
-            draft.fire(partition, until, TURN_SUBJECTS)
+            left -= draft.fire(partition, until, left)
             subjects = territory.unseen[-left:] if left else []
             draft.look(partition, subjects, until)
             self._looked[partition] = len(subjects)

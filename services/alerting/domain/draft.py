@@ -120,9 +120,13 @@ class Draft:
                 asked = Asked(partition, now, trace, heard=True)
                 self._pooling.hear(subject, part_of, asked, is_new=is_new)
 
-    def fire(self, partition: int, until: datetime, limit: int) -> None:
-        """Evaluate what is due in a partition by an instant, at most `limit` timers."""
-        for timer in self._territories[partition].due(until, limit):
+    def fire(self, partition: int, until: datetime, limit: int) -> int:
+        """Evaluate what is due in a partition by an instant; returns how many timers it were.
+
+        They are `limit` at the most.
+        """
+        due = self._territories[partition].due(until, limit)
+        for timer in due:
             if isinstance(timer.subject, PoolSubject):
                 self._pooling.asked[timer.subject] = Asked(partition, until)
                 continue
@@ -131,6 +135,7 @@ class Draft:
                 self._restage(
                     partition, timer.subject, self._pass(partition, timer.subject, known, until)
                 )
+        return len(due)
 
     def look(self, partition: int, subjects: Iterable[Subject], now: datetime) -> None:
         """Evaluate subjects anew, as last heard of: something besides their levels changed."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from operator import itemgetter
 
 from services.alerting.domain import evaluation, known_before
 from services.alerting.domain.at_risk import at_risk
@@ -270,21 +271,25 @@ class Draft:
         return self._settle(partition, subject, known, after)
 
     def _fire(self, partition: int, subject: Subject, known: Known, until: datetime) -> Known:
-        """Evaluate each condition due by an instant, at the moment it was due."""
+        """Evaluate each condition due by an instant, at the moment it was due, as rules were then.
+
+        Each of them ends or waits for something later, so there is always a last one.
+        """
         after = dict(known.conditions)
-        watching = self._rules.at(until).watching(subject, self._items.get(subject.sku))
-        for rule in watching:
-            condition = after.get(rule.id)
-            if condition is None or condition.due_at is None or condition.due_at > until:
-                continue
-            del after[rule.id]
-            at = self._standing(partition, subject, known, after, condition.due_at)
+        item = self._items.get(subject.sku)
+        watching = self._rules.at(until).watching(subject, item)
+        while (due := _first_due(watching, after, until)) is not None:
+            due_at, rule_id = due
+            then = self._rules.at(due_at).watching(subject, item)
+            rule = next(each for each in then if each.id == rule_id)
+            condition = after.pop(rule_id)
+            at = self._standing(partition, subject, known, after, due_at)
             step = evaluation.evaluate(rule, at, condition)
             changed = self._note(rule, subject, at, step, condition.known)
             if changed is not None:
-                after[rule.id] = changed
+                after[rule_id] = changed
             elif condition.held is AlertLevel.OUT:
-                self._release(subject, at, after, watching)
+                self._release(subject, at, after, then)
         at = self._standing(partition, subject, known, after, until)
         self._retire(subject, at, after, {rule.id for rule in watching})
         return self._settle(partition, subject, known, after)
@@ -415,6 +420,23 @@ class Draft:
                 known=known,
             )
         )
+
+
+def _first_due(
+    watching: Iterable[Rule], conditions: Mapping[str, Condition], until: datetime
+) -> tuple[datetime, str] | None:
+    """Return when the first condition is due, by an instant, and of which rule it is; None: none.
+
+    Of several at once that of the rule that is evaluated first.
+    """
+    due = (
+        (condition.due_at, rule.id)
+        for rule in watching
+        if (condition := conditions.get(rule.id)) is not None
+        and condition.due_at is not None
+        and condition.due_at <= until
+    )
+    return min(due, key=itemgetter(0), default=None)
 
 
 def _look(rule: Rule, at: Standing, condition: Condition | None) -> tuple[Evaluation]:

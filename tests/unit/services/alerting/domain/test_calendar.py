@@ -90,6 +90,17 @@ def test_a_pending_time_that_passes_in_the_window_is_judged_as_in_the_window() -
     assert draft.announcements == []
 
 
+def test_what_was_due_before_the_window_is_judged_as_before_it_however_late() -> None:
+    patient = worker(
+        occasion(mute=True, starts_at=minutes(15), ends_at=minutes(60)),
+        watching=rule(limits=[Limit(WATCH, 20, 30)], pending=10),
+    )
+    patient.hear((0, level(15)))
+    draft = patient.draft()
+    draft.fire(0, minutes(20), 10)
+    assert events(draft) == [("opened", 10)]
+
+
 def test_what_opens_as_a_window_begins_is_news_and_what_an_edit_of_it_opens_is_not() -> None:
     doubled = worker(occasion(factor=2))
     doubled.hear((0, level(35)))

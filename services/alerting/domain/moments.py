@@ -17,14 +17,15 @@ def next_moment(rules: Iterable[Rule], level: Level, now: datetime) -> datetime 
 
     What changes with the UTC day (sales, counts, grace) is looked at when the day does.
     """
-    ahead = (
-        moment
-        for rule in rules
-        if rule.kind in _MOMENTS
-        for moment in _MOMENTS[rule.kind](rule, level)
-        if moment > now
-    )
+    ahead = (moment for rule in rules for moment in _moments(rule, level) if moment > now)
     return min(ahead, default=None)
+
+
+def _moments(rule: Rule, level: Level) -> Iterator[datetime]:
+    if rule.kind in _MOMENTS:
+        yield from _MOMENTS[rule.kind](rule, level)
+    if rule.filters.covered_by_inbound:
+        yield from _dues(level)
 
 
 def _overdue(rule: Rule, level: Level) -> Iterator[datetime]:

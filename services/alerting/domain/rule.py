@@ -68,14 +68,14 @@ class Filters:
     grace_days: int = 0
     """A level is too new to warn about for so many UTC days from the first message on."""
     covered_by_inbound: bool = False
-    """No warning where no limit would hold if all that is incoming were here."""
+    """No warning where no limit would hold with what comes in time."""
     inhibited_by_out: bool = False
     """No 关注 (watch) where another rule has the level as 断货 (out)."""
 
     @property
     def asks_day(self) -> bool:
         """Whether a new day can change what they say."""
-        return bool(self.min_daily_sales or self.grace_days)
+        return bool(self.min_daily_sales or self.grace_days or self.covered_by_inbound)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,10 @@ class Limit:
     enter: float
     exit: float
 
+    def times(self, factor: float) -> "Limit":
+        """Return so many times the limit."""
+        return Limit(self.level, self.enter * factor, self.exit * factor)
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -163,9 +167,8 @@ class Rule:
     @property
     def asks_parameters(self) -> bool:
         """Whether a changed parameter can change an evaluation."""
-        if self.kind in {RuleKind.RUN_OUT_BEFORE_INBOUND, RuleKind.CUSTOM}:
-            return True
-        return TRAITS[self.kind].parameter is not None
+        traits = TRAITS[self.kind]
+        return traits.asks_parameters or traits.parameter is not None
 
     def opens_from(self, instant: datetime) -> datetime:
         """Return the first instant from one on at which it may open an episode."""

@@ -115,8 +115,8 @@ def test_what_opens_as_a_window_begins_is_news_and_what_an_edit_of_it_opens_is_n
         assert [each.known for each in draft.announcements] == [why]
 
 
-def test_conditions_and_doubts_have_no_unit_to_multiply() -> None:
-    for kind in (RuleKind.CUSTOM, RuleKind.DATA_DOUBT):
+def test_conditions_doubts_and_shares_have_no_unit_to_multiply() -> None:
+    for kind in (RuleKind.CUSTOM, RuleKind.DATA_DOUBT, RuleKind.BROKEN_SIZE_RUN):
         watching = rule(kind, [Limit(WATCH, 1, 1)])
         assert occasion(factor=3).applied(watching).limits == watching.limits
 

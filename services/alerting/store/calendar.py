@@ -44,7 +44,6 @@ INSERT INTO occasion (id, kind, name, starts_at, ends_at, rule_id, sku, warehous
                       shift, mute, created_by, created_at)
 VALUES (:id, :kind, CAST(:name AS jsonb), :starts_at, :ends_at, :rule_id, :sku, :warehouse,
         CAST(:labels AS jsonb), :factor, :shift, :mute, :created_by, :created_at)
-ON CONFLICT (id) DO NOTHING
 """)
 
 # One that has not begun yet must not end before it begins.
@@ -88,7 +87,7 @@ async def one(connection: AsyncConnection, occasion_id: UUID) -> StoredOccasion 
 
 
 async def add(connection: AsyncConnection, stored: StoredOccasion) -> None:
-    """Store an occasion; one with the same id is left as it is."""
+    """Store an occasion that is none yet."""
     occasion = stored.occasion
     await connection.execute(
         _ADD,

@@ -109,11 +109,12 @@ class StockLevels(Handler[Memory], Timed):
     ) -> Collection[int]:
         rules, parameters, channels = self._rules(), self._parameters(), self._channels()
         work: list[int] = []
-        compared = cache(between)  # most partitions go from the same book to the same
+        # Most partitions go from the same book to the same, and so with the catalogue.
+        compared, since = cache(between), cache(self._catalogue.since)
         for partition, until in self._heard_until(drained).items():
             territory = self._territories[partition]
             view = View(rules.at(until), self._catalogue.revision, day_of(until))
-            territory.look_through(view, self._catalogue.items, compared)
+            territory.look_through(view, self._catalogue.items, compared, since)
             if rules.listening:
                 territory.listen(rules, channels, until)
             if rules.asks_parameters:

@@ -213,7 +213,18 @@ def test_changed_parameters_ask_for_the_subjects_concerned_only() -> None:
     territory.follow(second)
     assert territory.unseen == [B]
     territory.follow(second.after(3, [("A", None, Parameters(safety_stock=40))]))
-    assert territory.unseen == [B, A]
+    assert territory.unseen == [A, B]
+
+
+def test_who_waits_longest_has_the_next_turn_whatever_is_edited_meanwhile() -> None:
+    worker = Worker(SAFETY)
+    worker.hear(*((0, level(3, sku=sku)) for sku in "ABC"))
+    territory = worker.territories[0]
+    looked_at = []
+    for revision in range(3):
+        territory.follow(ParameterBook(revision))
+        looked_at.append(territory.unseen.pop().sku)
+    assert sorted(looked_at) == ["A", "B", "C"]
 
 
 def test_parameters_that_changed_unseen_ask_for_all_subjects() -> None:

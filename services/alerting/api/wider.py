@@ -49,9 +49,14 @@ class Stored(NamedTuple):
     outs: Mapping[Product, set[str]]
 
 
-async def read(connection: Connection, subject: LevelSubject, product: str | None) -> Stored:
-    """Return what is known of a level, its pools and the product that it is an option of."""
-    book = await read_book(connection, 0)
+async def read(
+    connection: Connection, subject: LevelSubject, product: str | None, now: datetime | None
+) -> Stored:
+    """Return what is known of a level, its pools and the product that it is an option of.
+
+    `now` is that of the wall clock, None where evaluations have another.
+    """
+    book = await read_book(connection, 0, now)
     rules = [rule.id for rule in book.rules]
     sku, warehouse = subject
     of_level = Filter(is_open=True, sku=sku, warehouse=warehouse, subject=SubjectKind.LEVEL)

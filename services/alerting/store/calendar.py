@@ -28,7 +28,7 @@ SELECT id, kind, name::text AS name, starts_at, ends_at, rule_id, sku, warehouse
 FROM occasion
 """
 
-_ALL = text(f"{_OCCASION} ORDER BY starts_at, id")
+_NOT_OVER = text(f"{_OCCASION} WHERE ends_at > :at ORDER BY starts_at, id")
 
 _PAGE = text(f"""
 {_OCCASION}
@@ -52,9 +52,9 @@ UPDATE occasion SET ends_at = greatest(:now, starts_at) WHERE id = :id AND ends_
 """)
 
 
-async def everything(connection: AsyncConnection) -> list[StoredOccasion]:
-    """Return all occasions; those that are over matter in replays of history."""
-    return [_stored(row) for row in (await connection.execute(_ALL)).mappings()]
+async def not_over(connection: AsyncConnection, at: datetime) -> list[StoredOccasion]:
+    """Return the occasions that are not over at an instant."""
+    return [_stored(row) for row in (await connection.execute(_NOT_OVER, {"at": at})).mappings()]
 
 
 async def page(

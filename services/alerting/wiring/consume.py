@@ -41,7 +41,8 @@ async def run(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | No
         url, pool=2, application="alerting consume", answer_seconds=ANSWER_SECONDS
     )
     timebase: Timebase = EventTime() if settings.clock == "event" else WallTime()
-    rule_watch, parameter_watch = RuleWatch(watching), ParameterWatch(watching)
+    rule_watch = RuleWatch(watching, clock if settings.clock == "wall" else None)
+    parameter_watch = ParameterWatch(watching)
     reader = CatalogueReader(settings.kafka, settings.topic_prefix)
     hearing = ChannelReader(settings.kafka, settings.topic_prefix)
     producer = Producer(settings.kafka, settings.topic_prefix, name="alerting")

@@ -14,14 +14,13 @@ from services.alerting.api.desk import AtDesk, Editor, IdempotencyKey, doer_of, 
 from services.alerting.api.rule_bodies import (
     NEWEST,
     ImportedRules,
-    NewRule,
     RollBack,
     Rule,
     Verdict,
     definition_of,
     text_of,
 )
-from services.alerting.api.rule_file import RuleCode
+from services.alerting.api.rule_file import NewRule, RuleCode
 from services.alerting.domain.definition import RuleDefinition
 from services.alerting.store import audit, playbooks, rules, schedules
 from services.alerting.store.audit import Doer, Done, What

@@ -112,6 +112,8 @@ class Draft:
                 known = self._pass(partition, subject, known, now)
                 troughs = known.deepened(level)
             sales = known.sales.told(level.last_change_at, level.sold_total)
+            if level.corrected is not None:
+                sales = sales.without(level.corrected.sold_long_ago)
             known = Known(level, sales, known.conditions, troughs)
         known = self._judge(partition, subject, known, before, evaluation.hear, now, trace)
         self.staged[subject] = Staged(partition, known, heard=True, is_new=is_new)

@@ -24,6 +24,7 @@ from tests.unit.services.alerting.cases import (
     URGENT,
     WATCH,
     AtLevel,
+    Corrected,
     Line,
     level,
     minutes,
@@ -184,6 +185,22 @@ def test_a_subject_that_leaves_the_scope_is_resolved() -> None:
     draft = worker.draft()
     draft.look(0, [A], minutes(1))
     assert [each.transition.reason for each in draft.announcements] == [Reason.OUT_OF_SCOPE]
+
+
+# --- sales ---
+
+
+def test_what_was_sold_long_ago_is_in_no_mean() -> None:
+    """Two a day are sold, and on the fifth day last year's 5,000 are imported."""
+    worker = Worker(rule(RuleKind.DAYS_OF_COVER, [Limit(WATCH, 7, 9)]))
+    total, day = 0, 24 * 60
+    for number in range(12):
+        imported = Corrected(None, 0, None, 5_000) if number == 5 else None
+        total += 2 if imported is None else 5_002
+        told = level(100, version=number + 1, sold_total=total, corrected=imported)
+        told = replace(told, last_change_at=minutes(number * day))
+        assert events(worker.hear((number * day, told))) == []
+    assert worker.territories[0].subjects[A].sales.sold == (2,) * 10
 
 
 # --- parameters ---

@@ -401,11 +401,10 @@ class PartitionConsumer(Generic[M]):
         tps = [TopicPartition(self._name, partition) for partition in worker.owned]
         try:
             fetched = await self._fetched(tps, self._poll_ms)
-            if 0 < sum(map(len, fetched.values())) < FEW_RECORDS:
-                await asyncio.sleep(for_company(self._collect_seconds, worker.took_seconds))
+            if _are_few(fetched):
+                wait = for_company(self._collect_seconds, worker.took_seconds)
                 with suppress(KafkaError):  # what has come already is not lost with it
-                    for tp, some in (await self._fetched(tps)).items():
-                        fetched.setdefault(tp, []).extend(some)
+                    await self._join(fetched, tps, wait)
         except IllegalStateError:
             await asyncio.sleep(POLL_MS / 1000)  # a rebalance is under way
             return
@@ -443,6 +442,24 @@ class PartitionConsumer(Generic[M]):
                 return found
         except TimeoutError:
             return {}
+
+    async def _join(
+        self,
+        fetched: dict[TopicPartition, list[Record]],
+        tps: Sequence[TopicPartition],
+        seconds: float,
+    ) -> None:
+        """Add to a batch of a few what waits at the broker, and if nothing much, what comes.
+
+        Few as they are, they need not be all there is: the client hands out first what it had
+        fetched ahead, as long ago as the batch before them began, and asks for more only then.
+        """
+        until = time.monotonic() + seconds
+        _add(fetched, await self._fetched(tps, int(seconds * 1000)))
+        left = until - time.monotonic()
+        if left > 0 and _are_few(fetched):
+            await asyncio.sleep(left)
+            _add(fetched, await self._fetched(tps))
 
     def _drained(self, worker: Worker[M]) -> dict[int, datetime]:
         drained = {}
@@ -558,6 +575,17 @@ class _Listener(ConsumerRebalanceListener, Generic[M]):  # type: ignore[misc] # 
     @override
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         await self._consumer._assigned({tp.partition for tp in assigned})  # noqa: SLF001 - its other half
+
+
+def _are_few(fetched: Mapping[TopicPartition, list[Record]]) -> bool:
+    return 0 < sum(map(len, fetched.values())) < FEW_RECORDS
+
+
+def _add(
+    fetched: dict[TopicPartition, list[Record]], more: Mapping[TopicPartition, list[Record]]
+) -> None:
+    for tp, some in more.items():
+        fetched.setdefault(tp, []).extend(some)
 
 
 async def _stop(consumer: AIOKafkaConsumer) -> None:

@@ -39,6 +39,22 @@ class Run:
         return due >= self.start + self.warm_up_s
 
 
+def until_taken(run: Run, changes: Sequence[Record]) -> list[float]:
+    """Return the seconds from each sale to its change's being with the broker."""
+    due = {
+        run.plan.event_id(sale): run.due(request)
+        for request, sales in enumerate(run.plan.sales())
+        for sale in sales
+    }
+    at = {
+        json.loads(record.value or b"")["id"]: record.timestamp / 1000 + _APPEND_RESOLUTION_S
+        for record in changes
+    }
+    if missing := due.keys() - at.keys():
+        raise Missed(f"{len(missing)} sales are no change")
+    return [at[sale] - when for sale, when in due.items() if run.counts(when)]
+
+
 def until_committed(run: Run, levels: Sequence[Record]) -> list[float]:
     """Return the seconds from each sale to the first level message that contains it."""
     waiting: defaultdict[Place, deque[tuple[int, float]]] = defaultdict(deque)

@@ -35,7 +35,7 @@ async def load(order: Order) -> list[tuple[float, int]]:
     """Return (when it was answered in seconds after the start, status) of each request."""
     plan = Plan(order.events_per_s, order.seconds, order.seed)
     bodies = [
-        _request(order, sales, order.start + number / REQUESTS_PER_S)
+        _request(order, plan, sales, order.start + number / REQUESTS_PER_S)
         for number, sales in enumerate(plan.sales())
     ]
     answers: list[tuple[float, int]] = [(0.0, 0)] * len(bodies)
@@ -57,11 +57,11 @@ async def load(order: Order) -> list[tuple[float, int]]:
     return answers
 
 
-def _request(order: Order, sales: list[Sale], due: float) -> bytes:
+def _request(order: Order, plan: Plan, sales: list[Sale], due: float) -> bytes:
     occurred_at = (datetime.fromtimestamp(due, UTC) - timedelta(seconds=1)).isoformat()
     events = [
         {
-            "id": f"B-{order.events_per_s}-{sale.number}",
+            "id": plan.event_id(sale),
             "channel": CHANNEL,
             "type": "sale",
             "sku": sale.place.sku,

@@ -70,6 +70,10 @@ class Plan:
             for number in range(self.seconds * PROBES_PER_S)
         ]
 
+    def event_id(self, sale: Sale) -> str:
+        """Return the id under which a sale is posted."""
+        return f"B-{self.events_per_s}-{sale.number}"
+
     def sales(self) -> Iterator[list[Sale]]:
         """Yield the events of each request."""
         chance = random.Random(self.seed)  # noqa: S311 - a workload, not a secret

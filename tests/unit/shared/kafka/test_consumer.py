@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY
 from shared.database.positions import Position
 from shared.errors import Stopped
 from shared.events.topics import STOCK_CHANGES, STOCK_LEVELS
-from shared.kafka.consumer import COLLECT_MOST_SECONDS, PartitionConsumer, for_company
+from shared.kafka.consumer import COLLECT_MOST_SECONDS, FEW_RECORDS, PartitionConsumer, for_company
 from shared.kafka.messages import Record
 from shared.kafka.worker import record_hash
 from shared.settings import Settings
@@ -169,6 +169,21 @@ async def test_what_has_come_is_not_lost_with_what_comes_after_it() -> None:
         await client.waits.wait()
         ((_, told), _) = worker.work.await_args
         assert offsets(told) == [5, 6]
+
+
+async def test_a_few_that_were_fetched_ahead_wait_no_longer_than_many_take_to_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("shared.kafka.consumer.COLLECT_MOST_SECONDS", 3600.0)
+    log = consumer(STOCK_LEVELS.name, 5)
+    many = range(6, 6 + FEW_RECORDS)
+    client = Client(STOCK_LEVELS.name, records(5), records(*many))
+    async with working(log, client) as worker:
+        worker.took_seconds = 7200.0
+        async with asyncio.timeout(10):
+            await client.waits.wait()
+        ((_, told), _) = worker.work.await_args
+        assert offsets(told) == [5, *many]
 
 
 async def test_who_could_not_let_go_in_time_claims_anew_all_the_same(

@@ -25,14 +25,13 @@ from services.ledger.commands.repartition import repartition
 from services.ledger.commands.statement import (
     TEXTS,
     Period,
-    as_document,
     as_table,
-    opening_as_document,
     read,
 )
 from services.ledger.commands.verify import Difference, verify
 from services.ledger.commands.verify_topic import newest_generation, verify_topic
 from services.ledger.comparing import Finding
+from services.ledger.domain.statement import as_document, opening_as_document
 from services.ledger.settings import LedgerSettings
 from services.ledger.store.periods import KEPT_DAYS
 from shared.clock import WallClock
@@ -193,7 +192,7 @@ async def _statement(settings: LedgerSettings, asked: argparse.Namespace) -> int
         if told.opening is not None:
             print(msgspec.json.encode(opening_as_document(told.opening)).decode())
         for line in told.lines:
-            print(msgspec.json.encode(as_document(told, line)).decode())
+            print(msgspec.json.encode(as_document(line, told.again)).decode())
     else:
         Console().print(as_table(told, asked.language))
     return 0

@@ -2,8 +2,8 @@
 
     answered before? → lock what they are about → decide one after the other → store → answer
 
-Whoever needs a level that somebody else holds just then is asked for again in a moment, so that the
-others need not wait with it, and nobody waits who holds something himself.
+Whoever needs a level, or a reservation, that somebody else holds just then is asked for again in a
+moment, so that the others need not wait with it, and nobody waits who holds something himself.
 
 Levels that change are left for the workers of their partitions, who alone publish. All instants
 are taken under the locks, so that what happens to a level happens in the order of its commits.
@@ -32,7 +32,6 @@ from services.ledger.store import commitments, past
 from services.ledger.store import reservations as store
 from services.ledger.store.changes import levels_of
 from services.ledger.store.items import items_of
-from services.ledger.store.periods import Periods
 from services.ledger.store.reservations import Answer
 from shared.clock import Clock
 from shared.database.engine import Driver
@@ -48,7 +47,6 @@ Present = Callable[[Request, Outcome], tuple[int, bytes]]
 
 async def decide(
     driver: Driver,
-    periods: Periods,
     requests: Sequence[Request],
     clock: Clock,
     present: Present,
@@ -57,15 +55,18 @@ async def decide(
 ) -> list[tuple[int, bytes] | None]:
     """Return an answer to each request, within the caller's transaction.
 
-    Without waiting, None for those of which somebody else holds a level at the moment. No two of
-    them have the same Idempotency-Key. Raises UniqueViolationError when somebody else has answered
-    under one meanwhile: then the transaction is to be repeated.
+    Without waiting, None for those of which somebody else holds a level, or the reservation, at the
+    moment. No two of them have the same Idempotency-Key. Raises UniqueViolationError when somebody
+    else has answered under one meanwhile: then the transaction is to be repeated.
     """
     keys = [each.once.key for each in requests if each.once is not None]
     known = await store.answers(driver, keys) if keys else {}
     new = [each for each in requests if each.once is None or each.once.key not in known]
     ends = {each.id for each in new if not isinstance(each, Reserve)}
-    held = await store.lock(driver, ends) if ends else {}
+    held = await store.lock(driver, ends, wait=wait) if ends else {}
+    elsewhere: set[str] = set()
+    if not wait and (missed := ends - held.keys()):
+        elsewhere = await store.there_are(driver, missed)
     decisions, busy = await _locked(driver, new, held, clock, wait=wait)
 
     answered: list[Answer] = []
@@ -77,27 +78,27 @@ async def decide(
             same = first.content == once.content
             answers.append(first[2:] if same else present(request, Reused()))
             continue
-        if busy and not busy.isdisjoint(_places(request, decisions.items, held)):
+        if request.id in elsewhere or (
+            busy and not busy.isdisjoint(_places(request, decisions.items, held))
+        ):
             answers.append(None)
             continue
         status, body = present(request, decisions.decide(request))
         answers.append((status, body))
         if once is not None:
             answered.append(Answer(once.key, once.content, status, body))
-    await _store(driver, periods, decisions, answered)
+    await _store(driver, decisions, answered)
     return answers
 
 
-async def expire(
-    driver: Driver, periods: Periods, partitions: Collection[int], clock: Clock
-) -> int:
+async def expire(driver: Driver, partitions: Collection[int], clock: Clock) -> int:
     """Take back what reservations hold whose time is up; returns how many."""
     due = await store.lock_expired(driver, clock.now(), partitions, EXPIRED_AT_ONCE)
     if due:
         decisions, _ = await _locked(driver, (), {each.id: each for each in due}, clock, wait=True)
         for each in due:
             decisions.expire(decisions.reservations[each.id])
-        await _store(driver, periods, decisions, ())
+        await _store(driver, decisions, ())
     return len(due)
 
 
@@ -188,9 +189,7 @@ async def _as_matched(
     return held | {id_: held[id_].with_since(since) for id_ in doubtful}
 
 
-async def _store(
-    driver: Driver, periods: Periods, decisions: Decisions, answered: Sequence[Answer]
-) -> None:
+async def _store(driver: Driver, decisions: Decisions, answered: Sequence[Answer]) -> None:
     if decisions.known.book.changed:
         await commitments.closed(driver, decisions.known.book)
     if decisions.matches:
@@ -198,7 +197,6 @@ async def _store(
     if decisions.effects or answered:
         await store.store(
             driver,
-            periods,
             at=decisions.at,
             channel=CHANNEL,
             entries=decisions.entries,

@@ -216,13 +216,14 @@ class StockChanges(Handler[list[Place]], Timed):
     ) -> Sequence[Outgoing]:
         database = await self._driver(connection)
         self._memory.begin()
-        periods = await self._periods_at(connection, self._clock.now())
+        now = self._clock.now()
+        periods = await self._periods_at(connection, now)
         if self._work.expired:
             # What that changes is told of in the next turn: levels are locked in one order.
-            await expire(database, periods, self._work.expired, self._clock)
+            await expire(database, self._work.expired, self._clock)
             return ()
         if self._work.decided:
-            return _outgoing(await self._settled(database, periods, batch))
+            return _outgoing(await self._settled(database, periods, batch, now))
         dirty = await reservations.dirty_levels(database, self._work.dirty, TOLD_AT_ONCE)
         told = await store.tell_dips(
             database,
@@ -333,7 +334,9 @@ class StockChanges(Handler[list[Place]], Timed):
             self._memory.stage_demanding(await commitments.closed(database, known.book))
         return entries, effects, sheet
 
-    async def _settled(self, database: Driver, periods: Periods, batch: Batch) -> list[Message]:
+    async def _settled(
+        self, database: Driver, periods: Periods, batch: Batch, recorded_at: datetime
+    ) -> list[Message]:
         """Carry out what was decided on counts that waited; returns what to tell of their levels.
 
         Here and not where it is decided: nobody else knows where levels stand in time.
@@ -345,7 +348,6 @@ class StockChanges(Handler[list[Place]], Timed):
         await self._learn(
             database, [each for each in places if self._memory.find(*each[:2]) is None]
         )
-        recorded_at = self._clock.now()
         approved = [each.change for each in decided if each.state is CountState.APPROVED]
         entries, effects, _ = await self._applied(database, approved, approved=True)
         for level in {each.change.level for each in decided} - effects.keys():

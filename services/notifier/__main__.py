@@ -1,11 +1,14 @@
-"""`python -m services.notifier consume | send | serve | migrate | resume`."""
+"""`python -m services.notifier consume | send | serve | migrate | resume | forget`."""
 
 import argparse
 import sys
+from datetime import datetime, timedelta
 from functools import partial
 from pkgutil import resolve_name
 
 from services.notifier.settings import NotifierSettings
+from services.notifier.store import retention
+from shared.clock import WallClock
 from shared.commands import carried_out, engine_of
 from shared.database import positions
 from shared.database.migrations import upgrade_blocking
@@ -24,12 +27,15 @@ def main() -> None:
     roles.add_parser("migrate", help="bring the database schema up to date")
     resume = roles.add_parser("resume", help="let partitions halted by malformed records go on")
     resume.add_argument("--partition", type=int, help="only this one")
+    roles.add_parser("forget", help="forget what was over long ago; to be run every day")
     arguments = parser.parse_args()
     settings = NotifierSettings()
     if arguments.role == "migrate":
         upgrade_blocking(settings.database_url.get_secret_value(), "notifier")
     elif arguments.role == "resume":
         sys.exit(carried_out(_resume(settings, arguments.partition)))
+    elif arguments.role == "forget":
+        sys.exit(carried_out(_forget(settings, WallClock().now())))
     else:
         # A role loads its own parts alone.
         run = resolve_name(f"services.notifier.wiring.{arguments.role}:run")
@@ -46,6 +52,18 @@ async def _resume(settings: NotifierSettings, partition: int | None) -> int:
         # It has one partition only.
         resumed += await positions.resume(connection, REPORTS_TOPIC, partition)
     print(f"resumed partitions: {resumed}" if resumed else "no partition was halted")
+    return 0
+
+
+async def _forget(settings: NotifierSettings, now: datetime) -> int:
+    """Return the exit code: 0."""
+    async with engine_of(settings.database_url, "notifier forget") as engine:
+        before = now - timedelta(days=settings.notifier_keep_days)
+        forgotten = await retention.forget(engine, before)
+    print(
+        f"forgotten of before {before:%Y-%m-%d %H:%M} UTC: {forgotten.deliveries} deliveries, "
+        f"{forgotten.responses} responses"
+    )
     return 0
 
 

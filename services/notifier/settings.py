@@ -1,6 +1,8 @@
 """Configuration of the notifier beyond what all services share."""
 
-from pydantic import SecretStr
+from typing import Annotated
+
+from pydantic import Field, SecretStr
 
 from shared.errors import LowtideError
 from shared.settings import Settings
@@ -15,6 +17,10 @@ class NotifierSettings(Settings):
 
     public_url: str | None = None
     """Where `serve` can be reached from people's mail; without it mails have no links to act by."""
+
+    notifier_keep_days: Annotated[int, Field(ge=30)] = 400
+    """Days for which deliveries can be asked for after their episodes have ended, until `forget`
+    runs: a year, and what is late; and longer than the broker keeps what may be read once more."""
 
     def required_secret_key(self) -> SecretStr:
         """Return the key for secrets at rest. Raises NotSet."""

@@ -33,6 +33,7 @@ class LagReader:
         self._client: AIOKafkaConsumer | None = None
         self._caught_up_at: dict[int, float] = {}
         self._lock = asyncio.Lock()
+        self._away_at = float("-inf")
 
     async def read(self, positions: list[Position]) -> Lag:
         """Return the lag of the given positions. Raises Unavailable while the broker is away."""
@@ -55,7 +56,11 @@ class LagReader:
         return Lag(records, round(seconds, 3))
 
     async def _ends(self) -> dict[TopicPartition, int]:
+        asked_at = time.monotonic()
         async with self._lock:
+            if self._away_at > asked_at:
+                # Whoever was before has waited for it in vain: those who come together wait once.
+                raise Unavailable("the broker")
             try:
                 async with asyncio.timeout(_TIMEOUT_SECONDS):
                     if self._client is None:
@@ -65,6 +70,7 @@ class LagReader:
                     ends: dict[TopicPartition, int] = await self._client.end_offsets(self._tps)
                     return ends
             except (KafkaError, OSError, TimeoutError) as error:
+                self._away_at = time.monotonic()
                 await self.close()
                 raise Unavailable("the broker") from error
 

@@ -51,7 +51,10 @@ class _Refusal:
 
 
 class Mailbox:
-    """The server and what it has received. With a password it wants to be signed in to."""
+    """The server and what it has received. With a password it wants to be signed in to.
+
+    `tls` is for who asks for it (STARTTLS), or, if it is `implicit`, there from the first byte on.
+    """
 
     def __init__(
         self,
@@ -59,6 +62,7 @@ class Mailbox:
         username: str | None = None,
         password: str | None = None,
         tls: ssl.SSLContext | None = None,
+        implicit: bool = False,
         clock: Clock | None = None,
         told: Callable[[Mail], None] | None = None,
     ) -> None:
@@ -68,7 +72,8 @@ class Mailbox:
         self.connections = 0
         self._clock = clock or WallClock()
         self._credentials = None if password is None else (username or "", password)
-        self._tls = tls
+        self._tls_at_once = tls if implicit else None
+        self._tls = None if implicit else tls
         self._told = told
         self._refusals: dict[str, _Refusal] = {}
         self._content_code: _Refusal | None = None
@@ -107,7 +112,7 @@ class Mailbox:
             protocols.append(protocol)
             return protocol
 
-        server = await loop.create_server(connected, "127.0.0.1", port)
+        server = await loop.create_server(connected, "127.0.0.1", port, ssl=self._tls_at_once)
         try:
             yield server.sockets[0].getsockname()[1]
         finally:

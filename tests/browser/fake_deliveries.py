@@ -159,7 +159,8 @@ class FakeDeliveries:
             counts: dict[str, int] = {}
             for one in self.deliveries.values():
                 counts[one["state"]] = counts.get(one["state"], 0) + 1
-            return {"by_state": counts, "lag_records": 0}
+            since = (NOW - timedelta(days=7)).isoformat()
+            return {"since": since, "by_state": counts, "lag_records": 0}
 
         @router.get("/v1/deliveries/{delivery_id}")
         def delivery(delivery_id: str) -> Body:

@@ -86,8 +86,12 @@ class Replayed(Answer):
 
 
 class DeliverySummary(Answer):
-    """Deliveries by state, and how far behind the notices are."""
+    """Deliveries by state, and how far behind the notices are.
 
+    Of those that are over and done, the ones made `since` an instant.
+    """
+
+    since: datetime | None = None
     by_state: dict[str, int] = Field(default_factory=dict)
     behind_seconds: float | None = None
     lag_records: int | None = None

@@ -12,8 +12,8 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.ledger.api.dependencies import FromBooks, FromClock
-from services.ledger.api.levels import archived, pasts_of
-from services.ledger.domain.demand import Day, by_day, calendar
+from services.ledger.api.levels import archived, past_of
+from services.ledger.domain.demand import Day, Filling, calendar
 from services.ledger.store.books import Books
 from services.ledger.store.levels import LevelRow
 from shared.events.base import Code, Instant
@@ -155,14 +155,22 @@ async def _answer(
     zones = await _zones(ledger, {row.warehouse for row in rows})
     days = {row.id: _calendar(query, zones[row.warehouse], now) for row in rows}
     end = max((each[-1].ends_at for each in days.values() if each), default=now)
-    pasts = await pasts_of(ledger, rows, end, query.known_at)
-    for row in rows:
-        own, past = days[row.id], pasts[row.id]
-        if not own:
-            continue
-        if past.opening is not None and own[0].starts_at <= past.opening.at:
-            raise archived(row, past.opening.at)
-        by_day(past, own, now)
+    by_id = {row.id: row for row in rows}
+    filling: dict[int, Filling] = {}
+    async with past_of(ledger, rows, end, query.known_at) as stretches:
+        async for level, opening, made, movements in stretches:
+            own = days[level]
+            if not own:
+                continue
+            if level not in filling:
+                if opening is not None and own[0].starts_at <= opening.at:
+                    raise archived(by_id[level], opening.at)
+                filling[level] = Filling(own, made.standing, now)
+            changes = [each.change for each in movements]
+            for change, standing in zip(changes, made.through(changes), strict=True):
+                filling[level].take(change, standing)
+    for each in filling.values():
+        each.finish()
     last = rows[-1] if rows and rows[-1] is not found[-1] else None
     return DailyDemand(
         items=[

@@ -8,9 +8,9 @@ order of arrival; nobody waits for company, nor for a level that only others nee
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date
 from functools import partial
 from http import HTTPStatus
 
@@ -19,9 +19,8 @@ import asyncpg
 from services.ledger.deciding import decide
 from services.ledger.domain.reservations import Outcome, Request, Reserve, first_id
 from services.ledger.store import reservations
-from services.ledger.store.books import Books
 from services.ledger.store.codecs import prepare
-from services.ledger.store.periods import Periods, ensure_periods
+from services.ledger.store.periods import ensure_periods
 from shared.clock import Clock
 from shared.database.engine import (
     DATABASE_ERRORS,
@@ -53,8 +52,8 @@ LOCK_TIMEOUT_MS = 500
 """Shorter than PostgreSQL's look for deadlocks (a second): where a consumer's batch and a group
 wait for each other, the group gives way, which costs less to repeat."""
 
-ANSWERS_KEPT = timedelta(days=7)
-"""What was answered under an Idempotency-Key is forgotten then, at the next start or midnight."""
+Behind = Callable[[], Awaitable[float | None]]
+"""Tells how many seconds the ledger is behind, None while nobody can say."""
 
 _ATTEMPTS = 8
 _BACKOFF_SECONDS = (0.0, 0.02, 0.1, 0.3)
@@ -72,16 +71,13 @@ class _Waiting:
 
 
 class Desk:
-    """Takes requests and answers them; `present` makes the answers' status and body.
-
-    It is told how many seconds the ledger is behind, None while nobody can say.
-    """
+    """Takes requests and answers them; `present` makes the answers' status and body."""
 
     def __init__(
         self,
         engine: Engine,
         clock: Clock,
-        behind: "Behind",
+        behind: Behind,
         present: Callable[[float | None, Request, Outcome], tuple[int, bytes]],
     ) -> None:
         self._clock = clock
@@ -138,9 +134,12 @@ class Desk:
 
     async def _serve_late(self) -> None:
         while True:
-            group = [await self._late.get()]
-            while len(group) < GROUP and not self._late.empty():
-                group.append(self._late.get_nowait())
+            waiting = [await self._late.get()]
+            while len(waiting) < GROUP and not self._late.empty():
+                waiting.append(self._late.get_nowait())
+            group, again = _one_of_each_key(waiting)
+            for each in again:
+                self._late.put_nowait(each)  # there is room: it comes from there
             await self._patient.answer(group)
 
     async def _group(self) -> list[_Waiting]:
@@ -148,19 +147,10 @@ class Desk:
         if self._put_off or not self._held_back:
             await self._somebody()
         waiting = self._put_off + self._held_back
-        self._put_off, self._held_back = [], []
+        self._put_off = []
         while len(waiting) < GROUP and not self._queue.empty():
             waiting.append(self._queue.get_nowait())
-        group: list[_Waiting] = []
-        keys: set[bytes] = set()
-        for each in waiting:
-            once = each.request.once
-            if once is not None and once.key in keys:
-                self._held_back.append(each)
-            else:
-                group.append(each)
-                if once is not None:
-                    keys.add(once.key)
+        group, self._held_back = _one_of_each_key(waiting)
         return group
 
     async def _somebody(self) -> None:
@@ -172,6 +162,22 @@ class Desk:
             pass
 
 
+def _one_of_each_key(waiting: Sequence[_Waiting]) -> tuple[list[_Waiting], list[_Waiting]]:
+    """Return the first of each Idempotency-Key with all that have none, and the others."""
+    group: list[_Waiting] = []
+    again: list[_Waiting] = []
+    keys: set[bytes] = set()
+    for each in waiting:
+        once = each.request.once
+        if once is not None and once.key in keys:
+            again.append(each)
+        else:
+            group.append(each)
+            if once is not None:
+                keys.add(once.key)
+    return group, again
+
+
 class _Table:
     """Where groups are decided, on a connection of its own: by what is free, or waiting for it."""
 
@@ -179,7 +185,7 @@ class _Table:
         self,
         engine: Engine,
         clock: Clock,
-        behind: "Behind",
+        behind: Behind,
         present: Callable[[float | None, Request, Outcome], tuple[int, bytes]],
         *,
         wait: bool,
@@ -191,7 +197,8 @@ class _Table:
         self._wait = wait
         self._connection: Connection | None = None
         self._driver: Driver | None = None
-        self._periods: Periods | None = None
+        self._prepared_on: date | None = None
+        """For which day there are partitions, and for the one after it."""
 
     async def answer(self, group: Sequence[_Waiting]) -> list[_Waiting]:
         """Answer a group; returns those whose levels somebody else holds. Raises nothing."""
@@ -219,18 +226,18 @@ class _Table:
             await connection.close()
 
     async def _decided(self, requests: Sequence[Request]) -> list[tuple[int, bytes] | None]:
-        present = partial(self._present, await self._behind.seconds())
+        present = partial(self._present, await self._behind())
         attempt = 0
         answers: list[tuple[int, bytes] | None] = []
         ids = [each.id for each in requests if isinstance(each, Reserve)]
         while True:
             try:
-                database, periods = await self._prepared()
-                if answers and await reservations.any_of(database, ids):
+                database = await self._prepared()
+                if answers and await reservations.there_are(database, ids):
                     return answers  # a commit whose answer was lost had succeeded
                 async with database.transaction():
                     answers = await decide(
-                        database, periods, requests, self._clock, present, wait=self._wait
+                        database, requests, self._clock, present, wait=self._wait
                     )
             except DATABASE_ERRORS as error:
                 attempt += 1
@@ -247,60 +254,19 @@ class _Table:
             else:
                 return answers
 
-    async def _prepared(self) -> tuple[Driver, Periods]:
+    async def _prepared(self) -> Driver:
         now = self._clock.now()
         if self._connection is None or self._driver is None:
             self._connection = await self._engine.connect()
             self._driver = await driver(self._connection)
             await prepare(self._driver)
             await self._driver.execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}")
-        if self._periods is None or self._periods.day != now.date():
+        if self._prepared_on != now.date():
             async with self._connection.begin():
-                self._periods = await ensure_periods(self._connection, now)
-                await reservations.forget_answers(self._driver, now - ANSWERS_KEPT)
-        return self._driver, self._periods
+                periods = await ensure_periods(self._connection, now)
+            self._prepared_on = periods.day
+        return self._driver
 
 
 def _answered_meanwhile(error: BaseException) -> bool:
     return isinstance(error, asyncpg.UniqueViolationError)
-
-
-class Behind:
-    """How far behind the ledger is, for those who cannot wait for a broker that is away."""
-
-    _FRESH_SECONDS = 1.0
-    _WAIT_SECONDS = 1.0
-
-    def __init__(self, books: Books) -> None:
-        self._books = books
-        self._seconds: float | None = None
-        self._away = False
-        self._looked_at = float("-inf")
-        self._asked = asyncio.Event()
-        self._told = asyncio.Event()
-
-    async def seconds(self) -> float | None:
-        """Return the age of the oldest change not applied yet; None while nobody can say."""
-        if time.monotonic() - self._looked_at > self._FRESH_SECONDS:
-            self._told.clear()
-            self._asked.set()
-            if not self._away:
-                try:
-                    async with asyncio.timeout(self._WAIT_SECONDS):
-                        await self._told.wait()
-                except TimeoutError:
-                    self._seconds, self._away = None, True
-        return self._seconds
-
-    async def run(self) -> None:
-        """Look when somebody asks, until cancelled."""
-        while True:
-            await self._asked.wait()
-            self._asked.clear()
-            try:
-                self._seconds = await self._books.behind_seconds()
-            except Unavailable:
-                self._seconds = None
-            self._away = self._seconds is None
-            self._looked_at = time.monotonic()
-            self._told.set()

@@ -1,7 +1,9 @@
 """`/v1/levels`: what there is, asked by other systems and by the console."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Self
 
@@ -9,19 +11,22 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from services.ledger.api.dependencies import FromBooks
-from services.ledger.domain.changes import NAME_OF
-from services.ledger.domain.commitments import Book, demand_of, supply_of
 from services.ledger.domain.flags import flags
-from services.ledger.domain.past import Opening, Standing, now, totals
-from services.ledger.domain.statement import OPENING_BALANCE, Line, Past
-from services.ledger.domain.statement import statement as lines_of
+from services.ledger.domain.past import Opening, Standing, in_order
+from services.ledger.domain.recomputed import Recomputation
+from services.ledger.domain.statement import (
+    Line,
+    Repeats,
+    as_document,
+    lines_of,
+    opening_as_document,
+)
 from services.ledger.store.books import Books
 from services.ledger.store.levels import LevelRow
-from services.ledger.store.past import ArchivedError
-from services.ledger.store.repeats import RepeatRow
+from services.ledger.store.stretches import ArchivedError, Stretch, TooLongError
 from shared.events.base import Code, Instant
 from shared.http.auth import Scope, admit, require
-from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.http.pages import Cursor, Limit, Page, bad_cursor, decode_cursor, encode_cursor
 from shared.http.problems import Problem, not_found
 from shared.http.short_way import ShortWay
 
@@ -83,24 +88,22 @@ class Level(BaseModel):
         )
 
     @classmethod
-    def of_past(cls, row: LevelRow, past: Past) -> Self:
+    def of_past(cls, row: LevelRow, made: Recomputation) -> Self:
         """Return a level as its past, which has begun, makes it."""
-        changes, book = past.changes, Book()
-        standing = now(changes, past.opening, book)
-        sold, _, returned, received, counted_at, last_change_at = totals(changes, past.opening)
+        standing, state = made.standing, made.state
         return cls(
             sku=row.sku,
             warehouse=row.warehouse,
             **standing._asdict(),
             available=standing.available,
             version=None,
-            counted_at=counted_at,
-            last_change_at=last_change_at,
-            sold_total=sold,
-            returned_total=returned,
-            received_total=received,
-            supply=[DueLine(**due._asdict()) for due in supply_of(book.lines, row.id)],
-            demand=[DueLine(**due._asdict()) for due in demand_of(book.lines, row.id)],
+            counted_at=state.counted_at,
+            last_change_at=state.last_change_at or row.last_change_at,
+            sold_total=state.sold_total,
+            returned_total=state.returned_total,
+            received_total=state.received_total,
+            supply=[DueLine(**due._asdict()) for due in state.supply],
+            demand=[DueLine(**due._asdict()) for due in state.demand],
             flags=flags(standing.on_hand, standing.reserved),
         )
 
@@ -274,101 +277,54 @@ async def statement(
 ) -> Page[Movement]:
     """Return a level's movements, newest first, with the balance after each."""
     row = await _row(ledger, sku, warehouse)
-    before = int(decode_cursor(cursor, int)[0]) if cursor else None
-    past = (await pasts_of(ledger, [row], as_of, known_at))[row.id]
-    lines = [
-        line
-        for line in reversed(lines_of(past))
-        if (before is None or line.place < before)
-        and (start is None or line.recorded.change.occurred_at >= start)
-        and (end is None or line.recorded.change.occurred_at < end)
-    ][:limit]
-    again: dict[tuple[str, str, str], list[Again]] = {}
-    for each in await _repeats(ledger, row, lines):
-        again.setdefault((each.channel, each.id, each.line), []).append(
-            Again(received_at=each.received_at, recorded_at=each.recorded_at)
-        )
-    items = [_movement(line, again) for line in lines]
-    places = [line.place for line in lines]
-    opening = past.opening
-    if (
-        opening is not None
-        and len(items) < limit
-        and (before is None or opening.movements < before)
-        and (start is None or opening.at >= start)
-        and (end is None or opening.at < end)
-    ):
-        items.append(_opening_balance(opening))
-        places.append(opening.movements)
-    return Page(items=items, next_cursor=encode_cursor(places[-1]) if len(items) == limit else None)
+    before = _before(cursor)
+
+    def covered(at: datetime) -> bool:
+        return (start is None or at >= start) and (end is None or at < end)
+
+    newest: deque[Line] = deque(maxlen=limit)
+    opening: Opening | None = None
+    until = end if before is None else before[0] if end is None else min(end, before[0])
+    async with past_of(ledger, [row], as_of, known_at, until) as stretches:
+        async for each in stretches:
+            opening = each.opening
+            newest += (
+                line
+                for line in lines_of(each.made, each.movements)
+                if covered(line.recorded.change.occurred_at)
+                and (before is None or in_order(line.recorded.change) < before)
+            )
+    lines = [*reversed(newest)]
+    again: Repeats = {}
+    if lines:
+        ends = [lines[end].recorded.change for end in (-1, 0)]
+        again = await ledger.repeats(row.id, *(change.occurred_at for change in ends))
+    items = [Movement.model_validate(as_document(line, again)) for line in lines]
+    if len(items) == limit:
+        return Page(items=items, next_cursor=_after(lines[-1]))
+    if opening is not None and covered(opening.at):
+        items.append(Movement.model_validate(opening_as_document(opening)))
+    return Page(items=items)
 
 
-def _opening_balance(opening: Opening) -> Movement:
-    """Return the line that stands for all movements that are archived."""
-    standing = opening.standing
-    return Movement(
-        type=OPENING_BALANCE,
-        channel="ledger",
-        id="opening",
-        line="0",
-        quantity=standing.on_hand,
-        change=standing.on_hand,
-        applied=standing.on_hand,
-        balance=standing.on_hand,
-        reserved=standing.reserved,
-        unavailable=standing.unavailable,
-        incoming=standing.incoming,
-        late=False,
-        masked=False,
-        unusual=False,
-        repeats=[],
-        reason=None,
-        reference=None,
-        counterparty=None,
-        bucket=None,
-        eta=None,
-        actor=None,
-        occurred_at=opening.at,
-        received_at=opening.recorded_until,
-        recorded_at=opening.recorded_until,
-    )
+_Place = tuple[datetime, bool, str, str, str]
+"""Where a change is in the order of a level's changes, whatever is recorded between them later."""
 
 
-async def _repeats(ledger: Books, row: LevelRow, lines: Sequence[Line]) -> list[RepeatRow]:
-    if not lines:
-        return []
-    first, last = (lines[end].recorded.change.occurred_at for end in (-1, 0))
-    return await ledger.repeats(row.id, first, last)
+def _after(line: Line) -> str:
+    at, is_count, channel, id_, number = in_order(line.recorded.change)
+    return encode_cursor(at.isoformat(), int(is_count), channel, id_, number)
 
 
-def _movement(line: Line, again: Mapping[tuple[str, str, str], list[Again]]) -> Movement:
-    change, applied, late, recorded_at, unusual = line.recorded
-    return Movement(
-        type=NAME_OF[change.type],
-        channel=change.channel,
-        id=change.id,
-        line=change.line,
-        quantity=change.quantity,
-        change=line.moved,
-        applied=applied,
-        balance=line.standing.on_hand,
-        reserved=line.standing.reserved,
-        unavailable=line.standing.unavailable,
-        incoming=line.standing.incoming,
-        late=late,
-        masked=line.masked,
-        unusual=unusual,
-        repeats=again.get((change.channel, change.id, change.line), []),
-        reason=change.reason,
-        reference=change.reference,
-        counterparty=change.counterparty,
-        bucket=change.bucket,
-        eta=change.eta,
-        actor=change.actor,
-        occurred_at=change.occurred_at,
-        received_at=change.received_at,
-        recorded_at=recorded_at,
-    )
+def _before(cursor: str | None) -> _Place | None:
+    if cursor is None:
+        return None
+    at, is_count, channel, id_, number = decode_cursor(cursor, str, int, str, str, str)
+    try:
+        instant = datetime.fromisoformat(str(at)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise bad_cursor() from None
+    return instant, bool(is_count), str(channel), str(id_), str(number)
 
 
 async def _levels(
@@ -377,19 +333,37 @@ async def _levels(
     """Return stored levels as they are, or those that there were at an instant as they were."""
     if as_of is None and known_at is None:
         return [Level.of(row) for row in rows]
-    pasts = await pasts_of(ledger, rows, as_of, known_at)
-    return [Level.of_past(row, pasts[row.id]) for row in rows if pasts[row.id].begun]
+    made: dict[int, Recomputation] = {}
+    async with past_of(ledger, rows, as_of, known_at) as stretches:
+        async for each in stretches:
+            each.made.take([movement.change for movement in each.movements])
+            made[each.level] = each.made
+    return [Level.of_past(row, made[row.id]) for row in rows if made[row.id].movements]
 
 
-async def pasts_of(
-    ledger: Books, rows: Sequence[LevelRow], as_of: datetime | None, known_at: datetime | None
-) -> dict[int, Past]:
-    """Return the past of levels, or answer that a part of it is archived."""
+@asynccontextmanager
+async def past_of(
+    ledger: Books,
+    rows: Sequence[LevelRow],
+    as_of: datetime | None,
+    known_at: datetime | None,
+    until: datetime | None = None,
+) -> AsyncIterator[AsyncIterator[Stretch]]:
+    """Yield the past of levels, or answer that a part of it is archived or it is too long."""
+    levels = [row.id for row in rows]
     try:
-        return await ledger.pasts([row.id for row in rows], as_of=as_of, known_at=known_at)
+        async with ledger.stretches(levels, as_of=as_of, known_at=known_at, until=until) as found:
+            yield found
     except ArchivedError as error:
         row = next(row for row in rows if row.id == error.level)
         raise archived(row, error.since) from error
+    except TooLongError as error:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "too_long",
+            f"More than {error.most:,} movements would have to be gone through; ask for fewer "
+            "levels at once, or move more days to the archive (python -m services.ledger archive).",
+        ) from error
 
 
 def archived(row: LevelRow, since: datetime) -> Problem:

@@ -9,15 +9,16 @@ A day that is in the openings is still in the tables, but nobody looks at it the
 only where files, openings and tables are found to agree while nothing can be written to it.
 Periods of identities that nobody has to know any more are dropped, and filters made of those that
 are closed. Reservations that ended long ago are forgotten, a portion at a time: their movements go
-with their days, and the answers given about them are stored apart.
+with their days. So are answers that no Idempotency-Key has to be given any more.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from services.ledger.domain.openings import advanced
 from services.ledger.store import archive as files
@@ -36,13 +37,15 @@ from shared.errors import LowtideError
 LEVELS_AT_ONCE = 500
 """Whose openings move in one transaction: it keeps changes that happened long ago waiting."""
 
-RESERVATIONS_AT_ONCE = 1_000
+FORGOTTEN_AT_ONCE = 1_000
 """What one transaction forgets: a few milliseconds of the disk, between those of the ledger."""
 
 _DROP_TRIES, _DROP_PAUSE_SECONDS = 60, 0.5
 """A reader of the whole past (`verify`) may take longer; the next run drops the day then."""
 
 Progress = Callable[[str, int, int], None]
+
+Place = TypeVar("Place", str, datetime)
 
 
 class DayChangedError(LowtideError):
@@ -68,6 +71,7 @@ class Report:
     identity_periods: int = 0
     filters: int = 0
     reservations: int = 0
+    answers: int = 0
 
 
 async def archive(
@@ -83,7 +87,8 @@ async def archive(
 ) -> Report:
     """Archive what was recorded more than so many days before today; returns what was done.
 
-    Reservations that ended more than `keep_reservations_days` before `now` are forgotten.
+    Reservations that ended more than `keep_reservations_days` before `now` are forgotten, and
+    answers that were given more than a week before.
     `progress` hears of (what, done, in all), `tell` of what is worth a line. Raises the
     database's errors, ForeignArchiveError, DayChangedError and StillReadError.
     """
@@ -98,7 +103,18 @@ async def archive(
             report.reservations = (
                 await retention.ended_reservations(raw, ended)
                 if dry_run
-                else await _forget_reservations(raw, ended, progress)
+                else await _forgotten(
+                    partial(retention.forget_reservations, raw, ended),
+                    partial(progress, "reservations"),
+                )
+            )
+            given = now - retention.ANSWERS_KEPT
+            report.answers = (
+                await retention.old_answers(raw, given)
+                if dry_run
+                else await _forgotten(
+                    partial(retention.forget_answers, raw, given), partial(progress, "answers")
+                )
             )
             present = await present_partitions(connection)
             archived = {each.day for each in await retention.archived_days(raw)}
@@ -222,14 +238,17 @@ async def _forget(raw: Driver, starts: date) -> None:
         await _drop(raw, [("identity", starts)])
 
 
-async def _forget_reservations(raw: Driver, ended: datetime, progress: Progress) -> int:
-    """Forget what ended before an instant; returns how many."""
-    done, after = 0, ""
+async def _forgotten(
+    forget: Callable[[Place | None, int], Awaitable[tuple[int, Place | None]]],
+    progress: Callable[[int, int], None],
+) -> int:
+    """Forget one portion after the other, each from where the one before has ended; how many."""
+    done, place = 0, None
     while True:
-        progress("reservations", done, done + 1)
-        count, after = await retention.forget_reservations(raw, ended, after, RESERVATIONS_AT_ONCE)
+        progress(done, done + 1)
+        count, place = await forget(place, FORGOTTEN_AT_ONCE)
         done += count
-        if count < RESERVATIONS_AT_ONCE:
+        if count < FORGOTTEN_AT_ONCE:
             return done
 
 

@@ -9,9 +9,9 @@ from rich.text import Text
 
 from services.ledger.domain.changes import NAME_OF
 from services.ledger.domain.past import Opening
-from services.ledger.domain.statement import OPENING_BALANCE, Line, statement
-from services.ledger.store import items, levels, past, repeats
-from services.ledger.store.repeats import RepeatRow
+from services.ledger.domain.statement import OPENING_BALANCE, Line, Repeats, lines_of
+from services.ledger.store import items, levels, repeats
+from services.ledger.store.stretches import stretches
 from shared.database.engine import Engine, driver, snapshot
 
 _Texts = Mapping[str, str]
@@ -76,12 +76,7 @@ class Statement:
     name: str | None
     opening: Opening | None
     lines: Sequence[Line]
-    again: Mapping[tuple[str, str, str], Sequence[RepeatRow]]
-
-    def repeats(self, line: Line) -> Sequence[RepeatRow]:
-        """Return when a line's change was told again."""
-        change = line.recorded.change
-        return self.again.get((change.channel, change.id, change.line), ())
+    again: Repeats
 
 
 async def read(engine: Engine, sku: str, warehouse: str, period: Period) -> Statement | None:
@@ -95,18 +90,21 @@ async def read(engine: Engine, sku: str, warehouse: str, period: Period) -> Stat
             return None
         raw = await driver(connection)
         level = rows[0].id
-        pasts = await past.of_levels(raw, [level], as_of=period.as_of, known_at=period.known_at)
-        opening = pasts[level].opening
-        lines = [
-            line
-            for line in statement(pasts[level])
-            if period.covers(line.recorded.change.occurred_at)
-        ]
-        again: dict[tuple[str, str, str], list[RepeatRow]] = {}
+        opening: Opening | None = None
+        lines: list[Line] = []
+        async for each in stretches(
+            raw, [level], as_of=period.as_of, known_at=period.known_at, until=period.end
+        ):
+            opening = each.opening
+            lines += (
+                line
+                for line in lines_of(each.made, each.movements)
+                if period.covers(line.recorded.change.occurred_at)
+            )
+        again: Repeats = {}
         if lines:
             first, last = (lines[end].recorded.change.occurred_at for end in (0, -1))
-            for each in await repeats.between(connection, level, first, last):
-                again.setdefault((each.channel, each.id, each.line), []).append(each)
+            again = await repeats.between(connection, level, first, last)
         known = await items.items_of(raw, [sku])
     name = known[sku].name if sku in known else None
     if opening is not None and not period.covers(opening.at):
@@ -159,53 +157,6 @@ def _marks(told: Statement, line: Line, texts: _Texts) -> list[str]:
         )
         if holds
     ]
-    repeats_ = told.repeats(line)
-    return [*marks, texts["repeats"].format(len(repeats_))] if repeats_ else marks
-
-
-def opening_as_document(opening: Opening) -> dict[str, object]:
-    """Return the line that stands for all movements before, as far as it has fields."""
-    return {
-        "type": OPENING_BALANCE,
-        "balance": opening.standing.on_hand,
-        "reserved": opening.standing.reserved,
-        "unavailable": opening.standing.unavailable,
-        "incoming": opening.standing.incoming,
-        "occurred_at": opening.at,
-        "recorded_at": opening.recorded_until,
-    }
-
-
-def as_document(told: Statement, line: Line) -> dict[str, object]:
-    """Return a line with the fields that it has over HTTP."""
-    change, applied, late, recorded_at, unusual = line.recorded
-    standing = line.standing
-    return {
-        "type": NAME_OF[change.type],
-        "channel": change.channel,
-        "id": change.id,
-        "line": change.line,
-        "quantity": change.quantity,
-        "change": line.moved,
-        "applied": applied,
-        "balance": standing.on_hand,
-        "reserved": standing.reserved,
-        "unavailable": standing.unavailable,
-        "incoming": standing.incoming,
-        "late": late,
-        "masked": line.masked,
-        "unusual": unusual,
-        "repeats": [
-            {"received_at": each.received_at, "recorded_at": each.recorded_at}
-            for each in told.repeats(line)
-        ],
-        "reason": change.reason,
-        "reference": change.reference,
-        "counterparty": change.counterparty,
-        "bucket": change.bucket,
-        "eta": change.eta,
-        "actor": change.actor,
-        "occurred_at": change.occurred_at,
-        "received_at": change.received_at,
-        "recorded_at": recorded_at,
-    }
+    change = line.recorded.change
+    again = told.again.get((change.channel, change.id, change.line))
+    return [*marks, texts["repeats"].format(len(again))] if again else marks

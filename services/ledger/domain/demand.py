@@ -6,13 +6,12 @@ is two; on all other days they are the clock's.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from services.ledger.domain.changes import SOLD, Change, Type
-from services.ledger.domain.past import walk_on
-from services.ledger.domain.statement import Past
+from services.ledger.domain.past import Standing
 
 _HOUR = timedelta(hours=1)
 _MIDNIGHT = time()
@@ -63,42 +62,42 @@ def calendar(first: date, last: date, zone: tzinfo) -> list[Day]:
     return list(map(Day, dates, starts, starts[1:]))
 
 
-def by_day(past: Past, days: Sequence[Day], now: datetime) -> None:
-    """Fill days in a row, all after its opening, from a level's past up to their end.
+class Filling:
+    """Fills days in a row from how a level stood after each of its changes up to their end.
 
-    Nothing is said of the time after `now`.
+    `standing` is how it stood before. Nothing is said of the time after `now`.
     """
-    starts = [day.starts_at for day in days]
-    end = days[-1].ends_at
-    for change in past.changes:
-        if change.type is not Type.RETURN and change.type not in SOLD:
-            continue
-        if starts[0] <= change.occurred_at < end:
-            day = days[bisect_right(starts, change.occurred_at) - 1]
+
+    def __init__(self, days: Sequence[Day], standing: Standing, now: datetime) -> None:
+        self._days = days
+        self._starts = [day.starts_at for day in days]
+        self._end = days[-1].ends_at
+        self._until = min(self._end, now)
+        self._out_since = None if standing.available > 0 else self._starts[0]
+
+    def take(self, change: Change, standing: Standing) -> None:
+        """Go on to after the next change."""
+        start, at = self._starts[0], change.occurred_at
+        if (change.type is Type.RETURN or change.type in SOLD) and start <= at < self._end:
+            day = self._days[bisect_right(self._starts, at) - 1]
             day.demand.take(change)
             day.channels.setdefault(change.channel, Demand()).take(change)
-    for start, until in _out_of_stock(past, starts[0], min(end, now)):
-        for day in days[bisect_right(starts, start) - 1 : bisect_right(starts, until)]:
+        if self._out_since is None:
+            if standing.available <= 0:
+                self._out_since = min(max(at, start), self._until)
+        elif standing.available > 0:
+            self._out_of_stock(self._out_since, min(max(at, start), self._until))
+            self._out_since = None
+
+    def finish(self) -> None:
+        """Go on to the end."""
+        if self._out_since is not None:
+            self._out_of_stock(self._out_since, self._until)
+
+    def _out_of_stock(self, start: datetime, until: datetime) -> None:
+        first, last = (bisect_right(self._starts, each) for each in (start, until))
+        for day in self._days[first - 1 : last]:
             _mark(day, max(start, day.starts_at), min(until, day.ends_at))
-
-
-def _out_of_stock(
-    past: Past, start: datetime, end: datetime
-) -> Iterator[tuple[datetime, datetime]]:
-    """Yield the spans of time between two instants in which nothing was available, in order."""
-    opening = past.opening
-    begun = opening is not None and opening.standing.available > 0
-    since = None if begun else start
-    for change, standing in zip(past.changes, walk_on(past.changes, opening), strict=True):
-        at = min(max(change.occurred_at, start), end)
-        if since is None and standing.available <= 0:
-            since = at
-        elif since is not None and standing.available > 0:
-            if since < at:
-                yield since, at
-            since = None
-    if since is not None and since < end:
-        yield since, end
 
 
 def _mark(day: Day, start: datetime, end: datetime) -> None:

@@ -78,6 +78,11 @@ class Recomputation:
 
     def take(self, changes: Sequence[Change]) -> None:
         """Go on through changes, which must be in order and follow those taken before."""
+        for _ in self.through(changes):
+            pass
+
+    def through(self, changes: Sequence[Change]) -> Iterator[Standing]:
+        """Yield how the level stands after each of such changes, all of which must be asked for."""
         for change, standing in zip(changes, walk(changes, self.book, self.standing), strict=True):
             change_type = change.type
             if change_type in SOLD:
@@ -92,6 +97,7 @@ class Recomputation:
             elif demands(change):
                 self.demanding = True
             self.standing = standing
+            yield standing
         if changes:
             self.last_change_at = changes[-1].occurred_at
             self.movements += len(changes)

@@ -1,28 +1,27 @@
 """What a reader asks the ledger's tables, with a database that may be away."""
 
-import time
+import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.ledger.domain.commitments import Key, Line
 from services.ledger.domain.reservations import Reservation, State
-from services.ledger.domain.statement import Past
+from services.ledger.domain.statement import Repeats
 from services.ledger.store import (
     commitments,
     levels,
-    past,
     repeats,
     reservation_pages,
     reservations,
     warehouses,
 )
+from services.ledger.store.behind import Behind
 from services.ledger.store.inquiries import Inquiries
 from services.ledger.store.levels import LevelRow
-from services.ledger.store.repeats import RepeatRow
-from shared.database import positions
+from services.ledger.store.stretches import Stretch, stretches
 from shared.database.engine import (
     DATABASE_ERRORS,
     Connection,
@@ -33,11 +32,14 @@ from shared.database.engine import (
     trouble,
 )
 from shared.errors import Unavailable
-from shared.events.stock_changes import TOPIC
 from shared.kafka.lag import Lag, LagReader
 
-_LAG_SECONDS = 0.5
-"""How long a look at the broker is good for: every answer carries it."""
+MOST = 500_000
+"""Movements that one answer may go through: some ten seconds of work, between all the others."""
+
+WALKS = 2
+"""Answers at the most that go through the past at once: each holds a connection of the pool, and
+takes its turns of the loop."""
 
 
 class Books:
@@ -49,9 +51,8 @@ class Books:
     def __init__(self, engine: AsyncEngine, lag: LagReader) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._inquiries = Inquiries(engine)
-        self._lag_reader = lag
-        self._lag: Lag | None = None
-        self._looked_at = float("-inf")
+        self._behind = Behind(self._engine, lag)
+        self._walking = asyncio.Semaphore(WALKS)
 
     async def page(
         self,
@@ -80,17 +81,24 @@ class Books:
     @asynccontextmanager
     async def frozen(self) -> AsyncIterator["Frozen"]:
         """Yield the levels as they are now, whatever is committed meanwhile."""
+        async with self._snapshot() as connection:
+            yield Frozen(connection)
+
+    @asynccontextmanager
+    async def _snapshot(self, *, holding: str | None = None) -> AsyncIterator[Connection]:
         try:
-            async with snapshot(self._engine) as connection:
-                yield Frozen(connection)
+            async with snapshot(self._engine, holding=holding) as connection:
+                yield connection
         except DATABASE_ERRORS as error:
             if is_away(error):
                 raise Unavailable("the database") from error
             raise
 
     async def run(self) -> None:
-        """Answer questions about single levels, until cancelled."""
-        await self._inquiries.run()
+        """Answer about single levels, and see how far behind they are, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._inquiries.run())
+            group.create_task(self._behind.run())
 
     async def level(self, sku: str, warehouse: str) -> LevelRow | None:
         """Return a level, or None."""
@@ -107,27 +115,32 @@ class Books:
 
         return await asking(question)
 
-    async def pasts(
+    @asynccontextmanager
+    async def stretches(
         self,
         level_ids: Collection[int],
         *,
         as_of: datetime | None = None,
         known_at: datetime | None = None,
-    ) -> dict[int, Past]:
-        """Return the past of levels; see `store.past` for the instants. Raises ArchivedError."""
+        until: datetime | None = None,
+    ) -> AsyncIterator[AsyncIterator[Stretch]]:
+        """Yield the past of levels; see `store.stretches`. Raises ArchivedError, TooLongError."""
+        async with self._walking, self._snapshot(holding="movement") as connection:
+            found = stretches(
+                await driver(connection),
+                level_ids,
+                as_of=as_of,
+                known_at=known_at,
+                until=until,
+                most=MOST,
+            )
+            async with aclosing(found):
+                yield found
 
-        async def question() -> dict[int, Past]:
-            async with self._engine.connect() as connection:
-                return await past.of_levels(
-                    await driver(connection), level_ids, as_of=as_of, known_at=known_at
-                )
-
-        return await asking(question)
-
-    async def repeats(self, level: int, first: datetime, last: datetime) -> list[RepeatRow]:
+    async def repeats(self, level: int, first: datetime, last: datetime) -> Repeats:
         """Return the repeats of a level's movements that happened between two instants."""
 
-        async def question() -> list[RepeatRow]:
+        async def question() -> Repeats:
             async with self._engine.connect() as connection:
                 return await repeats.between(connection, level, first, last)
 
@@ -199,21 +212,8 @@ class Books:
         return await asking(question)
 
     async def lag(self) -> Lag | None:
-        """Return how far behind the ledger is; None while the broker cannot say."""
-        now = time.monotonic()
-        if now - self._looked_at >= _LAG_SECONDS:
-
-            async def question() -> list[positions.Position]:
-                async with self._engine.connect() as connection:
-                    return await positions.read(connection, TOPIC)
-
-            stored = await asking(question)
-            try:
-                self._lag = await self._lag_reader.read(stored)
-            except Unavailable:
-                self._lag = None
-            self._looked_at = now
-        return self._lag
+        """Return how far behind the ledger is; None while nobody can say."""
+        return await self._behind.lag()
 
     async def behind_seconds(self) -> float | None:
         """Return the age of the oldest change not applied yet; 0 when there is none."""

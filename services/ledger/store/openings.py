@@ -87,18 +87,26 @@ async def of_levels(
         return {}
     opened = {row[0] for row in found}
     if changes is None:
-        rows = await driver.fetch(LINES, list(opened))
+        known = lines.read(await driver.fetch(LINES, list(opened)))
     else:
         dated = [kind for kind in Kind if kind not in _MANY]
-        rows = await driver.fetch(_DATED_LINES, list(opened), dated)
-        named = {key for each in changes if (key := key_of(each)) is not None}
-        named = {key for key in named if key.kind in _MANY and key.level in opened}
-        if named:
-            rows += await driver.fetch(_NAMED_LINES, *columns([*named]))
+        known = lines.read(await driver.fetch(_DATED_LINES, list(opened), dated))
+        known |= await orders_of(driver, opened, changes)
     by_level: dict[int, dict[Key, Line]] = {level: {} for level in opened}
-    for key, line in lines.read(rows).items():
+    for key, line in known.items():
         by_level[key.level][key] = line
     return {row[0]: opening(row, by_level[row[0]]) for row in found}
+
+
+async def orders_of(
+    driver: Driver, opened: Collection[int], changes: Iterable[Change]
+) -> dict[Key, Line]:
+    """Return the lines that the openings of levels have of the orders that changes are about."""
+    if not opened:
+        return {}
+    named = {key for each in changes if (key := key_of(each)) is not None}
+    named = {key for key in named if key.kind in _MANY and key.level in opened}
+    return lines.read(await driver.fetch(_NAMED_LINES, *columns([*named]))) if named else {}
 
 
 def opening(row: Sequence[Any], its_lines: Mapping[Key, Line]) -> Opening:

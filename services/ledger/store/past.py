@@ -1,14 +1,12 @@
 """The past of levels: all movements, or those after an opening, as they happened."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 from typing import Any
 
 from services.ledger.domain.changes import Change, Type
 from services.ledger.domain.statement import Past, Recorded
 from services.ledger.store import openings
 from shared.database.engine import Driver
-from shared.errors import LowtideError
 from shared.events.stock_changes import Bucket
 
 COLUMNS = (
@@ -30,50 +28,21 @@ m.level_id, m.occurred_at, m.type = 5, m.channel COLLATE "C", m.id COLLATE "C", 
 _PAST = f"""
 {MOVEMENTS}
 WHERE m.level_id = ANY($1::bigint[])
-  AND ($2::timestamptz IS NULL OR m.occurred_at <= $2)
-  AND ($3::timestamptz IS NULL OR m.recorded_at <= $3)
 ORDER BY {ORDER}
 """
 
 
-class ArchivedError(LowtideError):
-    """The past that was asked for has been archived.
-
-    `level` is one of those asked for, whose past can be told again `since` an instant, as known
-    then or later.
-    """
-
-    def __init__(self, level: int, since: datetime) -> None:
-        super().__init__(f"the past of level {level} before {since.isoformat()} has been archived")
-        self.level = level
-        self.since = since
-
-
-async def of_levels(
-    driver: Driver,
-    levels: Collection[int],
-    *,
-    as_of: datetime | None = None,
-    known_at: datetime | None = None,
-) -> dict[int, Past]:
-    """Return each level's past.
-
-    `as_of` leaves out what happened later, `known_at` what was recorded later. Raises
-    ArchivedError when that concerns what an opening stands for.
-    """
+async def of_levels(driver: Driver, levels: Collection[int]) -> dict[int, Past]:
+    """Return each level's past; see `stretches` for those who only ask about it."""
     found: dict[int, list[Recorded]] = {level: [] for level in levels}
     # Movements first: a day archived between the two questions is then in both answers, which is
     # sorted out below; the other way round it would be in none.
-    for row in await driver.fetch(_PAST, list(levels), as_of, known_at):
+    for row in await driver.fetch(_PAST, list(levels)):
         found[row[0]].append(recorded(row))
     opened = await openings.of_levels(
         driver, levels, (each.change for some in found.values() for each in some)
     )
     for level, opening in opened.items():
-        if as_of is not None and as_of < opening.at:
-            raise ArchivedError(level, opening.at)
-        if known_at is not None and known_at < opening.recorded_until:
-            raise ArchivedError(level, opening.recorded_until)
         found[level] = [each for each in found[level] if each.change.occurred_at > opening.at]
     return {level: Past(some, opened.get(level)) for level, some in found.items()}
 

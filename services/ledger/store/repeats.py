@@ -1,22 +1,11 @@
 """The repeats of movements: each is stored beside the time that its first telling gave."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-
-@dataclass(frozen=True, slots=True)
-class RepeatRow:
-    """A repeat of a movement: when it came again."""
-
-    channel: str
-    id: str
-    line: str
-    received_at: datetime
-    recorded_at: datetime
-
+from services.ledger.domain.statement import Again, Repeats
 
 _REPEATS = text("""
 SELECT channel, id, line, received_at, recorded_at FROM repeat
@@ -27,11 +16,14 @@ ORDER BY recorded_at
 
 async def between(
     connection: AsyncConnection, level: int, first: datetime, last: datetime
-) -> list[RepeatRow]:
+) -> Repeats:
     """Return the repeats of movements that happened between two instants, both included.
 
     They are rare: one look into each day finds more than a page needs sooner than a look for
     each of its lines.
     """
+    found: Repeats = {}
     rows = await connection.execute(_REPEATS, {"level": level, "first": first, "last": last})
-    return [RepeatRow(**row) for row in rows.mappings()]
+    for channel, id_, line, received_at, recorded_at in rows:
+        found.setdefault((channel, id_, line), []).append(Again(received_at, recorded_at))
+    return found

@@ -20,7 +20,7 @@ from services.ledger.domain.reservations import (
     State,
 )
 from services.ledger.store.changes import DIP_LEVELS, columns, level_columns
-from services.ledger.store.periods import Periods
+from services.ledger.store.periods import partition
 from shared.database.engine import Driver
 
 Row = tuple[Any, ...]
@@ -41,14 +41,6 @@ _ANSWERS = "SELECT key, content, status, body FROM answer WHERE key = ANY($1::uu
 async def answers(driver: Driver, keys: Collection[bytes]) -> dict[bytes, Answer]:
     """Return the answers already given under some keys (16 bytes)."""
     return {row[0]: Answer(*row) for row in await driver.fetch(_ANSWERS, list(keys))}
-
-
-_FORGET_ANSWERS = "DELETE FROM answer WHERE at < $1"
-
-
-async def forget_answers(driver: Driver, before: datetime) -> None:
-    """Forget the answers given before an instant."""
-    await driver.execute(_FORGET_ANSWERS, before)
 
 
 _LOCK_LEVELS = """
@@ -108,22 +100,26 @@ JOIN level AS v ON v.id = l.level_id"""
 
 _LINE_ORDER = "length(split_part(l.line, '/', 1)), l.line COLLATE \"C\""
 
-_LOCK = f"""
-SELECT {_COLUMNS} FROM reservation AS r {_WITH_LINES}
-WHERE r.id = ANY($1::text[])
-ORDER BY r.id, {_LINE_ORDER} FOR UPDATE OF r
-"""  # noqa: S608 - the columns are ours
-
-_LOCK_EXPIRED = f"""
-WITH due AS (
-    SELECT id FROM reservation
-    WHERE state = 'held' AND expires_at <= $1 AND partition = ANY($2::int[])
-    ORDER BY expires_at LIMIT $3
+_LOCKED = f"""
+WITH r AS (
+    SELECT * FROM reservation WHERE id {{chosen}} ORDER BY id FOR UPDATE {{others}}
 )
-SELECT {_COLUMNS} FROM reservation AS r {_WITH_LINES}
-WHERE r.id IN (SELECT id FROM due)
-ORDER BY r.id, {_LINE_ORDER} FOR UPDATE OF r SKIP LOCKED
+SELECT {_COLUMNS} FROM r {_WITH_LINES}
+ORDER BY r.id, {_LINE_ORDER}
 """  # noqa: S608 - the columns are ours
+# Without their lines at first: of one that is let go meanwhile a part of the lines would be found.
+
+_LOCK = _LOCKED.format(chosen="= ANY($1::text[])", others="")
+_LOCK_FREE = _LOCKED.format(chosen="= ANY($1::text[])", others="SKIP LOCKED")
+
+_LOCK_EXPIRED = _LOCKED.format(
+    chosen="""IN (
+        SELECT id FROM reservation
+        WHERE state = 'held' AND expires_at <= $1 AND partition = ANY($2::int[])
+        ORDER BY expires_at LIMIT $3
+    )""",
+    others="SKIP LOCKED",
+)
 
 READ = f"""
 SELECT {_COLUMNS} FROM reservation AS r {_WITH_LINES}
@@ -135,9 +131,14 @@ ORDER BY r.id DESC, {_LINE_ORDER}
 _READ = READ.format(chosen="= ANY($1::text[])")
 
 
-async def lock(driver: Driver, ids: Collection[str]) -> dict[str, Reservation]:
-    """Return the reservations there are, held until the transaction ends."""
-    return reservations_of(await driver.fetch(_LOCK, list(ids)))
+async def lock(
+    driver: Driver, ids: Collection[str], *, wait: bool = True
+) -> dict[str, Reservation]:
+    """Return the reservations there are, held until the transaction ends.
+
+    Without waiting, those that somebody else holds are left out.
+    """
+    return reservations_of(await driver.fetch(_LOCK if wait else _LOCK_FREE, list(ids)))
 
 
 async def lock_expired(
@@ -169,12 +170,12 @@ def reservations_of(rows: Sequence[Row]) -> dict[str, Reservation]:
     }
 
 
-_ANY_OF = "SELECT EXISTS (SELECT 1 FROM reservation WHERE id = ANY($1::text[]))"
+_THERE_ARE = "SELECT id FROM reservation WHERE id = ANY($1::text[])"
 
 
-async def any_of(driver: Driver, ids: Collection[str]) -> bool:
-    """Return whether any of some reservations was made."""
-    return bool(await driver.fetchval(_ANY_OF, list(ids)))
+async def there_are(driver: Driver, ids: Collection[str]) -> set[str]:
+    """Return which of some reservations were made."""
+    return {row[0] for row in await driver.fetch(_THERE_ARE, list(ids))}
 
 
 _LINES = """
@@ -250,7 +251,6 @@ WITH moved AS (
 
 async def store(
     driver: Driver,
-    periods: Periods,
     *,
     at: datetime,
     channel: str,
@@ -262,6 +262,8 @@ async def store(
     answered: Sequence[Answer],
 ) -> None:
     """Write in one statement what was decided; `levels` gives the partition of each level.
+
+    `at` says in which day's partition: locks may have been waited for until after midnight.
 
     Raises UniqueViolationError when one of the answers' keys was given one meanwhile.
     """
@@ -286,7 +288,7 @@ async def store(
     touched = sorted(effects)
     lines = [(each.id, line) for each in made for line in each.lines]
     await driver.execute(
-        _DECIDED.format(movement=periods.movement, dipped=DIP_LEVELS),
+        _DECIDED.format(movement=partition("movement", at.date()), dipped=DIP_LEVELS),
         *(
             level_columns(effects, dict.fromkeys(effects, (0, 0)))
             if effects

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 import asyncpg
@@ -17,6 +17,9 @@ from shared.database.engine import Driver
 
 _ONE_AT_A_TIME = 7_246_003
 """Advisory lock: of two commands at once, one waits."""
+
+ANSWERS_KEPT = timedelta(days=7)
+"""For how long the same Idempotency-Key answers the same, at least."""
 
 LOCK_MS = 300
 """How long a statement that needs a table for itself waits: readers queue behind it meanwhile."""
@@ -168,16 +171,16 @@ SELECT count(*), max(id) FROM gone
 
 
 async def forget_reservations(
-    driver: Driver, before: datetime, after: str, limit: int
-) -> tuple[int, str]:
+    driver: Driver, before: datetime, after: str | None, limit: int
+) -> tuple[int, str | None]:
     """Forget up to `limit` reservations after an id that ended before an instant, in one statement.
 
-    Returns how many, and the id behind which to go on.
+    Returns how many, and the id behind which to go on; None is before all.
     """
     count, last = await driver.fetchrow(
-        _FORGET_RESERVATIONS, after, first_id(before), before, limit
+        _FORGET_RESERVATIONS, after or "", first_id(before), before, limit
     )
-    return count, last or after
+    return count, last
 
 
 async def ended_reservations(driver: Driver, before: datetime) -> int:
@@ -187,3 +190,31 @@ async def ended_reservations(driver: Driver, before: datetime) -> int:
         *("", first_id(before), before),
     )
     return int(count)
+
+
+_FORGET_ANSWERS = """
+WITH gone AS (
+    DELETE FROM answer WHERE key IN (
+        SELECT key FROM answer
+        WHERE at >= coalesce($1, '-infinity'::timestamptz) AND at < $2 ORDER BY at LIMIT $3
+    )
+    RETURNING at
+)
+SELECT count(*), max(at) FROM gone
+"""
+
+
+async def forget_answers(
+    driver: Driver, before: datetime, since: datetime | None, limit: int
+) -> tuple[int, datetime | None]:
+    """Forget up to `limit` answers given from one instant to another, in one statement.
+
+    Returns how many, and the instant from which to go on; None is before all.
+    """
+    count, last = await driver.fetchrow(_FORGET_ANSWERS, since, before, limit)
+    return count, last
+
+
+async def old_answers(driver: Driver, before: datetime) -> int:
+    """Return how many answers were given before an instant."""
+    return int(await driver.fetchval("SELECT count(*) FROM answer WHERE at < $1", before))

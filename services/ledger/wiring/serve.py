@@ -16,7 +16,7 @@ from services.ledger.api import (
     stream,
     summary,
 )
-from services.ledger.api.desk import Behind, Desk
+from services.ledger.api.desk import Desk
 from services.ledger.inbound.stock_levels import LevelTail
 from services.ledger.settings import LedgerSettings
 from services.ledger.store.books import Books
@@ -47,8 +47,7 @@ def application(
     )
     lag = LagReader(settings.kafka, settings.topic_prefix, TOPIC)
     books = Books(engine, lag)
-    behind = Behind(books)
-    desk = Desk(engine, clock, behind, reservations.present)
+    desk = Desk(engine, clock, books.behind_seconds, reservations.present)
     tail = LevelTail(
         settings.kafka,
         settings.topic_prefix,
@@ -67,7 +66,7 @@ def application(
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(each)
-                    for each in (tail.run(), end_streams(), books.run(), desk.run(), behind.run())
+                    for each in (tail.run(), end_streams(), books.run(), desk.run())
                 ]
                 yield
                 for task in tasks:

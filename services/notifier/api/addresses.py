@@ -1,30 +1,40 @@
 """The part of a destination's body that its kind alone has: as it is put, and as it is shown.
 
-A secret left out keeps the stored one, null takes away one that is not needed; none is shown.
+A secret left out keeps the stored one, as long as the server is the same that it goes to; null
+takes away one that is not needed; none is shown.
 """
 
 import base64
 import binascii
 import re
-from http import HTTPStatus
-from typing import Annotated
+from ipaddress import ip_address
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    model_validator,
+)
 
+from services.notifier.api.desk import refusal_of
+from services.notifier.api.kept_secrets import Kept, masked, origin
 from services.notifier.domain.addresses import (
     Address,
+    DestinationKind,
     DingtalkBot,
     Email,
     FeishuBot,
     Slack,
+    Tls,
     Webhook,
     WecomApp,
     WecomBot,
 )
-from shared.http.problems import Problem
-
-MASK = "****"
 
 Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=200)]
 _Mailbox = Annotated[
@@ -80,8 +90,8 @@ class WecomBotBody(Body):
 
     def address(self, former: Address | None) -> WecomBot:
         """Return what is to be stored."""
-        kept = former.key if isinstance(former, WecomBot) else None
-        return WecomBot(key=_needed("wecom_bot.key", self.key or kept), url=self.url)
+        kept = Kept(former, DestinationKind.WECOM_BOT, origin(self.url))
+        return WecomBot(key=kept.needed("key", self.key), url=self.url)
 
 
 class WecomBotAnswer(BaseModel):
@@ -122,17 +132,15 @@ class WecomAppBody(Body):
 
     def address(self, former: Address | None) -> WecomApp:
         """Return what is to be stored."""
-        kept = former if isinstance(former, WecomApp) else None
-        secrets: dict[str, SecretStr] = {
-            name: _needed(f"wecom_app.{name}", getattr(self, name) or getattr(kept, name, None))
-            for name in ("secret", "callback_token", "encoding_aes_key")
-        }
+        kept = Kept(former, DestinationKind.WECOM_APP, origin(self.url))
         return WecomApp(
             corp_id=self.corp_id,
             agent_id=self.agent_id,
+            secret=kept.needed("secret", self.secret),
+            callback_token=kept.needed("callback_token", self.callback_token),
+            encoding_aes_key=kept.needed("encoding_aes_key", self.encoding_aes_key),
             to=tuple(self.to),
             url=self.url,
-            **secrets,
         )
 
 
@@ -154,14 +162,11 @@ class _SignedBotBody(Body):
     token: _Key | None = None
     secret: _Key | None = None
 
-    def _secrets(
-        self, former: DingtalkBot | FeishuBot | None
-    ) -> tuple[SecretStr | None, SecretStr | None]:
+    def _secrets(self, kept: Kept) -> tuple[SecretStr, SecretStr | None]:
         """Return token and secret as they are to be stored."""
-        if former is None:
-            return self.token, self.secret
-        kept = "secret" not in self.model_fields_set
-        return self.token or former.token, former.secret if kept else self.secret
+        given = "secret" in self.model_fields_set
+        secret = self.secret if given else kept.secret("secret")
+        return kept.needed("token", self.token), secret
 
 
 class SignedBotAnswer(BaseModel):
@@ -179,8 +184,9 @@ class DingtalkBotBody(_SignedBotBody):
 
     def address(self, former: Address | None) -> DingtalkBot:
         """Return what is to be stored."""
-        token, secret = self._secrets(former if isinstance(former, DingtalkBot) else None)
-        return DingtalkBot(_needed("dingtalk_bot.token", token), self.url, secret)
+        kept = Kept(former, DestinationKind.DINGTALK_BOT, origin(self.url))
+        token, secret = self._secrets(kept)
+        return DingtalkBot(token, self.url, secret)
 
 
 class FeishuBotBody(_SignedBotBody):
@@ -190,8 +196,9 @@ class FeishuBotBody(_SignedBotBody):
 
     def address(self, former: Address | None) -> FeishuBot:
         """Return what is to be stored."""
-        token, secret = self._secrets(former if isinstance(former, FeishuBot) else None)
-        return FeishuBot(_needed("feishu_bot.token", token), self.url, secret)
+        kept = Kept(former, DestinationKind.FEISHU_BOT, origin(self.url))
+        token, secret = self._secrets(kept)
+        return FeishuBot(token, self.url, secret)
 
 
 class SlackBody(Body):
@@ -206,8 +213,8 @@ class SlackBody(Body):
 
     def address(self, former: Address | None) -> Slack:
         """Return what is to be stored."""
-        kept = former.token if isinstance(former, Slack) else None
-        token = _needed("slack.token", self.token or kept)
+        kept = Kept(former, DestinationKind.SLACK, origin(self.url))
+        token = kept.needed("token", self.token)
         return Slack(token=token, channel=self.channel, url=self.url)
 
 
@@ -219,11 +226,15 @@ class SlackAnswer(BaseModel):
     url: str
 
 
+_IN_CLEAR = "the password would go in clear: send starttls or implicit"
+
+
 class EmailBody(Body):
     """Recipients and a mail server. Leave `password` out to keep the one that is stored.
 
-    `personal`: mails go to the people they are for, one by one, each with links of their own; `to`
-    is for what names nobody.
+    `tls`: none, starttls (port 587) or implicit (port 465); with none a password goes to this
+    machine only. `starttls`, true or false, is its former form. `personal`: mails go to the people
+    they are for, one by one, each with links of their own; `to` is for what names nobody.
     """
 
     to: Annotated[list[_Mailbox], Field(min_length=1, max_length=50)]
@@ -232,20 +243,33 @@ class EmailBody(Body):
     port: Annotated[int, Field(ge=1, le=65_535)]
     username: Line | None = None
     password: _Password | None = None
-    starttls: bool = False
+    tls: Tls = "none"
     personal: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_former(cls, part: Any) -> Any:  # noqa: ANN401 - whatever was sent
+        if isinstance(part, dict) and "tls" not in part and part.get("starttls") in (True, False):
+            rest = {name: value for name, value in part.items() if name != "starttls"}
+            return rest | {"tls": "starttls" if part["starttls"] else "none"}
+        return part
 
     def address(self, former: Address | None) -> Email:
         """Return what is to be stored; without a user there is no password."""
-        kept = former.password if isinstance(former, Email) and self.username else None
+        kept = Kept(former, DestinationKind.EMAIL, f"{self.host}:{self.port}")
+        password = self.password
+        if password is None and self.username is not None:
+            password = kept.secret("password")
+        if password is not None and self.tls == "none" and not _is_here(self.host):
+            raise refusal_of("email.tls", "insecure", _IN_CLEAR)
         return Email(
             to=tuple(self.to),
             sender=self.sender,
             host=self.host,
             port=self.port,
             username=self.username,
-            password=self.password or kept,
-            starttls=self.starttls,
+            password=password,
+            tls=self.tls,
             personal=self.personal,
         )
 
@@ -261,8 +285,16 @@ class EmailAnswer(BaseModel):
     port: int
     username: str | None = None
     password: str | None = None
-    starttls: bool
+    tls: Tls
     personal: bool = False
+
+
+def _is_here(host: str) -> bool:
+    """Return whether a host is this machine, by its name alone."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _endpoint(url: str) -> str:
@@ -300,8 +332,8 @@ class WebhookBody(Body):
 
     def address(self, former: Address | None) -> Webhook:
         """Return what is to be stored."""
-        kept = former.secret if isinstance(former, Webhook) else None
-        return Webhook(secret=_needed("webhook.secret", self.secret or kept), url=self.url)
+        kept = Kept(former, DestinationKind.WEBHOOK, origin(self.url))
+        return Webhook(secret=kept.needed("secret", self.secret), url=self.url)
 
 
 class WebhookAnswer(BaseModel):
@@ -313,25 +345,4 @@ class WebhookAnswer(BaseModel):
 
 def shown(address: Address) -> dict[str, object]:
     """Return an address without its secrets, for the answer of its kind."""
-    masked = {name: _masked(secret) for name, secret in address.secrets.items()}
-    return address.settings | masked
-
-
-def _masked(secret: SecretStr) -> str:
-    """Return enough of a long key to tell bots apart, and far too little to use one."""
-    value = secret.get_secret_value()
-    return MASK + (value[-4:] if len(value) >= 32 else "")
-
-
-def _needed(field: str, secret: SecretStr | None) -> SecretStr:
-    """Return a secret that a new destination cannot do without. Raises Problem (422)."""
-    if secret is None:
-        raise Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "invalid",
-            "Some fields are missing or wrong; see errors.",
-            errors=[
-                {"field": field, "code": "missing", "message": "a new destination needs its own"}
-            ],
-        )
-    return secret
+    return address.settings | {name: masked(each) for name, each in address.secrets.items()}

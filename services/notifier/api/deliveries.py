@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Self
 from uuid import UUID
@@ -26,6 +26,9 @@ from shared.http.problems import Problem, not_found
 router = APIRouter(prefix="/v1/deliveries", tags=["deliveries"])
 
 _READ = [Depends(require(Scope.ALERTS_READ))]
+
+COUNTED_FOR = timedelta(days=7)
+"""How far back what is over and done is counted: it is counted anew for whoever looks."""
 
 
 class RecipientsAnswer(BaseModel):
@@ -120,15 +123,14 @@ class DeliveryDetail(_Delivery):
 class Summary(BaseModel):
     """Deliveries counted by state and by kind.
 
-    `merged` went into digests; `lag_records` are alert messages not yet read, `behind_seconds`
-    how long the oldest of them has waited, both null while the broker cannot say.
+    All that wait, are being sent, are tried again or are dead; of the others those made `since` an
+    instant. `lag_records` are alert messages not yet read, `behind_seconds` how long the oldest of
+    them has waited, both null while the broker cannot say.
     """
 
+    since: datetime
     by_state: dict[State, int]
     by_kind: dict[Kind, dict[State, int]]
-    sent_first: int
-    sent_digests: int
-    merged: int
     duplicates_possible: int
     lag_records: int | None
     behind_seconds: float | None
@@ -181,7 +183,9 @@ def id_before(cursor: str | None) -> UUID | None:
 @router.get("/summary", dependencies=_READ)
 async def summarise(desk: AtDesk) -> Summary:
     """Return how many deliveries there are, and how far behind the notifier is."""
-    tallies = await desk.asked(listing.tally)
+    # By the hour, so that who asks again and again sees what has changed.
+    since = (desk.clock.now() - COUNTED_FOR).replace(minute=0, second=0, microsecond=0)
+    tallies = await desk.asked(lambda connection: listing.tally(connection, since))
     lag = await desk.lag()
     by_state: Counter[State] = Counter()
     by_kind: dict[Kind, dict[State, int]] = {}
@@ -190,11 +194,9 @@ async def summarise(desk: AtDesk) -> Summary:
         by_state[state] += each.amount
         by_kind.setdefault(kind, {})[state] = each.amount
     return Summary(
+        since=since,
         by_state=dict(by_state),
         by_kind=by_kind,
-        sent_first=by_kind.get(Kind.FIRST, {}).get(State.SENT, 0),
-        sent_digests=by_kind.get(Kind.DIGEST, {}).get(State.SENT, 0),
-        merged=by_state[State.MERGED],
         duplicates_possible=sum(each.duplicates for each in tallies),
         lag_records=None if lag is None else lag.records,
         behind_seconds=None if lag is None else lag.seconds,
@@ -226,6 +228,8 @@ async def retry(desk: AtDesk, id_: UUID, request: Request, caller: Writer) -> De
     doer = doer_of(request, caller, desk)
 
     async def change(connection: Connection) -> tuple[State | None, DeliveryRow | None]:
+        if await listing.is_for_disabled(connection, id_):
+            raise disabled()
         before = await replays.try_again(connection, id_, doer)
         return before, await listing.one(connection, id_)
 
@@ -243,6 +247,11 @@ async def retry(desk: AtDesk, id_: UUID, request: Request, caller: Writer) -> De
             state=before,
         )
     return DeliveryAnswer.of(after)
+
+
+def disabled() -> Problem:
+    """Return the answer (409) to whoever wants something sent where nothing may be."""
+    return Problem(HTTPStatus.CONFLICT, "disabled", "The destination is disabled; enable it first.")
 
 
 def _why_not(row: DeliveryRow) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
@@ -15,6 +16,7 @@ from shared.database.engine import Connection, Engine, asking, trouble
 from shared.errors import Unavailable
 from shared.events.stock_alerts import TOPIC
 from shared.http.auth import Caller, Scope, require
+from shared.http.problems import Problem
 from shared.kafka.lag import Lag, LagReader
 
 T = TypeVar("T")
@@ -74,4 +76,14 @@ def doer_of(request: Request, caller: Caller, desk: Desk) -> Doer:
         at=desk.clock.now(),
         address=None if request.client is None else request.client.host,
         via=" · ".join(filter(None, (caller.through, program)))[:_VIA_CHARACTERS] or None,
+    )
+
+
+def refusal_of(field: str, code: str, message: str) -> Problem:
+    """Return the answer (422) to a body one of whose fields is wrong as things are stored."""
+    return Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "invalid",
+        "Some fields are missing or wrong; see errors.",
+        errors=[{"field": field, "code": code, "message": message}],
     )

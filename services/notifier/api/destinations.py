@@ -27,7 +27,7 @@ from services.notifier.api.addresses import (
     WecomBotBody,
     shown,
 )
-from services.notifier.api.deliveries import DeliveryAnswer
+from services.notifier.api.deliveries import DeliveryAnswer, disabled
 from services.notifier.api.desk import AtDesk, Desk, Writer
 from services.notifier.api.manners import (
     QuietHoursBody,
@@ -42,7 +42,7 @@ from services.notifier.domain.contents import TestNote
 from services.notifier.domain.deliveries import State
 from services.notifier.domain.destinations import Destination, Language
 from services.notifier.domain.manners import Every
-from services.notifier.store import configuration, listing
+from services.notifier.store import configuration, listing, replays
 from services.notifier.store.configuration import LaneTaken
 from shared.database.engine import Connection
 from shared.http.auth import Scope, require
@@ -154,9 +154,12 @@ async def put_destination(
     """Create or change a destination."""
 
     async def store(connection: Connection) -> tuple[Destination, bool]:
-        former = await configuration.destination(connection, id_, desk.vault)
+        former = await configuration.destination(connection, id_, desk.vault, usable=False)
         destination = body.destination(id_, former)
-        return destination, await configuration.put_destination(connection, destination, desk.vault)
+        created = await configuration.put_destination(connection, destination, desk.vault)
+        if destination.enabled and former is not None and not former.enabled:
+            await replays.resume(connection, id_, desk.clock.now())
+        return destination, created
 
     try:
         destination, created = await desk.asked(store)
@@ -185,9 +188,9 @@ async def get_destination(desk: AtDesk, id_: Id) -> DestinationAnswer:
 
 
 async def found_destination(desk: Desk, id_: str) -> Destination:
-    """Return a destination. Raises Problem 404 where there is none."""
+    """Return a destination, to be looked at. Raises Problem 404 where there is none."""
     found = await desk.asked(
-        lambda connection: configuration.destination(connection, id_, desk.vault)
+        lambda connection: configuration.destination(connection, id_, desk.vault, usable=False)
     )
     if found is None:
         raise not_found(f"destination {id_}")
@@ -211,9 +214,7 @@ async def send_test(
     """
     destination = await found_destination(desk, id_)
     if not destination.enabled:
-        raise Problem(
-            HTTPStatus.CONFLICT, "disabled", "The destination is disabled; enable it first."
-        )
+        raise disabled()
     note = TestNote(destination_name=destination.name, asked_by=caller.subject)
     now = desk.clock.now()
 

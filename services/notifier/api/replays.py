@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from services.notifier.api.deliveries import id_before
+from services.notifier.api.deliveries import disabled, id_before
 from services.notifier.api.desk import AtDesk, Writer, doer_of
 from services.notifier.api.destinations import found_destination
 from services.notifier.store import replays
@@ -107,9 +107,7 @@ async def replay(
     """
     destination = await found_destination(desk, body.destination)
     if not destination.enabled:
-        raise Problem(
-            HTTPStatus.CONFLICT, "disabled", "The destination is disabled; enable it first."
-        )
+        raise disabled()
     sought = Sought(body.destination, body.code, body.since, body.until)
     doer = doer_of(request, caller, desk)
     key = None if idempotency_key is None else f"{caller.subject}:{idempotency_key}"

@@ -4,18 +4,22 @@ from http import HTTPStatus
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from services.notifier.api.desk import AtDesk, Writer
+from services.notifier.api.desk import AtDesk, Writer, refusal_of
 from services.notifier.api.destinations import Id, Reader
 from services.notifier.domain.routes import Route
 from services.notifier.store import configuration
 from services.notifier.store.configuration import NoDestination
+from shared.events.base import Code
 from shared.events.stock_alerts import AlertLevel
 from shared.http.pages import Page
-from shared.http.problems import Problem
 
 router = APIRouter(prefix="/v1/routes", tags=["routes"])
+
+
+_Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
+"""What a rule's label may be, name or value."""
 
 
 class Match(BaseModel):
@@ -24,8 +28,8 @@ class Match(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     levels: Annotated[list[AlertLevel], Field(max_length=3)] = []
-    labels: Annotated[dict[str, str], Field(max_length=50)] = {}
-    rules: Annotated[list[str], Field(max_length=500)] = []
+    labels: Annotated[dict[_Text, _Text], Field(max_length=50)] = {}
+    rules: Annotated[list[Code], Field(max_length=500)] = []
 
 
 class RouteBody(BaseModel):
@@ -33,7 +37,7 @@ class RouteBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    destination: str
+    destination: Code
     match: Match = Match()
     enabled: bool = True
 
@@ -46,7 +50,8 @@ class RouteAnswer(RouteBody):
     @classmethod
     def of(cls, route: Route) -> Self:
         """Return a stored route as it is answered."""
-        match = Match(
+        # What is stored may be older than the bounds of what is put.
+        match = Match.model_construct(
             levels=[level for level in AlertLevel if level in route.levels],
             labels=dict(route.labels),
             rules=sorted(route.rules),
@@ -70,18 +75,8 @@ async def put_route(
     try:
         created = await desk.asked(lambda connection: configuration.put_route(connection, route))
     except NoDestination as error:
-        raise Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "invalid",
-            "Some fields are missing or wrong; see errors.",
-            errors=[
-                {
-                    "field": "destination",
-                    "code": "unknown",
-                    "message": f"There is no destination {body.destination}; put it first.",
-                }
-            ],
-        ) from error
+        unknown = f"There is no destination {body.destination}; put it first."
+        raise refusal_of("destination", "unknown", unknown) from error
     response.status_code = HTTPStatus.CREATED if created else HTTPStatus.OK
     return RouteAnswer.of(route)
 

@@ -159,8 +159,9 @@ class EmailTransport:
             port=self._email.port,
             timeout=_TIMEOUT_SECONDS,
             local_hostname=self._hostname,
-            start_tls=self._email.starttls,
-            tls_context=self._tls if self._email.starttls else None,
+            use_tls=self._email.tls == "implicit",
+            start_tls=self._email.tls == "starttls",
+            tls_context=None if self._email.tls == "none" else self._tls,
         )
         try:
             async with asyncio.timeout(_TOTAL_SECONDS):

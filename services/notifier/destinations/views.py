@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from services.notifier.destinations.words import WORDS, Words
+from services.notifier.domain.announcements import ANNOUNCING
 from services.notifier.domain.contents import Digest, DigestLine, FailureNote, TestNote
 from services.notifier.domain.destinations import Language
 from services.notifier.domain.holding import HoldReason
@@ -105,14 +106,6 @@ def notice_view(alert: StockAlert, phrasing: Phrasing, *, possible_duplicate: bo
     )
 
 
-_ADVISING = {
-    AlertEvent.OPENED,
-    AlertEvent.LEVEL_CHANGED,
-    AlertEvent.REMINDED,
-    AlertEvent.ESCALATED,
-}
-
-
 def _colour(alert: StockAlert) -> str:
     return "" if alert.event in ENDINGS else alert.level.value
 
@@ -194,7 +187,7 @@ def _since(alert: StockAlert, phrasing: Phrasing) -> list[Line]:
         lines.append(Line(words.snoozed_until, phrasing.moment(alert.snoozed_until)))
     if alert.note:
         lines.append(Line(words.note, phrasing.typed(alert.note)))
-    if alert.event in _ADVISING:
+    if alert.event in ANNOUNCING:
         lines.append(Line(words.advice, words.advice_by_level[alert.level]))
     return lines
 

@@ -118,7 +118,7 @@ def _text_message(
     def written(view: View) -> str:
         # The vendor drops a message whose text it has had: each is one of its kind.
         unique = f"{view.url}#{delivery.id.hex[-12:]}"
-        return templates.written("wecom_app.md.j2", view, phrasing, url=unique).strip()
+        return templates.written("wecom.md.j2", view, phrasing, url=unique).strip()
 
     view = fitting(
         delivery, phrasing, lambda view: len(written(view).encode()), WecomApp.longest_bytes
@@ -147,7 +147,7 @@ def _people(to: Iterable[Recipient], app: WecomApp, *, others: bool = False) -> 
     """Return whom a message goes to: whoever it is for, else those of the application."""
     named = _user_ids(to)
     chosen = [*named, *app.to] if others or not named else named
-    return "|".join(list(dict.fromkeys(chosen))[:MOST_PEOPLE])
+    return "|".join(dict.fromkeys(chosen))
 
 
 def _user_ids(to: Iterable[Recipient]) -> list[str]:
@@ -208,7 +208,7 @@ class WecomAppTransport:
         """Do what is left to do; those whose card is changed now join those before."""
         body = json.loads(message.rendered)
         if "changes" not in body:
-            return await self._post(SEND, message.rendered, message.now)
+            return await self._tell(body, message.now)
         for each in body["changes"]:
             if changed.issuperset(each["users"]):
                 continue
@@ -222,8 +222,18 @@ class WecomAppTransport:
         rest = [user for user in told if user.lower() not in changed]
         if not rest:
             return _NOTHING_TO_SAY
-        text = body["message"] | {"touser": "|".join(rest)}
-        return await self._post(SEND, _json(text), message.now)
+        return await self._tell(body["message"] | {"touser": "|".join(rest)}, message.now)
+
+    async def _tell(self, message: dict[str, object], now: datetime) -> Outcome:
+        """Send a message to as many people as one may have; of the others the outcome says so."""
+        people = str(message["touser"]).split("|")
+        text = message | {"touser": "|".join(people[:MOST_PEOPLE])}
+        outcome = await self._post(SEND, _json(text), now)
+        beyond = [f"{user} (beyond {MOST_PEOPLE})" for user in people[MOST_PEOPLE:]]
+        if not beyond or outcome.verdict is not Verdict.ACCEPTED:
+            return outcome
+        refused = () if outcome.recipients is None else outcome.recipients.refused
+        return replace(outcome, recipients=Recipients((), refused=(*refused, *beyond)))
 
     async def _post(self, path: str, content: bytes, now: datetime) -> Outcome:
         stale: SecretStr | None = None

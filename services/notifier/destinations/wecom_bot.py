@@ -36,7 +36,7 @@ def render(delivery: Delivery, destination: Destination, templates: Templates) -
     phrasing = templates.phrasing(destination, plain_markdown)
 
     def written(view: View) -> str:
-        return templates.written("wecom_bot.md.j2", view, phrasing).strip()
+        return templates.written("wecom.md.j2", view, phrasing, url=view.url).strip()
 
     view = fitting(
         delivery, phrasing, lambda view: len(written(view).encode()), WecomBot.longest_bytes

@@ -1,10 +1,13 @@
 """WeCom's access tokens: `GET /cgi-bin/gettoken`, one an application, shared by all senders.
 
 The vendor gives the same one to whoever asks while it lasts (7,200 s), and may take it back early.
-So it is asked by one sender at a time, a little before it lapses, and once more when it is refused.
+So it is asked by one sender at a time, a little before it lapses, once more when it is refused, and
+anew once the secret is another: whether that is right is learnt at once, and not when the token
+lapses.
 """
 
 import asyncio
+import hashlib
 from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
@@ -44,12 +47,13 @@ class Tokens:
         self._lane = lane
         self._exchange = exchange
         self._stored = stored
+        self._digest = hashlib.sha256(app.secret.get_secret_value().encode()).hexdigest()
 
     async def token(self, now: datetime, refused: SecretStr | None) -> SecretStr | Outcome:
         """Return a token other than the one just refused, or what kept us from having one."""
         try:
             current = await self._stored.current(self._lane)
-            if not _serves(current, refused, now):
+            if not self._serves(current, refused, now):
                 return await self._fetched(now, refused)
         except DATABASE_ERRORS:
             return NO_TOKEN
@@ -58,7 +62,7 @@ class Tokens:
     async def _fetched(self, now: datetime, refused: SecretStr | None) -> SecretStr | Outcome:
         async with self._stored.turn(self._lane) as turn:
             # Whoever had the turn before may have fetched it.
-            if not _serves(turn.current, refused, now):
+            if not self._serves(turn.current, refused, now):
                 given = await self._ask(now)
                 if isinstance(given, Outcome):
                     return given
@@ -99,10 +103,9 @@ class Tokens:
             verdict = Verdict.TRANSIENT if unknown else outcome.verdict
             return replace(outcome, verdict=verdict, detail=f"gettoken: {outcome.detail}")
         lasts = timedelta(seconds=given[0].expires_in)
-        return AccessToken(SecretStr(given[0].access_token), now, now + lasts)
+        return AccessToken(SecretStr(given[0].access_token), self._digest, now, now + lasts)
 
-
-def _serves(token: AccessToken | None, refused: SecretStr | None, now: datetime) -> bool:
-    if token is None or token.value == refused:
-        return False
-    return now < token.expires_at - EARLY or now < token.fetched_at + AGAIN
+    def _serves(self, token: AccessToken | None, refused: SecretStr | None, now: datetime) -> bool:
+        if token is None or token.value == refused or token.secret_digest != self._digest:
+            return False
+        return now < token.expires_at - EARLY or now < token.fetched_at + AGAIN

@@ -18,7 +18,6 @@ class Words:
     mark: str
     """In front of a number, name or label: brackets, as `{}`."""
     possible_duplicate: str
-    item: str
     sku: str
     warehouse: str
     pool: str
@@ -83,7 +82,6 @@ _CHINESE = Words(
     },
     mark="【{}】",
     possible_duplicate="可能重复",
-    item="商品",
     sku="SKU",
     warehouse="仓库",
     pool="库存池",
@@ -169,7 +167,6 @@ _ENGLISH = Words(
     },
     mark="[{}] ",
     possible_duplicate="Possible duplicate",
-    item="Item",
     sku="SKU",
     warehouse="Warehouse",
     pool="Pool",

@@ -8,12 +8,15 @@ SecretStr: they are stored sealed and shown masked without further ado.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import SecretStr
 from typing_extensions import override
 
 from services.notifier.domain.limits import MINUTE, SECOND, Limit
+
+LOST = SecretStr("")
+"""In the place of a stored secret that cannot be opened: no secret is empty."""
 
 
 class DestinationKind(StrEnum):
@@ -193,6 +196,11 @@ class Slack(_Address):
         return f"{self.token.get_secret_value()}/{self.channel}"
 
 
+Tls = Literal["none", "starttls", "implicit"]
+"""How a connection is kept from others: not at all, by STARTTLS (port 587), or from its first byte
+on (port 465)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Email(_Address):
     """Recipients, and the server that takes mail for them.
@@ -210,7 +218,7 @@ class Email(_Address):
     port: int
     username: str | None = None
     password: SecretStr | None = None
-    starttls: bool = False
+    tls: Tls = "none"
     personal: bool = False
 
 

@@ -29,12 +29,11 @@ class Known:
     """The first notice waits on purpose: nothing has been said yet."""
 
 
-_ANNOUNCING = {
-    AlertEvent.OPENED,
-    AlertEvent.LEVEL_CHANGED,
-    AlertEvent.REMINDED,
-    AlertEvent.ESCALATED,
-}
+ANNOUNCING = frozenset(
+    {AlertEvent.OPENED, AlertEvent.LEVEL_CHANGED, AlertEvent.REMINDED, AlertEvent.ESCALATED}
+)
+"""What a destination may hear of an episode by for the first time: there is something to do."""
+
 _HUSHED = {
     HushKind.SILENCE: Reason.SILENCED,
     HushKind.SNOOZE: Reason.SNOOZED,
@@ -48,14 +47,14 @@ def deliveries_of(
 ) -> list[NewDelivery]:
     """Return what to record for one alert message; nothing for a message seen before.
 
-    What was announced to a destination goes on there whatever its routes say by now, so that
-    everybody who was warned learns of the end. `now` is the wall clock's, for what waits on
-    purpose.
+    What was announced to a destination goes on there whatever its routes say by now, and waits
+    there while it is disabled, so that everybody who was warned learns of the end. `now` is the
+    wall clock's, for what waits on purpose.
     """
     wanted = table.wanted_by(alert)
     found: list[NewDelivery] = []
     seen_before = False
-    for destination in table.destinations:
+    for destination in (*table.destinations, *table.disabled):
         before = known.get(destination)
         if before is not None and alert.revision <= before.newest:
             seen_before = True
@@ -104,7 +103,7 @@ def _change(alert: StockAlert, destination: str, manners: Manners, now: datetime
 def _first(alert: StockAlert, destination: str, manners: Manners, now: datetime) -> NewDelivery:
     if alert.hush is not None:
         return _hushed(alert, destination, alert.hush)
-    if alert.event in _ANNOUNCING:
+    if alert.event in ANNOUNCING:
         hold = hold_of(alert, manners, now)
         return NewDelivery(alert, destination, Kind.FIRST, State.WAITING, hold=hold)
     return NewDelivery(alert, destination, Kind.CHANGE, State.SUPPRESSED, Reason.NEVER_ANNOUNCED)

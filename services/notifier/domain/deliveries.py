@@ -14,6 +14,7 @@ merged ─▶ waiting                 as one of a digest that died
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
@@ -33,6 +34,14 @@ class State(StrEnum):
     MERGED = "merged"
     SUPPRESSED = "suppressed"
     SUPERSEDED = "superseded"
+
+
+def first_id(at: datetime) -> UUID:
+    """Return what no delivery made at an instant or later has an id before.
+
+    The milliseconds, 48 bits: ids begin with them, and so grow with time.
+    """
+    return UUID(int=int(at.timestamp() * 1_000) << 80)
 
 
 class Kind(StrEnum):

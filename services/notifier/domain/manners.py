@@ -69,7 +69,7 @@ class Rhythm:
     zone: str = "UTC"
 
     def next(self, now: datetime) -> datetime | None:
-        """Return the next moment at which it is told, later than now; None: at once."""
+        """Return the next moment at which it is told, now included; None: at once."""
         zone = ZoneInfo(self.zone)
         local = now.astimezone(zone)
         match self.every:
@@ -80,10 +80,10 @@ class Rhythm:
                 past = timedelta(
                     minutes=local.minute, seconds=local.second, microseconds=local.microsecond
                 )
-                return now - past + timedelta(hours=1)
+                return now - past + timedelta(hours=1) if past else now
             case Every.DAILY:
                 today = datetime.combine(local.date(), self.at, zone).astimezone(now.tzinfo)
-                if today > now:
+                if today >= now:
                     return today
                 following = local.date() + _DAY
                 return datetime.combine(following, self.at, zone).astimezone(now.tzinfo)

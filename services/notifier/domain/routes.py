@@ -40,10 +40,11 @@ class Reach(StrEnum):
 
 
 class RoutingTable:
-    """The routes and enabled destinations at one moment.
+    """The routes and destinations at one moment; `destinations` are those that are enabled.
 
     A destination without any route receives everything: a message too many is noticed, one that
-    never came is not. A disabled route counts as a route.
+    never came is not. A disabled route counts as a route. A disabled destination wants nothing
+    new, but what has been announced there goes on there once it is enabled.
     """
 
     def __init__(
@@ -52,8 +53,10 @@ class RoutingTable:
         routes: Iterable[Route],
         manners: Mapping[str, Manners] | None = None,
         personal: Mapping[str, Reach] | None = None,
+        disabled: Sequence[str] = (),
     ) -> None:
         self.destinations = tuple(destinations)
+        self.disabled = tuple(disabled)
         self._manners = manners or {}
         self._personal = personal or {}
         enabled = set(destinations)

@@ -11,25 +11,31 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.notifier.store.secrets import Unreadable, Vault
 
-_ONE = text("SELECT sealed, fetched_at, expires_at FROM access_token WHERE lane = :lane")
+_COLUMNS = "sealed, secret_digest, fetched_at, expires_at"
+
+_ONE = text(f"SELECT {_COLUMNS} FROM access_token WHERE lane = :lane")  # noqa: S608 - the columns are ours
 
 _MAKE = text("INSERT INTO access_token (lane) VALUES (:lane) ON CONFLICT (lane) DO NOTHING")
 
-_LOCKED = text("""
-SELECT sealed, fetched_at, expires_at FROM access_token WHERE lane = :lane FOR UPDATE
-""")
+_LOCKED = text(f"SELECT {_COLUMNS} FROM access_token WHERE lane = :lane FOR UPDATE")  # noqa: S608 - the columns are ours
 
 _PUT = text("""
-UPDATE access_token SET sealed = :sealed, fetched_at = :fetched_at, expires_at = :expires_at
+UPDATE access_token
+SET sealed = :sealed, secret_digest = :secret_digest, fetched_at = :fetched_at,
+    expires_at = :expires_at
 WHERE lane = :lane
 """)
 
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A token, when it was last asked for, and until when it should be good."""
+    """A token, when it was last asked for, and until when it should be good.
+
+    `secret_digest` is that of the application's secret it was asked for with; None: not known.
+    """
 
     value: SecretStr
+    secret_digest: str | None
     fetched_at: datetime
     expires_at: datetime
 
@@ -52,6 +58,7 @@ class Turn:
             {
                 "lane": self._lane,
                 "sealed": self._vault.seal(token.value),
+                "secret_digest": token.secret_digest,
                 "fetched_at": token.fetched_at,
                 "expires_at": token.expires_at,
             },
@@ -88,4 +95,4 @@ class AccessTokens:
             value = self._vault.open(row.sealed)
         except Unreadable:  # another one is to be had
             return None
-        return AccessToken(value, row.fetched_at, row.expires_at)
+        return AccessToken(value, row.secret_digest, row.fetched_at, row.expires_at)

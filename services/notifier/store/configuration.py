@@ -4,16 +4,16 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import SecretStr, TypeAdapter
 from sqlalchemy import RowMapping, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifier.domain.addresses import ADDRESSES, DestinationKind
+from services.notifier.domain.addresses import ADDRESSES, LOST, DestinationKind
 from services.notifier.domain.destinations import Destination, Language
 from services.notifier.domain.manners import Manners
 from services.notifier.domain.routes import Reach, Route, RoutingTable
-from services.notifier.store.secrets import Vault
+from services.notifier.store.secrets import Unreadable, Vault
 from services.notifier.store.wakeups import wake_senders
 from shared.database.engine import causes
 from shared.errors import LowtideError
@@ -45,8 +45,8 @@ CASE WHEN kind = 'wecom_app' THEN 'wecom_userid'
      WHEN kind = 'email' AND settings -> 'personal' = 'true' THEN 'email' END
 """
 
-_ENABLED = text(f"""
-SELECT id, manners, {REACH} AS reach FROM destination WHERE enabled ORDER BY id
+_HOW_TOLD = text(f"""
+SELECT id, enabled, manners, {REACH} AS reach FROM destination ORDER BY id
 """)  # noqa: S608 - the expression is ours
 
 _MAILBOXES = text("SELECT id FROM destination WHERE enabled AND kind = 'email'")
@@ -110,24 +110,41 @@ async def disable(connection: AsyncConnection, id_: str, version: int) -> bool:
 
 
 async def destinations(connection: AsyncConnection, vault: Vault) -> list[Destination]:
-    """Return all destinations by id."""
+    """Return all destinations by id; secrets that cannot be opened are LOST."""
     rows = await connection.execute(_DESTINATIONS)
-    return [_destination(row, vault) for row in rows.mappings()]
+    return [_destination(row, vault, usable=False) for row in rows.mappings()]
 
 
-async def destination(connection: AsyncConnection, id_: str, vault: Vault) -> Destination | None:
-    """Return one destination with its secrets. Raises Unreadable without the key."""
+async def destination(
+    connection: AsyncConnection, id_: str, vault: Vault, *, usable: bool = True
+) -> Destination | None:
+    """Return one destination with its secrets.
+
+    Without the key that they were sealed with it raises Unreadable, or, where it is only to be
+    looked at or mended and need not be `usable`, has LOST ones.
+    """
     row = (await connection.execute(_DESTINATION, {"id": id_})).mappings().one_or_none()
-    return None if row is None else _destination(row, vault)
+    return None if row is None else _destination(row, vault, usable=usable)
 
 
-def _destination(row: RowMapping, vault: Vault) -> Destination:
+def _opened(sealed: str, vault: Vault, *, usable: bool) -> SecretStr:
+    try:
+        return vault.open(sealed)
+    except Unreadable:
+        if usable:
+            raise
+        return LOST
+
+
+def _destination(row: RowMapping, vault: Vault, *, usable: bool) -> Destination:
     # JSON has lists for tuples.
     values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in row["settings"].items()
     }
-    values |= {name: vault.open(sealed) for name, sealed in row["secrets"].items()}
+    values |= {
+        name: _opened(sealed, vault, usable=usable) for name, sealed in row["secrets"].items()
+    }
     return Destination(
         id=row["id"],
         name=row["name"],
@@ -181,7 +198,11 @@ async def mail_destinations(connection: AsyncConnection) -> set[str]:
 
 async def routing_table(connection: AsyncConnection) -> RoutingTable:
     """Return what decides where alerts go, as of now."""
-    rows = (await connection.execute(_ENABLED)).all()
-    manners = {row.id: _manners.validate_python(row.manners) for row in rows}
-    personal = {row.id: Reach(row.reach) for row in rows if row.reach is not None}
-    return RoutingTable(list(manners), await routes(connection), manners, personal)
+    rows = (await connection.execute(_HOW_TOLD)).all()
+    return RoutingTable(
+        [row.id for row in rows if row.enabled],
+        await routes(connection),
+        {row.id: _manners.validate_python(row.manners) for row in rows},
+        {row.id: Reach(row.reach) for row in rows if row.reach is not None},
+        disabled=[row.id for row in rows if not row.enabled],
+    )

@@ -61,6 +61,14 @@ LIMIT :limit
 FOR UPDATE OF d
 """)
 
+_WAITED = text(f"""
+SELECT {_COLUMNS} FROM delivery AS d
+WHERE d.destination = :destination AND d.state IN ('waiting', 'failed')
+  AND d.kind NOT IN ('test', 'meta') AND (d.not_before IS NULL OR d.not_before <= :now)
+ORDER BY d.id
+FOR UPDATE
+""")  # noqa: S608 - the columns are ours
+
 _ONE = text(f"SELECT {_COLUMNS} FROM delivery AS d WHERE d.id = :id FOR UPDATE")  # noqa: S608 - the columns are ours
 
 _PARTS = text("""
@@ -193,8 +201,13 @@ async def look(connection: AsyncConnection, sought: Sought, most: int) -> tuple[
     return found, await judge(connection, dead)
 
 
+async def waited(connection: AsyncConnection, destination: str, now: datetime) -> Sequence[Found]:
+    """Return what could have been sent to a destination by now, locked; notes are left out."""
+    return (await connection.execute(_WAITED, {"destination": destination, "now": now})).all()
+
+
 async def judge(connection: AsyncConnection, dead: Sequence[Found]) -> Judged:
-    """Decide what is to become of dead deliveries of one destination."""
+    """Decide what is to become of dead deliveries of one destination, or of those that waited."""
     parts: dict[UUID, list[Found]] = {row.id: [] for row in dead if row.kind == Kind.DIGEST}
     for part in await connection.execute(_PARTS, {"digests": list(parts)}):
         parts[part.digest_id].append(part)
@@ -243,18 +256,19 @@ async def _fates(
     overtaken = await connection.scalars(_OVERTAKEN, {"ids": ids} | _OF_REPORT)
     fates |= dict.fromkeys(overtaken, Reason.NEWER_REVISION)
     rows = await connection.execute(_EPISODES, {"ids": ids})
-    episodes = [_notice(row, here) for row in rows]
+    episodes = [_notice(row, here, judged=row.id in fates) for row in rows]
     return fates | fates_of([each for each in episodes if each.id in fates], episodes)
 
 
-def _notice(row: Found, here: Collection[str]) -> Notice:
+def _notice(row: Found, here: Collection[str], *, judged: bool) -> Notice:
+    of_digest = None if row.digest_state is None else State(row.digest_state)
     return Notice(
         id=row.id,
         kind=Kind(row.kind),
         event=AlertEvent(row.event),
         alert_id=row.alert_id,
         revision=row.revision,
-        told=_told(State(row.state), None if row.digest_state is None else State(row.digest_state)),
+        told=Told.NO if judged else _told(State(row.state), of_digest),
         here=row.destination in here,
         doubtful=row.doubtful,
     )

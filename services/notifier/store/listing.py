@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.domain.contents import TestNote
-from services.notifier.domain.deliveries import Kind, State, priority
+from services.notifier.domain.deliveries import Kind, State, first_id, priority
 from services.notifier.store.wakeups import wake_senders
 
 _COLUMNS = """
@@ -33,16 +33,28 @@ LIMIT :limit
 
 _ONE = text(f"SELECT {_COLUMNS} FROM delivery AS d WHERE d.id = :id")  # noqa: S608 - the columns are ours
 
+_FOR_DISABLED = text("""
+SELECT EXISTS (SELECT FROM delivery AS d JOIN destination AS t ON t.id = d.destination
+               WHERE d.id = :id AND NOT t.enabled)
+""")
+
 _ATTEMPTS = text("""
 SELECT number, split_part(lane, ':', 1) AS kind, started_at, finished_at, verdict, code, detail,
        marked, rendered
 FROM attempt WHERE delivery = :id ORDER BY number
 """)
 
+# Somebody looks at it every two seconds, for as long as a page is open: what is over and done is
+# counted as far back as that is cheap, from an index that has all of it.
 _TALLY = text("""
 SELECT kind, state, count(*) AS amount,
        count(*) FILTER (WHERE duplicate_possible) AS duplicates
-FROM delivery GROUP BY kind, state
+FROM (SELECT kind, state, duplicate_possible FROM delivery
+      WHERE state IN ('waiting', 'sending', 'failed', 'dead')
+      UNION ALL
+      SELECT kind, state, duplicate_possible FROM delivery
+      WHERE state IN ('sent', 'merged', 'suppressed', 'superseded') AND id >= :first) AS counted
+GROUP BY kind, state
 """)
 
 _TEST = text("""
@@ -144,15 +156,24 @@ async def one(connection: AsyncConnection, id_: UUID) -> DeliveryRow | None:
     return None if row is None else DeliveryRow(**row)
 
 
+async def is_for_disabled(connection: AsyncConnection, id_: UUID) -> bool:
+    """Return whether a delivery's destination is disabled."""
+    return bool(await connection.scalar(_FOR_DISABLED, {"id": id_}))
+
+
 async def attempts(connection: AsyncConnection, id_: UUID) -> list[AttemptRow]:
     """Return a delivery's attempts, oldest first."""
     rows = await connection.execute(_ATTEMPTS, {"id": id_})
     return [AttemptRow(**row) for row in rows.mappings()]
 
 
-async def tally(connection: AsyncConnection) -> list[Tally]:
-    """Return the number of deliveries by kind and state."""
-    return [Tally(**row) for row in (await connection.execute(_TALLY)).mappings()]
+async def tally(connection: AsyncConnection, since: datetime) -> list[Tally]:
+    """Return the number of deliveries by kind and state.
+
+    All that are to be sent or failed for good are counted, of others those made since an instant.
+    """
+    rows = await connection.execute(_TALLY, {"first": first_id(since)})
+    return [Tally(**row) for row in rows.mappings()]
 
 
 async def add_test(

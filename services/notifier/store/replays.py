@@ -89,6 +89,15 @@ async def preview(connection: AsyncConnection, sought: Sought, *, most: int) -> 
     return judged.became(found)
 
 
+async def resume(connection: AsyncConnection, destination: str, now: datetime) -> None:
+    """Have what waited while a destination was disabled sent if it still tells something.
+
+    It may have waited for long, so it is judged like what died.
+    """
+    waited = await dead_letters.waited(connection, destination, now)
+    await dead_letters.carry_out(connection, await dead_letters.judge(connection, waited), now)
+
+
 async def try_again(connection: AsyncConnection, id_: UUID, doer: Doer) -> State | None:
     """Have a dead or failed delivery tried at once; one in any other state is left as it is.
 

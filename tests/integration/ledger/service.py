@@ -218,8 +218,10 @@ class Ledger:
         ]
 
     @asynccontextmanager
-    async def api(self, token: str | None = None) -> AsyncIterator[httpx.AsyncClient]:
-        app = ledger_serve.application(self.settings)
+    async def api(
+        self, token: str | None = None, clock: Clock | None = None
+    ) -> AsyncIterator[httpx.AsyncClient]:
+        app = ledger_serve.application(self.settings, clock)
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(

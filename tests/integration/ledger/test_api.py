@@ -1,13 +1,19 @@
 """What other systems and people are told about levels, and how they are told what is wrong."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
+from services.ledger.domain.statement import Recorded
+from services.ledger.store import books, stretches
+from services.ledger.store.past import recorded
 from shared.clock import WallClock
 from shared.events.dead_letters import DeadReason
 from shared.http.auth import Scope
@@ -161,6 +167,70 @@ async def test_a_statement_is_bounded_by_times_and_pages(
     rest = await api.get(path, params={"limit": 2, "cursor": first["next_cursor"]})
     assert [*first["items"], *rest.json()["items"]] == whole
     assert rest.json()["next_cursor"] is None
+
+
+async def test_a_late_change_between_two_pages_hides_no_other(
+    ledger: Ledger, api: httpx.AsyncClient
+) -> None:
+    path = "/v1/levels/A/W/statement"
+    async with ledger.consuming():
+        await ledger.publish(*(change(id=f"{n}", occurred_at=START + n * HOUR) for n in range(5)))
+        await ledger.until_recorded(5)
+        page = (await api.get(path, params={"limit": 2})).json()
+        found = [each["id"] for each in page["items"]]
+        await ledger.publish(change(id="late", occurred_at=START + HOUR / 2))
+        await ledger.until_recorded(6)
+    while page["next_cursor"] is not None:
+        page = (await api.get(path, params={"limit": 2, "cursor": page["next_cursor"]})).json()
+        found += [each["id"] for each in page["items"]]
+    assert found == ["4", "3", "2", "1", "late", "0"]
+
+
+async def test_a_long_past_is_gone_through_between_all_else(
+    ledger: Ledger, api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with ledger.consuming():
+        await ledger.publish(change(id="r", type="receipt", quantity=2_000, occurred_at=START))
+        await ledger.until_recorded(1)
+    await ledger.rows("INSERT INTO warehouse VALUES ('W', 1, 'W', 'UTC')")
+    await ledger.rows(
+        "INSERT INTO movement (level_id, occurred_at, recorded_at, received_at, quantity, applied,"
+        ' "offset", type, late, channel, id, line)'
+        " SELECT level_id, occurred_at + n * interval '1 second', recorded_at, received_at, 1, -1,"
+        "        -1, 1, false, 'shop', n::text, '0' FROM movement, generate_series(1, 1500) AS n"
+    )
+    turns = Counter[int]()
+    turn = 0
+
+    async def count() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    def noted(row: Sequence[object]) -> Recorded:
+        turns[turn] += 1
+        return recorded(row)
+
+    monkeypatch.setattr(stretches, "AT_ONCE", 100)
+    monkeypatch.setattr(stretches, "recorded", noted)
+    as_of = (START + timedelta(seconds=1_000)).isoformat()
+    async with asyncio.TaskGroup() as group:
+        counting = group.create_task(count())
+        (newest, *_) = (await api.get("/v1/levels/A/W/statement")).json()["items"]
+        then = (await api.get("/v1/levels/A/W", params={"as_of": as_of})).json()
+        day = {"from": "2026-03-01", "to": "2026-03-01"}
+        demand = (await api.get("/v1/demand/daily", params={"sku": "A"} | day)).json()
+        counting.cancel()
+    assert (newest["id"], newest["balance"], then["on_hand"]) == ("1500", 500, 1_000)
+    assert demand["items"][0]["days"][0]["sold"] == 1_500
+    assert turns.total() == 1_501 + 1_001 + 1_501
+    assert max(turns.values()) == 100
+    monkeypatch.setattr(books, "MOST", 1_500)
+    answer = await api.get("/v1/levels/A/W/statement")
+    document = problem(answer, 422)
+    assert document["type"] == "urn:lowtide:problem:too_long"
+    assert "1,500 movements" in str(document["detail"])
 
 
 async def test_a_statement_marks_what_was_late_and_what_a_count_contained(

@@ -19,6 +19,7 @@ import pytest
 from deploy.local.instance import REPOSITORY
 from services.ledger.commands import archive as commands_archive
 from services.ledger.commands import verify as commands_verify
+from services.ledger.store import stretches
 from shared.clock import ManualClock, WallClock
 from shared.database.engine import create_engine
 from shared.events.dead_letters import DeadReason
@@ -128,6 +129,16 @@ async def told(api: httpx.AsyncClient, path: str, **parameters: str) -> dict[str
     return answered
 
 
+async def paged(api: httpx.AsyncClient, path: str, limit: int) -> list[object]:
+    """Return all lines, asked for in pages."""
+    page = await told(api, path, limit=str(limit))
+    found: list[object] = [*page["items"]]
+    while page["next_cursor"] is not None:
+        page = await told(api, path, limit=str(limit), cursor=page["next_cursor"])
+        found += page["items"]
+    return found
+
+
 async def history(ledger: Ledger, clock: ManualClock, chance: random.Random) -> int:
     """Record a course of all types over ten days, late and told again here and there."""
     changes = course(chance, 240, skus=("A", "B", "C"), warehouses=("north", "south"), until=FIRST)
@@ -155,8 +166,9 @@ async def history(ledger: Ledger, clock: ManualClock, chance: random.Random) -> 
 
 
 async def test_levels_statements_and_verification_stay_when_days_go(
-    ledger: Ledger, clock: ManualClock, folder: Path
+    ledger: Ledger, clock: ManualClock, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(stretches, "AT_ONCE", 3)
     seed = secrets.randbits(32)
     print(f"seed {seed}")  # noqa: T201 - shown when the test fails
     chance = random.Random(seed)  # noqa: S311 - a course of events, not a secret
@@ -173,6 +185,8 @@ async def test_levels_statements_and_verification_stay_when_days_go(
         assert (await told(api, ""))["items"] == levels["items"]
         assert await told(api, "/A/north", as_of=recently, known_at=recently) == past
         after = await told(api, "/A/north/statement", limit="500")
+        for limit in (7, len(after["items"]) - 1):
+            assert await paged(api, "/A/north/statement", limit) == after["items"]
         *kept, opening = after["items"]
         assert kept == before["items"][: len(kept)]
         assert opening["type"] == "opening_balance"

@@ -14,6 +14,7 @@ from shared.testing.proxy import Direction, Proxy, proxied
 from shared.testing.waiting import PATIENCE_SECONDS, until
 from tests.integration.ledger.lossy import through
 from tests.integration.ledger.service import Ledger, change
+from tests.integration.shared.test_lag import mute
 
 
 @pytest.mark.parametrize("lost", Direction)
@@ -90,3 +91,17 @@ async def test_readiness_is_told_though_the_database_says_nothing(
         proxy.speak()
         assert await trouble(engine) is None
         await engine.dispose()
+
+
+async def test_lists_wait_for_a_silent_broker_together_and_shortly(ledger: Ledger) -> None:
+    async with ledger.consuming():
+        await ledger.publish(change())
+        await ledger.until_recorded(1)
+    async with mute() as (address, came):
+        ledger.settings = ledger.settings.model_copy(update={"kafka": address})
+        async with ledger.api() as api:
+            answers = await asyncio.gather(*(api.get("/v1/levels") for _ in range(10)))
+            assert len(came) == 1
+            answers.append(await api.get("/v1/summary"))
+    assert [each.status_code for each in answers] == [200] * 11
+    assert {each.json()["behind_seconds"] for each in answers} == {None}

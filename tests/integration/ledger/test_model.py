@@ -371,12 +371,12 @@ class Ledger(RuleBasedStateMachine):
         """Return the statuses of answers; something beside has to wait for them, or not."""
         async with self.surroundings.engine.connect() as connection:
             async with connection.begin():
-                periods = await ensure_periods(connection, self.clock.now())
+                await ensure_periods(connection, self.clock.now())
             own = await driver(connection)
             await prepare(own)
             async with asyncio.TaskGroup() as group, own.transaction():
                 shown = partial(present, None)
-                answers = await decide(own, periods, requests, self.clock, shown, wait=True)
+                answers = await decide(own, requests, self.clock, shown, wait=True)
                 if beside is not None:
                     working = group.create_task(beside)
 

@@ -9,11 +9,10 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.ledger.api.desk import ANSWERS_KEPT
 from services.ledger.commands import archive as command
 from services.ledger.settings import LedgerSettings
 from services.ledger.store.periods import IDENTITY_KEPT_DAYS
-from services.ledger.wiring import serve as ledger_serve
+from services.ledger.store.retention import ANSWERS_KEPT
 from shared.clock import ManualClock, WallClock
 from shared.database.engine import create_engine
 from shared.http.auth import Scope
@@ -40,22 +39,19 @@ async def api(ledger: Ledger, clock: ManualClock, key: Path) -> AsyncIterator[ht
         now=clock.now(),
         lifetime=400 * DAY,
     )
-    app = ledger_serve.application(ledger.settings, clock)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(
-            transport=httpx.ASGITransport(app),
-            base_url="http://ledger",
-            headers={"Authorization": f"Bearer {token}"},
-        ) as client,
-    ):
+    async with ledger.api(token, clock) as client:
         yield client
 
 
 async def archive(
-    ledger: Ledger, clock: ManualClock, folder: Path, *, dry_run: bool = False
+    ledger: Ledger,
+    clock: ManualClock,
+    folder: Path,
+    what: str = "reservations",
+    *,
+    dry_run: bool = False,
 ) -> int:
-    """Do what is done every day; returns how many reservations were forgotten."""
+    """Do what is done every day; returns how much of something was forgotten."""
     engine = create_engine(ledger.settings.database_url.get_secret_value())
     try:
         report = await command.archive(
@@ -70,7 +66,7 @@ async def archive(
         )
     finally:
         await engine.dispose()
-    forgotten: int = asdict(report)["reservations"]
+    forgotten: int = asdict(report)[what]
     return forgotten
 
 
@@ -92,7 +88,7 @@ async def test_what_ended_long_ago_is_forgotten_and_what_is_open_or_still_answer
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(command, "RESERVATIONS_AT_ONCE", 2)
+    monkeypatch.setattr(command, "FORGOTTEN_AT_ONCE", 2)
     async with ledger.consuming():
         await stock(ledger, A=100)
     # Nobody lets anything expire from here on.
@@ -132,3 +128,30 @@ async def test_what_ended_long_ago_is_forgotten_and_what_is_open_or_still_answer
     assert await ledger.on_hand() == 100 - 4 * 3
     # What they did stays explained by their movements.
     assert await differences(ledger) == []
+
+
+async def test_answers_are_forgotten_when_seven_days_are_over_a_portion_at_a_time(
+    ledger: Ledger,
+    api: httpx.AsyncClient,
+    clock: ManualClock,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(command, "FORGOTTEN_AT_ONCE", 2)
+    async with ledger.consuming():
+        await stock(ledger, A=100)
+    for number in range(5):
+        clock.advance(timedelta(seconds=number // 3))  # some at one instant
+        assert (await reserve(api, wanted(1), key=f"old {number}")).status_code == 201
+    first = await reserve(api, wanted(90), key="old")
+    clock.advance(timedelta(hours=1))
+    newer = await reserve(api, wanted(1), key="newer")
+
+    clock.set(LONG_AGO + 7 * DAY)
+    assert await archive(ledger, clock, tmp_path, "answers") == 0
+    assert (await reserve(api, wanted(90), key="old")).content == first.content
+    clock.advance(timedelta(minutes=1))
+    assert await archive(ledger, clock, tmp_path, "answers", dry_run=True) == 6
+    assert await archive(ledger, clock, tmp_path, "answers") == 6
+    assert (await reserve(api, wanted(90), key="old")).status_code == 409
+    assert (await reserve(api, wanted(1), key="newer")).content == newer.content

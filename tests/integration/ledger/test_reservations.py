@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Literal
 
@@ -18,12 +18,13 @@ from pydantic import SecretStr
 
 from services.ledger import pipeline
 from services.ledger.api import desk, reservations
+from services.ledger.api.desk import Desk
+from services.ledger.api.desk import _Waiting as Waiting
 from services.ledger.commands.verify import Difference, Report, verify
 from services.ledger.deciding import decide
-from services.ledger.domain.reservations import Fulfil
+from services.ledger.domain.reservations import Fulfil, Once, Reserve, Wanted
 from services.ledger.store.codecs import prepare
 from services.ledger.store.items import keep
-from services.ledger.store.periods import ensure_periods
 from shared.database.engine import create_engine, driver
 from shared.events.catalog_items import CatalogItem, Component
 from shared.events.stock_changes import StockChange
@@ -33,6 +34,8 @@ from shared.testing.waiting import until
 from tests.integration.ledger.lossy import lossy
 from tests.integration.ledger.service import START, Ledger, change
 from tests.integration.ledger.test_owners import Dying, run_until_crash
+
+LINE = (Wanted("0", "A", "W", 1),)
 
 
 @pytest_asyncio.fixture
@@ -225,9 +228,6 @@ async def test_the_same_key_answers_the_same_whatever_has_happened_since(
         path = f"/v1/reservations/{several[0].json()['id']}"
         done = await api.post(f"{path}/fulfil", headers={"Idempotency-Key": "three"})
         assert done.json()["state"] == "fulfilled"
-        await ledger.rows(
-            "INSERT INTO answer VALUES (gen_random_uuid(), 1, 201, '', now() - interval '8 days')"
-        )
         async with ledger.api() as another:  # whoever is asked
             again = await reserve(another, wanted(4), key="one")
             assert (again.status_code, again.json()["state"]) == (201, "held")
@@ -316,12 +316,9 @@ async def test_a_fulfilment_that_commits_while_a_count_waits_for_it_is_not_lost(
         async with engine.connect() as connection:
             own = await driver(connection)
             await prepare(own)
-            async with connection.begin():
-                periods = await ensure_periods(connection, counted_at)
             async with own.transaction():
                 await decide(
                     own,
-                    periods,
                     [Fulfil(held["id"], "test")],
                     ledger.clock,
                     partial(reservations.present, None),
@@ -461,6 +458,58 @@ async def test_a_level_that_somebody_holds_keeps_nobody_from_the_others(
     finally:
         await other.close()
     assert [await level(api, sku) for sku in "AB"] == [(5, 3, 2), (5, 5, 0)]
+
+
+async def test_a_reservation_that_somebody_holds_keeps_nobody_from_the_others(
+    ledger: Ledger, api: httpx.AsyncClient
+) -> None:
+    async with ledger.consuming():
+        await stock(ledger, A=5, B=5)
+    held, free = [(await reserve(api, wanted(1, sku))).json()["id"] for sku in "AB"]
+    other = await asyncpg.connect(ledger.database.administrator_url)
+    try:
+        async with asyncio.TaskGroup() as group:
+            async with other.transaction():
+                await other.execute(
+                    "SELECT 1 FROM ledger.reservation WHERE id = $1 FOR UPDATE", held
+                )
+                asked = group.create_task(api.post(f"/v1/reservations/{held}/fulfil"))
+                for _ in range(3):
+                    assert (await reserve(api, wanted(1, "A"))).status_code == 201
+                assert (await api.post("/v1/reservations/0/fulfil")).status_code == 404
+                assert (await api.post(f"/v1/reservations/{free}/fulfil")).status_code == 200
+                assert not asked.done()
+            assert (await asked).json()["state"] == "fulfilled"
+    finally:
+        await other.close()
+    assert [await level(api, sku) for sku in "AB"] == [(4, 3, 1), (4, 0, 4)]
+    assert await differences(ledger) == []
+
+
+async def test_two_with_one_key_who_have_waited_long_are_answered_the_same(ledger: Ledger) -> None:
+    async with ledger.consuming():
+        await stock(ledger, A=5)
+    engine = create_engine(ledger.settings.database_url.get_secret_value())
+
+    async def nobody_says() -> None:
+        return None
+
+    at = Desk(engine, ledger.clock, nobody_says, reservations.present)
+    once = Once(b"0123456789abcdef", 1)
+    late = [
+        Waiting(Reserve(at.new_id(), LINE, None, timedelta(minutes=1), "test", key))
+        for key in (once, None, once)
+    ]
+    for each in late:
+        at._late.put_nowait(each)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(at.run())
+        first, another, again = [await each.answer for each in late]
+        running.cancel()
+    await engine.dispose()
+    assert first == again
+    assert [first[0], another[0]] == [201, 201]
+    assert [tuple(row) for row in await ledger.rows("SELECT reserved FROM level")] == [(2,)]
 
 
 async def test_kits_are_held_by_component_and_policy_allows_more_than_there_is(

@@ -4,6 +4,7 @@ import ssl
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -156,17 +157,33 @@ def certificate(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     return server, ssl.create_default_context(cadata=pem.decode())
 
 
-async def test_a_server_with_starttls_and_a_password_gets_both(
-    notifier: Notifier, tmp_path: Path
+@pytest.mark.parametrize("part", [{"tls": "starttls"}, {"starttls": True}, {"tls": "implicit"}])
+async def test_a_server_with_tls_and_a_password_gets_both(
+    notifier: Notifier, tmp_path: Path, part: dict[str, Any]
 ) -> None:
     server, client = certificate(tmp_path)
-    mailbox = Mailbox(username="lowtide", password=PASSWORD, tls=server)
+    implicit = part.get("tls") == "implicit"
+    mailbox = Mailbox(username="lowtide", password=PASSWORD, tls=server, implicit=implicit)
     async with mailbox.serving() as port:
-        await notifier.mail(port=port, username="lowtide", password=PASSWORD, starttls=True)
+        await notifier.mail(port=port, username="lowtide", password=PASSWORD, **part)
         async with notifier.sending(tls=client):
             await notifier.tell(stock_alert(7))
             await notifier.until_states("sent")
     assert len(mailbox.mails) == 1
+
+
+async def test_a_password_goes_in_clear_to_this_machine_alone(notifier: Notifier) -> None:
+    signed_in: dict[str, Any] = {"username": "lowtide", "password": PASSWORD}
+    for host in ("127.0.0.1", "localhost", "::1"):
+        await notifier.mail(host=host, **signed_in)
+    await notifier.mail(host="mail.example.com")
+    await notifier.mail(host="mail.example.com", tls="implicit", **signed_in)
+    part = {"to": BOTH, "from": BOTH[0], "host": "mail.example.com", "port": notifier.mailbox_port}
+    for given in (signed_in, {"username": "lowtide"}):  # the stored one goes there as little
+        body = {"kind": "email", "name": "x", "language": "en", "email": part | given}
+        answer = await notifier.client.put("/v1/destinations/post", json=body)
+        assert answer.status_code == 422
+        assert [each["field"] for each in answer.json()["errors"]] == ["email.tls"]
 
 
 async def test_a_wrong_password_is_dead_at_once_and_not_repeated_to_anybody(

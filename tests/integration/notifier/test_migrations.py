@@ -33,7 +33,7 @@ async def test_secrets_stay_sealed_and_a_bot_keeps_its_minute(notifier: Notifier
     await back_to(notifier, "0001")
     mail: Row = {"to": ["b@example.com"], "sender": "l@example.com", "host": "127.0.0.1", "port": 1}
     mail |= {"username": None, "starttls": False}
-    signed_in = mail | {"username": "l"}
+    signed_in = mail | {"username": "l", "starttls": True}
     for id_, kind, settings, secret, its_lane in (
         ("buyers", "wecom_bot", {"url": notifier.wecom_url}, KEY, lane),
         ("post", "email", signed_in, PASSWORD, "email:post"),
@@ -67,6 +67,7 @@ async def test_secrets_stay_sealed_and_a_bot_keeps_its_minute(notifier: Notifier
     assert shown["buyers"] == {"key": f"****{KEY[-4:]}", "url": notifier.wecom_url}
     assert shown["post"]["password"] == "****"
     assert "password" not in shown["open-relay"]
+    assert [shown[id_]["tls"] for id_ in ("post", "open-relay")] == ["starttls", "none"]
     await notifier.bot(enabled=True)  # put again, it is the same lane and no second one
     (again,) = await notifier.rows("SELECT lane FROM destination WHERE id = 'buyers'")
     assert again == bot

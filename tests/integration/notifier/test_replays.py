@@ -304,3 +304,41 @@ async def test_a_replay_that_makes_no_sense_is_refused(notifier: Notifier) -> No
     assert await refused(other) == (422, "idempotency_key_reused")
     await notifier.bot(enabled=False)
     assert await refused({"destination": "buyers"}) == (409, "disabled")
+
+
+async def test_whoever_was_warned_hears_of_an_end_that_came_while_they_were_disabled(
+    notifier: Notifier,
+) -> None:
+    await notifier.bot()
+    async with notifier.sending():
+        await notifier.tell(stock_alert(1))
+        await notifier.until_states("sent")
+        await notifier.bot(enabled=False)
+        await notifier.tell(
+            stock_alert(1, revision=2, event="acknowledged", acknowledged_by="lin"),
+            stock_alert(1, revision=3, event="resolved"),
+            stock_alert(2),
+        )
+        await notifier.bot()
+        await notifier.until_states("sent", "superseded", "sent", alert_number=1)
+    assert "已恢复" in notifier.wecom.of(KEY)[-1].content
+    assert await notifier.states(alert_number=2) == ["suppressed"]
+
+
+async def test_what_waited_while_a_destination_was_disabled_is_sent_if_it_still_holds(
+    notifier: Notifier,
+) -> None:
+    await notifier.bot()
+    await notifier.tell(stock_alert(1), stock_alert(2))
+    await notifier.bot(enabled=False)
+    await notifier.tell(stock_alert(1, revision=2, event="resolved"))
+    await notifier.bot()
+    rows = await notifier.rows("SELECT state, reason FROM delivery WHERE alert_number = 1")
+    assert [tuple(row) for row in rows] == [
+        ("suppressed", "newer_revision: 2"),
+        ("suppressed", "ended_untold"),
+    ]
+    async with notifier.sending():
+        await notifier.until_settled()
+    (told,) = notifier.wecom.of(KEY)
+    assert "#2 " in told.content

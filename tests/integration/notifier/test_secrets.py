@@ -6,9 +6,13 @@ from itertools import count
 from typing import NamedTuple
 
 import asyncpg
+import httpx
 import pytest
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
 
 from services.notifier.domain.addresses import DestinationKind
+from services.notifier.wiring import serve as notifier_serve
 from shared.testing.unruly_http import Misconduct, Reply, Request, serving
 from tests.factories.stock_alerts import stock_alert
 from tests.integration.notifier.service import KEY, PASSWORD, Notifier, Row
@@ -166,3 +170,59 @@ async def test_stored_secrets_cannot_be_read_without_the_key(notifier: Notifier)
     )
     assert all(re.fullmatch(r"gAAAA[\w=-]+", sealed) for sealed in row)
     assert row["token"] != row["secret"]
+
+
+async def put(client: httpx.AsyncClient, kind: str, part: Row) -> tuple[int, list[str]]:
+    """Put a destination; return the status, and the fields that are wrong."""
+    body = {"kind": kind, "name": "x", "language": "en", kind: part}
+    answer = await client.put("/v1/destinations/place", json=body)
+    return answer.status_code, [each["field"] for each in answer.json().get("errors", ())]
+
+
+def place(kind: str, port: int) -> Row:
+    """Return where a kind's server is."""
+    if kind == "email":
+        return {"host": "127.0.0.1", "port": port}
+    return {"url": f"http://127.0.0.1:{port}"}
+
+
+@pytest.mark.parametrize("kind", CASES)
+async def test_a_secret_does_not_follow_to_another_server(notifier: Notifier, kind: str) -> None:
+    case = CASES[kind]
+    assert (await put(notifier.client, kind, case.part | place(kind, 1) | case.secrets))[0] == 201
+    for name in case.secrets:
+        others = {each: value for each, value in case.secrets.items() if each != name}
+        moved = await put(notifier.client, kind, case.part | place(kind, 2) | others)
+        assert moved == (422, [f"{kind}.{name}"])
+        assert (await put(notifier.client, kind, case.part | place(kind, 1) | others))[0] == 200
+    assert (await put(notifier.client, kind, case.part | place(kind, 2) | case.secrets))[0] == 200
+
+
+@pytest.mark.parametrize("kind", CASES)
+async def test_what_cannot_be_read_any_more_is_shown_so_and_put_anew(
+    notifier: Notifier, kind: str
+) -> None:
+    case = CASES[kind]
+    whole = case.part | place(kind, 1) | case.secrets
+    await notifier.bot()
+    await put(notifier.client, kind, whole)
+    another = SecretStr(Fernet.generate_key().decode())
+    app = notifier_serve.application(notifier.settings.model_copy(update={"secret_key": another}))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app),
+            base_url="http://notifier",
+            headers=notifier.client.headers,
+        ) as client,
+    ):
+        every = (await client.get("/v1/destinations")).json()["items"]
+        shown = (await client.get("/v1/destinations/place")).json()
+        assert [each["id"] for each in every] == ["buyers", "place"]
+        assert {shown[kind][name] for name in case.secrets} == {"unreadable"}
+        for name in case.secrets:
+            others = {each: value for each, value in whole.items() if each != name}
+            assert await put(client, kind, others) == (422, [f"{kind}.{name}"])
+        assert (await put(client, kind, whole))[0] == 200
+        mended = (await client.get("/v1/destinations/place")).json()
+        assert "unreadable" not in mended[kind].values()

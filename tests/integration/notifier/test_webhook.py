@@ -90,7 +90,9 @@ def fake_url(shown: dict[str, object]) -> object:
 
 async def test_what_was_changed_meanwhile_is_not_disabled(notifier: Notifier) -> None:
     async with receiving(notifier):
-        await notifier.put("program", "webhook", {"url": "http://127.0.0.1:9/new"})
+        await notifier.put(
+            "program", "webhook", {"url": "http://127.0.0.1:9/new", "secret": SECRET}
+        )
         for version, enabled in ((1, True), (2, False)):
             async with notifier.engine.begin() as connection:
                 await configuration.disable(connection, "program", version)

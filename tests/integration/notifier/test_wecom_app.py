@@ -60,6 +60,20 @@ async def test_a_first_notice_is_a_card_for_those_it_is_for(notifier: Notifier) 
     assert fake.rejected == {}
 
 
+async def test_whom_a_message_has_no_room_for_is_named(notifier: Notifier) -> None:
+    people = [f"p{number}" for number in range(1_002)]
+    fake = FakeWecomApp(people)
+    async with fake.serving() as url, notifier.sending():
+        await notifier.application(fake, url)
+        await notifier.tell(stock_alert(7, to=[LIN | {"id": x, "wecom_userid": x} for x in people]))
+        await notifier.until_states("sent")
+    (delivery,) = await notifier.rows("SELECT reason FROM delivery")
+    assert delivery["reason"] == (
+        "some_recipients_refused: p1000 (beyond 1000), p1001 (beyond 1000)"
+    )
+    assert len(fake.phones) == 1_000
+
+
 async def test_what_follows_changes_the_card_while_it_can_be_changed(notifier: Notifier) -> None:
     clock = ManualClock(WallClock().now())
     async with installed(notifier, clock) as fake, notifier.sending(clock=clock):
@@ -145,6 +159,28 @@ async def test_one_token_serves_all_and_is_fetched_anew_when_it_is_taken_back(
     assert len(fake.phones["zhangsan"]) == 5
     stored = await notifier.rows("SELECT sealed FROM access_token")
     assert [row["sealed"][:5] for row in stored] == ["gAAAA"]
+
+
+async def test_a_secret_that_is_wrong_is_found_so_at_once(notifier: Notifier) -> None:
+    """Not two hours later, when the token lapses that the right one was given."""
+    async with installed(notifier) as fake, notifier.sending():
+        await notifier.tell(stock_alert(1))
+        await notifier.until_states("sent")
+        right, fake.secret = fake.secret, "another"
+        await notifier.application(fake, await url_of(notifier))
+        fake.secret = right
+        tested = await notifier.ask("POST", "/v1/destinations/app/test")
+        assert (tested["state"], "40001" in str(tested["reason"])) == ("dead", True)
+        await notifier.application(fake, await url_of(notifier))
+        await notifier.tell(stock_alert(2))
+        await notifier.until_states("sent", "sent", kind="first")
+    assert fake.fetches == 2
+
+
+async def url_of(notifier: Notifier) -> str:
+    part = (await notifier.ask("GET", "/v1/destinations/app"))["wecom_app"]
+    assert isinstance(part, dict)
+    return str(part["url"])
 
 
 async def test_many_senders_at_once_fetch_one_token(notifier: Notifier) -> None:

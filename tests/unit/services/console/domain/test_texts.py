@@ -75,7 +75,7 @@ MADE = {
     *(f"alert.event.{event}" for event in AlertEvent),
     *(f"alert.hushed.{kind}" for kind in HushKind),
     *("alert.snooze.1", "alert.snooze.8", "alert.snooze.24"),
-    *(f"delivery.state.{state}" for state in (*State, "confirmed")),
+    *(f"delivery.state.{state}" for state in State),
     *(f"delivery.kind.{kind}" for kind in (*Kind, "escalation")),
     *(f"delivery.why.{reason}" for reason in Reason),
     *(f"delivery.verdict.{verdict}" for verdict in (*Verdict, "none")),

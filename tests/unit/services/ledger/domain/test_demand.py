@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.ledger.domain.changes import Change, Type
-from services.ledger.domain.demand import Day, Demand, by_day, calendar
-from services.ledger.domain.past import in_order, now
-from services.ledger.domain.statement import Past, Recorded
+from services.ledger.domain.demand import Day, Demand, Filling, calendar
+from services.ledger.domain.past import Standing, in_order, now, walk
 
 LONDON = ZoneInfo("Europe/London")
 SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)
@@ -42,7 +41,10 @@ def filled(
     past: Sequence[Change], first: date, last: date, zone: ZoneInfo, at: datetime = LATER
 ) -> list[Day]:
     days = calendar(first, last, zone)
-    by_day(Past([Recorded(each, 0, False, each.occurred_at) for each in past]), days, at)
+    filling = Filling(days, Standing(), at)
+    for each, standing in zip(past, walk(past), strict=True):
+        filling.take(each, standing)
+    filling.finish()
     return days
 
 

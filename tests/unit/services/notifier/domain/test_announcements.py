@@ -44,6 +44,20 @@ def test_whoever_was_told_learns_of_the_end_whatever_the_routes_say() -> None:
     ]
 
 
+def test_what_was_announced_waits_where_it_is_disabled_by_now_and_nothing_else_does() -> None:
+    off = RoutingTable(["buyers"], [], disabled=["boss"])
+    resolved = stock_alert(revision=2, event="resolved")
+    known = Known(1, announced=True)
+    assert told(resolved, off, boss=known, buyers=known) == [
+        ("buyers", Kind.CHANGE, State.WAITING),
+        ("boss", Kind.CHANGE, State.WAITING),
+    ]
+    assert told(stock_alert(), off) == [("buyers", Kind.FIRST, State.WAITING)]
+    assert told(resolved, off, boss=Known(1, announced=False), buyers=known) == [
+        ("buyers", Kind.CHANGE, State.WAITING)
+    ]
+
+
 def test_the_end_of_what_was_never_announced_is_suppressed() -> None:
     resolved = stock_alert(revision=3, event="resolved")
     assert told(resolved, ONLY_OUT) == [("boss", Kind.CHANGE, State.SUPPRESSED)]

@@ -62,11 +62,12 @@ def test_when_quiet_is_over_it_is_not_quiet(
     ("rhythm", "now", "told"),
     [
         (Rhythm(), "02T10:00", None),
-        (Rhythm(Every.HOURLY, zone=SHANGHAI), "02T10:00", "02T11:00"),
+        (Rhythm(Every.HOURLY, zone=SHANGHAI), "02T10:00", "02T10:00"),
         (Rhythm(Every.HOURLY, zone=SHANGHAI), "02T10:59", "02T11:00"),
         (Rhythm(Every.HOURLY, zone="Asia/Kolkata"), "02T10:15", "02T10:30"),
         (Rhythm(Every.DAILY, time(9), SHANGHAI), "02T08:59", "02T09:00"),
-        (Rhythm(Every.DAILY, time(9), SHANGHAI), "02T09:00", "03T09:00"),
+        (Rhythm(Every.DAILY, time(9), SHANGHAI), "02T09:00", "02T09:00"),
+        (Rhythm(Every.DAILY, time(9), SHANGHAI), "02T09:01", "03T09:00"),
     ],
 )
 def test_a_rhythm_has_a_next_moment(rhythm: Rhythm, now: str, told: str | None) -> None:
@@ -103,3 +104,14 @@ def test_a_daily_digest_takes_in_what_comes_until_then() -> None:
     assert first is not None
     assert (first.why, first.until) == (HoldReason.RHYTHM, at("03T09:00"))
     assert first != hold_of(URGENT, manners, at("03T09:00") + timedelta(seconds=1))
+
+
+@pytest.mark.parametrize("every", [Every.HOURLY, Every.DAILY])
+def test_what_is_gathered_until_the_moment_of_a_digest_is_in_it(every: Every) -> None:
+    by = at("03T09:00")
+    watch = stock_alert(
+        level="watch", gather={"key": "k", "by": by.isoformat(), "why": "same_owner"}
+    )
+    hold = hold_of(watch, Manners(Rhythm(every, time(9), SHANGHAI)), at("02T10:00"))
+    assert hold is not None
+    assert (hold.why, hold.until) == (HoldReason.RHYTHM, by)

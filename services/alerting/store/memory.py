@@ -76,7 +76,7 @@ _ONE_LEVEL = text(f"{_LEVEL} WHERE sku = :sku AND warehouse = :warehouse")
 
 _OF_SKUS = text(f"{_LEVEL} WHERE sku = ANY(CAST(:skus AS text[]))")
 
-# The key begins with the rule: without one all conditions would be read.
+# The key begins with the rule: without some, the parts of all rules would be looked through.
 _BY_RULES = f"{_CONDITION} WHERE rule_id = ANY(CAST(:rules AS text[])) AND subject_kind = :kind"
 
 _ITS_CONDITIONS = text(f"{_BY_RULES} AND sku = :sku AND warehouse = :warehouse")

@@ -46,5 +46,5 @@ async def test_conditions_of_some_rules_are_found_by_their_key(alerting: Alertin
         await memory.conditions_of(asking, SubjectKind.PRODUCT, ["S1", "S3"], ["rule 1", "rule 3"])
     await engine.dispose()
     (plan,) = explaining.plans
-    assert "condition_pkey" in plan
-    assert "Seq Scan" not in plan
+    assert "Index Scan using condition_pkey" in plan
+    assert "Index Cond: ((rule_id = ANY" in plan

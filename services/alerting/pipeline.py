@@ -35,7 +35,8 @@ from shared.kafka.reading import trace_of
 from shared.observability.metrics import EVALUATIONS_TOTAL, TRANSITIONS_TOTAL
 
 TURN_SUBJECTS = 2_000
-"""Evaluated in one turn at the most: some 20 ms, so messages do not wait for a changed rule."""
+"""Evaluated in one turn at the most, of all partitions: some 20 ms, so messages do not wait for a
+changed rule, or for all that is due at one hour."""
 
 
 Memory: TypeAlias = tuple[int, Territory]
@@ -108,11 +109,12 @@ class StockLevels(Handler[Memory], Timed):
     ) -> Collection[int]:
         rules, parameters, channels = self._rules(), self._parameters(), self._channels()
         work: list[int] = []
-        compared = cache(between)  # most partitions go from the same book to the same
+        # Most partitions go from the same book to the same, and so with the catalogue.
+        compared, since = cache(between), cache(self._catalogue.since)
         for partition, until in self._heard_until(drained).items():
             territory = self._territories[partition]
             view = View(rules.at(until), self._catalogue.revision, day_of(until))
-            territory.look_through(view, self._catalogue.items, compared)
+            territory.look_through(view, self._catalogue.items, compared, since)
             if rules.listening:
                 territory.listen(rules, channels, until)
             if rules.asks_parameters:
@@ -134,7 +136,7 @@ class StockLevels(Handler[Memory], Timed):
             if partition not in batch.numbers:
                 continue
             territory = self._territories[partition]
-            draft.fire(partition, until, TURN_SUBJECTS)
+            left -= draft.fire(partition, until, left)
             subjects = territory.unseen[-left:] if left else []
             draft.look(partition, subjects, until)
             self._looked[partition] = len(subjects)

@@ -29,12 +29,14 @@ class Correction(Event):
     """What came to light late changes what was told of the past; units of `available`.
 
     From `since` on (event time) there were `raised` more than was told before, and at any time
-    there may have been `lowered` fewer; None where nobody can say how many.
+    there may have been `lowered` fewer; None where nobody can say how many. Of what `sold_total`
+    has grown by, `sold_long_ago` were sold more than 28 days before `last_change_at`.
     """
 
     since: Instant | None
     raised: Annotated[int, Field(ge=0)]
     lowered: Annotated[int, Field(ge=0)] | None
+    sold_long_ago: Annotated[int, Field(ge=0)] = 0
 
 
 class StockLevel(Event):

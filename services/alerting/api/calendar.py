@@ -52,9 +52,9 @@ class _Said(BaseModel):
 class NewOccasion(_Said):
     """An occasion to be entered: in its window it is for all rules that agree in all that is given.
 
-    `factor` multiplies enter and exit limits (not those of `custom` and `data_doubt`, which have
-    no unit), `shift` makes levels more severe (or less, under 0), `mute` lets nothing open; what
-    is open goes on.
+    `factor` multiplies enter and exit limits (not those of `custom`, `data_doubt` and
+    `broken_size_run`, which have no unit), `shift` makes levels more severe (or less, under 0),
+    `mute` lets nothing open; what is open goes on.
     """
 
     model_config = ConfigDict(extra="forbid")

@@ -157,14 +157,15 @@ async def explain_level(
     """
     subject = LevelSubject(sku, warehouse)
     product = None if (named := at.item(sku, needed=False)) is None else named.product
-    stored = await at.ask(lambda connection: read(connection, subject, product))
+    wall = None if at.in_event_time else at.clock.now()
+    stored = await at.ask(lambda connection: read(connection, subject, product, wall))
     known, book = stored.known, stored.book
     if known is None:
         raise not_found(f"level of {sku} in {warehouse} that alerting has heard of")
     if rule is not None and book.find(rule) is None:
         raise not_found(f"rule {rule}")
     item = at.item(sku, needed=book.asks_catalogue)
-    now = known.level.last_change_at if at.in_event_time else at.clock.now()
+    now = wall or known.level.last_change_at
     wider = Wider(stored, subject, item, at.catalogue, now)
     said = []
     for each in sorted(book.rules, key=lambda each: each.id):

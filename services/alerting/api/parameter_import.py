@@ -19,11 +19,18 @@ _JSON = "application/json"
 _LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 _CSV = "text/csv"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_Entry = tuple[int, object]
+"""What one entry says, behind its place in the body."""
+
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class RejectedLine(BaseModel):
-    """A line that was not taken, `index` from 0: its first mistake, and the others if any."""
+    """A line that was not taken: its first mistake, and the others if any.
+
+    `index` is from 0: of the entries of an array, or of the lines, blank ones counted; of a table
+    those below its heading.
+    """
 
     index: int
     field: str
@@ -84,26 +91,26 @@ def request_body() -> dict[str, object]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-def _array(body: bytes) -> Iterable[object]:
+def _array(body: bytes) -> Iterable[_Entry]:
     try:
         found = msgspec.json.decode(body)
     except _UNREADABLE as error:
         raise _unreadable("not_json", f"The body is not JSON ({error}); send an array.") from error
     if not isinstance(found, list):
         raise _unreadable("not_an_array", "The body is no array; send [{…}, {…}].")
-    return found
+    return enumerate(found)
 
 
-def _each_line(body: bytes) -> Iterator[object]:
-    for line in body.split(b"\n"):
+def _each_line(body: bytes) -> Iterator[_Entry]:
+    for index, line in enumerate(body.split(b"\n")):
         if line.strip():
             try:
-                yield msgspec.json.decode(line)
+                yield index, msgspec.json.decode(line)
             except _UNREADABLE:
-                yield None
+                yield index, None
 
 
-def _table(body: bytes) -> Iterator[object]:
+def _table(body: bytes) -> Iterator[_Entry]:
     try:
         rows = csv.reader(io.StringIO(body.decode(), newline=""), strict=True)
         names = [name.strip() for name in next(rows, [])]
@@ -114,11 +121,11 @@ def _table(body: bytes) -> Iterator[object]:
                 "The first line must name the columns, each once: sku, and any of "
                 f"{', '.join(name for name in EXPECTED if name != 'sku')}.",
             )
-        for row in rows:
+        for index, row in enumerate(rows):
             if any(row):
                 # An empty cell says nothing; a surplus one belongs to no name.
                 cells = zip([*names, *("" for _ in row[len(names) :])], row, strict=False)
-                yield {name: cell.strip() for name, cell in cells if cell.strip()}
+                yield index, {name: cell.strip() for name, cell in cells if cell.strip()}
     except UnicodeDecodeError as error:
         detail = "The table is not UTF-8; save it as “CSV UTF-8”."
         raise _unreadable("not_utf8", detail) from error
@@ -126,11 +133,11 @@ def _table(body: bytes) -> Iterator[object]:
         raise _unreadable("not_csv", f"The table cannot be read ({error}).") from error
 
 
-def _checked(entries: Iterable[object]) -> Sheet:
+def _checked(entries: Iterable[_Entry]) -> Sheet:
     sheet = Sheet()
     seen: dict[tuple[str, str | None], int] = {}
-    for index, entry in enumerate(entries):
-        if index == MAX_LINES:
+    for index, entry in entries:
+        if len(sheet.lines) + len(sheet.rejected) == MAX_LINES:
             raise Problem(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 "too_large",

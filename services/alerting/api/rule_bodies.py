@@ -5,7 +5,6 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, Field
 
-from services.alerting.api.rule_file import RuleCode
 from services.alerting.domain import cel
 from services.alerting.domain.definition import RuleDefinition
 from services.alerting.store.rules import StoredRule
@@ -13,16 +12,6 @@ from shared.http.problems import FieldError
 
 NEWEST = 2**31 - 1
 """The greatest number that a version can have."""
-
-
-class NewRule(RuleDefinition):
-    """A rule to be made; without an `id` it gets one."""
-
-    id: RuleCode | None = None
-
-    def definition(self) -> RuleDefinition:
-        """Return the rule without its id."""
-        return RuleDefinition(**self.model_dump(exclude={"id"}))
 
 
 class Rule(RuleDefinition):

@@ -43,14 +43,20 @@ RuleCode = Annotated[
 """The id of a rule."""
 
 
-class NamedRule(RuleDefinition):
-    """A rule with its id."""
+class NewRule(RuleDefinition):
+    """A rule to be made; without an `id` it gets one."""
 
-    id: RuleCode
+    id: RuleCode | None = None
 
     def definition(self) -> RuleDefinition:
         """Return the rule without its id."""
         return RuleDefinition(**self.model_dump(exclude={"id"}))
+
+
+class NamedRule(NewRule):
+    """A rule with its id."""
+
+    id: RuleCode
 
 
 class RuleFile(BaseModel):

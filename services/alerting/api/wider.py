@@ -49,9 +49,15 @@ class Stored(NamedTuple):
     outs: Mapping[Product, set[str]]
 
 
-async def read(connection: Connection, subject: LevelSubject, product: str | None) -> Stored:
-    """Return what is known of a level, its pools and the product that it is an option of."""
-    book = await read_book(connection, 0)
+async def read(
+    connection: Connection, subject: LevelSubject, product: str | None, now: datetime | None
+) -> Stored:
+    """Return what is known of a level, its pools and the product that it is an option of.
+
+    `now` is that of the wall clock, None where evaluations have another.
+    """
+    book = await read_book(connection, 0, now)
+    rules = [rule.id for rule in book.rules]
     sku, warehouse = subject
     of_level = Filter(is_open=True, sku=sku, warehouse=warehouse, subject=SubjectKind.LEVEL)
     found = await alerts.page(connection, of_level, None, len(book.rules))
@@ -62,10 +68,10 @@ async def read(connection: Connection, subject: LevelSubject, product: str | Non
             of_kind = Filter(is_open=True, sku=code, subject=kind)
             open_ones = await alerts.page(connection, of_kind, None, len(book.rules))
             wider |= {each.rule.id: each for each in open_ones}
-            conditions |= await memory.conditions_of(connection, kind, [code])
+            conditions |= await memory.conditions_of(connection, kind, [code], rules)
     asked = [] if product is None else [Product(rule.id, product) for rule in book.sizing]
     return Stored(
-        known=await memory.one(connection, subject),
+        known=await memory.one(connection, subject, rules),
         siblings=await memory.of_skus(connection, [sku]) if book.pooling else {},
         book=book,
         values=await parameters.of_level(connection, sku, warehouse),

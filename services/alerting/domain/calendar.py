@@ -8,12 +8,11 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from services.alerting.domain.kind import RuleKind
+from services.alerting.domain.kind import TRAITS
 from services.alerting.domain.rule import Limit, Rule, ordered
 from services.alerting.domain.subject import Subject
 from shared.events.stock_alerts import SEVERITY, AlertLevel
 
-_WITHOUT_UNIT: Final = frozenset({RuleKind.CUSTOM, RuleKind.DATA_DOUBT})
 _BY_SEVERITY: Final = {rank: level for level, rank in SEVERITY.items()}
 
 
@@ -88,9 +87,9 @@ def by_sku(occasions: Iterable[Occasion]) -> Mapping[str | None, Sequence[Occasi
 
 
 def _scaled(rule: Rule, factor: float) -> tuple[Limit, ...]:
-    if rule.kind in _WITHOUT_UNIT:
+    if TRAITS[rule.kind].without_unit:
         return rule.limits
-    return tuple(Limit(each.level, each.enter * factor, each.exit * factor) for each in rule.limits)
+    return tuple(limit.times(factor) for limit in rule.limits)
 
 
 def _shifted(limits: tuple[Limit, ...], steps: int) -> tuple[Limit, ...]:

@@ -93,7 +93,8 @@ class FilterDefinition(_Strict):
     grace_days: Annotated[int, Field(ge=0, le=366)] = 0
     """Nothing opens in the first days after a level was heard of for the first time."""
     covered_by_inbound: bool = False
-    """Nothing opens where no limit would hold if all that is incoming were here."""
+    """Nothing opens where no limit would hold with what is incoming and comes in time: lines that
+    are overdue, or due only after the run-out at mean daily sales, do not count."""
     inhibited_by_out: bool = False
     """No 关注 (watch) opens where another rule has the level as 断货 (out)."""
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from operator import itemgetter
 
 from services.alerting.domain import evaluation, known_before
 from services.alerting.domain.at_risk import at_risk
@@ -21,7 +22,7 @@ from services.alerting.domain.memory import (
     Staged,
     Territory,
 )
-from services.alerting.domain.moments import next_moment
+from services.alerting.domain.moments import INSTANT, next_moment
 from services.alerting.domain.outcome import Evaluation, Reason, Transition
 from services.alerting.domain.parameters import NOTHING_SET, ParameterBook, Parameters
 from services.alerting.domain.pooling import Asked, Pooling
@@ -84,7 +85,6 @@ class Draft:
         """In the order in which they happened."""
         self.reasons: Counter[tuple[RuleKind | None, Reason]] = Counter()
         self._pooling = Pooling(rules, territories, self.staged)
-        self._fired: set[PoolSubject] = set()
         self.sizing = Sizing(territories, self._pooling, items, products or {}, self._by)
 
     def hear(self, partition: int, level: Level, now: datetime, trace: str | None = None) -> None:
@@ -112,6 +112,8 @@ class Draft:
                 known = self._pass(partition, subject, known, now)
                 troughs = known.deepened(level)
             sales = known.sales.told(level.last_change_at, level.sold_total)
+            if level.corrected is not None:
+                sales = sales.without(level.corrected.sold_long_ago)
             known = Known(level, sales, known.conditions, troughs)
         known = self._judge(partition, subject, known, before, evaluation.hear, now, trace)
         self.staged[subject] = Staged(partition, known, heard=True, is_new=is_new)
@@ -121,21 +123,22 @@ class Draft:
                 asked = Asked(partition, now, trace, heard=True)
                 self._pooling.hear(subject, part_of, asked, is_new=is_new)
 
-    def fire(self, partition: int, until: datetime, limit: int) -> None:
-        """Evaluate what is due in a partition by an instant, at most `limit` timers."""
-        for timer in self._territories[partition].due(until, limit):
+    def fire(self, partition: int, until: datetime, limit: int) -> int:
+        """Evaluate what is due in a partition by an instant; returns how many timers it were.
+
+        They are `limit` at the most.
+        """
+        due = self._territories[partition].due(until, limit)
+        for timer in due:
+            if isinstance(timer.subject, PoolSubject):
+                self._pooling.asked[timer.subject] = Asked(partition, until)
+                continue
             known = self._known(partition, timer.subject)
             if known is not None:
-                if isinstance(timer.subject, PoolSubject):
-                    self._fired.add(timer.subject)
-                    present = self._pooling.present(partition, timer.subject, until)
-                    known = known._replace(level=present.level, sales=present.sales)
-                    if not self._pooling.has_levels(partition, timer.subject):
-                        self._leave(partition, timer.subject, known, until)
-                        continue
                 self._restage(
                     partition, timer.subject, self._pass(partition, timer.subject, known, until)
                 )
+        return len(due)
 
     def look(self, partition: int, subjects: Iterable[Subject], now: datetime) -> None:
         """Evaluate subjects anew, as last heard of: something besides their levels changed."""
@@ -149,31 +152,13 @@ class Draft:
                 self._pooling.look(subject, part_of, Asked(partition, now))
 
     def pool(self) -> None:
-        """Evaluate the pools of the levels that were heard of or looked at; once each, last.
+        """Evaluate the pools that are due, or whose levels were heard of or looked at: once, last.
 
         Where a pool no longer keeps its levels quiet, they are looked at once more. Then `sizing`
         says which products are to be judged.
         """
-        for pool, (partition, now, trace, _) in self._pooling.asked.items():
-            before, held = self._pooling.before(partition, pool, now), self._known(partition, pool)
-            known = self._pooling.present(partition, pool, now)
-            if held is not None and not self._pooling.has_levels(partition, pool):
-                self._leave(partition, pool, known._replace(conditions=held.conditions), now)
-                continue
-            if before is not None:
-                if held is not None:
-                    before = before._replace(conditions=held.conditions, wake_at=held.wake_at)
-                passed = self._pass(partition, pool, before, now)
-                known = known._replace(conditions=passed.conditions)
-                if known.level == before.level:
-                    before = before._replace(level=known.level)
-            judged = self._judge(partition, pool, known, before, _look, now, trace)
-            self._restage(partition, pool, judged)
-            if before is None or not self._has_enough(partition, pool, before, now):
-                continue
-            if not self._has_enough(partition, pool, known, now):
-                for each in self._pooling.members(partition, pool):
-                    self._look_at(partition, each, now)
+        for pool, asked in self._pooling.asked.items():
+            self._look_at_pool(pool, asked)
         for sku, asked in self._pooling.skus.items():
             self.sizing.judge(sku, asked)
 
@@ -181,8 +166,8 @@ class Draft:
         """Make the draft what is known."""
         for subject, (partition, known, _, _) in self.staged.items():
             self._territories[partition].adopt(subject, known)
-        for pool in self._fired | self._pooling.asked.keys():
-            self._territories[self.staged[pool].partition].tidy(pool)
+        for pool, asked in self._pooling.asked.items():
+            self._territories[asked.partition].tidy(pool)
         self.sizing.adopt()
 
     def _look_at(self, partition: int, subject: Subject, now: datetime) -> None:
@@ -190,6 +175,33 @@ class Draft:
         if known is not None:
             looked = self._judge(partition, subject, known, known, _look, now, None)
             self._restage(partition, subject, looked)
+
+    def _look_at_pool(self, pool: PoolSubject, asked: Asked) -> None:
+        partition, now, trace, _ = asked
+        before, held = self._pooling.before(partition, pool, now), self._known(partition, pool)
+        known = self._pooling.present(partition, pool, now)
+        if not self._pooling.has_levels(partition, pool):
+            if held is not None:
+                self._leave(partition, pool, known._replace(conditions=held.conditions), now)
+            return
+        then = now
+        if before is not None:
+            if held is not None:
+                before = before._replace(conditions=held.conditions, wake_at=held.wake_at)
+            if before.wake_at is not None:
+                # What passes at that moment may be all that has changed.
+                then = min(now, before.wake_at - INSTANT)
+            passed = self._pass(partition, pool, before, now)
+            known = known._replace(conditions=passed.conditions)
+            if known.level == before.level:
+                before = before._replace(level=known.level)
+        judged = self._judge(partition, pool, known, before, _look, now, trace)
+        self._restage(partition, pool, judged)
+        if before is None or not self._has_enough(partition, pool, before, then):
+            return
+        if not self._has_enough(partition, pool, known, now):
+            for each in self._pooling.members(partition, pool):
+                self._look_at(partition, each, now)
 
     def _leave(self, partition: int, pool: PoolSubject, known: Known, now: datetime) -> None:
         """End what is the matter with a pool that no level is in any more."""
@@ -256,24 +268,30 @@ class Draft:
                 after[rule.id] = condition
         if known.level.supply:
             known = known._replace(wake_at=next_moment(watching, known.level, now))
+        elif known.wake_at is not None:
+            known = known._replace(wake_at=None)  # its line was in a warehouse that is left
         return self._settle(partition, subject, known, after)
 
     def _fire(self, partition: int, subject: Subject, known: Known, until: datetime) -> Known:
-        """Evaluate each condition due by an instant, at the moment it was due."""
+        """Evaluate each condition due by an instant, at the moment it was due, as rules were then.
+
+        Each of them ends or waits for something later, so there is always a last one.
+        """
         after = dict(known.conditions)
-        watching = self._rules.at(until).watching(subject, self._items.get(subject.sku))
-        for rule in watching:
-            condition = after.get(rule.id)
-            if condition is None or condition.due_at is None or condition.due_at > until:
-                continue
-            del after[rule.id]
-            at = self._standing(partition, subject, known, after, condition.due_at)
+        item = self._items.get(subject.sku)
+        watching = self._rules.at(until).watching(subject, item)
+        while (due := _first_due(watching, after, until)) is not None:
+            due_at, rule_id = due
+            then = self._rules.at(due_at).watching(subject, item)
+            rule = next(each for each in then if each.id == rule_id)
+            condition = after.pop(rule_id)
+            at = self._standing(partition, subject, known, after, due_at)
             step = evaluation.evaluate(rule, at, condition)
             changed = self._note(rule, subject, at, step, condition.known)
             if changed is not None:
-                after[rule.id] = changed
+                after[rule_id] = changed
             elif condition.held is AlertLevel.OUT:
-                self._release(subject, at, after, watching)
+                self._release(subject, at, after, then)
         at = self._standing(partition, subject, known, after, until)
         self._retire(subject, at, after, {rule.id for rule in watching})
         return self._settle(partition, subject, known, after)
@@ -404,6 +422,23 @@ class Draft:
                 known=known,
             )
         )
+
+
+def _first_due(
+    watching: Iterable[Rule], conditions: Mapping[str, Condition], until: datetime
+) -> tuple[datetime, str] | None:
+    """Return when the first condition is due, by an instant, and of which rule it is; None: none.
+
+    Of several at once that of the rule that is evaluated first.
+    """
+    due = (
+        (condition.due_at, rule.id)
+        for rule in watching
+        if (condition := conditions.get(rule.id)) is not None
+        and condition.due_at is not None
+        and condition.due_at <= until
+    )
+    return min(due, key=itemgetter(0), default=None)
 
 
 def _look(rule: Rule, at: Standing, condition: Condition | None) -> tuple[Evaluation]:

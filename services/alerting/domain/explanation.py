@@ -1,5 +1,6 @@
 """Why a rule does, or does not, warn about a subject: the decision, made once more and told."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isfinite
 
@@ -42,12 +43,15 @@ def explain(
     in_scope = rule.watches(subject, item) and (at.run is None or bool(at.run.skus))
     measured = measure(rule, at, at.level.available)
     multiple_of = scale(rule, at)
+    limits: Iterable[Limit] = ()
+    if not isinstance(multiple_of, Reason):
+        limits = (limit.times(multiple_of) for limit in rule.limits)
     return Explanation(
         rule=rule,
         in_scope=in_scope,
         reason=_reason(rule, at, condition, in_scope=in_scope),
         measure=None if isinstance(measured, Reason) or not isfinite(measured) else measured,
-        limits=() if isinstance(multiple_of, Reason) else _scaled(rule, multiple_of),
+        limits=tuple(limits),
         condition=condition,
         run=at.run,
     )
@@ -59,10 +63,3 @@ def _reason(rule: Rule, at: Standing, condition: Condition | None, *, in_scope: 
     if not in_scope:
         return Reason.OUT_OF_SCOPE
     return evaluation.evaluate(rule, at, condition).reason
-
-
-def _scaled(rule: Rule, multiple_of: float) -> tuple[Limit, ...]:
-    return tuple(
-        Limit(limit.level, limit.enter * multiple_of, limit.exit * multiple_of)
-        for limit in rule.limits
-    )

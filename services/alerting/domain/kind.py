@@ -63,6 +63,10 @@ class Traits:
     """Whether a new day can change an evaluation."""
     parameter: str | None = None
     """The parameter that limits are multiples of."""
+    asks_parameters: bool = False
+    """Measures by parameters, too."""
+    without_unit: bool = False
+    """Limits are no amounts: twice as much of them means nothing."""
     subjects: frozenset[SubjectKind] = _OF_LEVELS
     """What it can be asked of."""
 
@@ -88,15 +92,32 @@ TRAITS: Final[Mapping[RuleKind, Traits]] = {
     ),
     RuleKind.OVERSTOCK: Traits(operator.gt, asks_day=True, subjects=_ADDS_UP),
     RuleKind.NEGATIVE: Traits(operator.lt, AlertLevel.URGENT, 0.0),
-    RuleKind.DATA_DOUBT: Traits(operator.ge, AlertLevel.WATCH, 1.0, asks_day=True),
+    RuleKind.DATA_DOUBT: Traits(
+        operator.ge, AlertLevel.WATCH, 1.0, asks_day=True, without_unit=True
+    ),
     RuleKind.INBOUND_OVERDUE: Traits(operator.gt, AlertLevel.WATCH, 1.0, asks_day=True),
     RuleKind.RUN_OUT_BEFORE_INBOUND: Traits(
-        operator.gt, AlertLevel.URGENT, 0.0, asks_day=True, subjects=_ADDS_UP
+        operator.gt,
+        AlertLevel.URGENT,
+        0.0,
+        asks_day=True,
+        asks_parameters=True,
+        subjects=_ADDS_UP,
     ),
     RuleKind.BROKEN_SIZE_RUN: Traits(
-        operator.lt, asks_day=True, subjects=frozenset({SubjectKind.PRODUCT})
+        operator.lt,
+        asks_day=True,
+        without_unit=True,
+        subjects=frozenset({SubjectKind.PRODUCT}),
     ),
     RuleKind.CUSTOM: Traits(
-        operator.ge, AlertLevel.WATCH, 1.0, of_available=True, asks_day=True, subjects=_ADDS_UP
+        operator.ge,
+        AlertLevel.WATCH,
+        1.0,
+        of_available=True,
+        asks_day=True,
+        asks_parameters=True,
+        without_unit=True,
+        subjects=_ADDS_UP,
     ),
 }

@@ -12,6 +12,7 @@ from services.alerting.domain.channels import Channels
 from services.alerting.domain.condition import Condition
 from services.alerting.domain.edits import Edits
 from services.alerting.domain.parameters import ParameterBook
+from services.alerting.domain.recatalogued import Recatalogued
 from services.alerting.domain.rulebook import EVERYWHERE, RuleBook
 from services.alerting.domain.sales import SalesHistory
 from services.alerting.domain.subject import Item, Level, LevelSubject, PoolSubject, Subject
@@ -99,13 +100,6 @@ class View(NamedTuple):
     catalogue: int
     day: int
 
-    def is_of_another_world(self, before: "View") -> bool:
-        """Return whether any subject may be judged otherwise than in the view before."""
-        rules = self.rules
-        return (rules.asks_catalogue and self.catalogue != before.catalogue) or (
-            rules.asks_day and self.day != before.day
-        )
-
 
 @dataclass(slots=True)
 class Territory:
@@ -125,7 +119,7 @@ class Territory:
     listened: tuple[int, ...] | None = None
     """What `silent` was found by."""
     unseen: list[Subject] = field(default_factory=list)
-    """Subjects still to be evaluated under the present view and parameters."""
+    """Subjects still to be evaluated under the present view and parameters, the next ones last."""
     settled: Settled | None = None
     """None after a claim: what was changed in between is not known."""
     outs: dict[str, Mapping[str, str]] = field(default_factory=dict)
@@ -188,20 +182,26 @@ class Territory:
         view: View,
         items: Mapping[str, Item],
         between: Callable[[RuleBook, RuleBook], Edits],
+        since: Callable[[int], Recatalogued],
     ) -> None:
         """Note which subjects are to be evaluated anew in this view.
 
-        All of them by another catalogue or on another day, where rules ask for that; by other rules
-        those that they concern, which is found from what there is `between` two books.
+        All of them on another day, where rules ask for that; by other rules those that they
+        concern, which is found from what there is `between` two books; of another catalogue those
+        of what it has otherwise `since` its revision before.
         """
         before, self.view = self.view, view
-        if before is None or view.is_of_another_world(before):
-            self.unseen = list(self.subjects)
-        elif view.rules is not before.rules and (edits := between(before.rules, view.rules)):
-            if edits.are_many:
-                self.unseen = list(self.subjects)
-            else:
-                self._ask_for(edits.concerned(self.subjects, items))
+        if before is None or (view.rules.asks_day and view.day != before.day):
+            self._ask_for(self.subjects)
+            return
+        if view.rules.asks_catalogue and view.catalogue != before.catalogue:
+            changed = since(before.catalogue)
+            self._ask_for(
+                each for each in self.subjects if changed.concerns(each, items.get(each.sku))
+            )
+        if view.rules is not before.rules and (edits := between(before.rules, view.rules)):
+            subjects = self.subjects
+            self._ask_for(subjects if edits.are_many else edits.concerned(subjects, items))
 
     def follow(self, book: ParameterBook) -> None:
         """Note that the subjects whose parameters have changed are to be evaluated anew.
@@ -212,7 +212,7 @@ class Territory:
             return
         changed = book.changed
         if changed is None or changed.since != self.followed:
-            self.unseen = list(self.subjects)
+            self._ask_for(self.subjects)
         else:
             self._ask_for(subject for subject in self.subjects if changed.concerns(subject))
         self.followed = book.revision
@@ -233,8 +233,12 @@ class Territory:
         )
 
     def _ask_for(self, concerned: Iterable[Subject]) -> None:
-        """Note subjects to be evaluated anew; each once, so that no number of edits adds up."""
-        self.unseen = list(dict.fromkeys((*self.unseen, *concerned)))
+        """Note subjects to be evaluated anew, behind those that wait: turns take the last ones.
+
+        Each once, so that no number of edits adds up, or keeps anybody waiting for ever.
+        """
+        waiting = set(self.unseen)
+        self.unseen = [*(each for each in concerned if each not in waiting), *self.unseen]
 
     def _is_live(self, timer: Timer) -> bool:
         known = self.subjects.get(timer.subject)

@@ -8,7 +8,7 @@ from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.rule import Rule
 from services.alerting.domain.subject import Level
 
-_INSTANT = timedelta(microseconds=1)
+INSTANT = timedelta(microseconds=1)
 """Limits are exceeded, not reached: the moment is the first one beyond."""
 
 
@@ -17,14 +17,15 @@ def next_moment(rules: Iterable[Rule], level: Level, now: datetime) -> datetime 
 
     What changes with the UTC day (sales, counts, grace) is looked at when the day does.
     """
-    ahead = (
-        moment
-        for rule in rules
-        if rule.kind in _MOMENTS
-        for moment in _MOMENTS[rule.kind](rule, level)
-        if moment > now
-    )
+    ahead = (moment for rule in rules for moment in _moments(rule, level) if moment > now)
     return min(ahead, default=None)
+
+
+def _moments(rule: Rule, level: Level) -> Iterator[datetime]:
+    if rule.kind in _MOMENTS:
+        yield from _MOMENTS[rule.kind](rule, level)
+    if rule.filters.covered_by_inbound:
+        yield from _dues(level)
 
 
 def _overdue(rule: Rule, level: Level) -> Iterator[datetime]:
@@ -34,7 +35,7 @@ def _overdue(rule: Rule, level: Level) -> Iterator[datetime]:
         oldest = min(dues)
         for limit in rule.limits:
             try:
-                yield oldest + timedelta(days=limit.enter) + _INSTANT
+                yield oldest + timedelta(days=limit.enter) + INSTANT
             except OverflowError:
                 continue  # in no time that there is
 

@@ -26,6 +26,10 @@ class Limit:
     enter: float
     exit: float
 
+    def times(self, factor: float) -> "Limit":
+        """Return so many times the limit."""
+        return Limit(self.level, self.enter * factor, self.exit * factor)
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -68,14 +72,14 @@ class Filters:
     grace_days: int = 0
     """A level is too new to warn about for so many UTC days from the first message on."""
     covered_by_inbound: bool = False
-    """No warning where no limit would hold if all that is incoming were here."""
+    """No warning where no limit would hold with what comes in time."""
     inhibited_by_out: bool = False
     """No 关注 (watch) where another rule has the level as 断货 (out)."""
 
     @property
     def asks_day(self) -> bool:
         """Whether a new day can change what they say."""
-        return bool(self.min_daily_sales or self.grace_days)
+        return bool(self.min_daily_sales or self.grace_days or self.covered_by_inbound)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +167,8 @@ class Rule:
     @property
     def asks_parameters(self) -> bool:
         """Whether a changed parameter can change an evaluation."""
-        if self.kind in {RuleKind.RUN_OUT_BEFORE_INBOUND, RuleKind.CUSTOM}:
-            return True
-        return TRAITS[self.kind].parameter is not None
+        traits = TRAITS[self.kind]
+        return traits.asks_parameters or traits.parameter is not None
 
     def opens_from(self, instant: datetime) -> datetime:
         """Return the first instant from one on at which it may open an episode."""

@@ -49,6 +49,12 @@ class SalesHistory(msgspec.Struct, frozen=True, gc=False):
             return self
         return SalesHistory(self.day, total, self.opening, self.first_day, self.sold)
 
+    def without(self, units: int) -> "SalesHistory":
+        """Return the history without units of the present day: they were sold on none of these."""
+        if self.opening is None or not units:
+            return self
+        return SalesHistory(self.day, self.total, self.opening + units, self.first_day, self.sold)
+
     def on(self, day: int) -> "SalesHistory":
         """Return the history as it stands on a day; an earlier day than known is the present."""
         if day <= self.day:

@@ -73,6 +73,8 @@ class Correction(Protocol):
     def raised(self) -> int: ...  # noqa: D102
     @property
     def lowered(self) -> int | None: ...  # noqa: D102
+    @property
+    def sold_long_ago(self) -> int: ...  # noqa: D102
 
 
 class Level(Protocol):

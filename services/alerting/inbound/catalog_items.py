@@ -1,8 +1,11 @@
 """Keep a copy of the catalogue in memory: names for notices, categories and tags for scopes."""
 
+from itertools import takewhile
+
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import override
 
+from services.alerting.domain.recatalogued import Recatalogued
 from services.alerting.domain.subject import Item
 from services.alerting.inbound.whole_topic import WholeTopic
 from shared.events.base import Code
@@ -24,6 +27,9 @@ class Catalogue:
         """Grows when a category, a tag or a product's options change: what a rule watches may have
         changed then."""
         self._versions: dict[str, int] = {}
+        self._changed_skus: dict[str, int] = {}
+        """The revision that changed each last, in the order of revisions."""
+        self._changed_products: dict[str, int] = {}
 
     def take(self, record: Record) -> None:
         """Take in a record; one that cannot be read, or is not newer than known, is passed over.
@@ -45,6 +51,9 @@ class Catalogue:
         self._versions[item.sku] = item.version
         if _watched(before) != _watched(new):
             self.revision += 1
+            _note(self._changed_skus, item.sku, self.revision)
+            for each in filter(None, {before.product, product}):
+                _note(self._changed_products, each, self.revision)
         if before.product != product:
             if before.product is not None:
                 self.products[before.product].discard(item.sku)
@@ -52,6 +61,22 @@ class Catalogue:
                 self.products.setdefault(product, set()).add(item.sku)
         if new != before:
             self.items[item.sku] = new
+
+    def since(self, revision: int) -> Recatalogued:
+        """Return what has changed since a revision."""
+        return Recatalogued(
+            _newer(self._changed_skus, revision), _newer(self._changed_products, revision)
+        )
+
+
+def _note(changed: dict[str, int], code: str, revision: int) -> None:
+    changed.pop(code, None)
+    changed[code] = revision
+
+
+def _newer(changed: dict[str, int], revision: int) -> set[str]:
+    newest_first = reversed(changed.items())
+    return {code for code, _ in takewhile(lambda each: each[1] > revision, newest_first)}
 
 
 def _product(item: CatalogItem) -> str | None:

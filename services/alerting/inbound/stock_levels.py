@@ -40,6 +40,7 @@ class Corrected(msgspec.Struct, frozen=True, gc=False):
     since: _Instant | None
     raised: Annotated[int, Meta(ge=0, le=_LARGEST)]
     lowered: Annotated[int, Meta(ge=0, le=_LARGEST)] | None
+    sold_long_ago: Annotated[int, Meta(ge=0, le=_LARGEST)] = 0
 
 
 class Told(msgspec.Struct, frozen=True, gc=False):

@@ -28,7 +28,7 @@ SELECT id, kind, name::text AS name, starts_at, ends_at, rule_id, sku, warehouse
 FROM occasion
 """
 
-_ALL = text(f"{_OCCASION} ORDER BY starts_at, id")
+_NOT_OVER = text(f"{_OCCASION} WHERE ends_at > :at ORDER BY starts_at, id")
 
 _PAGE = text(f"""
 {_OCCASION}
@@ -44,7 +44,6 @@ INSERT INTO occasion (id, kind, name, starts_at, ends_at, rule_id, sku, warehous
                       shift, mute, created_by, created_at)
 VALUES (:id, :kind, CAST(:name AS jsonb), :starts_at, :ends_at, :rule_id, :sku, :warehouse,
         CAST(:labels AS jsonb), :factor, :shift, :mute, :created_by, :created_at)
-ON CONFLICT (id) DO NOTHING
 """)
 
 # One that has not begun yet must not end before it begins.
@@ -53,9 +52,9 @@ UPDATE occasion SET ends_at = greatest(:now, starts_at) WHERE id = :id AND ends_
 """)
 
 
-async def everything(connection: AsyncConnection) -> list[StoredOccasion]:
-    """Return all occasions; those that are over matter in replays of history."""
-    return [_stored(row) for row in (await connection.execute(_ALL)).mappings()]
+async def not_over(connection: AsyncConnection, at: datetime) -> list[StoredOccasion]:
+    """Return the occasions that are not over at an instant."""
+    return [_stored(row) for row in (await connection.execute(_NOT_OVER, {"at": at})).mappings()]
 
 
 async def page(
@@ -88,7 +87,7 @@ async def one(connection: AsyncConnection, occasion_id: UUID) -> StoredOccasion 
 
 
 async def add(connection: AsyncConnection, stored: StoredOccasion) -> None:
-    """Store an occasion; one with the same id is left as it is."""
+    """Store an occasion that is none yet."""
     occasion = stored.occasion
     await connection.execute(
         _ADD,

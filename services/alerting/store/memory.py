@@ -72,19 +72,20 @@ _LEVELS = text(f"{_LEVEL} WHERE partition = ANY(:partitions)")
 
 _CONDITIONS = text(f"{_CONDITION} WHERE partition = ANY(:partitions)")
 
-_OF_ONE = "WHERE sku = :sku AND warehouse = :warehouse"
-
-_ONE_LEVEL = text(f"{_LEVEL} {_OF_ONE}")
+_ONE_LEVEL = text(f"{_LEVEL} WHERE sku = :sku AND warehouse = :warehouse")
 
 _OF_SKUS = text(f"{_LEVEL} WHERE sku = ANY(CAST(:skus AS text[]))")
 
-_ITS_CONDITIONS = text(f"{_CONDITION} {_OF_ONE} AND subject_kind = 'level'")
+# The key begins with the rule: without some, the parts of all rules would be looked through.
+_BY_RULES = f"{_CONDITION} WHERE rule_id = ANY(CAST(:rules AS text[])) AND subject_kind = :kind"
+
+_ITS_CONDITIONS = text(f"{_BY_RULES} AND sku = :sku AND warehouse = :warehouse")
 
 _OUTS = text("""
 SELECT partition, sku, rule_id, product FROM out_option WHERE partition = ANY(:partitions)
 """)
 
-_GATHERED_CONDITIONS = text(f"{_CONDITION} WHERE sku = ANY(:skus) AND subject_kind = :kind")
+_GATHERED_CONDITIONS = text(f"{_BY_RULES} AND sku = ANY(CAST(:skus AS text[]))")
 
 _COLUMNS = """
     unnest($1::text[], $2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[],
@@ -164,12 +165,18 @@ async def load(connection: AsyncConnection, partitions: Collection[int]) -> dict
     return territories
 
 
-async def one(connection: AsyncConnection, subject: Subject) -> Known | None:
-    """Return what is known of one subject, or None when no message has told of it."""
-    row = (await connection.execute(_ONE_LEVEL, subject._asdict())).one_or_none()
+async def one(
+    connection: AsyncConnection, level: LevelSubject, rules: Collection[str]
+) -> Known | None:
+    """Return what is known of a level, or None when no message has told of it.
+
+    The conditions are those of some rules, by their ids.
+    """
+    row = (await connection.execute(_ONE_LEVEL, level._asdict())).one_or_none()
     if row is None:
         return None
-    conditions = await connection.execute(_ITS_CONDITIONS, subject._asdict())
+    asked = level._asdict() | {"rules": list(rules), "kind": level.kind.value}
+    conditions = await connection.execute(_ITS_CONDITIONS, asked)
     return _known(row, {each.rule_id: _condition(each) for each in conditions})
 
 
@@ -180,10 +187,11 @@ async def of_skus(connection: AsyncConnection, skus: Collection[str]) -> dict[Su
 
 
 async def conditions_of(
-    connection: AsyncConnection, kind: SubjectKind, skus: Collection[str]
+    connection: AsyncConnection, kind: SubjectKind, skus: Collection[str], rules: Collection[str]
 ) -> dict[Subject, Condition]:
-    """Return the conditions of the pools of SKUs, or of products; each is of one rule."""
-    rows = await connection.execute(_GATHERED_CONDITIONS, {"kind": kind.value, "skus": list(skus)})
+    """Return the conditions that rules have of the pools of SKUs, or of products; one each."""
+    asked = {"kind": kind.value, "skus": list(skus), "rules": list(rules)}
+    rows = await connection.execute(_GATHERED_CONDITIONS, asked)
     return {subject_of(kind, row.sku, row.warehouse, row.rule_id): _condition(row) for row in rows}
 
 

@@ -73,8 +73,8 @@ async def judge(
     asked = sorted(sizing.told)
     await connection.execute(_HOLD, _keys(asked))
     outs = await outs_of(connection, asked)
-    codes = {product.code for product in asked}
-    stored = await memory.conditions_of(connection, SubjectKind.PRODUCT, codes)
+    codes, rules = {each.code for each in asked}, {each.rule for each in asked}
+    stored = await memory.conditions_of(connection, SubjectKind.PRODUCT, codes, rules)
     held = {
         each: condition for each, condition in stored.items() if isinstance(each, ProductSubject)
     }

@@ -13,7 +13,7 @@ from services.alerting.settings import AlertingSettings
 from services.alerting.store.parameter_watch import ParameterWatch
 from services.alerting.store.rule_watch import RuleWatch
 from shared.clock import Clock, WallClock
-from shared.database.engine import create_engine
+from shared.database.engine import ANSWER_SECONDS, create_engine
 from shared.events.alert_responses import TOPIC as RESPONSES
 from shared.events.stock_levels import TOPIC
 from shared.kafka.aside import Aside
@@ -32,13 +32,17 @@ RESPONSES_AT_ONCE = 100
 async def run(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | None = None) -> None:
     """Evaluate level messages, and do what people answer, until told to stop."""
     clock = clock or WallClock()
+    url = settings.database_url.get_secret_value()
     engine = create_engine(
-        settings.database_url.get_secret_value(),
-        pool=2 * settings.alerting_workers + 4,
-        application="alerting consume",
+        url, pool=2 * settings.alerting_workers + 3, application="alerting consume"
+    )
+    # Workers see by themselves that a connection has fallen silent.
+    watching = create_engine(
+        url, pool=2, application="alerting consume", answer_seconds=ANSWER_SECONDS
     )
     timebase: Timebase = EventTime() if settings.clock == "event" else WallTime()
-    rule_watch, parameter_watch = RuleWatch(engine), ParameterWatch(engine)
+    rule_watch = RuleWatch(watching, clock if settings.clock == "wall" else None)
+    parameter_watch = ParameterWatch(watching)
     reader = CatalogueReader(settings.kafka, settings.topic_prefix)
     hearing = ChannelReader(settings.kafka, settings.topic_prefix)
     producer = Producer(settings.kafka, settings.topic_prefix, name="alerting")
@@ -107,6 +111,7 @@ async def run(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | No
                 task.cancel()
     finally:
         await engine.dispose()
+        await watching.dispose()
 
 
 async def _first(stop: asyncio.Event, *needed: asyncio.Event) -> None:

@@ -15,7 +15,7 @@ there as well.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from services.ledger.domain.changes import (
@@ -55,16 +55,22 @@ class Entry(NamedTuple):
     late: bool
 
 
+LONG_AGO = timedelta(days=28)
+"""Such sales are no part of what sells a day, by which readers warn: they keep four weeks."""
+
+
 class Correction(NamedTuple):
     """What late changes make of what was told of the past; see `shared.events.stock_levels`.
 
     From `since` on there were `raised` more available, None where nothing was raised; at any
-    time there may have been `lowered` fewer, None where that cannot be said.
+    time there may have been `lowered` fewer, None where that cannot be said. `sold_long_ago` are
+    units that were sold LONG_AGO before the newest change, or earlier.
     """
 
     since: datetime | None = None
     raised: int = 0
     lowered: int | None = 0
+    sold_long_ago: int = 0
 
 
 @dataclass(slots=True)
@@ -262,7 +268,9 @@ def _correct(entry: Entry, effects: Mapping[int, Effect], past: Collection[int])
     moved -= unavailable_of(change)
     if change_type in _PROMISING:
         moved -= change.quantity
-    since, raised, lowered = effect.corrected or Correction()
+    since, raised, lowered, sold_long_ago = effect.corrected or Correction()
+    if (change_type is _SALE or change_type in SOLD) and _is_of_long_ago(change, effect):
+        sold_long_ago += change.quantity
     is_older_count = change_type is _COUNT and (
         effect.anchor.newest_count != (change.occurred_at, count_key(change))
     )
@@ -275,7 +283,12 @@ def _correct(entry: Entry, effects: Mapping[int, Effect], past: Collection[int])
         lowered = None if lowered is None else lowered - moved
     else:
         return
-    effect.corrected = Correction(since, raised, lowered)
+    effect.corrected = Correction(since, raised, lowered, sold_long_ago)
+
+
+def _is_of_long_ago(change: Change, effect: Effect) -> bool:
+    newest = effect.last_change_at
+    return newest is not None and newest - change.occurred_at > LONG_AGO
 
 
 def _running(effect: Effect, standing: Standing) -> int:

@@ -18,6 +18,7 @@ class Corrected(msgspec.Struct, frozen=True, gc=False):
     since: datetime | None
     raised: int
     lowered: int | None
+    sold_long_ago: int
 
 
 class Outgoing(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -6,7 +6,9 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
+from services.alerting.store.rule_watch import read_book
 from shared.clock import WallClock
+from shared.database.engine import create_engine
 from shared.testing.waiting import until
 from tests.integration.alerting.service import Alerting
 
@@ -63,6 +65,21 @@ async def test_an_occasion_that_does_nothing_or_ends_before_it_begins_is_refused
     assert [each.status_code for each in answers] == [201, 201, 422]
     assert answers[0].json() == answers[1].json()
     await alerting.ask("DELETE", "/v1/calendar/6f1c0a52-8a55-4c5e-9f43-4a8d41e2c6b1", status=404)
+
+
+async def test_what_was_over_long_ago_is_read_for_replays_only(alerting: Alerting) -> None:
+    now, hour = WallClock().now(), timedelta(hours=1)
+    begun = [now - timedelta(days=days) for days in (400, 2)]
+    for starts_at in begun:
+        window = {"starts_at": starts_at.isoformat(), "ends_at": (starts_at + hour).isoformat()}
+        sale = {"name": {"en": "Sale"}, "mute": True, **window}
+        await alerting.ask("POST", "/v1/calendar", sale, 201)
+    engine = create_engine(alerting.database.url("alerting"))
+    async with engine.connect() as connection:
+        for clock, expected in ((now, [0, 1]), (None, [1, 1])):
+            calendar = (await read_book(connection, 1, clock)).calendar
+            assert [len(calendar.on(each)) for each in begun] == expected
+    await engine.dispose()
 
 
 async def test_of_two_at_once_with_one_key_one_is_entered(alerting: Alerting) -> None:

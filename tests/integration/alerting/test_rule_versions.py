@@ -1,9 +1,14 @@
 """Rules that are checked, taken back, and kept as a file."""
 
+import asyncio
+import threading
+from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 import pytest
 
+from services.alerting.api import rule_file
 from shared.testing.waiting import until
 from tests.integration.alerting.service import Alerting
 
@@ -78,6 +83,34 @@ async def test_a_file_of_rules_may_be_taken_elsewhere(alerting: Alerting) -> Non
         low["levels"],
         low["filters"],
     )
+
+
+async def test_others_are_answered_while_a_file_is_read_or_written(
+    alerting: Alerting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large one takes seconds; here each takes until somebody else is answered."""
+    begun, answered = threading.Event(), threading.Event()
+
+    def behind(done: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def wait(said: object) -> object:
+            begun.set()
+            assert answered.wait(10)
+            return done(said)
+
+        return wait
+
+    monkeypatch.setattr(rule_file, "read", behind(rule_file.read))
+    monkeypatch.setattr(rule_file, "write", behind(rule_file.write))
+    file = alerting.client.post("/v1/rules/import", content="rules: []", headers=YAML)
+    for request in (file, alerting.client.get("/v1/rules/export")):
+        begun.clear()
+        answered.clear()
+        async with asyncio.TaskGroup() as group:
+            asking = group.create_task(request)
+            await asyncio.to_thread(begun.wait, 10)
+            await alerting.client.get("/healthz")
+            answered.set()
+        assert asking.result().is_success
 
 
 async def test_a_file_with_a_mistake_changes_nothing(alerting: Alerting) -> None:

@@ -1,11 +1,20 @@
 """Rules over HTTP, and how fast running consumers follow them."""
 
+import asyncio
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 import pytest
+from pydantic import SecretStr
 
+from services.alerting.store.rule_watch import RuleWatch
+from services.alerting.wiring import consume
+from shared.database.engine import create_engine
+from shared.errors import Stopped
+from shared.testing.proxy import Direction, Fate, Passing, proxied
 from shared.testing.waiting import until
 from tests.integration.alerting.service import Alerting
+from tests.integration.ledger.lossy import through
 
 pytestmark = pytest.mark.stack
 
@@ -49,6 +58,63 @@ async def test_a_changed_limit_moves_the_open_episode_and_is_a_new_version(
     assert [each["version"] for each in versions] == [2, 1]
     assert versions[1]["levels"] == [{"level": "watch", "enter": 20, "exit": 30}]
     assert versions[0]["changed_by"] == "buyer"
+
+
+async def test_an_edit_is_followed_though_the_connection_that_told_of_edits_fell_silent(
+    alerting: Alerting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others go on, so nothing else ends the wait."""
+    monkeypatch.setattr(consume, "ANSWER_SECONDS", 0.5)
+    await alerting.tell(alerting.level(12))
+    url = alerting.settings.database_url.get_secret_value()
+    telling: set[int] = set()
+    silent: set[int] = set()
+    over = asyncio.Event()
+
+    async def watch(passing: Passing) -> Fate:
+        if passing.direction is Direction.TO_SERVER and b"rule_book" in passing.data:
+            telling.add(passing.connection)
+        if passing.connection in silent:
+            await over.wait()
+        return Fate.PASS
+
+    async with proxied(urlsplit(url).port or 0) as proxy:
+        proxy.watcher = watch
+        async with alerting.consuming(database_url=SecretStr(through(url, proxy.port))):
+            await alerting.caught_up()
+            assert telling
+            silent |= telling
+            await alerting.put_rule("low")
+            await until(lambda: _states(alerting, ["open"]))
+            over.set()
+
+
+async def test_rules_of_a_newer_release_leave_those_in_force_as_they_are(
+    alerting: Alerting,
+) -> None:
+    await alerting.put_rule("low")
+    engine = create_engine(alerting.database.url("alerting"))
+    running, started = RuleWatch(engine), RuleWatch(engine)
+    await running.look()
+    await alerting.rows("""
+        WITH edit AS (UPDATE rule_book SET revision = revision + 1 RETURNING revision)
+        INSERT INTO rule (id, version, revision, body, changed_by, changed_at)
+        SELECT id, version + 1, edit.revision, body || '{"novel": 1}', changed_by, changed_at
+        FROM rule, edit
+    """)
+    for _ in range(2):
+        await running.look()
+        assert [each.version for each in running.book.rules] == [1]
+        told = await running.check()
+        assert told is not None
+        assert "rule low version 2" in told
+    with pytest.raises(Stopped, match=r"novel.*upgrade alerting"):
+        await started.look()
+    await alerting.rows("UPDATE rule SET body = body - 'novel'")
+    await alerting.rows("UPDATE rule_book SET revision = revision + 1")
+    await running.look()
+    assert [each.version for each in running.book.rules] == [2]
+    await engine.dispose()
 
 
 async def test_a_disabled_rule_resolves_its_episodes(alerting: Alerting) -> None:

@@ -40,6 +40,7 @@ class Corrected:
     since: datetime | None
     raised: int = 0
     lowered: int | None = 0
+    sold_long_ago: int = 0
 
 
 @dataclass(frozen=True)

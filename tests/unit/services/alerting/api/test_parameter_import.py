@@ -97,6 +97,18 @@ def test_a_line_of_ndjson_that_is_no_json_is_rejected_alone() -> None:
     assert mistakes(sheet) == [(1, "", "not_an_object")]
 
 
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ('{"sku": "A", "moq": 1}\n\n{"sku": "B", "moq": 0}\n', "application/x-ndjson"),
+        ("sku,moq\nA,1\n\nB,0\n", "text/csv"),
+        ("sku,moq\nA,1\n,\nB,0\n", "text/csv"),
+    ],
+)
+def test_a_mistake_has_the_place_of_its_line_blank_ones_counted(body: str, kind: str) -> None:
+    assert mistakes(read(body.encode(), kind)) == [(2, "moq", "greater_than_equal")]
+
+
 def test_a_cell_without_a_name_is_a_mistake_of_its_line() -> None:
     sheet = table("sku,moq\nA,1,9\nB,1\n")
     assert [line.sku for line in sheet.lines] == ["B"]

@@ -90,6 +90,17 @@ def test_a_pending_time_that_passes_in_the_window_is_judged_as_in_the_window() -
     assert draft.announcements == []
 
 
+def test_what_was_due_before_the_window_is_judged_as_before_it_however_late() -> None:
+    patient = worker(
+        occasion(mute=True, starts_at=minutes(15), ends_at=minutes(60)),
+        watching=rule(limits=[Limit(WATCH, 20, 30)], pending=10),
+    )
+    patient.hear((0, level(15)))
+    draft = patient.draft()
+    draft.fire(0, minutes(20), 10)
+    assert events(draft) == [("opened", 10)]
+
+
 def test_what_opens_as_a_window_begins_is_news_and_what_an_edit_of_it_opens_is_not() -> None:
     doubled = worker(occasion(factor=2))
     doubled.hear((0, level(35)))
@@ -104,8 +115,8 @@ def test_what_opens_as_a_window_begins_is_news_and_what_an_edit_of_it_opens_is_n
         assert [each.known for each in draft.announcements] == [why]
 
 
-def test_conditions_and_doubts_have_no_unit_to_multiply() -> None:
-    for kind in (RuleKind.CUSTOM, RuleKind.DATA_DOUBT):
+def test_conditions_doubts_and_shares_have_no_unit_to_multiply() -> None:
+    for kind in (RuleKind.CUSTOM, RuleKind.DATA_DOUBT, RuleKind.BROKEN_SIZE_RUN):
         watching = rule(kind, [Limit(WATCH, 1, 1)])
         assert occasion(factor=3).applied(watching).limits == watching.limits
 

@@ -24,6 +24,7 @@ from tests.unit.services.alerting.cases import (
     URGENT,
     WATCH,
     AtLevel,
+    Corrected,
     Line,
     level,
     minutes,
@@ -186,6 +187,22 @@ def test_a_subject_that_leaves_the_scope_is_resolved() -> None:
     assert [each.transition.reason for each in draft.announcements] == [Reason.OUT_OF_SCOPE]
 
 
+# --- sales ---
+
+
+def test_what_was_sold_long_ago_is_in_no_mean() -> None:
+    """Two a day are sold, and on the fifth day last year's 5,000 are imported."""
+    worker = Worker(rule(RuleKind.DAYS_OF_COVER, [Limit(WATCH, 7, 9)]))
+    total, day = 0, 24 * 60
+    for number in range(12):
+        imported = Corrected(None, 0, None, 5_000) if number == 5 else None
+        total += 2 if imported is None else 5_002
+        told = level(100, version=number + 1, sold_total=total, corrected=imported)
+        told = replace(told, last_change_at=minutes(number * day))
+        assert events(worker.hear((number * day, told))) == []
+    assert worker.territories[0].subjects[A].sales.sold == (2,) * 10
+
+
 # --- parameters ---
 
 
@@ -213,7 +230,18 @@ def test_changed_parameters_ask_for_the_subjects_concerned_only() -> None:
     territory.follow(second)
     assert territory.unseen == [B]
     territory.follow(second.after(3, [("A", None, Parameters(safety_stock=40))]))
-    assert territory.unseen == [B, A]
+    assert territory.unseen == [A, B]
+
+
+def test_who_waits_longest_has_the_next_turn_whatever_is_edited_meanwhile() -> None:
+    worker = Worker(SAFETY)
+    worker.hear(*((0, level(3, sku=sku)) for sku in "ABC"))
+    territory = worker.territories[0]
+    looked_at = []
+    for revision in range(3):
+        territory.follow(ParameterBook(revision))
+        looked_at.append(territory.unseen.pop().sku)
+    assert sorted(looked_at) == ["A", "B", "C"]
 
 
 def test_parameters_that_changed_unseen_ask_for_all_subjects() -> None:

@@ -15,6 +15,7 @@ from services.alerting.domain.edits import FEW, FEW_OF_ONE_SKU, between
 from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.memory import Territory, View
 from services.alerting.domain.parameters import ParameterBook
+from services.alerting.domain.recatalogued import Recatalogued
 from services.alerting.domain.rule import Filters, Limit, Rule, Scope
 from services.alerting.domain.rulebook import RuleBook
 from services.alerting.domain.subject import Item, LevelSubject, PoolSubject, Subject
@@ -44,6 +45,7 @@ class Watched:
             draft.hear(0, level(available, sku=sku, warehouse=warehouse), NOON)
         draft.pool()
         draft.adopt()
+        self.recatalogued = Recatalogued(set(), set())
         self.look(book)
         self.territory.unseen.clear()
 
@@ -52,7 +54,7 @@ class Watched:
     ) -> list[Subject]:
         """Return who is to be looked at anew, once a book is in force."""
         view = View(book.at(minutes(minute)), catalogue, day)
-        self.territory.look_through(view, ITEMS, between)
+        self.territory.look_through(view, ITEMS, between, lambda _: self.recatalogued)
         return self.territory.unseen
 
 
@@ -242,7 +244,7 @@ def test_edits_add_up_until_somebody_looks() -> None:
     rules[1] = replace(rules[1], version=2)
     watched.look(RuleBook(2, rules))
     rules[0] = replace(rules[0], version=3)
-    assert watched.look(RuleBook(3, rules)) == [B_NORTH, A_NORTH, A_SOUTH]
+    assert watched.look(RuleBook(3, rules)) == [A_NORTH, A_SOUTH, B_NORTH]
 
 
 def test_many_edits_at_once_ask_for_everybody() -> None:
@@ -254,18 +256,35 @@ def test_many_edits_at_once_ask_for_everybody() -> None:
     assert watched.look(RuleBook(3, rules[:-1] + edited[-1:])) == LEVELS
 
 
-@pytest.mark.parametrize(
-    ("asks", "catalogue", "day"),
-    [
-        (of("one", tags=frozenset({"seasonal"})), 1, 0),
-        (replace(rule(), filters=Filters(grace_days=7)), 0, 1),
-    ],
-    ids=["catalogue", "day"],
-)
-def test_another_catalogue_or_day_asks_for_everybody_where_rules_ask_for_it(
-    asks: Rule, catalogue: int, day: int
-) -> None:
-    book = RuleBook(1, [asks])
-    assert Watched(book).look(book, catalogue=catalogue, day=day) == LEVELS
+def test_another_day_asks_for_everybody_where_rules_ask_for_it() -> None:
+    graced = RuleBook(1, [replace(rule(), filters=Filters(grace_days=7))])
+    assert Watched(graced).look(graced, day=1) == LEVELS
     indifferent = RuleBook(1, [rule()])
-    assert Watched(indifferent).look(indifferent, catalogue=catalogue, day=day) == []
+    assert Watched(indifferent).look(indifferent, day=1) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "concerned"),
+    [
+        (Recatalogued({"A"}, set()), [A_NORTH, A_SOUTH]),
+        (Recatalogued({"new"}, {"SHIRT"}), [SHIRT]),
+        (Recatalogued({"new"}, {"TROUSERS"}), []),
+    ],
+    ids=["its SKU", "its product", "others"],
+)
+def test_another_catalogue_asks_for_whom_it_concerns_where_rules_ask_for_it(
+    changed: Recatalogued, concerned: list[Subject]
+) -> None:
+    tagged = RuleBook(1, [of("one", tags=frozenset({"seasonal"}))])
+    for book, expected in ((tagged, concerned), (RuleBook(1, [rule()]), [])):
+        watched = Watched(book)
+        watched.recatalogued = changed
+        assert watched.look(book, catalogue=1) == expected
+
+
+def test_an_edit_beside_another_catalogue_is_not_missed() -> None:
+    tagged = of("one", tags=frozenset({"seasonal"}))
+    watched = Watched(RuleBook(1, [tagged]))
+    watched.recatalogued = Recatalogued({"B"}, set())
+    edited = RuleBook(2, [tagged, of("other", "SHIRT-S")])
+    assert set(watched.look(edited, catalogue=1)) == {B_NORTH, SHIRT}

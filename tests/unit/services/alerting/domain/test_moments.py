@@ -9,7 +9,7 @@ from services.alerting.domain.evaluation import evaluate
 from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.moments import next_moment
 from services.alerting.domain.parameters import ParameterBook, Parameters
-from services.alerting.domain.rule import Limit, Rule
+from services.alerting.domain.rule import Filters, Limit, Rule
 from services.alerting.domain.rulebook import RuleBook
 from services.alerting.domain.sales import SalesHistory
 from services.alerting.domain.standing import Standing
@@ -86,6 +86,19 @@ def test_a_line_that_does_not_come_leaves_the_shelf_empty() -> None:
     draft = worker.draft()
     draft.fire(0, minutes(61), LIMIT)
     assert events(draft) == [("opened", 60)]
+
+
+def test_a_line_that_does_not_come_covers_nothing_any_more() -> None:
+    covered = rule(limits=[Limit(WATCH, 20, 30)], filters=Filters(covered_by_inbound=True))
+    worker = Worker(covered)
+    assert events(worker.hear((0, due(1, 2, available=10)))) == []
+    draft = worker.draft()
+    draft.fire(0, minutes(90), LIMIT)
+    draft.adopt()
+    assert events(draft) == []
+    draft = worker.draft()
+    draft.fire(0, minutes(150), LIMIT)
+    assert events(draft) == [("opened", 120)]
 
 
 def test_a_message_that_moves_the_line_moves_the_moment() -> None:

@@ -18,6 +18,7 @@ from tests.unit.services.alerting.cases import (
     OUT,
     URGENT,
     WATCH,
+    Line,
     level,
     minutes,
     rule,
@@ -83,6 +84,41 @@ def test_what_is_incoming_covers_a_stock_out_and_days_of_cover_too() -> None:
     for incoming, expected in ((67, Reason.COVERED_BY_INBOUND), (66, Reason.FIRED)):
         at = standing(level(3, incoming=incoming), sales=sold(10))
         assert evaluate(cover, at, None).reason is expected
+
+
+@pytest.mark.parametrize(
+    ("sales", "due", "expected"),
+    [
+        (NO_SALES, -1, Reason.FIRED),
+        (NO_SALES, 0, Reason.FIRED),
+        (NO_SALES, 1, Reason.COVERED_BY_INBOUND),
+        (NO_SALES, 1_000, Reason.COVERED_BY_INBOUND),
+        (sold(1), 3 * 24 * 60, Reason.COVERED_BY_INBOUND),
+        (sold(1), 3 * 24 * 60 + 1, Reason.FIRED),
+        (sold(0), 90 * 24 * 60, Reason.COVERED_BY_INBOUND),
+    ],
+)
+def test_what_is_overdue_or_comes_after_the_run_out_covers_nothing(
+    sales: SalesHistory, due: float, expected: Reason
+) -> None:
+    """Three are left and 20 are enough; `due` is in minutes."""
+    watching = below(Filters(covered_by_inbound=True))
+    at = level(3, incoming=17, supply=(Line(17, minutes(due)),))
+    assert evaluate(watching, standing(at, sales=sales), None).reason is expected
+
+
+def test_lines_without_a_date_and_those_a_level_does_not_tell_of_cover() -> None:
+    watching = below(Filters(covered_by_inbound=True))
+    for lines in ((Line(17, None),), (Line(5, minutes(-1)), Line(10, minutes(1)))):
+        at = level(3, incoming=22, supply=lines)
+        assert evaluate(watching, standing(at), None).reason is Reason.COVERED_BY_INBOUND
+
+
+def test_a_stock_out_is_covered_by_whatever_is_not_overdue() -> None:
+    out = rule(RuleKind.STOCK_OUT, [Limit(OUT, 0, 0)], filters=Filters(covered_by_inbound=True))
+    for due, expected in ((-1, Reason.FIRED), (1_000, Reason.COVERED_BY_INBOUND)):
+        at = level(0, incoming=17, supply=(Line(17, minutes(due)),))
+        assert evaluate(out, standing(at, sales=sold(5)), None).reason is expected
 
 
 @pytest.mark.parametrize(

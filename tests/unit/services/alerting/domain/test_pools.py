@@ -34,6 +34,18 @@ COVERING = rule(
 )
 
 
+def run_out(*warehouses: str) -> Rule:
+    """Return a rule that waits for the lines of some warehouses."""
+    return rule(
+        RuleKind.RUN_OUT_BEFORE_INBOUND,
+        [Limit(WATCH, 0, 0)],
+        id_="pool",
+        pool="online",
+        warehouses=warehouses,
+        covers_levels=True,
+    )
+
+
 class Worker:
     """A memory of one partition."""
 
@@ -207,6 +219,19 @@ def test_a_watch_opens_when_the_pool_runs_low() -> None:
     ]
 
 
+def test_a_watch_opens_when_the_line_that_the_pool_waits_for_does_not_come() -> None:
+    worker = Worker()
+    supply = (Line(100, minutes(60)),)
+    worker.hear(0, in_("N", 50), in_("S", 50, supply=supply))
+    for subject, known in worker.territory.subjects.items():
+        worker.territory.subjects[subject] = known._replace(sales=sold(2))
+    worker.use(OF_LEVELS, run_out())
+    covered = worker.hear(1, in_("N", 5, 2))
+    assert covered.reasons[RuleKind.BELOW, Reason.COVERED_BY_POOL] == 1
+    assert events(worker.fire(59)) == []
+    assert events(worker.fire(61)) == [("levels N", "opened")]
+
+
 def test_a_pool_keeps_its_levels_quiet_only_where_its_rule_says_so() -> None:
     quiet = rule(limits=[Limit(WATCH, 20, 30)], id_="pool", pool="all")
     worker = Worker(OF_LEVELS, quiet)
@@ -253,4 +278,33 @@ def test_a_pool_that_no_level_is_in_any_more_opens_nothing() -> None:
     )
     assert events(worker.fire(11)) == []
     assert events(worker.look(12)) == []
+    assert ONLINE not in worker.territory.subjects
+
+
+@pytest.mark.parametrize("fires", [True, False])
+def test_the_moment_of_a_line_whose_warehouse_is_left_passes(fires: bool) -> None:
+    """It is awaited no more, whether time or a message asks for the pool first."""
+    worker = Worker(run_out("N", "S"))
+    worker.hear(0, in_("N", 20), in_("S", 20, supply=(Line(100, minutes(60)),)))
+    assert worker.territory.subjects[ONLINE].wake_at == minutes(60)
+    worker.use(run_out("N"), revision=2)
+    draft = worker.fire(61) if fires else worker.hear(61, in_("N", 20, 2))
+    assert events(draft) == []
+    assert ONLINE not in worker.territory.subjects
+
+
+def test_a_pool_that_is_forgotten_by_its_turn_opens_nothing() -> None:
+    """It was to be looked at because of an edit, and no level of it is left to add up."""
+    north, west = (
+        rule(RuleKind.STOCK_OUT, [Limit(OUT, 0, 0)], id_="pool", pool="online", warehouses=[each])
+        for each in ("N", "W")
+    )
+    worker = Worker(north)
+    worker.hear(0, in_("N", 9))
+    worker.use(west, revision=2)
+    draft = worker.draft()
+    draft.look(0, [ONLINE], minutes(1))
+    draft.pool()
+    draft.adopt()
+    assert events(draft) == []
     assert ONLINE not in worker.territory.subjects

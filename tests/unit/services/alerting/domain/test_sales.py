@@ -25,6 +25,13 @@ def test_days_without_a_message_sold_nothing() -> None:
     assert history.sold == (4, 0, 0)
 
 
+def test_what_was_not_sold_on_a_day_is_left_out_of_it() -> None:
+    history = SalesHistory.begin(day(0), 0).told(day(1.2), 4).told(day(1.5), 107).without(100)
+    assert history.told(day(2), 110).without(3).told(day(3.5), 115).sold == (7, 0)
+    first = SalesHistory.begin(day(0), 0).told(day(0.5), 50)
+    assert first.without(50) == first
+
+
 def test_the_mean_needs_seven_days_and_takes_twenty_eight() -> None:
     history = SalesHistory.begin(day(0), 0)
     means = []

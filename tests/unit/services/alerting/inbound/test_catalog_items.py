@@ -49,3 +49,14 @@ def test_the_end_of_an_option_changes_its_product_and_that_of_another_sku_nothin
     alone = Catalogue()
     told(alone, 1)
     assert told(alone, 2, **ended) == 0
+
+
+def test_what_has_changed_since_a_revision_is_told_once_and_not_what_changed_before() -> None:
+    catalogue = Catalogue()
+    told(catalogue, 1, attributes={"product": "T-1"})
+    told(catalogue, 1, sku="B", category="cups")
+    told(catalogue, 2, attributes={"product": "T-2"})
+    told(catalogue, 3, attributes={"product": "T-2"}, name="Shirt")
+    assert catalogue.since(0) == ({"A", "B"}, {"T-1", "T-2"})
+    assert catalogue.since(2) == ({"A"}, {"T-1", "T-2"})
+    assert catalogue.since(3) == (set(), set())

@@ -29,6 +29,7 @@ def correction(*changes: Change) -> Correction | None:
     return store.take([last])[1][1].corrected
 
 
+FOUR_WEEKS = 28 * 24
 SOLD = change(id="sold", hour=2)
 COUNTED = change(id="counted", type=Type.COUNT, quantity=5, hour=3)
 
@@ -103,6 +104,28 @@ def test_at_its_lowest_as_known_a_level_never_was_lower_than_is_said(
         event(f"known: {trough.known is not None}, corrected: {trough.was_corrected}")
         if trough.known is not None:
             assert trough.known <= _lowest_since(own, trough)
+
+
+@pytest.mark.parametrize(
+    ("kind", "hours_late", "expected"),
+    [
+        (Type.SALE, FOUR_WEEKS, Correction(None, 0, 3)),
+        (Type.SALE, FOUR_WEEKS + 1, Correction(None, 0, 3, 3)),
+        (Type.HOLD, FOUR_WEEKS + 1, Correction(None, 0, 3)),
+    ],
+)
+def test_what_was_sold_long_ago_is_told_apart(
+    kind: Type, hours_late: int, expected: Correction
+) -> None:
+    late = change(id="late", type=kind, quantity=3, hour=2 - hours_late)
+    assert correction(SOLD, late) == expected
+
+
+def test_what_was_sold_long_ago_adds_up_in_a_batch() -> None:
+    store = Store()
+    old = [change(id=str(each), quantity=3, hour=each - 2 * FOUR_WEEKS) for each in range(2)]
+    _, effects = store.take([SOLD, *old])
+    assert (effects[1].sold, effects[1].corrected) == (7, Correction(None, 0, 6, 6))
 
 
 def _told(store: Store, level: int, before: int, effect: Effect) -> AtLevel:

@@ -264,6 +264,8 @@ async def lone_console(
         ) as running,
     ):
         yield running
+        log = (running.instance.logs_folder / f"{CONSOLE.name}.log").read_text(encoding="utf-8")
+        assert "Traceback" not in log, log
     running.instance.delete()
 
 

@@ -104,7 +104,7 @@ class Frame:
                 await self.context.endings.of(self._session)
         self._send_to_sign_in()
         await asyncio.sleep(_LEAVE_SECONDS)
-        while not self._client.has_socket_connection:
+        while not self._client.has_socket_connection:  # noqa: ASYNC110 - nothing tells of it
             # It has left, and is deleted in a while, and this task with it; unless it comes back.
             await asyncio.sleep(_LEAVE_SECONDS)
         self._client.delete()

@@ -59,8 +59,6 @@ def pytest_configure(config: pytest.Config) -> None:
     temporary.mkdir(parents=True, exist_ok=True)
     # What tests and hypothesis write belongs into the ignored folder like everything else.
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(temporary))  # noqa: TID251 - pytest's own
-    # No broker of a test lives long enough for what its best compiler makes to be worth it.
-    os.environ.setdefault("LOWTIDE_BROKER_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")  # noqa: TID251 - as above
     configuration.set_hypothesis_home_dir(home() / "cache" / "hypothesis")
     config.pluginmanager.register(_Skips(config))
 

@@ -1,15 +1,12 @@
 """Apache Kafka 4.4 as one child process: KRaft, broker and controller in one node."""
 
 import contextlib
-import shlex
 import socket
 import struct
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
 from pathlib import Path
-
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deploy.local.child import Child, Command
 from deploy.local.instance import Instance
@@ -49,16 +46,6 @@ SETTINGS = {
 _PROBE = struct.pack(">ihhih", 10, 18, 0, 1, -1)
 
 
-class BrokerSettings(BaseSettings):
-    """Environment of whoever starts a broker."""
-
-    model_config = SettingsConfigDict(env_prefix="LOWTIDE_BROKER_", extra="ignore")
-
-    java_options: str = ""
-    """Further options of its Java, as a shell parts them; `-XX:TieredStopAtLevel=1` for one that
-    lives for minutes only: the best compiler takes a fifth of a core for the first of them."""
-
-
 class Broker:
     """One Kafka node of an instance; its log directories outlive it."""
 
@@ -78,10 +65,9 @@ class Broker:
         self._controller_port = controller_port
         self._java = Java.for_broker(temporary=instance.broker_folder)
         archive = archive_option or f"-XX:AOTCache={self._java.archive}"
-        options = ("-Xmx512m", archive, *shlex.split(BrokerSettings().java_options))
         command = Command(
             name=self.name,
-            argv=[*self._java.command("kafka.Kafka", *options), str(self._properties)],
+            argv=[*self._java.command("kafka.Kafka", "-Xmx512m", archive), str(self._properties)],
             folder=instance.folder,
             log=instance.logs_folder / f"{self.name}.log",
             environment=_ENVIRONMENT,

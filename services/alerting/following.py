@@ -9,7 +9,7 @@ from services.alerting.looking import Looking
 from services.alerting.store import lateness
 from shared.clock import Clock
 from shared.observability.logs import get_logger
-from shared.observability.metrics import TIMERS_REPAIRED_TOTAL
+from shared.observability.metrics import TIMERS_LOST_TOTAL
 
 AUDIT_EVERY = timedelta(minutes=1)
 AUDITED_AT_ONCE = 1_000
@@ -47,5 +47,5 @@ class Following(Looking):
             found = await lateness.audit(connection, now, AUDITED_AT_ONCE)
         self._audited_at = now
         for each in found:
-            TIMERS_REPAIRED_TOTAL.labels(each.cause).inc()
+            TIMERS_LOST_TOTAL.labels(each.cause).inc()
             _log.warning("timer lost", alert=str(each.alert_id), cause=each.cause)

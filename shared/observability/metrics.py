@@ -47,8 +47,8 @@ EVALUATIONS_TOTAL = Counter(
 TRANSITIONS_TOTAL = Counter(
     "lowtide_alert_transitions_total", "Transitions of episodes", ("rule_kind", "event")
 )
-TIMERS_REPAIRED_TOTAL = Counter(
-    "lowtide_timers_repaired_total",
+TIMERS_LOST_TOTAL = Counter(
+    "lowtide_timers_lost_total",
     "Timers of playbooks that were found missing or overdue",
     ("cause",),
 )

@@ -20,7 +20,7 @@ from services.alerting.store.acts import By
 from shared.clock import ManualClock, WallClock
 from shared.database.engine import create_engine
 from shared.events.stock_alerts import Expected, StockAlert
-from shared.observability.metrics import TIMERS_REPAIRED_TOTAL
+from shared.observability.metrics import TIMERS_LOST_TOTAL
 from shared.testing.stack import Database
 from shared.testing.waiting import until
 from tests.integration.alerting.service import Alerting, alerting_on
@@ -300,7 +300,7 @@ async def test_nothing_follows_while_it_recovers(
 ) -> None:
     await alerting.put_rule("low", playbook="replenish", recovery_seconds=3_600)
     alert = await hear(alerting, 18)
-    overdue = TIMERS_REPAIRED_TOTAL.labels("overdue")
+    overdue = TIMERS_LOST_TOTAL.labels("overdue")
     before = overdue._value.get()
     assert (await hear(alerting, 50))["state"] == "recovering"
     clock.advance(40 * MINUTE)
@@ -326,7 +326,7 @@ async def test_the_auditor_finds_timers_that_nobody_acts_on_and_those_that_are_l
     alerting: Alerting, clock: ManualClock, engine: AsyncEngine, following: Following
 ) -> None:
     alert = await hear(alerting, 18)
-    missing, overdue = (TIMERS_REPAIRED_TOTAL.labels(each) for each in ("missing", "overdue"))
+    missing, overdue = (TIMERS_LOST_TOTAL.labels(each) for each in ("missing", "overdue"))
     before = missing._value.get(), overdue._value.get()
     clock.advance(40 * MINUTE)
     async with engine.begin() as held:

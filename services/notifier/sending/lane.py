@@ -22,7 +22,7 @@ from services.notifier.sending.tools import Tools
 from services.notifier.store import configuration, leases, queue
 from services.notifier.store.leases import Held, Lease
 from services.notifier.store.secrets import Unreadable
-from shared.database.engine import DATABASE_ERRORS, is_away, is_retryable
+from shared.database.engine import DATABASE_ERRORS, is_retryable, passing
 from shared.errors import Fenced
 from shared.observability.logs import get_logger
 
@@ -89,10 +89,10 @@ class Lane:
             rest = await self._step()
             self.trouble, self._failed = None, False
         except DATABASE_ERRORS as error:
-            if not (is_away(error) or is_retryable(error)):
+            trouble = passing(error)
+            if trouble is None:
                 raise
-            away = "the database cannot be reached" if is_away(error) else None
-            await self._pause(away, _RETRY_SECONDS)
+            await self._pause(None if is_retryable(error) else trouble, _RETRY_SECONDS)
         except Unreadable as error:
             await self._pause(str(error), POLL_SECONDS)
         except Fenced:

@@ -13,7 +13,7 @@ from services.notifier.sending.tools import Tools
 from services.notifier.store import leases
 from services.notifier.store.leases import RENEW_SECONDS, Lease
 from services.notifier.store.wakeups import listen
-from shared.database.engine import DATABASE_ERRORS, is_away, is_retryable
+from shared.database.engine import DATABASE_ERRORS, passing
 from shared.observability.logs import get_logger
 
 STOP_SECONDS = 8.0
@@ -89,9 +89,10 @@ class Sender:
             await self._tend_leases(group)
             self._trouble = None
         except DATABASE_ERRORS as error:
-            if not (is_away(error) or is_retryable(error)):
+            trouble = passing(error)
+            if trouble is None:
                 raise
-            self._trouble = "the database cannot be reached"
+            self._trouble = trouble
             _log.warning("leases not tended", reason=repr(error)[:300])
 
     async def _tend_leases(self, group: asyncio.TaskGroup) -> None:

@@ -18,7 +18,7 @@ from services.notifier.domain.deliveries import Delivery
 from services.notifier.domain.destinations import Destination
 from services.notifier.domain.outcomes import Outcome, Verdict
 from services.notifier.sending import lane
-from services.notifier.store import queue, wakeups
+from services.notifier.store import leases, queue, wakeups
 from services.notifier.store.wakeups import listen, wake_senders
 from shared.database.engine import create_engine
 from shared.testing.vendor import Fault
@@ -163,6 +163,27 @@ async def test_an_outcome_is_recorded_when_the_database_is_back(notifier: Notifi
     (row,) = await notifier.rows("SELECT attempts, duplicate_possible FROM delivery")
     assert tuple(row) == (1, False)
     assert len(notifier.wecom.of(KEY)) == 1
+
+
+@pytest.mark.parametrize("asked", ["hold", "renew"])
+async def test_a_query_that_takes_too_long_ends_no_sender(
+    notifier: Notifier, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    really, slow = getattr(leases, asked), [True]
+
+    async def slowly(connection: AsyncConnection, about: object) -> object:
+        if slow:
+            slow.clear()
+            await connection.execute(text("SET LOCAL statement_timeout = 50"))
+            await connection.execute(text("SELECT pg_sleep(60)"))
+        return await really(connection, about)
+
+    monkeypatch.setattr(leases, asked, slowly)
+    await notifier.bot()
+    async with notifier.sending():
+        await notifier.tell(stock_alert(7))
+        await notifier.until_states("sent")
+    assert not slow
 
 
 class CommitAnswerLost:

@@ -101,16 +101,21 @@ class Addressee(NamedTuple):
     go: Go = Traffic.levels
 
     async def has(self, scene: Scene, fault: Fault) -> None:
-        """Let the next request go wrong, and wait for it."""
+        """Let a request go wrong, and wait for it.
+
+        One that is refused anyway has no answer that could be lost: then it is the next one's turn.
+        """
         other = self.of(scene.traffic.outside)
         before = other.hung, other.answers_lost
-        if isinstance(other, FakeVendor):
-            other.order(fault, key=self.key)
-        elif fault is Fault.HANG:
-            other.hang()
-        else:
-            other.lose_answer()
+        if isinstance(other, Mailbox):
+            if fault is Fault.HANG:
+                other.hang()
+            else:
+                other.lose_answer()
         while (other.hung, other.answers_lost) == before:
+            if isinstance(other, FakeVendor):
+                other.relent()
+                other.order(fault, key=self.key)
             await self.go(scene.traffic)
             await some_time(lambda: (other.hung, other.answers_lost) != before)
 

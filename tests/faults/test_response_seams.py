@@ -5,6 +5,7 @@ their transactions, messages and sends, and lose, reset or outsleep their connec
 (`response_acts.py`). In the end it is as if nothing had been (`response_account.py`).
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,6 +19,9 @@ from tests.faults.response_account import is_whole
 from tests.faults.response_acts import ACTS, LEAST_S, SHORT_RUN_S, schedule
 from tests.faults.response_scene import Scene, opened
 from tests.faults.wholeness import say
+
+ACT_WITHIN_S = 300.0
+"""Several minutes of a group's limit: what takes longer comes to no end."""
 
 
 @pytest_asyncio.fixture
@@ -52,7 +56,8 @@ async def all_befalls(scene: Scene, seconds: float) -> None:
     for name in schedule(traffic.chance, seconds):
         say(f"{name} ...")
         began = time.monotonic()
-        await ACTS[name](scene)
+        async with asyncio.timeout(ACT_WITHIN_S):
+            await ACTS[name](scene)
         over = time.monotonic()
         await traffic.levels()
         await traffic.arrives()

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
@@ -160,9 +160,12 @@ class _RequestLog:
             await self._app(scope, receive, noted)
         except ClientDisconnect:
             status = 499  # it hung up while sending: there is nobody left to answer
-        except Exception:
-            _log.exception("request failed", path=scope["path"])
-            raise
+        except Exception as error:
+            if await _has_hung_up(error, scope, receive):
+                status = 499
+            else:
+                _log.exception("request failed", path=scope["path"])
+                raise
         finally:
             seconds = time.perf_counter() - started
             route = getattr(scope.get("route"), "path", "unmatched")
@@ -176,6 +179,15 @@ class _RequestLog:
                 ms=round(seconds * 1000, 2),
             )
             structlog.contextvars.reset_contextvars(**bound)
+
+
+async def _has_hung_up(error: Exception, scope: Scope, receive: Receive) -> bool:
+    """Return whether there was no answer since nobody waits for it any more.
+
+    Starlette's BaseHTTPMiddleware, which NiceGUI uses, stops the answer then, and misses it.
+    """
+    is_missed = isinstance(error, RuntimeError) and str(error) == "No response returned."
+    return is_missed and await Request(scope, receive).is_disconnected()
 
 
 def _level(status: int) -> int:

@@ -5,23 +5,37 @@ import asyncio
 import pytest
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.types import Message, Receive, Scope, Send
+from structlog.testing import capture_logs
 
-from shared.http.app import _RequestLog
+from shared.http.app import create_app
 
-SCOPE: Scope = {"type": "http", "method": "GET", "path": "/picture.ico", "headers": []}
+SCOPE: Scope = {
+    "type": "http",
+    "method": "GET",
+    "path": "/pictures/one",
+    "query_string": b"",
+    "headers": [],
+}
 
 
 async def silent(_scope: Scope, _receive: Receive, _send: Send) -> None:
     """Answer nothing, as an application does that is told that nobody waits."""
 
 
-async def asked(receive: Receive) -> None:
-    async def send(message: Message) -> None:
-        raise AssertionError(message)
+async def asked(receive: Receive) -> list[int]:
+    """Return the status of each answer."""
+    answers: list[int] = []
 
-    app = BaseHTTPMiddleware(silent, dispatch=lambda request, call_next: call_next(request))
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            answers.append(message["status"])
+
+    app = create_app("test", checks={})
+    pictures = BaseHTTPMiddleware(silent, dispatch=lambda request, call_next: call_next(request))
+    app.mount("/pictures", pictures)
     async with asyncio.timeout(10):
-        await _RequestLog(app)(dict(SCOPE), receive, send)
+        await app(dict(SCOPE), receive, send)
+    return answers
 
 
 async def gone() -> Message:
@@ -33,11 +47,16 @@ async def waiting() -> Message:
     raise AssertionError
 
 
-async def test_who_has_hung_up_needs_no_answer(caplog: pytest.LogCaptureFixture) -> None:
-    await asked(gone)
-    assert "failed" not in caplog.text
+async def test_who_has_hung_up_needs_no_answer() -> None:
+    with capture_logs() as logs:
+        assert await asked(gone) == []
+    assert [(each["event"], each["status"]) for each in logs] == [("request", 499)]
 
 
 async def test_no_answer_for_somebody_who_waits_is_a_failure() -> None:
-    with pytest.raises(RuntimeError, match="No response returned"):
+    with (
+        capture_logs() as logs,
+        pytest.raises(RuntimeError, match="No response returned"),
+    ):
         await asked(waiting)
+    assert [each["event"] for each in logs] == ["request failed", "request"]

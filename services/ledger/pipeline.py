@@ -10,6 +10,7 @@ whose time is up, and carries out what was decided on counts that waited; where 
 other turn is for the rest.
 """
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -42,7 +43,7 @@ from services.ledger.domain.effects import (
     counts_of,
     late_counts,
     levels_asking,
-    needs_standing,
+    needing_standing,
 )
 from services.ledger.domain.items import Item
 from services.ledger.domain.past import Standing, Tail, available
@@ -87,6 +88,8 @@ each wait for an answer costs a small batch more than all its rows."""
 
 LOOK_SECONDS = 0.1
 """How often a worker looks whether reservations have left it something to do."""
+
+_TRANSFER_SHIPPED = ChangeType.TRANSFER_SHIPPED
 
 SENT_AT_ONCE = 5_000
 """Levels that a claim sends before it waits for the broker, which has five seconds: there may be a
@@ -141,8 +144,10 @@ class StockChanges(Handler[list[Place]], Timed):
         periods = await self._periods_at(connection, recorded_at)
 
         incoming = stock_changes.read(batch)
-        await self._locate(database, batch, incoming)
-        changes = identified(batch, incoming, self._memory.find)
+        await _others_first()
+        places = await self._located(database, batch, incoming)
+        changes = identified(batch, incoming, places, self._memory.find)
+        await _others_first()
         small = len(changes) <= AT_ONCE and not self._met_repeat
         fresh, repeats = await self._sorting.sort_out(
             database,
@@ -158,6 +163,7 @@ class StockChanges(Handler[list[Place]], Timed):
             unusual(fresh, await counts.sold(database, {each.level for each in big})) if big else []
         )
         entries, effects, sheet = await self._applied(database, fresh)
+        await _others_first()
         if sheet is not None or odd:
             taken = [] if sheet is None else sheet.taken
             await counts.note(database, taken, odd, effects, recorded_at)
@@ -272,25 +278,31 @@ class StockChanges(Handler[list[Place]], Timed):
         await self._filters.load(await self._driver(connection), periods)
         return periods
 
-    async def _locate(
+    async def _located(
         self, database: Driver, batch: Batch, incoming: Sequence[Incoming | None]
-    ) -> None:
-        """See that memory knows where everything happens; levels never seen are made.
+    ) -> list[Place | None]:
+        """Return where everything happens; levels never seen are made.
 
         Not for a SKU whose partition is not in the batch: only its owner may touch its levels.
         """
         find = self._memory.find
+        places: list[Place | None] = []
         missing: dict[LevelKey, None] = {}
         for each in incoming:
+            place = None
             if each is not None:
-                if find(each.sku, each.warehouse) is None:
+                place = find(each.sku, each.warehouse)
+                if place is None:
                     missing[each.sku, each.warehouse] = None
                 if (
-                    each.type is ChangeType.TRANSFER_SHIPPED
+                    each.type is _TRANSFER_SHIPPED
                     and each.counterparty is not None
                     and find(each.sku, each.counterparty) is None
                 ):
                     missing[each.sku, each.counterparty] = None
+            places.append(place)
+        if not missing:
+            return places
         await self._learn(
             database,
             [
@@ -299,6 +311,10 @@ class StockChanges(Handler[list[Place]], Timed):
                 if (partition := partition_of(sku, self._partitions)) in batch.numbers
             ],
         )
+        return [
+            find(each.sku, each.warehouse) if place is None and each is not None else place
+            for place, each in zip(places, incoming, strict=True)
+        ]
 
     async def _learn(self, database: Driver, wanted: Sequence[tuple[str, str, int]]) -> None:
         """Learn of levels of (SKU, warehouse, partition) that memory does not know yet."""
@@ -314,15 +330,18 @@ class StockChanges(Handler[list[Place]], Timed):
     ) -> tuple[list[Entry], dict[int, Effect], Sheet | None]:
         """Work changes into their levels; returns how counts among them were judged, if any."""
         changes = with_arrivals(fresh, lambda level: self._memory.place(level).warehouse)
-        anchors = {
-            level: self._memory.place(level).anchor for level in {each.level for each in changes}
-        }
+        anchors: dict[int, Anchor] = {}
+        demanding: set[int] = set()
+        for level in {change.level for change in changes}:
+            place = self._memory.place(level)
+            anchors[level] = place.anchor
+            if place.demanding:
+                demanding.add(level)
         asking = levels_asking(changes, anchors)
-        demanding = {level for level in anchors if self._memory.place(level).demanding}
-        demanding |= {change.level for change in changes if demands(change)}
-        counted = counts_of(changes)
-        held = {change.level for change in changes if needs_standing(change)}
-        held |= asking | demanding
+        needing = needing_standing(changes)
+        demanding |= {change.level for change in needing if demands(change)}
+        counted = counts_of(needing)
+        held = {change.level for change in needing} | asking | demanding
         sheet = None
         if approved:
             sheet = Sheet(approved=True)
@@ -429,6 +448,15 @@ class StockChanges(Handler[list[Place]], Timed):
             for partition, number in batch.numbers.items()
         }
         return {level: standing[self._memory.place(level).partition] for level in effects}
+
+
+async def _others_first() -> None:
+    """Let the other worker hand its database the next statement, if it waits for nothing else.
+
+    Both compute on the same core, by turns: one at work on a full batch would keep the other, and
+    its database with it, waiting for a tenth of a second.
+    """
+    await asyncio.sleep(0)
 
 
 def _anchors_after(effects: Mapping[int, Effect]) -> dict[int, Anchor]:

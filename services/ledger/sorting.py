@@ -25,6 +25,9 @@ from shared.events.dead_letters import DeadReason
 from shared.events.stock_changes import Bucket, ChangeType
 from shared.kafka.handler import Batch
 
+# Bound once: these are asked of every change there is.
+_TRANSFER_SHIPPED, _ON_HAND = ChangeType.TRANSFER_SHIPPED, Bucket.ON_HAND
+
 FUTURE = timedelta(minutes=5)
 """A change dated further ahead is refused: one count dated 2099 would freeze a level."""
 
@@ -32,21 +35,26 @@ FUTURE = timedelta(minutes=5)
 def identified(
     batch: Batch,
     incoming: Sequence[Incoming | None],
-    place_of: Callable[[str, str], Place | None],
+    places: Sequence[Place | None],
+    find: Callable[[str, str], Place | None],
 ) -> list[Change]:
-    """Return the batch's changes; one in another partition than its SKU's is refused."""
+    """Return the batch's changes; one in another partition than its SKU's is refused.
+
+    `places` has the place of each, `find` those of transfers' other warehouses.
+    """
     changes = []
-    for position, (record, each) in enumerate(zip(batch.records, incoming, strict=True)):
+    for position, (record, each, place) in enumerate(
+        zip(batch.records, incoming, places, strict=True)
+    ):
         if each is None:
             continue
-        place = place_of(each.sku, each.warehouse)
         if place is None or place.partition != record.partition:
             batch.dead(record, DeadReason.INVALID, "the record is not in its SKU's partition")
             continue
-        bucket = None if each.bucket is Bucket.ON_HAND else each.bucket
+        bucket = None if each.bucket is _ON_HAND else each.bucket
         other = None
-        if each.type is ChangeType.TRANSFER_SHIPPED and each.counterparty is not None:
-            other = place_of(each.sku, each.counterparty)
+        if each.type is _TRANSFER_SHIPPED and each.counterparty is not None:
+            other = find(each.sku, each.counterparty)
         changes.append(
             Change(
                 place.id,

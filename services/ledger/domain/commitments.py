@@ -88,7 +88,8 @@ _DECIDING = _SUPPLY | _DEMAND
 COMMITTING = ORDERING | _TRANSFER | _SUPPLY | _DEMAND
 """Types that always concern a line; a receipt with a reference does, too."""
 
-_ABOUT_LINES = COMMITTING | {Type.RECEIPT}
+ABOUT_LINES = COMMITTING | {Type.RECEIPT}
+"""Types that may concern a line at all."""
 
 CONSUMING = _CONSUMING
 """Types that use up a demand of their reference, where there is one."""
@@ -99,7 +100,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 def key_of(change: Change) -> Key | None:
     """Return the line that a change is about besides what it moves; None for most."""
     change_type, reference = change.type, change.reference
-    if change_type not in _ABOUT_LINES:
+    if change_type not in ABOUT_LINES:
         return None
     if change_type in ORDERING:
         return Key(change.level, Kind.ORDER, reference or "")

@@ -123,9 +123,12 @@ _UNAVAILABLE = frozenset({Type.HOLD, Type.RELEASE, Type.RETURN})
 _PROMISING = frozenset({Type.ORDER_PLACED, Type.RESERVED})
 
 
-def needs_standing(change: Change) -> bool:
-    """Return whether what is stored of its level must be known, and held, before it is applied."""
-    return change.type is _COUNT or change.type in COMMITTING
+_STANDING = COMMITTING | {_COUNT}
+
+
+def needing_standing(changes: Iterable[Change]) -> list[Change]:
+    """Return the changes whose level must be known as it is stored, and held, before them."""
+    return [change for change in changes if change.type in _STANDING]
 
 
 def levels_asking(changes: Collection[Change], anchors: Mapping[int, Anchor]) -> set[int]:
@@ -176,7 +179,7 @@ def late_counts(counts: Iterable[Change], anchors: Mapping[int, Anchor]) -> list
 class Known:
     """What must be known of the levels besides their anchors; each part only where it is needed.
 
-    `standing` of levels with a change that `needs_standing`; `later` the sum of the stored
+    `standing` of levels with a change `needing_standing`; `later` the sum of the stored
     changes after each of `late_counts`; `past` of `levels_asking`, from their first change on;
     `book` every line that the changes are about; `sheet` what counts are judged by.
     """
@@ -233,7 +236,14 @@ def apply(  # noqa: C901, PLR0912 - the busiest loop there is, where a call cost
             if effect.earlier is not None:
                 effect.earlier.append((occurred_at, difference))
         effect.on_hand += applied
-        _total(change, effect)
+        # Totals only grow: a count does not mask them.
+        if change_type in SOLD:
+            effect.sold += change.quantity
+            effect.sold_changes += 1
+        elif change_type is _RECEIPT:
+            effect.received += change.quantity
+        elif change_type is _RETURN:
+            effect.returned += change.quantity
         if (
             change_type in COMMITTING
             or (change_type is _RECEIPT and change.reference)
@@ -299,18 +309,6 @@ def _running(effect: Effect, standing: Standing) -> int:
         standing.unavailable + effect.unavailable,
     )
     return after - standing.available
-
-
-def _total(change: Change, effect: Effect) -> None:
-    """Add up what counts do not mask: totals only grow."""
-    change_type = change.type
-    if change_type is _SALE or change_type in SOLD:
-        effect.sold += change.quantity
-        effect.sold_changes += 1
-    elif change_type is _RECEIPT:
-        effect.received += change.quantity
-    elif change_type is _RETURN:
-        effect.returned += change.quantity
 
 
 def _count(change: Change, effect: Effect, known: Known) -> tuple[Change, int]:

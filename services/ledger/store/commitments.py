@@ -7,6 +7,7 @@ import msgspec
 
 from services.ledger.domain.changes import Change
 from services.ledger.domain.commitments import (
+    ABOUT_LINES,
     CONSUMING,
     Book,
     Due,
@@ -30,9 +31,9 @@ async def opened(driver: Driver, changes: Iterable[Change], demanding: Collectio
     keys: set[Key] = set()
     used: set[Key] = set()
     for change in changes:
-        if (key := key_of(change)) is not None:
+        if change.type in ABOUT_LINES and (key := key_of(change)) is not None:
             keys.add(key)
-        if change.level in demanding and (key := consumption_of(change)) is not None:
+        if demanding and change.level in demanding and (key := consumption_of(change)) is not None:
             used.add(key)
     if not keys and not used:
         return Book()

@@ -54,7 +54,7 @@ from services.ledger.domain.effects import (
     counts_of,
     late_counts,
     levels_asking,
-    needs_standing,
+    needing_standing,
 )
 from services.ledger.domain.past import Opening, Standing, in_order, tail, walk
 from shared.events.stock_changes import Bucket
@@ -250,7 +250,7 @@ class Store:
             older: self._stretch(older) for older in older_counts(counts_of(batch), newest)
         }
         asking = levels_asking(batch, anchors)
-        held = {each.level for each in batch if needs_standing(each)} | asking
+        held = {each.level for each in needing_standing(batch)} | asking
         known = Known(
             standing={
                 level: Standing(each.on_hand, each.reserved, each.unavailable)

@@ -97,6 +97,8 @@ class Sorting:
     def __init__(self, filters: Filters) -> None:
         self._filters = filters
         self._recent = RecentIdentities()
+        self._met_old_repeat = False
+        """Whether a batch had repeats older than memory: they come in runs."""
 
     def remember(self, known: Iterable[bytes]) -> None:
         """Take in identities whose transaction is durable."""
@@ -149,8 +151,12 @@ class Sorting:
             again += [fresh.pop(identity) for identity in met]
             if add:
                 added = list(fresh.values())
-                met |= await identities.add_identities(database, periods, added, recorded_at)
-                again += [fresh.pop(identity) for identity in met.keys() & fresh.keys()]
+                old = await identities.add_identities(
+                    database, periods, added, recorded_at, ask_first=self._met_old_repeat
+                )
+                self._met_old_repeat = bool(old)
+                again += [fresh.pop(identity) for identity in old]
+                met |= old
             known |= met
         repeats = []
         for change in again:

@@ -95,7 +95,9 @@ async def _commit(
         numbers = await positions.move(connection, TOPIC, [move])
         database, recorded_at = await driver(connection), clock.now()
         number = numbers[batch.partition]
-        if await identities.add_identities(database, periods, batch.changes, recorded_at):
+        if await identities.add_identities(
+            database, periods, batch.changes, recorded_at, ask_first=False
+        ):
             raise RuntimeError("a repeat among changes that have none")
         await store.add_movements(database, periods, batch.entries, recorded_at)
         await store.move_levels(

@@ -48,14 +48,20 @@ async def earlier_identities(
 
 
 async def add_identities(
-    driver: Driver, periods: Periods, changes: Sequence[Change], recorded_at: datetime
+    driver: Driver,
+    periods: Periods,
+    changes: Sequence[Change],
+    recorded_at: datetime,
+    *,
+    ask_first: bool,
 ) -> dict[bytes, Known]:
     """Store the identities of changes; returns those known before, whose changes are repeats.
 
     The hashes given differ from each other, and no other period knows them. Repeats are rare:
-    COPY goes first, alone, and only a batch with one in it pays for finding out which.
+    COPY goes first, alone, and only a batch with one in it pays for finding out which. With
+    `ask_first` that is found out before: half a COPY that is taken back leaves dead rows behind.
     """
-    known: dict[bytes, Known] = {}
+    known = await known_identities(driver, changes) if ask_first else {}
     while True:
         new = [change for change in changes if change.hash not in known]
         if not new:

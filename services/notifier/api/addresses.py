@@ -35,18 +35,9 @@ from services.notifier.domain.addresses import (
     WecomApp,
     WecomBot,
 )
+from shared.mail_addresses import MailAddress, MailSender
 
 Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=200)]
-_Mailbox = Annotated[
-    str, StringConstraints(pattern=r"^[\x21-\x3f\x41-\x7e]+@[A-Za-z0-9.-]+$", max_length=254)
-]
-_Sender = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^(?:[^\x00-\x1f\x7f<>]* <)?[\x21-\x3b\x3d\x3f\x41-\x7e]+@[A-Za-z0-9.-]+>?$",
-        max_length=254,
-    ),
-]
 _Password = Annotated[SecretStr, Field(min_length=1, max_length=256)]
 
 
@@ -237,8 +228,8 @@ class EmailBody(Body):
     they are for, one by one, each with links of their own; `to` is for what names nobody.
     """
 
-    to: Annotated[list[_Mailbox], Field(min_length=1, max_length=50)]
-    sender: Annotated[_Sender, Field(alias="from")]
+    to: Annotated[list[MailAddress], Field(min_length=1, max_length=50)]
+    sender: Annotated[MailSender, Field(alias="from")]
     host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]+$", max_length=253)]
     port: Annotated[int, Field(ge=1, le=65_535)]
     username: Line | None = None

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from email.utils import format_datetime, getaddresses, parseaddr
+from email.utils import format_datetime, parseaddr
 
 from aiosmtplib import (
     SMTP,
@@ -141,7 +141,7 @@ def read(rendered: bytes) -> Reading:
 def recipients_in(rendered: bytes) -> tuple[str, ...]:
     """Return whom a mail is to."""
     message = message_from_bytes(rendered, policy=policy.default)
-    return tuple(address for _, address in getaddresses([str(message["To"] or "")]))
+    return tuple(each.addr_spec for each in message["To"].addresses)
 
 
 class EmailTransport:

@@ -87,6 +87,13 @@ async def test_one_bot_has_one_destination(notifier: Notifier) -> None:
             },
             "email.from",
         ),
+        (
+            {
+                "kind": "email",
+                "email": {"to": ["a@b.c", "d,e@b.c"], "from": "a@b.c", "host": "h", "port": 25},
+            },
+            "email.to.1",
+        ),
     ],
 )
 async def test_a_destination_that_makes_no_sense_is_refused_with_the_field(

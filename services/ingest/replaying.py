@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from services.ingest.domain.codes import IGNORED
-from services.ingest.domain.quarantine import Entry, Reason, State, resolve
+from services.ingest.domain.quarantine import REPLAYABLE, Entry, Reason, State, resolve
 from services.ingest.outbound import stock_changes
 from services.ingest.outbound.stock_changes import ChangeRecord, StockChanges
 from services.ingest.store import quarantine
@@ -125,7 +125,7 @@ class Replay:
         sent: dict[int, ChangeRecord] = {}
         ignored: list[int] = []
         for entry in taken:
-            if not entry.reason.replayable:
+            if entry.reason not in REPLAYABLE:
                 continue
             try:
                 change = stock_changes.decode(entry.payload)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.events.base import Event, Instant
+from shared.events.base import Code, Event, Instant
 
 VERSION = 1
 
@@ -44,7 +44,8 @@ class DeadLetter(Event):
     topic: str
     partition: Annotated[int, Field(ge=0)]
     offset: Annotated[int, Field(ge=0)]
-    reason: DeadReason
+    reason: Annotated[DeadReason | Code, Field(union_mode="left_to_right")]
+    """One of DeadReason, or of those that a newer writer has."""
     detail: str
     key: str | None = None
     value: str | None = None

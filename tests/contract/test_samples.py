@@ -215,7 +215,7 @@ def test_alerting_reads_channel_health(path: Path) -> None:
 def test_ingest_reads_dead_changes(path: Path) -> None:
     entry = entry_of(record(path))
     letter = DeadLetter.model_validate_json(record(path).value or b"")
-    assert entry.reason is Reason(letter.reason.value)
+    assert entry.reason == Reason(letter.reason)
     assert (entry.detail, entry.first_payload) == (letter.detail, letter.first)
     assert entry.source is not None
     assert (entry.source.topic, entry.source.offset) == ("stock.changes", letter.offset)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from services.alerting.api.desk import AtDesk, Desk, Editor, doer_of
 from services.alerting.api.ids import GivenId
 from services.alerting.domain.people import Responsibility as Row
-from services.alerting.domain.texts import Address, Name
+from services.alerting.domain.texts import Name
 from services.alerting.store import audit, people
 from services.alerting.store.audit import Doer, Done, What
 from services.alerting.store.people import Person as StoredPerson
@@ -21,6 +21,7 @@ from shared.events.base import Code, Instant
 from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, after_text, page_of
 from shared.http.problems import Problem, not_found, words_of
+from shared.mail_addresses import MailAddress
 
 router = APIRouter(tags=["people"], dependencies=[Depends(require(Scope.ALERTS_READ))])
 
@@ -38,7 +39,7 @@ class PersonBody(BaseModel):
 
     name: Name
     language: Literal["zh-CN", "en"] = "zh-CN"
-    email: Address | None = None
+    email: MailAddress | None = None
     wecom_userid: Annotated[Name, StringConstraints(max_length=64)] | None = None
     away_until: Instant | None = None
 

@@ -12,13 +12,14 @@ from services.alerting.api.ids import GivenId
 from services.alerting.domain.office_hours import Zone
 from services.alerting.domain.parameter_values import Money
 from services.alerting.domain.suppliers import Supplier as StoredSupplier
-from services.alerting.domain.texts import Address, Name
+from services.alerting.domain.texts import Name
 from services.alerting.store import audit, suppliers
 from services.alerting.store.audit import Done, What
 from shared.database.engine import Connection
 from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, after_text, page_of
 from shared.http.problems import not_found
+from shared.mail_addresses import MailAddress
 
 router = APIRouter(
     prefix="/v1/suppliers", tags=["actions"], dependencies=[Depends(require(Scope.ALERTS_READ))]
@@ -40,7 +41,7 @@ class SupplierBody(BaseModel):
     name: Name
     language: Literal["zh-CN", "en"] = "zh-CN"
     timezone: Zone = "Asia/Shanghai"
-    email: Address | None = None
+    email: MailAddress | None = None
     minimum: Money | None = None
     order_weekdays: Annotated[tuple[_Weekday, ...], Field(max_length=7)] = ()
     order_hour: Annotated[int, Field(ge=0, le=23)] = 16

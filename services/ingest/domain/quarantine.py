@@ -15,7 +15,10 @@ FUTURE_TOLERANCE: Final = timedelta(minutes=5)
 
 
 class Reason(StrEnum):
-    """Why a change waits: the first two are found by ingest, the others by the ledger."""
+    """Why a change waits: the first two are found by ingest, the others by the ledger.
+
+    A newer release may have left others: they are kept and shown as they are.
+    """
 
     UNKNOWN_SKU = "unknown_sku"
     UNKNOWN_WAREHOUSE = "unknown_warehouse"
@@ -25,10 +28,11 @@ class Reason(StrEnum):
     UNDECODABLE = "undecodable"
     INVALID = "invalid"
 
-    @property
-    def replayable(self) -> bool:
-        """Whether the same change can be accepted one day; the others need a new one."""
-        return self in {Reason.UNKNOWN_SKU, Reason.UNKNOWN_WAREHOUSE, Reason.FROM_THE_FUTURE}
+
+REPLAYABLE: Final = frozenset(
+    {Reason.UNKNOWN_SKU, Reason.UNKNOWN_WAREHOUSE, Reason.FROM_THE_FUTURE}
+)
+"""The same change can be accepted one day; the others need a new one."""
 
 
 class State(StrEnum):
@@ -58,7 +62,7 @@ class Entry:
     id_reused what the identity already has. `identity` makes repeats of a request one entry.
     """
 
-    reason: Reason
+    reason: str
     detail: str
     payload: str
     channel: str | None = None
@@ -166,14 +170,14 @@ def identity(change: Change) -> bytes:
 
 
 def resolve(
-    reason: Reason, change: Change, codes: Codes, now: datetime
+    reason: str, change: Change, codes: Codes, now: datetime
 ) -> tuple[str, str, str | None] | Ignored | None:
     """Return SKU, warehouse and counterparty to send a waiting change with, or IGNORED.
 
     None: not yet. A transfer whose two codes were mapped to one warehouse waits until one of the
     mappings is corrected.
     """
-    if not reason.replayable:
+    if reason not in REPLAYABLE:
         return None
     sku = codes.sku(change.channel, change.sku)
     warehouse = codes.warehouse(change.channel, change.warehouse)
@@ -185,6 +189,6 @@ def resolve(
         return None
     if counterparty is None and named is not None:
         return None
-    if reason is Reason.FROM_THE_FUTURE and change.occurred_at > now + FUTURE_TOLERANCE:
+    if reason == Reason.FROM_THE_FUTURE and change.occurred_at > now + FUTURE_TOLERANCE:
         return None
     return sku, warehouse, counterparty

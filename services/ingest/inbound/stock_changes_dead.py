@@ -13,7 +13,7 @@ from services.ingest.outbound.stock_changes import decode as decode_change
 from services.ingest.store import quarantine
 from services.ingest.store.database import Connection
 from shared.clock import Clock
-from shared.events.dead_letters import DeadLetter, dead_topic
+from shared.events.dead_letters import DeadLetter, DeadReason, dead_topic
 from shared.events.stock_changes import TOPIC as STOCK_CHANGES
 from shared.kafka.handler import Batch, Forgetful
 from shared.kafka.messages import Outgoing, Record
@@ -46,13 +46,14 @@ def entry_of(record: Record) -> Entry:
         return _unreadable(record, "its position is none")
     payload = letter.value if letter.value is not None else letter.value_base64 or ""
     entry = Entry(
-        reason=Reason(letter.reason.value),
+        reason=letter.reason,
         detail=_storable(letter.detail),
         payload=_storable(payload),
         first_payload=None if letter.first is None else _storable(letter.first),
         source=Source(_storable(letter.topic), letter.partition, letter.offset),
     )
-    change = None if letter.reason.malformed else _change(payload)
+    malformed = isinstance(letter.reason, DeadReason) and letter.reason.malformed
+    change = None if malformed else _change(payload)
     return entry if change is None else _described(entry, change)
 
 

@@ -102,7 +102,7 @@ class Waiting:
     """An entry taken for a replay."""
 
     id: int
-    reason: Reason
+    reason: str
     payload: str
 
 
@@ -118,7 +118,7 @@ async def put(connection: AsyncConnection, entries: Sequence[Entry], now: dateti
     values: dict[str, object] = {
         name: [getattr(entry, name) for entry in entries] for name in plain
     }
-    values["reason"] = [entry.reason.value for entry in entries]
+    values["reason"] = [str(entry.reason) for entry in entries]
     values["source_topic"] = [each.source and each.source.topic for each in entries]
     values["source_partition"] = [each.source and each.source.partition for each in entries]
     values["source_offset"] = [each.source and each.source.offset for each in entries]
@@ -140,7 +140,7 @@ async def take(
     """Lock entries in order of arrival until the transaction ends."""
     values = {**matching.values(), "after": after, "limit": limit}
     rows = await connection.execute(_TAKE, values)
-    return [Waiting(row.id, Reason(row.reason), row.payload) for row in rows]
+    return [Waiting(row.id, row.reason, row.payload) for row in rows]
 
 
 async def settle(

@@ -35,18 +35,10 @@ from services.notifier.domain.addresses import (
     WecomApp,
     WecomBot,
 )
+from services.notifier.domain.off_limits import is_off_limits
+from shared.mail_addresses import MailAddress, MailSender
 
 Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=200)]
-_Mailbox = Annotated[
-    str, StringConstraints(pattern=r"^[\x21-\x3f\x41-\x7e]+@[A-Za-z0-9.-]+$", max_length=254)
-]
-_Sender = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^(?:[^\x00-\x1f\x7f<>]* <)?[\x21-\x3b\x3d\x3f\x41-\x7e]+@[A-Za-z0-9.-]+>?$",
-        max_length=254,
-    ),
-]
 _Password = Annotated[SecretStr, Field(min_length=1, max_length=256)]
 
 
@@ -62,6 +54,12 @@ _Key = Annotated[SecretStr, Field(min_length=1, max_length=256), AfterValidator(
 _Url = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]+$", max_length=2_000)]
 
 
+def _outward(url: str) -> str:
+    if is_off_limits(urlsplit(url).hostname or ""):
+        raise ValueError("send a URL that is not link-local, nor a cloud's metadata")
+    return url
+
+
 def _base_url(url: str) -> str:
     parts = urlsplit(url)
     if (
@@ -73,7 +71,7 @@ def _base_url(url: str) -> str:
     return url.rstrip("/")
 
 
-_BaseUrl = Annotated[_Url, AfterValidator(_base_url)]
+_BaseUrl = Annotated[_Url, AfterValidator(_base_url), AfterValidator(_outward)]
 
 
 class Body(BaseModel):
@@ -237,8 +235,8 @@ class EmailBody(Body):
     they are for, one by one, each with links of their own; `to` is for what names nobody.
     """
 
-    to: Annotated[list[_Mailbox], Field(min_length=1, max_length=50)]
-    sender: Annotated[_Sender, Field(alias="from")]
+    to: Annotated[list[MailAddress], Field(min_length=1, max_length=50)]
+    sender: Annotated[MailSender, Field(alias="from")]
     host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]+$", max_length=253)]
     port: Annotated[int, Field(ge=1, le=65_535)]
     username: Line | None = None
@@ -327,7 +325,7 @@ class WebhookBody(Body):
     `url` is shown to whoever may read destinations: what is secret does not belong into it.
     """
 
-    url: Annotated[_Url, AfterValidator(_endpoint)]
+    url: Annotated[_Url, AfterValidator(_endpoint), AfterValidator(_outward)]
     secret: Annotated[SecretStr, AfterValidator(_signing_secret)] | None = None
 
     def address(self, former: Address | None) -> Webhook:

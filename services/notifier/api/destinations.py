@@ -1,7 +1,8 @@
 """`/v1/destinations`: where messages go. Secrets go in and never come out."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Self
 from uuid import UUID
@@ -44,6 +45,7 @@ from services.notifier.domain.destinations import Destination, Language
 from services.notifier.domain.manners import Every
 from services.notifier.store import configuration, listing, replays
 from services.notifier.store.configuration import LaneTaken
+from services.notifier.store.dead_letters import Stretch
 from shared.database.engine import Connection
 from shared.http.auth import Scope, require
 from shared.http.pages import Page
@@ -151,14 +153,20 @@ class DestinationAnswer(BaseModel):
 async def put_destination(
     desk: AtDesk, id_: Id, body: DestinationBody, response: Response, _: Writer
 ) -> DestinationAnswer:
-    """Create or change a destination."""
+    """Create or change a destination.
+
+    Before one is enabled, all that waited for it is judged: with 100,000 that may take a minute.
+    """
+    now = desk.clock.now()
+    if body.enabled:
+        await _judge_what_waited(desk, id_, now)
 
     async def store(connection: Connection) -> tuple[Destination, bool]:
         former = await configuration.destination(connection, id_, desk.vault, usable=False)
         destination = body.destination(id_, former)
         created = await configuration.put_destination(connection, destination, desk.vault)
         if destination.enabled and former is not None and not former.enabled:
-            await replays.resume(connection, id_, desk.clock.now())
+            await replays.resume(connection, id_, now, Stretch())
         return destination, created
 
     try:
@@ -172,6 +180,17 @@ async def put_destination(
         ) from error
     response.status_code = HTTPStatus.CREATED if created else HTTPStatus.OK
     return DestinationAnswer.of(destination)
+
+
+async def _judge_what_waited(desk: Desk, id_: str, now: datetime) -> None:
+    """Judge nearly all that waited for a disabled destination, while nothing is sent to it yet."""
+    former = await desk.asked(
+        lambda connection: configuration.destination(connection, id_, desk.vault, usable=False)
+    )
+    stretch = None if former is None or former.enabled else replays.FIRST
+    while stretch is not None:
+        judge = partial(replays.resume, destination=id_, now=now, stretch=stretch)
+        stretch = await desk.asked(judge)
 
 
 @router.get("", dependencies=[Reader], response_model_exclude_none=True)

@@ -25,7 +25,8 @@ router = APIRouter(prefix="/v1/deliveries", tags=["deliveries"])
 _READ = [Depends(require(Scope.CONFIG_WRITE))]
 
 MOST = 1_000
-"""Deliveries of one replay: each is locked until all of them are decided on."""
+"""Messages of one replay. Each is locked, a digest with all that it was made of, until all of them
+are decided on."""
 
 
 VendorCode = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
@@ -35,7 +36,8 @@ class ReplayBody(BaseModel):
     """What is to be sent again: all that died at a destination, as far as the rest agrees.
 
     `code` is that of the last attempt (the vendor's errcode, an HTTP status, an SMTP code), `since`
-    and `until` are when it died. `dry_run` only counts.
+    and `until` are when it died. `limit` counts messages: a digest is one, whatever it was made of.
+    `dry_run` only counts.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -49,7 +51,9 @@ class ReplayBody(BaseModel):
 
 
 class ReplayAnswer(BaseModel):
-    """What becomes of the `found` that died there: the oldest are replayed first.
+    """What becomes of the `found` messages that died there: the oldest are replayed first.
+
+    A digest is one of them, replayed if anything of it is: then it is taken apart.
 
     `replayed` wait again, within the destination's limits, by their kind and level. `superseded`
     tell of what is past by now, `untold` of the end of what nobody there was told of: neither is

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from email.utils import format_datetime, getaddresses, parseaddr
+from email.utils import format_datetime, parseaddr
 
 from aiosmtplib import (
     SMTP,
@@ -52,8 +52,10 @@ _SUBJECT_CHARACTERS = 180
 
 _TIMEOUT_SECONDS = 10
 """For each of the server's answers."""
-_TOTAL_SECONDS = 30
-"""For everything before the content."""
+_ALL_SECONDS = 28
+"""For a whole attempt, whose end `Transport.send` promises within 30."""
+_CONTENT_SECONDS = 10
+"""What is left of them when content is begun: without time for an answer it would be in doubt."""
 
 _ONE_BY_ONE_SECONDS = 5
 """For the people of one attempt, the last one's mail besides: what has come so far is recorded
@@ -141,7 +143,7 @@ def read(rendered: bytes) -> Reading:
 def recipients_in(rendered: bytes) -> tuple[str, ...]:
     """Return whom a mail is to."""
     message = message_from_bytes(rendered, policy=policy.default)
-    return tuple(address for _, address in getaddresses([str(message["To"] or "")]))
+    return tuple(each.addr_spec for each in message["To"].addresses)
 
 
 class EmailTransport:
@@ -172,16 +174,17 @@ class EmailTransport:
             start_tls=self._email.tls == "starttls",
             tls_context=None if self._email.tls == "none" else self._tls,
         )
+        ends = asyncio.get_running_loop().time() + _ALL_SECONDS
         try:
-            async with asyncio.timeout(_TOTAL_SECONDS):
+            async with asyncio.timeout_at(ends - _CONTENT_SECONDS):
                 await self._greet(client)
             if self._email.personal:
-                return await self._one_by_one(client, message, progress)
-            async with asyncio.timeout(_TOTAL_SECONDS):
+                return await self._one_by_one(client, message, progress, ends)
+            async with asyncio.timeout_at(ends - _CONTENT_SECONDS):
                 progress, taken = await self._prepare(client, progress)
             if not taken:
                 return _of_recipients(progress)
-            return await self._hand_over(client, message.rendered, progress, taken)
+            return await self._hand_over(client, message.rendered, progress, taken, ends)
         except (SMTPException, OSError) as error:
             return _not_begun(error)
         finally:
@@ -195,20 +198,23 @@ class EmailTransport:
         if self._email.password is not None:
             await client.login(self._email.username or "", self._email.password.get_secret_value())
 
-    async def _one_by_one(self, client: SMTP, message: Message, progress: Recipients) -> Outcome:
+    async def _one_by_one(
+        self, client: SMTP, message: Message, progress: Recipients, ends: float
+    ) -> Outcome:
         """Send to each of those that are left; what goes wrong with one keeps what is done.
 
         Where they are many or the server is slow, the others come with the next attempt.
         """
         now = asyncio.get_running_loop().time
-        ends = now() + _ONE_BY_ONE_SECONDS
+        begins = ends - _CONTENT_SECONDS
+        enough = min(now() + _ONE_BY_ONE_SECONDS, begins)
         for number, address in enumerate(progress.left):
-            if number and now() >= ends:
+            if number and now() >= enough:
                 others_next = Reason.OTHERS_NEXT
                 return Outcome(Verdict.TRANSIENT, others_next, others_next, recipients=progress)
             others = tuple(each for each in progress.left if each != address)
             try:
-                async with asyncio.timeout(_TIMEOUT_SECONDS):
+                async with asyncio.timeout_at(min(now() + _TIMEOUT_SECONDS, begins)):
                     own, taken = await self._prepare(client, replace(progress, left=(address,)))
                     if not taken:
                         await client.rset()
@@ -218,7 +224,7 @@ class EmailTransport:
             if not taken:
                 continue
             mail = self._links.personal(message.rendered, message.delivery, address, message.now)
-            outcome = await self._hand_over(client, mail, progress, taken)
+            outcome = await self._hand_over(client, mail, progress, taken, ends)
             if outcome.lane_wait is not None or outcome.recipients is None:
                 return outcome
             if outcome.verdict is Verdict.PERMANENT:
@@ -236,10 +242,16 @@ class EmailTransport:
         return await _offer(client, progress)
 
     async def _hand_over(
-        self, client: SMTP, rendered: bytes, progress: Recipients, taken: tuple[str, ...]
+        self,
+        client: SMTP,
+        rendered: bytes,
+        progress: Recipients,
+        taken: tuple[str, ...],
+        ends: float,
     ) -> Outcome:
         try:
-            await client.data(rendered)
+            async with asyncio.timeout_at(ends):
+                await client.data(rendered)
         except SMTPResponseException as error:
             undone = replace(progress, left=progress.left + taken)
             return replace(_refused(error), recipients=undone)

@@ -1,6 +1,7 @@
 """One HTTP request to a destination, and what its end means for the message.
 
     no connection was made         certainly not accepted: tried again
+    it would lead off limits       never begun
     there is an answer             the kind's own judge decides
     cut off, or silent             may have been accepted: unknown
 
@@ -17,11 +18,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
+from services.notifier.domain.off_limits import is_off_limits
 from services.notifier.domain.outcomes import Outcome, Verdict, legible, of_errcode
 
 _TIMEOUT = httpx.Timeout(10, connect=5)
@@ -61,6 +64,24 @@ class Answer:
 
 Judge = Callable[[Answer], Outcome]
 """What it repeats of the answer need not be legible, nor free of secrets."""
+
+
+class _OffLimits(Exception):  # noqa: N818 - a state, not a mistake
+    """A name leads where nothing is sent."""
+
+
+async def _look_where(event: str, told: Mapping[str, Any]) -> None:
+    """Hang up before a byte is sent, where a connection leads off limits.
+
+    Looked up beforehand, a name could lead elsewhere by the time it is connected to. Raises
+    _OffLimits.
+    """
+    if event != "connection.connect_tcp.complete":
+        return
+    stream = told["return_value"]
+    if is_off_limits(stream.get_extra_info("server_addr")[0]):
+        await stream.aclose()
+        raise _OffLimits
 
 
 class Exchange:
@@ -134,6 +155,8 @@ class Exchange:
             return Outcome(
                 Verdict.TRANSIENT, name, "no connection could be made", lane_wait=AT_ONCE
             )
+        except _OffLimits:
+            return Outcome(Verdict.PERMANENT, "url", "the URL leads to a link-local address")
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
             return Outcome(Verdict.PERMANENT, "url", "the destination's URL is not one")
         except (httpx.TimeoutException, TimeoutError):
@@ -152,7 +175,9 @@ class Exchange:
     ) -> Answer:
         """Return what a server says, as much of it as is of use; the rest is not read."""
         body = bytearray()
-        async with self._client.stream(method, url, content=content, headers=headers) as response:
+        async with self._client.stream(
+            method, url, content=content, headers=headers, extensions={"trace": _look_where}
+        ) as response:
             async for part in response.aiter_bytes():
                 body += part
                 if len(body) >= LONGEST_ANSWER_BYTES:

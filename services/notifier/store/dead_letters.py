@@ -61,11 +61,16 @@ LIMIT :limit
 FOR UPDATE OF d
 """)
 
+# What was judged already, as of this very instant, is left out.
 _WAITED = text(f"""
 SELECT {_COLUMNS} FROM delivery AS d
 WHERE d.destination = :destination AND d.state IN ('waiting', 'failed')
   AND d.kind NOT IN ('test', 'meta') AND (d.not_before IS NULL OR d.not_before <= :now)
+  AND d.replayed_at IS DISTINCT FROM :now
+  AND (CAST(:digests AS boolean) IS NULL OR (d.kind = 'digest') = :digests)
+  AND (CAST(:after AS uuid) IS NULL OR d.id > :after)
 ORDER BY d.id
+LIMIT CAST(:limit AS bigint)
 FOR UPDATE
 """)  # noqa: S608 - the columns are ours
 
@@ -156,6 +161,14 @@ class Became(NamedTuple):
     left: int
 
 
+class Stretch(NamedTuple):
+    """A part of what waited: digests or all else, after a delivery, the oldest first; None: all."""
+
+    digests: bool | None = None
+    after: UUID | None = None
+    limit: int | None = None
+
+
 Found = Row[tuple[object, ...]]
 """A dead delivery, locked."""
 
@@ -201,9 +214,12 @@ async def look(connection: AsyncConnection, sought: Sought, most: int) -> tuple[
     return found, await judge(connection, dead)
 
 
-async def waited(connection: AsyncConnection, destination: str, now: datetime) -> Sequence[Found]:
+async def waited(
+    connection: AsyncConnection, destination: str, now: datetime, stretch: Stretch
+) -> Sequence[Found]:
     """Return what could have been sent to a destination by now, locked; notes are left out."""
-    return (await connection.execute(_WAITED, {"destination": destination, "now": now})).all()
+    asked = {"destination": destination, "now": now, **stretch._asdict()}
+    return (await connection.execute(_WAITED, asked)).all()
 
 
 async def judge(connection: AsyncConnection, dead: Sequence[Found]) -> Judged:

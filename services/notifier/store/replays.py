@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notifier.domain.deliveries import State
 from services.notifier.domain.replays import AGAIN, LATER
 from services.notifier.store import dead_letters
-from services.notifier.store.dead_letters import Became, Judged, Sought
+from services.notifier.store.dead_letters import Became, Judged, Sought, Stretch
 from services.notifier.store.wakeups import wake_senders
 from shared.errors import LowtideError
 
@@ -89,13 +89,27 @@ async def preview(connection: AsyncConnection, sought: Sought, *, most: int) -> 
     return judged.became(found)
 
 
-async def resume(connection: AsyncConnection, destination: str, now: datetime) -> None:
-    """Have what waited while a destination was disabled sent if it still tells something.
+STRETCH = 500
+"""Deliveries that are judged, and so locked, together."""
 
-    It may have waited for long, so it is judged like what died.
+FIRST = Stretch(digests=True, limit=STRETCH)
+"""What is in digests counts as being told, so whether it is comes before all else."""
+
+
+async def resume(
+    connection: AsyncConnection, destination: str, now: datetime, stretch: Stretch
+) -> Stretch | None:
+    """Judge a stretch of what waited while a destination was disabled; returns the next one.
+
+    It may have waited for long, so it is judged like what died, and goes out if it still tells
+    something. To be called with one `now` from FIRST on before the destination is enabled, and for
+    the rest as it is: may be broken off and begun anew anywhere before.
     """
-    waited = await dead_letters.waited(connection, destination, now)
+    waited = await dead_letters.waited(connection, destination, now, stretch)
     await dead_letters.carry_out(connection, await dead_letters.judge(connection, waited), now)
+    if len(waited) == stretch.limit:
+        return stretch._replace(after=waited[-1].id)
+    return FIRST._replace(digests=False) if stretch.digests else None
 
 
 async def try_again(connection: AsyncConnection, id_: UUID, doer: Doer) -> State | None:

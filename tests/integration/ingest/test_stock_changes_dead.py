@@ -96,6 +96,27 @@ async def test_each_dead_letter_is_one_entry_however_often_it_comes(
     assert found[3]["source"] == {"topic": TOPIC, "partition": 0, "offset": 4}
 
 
+async def test_a_reason_of_a_newer_release_is_shown_and_holds_up_no_replay(
+    ingest: Ingest, settings: IngestSettings
+) -> None:
+    await ingest.set_up()
+    change = json.dumps(event(received_at="2026-03-01T12:00:01Z", v=1, line="0"))
+    recalled = letter(1, DeadReason.TOO_OLD, change).replace(b"too_old", b"recalled")
+    await bury(settings, [recalled, letter(2, DeadReason.FROM_THE_FUTURE, change)])
+    async with consuming(settings):
+
+        async def there() -> bool:
+            return len(await entries(ingest.client)) == 2
+
+        await until(there)
+    assert [each["reason"] for each in await entries(ingest.client)] == [
+        "recalled",
+        "from_the_future",
+    ]
+    answer = await ingest.ask("POST", "/v1/quarantine/replay", {"channel": "shop"})
+    assert answer == {"replayed": 1, "ignored": 0, "still_quarantined": 1}
+
+
 async def test_a_reused_id_is_never_replayed(ingest: Ingest, settings: IngestSettings) -> None:
     await ingest.set_up()
     change = event(received_at="2026-03-01T12:00:01Z", v=1, line="0")

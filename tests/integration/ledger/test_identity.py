@@ -214,7 +214,7 @@ async def test_a_batch_that_is_repeated_after_midnight_makes_its_day_again(
     assert await ledger.on_hand() == 4
 
 
-def told(letter: DeadLetter) -> tuple[DeadReason, int, int | None]:
+def told(letter: DeadLetter) -> tuple[str, int, int | None]:
     """Return why a change was refused, the quantity it had, and that of the first told."""
     value = json.loads(letter.value or "")
     first = None if letter.first is None else json.loads(letter.first)["quantity"]

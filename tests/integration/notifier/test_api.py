@@ -71,6 +71,8 @@ async def test_one_bot_has_one_destination(notifier: Notifier) -> None:
         ({"kind": "slack", "wecom_bot": {"key": "k"}}, ""),
         ({"kind": "slack", "slack": {"token": "tökén", "channel": "C024BE91L"}}, "slack.token"),
         ({"kind": "webhook", "webhook": {"url": "https://x.example/\x00"}}, "webhook.url"),
+        ({"kind": "webhook", "webhook": {"url": "http://169.254.169.254/latest"}}, "webhook.url"),
+        ({"kind": "slack", "slack": {"url": "http://[fe80::1]"}}, "slack.url"),
         ({"kind": "wecom_bot", "wecom_bot": {"key": "k"}, "timezone": "Mars/Olympus"}, "timezone"),
         ({"kind": "email", "email": {"to": []}}, "email.to"),
         (
@@ -86,6 +88,13 @@ async def test_one_bot_has_one_destination(notifier: Notifier) -> None:
                 "email": {"to": ["a@b.c"], "from": "a@b.c\nX: y", "host": "h", "port": 25},
             },
             "email.from",
+        ),
+        (
+            {
+                "kind": "email",
+                "email": {"to": ["a@b.c", "d,e@b.c"], "from": "a@b.c", "host": "h", "port": 25},
+            },
+            "email.to.1",
         ),
     ],
 )

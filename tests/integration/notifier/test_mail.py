@@ -41,6 +41,18 @@ async def test_an_alert_arrives_as_text_and_html_and_its_end_threads_under_it(
     assert resolved.message["References"] == opened.message["Message-ID"]
 
 
+async def test_commas_in_quotes_are_part_of_an_address_or_a_name(notifier: Notifier) -> None:
+    people = ('"lin,boss"@example.com', "buyer@example.com")
+    await notifier.mail(to=people, **{"from": "Lowtide, Shanghai <lowtide@example.com>"})
+    await notifier.tell(stock_alert(7))
+    async with notifier.sending():
+        await notifier.until_states("sent")
+    (mail,) = notifier.mailbox.mails
+    assert (mail.sender, mail.recipients) == ("lowtide@example.com", people)
+    (author,) = mail.message["From"].addresses
+    assert author.display_name == "Lowtide, Shanghai"
+
+
 async def test_a_recipient_put_off_is_tried_again_alone(notifier: Notifier) -> None:
     notifier.mailbox.refuse("boss@example.com", 451, times=1)
     await notifier.mail(to=BOTH)

@@ -1,14 +1,18 @@
 """Sending again what died: after a vendor's outage, a wrong secret; once, and not what is past."""
 
+import asyncio
 from datetime import UTC, timedelta
 
 import pytest
 from asyncpg import InsufficientPrivilegeError
 from prometheus_client import REGISTRY
+from sqlalchemy import text
 
+from services.notifier.store import replays
 from shared.clock import ManualClock, WallClock
 from shared.events.stock_alerts import StockAlert
 from shared.testing.vendor import Fault
+from shared.testing.waiting import until
 from tests.factories.stock_alerts import START, stock_alert
 from tests.integration.notifier.service import KEY, OTHER_KEY, Notifier, Row
 
@@ -356,3 +360,57 @@ async def test_what_waited_while_a_destination_was_disabled_is_sent_if_it_still_
         await notifier.until_settled()
     (told,) = notifier.wecom.of(KEY)
     assert "#2 " in told.content
+
+
+@pytest.mark.parametrize("broken_off", [False, True])
+async def test_what_waited_is_judged_in_stretches_that_can_be_broken_off(
+    notifier: Notifier, monkeypatch: pytest.MonkeyPatch, *, broken_off: bool
+) -> None:
+    monkeypatch.setattr(replays, "FIRST", replays.FIRST._replace(limit=2))
+    await notifier.bot()
+    await notifier.tell(*(stock_alert(number) for number in range(1, 5)))
+    # The fourth is part of a digest that failed.
+    await notifier.rows("""
+        INSERT INTO delivery (kind, destination, state, priority, content, recorded_at)
+        SELECT 'digest', destination, 'failed', priority, content, recorded_at
+        FROM delivery WHERE alert_number = 4""")
+    await notifier.rows("""
+        UPDATE delivery SET state = 'merged', digest_id = (
+            SELECT id FROM delivery WHERE kind = 'digest')
+        WHERE alert_number = 4""")
+    await notifier.bot(enabled=False)
+    await notifier.tell(
+        *(stock_alert(number, revision=2, event="resolved") for number in (1, 2, 4))
+    )
+    open_ = "SELECT id FROM delivery WHERE state IN ('waiting', 'failed')"
+    assert len(await notifier.rows(open_)) == 7
+    async with notifier.engine.begin() as other, asyncio.TaskGroup() as group:
+        await other.execute(
+            text("SELECT 1 FROM delivery WHERE alert_number = 4 AND revision = 2 FOR UPDATE")
+        )
+        enabling = group.create_task(notifier.bot())
+
+        async def all_judged_but_the_last() -> bool:
+            return len(await notifier.rows(open_)) == 3
+
+        await until(all_judged_but_the_last)
+        assert await notifier.rows("SELECT 1 FROM destination WHERE enabled") == []
+        if broken_off:
+            enabling.cancel()
+        await other.rollback()
+    if broken_off:
+        await notifier.bot()
+    rows = await notifier.rows("""
+        SELECT kind, alert_number, revision, state, reason FROM delivery
+        ORDER BY alert_number, revision""")
+    assert [tuple(row) for row in rows] == [
+        ("first", 1, 1, "suppressed", "newer_revision: 2"),
+        ("change", 1, 2, "suppressed", "ended_untold"),
+        ("first", 2, 1, "suppressed", "newer_revision: 2"),
+        ("change", 2, 2, "suppressed", "ended_untold"),
+        ("first", 3, 1, "waiting", None),
+        ("first", 4, 1, "suppressed", "newer_revision: 2"),
+        ("change", 4, 2, "suppressed", "ended_untold"),
+        ("digest", None, None, "superseded", "newer_revision"),
+    ]
+    assert len(await notifier.rows("SELECT 1 FROM destination WHERE enabled")) == 1

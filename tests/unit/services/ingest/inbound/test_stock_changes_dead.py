@@ -67,9 +67,16 @@ def test_a_refused_transfer_is_listed_with_its_counterparty() -> None:
 )
 def test_what_is_no_change_is_kept_as_it_is(value: str | None) -> None:
     entry = entry_of(letter(DeadReason.INVALID, value=value, value_base64="AA=="))
-    assert entry.reason is Reason.INVALID
+    assert entry.reason == Reason.INVALID
     assert entry.payload == ("AA==" if value is None else value.replace("\x00", "\ufffd"))
     assert entry.event_id is None
+
+
+def test_a_reason_of_a_newer_release_is_kept_as_it_is() -> None:
+    record = letter(DeadReason.TOO_OLD, value=json.dumps(CHANGE))
+    entry = entry_of(Record((record.value or b"").replace(b"too_old", b"recalled")))
+    assert (entry.reason, entry.detail, entry.event_id) == ("recalled", "why", "7")
+    assert entry.source == Source("stock.changes", 1, 9)
 
 
 @pytest.mark.parametrize(

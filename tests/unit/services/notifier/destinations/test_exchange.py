@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
+from services.notifier.destinations import exchange as exchange_module
 from services.notifier.destinations.exchange import (
     LONGEST_ANSWER_BYTES,
     LONGEST_RETRY_AFTER,
@@ -105,6 +106,27 @@ async def test_an_url_that_is_none_is_permanent_and_not_repeated_to_anybody(url:
         outcome = await exchange.post(f"{url}{SECRET}", b"{}", judge, now=NOW)
     assert (outcome.verdict, outcome.code) == (Verdict.PERMANENT, "url")
     assert SECRET not in outcome.detail
+
+
+async def test_nothing_is_sent_to_where_a_name_must_not_lead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_at: list[str] = []
+    asked: list[Request] = []
+
+    def off_limits(host: str) -> bool:
+        looked_at.append(host)
+        return True
+
+    def answer(request: Request) -> Reply:
+        asked.append(request)
+        return Reply(200, b"fine")
+
+    monkeypatch.setattr(exchange_module, "is_off_limits", off_limits)
+    async with serving(answer) as port, exchanging() as exchange:
+        outcome = await exchange.post(f"http://localhost:{port}/", b"{}", judge, now=NOW)
+    assert (outcome.verdict, outcome.code) == (Verdict.PERMANENT, "url")
+    assert (looked_at, asked) == (["127.0.0.1"], [])
 
 
 async def test_a_secret_that_a_server_repeats_goes_no_further(

@@ -55,6 +55,7 @@ class StockLevels(Handler[Memory], Timed):
         channels: Callable[[], Channels],
         timebase: Timebase,
         clock: Clock,
+        partitions: int,
     ) -> None:
         self._rules = rules
         self._parameters = parameters
@@ -62,6 +63,7 @@ class StockLevels(Handler[Memory], Timed):
         self._channels = channels
         self._timebase = timebase
         self._clock = clock
+        self._partitions = partitions
         self._territories: dict[int, Territory] = {}
         self._draft: Draft | None = None
         self._looked: dict[int, int] = {}
@@ -77,7 +79,7 @@ class StockLevels(Handler[Memory], Timed):
     @override
     async def handle(self, connection: Connection, batch: Batch) -> Sequence[Outgoing]:
         draft = self._new_draft()
-        for record, level in stock_levels.read(batch):
+        for record, level in stock_levels.read(batch, self._partitions):
             now = self._timebase.of_message(level, _appended_at(record))
             draft.hear(record.partition, level, now, trace_of(record))
         draft.pool()

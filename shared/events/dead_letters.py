@@ -26,6 +26,8 @@ class DeadReason(StrEnum):
     """Dated more than five minutes ahead."""
     TOO_OLD = "too_old"
     """Dated before what is left of its level's past: those days are archived."""
+    MISPLACED = "misplaced"
+    """In another partition than its SKU's: from before the topic grew, or by a writer's mistake."""
 
     @property
     def malformed(self) -> bool:

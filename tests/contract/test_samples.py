@@ -115,7 +115,7 @@ def test_every_type_of_change_and_every_bucket_has_a_sample() -> None:
 @pytest.mark.parametrize("path", of_topic("stock.levels"), ids=_name)
 def test_alerting_reads_stock_levels(path: Path) -> None:
     batch = Batch([record(path)])
-    ((_, level),) = alerting_levels.read(batch)
+    ((_, level),) = alerting_levels.read(batch, 1)
     assert not batch.dead_letters
     meant = StockLevel.model_validate_json(record(path).value or b"")
     assert (level.sku, level.available, level.low_water, level.sold_total) == (

@@ -18,6 +18,7 @@ from shared.events.dead_letters import DeadReason
 from shared.events.stock_levels import VERSION, StockLevel
 from shared.kafka.handler import Batch
 from shared.kafka.messages import Record
+from shared.kafka.partitions import partition_of
 from shared.kafka.reading import words
 
 _LARGEST = 2**63 - 1
@@ -79,13 +80,29 @@ _many = msgspec.json.Decoder(list[Told])
 _version = msgspec.json.Decoder(_Versioned)
 
 
-def read(batch: Batch) -> list[tuple[Record, Level]]:
+def read(batch: Batch, partitions: int) -> list[tuple[Record, Level]]:
     """Return the batch's readable records with their levels; the others become dead letters.
 
-    A record without value (the topic is compacted) says nothing and is left out. Raises Stopped
-    at a schema version newer than this one: such a record is good, and must wait for a release
-    that can read it.
+    So does what lies where its SKU is not, among so many partitions: whoever owns that one knows
+    nothing of the level. A record without value (the topic is compacted) says nothing and is left
+    out. Raises Stopped at a schema version newer than this one: such a record is good, and must
+    wait for a release that can read it.
     """
+    found: list[tuple[Record, Level]] = []
+    for record, level in _readable(batch):
+        home = partition_of(level.sku, partitions)
+        if home == record.partition:
+            found.append((record, level))
+        else:
+            batch.dead(
+                record,
+                DeadReason.MISPLACED,
+                f"{level.sku} is in partition {home} of {partitions}, not {record.partition}",
+            )
+    return found
+
+
+def _readable(batch: Batch) -> list[tuple[Record, Level]]:
     records = [record for record in batch.records if record.value is not None]
     values = [record.value or b"" for record in records]
     try:

@@ -16,6 +16,7 @@ from shared.clock import Clock, WallClock
 from shared.database.engine import ANSWER_SECONDS, create_engine
 from shared.events.alert_responses import TOPIC as RESPONSES
 from shared.events.stock_levels import TOPIC
+from shared.events.topics import STOCK_LEVELS
 from shared.kafka.aside import Aside
 from shared.kafka.consumer import PartitionConsumer
 from shared.kafka.producer import Producer
@@ -62,6 +63,7 @@ async def run(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | No
                     channels=lambda: hearing.channels if settings.clock == "wall" else NOBODY,
                     timebase=timebase,
                     clock=clock,
+                    partitions=STOCK_LEVELS.partitions,
                 ),
                 workers=settings.alerting_workers,
                 collect_seconds=COLLECT_SECONDS,

@@ -96,6 +96,7 @@ class Shop:
             channels=lambda: NOBODY,
             timebase=WallTime(),
             clock=self.clock,
+            partitions=1,
         )
 
     def _batch(self, *records: FakeRecord) -> Batch:

@@ -164,3 +164,24 @@ async def test_a_record_that_cannot_be_read_is_put_aside_and_the_rest_flows(
     async with alerting.consuming():
         await alerting.caught_up()
     assert len(await alerting.alerts()) == 1
+
+
+async def test_a_record_in_a_strangers_partition_is_put_aside_and_the_rest_flows(
+    alerting: Alerting,
+) -> None:
+    await alerting.put_rule("low")
+    home = partition_of("A", TOPICS["stock.levels"].partitions)
+    async with alerting.consuming():
+        await alerting.tell(alerting.level(50))
+        await alerting.caught_up()
+        misplaced = alerting.level(3)
+        await alerting.producer.send(
+            "stock.levels",
+            [Message((home + 1) % TOPICS["stock.levels"].partitions, b"A|W", misplaced.encode())],
+        )
+        await alerting.caught_up()
+        assert await alerting.alerts() == []
+        await alerting.tell(alerting.level(12))
+        await alerting.caught_up()
+    (alert,) = await alerting.alerts()
+    assert alert["facts"]["available"] == 12

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -9,6 +10,7 @@ import pytest_asyncio
 
 from services.alerting.repartitioning import Report, repartition
 from services.alerting.settings import AlertingSettings
+from services.alerting.wiring import consume as alerting_consume
 from shared.clock import WallClock
 from shared.database.engine import Engine, create_engine
 from shared.errors import Fenced, Stopped
@@ -69,6 +71,13 @@ async def _tell(alerting: Alerting, partitions: int, *levels: StockLevel) -> Non
     await alerting.producer.send(TOPIC, messages)
 
 
+def _declare(monkeypatch: pytest.MonkeyPatch, partitions: int) -> None:
+    """Have the consumer be of a release that declares so many partitions."""
+    monkeypatch.setattr(
+        alerting_consume, "STOCK_LEVELS", replace(TOPICS[TOPIC], partitions=partitions)
+    )
+
+
 async def _until_heard(alerting: Alerting, *levels: StockLevel) -> None:
     """Wait until levels are known: `caught_up` asks for the declared partitions only."""
 
@@ -85,7 +94,7 @@ async def _homes(alerting: Alerting, of: str) -> dict[str, Collection[int]]:
 
 
 async def test_levels_pools_and_options_are_known_where_they_are_told_of_then(
-    alerting: Alerting, engine: Engine
+    alerting: Alerting, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Consumers refuse to start before; what nobody had evaluated of the old order is passed over.
 
@@ -134,6 +143,7 @@ async def test_levels_pools_and_options_are_known_where_they_are_told_of_then(
 
     back = [_told(alerting, sku, 50) for sku in (ONE, OTHER, STRAY)]
     await _tell(alerting, MORE, *back)
+    _declare(monkeypatch, MORE)
     async with alerting.consuming():
         await _until_heard(alerting, *back, after)
     alerts = await alerting.alerts()
@@ -143,7 +153,9 @@ async def test_levels_pools_and_options_are_known_where_they_are_told_of_then(
     assert await _homes(alerting, "known_level") == homes
 
 
-async def test_who_is_at_work_meanwhile_is_fenced_off(alerting: Alerting, engine: Engine) -> None:
+async def test_who_is_at_work_meanwhile_is_fenced_off(
+    alerting: Alerting, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And one that has known nothing before passes over what lies in partitions of old."""
     await alerting.tell(_told(alerting, ONE, 5))
     where = alerting.settings.kafka, alerting.settings.topic_prefix
@@ -165,5 +177,6 @@ async def test_who_is_at_work_meanwhile_is_fenced_off(alerting: Alerting, engine
     assert await repartition(engine, *where, MORE) == Report(MORE, MORE, 0, 1)
     again = _told(alerting, ONE, 5)
     await _tell(alerting, MORE, again)
+    _declare(monkeypatch, MORE)
     async with alerting.consuming():
         await _until_heard(alerting, again)

@@ -255,6 +255,7 @@ class Shop:
                 channels=lambda: NOBODY,
                 timebase=WallTime(),
                 clock=self.clock,
+                partitions=1,
             )
             async with self.engines["alerting"].begin() as connection:
                 await self.levels.claim(connection, [Claim(PARTITION, 0, 0)])

@@ -41,6 +41,7 @@ async def test_two_books_are_compared_once_and_not_for_each_partition(
         channels=lambda: NOBODY,
         timebase=WallTime(),
         clock=ManualClock(NOON),
+        partitions=24,
     )
     partitions = range(24)
     worker.take_up([(partition, Territory()) for partition in partitions])
@@ -68,6 +69,7 @@ async def test_a_turn_does_no_more_for_several_partitions_than_for_one(
         channels=lambda: NOBODY,
         timebase=WallTime(),
         clock=ManualClock(NOON),
+        partitions=24,
     )
     worker.take_up(list(territories.items()))
     drained = dict.fromkeys(territories, NOON)

@@ -15,6 +15,7 @@ from shared.errors import Stopped
 from shared.events.dead_letters import DeadReason
 from shared.events.stock_levels import StockLevel
 from shared.kafka.handler import Batch
+from shared.kafka.partitions import partition_of
 from tests.unit.services.alerting.cases import NOON
 
 GOOD = StockLevel(
@@ -42,7 +43,7 @@ class Told:
 
     value: bytes | None
     topic: str = "stock.levels"
-    partition: int = 3
+    partition: int = 0
     offset: int = 0
     timestamp: int = 0
     key: bytes | None = None
@@ -53,7 +54,7 @@ def read(*values: bytes | None) -> tuple[list[dict[str, object]], list[DeadReaso
     """Return the levels read and the reasons of those put aside."""
     batch = Batch([Told(value) for value in values])
     levels = []
-    for _, level in stock_levels.read(batch):
+    for _, level in stock_levels.read(batch, 1):
         assert isinstance(level, stock_levels.Told)
         fields: dict[str, object] = msgspec.to_builtins(level, builtin_types=(datetime,))
         levels.append({name: fields[name] for name in StockLevel.model_fields})
@@ -84,6 +85,15 @@ def test_a_record_that_holds_two_values_does_not_shift_the_others() -> None:
     levels, dead = read(GOOD.encode() + b"," + GOOD.encode(), altered(sku="B"))
     assert [each["sku"] for each in levels] == ["B"]
     assert dead == [DeadReason.UNDECODABLE]
+
+
+def test_what_lies_where_its_sku_is_not_is_put_aside() -> None:
+    home = partition_of(GOOD.sku, 24)
+    batch = Batch([Told(GOOD.encode(), partition=home), Told(GOOD.encode(), partition=home + 1)])
+    assert [record for record, _ in stock_levels.read(batch, 24)] == batch.records[:1]
+    (dead,) = batch.dead_letters
+    assert dead[:2] == (batch.records[1], DeadReason.MISPLACED)
+    assert dead.detail == f"A is in partition {home} of 24, not {home + 1}"
 
 
 def test_a_record_without_value_says_nothing() -> None:

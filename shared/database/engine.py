@@ -90,11 +90,14 @@ def hang_up(connection: AsyncConnection) -> None:
 
 
 @asynccontextmanager
-async def snapshot(engine: Engine, *, holding: str | None = None) -> AsyncIterator[Connection]:
+async def snapshot(
+    engine: Engine, *, holding: str | None = None, bounded: bool = False
+) -> AsyncIterator[Connection]:
     """Yield a connection that sees the database as it is now, whatever is committed meanwhile.
 
-    What is read in it takes as long as it takes. Tables are not part of what is seen: `holding`
-    names one that must keep its partitions.
+    What is read in it takes as long as it takes, unless it is `bounded`: then each command has the
+    time that it has anywhere else, and so has what passes between two. Tables are not part of what
+    is seen: `holding` names one that must keep its partitions.
     """
     async with engine.connect() as connection:
         reading = await connection.execution_options(
@@ -103,8 +106,9 @@ async def snapshot(engine: Engine, *, holding: str | None = None) -> AsyncIterat
         async with reading.begin():
             if holding is not None:
                 await reading.execute(text(f"LOCK TABLE ONLY {holding} IN ACCESS SHARE MODE"))
-            await reading.execute(text("SET LOCAL statement_timeout = 0"))
-            await reading.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+            if not bounded:
+                await reading.execute(text("SET LOCAL statement_timeout = 0"))
+                await reading.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             await reading.execute(text("SELECT 1"))  # only now it is taken
             yield reading
 

@@ -94,7 +94,8 @@ async def export_levels(
     CSV is RFC 4180 in UTF-8, instants in ISO 8601; a code that a spreadsheet would take for a
     formula (`=`, `+`, `-`, `@` or a tab in front) gets an apostrophe in front. NDJSON has each
     level as `GET /v1/levels/{sku}/{warehouse}` answers it, and codes as they are. A client that
-    takes nothing for 10 seconds is hung up on; an export cut short ends without its last chunk.
+    takes nothing for 10 seconds is hung up on, and so is any when the database takes more than half
+    a minute for the next levels; an export cut short ends without its last chunk.
     """
     return TimedStream(
         _table(frozen, warehouse, bom=bom) if form is Form.CSV else _lines(frozen, warehouse),

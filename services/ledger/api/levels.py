@@ -361,8 +361,9 @@ async def past_of(
         raise Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             "too_long",
-            f"More than {error.most:,} movements would have to be gone through; ask for fewer "
-            "levels at once, or move more days to the archive (python -m services.ledger archive).",
+            f"More than {error.most:,} movements would have to be gone through, or more than the "
+            "database puts in order in its time; ask for fewer levels at once, or move more days "
+            "to the archive (python -m services.ledger archive).",
         ) from error
 
 

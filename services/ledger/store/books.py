@@ -21,13 +21,16 @@ from services.ledger.store import (
 from services.ledger.store.behind import Behind
 from services.ledger.store.inquiries import Inquiries
 from services.ledger.store.levels import LevelRow
-from services.ledger.store.stretches import Stretch, stretches
+from services.ledger.store.stretches import Stretch, TooLongError, stretches
 from shared.database.engine import (
     DATABASE_ERRORS,
     Connection,
     asking,
     driver,
+    hang_up,
     is_away,
+    is_retryable,
+    is_too_slow,
     snapshot,
     trouble,
 )
@@ -87,10 +90,14 @@ class Books:
     @asynccontextmanager
     async def _snapshot(self, *, holding: str | None = None) -> AsyncIterator[Connection]:
         try:
-            async with snapshot(self._engine, holding=holding) as connection:
-                yield connection
+            async with snapshot(self._engine, holding=holding, bounded=True) as connection:
+                try:
+                    yield connection
+                except (TimeoutError, Unavailable):
+                    hang_up(connection)  # nor would anybody say that the snapshot has ended
+                    raise
         except DATABASE_ERRORS as error:
-            if is_away(error):
+            if is_away(error) or is_retryable(error):
                 raise Unavailable("the database") from error
             raise
 
@@ -125,17 +132,22 @@ class Books:
         until: datetime | None = None,
     ) -> AsyncIterator[AsyncIterator[Stretch]]:
         """Yield the past of levels; see `store.stretches`. Raises ArchivedError, TooLongError."""
-        async with self._walking, self._snapshot(holding="movement") as connection:
-            found = stretches(
-                await driver(connection),
-                level_ids,
-                as_of=as_of,
-                known_at=known_at,
-                until=until,
-                most=MOST,
-            )
-            async with aclosing(found):
-                yield found
+        try:
+            async with self._walking, self._snapshot(holding="movement") as connection:
+                found = stretches(
+                    await driver(connection),
+                    level_ids,
+                    as_of=as_of,
+                    known_at=known_at,
+                    until=until,
+                    most=MOST,
+                )
+                async with aclosing(found):
+                    yield found
+        except DATABASE_ERRORS as error:
+            if is_too_slow(error):
+                raise TooLongError(MOST) from error  # to put them in order is already too much
+            raise
 
     async def repeats(self, level: int, first: datetime, last: datetime) -> Repeats:
         """Return the repeats of a level's movements that happened between two instants."""
@@ -148,16 +160,12 @@ class Books:
 
     async def with_lines(self, sku: str, warehouse: str) -> tuple[LevelRow, dict[Key, Line]] | None:
         """Return a level with its dated lines as of the same moment; None: there is no such."""
-
-        async def question() -> tuple[LevelRow, dict[Key, Line]] | None:
-            async with snapshot(self._engine) as connection:
-                rows = await levels.of_skus(connection, [sku], [warehouse])
-                if not rows:
-                    return None
-                own = await commitments.lines_of(await driver(connection), [rows[0].id], [])
-                return rows[0], own
-
-        return await asking(question)
+        async with self._snapshot() as connection:
+            rows = await levels.of_skus(connection, [sku], [warehouse])
+            if not rows:
+                return None
+            own = await commitments.lines_of(await driver(connection), [rows[0].id], [])
+            return rows[0], own
 
     async def zones(self, warehouses_: Collection[str]) -> dict[str, str]:
         """Return the IANA time zones of warehouses; those unknown are left out."""
@@ -234,5 +242,14 @@ class Frozen:
     async def page(
         self, *, warehouse: str | None, after: tuple[str, str], limit: int
     ) -> list[LevelRow]:
-        """Return up to `limit` levels after a (sku, warehouse), in that order."""
-        return await levels.page(self._connection, warehouse=warehouse, after=after, limit=limit)
+        """Return up to `limit` levels after a (sku, warehouse), in that order.
+
+        Raises Unavailable, after which nothing more can be asked.
+        """
+
+        async def question() -> list[LevelRow]:
+            return await levels.page(
+                self._connection, warehouse=warehouse, after=after, limit=limit
+            )
+
+        return await asking(question)

@@ -38,7 +38,10 @@ class ArchivedError(LowtideError):
 
 
 class TooLongError(LowtideError):
-    """The past that was asked for has more movements than may be gone through: `most`."""
+    """The past that was asked for has more movements than may be gone through: `most`.
+
+    Or the database cannot put them in order in its time.
+    """
 
     def __init__(self, most: int) -> None:
         super().__init__(f"more than {most:,} movements would have to be gone through")

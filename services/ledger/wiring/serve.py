@@ -22,7 +22,7 @@ from services.ledger.settings import LedgerSettings
 from services.ledger.store.books import Books
 from services.ledger.store.sheets import Sheets
 from shared.clock import Clock, WallClock
-from shared.database.engine import create_engine
+from shared.database.engine import ANSWER_SECONDS, create_engine
 from shared.events.stock_changes import TOPIC
 from shared.http.app import create_app
 from shared.http.auth import Keys, Verifier
@@ -44,6 +44,7 @@ def application(
         settings.database_url.get_secret_value(),
         pool=settings.database_pool,
         application="ledger serve",
+        answer_seconds=ANSWER_SECONDS,
     )
     lag = LagReader(settings.kafka, settings.topic_prefix, TOPIC)
     books = Books(engine, lag)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
@@ -15,6 +16,7 @@ from services.ledger.domain.statement import Recorded
 from services.ledger.store import books, stretches
 from services.ledger.store.past import recorded
 from shared.clock import WallClock
+from shared.database import engine
 from shared.events.dead_letters import DeadReason
 from shared.http.auth import Scope
 from shared.http.pages import encode_cursor
@@ -231,6 +233,24 @@ async def test_a_long_past_is_gone_through_between_all_else(
     document = problem(answer, 422)
     assert document["type"] == "urn:lowtide:problem:too_long"
     assert "1,500 movements" in str(document["detail"])
+
+
+async def test_a_past_that_the_database_takes_too_long_for_is_too_long(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database is held up by whoever makes openings."""
+    async with ledger.consuming():
+        await ledger.publish(change(id="r", type="receipt"))
+        await ledger.until_recorded(1)
+    monkeypatch.setattr(engine, "STATEMENT_TIMEOUT_MS", 500)
+    holder = await asyncpg.connect(ledger.database.administrator_url)
+    try:
+        async with holder.transaction(), ledger.api() as api:
+            await holder.execute("LOCK TABLE ledger.opening IN ACCESS EXCLUSIVE MODE")
+            answer = await api.get("/v1/levels/A/W/statement")
+    finally:
+        await holder.close()
+    assert problem(answer, 422)["type"] == "urn:lowtide:problem:too_long"
 
 
 async def test_a_statement_marks_what_was_late_and_what_a_count_contained(

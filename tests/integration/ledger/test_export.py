@@ -3,15 +3,22 @@
 import csv
 import io
 import json
+from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from services.ledger.api import export
 from services.ledger.store.books import Frozen
 from services.ledger.store.levels import LevelRow
+from services.ledger.wiring import serve as ledger_serve
+from shared.testing.proxy import Direction, proxied
+from shared.testing.waiting import PATIENCE_SECONDS, until
+from tests.integration.ledger.lossy import through
 from tests.integration.ledger.service import START, Ledger, change
+from tests.integration.ledger.test_stream import serving
 
 PATH = "/v1/export/levels"
 
@@ -87,3 +94,61 @@ async def test_one_export_too_many_is_told_when_to_try_again(
         answer: httpx.Response = await api.get(PATH, params={"format": "csv"})
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) > 0
+
+
+async def collect(answer: httpx.Response, into: bytearray) -> None:
+    async for each in answer.aiter_bytes():
+        into += each
+
+
+@pytest.mark.parametrize("form", export.Form)
+async def test_an_export_that_the_database_leaves_half_told_is_cut_and_does_not_look_whole(
+    ledger: Ledger, form: export.Form, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "PAGE", 1)
+    monkeypatch.setattr(export, "MOST", 1)
+    monkeypatch.setattr(ledger_serve, "ANSWER_SECONDS", 0.5)
+    async with ledger.consuming():
+        await ledger.publish(*(change(id=sku, sku=sku, type="receipt") for sku in ("A", "B")))
+        await ledger.until_recorded(2)
+    direct = ledger.settings.database_url.get_secret_value()
+    asked = {"format": form.value}
+    came = bytearray()
+    async with proxied(urlsplit(direct).port or 0) as proxy:
+        page = Frozen.page
+
+        async def last_page(
+            self: Frozen, *, warehouse: str | None, after: tuple[str, str], limit: int
+        ) -> list[LevelRow]:
+            rows = await page(self, warehouse=warehouse, after=after, limit=limit)
+            proxy.silence(Direction.TO_CLIENT)
+            return rows
+
+        monkeypatch.setattr(Frozen, "page", last_page)
+        ledger.settings = ledger.settings.model_copy(
+            update={"database_url": SecretStr(through(direct, proxy.port))}
+        )
+        headers = {"Authorization": f"Bearer {ledger.token}"}
+        async with (
+            serving(ledger) as (url, _),
+            httpx.AsyncClient(base_url=url, headers=headers, timeout=PATIENCE_SECONDS) as client,
+        ):
+            async with client.stream("GET", PATH, params=asked) as answer:
+                assert answer.status_code == 200
+                with pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"):
+                    await collect(answer, came)
+            assert b"A" in came
+            assert b"B" not in came
+            monkeypatch.setattr(Frozen, "page", page)
+            proxy.speak()
+            whole = b""
+
+            async def is_told() -> bool:
+                nonlocal whole
+                again = await client.get(PATH, params=asked)
+                whole = again.content
+                return again.is_success
+
+            await until(is_told)
+    assert whole.startswith(came)
+    assert len(whole) > len(came)

@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ingest.domain.catalogue import Conflict, Kits, SkuItem, conflicts, kit_conflicts
-from services.ingest.store.configuration import next_version
+from services.ingest.store.configuration import clock_version, next_version
 from services.ingest.store.database import Row, row_of, rows_of
 from shared.events.catalog_items import CatalogItem
 
@@ -24,7 +24,7 @@ WHERE spelling = ANY (CAST(:codes AS text[])) AND sku <> ALL (CAST(:skus AS text
 _COLLIDING = text("SELECT sku FROM sku WHERE sku = ANY (CAST(:spellings AS text[]))")
 _UPSERT = text(f"""
 INSERT INTO sku (sku, {_FIELDS}, version, changed_in, created_at, updated_at)
-SELECT sku, {_FIELDS}, 1, :version, :now, :now
+SELECT sku, {_FIELDS}, :clock, :version, :now, :now
 FROM jsonb_to_recordset(CAST(:items AS jsonb)) AS item (
     sku text, name text, category text, brand text, unit text, life_cycle text,
     cost numeric, price numeric, kit jsonb, oversell boolean, stock_class text, barcodes text[],
@@ -35,8 +35,9 @@ SET name = excluded.name, category = excluded.category, brand = excluded.brand,
     unit = excluded.unit, life_cycle = excluded.life_cycle, cost = excluded.cost,
     price = excluded.price, kit = excluded.kit, oversell = excluded.oversell,
     stock_class = excluded.stock_class, barcodes = excluded.barcodes, aliases = excluded.aliases,
-    tags = excluded.tags, attributes = excluded.attributes, version = sku.version + 1,
-    changed_in = excluded.changed_in, updated_at = excluded.updated_at
+    tags = excluded.tags, attributes = excluded.attributes,
+    version = greatest(sku.version + 1, excluded.version), changed_in = excluded.changed_in,
+    updated_at = excluded.updated_at
 """)  # noqa: S608 - the columns are ours
 _KITS_AMONG = text("""
 SELECT sku FROM sku
@@ -78,6 +79,16 @@ _PUBLISHED = text("""
 UPDATE sku SET published_version = done.version
 FROM unnest(CAST(:skus AS text[]), CAST(:versions AS bigint[])) AS done (sku, version)
 WHERE sku.sku = done.sku
+""")
+
+_RENEW = text("""
+WITH next AS (
+    SELECT sku FROM sku WHERE sku > :after ORDER BY sku LIMIT :limit FOR NO KEY UPDATE
+), renewed AS (
+    UPDATE sku SET version = greatest(version + 1, :clock)
+    FROM next WHERE sku.sku = next.sku
+)
+SELECT count(*) AS skus, max(sku) AS last FROM next
 """)
 
 
@@ -161,7 +172,8 @@ async def _write(
     connection: AsyncConnection, items: Sequence[SkuItem], version: int, now: datetime
 ) -> None:
     documents = json.dumps([item.model_dump(mode="json") for item in items])
-    await connection.execute(_UPSERT, {"items": documents, "version": version, "now": now})
+    values = {"items": documents, "clock": clock_version(now), "version": version, "now": now}
+    await connection.execute(_UPSERT, values)
 
 
 async def _respell(
@@ -220,3 +232,15 @@ async def note_published(connection: AsyncConnection, items: Sequence[CatalogIte
     await connection.execute(_LOCKED, {"skus": skus})
     values = {"skus": skus, "versions": [each.version for each in items]}
     await connection.execute(_PUBLISHED, values)
+
+
+async def renew(
+    connection: AsyncConnection, after: str, limit: int, now: datetime
+) -> tuple[int, str]:
+    """Give up to `limit` SKUs behind one a new version, so that catalog.items is told them anew.
+
+    Returns how many, and the last of them.
+    """
+    values = {"after": after, "limit": limit, "clock": clock_version(now)}
+    row = (await connection.execute(_RENEW, values)).one()
+    return row.skus, row.last or after

@@ -27,9 +27,10 @@ WHERE channel > :after ORDER BY channel LIMIT :limit
 """)
 _PUT_WAREHOUSE = text("""
 INSERT INTO warehouse (warehouse, name, zone, version, changed_in, created_at, updated_at)
-VALUES (:id, :name, :zone, 1, :version, :now, :now)
+VALUES (:id, :name, :zone, :clock, :version, :now, :now)
 ON CONFLICT (warehouse) DO UPDATE
-SET name = excluded.name, zone = excluded.zone, version = warehouse.version + 1,
+SET name = excluded.name, zone = excluded.zone,
+    version = greatest(warehouse.version + 1, excluded.version),
     changed_in = excluded.changed_in, updated_at = excluded.updated_at
 RETURNING warehouse AS id, name, zone, created_at, updated_at
 """)
@@ -48,6 +49,7 @@ UPDATE warehouse SET published_version = done.version
 FROM unnest(CAST(:warehouses AS text[]), CAST(:versions AS bigint[])) AS done (warehouse, version)
 WHERE warehouse.warehouse = done.warehouse
 """)
+_RENEW_WAREHOUSES = text("UPDATE warehouse SET version = greatest(version + 1, :clock)")
 _PUT_MAPPINGS = text("""
 INSERT INTO mapping (channel, kind, external, action, target, changed_in, updated_at)
 SELECT :channel, given.*, :version, :now
@@ -75,6 +77,15 @@ async def next_version(connection: AsyncConnection) -> int:
     return version
 
 
+def clock_version(now: datetime) -> int:
+    """Return the least version of what is changed now: milliseconds since 1970.
+
+    A database that was put back to an earlier state counts on from numbers that readers have seen
+    with other contents, and would drop; the clock does not go back with it.
+    """
+    return int(now.timestamp() * 1000)
+
+
 async def put_channel(
     connection: AsyncConnection, channel: str, name: str, kind: str, now: datetime
 ) -> Row:
@@ -95,7 +106,14 @@ async def put_warehouse(
 ) -> Row:
     """Create or change a warehouse; returns it."""
     version = await next_version(connection)
-    values = {"id": warehouse, "name": name, "zone": zone, "version": version, "now": now}
+    values = {
+        "id": warehouse,
+        "name": name,
+        "zone": zone,
+        "clock": clock_version(now),
+        "version": version,
+        "now": now,
+    }
     return row_of((await connection.execute(_PUT_WAREHOUSE, values)).mappings().one())
 
 
@@ -103,6 +121,12 @@ async def warehouses(connection: AsyncConnection, after: str, limit: int) -> lis
     """Return warehouses by id."""
     values = {"after": after, "limit": limit}
     return rows_of((await connection.execute(_WAREHOUSES, values)).mappings())
+
+
+async def renew_warehouses(connection: AsyncConnection, now: datetime) -> int:
+    """Give all warehouses a new version, so that they are told anew; returns how many."""
+    found = await connection.execute(_RENEW_WAREHOUSES, {"clock": clock_version(now)})
+    return found.rowcount
 
 
 async def unpublished_warehouses(connection: AsyncConnection, limit: int) -> list[CatalogWarehouse]:

@@ -24,5 +24,9 @@ class LedgerSettings(Settings):
     """Days for which reservations can be asked for after they have ended, until `archive` runs: as
     long as a repeat of anything is recognised, and so longer than any answer is repeated."""
 
+    ledger_archive_daily: bool = False
+    """Whether `consume` runs `archive` by itself, once a day. Where processes are on several
+    machines, only for those that see the folder."""
+
     ledger_archive_folder: Path = Path(".lowtide/archive")
     """Where `archive` writes the days that go, and `verify --archive` reads them."""

@@ -91,7 +91,8 @@ async def archive(
     Reservations that ended more than `keep_reservations_days` before `now` are forgotten, and
     answers that were given more than a week before.
     `progress` hears of (what, done, in all), `tell` of what is worth a line. Raises the
-    database's errors, ForeignArchiveError, DayChangedError and StillReadError.
+    database's errors, ForeignArchiveError, DayChangedError, StillReadError, and Stopped when
+    another one is at work.
     """
     report = Report()
     today = now.date()

@@ -12,6 +12,6 @@ class Lock(IntEnum):
     OPENINGS = 7_246_002
     """Shared by who records what happened long ago, exclusive to who moves openings."""
     RETENTION = 7_246_003
-    """Of two commands at once, one waits."""
+    """Of two commands at once, one gives way."""
     GENERATIONS = 7_246_004
     """Who makes levels anew holds it alone, whoever claims partitions shares it."""

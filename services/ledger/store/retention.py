@@ -15,6 +15,7 @@ from services.ledger.store.locks import Lock
 from services.ledger.store.past import MOVEMENTS, ORDER, recorded
 from services.ledger.store.periods import partition
 from shared.database.engine import Driver
+from shared.errors import Stopped
 
 ANSWERS_KEPT = timedelta(days=7)
 """For how long the same Idempotency-Key answers the same, at least."""
@@ -25,8 +26,9 @@ LOCK_MS = 300
 
 @asynccontextmanager
 async def alone(driver: Driver) -> AsyncIterator[None]:
-    """Wait until no other command is at work, and be the only one; its statements may take long."""
-    await driver.execute("SELECT pg_advisory_lock($1)", Lock.RETENTION)
+    """Be the only command at work; its statements may take long. Raises Stopped when one is."""
+    if not await driver.fetchval("SELECT pg_try_advisory_lock($1)", Lock.RETENTION):
+        raise Stopped("another `archive` is at work")
     await driver.execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
     try:
         yield

@@ -4,6 +4,7 @@ import asyncio
 from functools import partial
 from typing import Any
 
+from services.ledger.archiving import Archiving
 from services.ledger.checking import Checking
 from services.ledger.inbound import catalog_items, catalog_warehouses, catalogue
 from services.ledger.inbound.catalogue import Copy, Source
@@ -51,6 +52,7 @@ async def run(settings: LedgerSettings, stop: asyncio.Event, clock: Clock | None
                 consumer,
                 clock,
             )
+            archiving = Archiving(consumer, clock)
             copies = {
                 source.topic: Aside(
                     source.topic, partial(_copier, settings, source, engine, producer, clock)
@@ -62,9 +64,12 @@ async def run(settings: LedgerSettings, stop: asyncio.Event, clock: Clock | None
                 async with asyncio.TaskGroup() as group:
                     for copy in copies.values():
                         group.create_task(copy.run(stop))
-                    check = group.create_task(checking.run())
+                    upkeep = [group.create_task(checking.run())]
+                    if settings.ledger_archive_daily:
+                        upkeep.append(group.create_task(archiving.run()))
                     await consumer.run(stop)
-                    check.cancel()
+                    for each in upkeep:
+                        each.cancel()
 
             checks = {"consumer": consumer.check, "broker": producer.check}
             checks |= {topic: copy.check for topic, copy in copies.items()}

@@ -7,7 +7,7 @@ import secrets
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,18 +15,23 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+import structlog
 from sqlalchemy import text
 
 from deploy.local.instance import REPOSITORY
+from services.ledger import archiving
+from services.ledger.archiving import Archiving
 from services.ledger.commands import archive as commands_archive
 from services.ledger.commands import verify as commands_verify
 from services.ledger.store import openings, stretches
 from services.ledger.store.locks import Lock
+from services.ledger.wiring import consume as ledger_consume
 from shared.clock import ManualClock, WallClock
 from shared.database.engine import create_engine, driver
 from shared.events.dead_letters import DeadReason
 from shared.events.stock_changes import StockChange
-from shared.testing.waiting import until
+from shared.kafka.consumer import BACKLOG_RECORDS
+from shared.testing.waiting import PATIENCE_SECONDS, until
 from tests.factories.changes import course
 from tests.integration.ledger.service import Ledger, change
 
@@ -398,3 +403,76 @@ async def test_what_happened_before_an_opening_is_refused_and_a_repeat_is_a_repe
     }
     report, said = await verify(ledger, folder)
     assert (report["movements"], said) == (4, [])
+
+
+@dataclass
+class Waiting:
+    """How many changes wait."""
+
+    lag: int | None = 0
+
+
+@pytest.fixture
+def by_itself(ledger: Ledger, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the environment that a consumer, and what it runs, would have."""
+    for name, value in {
+        "KAFKA": ledger.settings.kafka,
+        "DATABASE_URL": ledger.settings.database_url.get_secret_value(),
+        "LEDGER_KEEP_DAYS": "80",
+        "LEDGER_ARCHIVE_FOLDER": str(folder),
+    }.items():
+        monkeypatch.setenv(f"LOWTIDE_{name}", value)
+    monkeypatch.chdir(REPOSITORY)
+
+
+async def test_days_go_by_themselves_once_a_day_when_nothing_else_waits(
+    ledger: Ledger, clock: ManualClock, by_itself: None
+) -> None:
+    async with ledger.consuming():
+        await ledger.publish(change(occurred_at=FIRST))
+        await ledger.until_recorded(1)
+    consumer = Waiting()
+    upkeep = Archiving(consumer, clock)
+
+    async def looked() -> list[tuple[object, object]]:
+        with structlog.testing.capture_logs() as lines:
+            await upkeep.look()
+        return [(each["event"], each.get("movements", each.get("reason"))) for each in lines]
+
+    for consumer.lag in (None, BACKLOG_RECORDS + 1):
+        assert await looked() == []
+    consumer.lag = BACKLOG_RECORDS
+    async with connected(ledger) as other:
+        await other.execute("SELECT pg_advisory_lock($1)", Lock.RETENTION)
+        assert await looked() == [("old days are archived later", "another `archive` is at work")]
+    assert len(await days(ledger)) == 1
+    assert await looked() == [("archived", 1)]
+    assert await days(ledger) == []
+    assert await looked() == []
+    clock.advance(DAY)
+    assert await looked() == [("archived", 0)]
+
+
+async def test_a_consumer_archives_where_it_is_told_to_and_nowhere_else(
+    ledger: Ledger, clock: ManualClock, by_itself: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archiving, "LOOK_SECONDS", 0.1)
+    began = asyncio.Event()
+
+    async def look(_: Archiving) -> None:
+        began.set()
+
+    monkeypatch.setattr(Archiving, "look", look)
+    for daily in (False, True):
+        settings = ledger.settings.model_copy(update={"ledger_archive_daily": daily})
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(ledger_consume.run(settings, stop, clock))
+            if daily:
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    await began.wait()
+            else:
+                await ledger.publish(change(occurred_at=FIRST))
+                await ledger.until_recorded(1)
+            stop.set()
+        assert began.is_set() == daily

@@ -1,7 +1,4 @@
-"""`python -m services.alerting consume | serve | tick | migrate`, and commands for operators.
-
-resume | repartition
-"""
+"""A role of alerting (consume, serve, tick), or a command for operators (all the others)."""
 
 import argparse
 import json

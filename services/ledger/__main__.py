@@ -1,7 +1,4 @@
-"""`python -m services.ledger consume | serve | migrate`, and commands for operators.
-
-resume | verify | rebuild | repartition | statement | archive
-"""
+"""A role of the ledger (consume, serve), or a command for operators (all the others)."""
 
 import argparse
 import json

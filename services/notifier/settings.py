@@ -22,6 +22,9 @@ class NotifierSettings(Settings):
     """Days for which deliveries can be asked for after their episodes have ended, until `forget`
     runs: a year, and what is late; and longer than the broker keeps what may be read once more."""
 
+    notifier_forget_daily: bool = False
+    """Whether `send` runs `forget` by itself, once a day."""
+
     def required_secret_key(self) -> SecretStr:
         """Return the key for secrets at rest. Raises NotSet."""
         if self.secret_key is None:

@@ -9,6 +9,7 @@ import ssl
 from services.notifier.destinations.kinds import Renderer, transport_of
 from services.notifier.destinations.links import Links
 from services.notifier.destinations.transport import Means
+from services.notifier.sending.forgetting import Forgetting
 from services.notifier.sending.sender import Sender
 from services.notifier.sending.tools import Tools
 from services.notifier.settings import NotifierSettings
@@ -27,6 +28,7 @@ async def run(settings: NotifierSettings, stop: asyncio.Event, clock: Clock | No
         application="notifier send",
         answer_seconds=ANSWER_SECONDS,
     )
+    clock = clock or WallClock()
     vault = Vault(settings.required_secret_key())
     tools = Tools(
         engine=engine,
@@ -38,13 +40,24 @@ async def run(settings: NotifierSettings, stop: asyncio.Event, clock: Clock | No
             links=Links(vault, settings.public_url),
         ),
         transport_of=transport_of,
-        clock=clock or WallClock(),
+        clock=clock,
         jitter=random.random,
     )
     sender = Sender(_name(settings), tools)
+    forgetting = Forgetting(engine, clock, settings.notifier_keep_days)
+
+    async def work(stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as group:
+            upkeep = []
+            if settings.notifier_forget_daily:
+                upkeep.append(group.create_task(forgetting.run()))
+            await sender.run(stop)
+            for each in upkeep:
+                each.cancel()
+
     try:
         checks = {"sender": sender.check}
-        await with_probes(settings, checks, sender.run, stop)
+        await with_probes(settings, checks, work, stop)
     finally:
         await engine.dispose()
 

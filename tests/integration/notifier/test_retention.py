@@ -1,5 +1,6 @@
 """What is over is forgotten in time, and what there is does not slow down what is looked at."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -8,9 +9,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.__main__ import _forget
+from services.notifier.sending import forgetting
+from services.notifier.sending.forgetting import Forgetting
 from services.notifier.store import digests, listing, retention
 from services.notifier.store.retention import Forgotten
-from shared.clock import WallClock
+from services.notifier.wiring import send
+from shared.clock import ManualClock, WallClock
+from shared.testing.waiting import until
 from shared.testing.wecom_app import FakeWecomApp
 from tests.factories.stock_alerts import stock_alert
 from tests.integration.notifier.service import KEY, Notifier
@@ -102,6 +107,59 @@ async def test_answers_are_forgotten_by_their_age(
     first, second = (line for line in lines if line.startswith("forgotten"))
     assert first.endswith("0 deliveries, 0 responses")
     assert second.endswith("0 deliveries, 1 responses")
+
+
+async def test_what_is_over_goes_by_itself_once_a_day_where_that_is_wanted(
+    notifier: Notifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+    look = Forgetting.look
+
+    async def counted(self: Forgetting) -> None:
+        nonlocal looks
+        await look(self)
+        looks += 1
+
+    monkeypatch.setattr(Forgetting, "look", counted)
+    monkeypatch.setattr(forgetting, "LOOK_SECONDS", 0.05)
+    now = WallClock().now()
+    clock = ManualClock(now)
+    await notifier.bot()
+
+    async def answered(days: int) -> None:
+        await notifier.rows(
+            """INSERT INTO response VALUES (gen_random_uuid(), 'buyers', gen_random_uuid(), 'wecom',
+                   'lin', 't', 'acknowledge', $1, $1)""",
+            now - timedelta(days=days),
+        )
+
+    async def left() -> int:
+        (row,) = await notifier.rows("SELECT count(*) FROM response")
+        return int(row["count"])
+
+    async def until_looked(times: int) -> None:
+        enough = looks + times
+
+        async def looked() -> bool:
+            return looks >= enough
+
+        await until(looked)
+
+    for days in (399, 401):
+        await answered(days)
+    settings = notifier.settings.model_copy(update={"notifier_forget_daily": True})
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(send.run(settings, stop, clock))
+        await until_looked(1)
+        assert await left() == 1
+        await answered(401)
+        await until_looked(2)
+        assert await left() == 2
+        clock.advance(timedelta(days=1))
+        await until_looked(2)
+        assert await left() == 1
+        stop.set()
 
 
 _MANY = """

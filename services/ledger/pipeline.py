@@ -41,6 +41,7 @@ from services.ledger.domain.effects import (
     Known,
     apply,
     counts_of,
+    ends_of,
     late_counts,
     levels_asking,
     needing_standing,
@@ -58,11 +59,11 @@ from services.ledger.store import (
     commitments,
     counts,
     generations,
-    past,
     reservations,
     tolerances,
 )
 from services.ledger.store import changes as store
+from services.ledger.store import past as stored_past
 from services.ledger.store.changes import Level, Unpublished
 from services.ledger.store.codecs import prepare
 from services.ledger.store.identity_filters import Filters
@@ -349,11 +350,16 @@ class StockChanges(Handler[list[Place]], Timed):
             sheet = await self._sheet(database, counted, anchors)
         standing = await self._held(database, held, anchors) if held else {}
         later = await store.sums_after(database, late_counts(counted, anchors))
+        book = await commitments.opened(database, changes, demanding)
+        past: dict[int, Tail] = {}
+        if asking:
+            past, older = ends_of(changes, asking, anchors, standing, book)
+            past |= await self._past(database, older, changes) if older else {}
         known = Known(
             standing=standing,
             later=later,
-            past=await self._past(database, asking, changes) if asking else {},
-            book=await commitments.opened(database, changes, demanding),
+            past=past,
+            book=book,
             sheet=sheet or Sheet(),
             demanding=demanding,
         )
@@ -363,16 +369,11 @@ class StockChanges(Handler[list[Place]], Timed):
         return entries, effects, sheet
 
     async def _past(
-        self, database: Driver, asking: Collection[int], changes: Sequence[Change]
+        self, database: Driver, older: Mapping[int, datetime], changes: Sequence[Change]
     ) -> dict[int, Tail]:
-        """Return the past of levels from the first of their changes on."""
-        pasts = await past.of_levels(database, asking, keys_of(changes))
-        first: dict[int, datetime] = {}
-        for change in changes:
-            if change.level in pasts:
-                at = change.occurred_at
-                first[change.level] = min(at, first.get(change.level, at))
-        return {level: each.since(first[level]) for level, each in pasts.items()}
+        """Return the past of levels, each from an instant on."""
+        pasts = await stored_past.of_levels(database, older, keys_of(changes))
+        return {level: each.since(older[level]) for level, each in pasts.items()}
 
     async def _settled(
         self, database: Driver, periods: Periods, batch: Batch, recorded_at: datetime

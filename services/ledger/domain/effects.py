@@ -160,6 +160,35 @@ def _asks(change: Change, intricate_until: datetime | None) -> bool:
     )
 
 
+def ends_of(
+    changes: Iterable[Change],
+    asking: Collection[int],
+    anchors: Mapping[int, Anchor],
+    standing: Mapping[int, Standing],
+    book: Book,
+) -> tuple[dict[int, Tail], dict[int, datetime]]:
+    """Return the past of the levels that ask for it, from the first of their changes on.
+
+    Where nothing has happened since, the past ends there, and is how the level stands; `book` has
+    the lines that the changes are about. Of the others, since when it has to be read.
+    """
+    first: dict[int, datetime] = {}
+    for change in changes:
+        level, at = change.level, change.occurred_at
+        if level in asking:
+            first[level] = min(at, first.get(level, at))
+    ends: dict[int, Tail] = {}
+    older: dict[int, datetime] = {}
+    for level, at in first.items():
+        newest = anchors[level].last_change_at
+        if newest is None or newest < at:
+            lines = {key: line for key, line in book.lines.items() if key.level == level}
+            ends[level] = Tail(standing[level], lines, [])
+        else:
+            older[level] = at
+    return ends, older
+
+
 def counts_of(changes: Iterable[Change]) -> list[Change]:
     """Return the counts among changes."""
     return [change for change in changes if change.type is _COUNT]

@@ -1,15 +1,19 @@
 """Counts as people work with them, and changes that nobody expects: through topic, tables, HTTP."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import httpx
+import pytest
 import pytest_asyncio
 
 from services.ledger.commands.verify import verify
+from services.ledger.domain.statement import Recorded
+from services.ledger.store import past
 from services.ledger.store.items import keep
+from services.ledger.store.past import recorded
 from shared.clock import WallClock
 from shared.database.engine import create_engine, driver
 from shared.events.catalog_items import CatalogItem
@@ -125,6 +129,67 @@ async def test_every_count_keeps_what_was_expected_of_it(
         str(each["change_id"]): (each["expected"], each["variance"], each["within"])
         for each in await items(api, "/v1/counts", sku="C")
     }
+    assert await differences(ledger) == 0
+
+
+async def test_a_count_of_what_is_available_reads_no_past_unless_something_newer_is_known(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = 0
+
+    def noted(row: Sequence[object]) -> Recorded:
+        nonlocal read
+        read += 1
+        return recorded(row)
+
+    monkeypatch.setattr(past, "recorded", noted)
+    story = [
+        change(id="r", type="receipt", quantity=90, occurred_at=START),
+        change(id="o", type="order_placed", quantity=5, reference="1", occurred_at=START + HOUR),
+        change(id="h", type="hold", quantity=2, occurred_at=START + 2 * HOUR),
+        *(sale(1, 3 + n / 100) for n in range(20)),
+    ]
+    in_time = [
+        count(60, 5, bucket="available"),
+        count(70, 6),
+        change(id="f", type="order_fulfilled", quantity=9, reference="1", occurred_at=START),
+        count(3, 7, bucket="unavailable"),
+        count(50, 8, bucket="available", id="with an order"),
+        change(
+            id="p", type="order_placed", quantity=4, reference="2", occurred_at=START + 9 * HOUR
+        ),
+    ]
+    late = count(55, 7.5, bucket="available")
+    recorded_by = len(story)
+    async with ledger.consuming():
+        await ledger.publish(*story)
+        await ledger.until_recorded(recorded_by)
+        for each, expected in zip(in_time, (0, 0, None, 0, 0, 0), strict=True):
+            read = 0
+            await ledger.publish(each)
+            recorded_by += 1
+            await ledger.until_recorded(recorded_by)
+            assert expected is None or read == expected, each.id
+        assert await ledger.on_hand() == 50 + 3
+        read = 0
+        await ledger.publish(late)
+        await ledger.until_recorded(recorded_by + 1)
+        assert read == recorded_by
+        # In one batch, what comes later in it happens on what comes before.
+        await ledger.publish(
+            count(40, 20, bucket="available"),
+            change(
+                id="q",
+                type="order_placed",
+                quantity=3,
+                reference="2",
+                occurred_at=START + 21 * HOUR,
+            ),
+            count(41, 22, bucket="available"),
+            count(30, 19.5, sku="B", bucket="available"),
+        )
+        await ledger.until_recorded(recorded_by + 5)
+        read = 0
     assert await differences(ledger) == 0
 
 

@@ -26,7 +26,7 @@ from services.ledger.domain.changes import (
     count_key,
     unavailable_of,
 )
-from services.ledger.domain.commitments import COMMITTING, CONSUMING, ORDERING, Book
+from services.ledger.domain.commitments import COMMITTING, CONSUMING, ORDERING, Book, Key, Line
 from services.ledger.domain.counts import OlderCount, Sheet, Stretch, on_hand_before
 from services.ledger.domain.past import Standing, Tail, available
 from shared.events.stock_changes import Bucket
@@ -177,13 +177,16 @@ def ends_of(
         level, at = change.level, change.occurred_at
         if level in asking:
             first[level] = min(at, first.get(level, at))
+    lines: dict[int, dict[Key, Line]] = {level: {} for level in first}
+    for key, line in book.lines.items():
+        if key.level in lines:
+            lines[key.level][key] = line
     ends: dict[int, Tail] = {}
     older: dict[int, datetime] = {}
     for level, at in first.items():
         newest = anchors[level].last_change_at
         if newest is None or newest < at:
-            lines = {key: line for key, line in book.lines.items() if key.level == level}
-            ends[level] = Tail(standing[level], lines, [])
+            ends[level] = Tail(standing[level], lines[level], [])
         else:
             older[level] = at
     return ends, older

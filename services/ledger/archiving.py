@@ -8,15 +8,14 @@ where several processes are to do it, those that come later find nothing left to
 import asyncio
 import json
 import sys
-from datetime import date
 from typing import Protocol
 
+from typing_extensions import override
+
 from shared.clock import Clock
+from shared.daily import Daily
 from shared.kafka.consumer import BACKLOG_RECORDS
 from shared.observability.logs import get_logger
-
-LOOK_SECONDS = 600.0
-"""How often it is asked whether it is due; what stood in the way may be gone then."""
 
 COMMAND = (sys.executable, "-m", "services.ledger", "archive")
 """It reads this process's environment, and so its settings."""
@@ -32,31 +31,23 @@ class Consumer(Protocol):
         """How many changes wait; None until known."""
 
 
-class Archiving:
-    """Archives once each day (UTC), when few changes wait."""
+class Archiving(Daily):
+    """Archives once a day, when few changes wait."""
 
     def __init__(self, consumer: Consumer, clock: Clock) -> None:
+        super().__init__(clock)
         self._consumer = consumer
-        self._clock = clock
-        self._done_on: date | None = None
 
-    async def run(self) -> None:
-        """Look again and again, until cancelled."""
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            await self.look()
-
-    async def look(self) -> None:
-        """Archive if it is due. Raises nothing: the consumer goes on whatever is wrong here."""
-        today = self._clock.now().date()
+    @override
+    async def attempt(self) -> bool:
         lag = self._consumer.lag
-        if self._done_on == today or lag is None or lag > BACKLOG_RECORDS:
-            return
+        if lag is None or lag > BACKLOG_RECORDS:
+            return False
         try:
-            if await _archived():
-                self._done_on = today
-        except Exception:  # noqa: BLE001 - as above
+            return await _archived()
+        except Exception:  # noqa: BLE001 - the consumer goes on whatever is wrong here
             _log.exception("old days cannot be archived")
+            return False
 
 
 async def _archived() -> bool:

@@ -19,13 +19,13 @@ import structlog
 from sqlalchemy import text
 
 from deploy.local.instance import REPOSITORY
-from services.ledger import archiving
 from services.ledger.archiving import Archiving
 from services.ledger.commands import archive as commands_archive
 from services.ledger.commands import verify as commands_verify
 from services.ledger.store import openings, stretches
 from services.ledger.store.locks import Lock
 from services.ledger.wiring import consume as ledger_consume
+from shared import daily
 from shared.clock import ManualClock, WallClock
 from shared.database.engine import create_engine, driver
 from shared.events.dead_letters import DeadReason
@@ -456,23 +456,23 @@ async def test_days_go_by_themselves_once_a_day_when_nothing_else_waits(
 async def test_a_consumer_archives_where_it_is_told_to_and_nowhere_else(
     ledger: Ledger, clock: ManualClock, by_itself: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archiving, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(daily, "LOOK_SECONDS", 0.1)
     began = asyncio.Event()
 
     async def look(_: Archiving) -> None:
         began.set()
 
     monkeypatch.setattr(Archiving, "look", look)
-    for daily in (False, True):
-        settings = ledger.settings.model_copy(update={"ledger_archive_daily": daily})
+    for wanted in (False, True):
+        settings = ledger.settings.model_copy(update={"ledger_archive_daily": wanted})
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             group.create_task(ledger_consume.run(settings, stop, clock))
-            if daily:
+            if wanted:
                 async with asyncio.timeout(PATIENCE_SECONDS):
                     await began.wait()
             else:
                 await ledger.publish(change(occurred_at=FIRST))
                 await ledger.until_recorded(1)
             stop.set()
-        assert began.is_set() == daily
+        assert began.is_set() == wanted

@@ -9,11 +9,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.__main__ import _forget
-from services.notifier.sending import forgetting
 from services.notifier.sending.forgetting import Forgetting
 from services.notifier.store import digests, listing, retention
 from services.notifier.store.retention import Forgotten
 from services.notifier.wiring import send
+from shared import daily
 from shared.clock import ManualClock, WallClock
 from shared.testing.waiting import until
 from shared.testing.wecom_app import FakeWecomApp
@@ -121,7 +121,7 @@ async def test_what_is_over_goes_by_itself_once_a_day_where_that_is_wanted(
         looks += 1
 
     monkeypatch.setattr(Forgetting, "look", counted)
-    monkeypatch.setattr(forgetting, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(daily, "LOOK_SECONDS", 0.05)
     now = WallClock().now()
     clock = ManualClock(now)
     await notifier.bot()

@@ -98,7 +98,7 @@ class Sorting:
         self._filters = filters
         self._recent = RecentIdentities()
         self._met_old_repeat = False
-        """Whether a batch had repeats older than memory: they come in runs."""
+        """Whether the last batch had repeats older than memory: they come in runs."""
 
     def remember(self, known: Iterable[bytes]) -> None:
         """Take in identities whose transaction is durable."""

@@ -88,7 +88,7 @@ _DECIDING = _SUPPLY | _DEMAND
 COMMITTING = ORDERING | _TRANSFER | _SUPPLY | _DEMAND
 """Types that always concern a line; a receipt with a reference does, too."""
 
-ABOUT_LINES = COMMITTING | {Type.RECEIPT}
+_ABOUT_LINES = COMMITTING | {Type.RECEIPT}
 """Types that may concern a line at all."""
 
 CONSUMING = _CONSUMING
@@ -100,7 +100,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 def key_of(change: Change) -> Key | None:
     """Return the line that a change is about besides what it moves; None for most."""
     change_type, reference = change.type, change.reference
-    if change_type not in ABOUT_LINES:
+    if change_type not in _ABOUT_LINES:
         return None
     if change_type in ORDERING:
         return Key(change.level, Kind.ORDER, reference or "")
@@ -115,7 +115,8 @@ def key_of(change: Change) -> Key | None:
 
 def keys_of(changes: Iterable[Change]) -> set[Key]:
     """Return the lines that some changes are about."""
-    return {key for change in changes if (key := key_of(change)) is not None}
+    about = [change for change in changes if change.type in _ABOUT_LINES]  # few: spare the calls
+    return {key for change in about if (key := key_of(change)) is not None}
 
 
 def demands(change: Change) -> bool:

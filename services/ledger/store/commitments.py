@@ -1,13 +1,12 @@
 """The lines of orders, supply, transfers and demand, read and written with a batch."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
 from services.ledger.domain.changes import Change
 from services.ledger.domain.commitments import (
-    ABOUT_LINES,
     CONSUMING,
     Book,
     Due,
@@ -16,25 +15,23 @@ from services.ledger.domain.commitments import (
     Line,
     consumption_of,
     demand_of,
-    key_of,
+    keys_of,
     supply_of,
 )
 from services.ledger.store.lines import COLUMNS, read, save
 from shared.database.engine import Driver
 
 
-async def opened(driver: Driver, changes: Iterable[Change], demanding: Collection[int]) -> Book:
+async def opened(driver: Driver, changes: Collection[Change], demanding: Collection[int]) -> Book:
     """Return the lines that changes are about, as they are stored.
 
     `demanding` are the levels where what is used up has to be noted.
     """
-    keys: set[Key] = set()
+    keys = keys_of(changes)
     used: set[Key] = set()
-    for change in changes:
-        if change.type in ABOUT_LINES and (key := key_of(change)) is not None:
-            keys.add(key)
-        if demanding and change.level in demanding and (key := consumption_of(change)) is not None:
-            used.add(key)
+    if demanding:
+        using = (consumption_of(change) for change in changes if change.level in demanding)
+        used = {key for key in using if key is not None}
     if not keys and not used:
         return Book()
     dated = {key.level for key in keys if key.kind is not Kind.ORDER} | {key.level for key in used}

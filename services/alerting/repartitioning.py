@@ -4,8 +4,8 @@ The ledger's command of the same name lets the topic grow. The next messages of 
 another partition then, and whoever owns that one has to know what is known of the SKU; consumers
 refuse to start until this is done.
 
-A message that nobody has evaluated, in a partition where its SKU is no more, would be heard by a
-stranger, so it is passed over, with all that were written before it. No level is lost by that: all
+A message that nobody has evaluated, in a partition where its SKU is no more, would become a dead
+letter, so it is passed over, with all that were written before it. No level is lost by that: all
 of this is older than the growth, after which the ledger tells every level anew. But a dip that
 only such a message tells of is not seen.
 """

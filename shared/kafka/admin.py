@@ -15,48 +15,65 @@ from aiokafka.errors import (
 )
 
 from shared.errors import Stopped, Unavailable
-from shared.events.topics import TOPICS
+from shared.events.topics import TOPICS, Topic
 from shared.kafka.metadata import known_partitions
 
-_GROWING_TRIES = 50
-_GROWING_SECONDS = 0.2
+_TRIES = 50
+_PAUSE_SECONDS = 0.2
 
 
 async def create_topics(bootstrap: str, prefix: str, *, replication: int = 1) -> None:
     """Create every topic of `TOPICS` that is missing, its name with `prefix` in front.
 
-    Raises Stopped when the broker refuses one, or when an existing topic has another number of
-    partitions than declared: keys would move between partitions, which no consumer survives.
+    Returns when the broker that was asked tells of all of them: it does so a moment after they
+    were created. Raises Stopped when the broker refuses one, or when an existing topic has another
+    number of partitions than declared: keys would move between partitions, which no consumer
+    survives. Raises Unavailable when they do not appear.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        present = {
-            entry["topic"]: len(entry["partitions"])
-            for entry in await admin.describe_topics([prefix + name for name in TOPICS])
-            if entry["error_code"] == 0
-        }
-        for name, topic in TOPICS.items():
-            found = present.get(prefix + name)
-            if found is not None and found != topic.partitions:
-                raise Stopped(
-                    f"topic {prefix + name} has {found} partitions, declared are "
-                    f"{topic.partitions}; a topic's partitions are for life"
-                )
-        answer = await admin.create_topics(
-            [
-                NewTopic(
-                    prefix + topic.name,
-                    topic.partitions,
-                    replication,
-                    topic_configs=topic.broker_config(),
-                )
-                for topic in TOPICS.values()
-                if prefix + topic.name not in present
-            ]
-        )
+        if missing := await _missing(admin, prefix):
+            await _create(admin, prefix, missing, replication)
+        for _ in range(_TRIES):
+            if not await _missing(admin, prefix):
+                return
+            await asyncio.sleep(_PAUSE_SECONDS)
+        raise Unavailable("the broker")
     finally:
         await admin.close()
+
+
+async def _missing(admin: AIOKafkaAdminClient, prefix: str) -> list[Topic]:
+    present = {
+        entry["topic"]: len(entry["partitions"])
+        for entry in await admin.describe_topics([prefix + name for name in TOPICS])
+        if entry["error_code"] == NoError.errno
+    }
+    for name, topic in TOPICS.items():
+        found = present.get(prefix + name)
+        if found is not None and found != topic.partitions:
+            raise Stopped(
+                f"topic {prefix + name} has {found} partitions, declared are "
+                f"{topic.partitions}; a topic's partitions are for life"
+            )
+    return [topic for name, topic in TOPICS.items() if prefix + name not in present]
+
+
+async def _create(
+    admin: AIOKafkaAdminClient, prefix: str, topics: Sequence[Topic], replication: int
+) -> None:
+    answer = await admin.create_topics(
+        [
+            NewTopic(
+                prefix + topic.name,
+                topic.partitions,
+                replication,
+                topic_configs=topic.broker_config(),
+            )
+            for topic in topics
+        ]
+    )
     for name, code, *message in answer.topic_errors:
         # Where another process was quicker, what it made is what we wanted.
         if code not in {NoError.errno, TopicAlreadyExistsError.errno}:
@@ -102,7 +119,7 @@ async def grow(bootstrap: str, prefix: str, topics: Sequence[str], partitions: i
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     try:
         await admin.start()
-        for _ in range(_GROWING_TRIES):
+        for _ in range(_TRIES):
             small = [
                 each["topic"]
                 for each in await admin.describe_topics(names)
@@ -113,7 +130,7 @@ async def grow(bootstrap: str, prefix: str, topics: Sequence[str], partitions: i
             # Whom we ask may hear late of what has been done: then it is done already.
             with suppress(InvalidPartitionsError):
                 await admin.create_partitions({name: NewPartitions(partitions) for name in small})
-            await asyncio.sleep(_GROWING_SECONDS)
+            await asyncio.sleep(_PAUSE_SECONDS)
         raise Unavailable("the broker")
     except (KafkaError, OSError) as error:
         raise Unavailable("the broker") from error

@@ -204,6 +204,8 @@ class Worker(Generic[M]):
         """
         await self.settle()
         memories = self._handler.part_with(partitions)
+        if len(partitions) == len(self.owned):
+            self.trouble = None  # whoever has them next waits for it
         return {
             partition: Passed(
                 self.owned.pop(partition),
@@ -279,8 +281,7 @@ class Worker(Generic[M]):
             connection = await self._connect()
             partitions = await timed.due(connection, self.owned.keys(), drained)
             if not partitions:
-                if self.trouble == _DATABASE_AWAY:
-                    self.trouble = None  # it was asked, or connected to anew
+                self._note_database_back()
                 return
             async with connection.begin():
                 await self._stay(connection, batch, partitions)
@@ -354,6 +355,8 @@ class Worker(Generic[M]):
             if owned.published > owned.stored_published
         ]
         if not behind:
+            # Readiness asks the database itself; nothing of ours waits for it.
+            self._note_database_back()
             return
         try:
             connection = await self._connect()
@@ -362,8 +365,13 @@ class Worker(Generic[M]):
         except DATABASE_ERRORS as error:
             await self._recover(error)
             return
+        self._note_database_back()
         for partition, _, published in behind:
             self.owned[partition].stored_published = published
+
+    def _note_database_back(self) -> None:
+        if self.trouble == _DATABASE_AWAY:
+            self.trouble = None
 
     async def _commit(self, records: list[Record]) -> _Committed:
         attempt = 0

@@ -1,12 +1,14 @@
 """A network that swallows everything: connections stay open, and nothing ever comes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.database import positions
 from shared.database.engine import create_engine, trouble
 from shared.kafka import consumer as consumer_module
 from shared.kafka.consumer import PartitionConsumer, Stalled
@@ -65,16 +67,40 @@ async def consuming_through(
         await ledger.publish(change(id="receipt", type="receipt", quantity=10))
         await ledger.until_published(version=1)
 
-        async def is_ready() -> bool:
-            # The other worker may be slower, whose partitions hold nothing.
-            return await consumer.check() is None
-
-        await until(is_ready)
+        # The other worker may be slower, whose partitions hold nothing.
+        await until(lambda: _is_ready(consumer))
         yield consumer, running, proxy
         stop.set()
         _, late = await asyncio.wait([running], timeout=PATIENCE_SECONDS)
         proxy.speak()
         assert not late, "it waits for an answer that never comes"
+
+
+async def test_a_database_that_was_away_between_two_batches_is_told_to_be_back(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noting = positions.set_published
+    noted = 0
+
+    async def lose_once(
+        connection: AsyncConnection, topic: str, published: Sequence[tuple[int, int, int]]
+    ) -> None:
+        nonlocal noted
+        await noting(connection, topic, published)
+        noted += 1
+        if noted == 1:
+            proxy.reset()
+
+    async def is_noted_after_all() -> bool:
+        return noted > 1
+
+    async with consuming_through(ledger) as (consumer, _, proxy):
+        for worker in consumer._workers:
+            worker.timed = None  # as most consumers' are: nothing but records gives them work
+        monkeypatch.setattr(positions, "set_published", lose_once)
+        await ledger.publish(change(id="sale", quantity=4))
+        await until(is_noted_after_all)
+        await until(lambda: _is_ready(consumer))
 
 
 @pytest.mark.parametrize("lost", Direction)
@@ -105,3 +131,7 @@ async def test_lists_wait_for_a_silent_broker_together_and_shortly(ledger: Ledge
             answers.append(await api.get("/v1/summary"))
     assert [each.status_code for each in answers] == [200] * 11
     assert {each.json()["behind_seconds"] for each in answers} == {None}
+
+
+async def _is_ready(consumer: PartitionConsumer) -> bool:
+    return await consumer.check() is None

@@ -13,6 +13,7 @@ import uvloop
 from tests.bench.latencies import Missed
 
 _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_HEARD_SECONDS = 0.01
 
 
 def run(bench: Coroutine[None, None, str]) -> None:
@@ -43,7 +44,11 @@ async def _until_signal(bench: Coroutine[None, None, str]) -> str:
 
     for number in _ENDS:
         loop.add_signal_handler(number, end, number)
-    return await bench
+    try:
+        return await bench
+    finally:
+        # Of a helper that the same Ctrl-C has ended, the loop may hear first.
+        await asyncio.sleep(_HEARD_SECONDS)
 
 
 def _interrupt_helpers() -> None:

@@ -34,13 +34,16 @@ async def bench():
         try:
             while not program.is_ready():
                 await asyncio.sleep(0)
-            await asyncio.to_thread(subprocess.run, [sys.executable, "-c", HELPER])
+            HELP
         finally:
             program.child.stop()
     return "{}"
 
 run(bench())
 """
+ASIDE = 'await asyncio.to_thread(subprocess.run, [sys.executable, "-c", HELPER])'
+AT_ONCE = 'subprocess.run([sys.executable, "-c", HELPER])'
+"""The loop hears of nothing until the helper has ended."""
 
 
 @pytest.fixture
@@ -48,10 +51,11 @@ def instance(tmp_path: Path) -> Instance:
     return Instance("test", tmp_path)
 
 
-@pytest.fixture
-def bench(instance: Instance) -> Iterator["subprocess.Popen[str]"]:
+@pytest.fixture(params=[ASIDE], ids=["aside"])
+def bench(instance: Instance, request: pytest.FixtureRequest) -> Iterator["subprocess.Popen[str]"]:
+    program = BENCH.replace("HELP\n", f"{request.param}\n")
     with subprocess.Popen(  # noqa: S603 - our own interpreter
-        [sys.executable, "-c", BENCH, str(instance.folder)],
+        [sys.executable, "-c", program, str(instance.folder)],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         text=True,
@@ -80,3 +84,13 @@ def test_what_it_has_started_ends_with_it(
     assert bench.wait(timeout=60) == 130
     wait_until_ended(server)
     wait_until_ended(helper)
+
+
+@pytest.mark.parametrize("bench", [AT_ONCE], indirect=True, ids=["at once"])
+def test_a_helper_that_the_same_signal_ends_first_changes_nothing(
+    instance: Instance, bench: "subprocess.Popen[str]"
+) -> None:
+    server = child_of(instance)
+    os.killpg(bench.pid, signal.SIGINT)
+    assert bench.wait(timeout=60) == 130
+    wait_until_ended(server)

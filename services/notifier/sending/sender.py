@@ -104,6 +104,8 @@ class Sender:
             places = max(0, share - len(mine))
             names = [lease.destination for lease in served]
             taken = await leases.take(connection, self._owner, places, names)
+            names += [lease.destination for lease in taken]
+            await leases.release_rest(connection, self._owner, names)
         for lease in taken:
             await self._dismiss(lease.destination)
             self._start(lease, group)

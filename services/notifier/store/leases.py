@@ -60,6 +60,11 @@ WHERE destination IN (
 RETURNING destination, epoch
 """)
 
+_RELEASE_REST = text("""
+UPDATE lease SET owner = NULL, until = '-infinity'
+WHERE owner = :owner AND destination <> ALL(CAST(:kept AS text[]))
+""")
+
 _RELEASE = text("""
 UPDATE lease SET owner = NULL, until = '-infinity'
 WHERE destination = :destination AND epoch = :epoch
@@ -124,6 +129,14 @@ async def take(
     parameters = {"owner": owner, "places": places, "served": list(served)}
     rows = await connection.execute(_TAKE, {**parameters, "seconds": LEASE_SECONDS})
     return [Lease(row.destination, row.epoch) for row in rows]
+
+
+async def release_rest(connection: AsyncConnection, owner: str, kept: Collection[str]) -> None:
+    """Let others have at once what is in this sender's name but not among `kept`.
+
+    Renewed with all the others, it would be served by nobody for as long as this sender lives.
+    """
+    await connection.execute(_RELEASE_REST, {"owner": owner, "kept": list(kept)})
 
 
 async def release(connection: AsyncConnection, lease: Lease) -> None:

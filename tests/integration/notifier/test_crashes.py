@@ -315,6 +315,43 @@ async def test_two_senders_share_the_destinations_and_send_everything_once(
     assert await notifier.rows("SELECT 1 FROM lease WHERE owner IS NOT NULL") == []
 
 
+async def test_what_an_earlier_process_had_is_kept_by_nobody_who_does_not_serve_it(
+    notifier: Notifier,
+) -> None:
+    keys = [f"key-of-bot-number-{number}" for number in range(6)]
+    for number, key in enumerate(keys):
+        await notifier.bot(f"bot-{number}", key)
+    notifier.accept(*keys)
+
+    async def owners() -> dict[str, int]:
+        rows = await notifier.rows(
+            "SELECT owner, count(*) AS amount FROM lease WHERE owner IS NOT NULL GROUP BY 1"
+        )
+        return {row["owner"]: row["amount"] for row in rows}
+
+    async def one_has_all() -> bool:
+        return await owners() == {"one": 6}
+
+    async def two_is_there() -> bool:
+        return len(await notifier.rows("SELECT FROM sender WHERE id = 'two'")) == 1
+
+    async def shared() -> bool:
+        return await owners() == {"one": 3, "two": 3}
+
+    async with notifier.sending("one", leaving=False):
+        await until(one_has_all)
+    # As after a kill a moment ago, however long the rest of this takes.
+    await notifier.rows("UPDATE lease SET until = clock_timestamp() + interval '1 hour'")
+    await notifier.rows("UPDATE sender SET seen_at = clock_timestamp() + interval '1 hour'")
+    async with notifier.sending("two"):
+        await until(two_is_there)
+        async with notifier.sending("one"):
+            await until(shared)
+            await notifier.tell(stock_alert(1))
+            await notifier.until_states(*["sent"] * 6)
+    assert sorted(each.key for each in notifier.wecom.accepted) == sorted(keys)
+
+
 async def test_what_is_disabled_takes_no_place_of_what_is_not(notifier: Notifier) -> None:
     keys = {id_: f"key-of-bot-number-{id_}" for id_ in ("a", "b", "c")}
     for id_, key in keys.items():

@@ -180,6 +180,7 @@ class FakeConfiguration:
         @router.get("/v1/responsibilities")
         def table() -> Body:
             self._there("alerting")
+            self._there("alerting's table")
             return {"items": self.table}
 
         @router.put("/v1/responsibilities")

@@ -77,6 +77,28 @@ async def test_an_alert_is_shown_without_the_notifier(calm_desk: Desk, fakes: Fa
     await expect(viewer.page.locator(".stale")).to_have_count(0)
 
 
+@pytest.mark.parametrize(
+    ("service", "path", "missing"),
+    [
+        ("alerting", LEVEL, ".episodes li"),
+        ("ledger", ALERT, "[data-measure=present]"),
+        ("alerting's table", "/people", "td:has-text('全部品类')"),
+    ],
+)
+async def test_a_part_that_was_not_answered_is_asked_for_again(
+    calm_desk: Desk, fakes: Fakes, service: str, path: str, missing: str
+) -> None:
+    fakes[0].away.add(service)
+    viewer = await calm_desk.viewer()
+    await viewer.open(path)
+    await expect(viewer.page.locator("main h1").first).to_be_visible()
+    await viewer.page.wait_for_timeout(1_000)  # all that has an answer is there
+    await expect(viewer.page.locator(missing)).to_have_count(0)
+    fakes[0].away.clear()
+    await expect(viewer.page.locator(missing).first).to_be_visible()
+    await expect(viewer.page.locator(".stale")).to_have_count(0)
+
+
 async def test_a_rule_keeps_what_was_typed_while_alerting_is_away(
     calm_desk: Desk, fakes: Fakes
 ) -> None:

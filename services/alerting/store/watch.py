@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.database.engine import DATABASE_ERRORS, is_away
+from shared.database.engine import DATABASE_ERRORS, passing
 from shared.observability.logs import get_logger
 
 POLL_SECONDS = 0.5
@@ -32,13 +32,13 @@ class Watch(ABC):
         self._looked_at = 0.0
 
     async def run(self) -> None:
-        """Look for edits for ever; a database that is away is waited for."""
+        """Look for edits for ever; a database that is away, or takes too long, is waited for."""
         while True:
             try:
                 await self.look()
                 self._looked_at = time.monotonic()
             except DATABASE_ERRORS as error:
-                if not is_away(error):
+                if passing(error) is None:
                     raise
                 _log.warning("edits not seen", what=self.what, reason=repr(error)[:300])
             await asyncio.sleep(POLL_SECONDS)

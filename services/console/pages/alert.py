@@ -109,13 +109,14 @@ class AlertPage:
             self._show()
             return False
         self._asked, self._away = True, False
+        complete = True
         if self._alert is not None:
-            await self._ask_level(self._alert)
-            await self._doing.ask(is_open=self._alert.is_open)
+            complete = await self._ask_level(self._alert)
+            complete = await self._doing.ask(is_open=self._alert.is_open) and complete
             await self._ask_people()
             self._frame.retitle(f"#{self._alert.number} {self._alert.sku_name or self._alert.sku}")
         self._show()
-        return True
+        return complete
 
     async def _ask_now(self) -> None:
         if not await self._ask():
@@ -125,15 +126,16 @@ class AlertPage:
         if not self._people:
             self._people = await self._frame.context.people.names()
 
-    async def _ask_level(self, alert: Alert) -> None:
+    async def _ask_level(self, alert: Alert) -> bool:
         if alert.subject is not SubjectKind.LEVEL:
-            return  # of several no one level says what there is
+            return True  # of several no one level says what there is
         self._subscription.watch([of_episode(str(self._id)), of_level(alert.sku, alert.warehouse)])
         try:
             level = await self._frame.context.ledger.level(alert.sku, alert.warehouse)
         except (Unavailable, Refused):
-            return
+            return False
         self._take(level)
+        return True
 
     def _take(self, level: Level | None) -> None:
         if level is not None and (self._level is None or self._level.version < level.version):

@@ -55,13 +55,17 @@ class AlertDoing:
         own = action.requested_by == self._frame.acting_for
         return action_form.steps(action.kind, action.state, is_own=own)
 
-    async def ask(self, *, is_open: bool) -> None:
-        """Ask what is done, and as long as the alert is open what could be."""
+    async def ask(self, *, is_open: bool) -> bool:
+        """Ask what is done, and as long as the alert is open what could be.
+
+        Returns whether there was an answer to everything.
+        """
         self.actions = await answered(self.actions, self._upstream.of_alert(self._id))
         if is_open:
             self.proposals = await answered(self.proposals, self._upstream.proposals(self._id))
         else:
             self.proposals = Section([])
+        return not (self.actions.away or self.proposals.away)
 
     def type(self, name: str, value: str) -> None:
         """Take what is typed into the form."""

@@ -14,7 +14,7 @@ from services.console.pages.frame import RECONNECT_SECONDS, Frame
 from services.console.pages.live_panel import LivePanel
 from services.console.pages.not_found import show_not_found
 from services.console.upstream.answered import answered
-from services.console.upstream.answers import Level, Sku, StatementLine
+from services.console.upstream.answers import Alert, Level, Sku, StatementLine
 from services.console.upstream.directory import Names
 from services.console.upstream.overview import episode
 from services.console.upstream.service import Refused
@@ -60,6 +60,7 @@ class LevelPage:
         self._wanted_lines = _LINES
         self._more = False
         """Whether there are lines before those."""
+        self._open: Section[list[Alert]] = Section()
         self._names = Names()
         self._wanted = asyncio.Event()
         self._wanted.set()
@@ -104,7 +105,7 @@ class LevelPage:
             self._wanted.clear()
             complete = await self._ask_level()
             complete = await self._ask_statement() and complete
-            await self._ask_alerts()
+            complete = await self._ask_alerts() and complete
             if self._wanted_lines > _LINES:
                 await asyncio.sleep(_LONG_STATEMENT_SECONDS)
             if not complete:
@@ -153,14 +154,14 @@ class LevelPage:
         self._wanted_lines = min(shown + _LINES, _MOST_LINES)
         self._wanted.set()
 
-    async def _ask_alerts(self) -> None:
-        try:
-            alerts = await self._frame.context.alerting.of_level(self._sku, self._warehouse)
-        except (Unavailable, Refused):
-            return
+    async def _ask_alerts(self) -> bool:
+        alerting = self._frame.context.alerting
+        self._open = await answered(self._open, alerting.of_level(self._sku, self._warehouse))
         self._names = await self._frame.context.directory.names()
-        episodes = [episode(alert, self._names) for alert in alerts]
-        self._alerts.show(self._frame.html("level_alerts.html", episodes=episodes))
+        episodes = [episode(alert, self._names) for alert in self._open.value or ()]
+        away = self._open.away
+        self._alerts.show(self._frame.html("level_alerts.html", episodes=episodes, away=away))
+        return not away
 
     def _head_html(self, sku: Sku | None) -> str:
         return self._frame.html(

@@ -72,9 +72,9 @@ class PeoplePage:
         while True:
             self._wanted.clear()
             self._people = await answered(self._people, self._upstream.all())
-            await self._table.ask(self._people.value or [])
+            complete = await self._table.ask(self._people.value or []) and not self._people.away
             self._panel.show(self._html())
-            if self._people.away:
+            if not complete:
                 await asyncio.sleep(_TRY_AGAIN_SECONDS)
             else:
                 await self._wanted.wait()

@@ -64,11 +64,12 @@ class Responsibilities:
         self._names = names
         self._show()
 
-    async def ask(self, people: list[Person]) -> None:
-        """Ask for the table and show it."""
+    async def ask(self, people: list[Person]) -> bool:
+        """Ask for the table and show it; returns whether there was an answer."""
         self._people = people
         self._table = await answered(self._table, self._upstream.table())
         self._show()
+        return not self._table.away
 
     def _show(self) -> None:
         self._panel.show(self._html())

@@ -5,17 +5,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import override
 
 
 async def serve(app: ASGIApp, host: str, port: int, *, stop: asyncio.Event) -> None:
     """Answer HTTP until told to stop; requests under way are finished first.
 
-    Cancelled, since the role failed beside it, it lets go of the port and finishes nothing.
+    Cancelled, since the role failed beside it, it lets go of the port and finishes nothing. Raises
+    what ends the application's lifespan before: whoever asks would wait for tasks that are gone.
     """
+    watched = _Watched(app, stop)
     config = uvicorn.Config(
-        app,
+        watched,
         host=host,
         port=port,
         log_config=None,
@@ -26,12 +28,35 @@ async def serve(app: ASGIApp, host: str, port: int, *, stop: asyncio.Event) -> N
     server = _Server(config)
     try:
         async with asyncio.TaskGroup() as group:
+            living = group.create_task(watched.live())
             serving = group.create_task(server.serve())
             await stop.wait()
             server.should_exit = True
             await serving
+            living.cancel()
     finally:
         server.let_go()
+
+
+class _Watched:
+    """An application whose lifespan ends the role when it fails; the server would go on."""
+
+    def __init__(self, app: ASGIApp, stop: asyncio.Event) -> None:
+        self._app = app
+        self._stop = stop
+        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:
+            if scope["type"] == "lifespan" and not self._stop.is_set():
+                self._failure.set_exception(error)
+            raise
+
+    async def live(self) -> None:
+        """Return never; raises what has ended the lifespan."""
+        await self._failure
 
 
 class _Server(uvicorn.Server):

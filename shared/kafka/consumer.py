@@ -70,6 +70,7 @@ GIVE_UP_SECONDS = 5.0
 
 _SESSION_MS = 10_000
 _REBALANCE_MS = 60_000
+_FOR_EVER_MS = 2**31 - 1
 
 _log = get_logger("kafka.consumer")
 
@@ -146,6 +147,8 @@ class PartitionConsumer(Generic[M]):
         self._settled = [0] * workers
         """The arrangement that each worker has carried out."""
         self._assigned_in = 0
+        self._is_dealt = False
+        """Whether the group has said which partitions are this process's, if any."""
         self._passed: dict[int, Passed[M]] = {}
         self._at_work = workers
         self._crowded_at = time.monotonic()
@@ -167,7 +170,7 @@ class PartitionConsumer(Generic[M]):
                 return worker.trouble
         if time.monotonic() - self._broker_seen_at > 5 * WATCH_SECONDS:
             return "the broker cannot be reached"
-        if self._assigned_in == 0 or min(self._settled) < self._assigned_in:
+        if not self._is_dealt or min(self._settled) < self._assigned_in:
             return "partitions are being taken over"
         # Without records no worker would notice.
         return await trouble(self._engine)
@@ -231,6 +234,10 @@ class PartitionConsumer(Generic[M]):
                     auto_offset_reset="earliest",
                     session_timeout_ms=_SESSION_MS,
                     rebalance_timeout_ms=_REBALANCE_MS,
+                    # The client leaves the group when nobody has fetched for so long, and comes
+                    # back at the next fetch: never, where all partitions are gone by then. That a
+                    # database is away for hours, or a member has no partitions, is no stall.
+                    max_poll_interval_ms=_FOR_EVER_MS,
                     max_partition_fetch_bytes=2 * 1024 * 1024,
                     fetch_max_wait_ms=self._poll_ms,
                     metadata_max_age_ms=30_000,
@@ -251,13 +258,14 @@ class PartitionConsumer(Generic[M]):
                 return consumer
         return None
 
-    async def _assigned(self, partitions: Collection[int]) -> None:
+    async def _assigned(self, partitions: Collection[int], *, is_dealt: bool = True) -> None:
+        self._is_dealt = is_dealt
         self._wanted = tuple(sorted(partitions))
         self._assigned_in = await self._arrange(_Step.CLAIM, self._dealt(self._at_work))
 
     async def _revoked(self) -> None:
         """Wait until no worker holds anything, so that the next owner finds all published."""
-        await self._assigned(())
+        await self._assigned((), is_dealt=False)
         number = self._assigned_in
         try:
             async with asyncio.timeout(RELEASE_SECONDS), self._changed:
@@ -543,7 +551,7 @@ class PartitionConsumer(Generic[M]):
         for partition, records in lag.items():
             LAG_RECORDS.labels(self._topic, str(partition)).set(records)
         self._told = set(lag)
-        self._lag = sum(lag.values()) if len(lag) == partitions else None
+        self._lag = sum(lag.values()) if len(lag) == partitions and self._is_dealt else None
 
     async def _require_broker_away(self) -> None:
         """Raise Stalled when the broker has answered the producer all the while, but not us."""

@@ -4,16 +4,19 @@ import asyncio
 import time
 
 from shared.database import positions
-from shared.database.engine import Engine, asking
+from shared.database.engine import DATABASE_ERRORS, Engine, asking
 from shared.errors import Unavailable
 from shared.events.stock_changes import TOPIC
 from shared.kafka.lag import Lag, LagReader
+from shared.observability.logs import get_logger
 
 _FRESH_SECONDS = 1.0
 """How long a look at the broker is good for: every answer carries it."""
 
 _WAIT_SECONDS = 1.0
 """How long the first to ask waits for a look; who comes after him does not until one succeeds."""
+
+_log = get_logger("behind")
 
 
 class Behind:
@@ -49,6 +52,10 @@ class Behind:
             try:
                 self._lag = await self._reader.read(await asking(self._stored))
             except Unavailable:
+                self._lag = None
+            except DATABASE_ERRORS as error:
+                # Such as tables that no migration has made yet: asked again by whoever asks next.
+                _log.warning("how far behind it is cannot be read", reason=repr(error)[:300])
                 self._lag = None
             self._away = self._lag is None
             self._looked_at = time.monotonic()

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import pytest
+from aiokafka.consumer.subscription_state import SubscriptionState
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.database import positions
@@ -17,6 +18,9 @@ from shared.testing.waiting import PATIENCE_SECONDS, until
 from tests.integration.ledger.lossy import through
 from tests.integration.ledger.service import Ledger, change
 from tests.integration.shared.test_lag import mute
+
+HEARTBEAT_SECONDS = 3.0
+"""How often the client looks whether it still belongs to its group."""
 
 
 @pytest.mark.parametrize("lost", Direction)
@@ -101,6 +105,18 @@ async def test_a_database_that_was_away_between_two_batches_is_told_to_be_back(
         await ledger.publish(change(id="sale", quantity=4))
         await until(is_noted_after_all)
         await until(lambda: _is_ready(consumer))
+
+
+async def test_who_has_fetched_nothing_for_an_hour_still_belongs_to_the_group(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As after an hour in which the database was away: the client thinks that nobody is there.
+    monkeypatch.setattr(SubscriptionState, "fetcher_idle_time", property(lambda _: 3600.0))
+    async with ledger.consuming() as consumer:
+        await until(lambda: _is_ready(consumer))
+        await asyncio.sleep(3 * HEARTBEAT_SECONDS)
+        await ledger.publish(change(id="receipt", type="receipt", quantity=10))
+        await ledger.until_published(version=1)
 
 
 @pytest.mark.parametrize("lost", Direction)

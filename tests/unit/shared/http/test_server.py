@@ -1,6 +1,8 @@
 """The HTTP server of a role ends with it."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from starlette.applications import Starlette
@@ -32,4 +34,30 @@ async def test_nobody_listens_once_it_has_ended(*, is_told: bool) -> None:
         else:
             serving.cancel()
         await asyncio.wait([serving])
+    assert not await _answers(port)
+
+
+async def test_it_ends_with_what_has_ended_the_lifespan() -> None:
+    (port,) = pick_free(1)
+    fails = asyncio.Event()
+
+    async def work() -> None:
+        await fails.wait()
+        raise KeyError("work")
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(work())
+            yield
+
+    app = Starlette(lifespan=lifespan)
+    serving = asyncio.get_running_loop().create_task(
+        serve(app, LOOPBACK, port, stop=asyncio.Event())
+    )
+    await until(lambda: _answers(port))
+    fails.set()
+    _, late = await asyncio.wait([serving], timeout=10)
+    assert not late
+    assert isinstance(serving.exception(), ExceptionGroup)
     assert not await _answers(port)

@@ -36,6 +36,7 @@ def consumer(topic: str, next_offset: int, *, known: Record | None = None) -> Pa
         producer=Mock(),
         handler=Mock,
     )
+    made._is_dealt = True
     made._offsets[PARTITION] = next_offset
     if known is not None:
         made._unverified[PARTITION] = Position(
@@ -264,3 +265,19 @@ async def test_the_lag_is_told_of_claimed_partitions_alone(monkeypatch: pytest.M
     made._wanted = (4,)
     await look(made, monkeypatch)
     assert (told(PARTITION), told(4), made.lag) == (None, 2, 2)
+
+
+async def test_who_has_been_dealt_nothing_anew_is_not_ready_and_knows_of_no_lag(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("shared.kafka.consumer.trouble", AsyncMock(return_value=None))
+    log = consumer(STOCK_LEVELS.name, 5)
+    log._workers = [Mock(trouble=None)]
+    log._broker_seen_at = time.monotonic()
+    log._settled = [1_000]
+    await log._assigned(())
+    log._tell_lag({}, 0)
+    assert (await log.check(), log.lag) == (None, 0)
+    await log._revoked()
+    log._tell_lag({}, 0)
+    assert (await log.check(), log.lag) == ("partitions are being taken over", None)

@@ -259,9 +259,10 @@ class PartitionConsumer(Generic[M]):
         return None
 
     async def _assigned(self, partitions: Collection[int], *, is_dealt: bool = True) -> None:
-        self._is_dealt = is_dealt
+        self._is_dealt = False  # until it is known which arrangement has to be carried out
         self._wanted = tuple(sorted(partitions))
         self._assigned_in = await self._arrange(_Step.CLAIM, self._dealt(self._at_work))
+        self._is_dealt = is_dealt
 
     async def _revoked(self) -> None:
         """Wait until no worker holds anything, so that the next owner finds all published."""

@@ -293,20 +293,31 @@ async def test_an_attempt_recorded_but_not_made_is_taken_back_and_not_in_doubt(
     assert len(notifier.wecom.of(KEY)) == 1
 
 
-async def test_two_senders_share_the_destinations_and_send_everything_once(
-    notifier: Notifier,
-) -> None:
+async def six_bots(notifier: Notifier) -> list[str]:
+    """Make six destinations; returns their keys."""
     keys = [f"key-of-bot-number-{number}" for number in range(6)]
     for number, key in enumerate(keys):
         await notifier.bot(f"bot-{number}", key)
     notifier.accept(*keys)
+    return keys
+
+
+async def owners(notifier: Notifier) -> dict[str, int]:
+    """Return how many destinations each sender holds."""
+    rows = await notifier.rows(
+        "SELECT owner, count(*) AS amount FROM lease WHERE owner IS NOT NULL GROUP BY 1"
+    )
+    return {row["owner"]: row["amount"] for row in rows}
+
+
+async def test_two_senders_share_the_destinations_and_send_everything_once(
+    notifier: Notifier,
+) -> None:
+    keys = await six_bots(notifier)
     async with notifier.sending("one"), notifier.sending("two"):
 
         async def shared() -> bool:
-            rows = await notifier.rows(
-                "SELECT owner, count(*) AS amount FROM lease WHERE owner IS NOT NULL GROUP BY 1"
-            )
-            return {row["owner"]: row["amount"] for row in rows} == {"one": 3, "two": 3}
+            return await owners(notifier) == {"one": 3, "two": 3}
 
         await until(shared)
         await notifier.tell(*(stock_alert(number) for number in range(1, 6)))
@@ -318,25 +329,16 @@ async def test_two_senders_share_the_destinations_and_send_everything_once(
 async def test_what_an_earlier_process_had_is_kept_by_nobody_who_does_not_serve_it(
     notifier: Notifier,
 ) -> None:
-    keys = [f"key-of-bot-number-{number}" for number in range(6)]
-    for number, key in enumerate(keys):
-        await notifier.bot(f"bot-{number}", key)
-    notifier.accept(*keys)
-
-    async def owners() -> dict[str, int]:
-        rows = await notifier.rows(
-            "SELECT owner, count(*) AS amount FROM lease WHERE owner IS NOT NULL GROUP BY 1"
-        )
-        return {row["owner"]: row["amount"] for row in rows}
+    keys = await six_bots(notifier)
 
     async def one_has_all() -> bool:
-        return await owners() == {"one": 6}
+        return await owners(notifier) == {"one": 6}
 
     async def two_is_there() -> bool:
         return len(await notifier.rows("SELECT FROM sender WHERE id = 'two'")) == 1
 
     async def shared() -> bool:
-        return await owners() == {"one": 3, "two": 3}
+        return await owners(notifier) == {"one": 3, "two": 3}
 
     async with notifier.sending("one", leaving=False):
         await until(one_has_all)

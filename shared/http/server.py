@@ -8,6 +8,10 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import override
 
+KEEP_ALIVE_SECONDS = 75
+"""What an idle connection stays open: well beyond any Retry-After. Who comes again on it after
+just so long would send into its end, not knowing whether the request was taken."""
+
 
 async def serve(app: ASGIApp, host: str, port: int, *, stop: asyncio.Event) -> None:
     """Answer HTTP until told to stop; requests under way are finished first.
@@ -23,6 +27,7 @@ async def serve(app: ASGIApp, host: str, port: int, *, stop: asyncio.Event) -> N
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=5,
     )
     server = _Server(config)

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -12,7 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.clock import Clock
 from shared.database import positions
-from shared.database.engine import DATABASE_ERRORS, hang_up, is_away, is_retryable
+from shared.database.engine import (
+    ANSWER_SECONDS,
+    DATABASE_ERRORS,
+    hang_up,
+    is_away,
+    is_retryable,
+)
 from shared.database.history import History, history
 from shared.database.positions import Move, Position
 from shared.errors import Fenced, Stopped, Unavailable
@@ -279,7 +286,8 @@ class Worker(Generic[M]):
         committing = False
         try:
             connection = await self._connect()
-            partitions = await timed.due(connection, self.owned.keys(), drained)
+            with self._answered():
+                partitions = await timed.due(connection, self.owned.keys(), drained)
             if not partitions:
                 self._note_database_back()
                 return
@@ -360,14 +368,24 @@ class Worker(Generic[M]):
             return
         try:
             connection = await self._connect()
-            async with connection.begin():
-                await positions.set_published(connection, self._topic, behind)
+            with self._answered():
+                async with connection.begin():
+                    await positions.set_published(connection, self._topic, behind)
         except DATABASE_ERRORS as error:
             await self._recover(error)
             return
         self._note_database_back()
         for partition, _, published in behind:
             self.owned[partition].stored_published = published
+
+    @contextmanager
+    def _answered(self) -> Iterator[None]:
+        """Hang up on a database that says nothing: between batches nobody else would notice."""
+        timer = asyncio.get_running_loop().call_later(ANSWER_SECONDS, self.hang_up)
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def _note_database_back(self) -> None:
         if self.trouble == _DATABASE_AWAY:

@@ -23,6 +23,7 @@ from tests.faults.goods import OPENING_REQUESTS, REQUESTS_PER_SECOND, Goods
 NO_ANSWER = 0
 NO_ANSWER_PAUSE_S = 0.3
 ANSWER_LIMIT_S = 15.0
+MOST_UNDER_WAY = 60 * REQUESTS_PER_SECOND
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,18 @@ class Poster:
         for number in range(OPENING_REQUESTS):
             await self._post(number)
         async with asyncio.TaskGroup() as requests:
-            began, number = time.monotonic(), OPENING_REQUESTS
+            number, due = OPENING_REQUESTS, time.monotonic()
+            places = asyncio.Semaphore(MOST_UNDER_WAY)
             while not stop.is_set():
-                requests.create_task(self._post(number))
+                full = places.locked()
+                await places.acquire()
+                if full:
+                    due = time.monotonic()
+                requests.create_task(self._post(number)).add_done_callback(
+                    lambda _: places.release()
+                )
                 number += 1
-                due = began + (number - OPENING_REQUESTS) / REQUESTS_PER_SECOND
+                due += 1 / REQUESTS_PER_SECOND
                 await asyncio.sleep(due - time.monotonic())
 
     async def _post(self, number: int) -> None:

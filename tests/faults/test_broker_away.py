@@ -22,7 +22,10 @@ RED = (
     "ingest-consume",
 )
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.timeout(300 + 2 * FaultSettings().fault_seconds),
+]
 
 
 async def test_without_broker_posts_are_refused_and_afterwards_nothing_is_missing(

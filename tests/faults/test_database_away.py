@@ -33,7 +33,10 @@ QUESTIONS = (
     ("ingest", "/v1/skus"),
 )
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.timeout(300 + 2 * FaultSettings().fault_seconds),
+]
 
 
 async def test_without_database_known_codes_go_through_and_the_rest_waits(

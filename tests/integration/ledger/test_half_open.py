@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.database import positions
 from shared.database.engine import create_engine, trouble
 from shared.kafka import consumer as consumer_module
+from shared.kafka import worker as worker_module
 from shared.kafka.consumer import PartitionConsumer, Stalled
 from shared.testing.proxy import Direction, Proxy, proxied
 from shared.testing.waiting import PATIENCE_SECONDS, until
@@ -50,6 +51,26 @@ async def test_a_process_that_is_told_to_end_does_not_wait_for_a_silent_database
         assert await consumer.check() == "the database cannot be reached"
     async with ledger.consuming():
         await ledger.until_published(version=2)
+    assert await ledger.on_hand() == 6
+
+
+@pytest.mark.parametrize("lost", Direction)
+async def test_a_connection_that_goes_silent_while_nothing_comes_is_given_up(
+    ledger: Ledger, lost: Direction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "ANSWER_SECONDS", 1.0)
+
+    async def is_given_up() -> bool:
+        return any(worker.trouble is not None for worker in consumer._workers)
+
+    async with consuming_through(ledger) as (consumer, running, proxy):
+        proxy.silence(lost)
+        await until(is_given_up)
+        proxy.speak()
+        await until(lambda: _is_ready(consumer))
+        await ledger.publish(change(id="sale", quantity=4))
+        await ledger.until_published(version=2)
+        assert not running.done()
     assert await ledger.on_hand() == 6
 
 

@@ -8,7 +8,9 @@ import pytest
 from starlette.applications import Starlette
 
 from deploy.local.ports import LOOPBACK, pick_free
-from shared.http.server import serve
+from shared.errors import Unavailable
+from shared.http import server as server_module
+from shared.http.server import KEEP_ALIVE_SECONDS, serve
 from shared.testing.waiting import until
 
 
@@ -61,3 +63,27 @@ async def test_it_ends_with_what_has_ended_the_lifespan() -> None:
     assert not late
     assert isinstance(serving.exception(), ExceptionGroup)
     assert not await _answers(port)
+
+
+async def test_who_comes_again_after_retry_after_finds_the_connection_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert 5 * Unavailable("the broker").retry_after_seconds <= KEEP_ALIVE_SECONDS
+
+    # That it is this which decides: with a second, the server closes after a second.
+    monkeypatch.setattr(server_module, "KEEP_ALIVE_SECONDS", 1)
+    (port,) = pick_free(1)
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(serve(Starlette(), LOOPBACK, port, stop=stop))
+        await until(lambda: _answers(port))
+        reader, writer = await asyncio.open_connection(LOOPBACK, port)
+        async with asyncio.timeout(4):
+            for _ in range(2):
+                writer.write(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+                assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 404")
+                await reader.readexactly(len("Not Found"))
+            assert await reader.read() == b""
+        writer.close()
+        await writer.wait_closed()
+        stop.set()

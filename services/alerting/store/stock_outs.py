@@ -105,7 +105,7 @@ LEFT JOIN (
                            WHERE s.sku = a.sku AND s.warehouse = a.warehouse)
     GROUP BY a.sku, a.warehouse
 ) AS e ON e.sku = k.sku AND e.warehouse = k.warehouse
-WHERE k.available <= 0 AND (k.sold_total > 0 OR e.opened_at IS NOT NULL)
+WHERE k.is_out AND (k.sold_total > 0 OR e.opened_at IS NOT NULL)
   AND NOT EXISTS (SELECT FROM stock_out AS s
                   WHERE s.sku = k.sku AND s.warehouse = k.warehouse AND s.ended_at IS NULL)
 ON CONFLICT DO NOTHING

@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Scope,
         required=True,
         metavar="SCOPE",
-        help=str(list(Scope)),
+        help=f"may be repeated: {', '.join(Scope)}",
     )
     minting.add_argument("--channel", help="limit the token to writing as this channel")
     minting.add_argument("--hours", type=float, default=12)

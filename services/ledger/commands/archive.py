@@ -64,9 +64,10 @@ class StillReadError(LowtideError):
 
 @dataclass(slots=True)
 class Report:
-    """What was done."""
+    """What was done; `days_kept` are those of age that had to stay."""
 
     days: int = 0
+    days_kept: int = 0
     movements: int = 0
     repeats: int = 0
     identity_periods: int = 0
@@ -173,6 +174,7 @@ async def _archive_day(
     manifest = await files.write(raw, folder, day, holds)
     waiting = await _open_levels(raw, day, progress)
     if waiting:
+        report.days_kept += 1
         tell(f"{day} stays: {waiting} levels have a count from until then that waits for somebody")
         return
     fault = await asyncio.to_thread(files.fault, folder, day, manifest.sha256)

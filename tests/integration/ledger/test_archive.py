@@ -372,7 +372,8 @@ async def test_what_happened_before_an_opening_is_refused_and_a_repeat_is_a_repe
             "SELECT id, $1, $1, $1, 8, 9, 0, false, 'waiting', 'app', 'c', '0' FROM level",
             FIRST - DAY,
         )
-        assert (await archive(ledger, folder, keep_days=40))["days"] == 1
+        report = await archive(ledger, folder, keep_days=40)
+        assert (report["days"], report["days_kept"]) == (1, 1)
         assert await ledger.rows("SELECT 1 FROM opening") == []
         await ledger.rows("UPDATE stock_count SET settled_at = $1, state = 'rejected'", FIRST)
         assert (await archive(ledger, folder, keep_days=40))["days"] == 1

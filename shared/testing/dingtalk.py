@@ -8,7 +8,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -60,13 +60,26 @@ class Accepted:
 
 
 class FakeDingtalk(FakeVendor):
-    """The server; `bots` has the secret of each token, None for a bot without one."""
+    """The server; `bots` has the secret of each token, None for a bot without one.
+
+    `keywords` has those of which each message of a token has to have one; tokens in `elsewhere`
+    take messages from other addresses only.
+    """
 
     path = PATH
 
-    def __init__(self, bots: Mapping[str, str | None], *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        bots: Mapping[str, str | None],
+        *,
+        keywords: Mapping[str, Sequence[str]] | None = None,
+        elsewhere: Collection[str] = (),
+        clock: Clock | None = None,
+    ) -> None:
         super().__init__(clock)
         self._bots = bots
+        self._keywords = keywords or {}
+        self._elsewhere = elsewhere
         self.accepted: list[Accepted] = []
         self._quota = Quota((MESSAGES_PER_MINUTE, timedelta(minutes=1)), block=BLOCK)
 
@@ -79,8 +92,13 @@ class FakeDingtalk(FakeVendor):
         now = self._clock.now()
         if key not in self._bots:
             raise Refused(UNKNOWN_TOKEN, "token is not exist")
+        if key in self._elsewhere:
+            raise Refused(UNVERIFIED, "ip not in whitelist")
         self._verify(self._bots[key], request.query, now)
         kind, part = _checked(request)
+        said = json.dumps(part, ensure_ascii=False)
+        if key in self._keywords and not any(each in said for each in self._keywords[key]):
+            raise Refused(UNVERIFIED, "keywords not in content")
         if not self._quota.admits(key, now):
             raise Refused(TOO_FAST, "send too fast, exceed 20 times per minute")
         self.accepted.append(Accepted(now, key, kind, part, answer_lost))

@@ -8,7 +8,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,6 +28,8 @@ MAX_BYTES = 20_000
 OK = 0
 UNKNOWN_TOKEN = 19001
 UNVERIFIED = 19021
+NOT_ALLOWED = 19022
+NO_KEYWORD = 19024
 BAD_REQUEST = 9499
 TOO_OFTEN = 11232
 
@@ -74,13 +76,26 @@ class Accepted:
 
 
 class FakeFeishu(FakeVendor):
-    """The server; `bots` has the secret of each token, None for a bot without one."""
+    """The server; `bots` has the secret of each token, None for a bot without one.
+
+    `keywords` has those of which each message of a token has to have one; tokens in `elsewhere`
+    take messages from other addresses only.
+    """
 
     path = PATH
 
-    def __init__(self, bots: Mapping[str, str | None], *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        bots: Mapping[str, str | None],
+        *,
+        keywords: Mapping[str, Sequence[str]] | None = None,
+        elsewhere: Collection[str] = (),
+        clock: Clock | None = None,
+    ) -> None:
         super().__init__(clock)
         self._bots = bots
+        self._keywords = keywords or {}
+        self._elsewhere = elsewhere
         self.accepted: list[Accepted] = []
         self._quota = Quota(*LIMITS)
 
@@ -97,10 +112,15 @@ class FakeFeishu(FakeVendor):
         now = self._clock.now()
         if key not in self._bots:
             raise Refused(UNKNOWN_TOKEN, "param invalid: incoming webhook access token invalid")
+        if key in self._elsewhere:
+            raise Refused(NOT_ALLOWED, "Ip Not Allowed")
         body = _read(request)
         timestamp, sign = body.pop("timestamp", None), body.pop("sign", None)
         _verify(self._bots[key], timestamp, sign, now)
         _check(body)
+        said = json.dumps(body, ensure_ascii=False)
+        if key in self._keywords and not any(each in said for each in self._keywords[key]):
+            raise Refused(NO_KEYWORD, "Key Words Not Found")
         if not self._quota.admits(key, now):
             raise Refused(TOO_OFTEN, "frequency limited")
         self.accepted.append(Accepted(now, key, body, answer_lost))

@@ -39,6 +39,7 @@ from services.notifier.domain.off_limits import is_off_limits
 from shared.mail_addresses import MailAddress, MailSender
 
 Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=200)]
+_Keyword = Annotated[Line, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
 _Password = Annotated[SecretStr, Field(min_length=1, max_length=256)]
 
 
@@ -155,10 +156,14 @@ class WecomAppAnswer(BaseModel):
 
 
 class _SignedBotBody(Body):
-    """A group bot; `secret` if its messages are to be signed. What is left out is kept."""
+    """A group bot; `secret` if its messages are to be signed, `keyword` if they are to have one.
+
+    A token or secret that is left out is kept.
+    """
 
     token: _Key | None = None
     secret: _Key | None = None
+    keyword: _Keyword | None = None
 
     def _secrets(self, kept: Kept) -> tuple[SecretStr, SecretStr | None]:
         """Return token and secret as they are to be stored."""
@@ -172,11 +177,15 @@ class SignedBotAnswer(BaseModel):
 
     token: str
     secret: str | None = None
+    keyword: str | None = None
     url: str
 
 
 class DingtalkBotBody(_SignedBotBody):
-    """A DingTalk group bot; `secret` is that of 加签. What is left out is kept."""
+    """A DingTalk group bot: `secret` is that of 加签, `keyword` one of 自定义关键词.
+
+    A token or secret that is left out is kept.
+    """
 
     url: _BaseUrl = "https://oapi.dingtalk.com"
 
@@ -184,11 +193,14 @@ class DingtalkBotBody(_SignedBotBody):
         """Return what is to be stored."""
         kept = Kept(former, DestinationKind.DINGTALK_BOT, origin(self.url))
         token, secret = self._secrets(kept)
-        return DingtalkBot(token, self.url, secret)
+        return DingtalkBot(token, self.url, secret, self.keyword)
 
 
 class FeishuBotBody(_SignedBotBody):
-    """A Feishu custom bot; `secret` is that of 签名校验. What is left out is kept."""
+    """A Feishu custom bot: `secret` is that of 签名校验, `keyword` one of 自定义关键词.
+
+    A token or secret that is left out is kept.
+    """
 
     url: _BaseUrl = "https://open.feishu.cn"
 
@@ -196,7 +208,7 @@ class FeishuBotBody(_SignedBotBody):
         """Return what is to be stored."""
         kept = Kept(former, DestinationKind.FEISHU_BOT, origin(self.url))
         token, secret = self._secrets(kept)
-        return FeishuBot(token, self.url, secret)
+        return FeishuBot(token, self.url, secret, self.keyword)
 
 
 class SlackBody(Body):

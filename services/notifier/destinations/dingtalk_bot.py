@@ -1,9 +1,10 @@
 r"""DingTalk group bot: `POST /robot/send?access_token=`, judged by the body's errcode.
 
 A bot with a secret wants `timestamp` (milliseconds, of this hour) and `sign` in the query:
-base64(HMAC-SHA256(secret, "{timestamp}\n{secret}")). Sends markdown; the whole body may have
-20,000 bytes. A repeat is not recognised. Errors are HTTP 200 with an errcode, which may be a
-text; one message too many in a minute blocks the bot for ten.
+base64(HMAC-SHA256(secret, "{timestamp}\n{secret}")). One with keywords takes only what has one of
+them. Sends markdown; the whole body may have 20,000 bytes. A repeat is not recognised. Errors are
+HTTP 200 with an errcode, which may be a text; one message too many in a minute blocks the bot for
+ten.
 """
 
 import base64
@@ -16,7 +17,13 @@ from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from services.notifier.destinations.exchange import AT_ONCE, Answer, Exchange, by_errcode
-from services.notifier.destinations.rendering import Reading, Templates, fitting, plain_markdown
+from services.notifier.destinations.rendering import (
+    Reading,
+    Templates,
+    fitting,
+    plain_markdown,
+    with_keyword,
+)
 from services.notifier.destinations.transport import Message
 from services.notifier.destinations.views import View
 from services.notifier.domain.addresses import DingtalkBot
@@ -31,16 +38,19 @@ PASSING: Mapping[int, timedelta] = {-1: AT_ONCE, 130101: BLOCK, 410100: BLOCK}
 """-1 is a busy server; the others say in two ways that it was too fast."""
 
 
-def render(delivery: Delivery, destination: Destination, templates: Templates) -> bytes:
+def render(
+    delivery: Delivery, destination: Destination, bot: DingtalkBot, templates: Templates
+) -> bytes:
     """Return the JSON body of a delivery."""
     phrasing = templates.phrasing(destination, plain_markdown)
 
     def body(view: View) -> bytes:
         text = templates.written("dingtalk_bot.md.j2", view, phrasing).strip()
+        text = with_keyword(text, bot.keyword)
         message = {"msgtype": "markdown", "markdown": {"title": view.title, "text": text}}
         return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
 
-    view = fitting(delivery, phrasing, lambda view: len(body(view)), DingtalkBot.longest_bytes)
+    view = fitting(delivery, phrasing, lambda view: len(body(view)), bot.longest_bytes)
     return body(view)
 
 

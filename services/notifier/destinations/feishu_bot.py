@@ -25,7 +25,13 @@ from services.notifier.destinations.exchange import (
     of_status,
     unreadable,
 )
-from services.notifier.destinations.rendering import Reading, Templates, fitting, plain_markdown
+from services.notifier.destinations.rendering import (
+    Reading,
+    Templates,
+    fitting,
+    plain_markdown,
+    with_keyword,
+)
 from services.notifier.destinations.transport import Message
 from services.notifier.destinations.views import View
 from services.notifier.domain.addresses import FeishuBot
@@ -48,12 +54,15 @@ ours is one."""
 _COLOURS: Mapping[str, str] = {"out": "red", "urgent": "orange", "watch": "blue", "": "green"}
 
 
-def render(delivery: Delivery, destination: Destination, templates: Templates) -> bytes:
+def render(
+    delivery: Delivery, destination: Destination, bot: FeishuBot, templates: Templates
+) -> bytes:
     """Return the JSON body of a delivery, without its signature."""
     phrasing = templates.phrasing(destination, plain_markdown)
 
     def body(view: View) -> bytes:
         text = templates.written("feishu_bot.md.j2", view, phrasing, colours=_COLOURS).strip()
+        text = with_keyword(text, bot.keyword)
         card = {
             "config": {"wide_screen_mode": True},
             "header": {
@@ -69,7 +78,7 @@ def render(delivery: Delivery, destination: Destination, templates: Templates) -
         delivery,
         phrasing,
         lambda view: len(body(view)) + SIGNATURE_BYTES,
-        FeishuBot.longest_bytes,
+        bot.longest_bytes,
     )
     return body(view)
 

@@ -53,9 +53,9 @@ class Renderer:
             case WecomApp():
                 return wecom_app.render(delivery, destination, address, templates)
             case DingtalkBot():
-                return dingtalk_bot.render(delivery, destination, templates)
+                return dingtalk_bot.render(delivery, destination, address, templates)
             case FeishuBot():
-                return feishu_bot.render(delivery, destination, templates)
+                return feishu_bot.render(delivery, destination, address, templates)
             case Slack():
                 return slack.render(delivery, destination, address, templates)
             case Email():

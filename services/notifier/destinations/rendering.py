@@ -138,6 +138,11 @@ def fitting(
     return view
 
 
+def with_keyword(text: str, keyword: str | None) -> str:
+    """Return a text that has the keyword without which a group's bot refuses it."""
+    return text if keyword is None or keyword in text else f"{text}\n\n{keyword}"
+
+
 def _listed(delivery: Delivery) -> int | None:
     """Return how many lines could be shown; None where there is no list."""
     match delivery.kind:

@@ -129,7 +129,8 @@ class DingtalkBot(_Address):
     """A DingTalk group bot; whoever knows the token may write to the group.
 
     20 messages a minute per token, then ten minutes of none; 20,000 bytes.
-    `secret` is that of the bots whose messages are to be signed.
+    `secret` is that of the bots whose messages are to be signed, `keyword` one of those without
+    which they take none.
     """
 
     kind = DestinationKind.DINGTALK_BOT
@@ -139,6 +140,7 @@ class DingtalkBot(_Address):
     token: SecretStr
     url: str
     secret: SecretStr | None = None
+    keyword: str | None = None
 
     @property
     @override
@@ -152,7 +154,8 @@ class FeishuBot(_Address):
     """A Feishu custom bot; whoever knows the token may write to the group.
 
     100 messages a minute and 5 a second per token, 20 KB (taken for 20,000
-    bytes). `secret` is that of the bots whose messages are to be signed.
+    bytes). `secret` is that of the bots whose messages are to be signed, `keyword` one of those
+    without which they take none.
     """
 
     kind = DestinationKind.FEISHU_BOT
@@ -162,6 +165,7 @@ class FeishuBot(_Address):
     token: SecretStr
     url: str
     secret: SecretStr | None = None
+    keyword: str | None = None
 
     @property
     @override

@@ -142,3 +142,12 @@ def test_other_paths_and_methods_are_not_there(fake: FakeDingtalk) -> None:
         answer = fake.answer(asked)
         assert isinstance(answer, Reply)
         assert answer.status == status
+
+
+def test_who_asks_for_a_keyword_or_another_address_refuses_the_rest(clock: ManualClock) -> None:
+    fake = FakeDingtalk(
+        {TOKEN: None, OPEN: None}, keywords={OPEN: ["缺货", "断货"]}, elsewhere={TOKEN}, clock=clock
+    )
+    assert post(fake, request(token=TOKEN)) == "310000"
+    assert post(fake, request(message("markdown", title="提醒", text="到货"))) == "310000"
+    assert post(fake, request()) == dingtalk.OK

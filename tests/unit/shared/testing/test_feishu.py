@@ -148,3 +148,13 @@ def test_other_paths_and_methods_are_not_there(fake: FakeFeishu) -> None:
         answer = fake.answer(asked)
         assert isinstance(answer, Reply)
         assert answer.status == status
+
+
+def test_who_asks_for_a_keyword_or_another_address_refuses_the_rest(clock: ManualClock) -> None:
+    fake = FakeFeishu(
+        {TOKEN: None, OPEN: None}, keywords={OPEN: ["缺货", "断货"]}, elsewhere={TOKEN}, clock=clock
+    )
+    assert post(fake, TEXT, TOKEN) == feishu.NOT_ALLOWED
+    arrived: dict[str, object] = {"msg_type": "text", "content": {"text": "到货"}}
+    assert post(fake, arrived) == feishu.NO_KEYWORD
+    assert post(fake, TEXT) == post(fake, card()) == feishu.OK

@@ -43,6 +43,17 @@ class Topic:
             settings["retention.ms"] = str(self.retention_ms)
         return settings | self.config
 
+    @property
+    def kept_ms(self) -> int | None:
+        """How long every record can be read; None where the newest of each key is all that counts.
+
+        A compacted topic keeps all that is younger than its compaction lag.
+        """
+        if self.retention_ms is not None:
+            return self.retention_ms
+        lag = self.config.get("min.compaction.lag.ms")
+        return None if lag is None else int(lag)
+
 
 # 24 divides evenly over 2, 3, 4, 6, 8 and 12 workers, and is for life: keys would move otherwise.
 PARTITIONS = 24

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
+from itertools import chain
 from typing import Generic
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -32,9 +33,9 @@ from shared.kafka.handler import Handler, M
 from shared.kafka.messages import Record
 from shared.kafka.metadata import known_partitions, patient
 from shared.kafka.producer import Producer
+from shared.kafka.waiting import Waiting
 from shared.kafka.worker import Passed, Worker, record_hash
 from shared.observability.logs import get_logger
-from shared.observability.metrics import LAG_RECORDS
 from shared.settings import Settings
 
 MAX_RECORDS = 6_000
@@ -161,7 +162,7 @@ class PartitionConsumer(Generic[M]):
         self._lag: int | None = None
         self._unverified: dict[int, Position] = {}
         self._shrunk: set[int] = set()
-        self._told: set[int] = set()
+        self._waiting = Waiting(topic)
 
     async def check(self) -> str | None:
         """Return why this consumer is not at work, or None; for readiness."""
@@ -378,6 +379,7 @@ class PartitionConsumer(Generic[M]):
                     tp.partition, f"it ends at {ends[tp]} but was read up to {position.next_offset}"
                 )
             self._offsets[tp.partition] = position.next_offset
+            self._waiting.note_claimed(tp.partition)
             start = position.next_offset
             if position.record_hash is not None and beginnings[tp] < start:
                 # Read the last record once more, to see that it is the one we knew.
@@ -424,17 +426,20 @@ class PartitionConsumer(Generic[M]):
         is_old = self._settled[index] < self._arrangement.number
         if is_old and self._arrangement.step is _Step.CLAIM:
             return  # it comes again, to whoever claims it
-        records: list[Record] = []
-        for tp, some in fetched.items():
-            records += self._verified(tp.partition, some)
+        verified = {
+            tp.partition: self._verified(tp.partition, some) for tp, some in fetched.items()
+        }
+        records = list(chain.from_iterable(verified.values()))
         if not records:
             await worker.note_published()
             return
+        self._waiting.note_begun(verified)
         began = time.monotonic()
         await worker.work(group, records)
         worker.took_seconds = time.monotonic() - began
         for partition, owned in worker.owned.items():
             self._offsets[partition] = owned.next_offset
+        self._waiting.note_done(verified)
         self._progress_at = time.monotonic()
         if len(records) > self._max_records // 4:
             self._crowded_at = self._progress_at
@@ -517,6 +522,7 @@ class PartitionConsumer(Generic[M]):
                         await worker.look_for_other_owners()
             consumer, offsets = self._client, dict(self._offsets)
             tps = [TopicPartition(self._name, partition) for partition in self._wanted]
+            asked_at = time.time()
             try:
                 async with asyncio.timeout(WATCH_SECONDS * 2):
                     ends = await consumer.end_offsets(tps) if tps else {}
@@ -536,7 +542,8 @@ class PartitionConsumer(Generic[M]):
                         partition, f"it ends {-records} records before where it was read up to"
                     )
             self._shrunk = {partition for partition, records in lag.items() if records < 0}
-            self._tell_lag({each: lag[each] for each in lag.keys() & offsets.keys()}, len(lag))
+            known = {each: lag[each] for each in lag.keys() & offsets.keys()}
+            self._tell_lag(known, len(lag), asked_at)
             waiting = any(worker.trouble is not None for worker in self._workers)
             if sum(lag.values()) == 0 or waiting:
                 self._progress_at = time.monotonic()
@@ -545,13 +552,9 @@ class PartitionConsumer(Generic[M]):
                     worker.hang_up()  # it may be the database that does not answer
                 raise Stalled(f"{self._topic}: no progress for {STALL_SECONDS:.0f} s, lag {lag}")
 
-    def _tell_lag(self, lag: Mapping[int, int], partitions: int) -> None:
+    def _tell_lag(self, lag: Mapping[int, int], partitions: int, at: float) -> None:
         """Tell how many records wait in each partition whose place is known, of so many."""
-        for partition in self._told - lag.keys():
-            LAG_RECORDS.remove(self._topic, str(partition))
-        for partition, records in lag.items():
-            LAG_RECORDS.labels(self._topic, str(partition)).set(records)
-        self._told = set(lag)
+        self._waiting.tell(lag, at)
         self._lag = sum(lag.values()) if len(lag) == partitions and self._is_dealt else None
 
     async def _require_broker_away(self) -> None:

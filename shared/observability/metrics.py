@@ -25,6 +25,16 @@ BATCH_RECORDS = Histogram(
 RECORDS_TOTAL = Counter("lowtide_records_total", "Records committed", ("topic",))
 DEAD_LETTERS_TOTAL = Counter("lowtide_dead_letters_total", "Records put aside", ("topic", "reason"))
 LAG_RECORDS = Gauge("lowtide_lag_records", "Records not yet committed", ("topic", "partition"))
+LAG_SECONDS = Gauge(
+    "lowtide_lag_seconds",
+    "Age of the oldest record not yet committed, 0 when none waits",
+    ("topic", "partition"),
+)
+LAG_SHARE_OF_KEPT = Gauge(
+    "lowtide_lag_share_of_kept",
+    "Share of the time that its topic keeps a record for, that the oldest one has waited",
+    ("topic", "partition"),
+)
 STREAMS = Gauge("lowtide_streams", "Streams of level changes that are open")
 PUBLISHED_TOTAL = Counter(
     "lowtide_published_total", "Records acknowledged by the broker", ("topic",)

@@ -235,6 +235,11 @@ def told(partition: int) -> float | None:
     return REGISTRY.get_sample_value("lowtide_lag_records", labels)
 
 
+def age(partition: int) -> float | None:
+    labels = {"topic": STOCK_LEVELS.name, "partition": str(partition)}
+    return REGISTRY.get_sample_value("lowtide_lag_seconds", labels)
+
+
 async def look(made: PartitionConsumer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a consumer look once at how far its partitions go: a hundred records each."""
 
@@ -267,6 +272,35 @@ async def test_the_lag_is_told_of_claimed_partitions_alone(monkeypatch: pytest.M
     assert (told(PARTITION), told(4), made.lag) == (None, 2, 2)
 
 
+async def test_the_age_of_what_waits_is_known_from_the_first_record_of_the_batch_under_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log = consumer(STOCK_LEVELS.name, 5)
+    read_at = time.time() - 3600
+    come: list[Record] = [
+        FakeRecord(offset=5, partition=PARTITION, timestamp=int(read_at * 1000)),
+        FakeRecord(offset=6, partition=PARTITION, timestamp=int(read_at * 1000) + 600_000),
+    ]
+    committed = asyncio.Event()
+    client = Client(STOCK_LEVELS.name, come)
+    async with working(log, client) as worker:
+        begun = asyncio.Event()
+
+        async def work(*_: object) -> None:
+            begun.set()
+            await committed.wait()
+
+        worker.work = work
+        await begun.wait()
+        log._tell_lag({PARTITION: 2}, 1, read_at + 60)
+        assert age(PARTITION) == pytest.approx(60, abs=0.01)
+        client.waits.clear()
+        committed.set()
+        await client.waits.wait()
+        log._tell_lag({PARTITION: 1}, 1, read_at + 660)
+        assert age(PARTITION) == pytest.approx(60, abs=0.01), "behind the last record applied"
+
+
 async def test_who_has_been_dealt_nothing_anew_is_not_ready_and_knows_of_no_lag(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -276,8 +310,8 @@ async def test_who_has_been_dealt_nothing_anew_is_not_ready_and_knows_of_no_lag(
     log._broker_seen_at = time.monotonic()
     log._settled = [1_000]
     await log._assigned(())
-    log._tell_lag({}, 0)
+    log._tell_lag({}, 0, time.time())
     assert (await log.check(), log.lag) == (None, 0)
     await log._revoked()
-    log._tell_lag({}, 0)
+    log._tell_lag({}, 0, time.time())
     assert (await log.check(), log.lag) == ("partitions are being taken over", None)

@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
-from services.notifier.api.desk import AtDesk, Writer, doer_of
+from services.notifier.api.desk import AtDesk, Writer
 from services.notifier.destinations import kinds
 from services.notifier.domain.addresses import DestinationKind
 from services.notifier.domain.deliveries import Kind, State
@@ -19,6 +19,7 @@ from services.notifier.store import listing, replays
 from services.notifier.store.listing import AttemptRow, DeliveryRow
 from shared.database.engine import Connection
 from shared.events.base import Code
+from shared.http.audit import doer_of
 from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, bad_cursor, decode_cursor, encode_cursor
 from shared.http.problems import Problem, not_found
@@ -229,7 +230,7 @@ async def retry(desk: AtDesk, id_: UUID, request: Request, caller: Writer) -> De
 
     What tells of nothing any more is not sent, and its state says why.
     """
-    doer = doer_of(request, caller, desk)
+    doer = doer_of(request, caller, desk.clock.now())
 
     async def change(connection: Connection) -> tuple[State | None, DeliveryRow | None]:
         if await listing.is_for_disabled(connection, id_):

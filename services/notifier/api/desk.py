@@ -8,7 +8,6 @@ from typing import Annotated, TypeVar
 from fastapi import Depends, Request
 
 from services.notifier.destinations.kinds import Renderer
-from services.notifier.store.replays import Doer
 from services.notifier.store.secrets import Vault
 from shared.clock import Clock
 from shared.database import positions
@@ -64,19 +63,6 @@ AtDesk = Annotated[Desk, Depends(_desk)]
 
 Writer = Annotated[Caller, Depends(require(Scope.CONFIG_WRITE))]
 """Who may change things here."""
-
-_VIA_CHARACTERS = 100
-
-
-def doer_of(request: Request, caller: Caller, desk: Desk) -> Doer:
-    """Return who asks, when, and from where, for the record of what is sent again."""
-    program = request.headers.get("user-agent", "")
-    return Doer(
-        actor=caller.subject,
-        at=desk.clock.now(),
-        address=None if request.client is None else request.client.host,
-        via=" · ".join(filter(None, (caller.through, program)))[:_VIA_CHARACTERS] or None,
-    )
 
 
 def refusal_of(field: str, code: str, message: str) -> Problem:

@@ -1,13 +1,14 @@
 """`/v1/destinations`: where messages go. Secrets go in and never come out."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Path, Response
+from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from pydantic import BaseModel, model_validator
 
 from services.notifier.api.addresses import (
@@ -44,9 +45,13 @@ from services.notifier.domain.deliveries import State
 from services.notifier.domain.destinations import Destination, Language
 from services.notifier.domain.manners import Every
 from services.notifier.store import configuration, listing, replays
+from services.notifier.store.audit import What
 from services.notifier.store.configuration import LaneTaken
 from services.notifier.store.dead_letters import Stretch
+from shared.database import audit
+from shared.database.audit import Done
 from shared.database.engine import Connection
+from shared.http.audit import doer_of
 from shared.http.auth import Scope, require
 from shared.http.pages import Page
 from shared.http.problems import Problem, not_found
@@ -151,13 +156,19 @@ class DestinationAnswer(BaseModel):
 
 @router.put("/{id_}", response_model_exclude_none=True)
 async def put_destination(
-    desk: AtDesk, id_: Id, body: DestinationBody, response: Response, _: Writer
+    desk: AtDesk,
+    id_: Id,
+    body: DestinationBody,
+    request: Request,
+    response: Response,
+    caller: Writer,
 ) -> DestinationAnswer:
     """Create or change a destination.
 
     Before one is enabled, all that waited for it is judged: with 100,000 that may take a minute.
     """
     now = desk.clock.now()
+    doer = doer_of(request, caller, now)
     if body.enabled:
         await _judge_what_waited(desk, id_, now)
 
@@ -167,6 +178,7 @@ async def put_destination(
         created = await configuration.put_destination(connection, destination, desk.vault)
         if destination.enabled and former is not None and not former.enabled:
             await replays.resume(connection, id_, now, Stretch())
+        await audit.add(connection, doer, *_done(former, destination))
         return destination, created
 
     try:
@@ -180,6 +192,26 @@ async def put_destination(
         ) from error
     response.status_code = HTTPStatus.CREATED if created else HTTPStatus.OK
     return DestinationAnswer.of(destination)
+
+
+def _done(former: Destination | None, destination: Destination) -> list[Done]:
+    """Return what the audit has of it, if anything has changed: of secrets, which are new."""
+    after: dict[str, object] = _described(destination)
+    if former is None:
+        return [Done(What.DESTINATION_PUT, destination.id, None, after)]
+    if replace(destination, version=former.version) == former:
+        return []
+    known = former.address.secrets if former.kind is destination.kind else {}
+    secrets = destination.address.secrets
+    new = sorted(name for name, secret in secrets.items() if secret != known.get(name))
+    if new:
+        after["new_secrets"] = new
+    return [Done(What.DESTINATION_PUT, destination.id, _described(former), after)]
+
+
+def _described(destination: Destination) -> dict[str, object]:
+    answer = DestinationAnswer.of(destination)
+    return answer.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 async def _judge_what_waited(desk: Desk, id_: str, now: datetime) -> None:

@@ -9,13 +9,14 @@ from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.notifier.api.deliveries import disabled, id_before
-from services.notifier.api.desk import AtDesk, Writer, doer_of
+from services.notifier.api.desk import AtDesk, Writer
 from services.notifier.api.destinations import found_destination
 from services.notifier.store import replays
 from services.notifier.store.dead_letters import Became, Sought
 from services.notifier.store.replays import KeyReused, Replay
 from shared.database.engine import Connection
 from shared.events.base import Code, Instant
+from shared.http.audit import doer_of
 from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, page_of
 from shared.http.problems import Problem
@@ -113,7 +114,7 @@ async def replay(
     if not destination.enabled:
         raise disabled()
     sought = Sought(body.destination, body.code, body.since, body.until)
-    doer = doer_of(request, caller, desk)
+    doer = doer_of(request, caller, desk.clock.now())
     key = None if idempotency_key is None else f"{caller.subject}:{idempotency_key}"
 
     async def ask(connection: Connection) -> Became:

@@ -3,16 +3,21 @@
 from http import HTTPStatus
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.notifier.api.desk import AtDesk, Writer, refusal_of
 from services.notifier.api.destinations import Id, Reader
 from services.notifier.domain.routes import Route
 from services.notifier.store import configuration
+from services.notifier.store.audit import What
 from services.notifier.store.configuration import NoDestination
+from shared.database import audit
+from shared.database.audit import Done
+from shared.database.engine import Connection
 from shared.events.base import Code
 from shared.events.stock_alerts import AlertLevel
+from shared.http.audit import doer_of
 from shared.http.pages import Page
 
 router = APIRouter(prefix="/v1/routes", tags=["routes"])
@@ -61,7 +66,7 @@ class RouteAnswer(RouteBody):
 
 @router.put("/{id_}")
 async def put_route(
-    desk: AtDesk, id_: Id, body: RouteBody, response: Response, _: Writer
+    desk: AtDesk, id_: Id, body: RouteBody, request: Request, response: Response, caller: Writer
 ) -> RouteAnswer:
     """Create or change a route."""
     route = Route(
@@ -72,8 +77,19 @@ async def put_route(
         rules=frozenset(body.match.rules),
         enabled=body.enabled,
     )
+    doer = doer_of(request, caller, desk.clock.now())
+
+    async def put(connection: Connection) -> bool:
+        before = await configuration.route_to_change(connection, id_)
+        created = await configuration.put_route(connection, route)
+        if before != route:
+            was = None if before is None else RouteAnswer.of(before).model_dump(mode="json")
+            now = RouteAnswer.of(route).model_dump(mode="json")
+            await audit.add(connection, doer, Done(What.ROUTE_PUT, id_, was, now))
+        return created
+
     try:
-        created = await desk.asked(lambda connection: configuration.put_route(connection, route))
+        created = await desk.asked(put)
     except NoDestination as error:
         unknown = f"There is no destination {body.destination}; put it first."
         raise refusal_of("destination", "unknown", unknown) from error

@@ -101,7 +101,7 @@ class Attempts:
                 )
                 held = await self._mind_the_lane(connection, held, attempt.outcome, now)
                 if attempt.outcome.gone and await configuration.disable(
-                    connection, destination.id, attempt.version
+                    connection, destination.id, attempt.version, now
                 ):
                     held = replace(held, enabled=False)
         if not self._recovered:

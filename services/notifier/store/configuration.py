@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from pydantic import SecretStr, TypeAdapter
@@ -13,8 +14,11 @@ from services.notifier.domain.addresses import ADDRESSES, LOST, DestinationKind
 from services.notifier.domain.destinations import Destination, Language
 from services.notifier.domain.manners import Manners
 from services.notifier.domain.routes import Reach, Route, RoutingTable
+from services.notifier.store.audit import What
 from services.notifier.store.secrets import Unreadable, Vault
 from services.notifier.store.wakeups import wake_senders
+from shared.database import audit
+from shared.database.audit import Doer, Done
 from shared.database.engine import causes
 from shared.errors import LowtideError
 from shared.events.stock_alerts import AlertLevel
@@ -65,6 +69,7 @@ _manners = TypeAdapter(Manners)
 _FOREIGN_KEY = "23503"
 
 _ROUTES = text("SELECT * FROM route ORDER BY id")
+_ROUTE_TO_CHANGE = text("SELECT * FROM route WHERE id = :id FOR UPDATE")
 
 
 class NoDestination(LowtideError):  # noqa: N818 - a state, not a mistake
@@ -103,10 +108,14 @@ async def put_destination(
     return bool(version == 1)
 
 
-async def disable(connection: AsyncConnection, id_: str, version: int) -> bool:
+async def disable(connection: AsyncConnection, id_: str, version: int, now: datetime) -> bool:
     """Disable a destination; False when it has been changed since it had this version."""
     result = await connection.execute(_DISABLE, {"id": id_, "version": version})
-    return result.rowcount == 1
+    if result.rowcount != 1:
+        return False
+    done = Done(What.DESTINATION_DISABLED, id_, {"enabled": True}, {"enabled": False})
+    await audit.add(connection, Doer("notifier", now), done)
+    return True
 
 
 async def destinations(connection: AsyncConnection, vault: Vault) -> list[Destination]:
@@ -178,17 +187,24 @@ async def put_route(connection: AsyncConnection, route: Route) -> bool:
 async def routes(connection: AsyncConnection) -> list[Route]:
     """Return all routes by id."""
     rows: Sequence[RowMapping] = (await connection.execute(_ROUTES)).mappings().all()
-    return [
-        Route(
-            id=row["id"],
-            destination=row["destination"],
-            levels=frozenset(AlertLevel(level) for level in row["levels"]),
-            labels=row["labels"],
-            rules=frozenset(row["rules"]),
-            enabled=row["enabled"],
-        )
-        for row in rows
-    ]
+    return [_route(row) for row in rows]
+
+
+async def route_to_change(connection: AsyncConnection, id_: str) -> Route | None:
+    """Return a route that nobody else changes until this transaction ends."""
+    row = (await connection.execute(_ROUTE_TO_CHANGE, {"id": id_})).mappings().one_or_none()
+    return None if row is None else _route(row)
+
+
+def _route(row: RowMapping) -> Route:
+    return Route(
+        id=row["id"],
+        destination=row["destination"],
+        levels=frozenset(AlertLevel(level) for level in row["levels"]),
+        labels=row["labels"],
+        rules=frozenset(row["rules"]),
+        enabled=row["enabled"],
+    )
 
 
 async def mail_destinations(connection: AsyncConnection) -> set[str]:

@@ -1,6 +1,7 @@
 """Sending again what died: one delivery, or what died at a destination; and who asked for it."""
 
 import json
+from dataclasses import asdict
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -13,6 +14,7 @@ from services.notifier.domain.replays import AGAIN, LATER
 from services.notifier.store import dead_letters
 from services.notifier.store.dead_letters import Became, Judged, Sought, Stretch
 from services.notifier.store.wakeups import wake_senders
+from shared.database.audit import Doer
 from shared.errors import LowtideError
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
@@ -32,15 +34,6 @@ WHERE CAST(:before AS uuid) IS NULL OR id < :before
 ORDER BY id DESC
 LIMIT :limit
 """)
-
-
-class Doer(NamedTuple):
-    """Who asks for it, when, and from where: the client's address and what program it is."""
-
-    actor: str
-    at: datetime
-    address: str | None = None
-    via: str | None = None
 
 
 class KeyReused(LowtideError):  # noqa: N818 - a state, not a mistake
@@ -156,7 +149,7 @@ async def _note(
     await connection.execute(
         _NOTE,
         {
-            **doer._asdict(),
+            **asdict(doer),
             "key": key,
             "asked": json.dumps(asked, ensure_ascii=False),
             "became": json.dumps(became._asdict()),

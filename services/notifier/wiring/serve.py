@@ -21,8 +21,10 @@ from services.notifier.destinations.kinds import Renderer
 from services.notifier.settings import NotifierSettings
 from services.notifier.store.secrets import Vault
 from shared.clock import Clock, WallClock
+from shared.database.audit import AuditTrail
 from shared.database.engine import ANSWER_SECONDS, create_engine
 from shared.events.stock_alerts import TOPIC
+from shared.http import audit
 from shared.http.app import create_app
 from shared.http.auth import Keys, Verifier
 from shared.http.server import serve
@@ -58,8 +60,9 @@ def application(settings: NotifierSettings, clock: Clock | None = None) -> FastA
         lifespan=lifespan,
     )
     app.state.desk = desk
+    app.state.audit = AuditTrail(engine)
     parts = (destinations, routes, replays, deliveries, templates, callbacks, respond, reports)
-    for part in parts:
+    for part in (*parts, audit):
         app.include_router(part.router)
     return app
 

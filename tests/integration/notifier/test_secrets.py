@@ -106,12 +106,14 @@ async def test_what_a_kind_knows_is_seen_nowhere(
 async def asked_for_everything(notifier: Notifier, kind: str, case: Case) -> list[str]:
     """Return all answers about a destination, those to requests that make no sense included."""
     (row,) = await notifier.rows("SELECT id FROM delivery")
+    await notifier.put("place", kind, case.part | place(kind, 1) | case.secrets, name="elsewhere")
     seen = [
         (await notifier.client.get(path)).text
         for path in (
             "/v1/destinations",
             "/v1/destinations/place",
             "/v1/routes",
+            "/v1/audit",
             "/v1/deliveries",
             "/v1/deliveries/summary",
             f"/v1/deliveries/{row['id']}",

@@ -75,6 +75,10 @@ async def test_an_endpoint_that_is_gone_is_disabled_and_another_destination_is_t
         assert await notifier.states(destination="program") == ["dead", "waiting"]
         shown = await notifier.ask("GET", "/v1/destinations/program")
         assert shown["enabled"] is False
+        audit = await notifier.client.get("/v1/audit", params={"what": "destination.disabled"})
+        (entry,) = audit.json()["items"]
+        assert (entry["actor"], entry["target"]) == ("notifier", "program")
+        assert (entry["before"], entry["after"]) == ({"enabled": True}, {"enabled": False})
         (note,) = notifier.wecom.of(KEY)
         assert "410" in note.content
         await notifier.put("program", "webhook", {"url": fake_url(shown)})
@@ -95,7 +99,7 @@ async def test_what_was_changed_meanwhile_is_not_disabled(notifier: Notifier) ->
         )
         for version, enabled in ((1, True), (2, False)):
             async with notifier.engine.begin() as connection:
-                await configuration.disable(connection, "program", version)
+                await configuration.disable(connection, "program", version, notifier.clock.now())
             shown = await notifier.ask("GET", "/v1/destinations/program")
             assert shown["enabled"] is enabled
 

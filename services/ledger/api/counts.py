@@ -14,7 +14,9 @@ from pydantic_core import PydanticCustomError
 from services.ledger.domain.counts import CountState, Tolerance
 from services.ledger.store.sheets import CountRow, Sheets
 from shared.clock import Clock
+from shared.database.audit import Doer
 from shared.events.base import MAX_QUANTITY, Code, Instant
+from shared.http.audit import doer_of
 from shared.http.auth import Caller, Scope, require
 from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import Problem, not_found
@@ -194,7 +196,8 @@ async def count_tolerances(sheets: FromSheets) -> Page[CountTolerance]:
 async def put_count_tolerance(
     limits: Limits,
     sheets: FromSheets,
-    _: Decider,
+    caller: Decider,
+    request: Request,
     stock_class: Class = None,
     warehouse: Warehouse = None,
 ) -> CountTolerance:
@@ -204,16 +207,20 @@ async def put_count_tolerance(
     counts that arrive from now on.
     """
     tolerance = Tolerance(stock_class, warehouse, **limits.model_dump())
-    await sheets.put_tolerance(tolerance)
+    await sheets.put_tolerance(tolerance, _doer(request, caller))
     return CountTolerance(**asdict(tolerance))
 
 
 @deciding.delete("/v1/count-tolerances", status_code=HTTPStatus.NO_CONTENT)
 async def delete_count_tolerance(
-    sheets: FromSheets, _: Decider, stock_class: Class = None, warehouse: Warehouse = None
+    sheets: FromSheets,
+    caller: Decider,
+    request: Request,
+    stock_class: Class = None,
+    warehouse: Warehouse = None,
 ) -> Response:
     """Forget the tolerance of a class of goods, a warehouse, both, or all."""
-    await sheets.delete_tolerance(stock_class, warehouse)
+    await sheets.delete_tolerance(stock_class, warehouse, _doer(request, caller))
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
@@ -228,8 +235,7 @@ _UNDONE: Mapping[CountState, str] = {
 async def _decided(
     number: int, state: CountState, sheets: Sheets, caller: Caller, request: Request
 ) -> Count:
-    clock: Clock = request.app.state.clock
-    row = _found(number, await sheets.decide(number, state, by=caller.subject, at=clock.now()))
+    row = _found(number, await sheets.decide(number, state, _doer(request, caller)))
     if row.state != state:
         raise Problem(
             HTTPStatus.CONFLICT,
@@ -238,6 +244,11 @@ async def _decided(
             state=row.state,
         )
     return Count.of(row)
+
+
+def _doer(request: Request, caller: Caller) -> Doer:
+    clock: Clock = request.app.state.clock
+    return doer_of(request, caller, clock.now())
 
 
 def _found(number: int, row: CountRow | None) -> CountRow:

@@ -1,7 +1,7 @@
 """Counts as people work with them: found, decided on, added up, and what they are judged by."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -10,6 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.ledger.domain.counts import WAITING, CountState, Tolerance
 from services.ledger.store import tolerances
+from services.ledger.store.audit import What
+from shared.database import audit
+from shared.database.audit import Doer, Done
 from shared.database.engine import asking, driver
 
 
@@ -75,6 +78,8 @@ _EVERY, _WAITING = (text(_PAGE.format(settled=s)) for s in ("true", "c.settled_a
 
 _ONE = text(f"{_COUNTS} WHERE c.id = :id")
 
+_STATE_TO_CHANGE = text("SELECT state FROM stock_count WHERE id = :id FOR UPDATE")
+
 _DECIDE = text("""
 UPDATE stock_count
 SET state = :state, decided_by = :decided_by, decided_at = :decided_at
@@ -139,9 +144,7 @@ class Sheets:
 
         return await asking(question)
 
-    async def decide(
-        self, number: int, state: CountState, *, by: str, at: datetime
-    ) -> CountRow | None:
+    async def decide(self, number: int, state: CountState, doer: Doer) -> CountRow | None:
         """Return a count, decided on if it still could be; its state says what became of it.
 
         The owner of the level's partition carries out what is decided (`settled_at`).
@@ -149,16 +152,22 @@ class Sheets:
 
         async def question() -> CountRow | None:
             async with self._engine.begin() as connection:
-                await connection.execute(
+                before = await connection.scalar(_STATE_TO_CHANGE, {"id": number})
+                decided = await connection.execute(
                     _DECIDE,
                     {
                         "id": number,
                         "state": state,
                         "undecided": [*WAITING],
-                        "decided_by": by,
-                        "decided_at": at,
+                        "decided_by": doer.actor,
+                        "decided_at": doer.at,
                     },
                 )
+                if decided.rowcount == 1:
+                    done = Done(
+                        What.COUNT_DECIDED + state, str(number), {"state": before}, {"state": state}
+                    )
+                    await audit.add(connection, doer, done)
                 return await _one(connection, number)
 
         return await asking(question)
@@ -186,23 +195,39 @@ class Sheets:
 
         return await asking(question)
 
-    async def put_tolerance(self, tolerance: Tolerance) -> None:
+    async def put_tolerance(self, tolerance: Tolerance, doer: Doer) -> None:
         """Store a tolerance, in place of the one that its class and warehouse have."""
 
         async def question() -> None:
             async with self._engine.begin() as connection:
-                await tolerances.put(await driver(connection), tolerance)
+                before = await tolerances.put(connection, tolerance)
+                if before != tolerance:
+                    target = _named(tolerance.stock_class, tolerance.warehouse)
+                    was = None if before is None else asdict(before)
+                    done = Done(What.TOLERANCE_PUT, target, was, asdict(tolerance))
+                    await audit.add(connection, doer, done)
 
         await asking(question)
 
-    async def delete_tolerance(self, stock_class: str | None, warehouse: str | None) -> None:
+    async def delete_tolerance(
+        self, stock_class: str | None, warehouse: str | None, doer: Doer
+    ) -> None:
         """Forget the tolerance of a class and warehouse, if there is one."""
 
         async def question() -> None:
             async with self._engine.begin() as connection:
-                await tolerances.delete(await driver(connection), stock_class, warehouse)
+                before = await tolerances.delete(connection, stock_class, warehouse)
+                if before is not None:
+                    target = _named(stock_class, warehouse)
+                    done = Done(What.TOLERANCE_DELETED, target, asdict(before))
+                    await audit.add(connection, doer, done)
 
         await asking(question)
+
+
+def _named(stock_class: str | None, warehouse: str | None) -> str:
+    """Return how the audit names the tolerance of a class and warehouse; nothing is all."""
+    return f"{stock_class or ''}|{warehouse or ''}"
 
 
 async def _one(connection: AsyncConnection, number: int) -> CountRow | None:

@@ -1,9 +1,12 @@
 """How far counts may be from what was expected, by class of goods and warehouse."""
 
 from collections.abc import Collection
+from dataclasses import asdict
+
+from sqlalchemy import text
 
 from services.ledger.domain.counts import Tolerance
-from shared.database.engine import Driver
+from shared.database.engine import Connection, Driver
 
 _COLUMNS = "stock_class, warehouse, units, percent, money"
 
@@ -28,31 +31,36 @@ async def every(driver: Driver) -> list[Tolerance]:
     return [Tolerance(*row) for row in await driver.fetch(_EVERY)]
 
 
-_PUT = f"""
-INSERT INTO count_tolerance ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (stock_class, warehouse)
-DO UPDATE SET units = excluded.units, percent = excluded.percent, money = excluded.money
-"""  # noqa: S608 - the columns are ours
-
-
-async def put(driver: Driver, tolerance: Tolerance) -> None:
-    """Store a tolerance, in place of the one that its class and warehouse have."""
-    await driver.execute(
-        _PUT,
-        tolerance.stock_class,
-        tolerance.warehouse,
-        tolerance.units,
-        tolerance.percent,
-        tolerance.money,
-    )
-
-
-_DELETE = """
-DELETE FROM count_tolerance
-WHERE stock_class IS NOT DISTINCT FROM $1 AND warehouse IS NOT DISTINCT FROM $2
+_OF = """
+stock_class IS NOT DISTINCT FROM CAST(:stock_class AS text)
+AND warehouse IS NOT DISTINCT FROM CAST(:warehouse AS text)
 """
 
+_ONE = text(f"SELECT {_COLUMNS} FROM count_tolerance WHERE {_OF} FOR UPDATE")  # noqa: S608 - ours
 
-async def delete(driver: Driver, stock_class: str | None, warehouse: str | None) -> None:
-    """Forget the tolerance of a class and warehouse, if there is one."""
-    await driver.execute(_DELETE, stock_class, warehouse)
+_PUT = text(f"""
+INSERT INTO count_tolerance ({_COLUMNS})
+VALUES (:stock_class, :warehouse, :units, :percent, :money)
+ON CONFLICT (stock_class, warehouse)
+DO UPDATE SET units = excluded.units, percent = excluded.percent, money = excluded.money
+""")  # noqa: S608 - the columns are ours
+
+
+async def put(connection: Connection, tolerance: Tolerance) -> Tolerance | None:
+    """Store a tolerance; returns the one that its class and warehouse had before."""
+    values = asdict(tolerance)
+    former = (await connection.execute(_ONE, values)).one_or_none()
+    await connection.execute(_PUT, values)
+    return None if former is None else Tolerance(*former)
+
+
+_DELETE = text(f"DELETE FROM count_tolerance WHERE {_OF} RETURNING {_COLUMNS}")  # noqa: S608 - ours
+
+
+async def delete(
+    connection: Connection, stock_class: str | None, warehouse: str | None
+) -> Tolerance | None:
+    """Forget the tolerance of a class and warehouse; returns it if there was one."""
+    values = {"stock_class": stock_class, "warehouse": warehouse}
+    former = (await connection.execute(_DELETE, values)).one_or_none()
+    return None if former is None else Tolerance(*former)

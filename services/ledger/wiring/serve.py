@@ -22,8 +22,10 @@ from services.ledger.settings import LedgerSettings
 from services.ledger.store.books import Books
 from services.ledger.store.sheets import Sheets
 from shared.clock import Clock, WallClock
+from shared.database.audit import AuditTrail
 from shared.database.engine import ANSWER_SECONDS, create_engine
 from shared.events.stock_changes import TOPIC
+from shared.http import audit
 from shared.http.app import create_app
 from shared.http.auth import Keys, Verifier
 from shared.http.server import serve
@@ -84,6 +86,7 @@ def application(
     )
     app.state.books = books
     app.state.sheets = Sheets(engine)
+    app.state.audit = AuditTrail(engine)
     app.state.desk = desk
     app.state.tail = tail
     app.state.clock = clock
@@ -91,6 +94,7 @@ def application(
     app.include_router(levels.router)
     app.include_router(counts.router)
     app.include_router(counts.deciding)
+    app.include_router(audit.router)
     app.include_router(reservations.router)
     app.include_router(projection.router)
     app.include_router(export.router)

@@ -35,7 +35,7 @@ async def test_lines_and_levels_from_before_they_said_what_is_open_say_it(ledger
         await ledger.until_recorded(10)
     for statement in filter(str.strip, BEFORE.split(";")):
         await ledger.rows(statement)
-    await migrations.upgrade(ledger.database.url("ledger"), "ledger")
+    await migrations.upgrade(ledger.database.url("ledger"), "ledger", "0010")
 
     found: list[Difference] = []
     engine = create_engine(ledger.settings.database_url.get_secret_value())

@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from services.ingest.api import channels, events, mappings, quarantine, skus, warehouses
 from services.ingest.api.parts import Parts
+from shared.http import audit
 from shared.http.app import create_app
 from shared.http.auth import Verifier
 from shared.http.probes import Check
@@ -16,5 +17,6 @@ def build(parts: Parts, *, verifier: Verifier, checks: dict[str, Check]) -> Fast
     app.state.parts = parts
     for part in (events, channels, mappings, warehouses, skus, quarantine):
         app.include_router(part.routes)
+    app.include_router(audit.router)
     add_short_ways(app, events.SHORT_WAY)
     return app

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
 from services.ingest.api.changes import remember
-from services.ingest.api.parts import MAY_CONFIGURE, MAY_READ, Given
+from services.ingest.api.parts import MAY_READ, Editor, Given
 from services.ingest.domain.catalogue import Label
 from services.ingest.store import configuration
 from services.ingest.store.database import Row
@@ -25,11 +25,13 @@ class ChannelBody(BaseModel):
     kind: Literal["api"] = "api"
 
 
-@routes.put("/v1/channels/{channel}", dependencies=[MAY_CONFIGURE])
-async def put_channel(parts: Given, channel: Code, body: ChannelBody) -> dict[str, object]:
+@routes.put("/v1/channels/{channel}")
+async def put_channel(
+    parts: Given, channel: Code, body: ChannelBody, editor: Editor
+) -> dict[str, object]:
     """Create or change a channel."""
     row = await parts.database.write(
-        configuration.put_channel, channel, body.name, body.kind, parts.clock.now()
+        configuration.put_channel, channel, body.name, body.kind, editor
     )
     await remember(parts)
     return dict(row)

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from services.ingest.api.changes import check_size, error, refused, replay_waiting
-from services.ingest.api.parts import MAY_CONFIGURE, MAY_READ, Given
+from services.ingest.api.parts import MAY_READ, Editor, Given
 from services.ingest.domain.codes import Action, Kind, Mapping
 from services.ingest.store import configuration
 from services.ingest.store.database import Row
@@ -43,8 +43,10 @@ class MappingsBody(BaseModel):
     items: list[MappingBody]
 
 
-@routes.put("/v1/channels/{channel}/mappings", dependencies=[MAY_CONFIGURE])
-async def put_mappings(parts: Given, channel: Code, body: MappingsBody) -> dict[str, int]:
+@routes.put("/v1/channels/{channel}/mappings")
+async def put_mappings(
+    parts: Given, channel: Code, body: MappingsBody, editor: Editor
+) -> dict[str, int]:
     """Create, change or remove up to 1,000 mappings, and replay what waited for them.
 
     A mapping counts after the codes of SKUs and warehouses themselves and before aliases. All or
@@ -57,9 +59,7 @@ async def put_mappings(parts: Given, channel: Code, body: MappingsBody) -> dict[
     errors = _repeated(mappings)
     if errors:
         raise refused(errors)
-    put = await parts.database.write(
-        configuration.put_mappings, channel, mappings, parts.clock.now()
-    )
+    put = await parts.database.write(configuration.put_mappings, channel, mappings, editor)
     if not put.channel_exists:
         raise not_found(f"channel {channel}")
     if put.missing:

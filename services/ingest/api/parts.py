@@ -12,7 +12,9 @@ from services.ingest.store.database import Database
 from services.ingest.store.known_codes import KnownCodes
 from services.ingest.store.unpublished import Publisher
 from shared.clock import Clock
-from shared.http.auth import Scope, require
+from shared.database.audit import Doer
+from shared.http.audit import doer_of
+from shared.http.auth import Caller, Scope, require
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +40,11 @@ Given = Annotated[Parts, Depends(_of)]
 
 MAY_READ = Depends(require(Scope.STOCK_READ))
 MAY_CONFIGURE = Depends(require(Scope.CONFIG_WRITE))
+
+
+async def _editor(request: Request, parts: Given, caller: Annotated[Caller, MAY_CONFIGURE]) -> Doer:
+    return doer_of(request, caller, parts.clock.now())
+
+
+Editor = Annotated[Doer, Depends(_editor)]
+"""Who may configure and now does so, for the audit."""

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
 from services.ingest.api.changes import check_size, error, refused, replay_waiting
-from services.ingest.api.parts import MAY_CONFIGURE, MAY_READ, Given
+from services.ingest.api.parts import MAY_READ, Editor, Given
 from services.ingest.domain.catalogue import Conflict, SkuItem, repeated
 from services.ingest.store import catalogue
 from services.ingest.store.database import Row
@@ -26,8 +26,8 @@ class SkusBody(BaseModel):
     items: list[SkuItem]
 
 
-@routes.post("/v1/skus", dependencies=[MAY_CONFIGURE])
-async def post_skus(parts: Given, body: SkusBody) -> dict[str, int]:
+@routes.post("/v1/skus")
+async def post_skus(parts: Given, body: SkusBody, editor: Editor) -> dict[str, int]:
     """Create or change up to 1,000 SKUs, and replay what waited for them.
 
     All or nothing. Fields left out stay as they are; sending the same again changes nothing.
@@ -36,7 +36,7 @@ async def post_skus(parts: Given, body: SkusBody) -> dict[str, int]:
     conflicts = repeated(item.sku for item in body.items)
     if conflicts:
         raise _refused(conflicts)
-    done = await parts.database.write(catalogue.upsert, body.items, parts.clock.now())
+    done = await parts.database.write(catalogue.upsert, body.items, editor)
     if done.conflicts:
         raise _refused(done.conflicts)
     parts.publisher.wake()

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from services.ingest.api.changes import replay_waiting
-from services.ingest.api.parts import MAY_CONFIGURE, MAY_READ, Given
+from services.ingest.api.parts import MAY_READ, Editor, Given
 from services.ingest.domain.catalogue import Label
 from services.ingest.store import configuration
 from services.ingest.store.database import Row
@@ -38,11 +38,13 @@ class WarehouseBody(BaseModel):
     zone: Annotated[str, AfterValidator(_iana)]
 
 
-@routes.put("/v1/warehouses/{warehouse}", dependencies=[MAY_CONFIGURE])
-async def put_warehouse(parts: Given, warehouse: Code, body: WarehouseBody) -> dict[str, object]:
+@routes.put("/v1/warehouses/{warehouse}")
+async def put_warehouse(
+    parts: Given, warehouse: Code, body: WarehouseBody, editor: Editor
+) -> dict[str, object]:
     """Create or change a warehouse, and replay what waited for it."""
     row = await parts.database.write(
-        configuration.put_warehouse, warehouse, body.name, body.zone, parts.clock.now()
+        configuration.put_warehouse, warehouse, body.name, body.zone, editor
     )
     parts.publisher.wake()
     done = await replay_waiting(parts, {warehouse})

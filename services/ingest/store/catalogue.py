@@ -9,8 +9,11 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ingest.domain.catalogue import Conflict, Kits, SkuItem, conflicts, kit_conflicts
+from services.ingest.store.audit import MOST_NAMED, What
 from services.ingest.store.configuration import clock_version, next_version
 from services.ingest.store.database import Row, row_of, rows_of
+from shared.database import audit
+from shared.database.audit import Doer, Done
 from shared.events.catalog_items import CatalogItem
 
 _FIELDS = """name, category, brand, unit, life_cycle, cost, price, kit, oversell,
@@ -102,7 +105,7 @@ class Upserted:
     conflicts: tuple[Conflict, ...] = ()
 
 
-async def upsert(connection: AsyncConnection, items: Sequence[SkuItem], now: datetime) -> Upserted:
+async def upsert(connection: AsyncConnection, items: Sequence[SkuItem], doer: Doer) -> Upserted:
     """Create or change SKUs, each named once; what stays the same is not written."""
     version = await next_version(connection)
     skus = [item.sku for item in items]
@@ -117,10 +120,13 @@ async def upsert(connection: AsyncConnection, items: Sequence[SkuItem], now: dat
     if found:
         return Upserted(conflicts=tuple(found))
     changed = [item for item in merged if stored.get(item.sku) != item]
-    if changed:
-        await _write(connection, changed, version, now)
-        await _respell(connection, changed, stored)
     updated = sum(item.sku in stored for item in changed)
+    if changed:
+        await _write(connection, changed, version, doer.at)
+        await _respell(connection, changed, stored)
+        named = [item.sku for item in changed[:MOST_NAMED]]
+        told = {"created": len(changed) - updated, "updated": updated, "skus": named}
+        await audit.add(connection, doer, Done(What.SKUS_PUT, "catalogue", None, told))
     return Upserted(len(changed) - updated, updated, len(items) - len(changed))
 
 

@@ -1,14 +1,17 @@
 """Channels, warehouses and mappings: small lists that people keep."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.ingest.domain.codes import Kind, Mapping
+from services.ingest.domain.codes import Action, Kind, Mapping
+from services.ingest.store.audit import MOST_NAMED, What
 from services.ingest.store.database import Row, row_of, rows_of
+from shared.database import audit
+from shared.database.audit import Doer, Done
 from shared.events.catalog_warehouses import CatalogWarehouse
 
 _NEXT_VERSION = text("UPDATE catalogue_version SET version = version + 1 RETURNING version")
@@ -21,6 +24,7 @@ SET name = excluded.name, kind = excluded.kind, changed_in = excluded.changed_in
     updated_at = excluded.updated_at
 RETURNING channel AS id, name, kind, created_at, updated_at
 """)
+_CHANNEL = text("SELECT name, kind FROM channel WHERE channel = :id")
 _CHANNELS = text("""
 SELECT channel AS id, name, kind, created_at, updated_at FROM channel
 WHERE channel > :after ORDER BY channel LIMIT :limit
@@ -34,6 +38,7 @@ SET name = excluded.name, zone = excluded.zone,
     changed_in = excluded.changed_in, updated_at = excluded.updated_at
 RETURNING warehouse AS id, name, zone, created_at, updated_at
 """)
+_WAREHOUSE = text("SELECT name, zone FROM warehouse WHERE warehouse = :id")
 _WAREHOUSES = text("""
 SELECT warehouse AS id, name, zone, created_at, updated_at FROM warehouse
 WHERE warehouse > :after ORDER BY warehouse LIMIT :limit
@@ -58,6 +63,13 @@ FROM unnest(CAST(:kinds AS text[]), CAST(:externals AS text[]), CAST(:actions AS
 ON CONFLICT (channel, kind, external) DO UPDATE
 SET action = excluded.action, target = excluded.target, changed_in = excluded.changed_in,
     updated_at = excluded.updated_at
+""")
+_MAPPED = text("""
+SELECT m.kind, m.external, m.action, m.target
+FROM mapping AS m
+JOIN unnest(CAST(:kinds AS text[]), CAST(:externals AS text[])) AS given (kind, external)
+  ON m.kind = given.kind AND m.external = given.external
+WHERE m.channel = :channel AND m.action <> 'remove'
 """)
 _MAPPINGS = text("""
 SELECT kind, external, action, target, updated_at FROM mapping
@@ -87,11 +99,13 @@ def clock_version(now: datetime) -> int:
 
 
 async def put_channel(
-    connection: AsyncConnection, channel: str, name: str, kind: str, now: datetime
+    connection: AsyncConnection, channel: str, name: str, kind: str, doer: Doer
 ) -> Row:
     """Create or change a channel; returns it."""
     version = await next_version(connection)
-    values = {"id": channel, "name": name, "kind": kind, "version": version, "now": now}
+    put: Row = {"name": name, "kind": kind}
+    await _note_put(connection, doer, What.CHANNEL_PUT, channel, _CHANNEL, put)
+    values = {"id": channel, "name": name, "kind": kind, "version": version, "now": doer.at}
     return row_of((await connection.execute(_PUT_CHANNEL, values)).mappings().one())
 
 
@@ -102,17 +116,19 @@ async def channels(connection: AsyncConnection, after: str, limit: int) -> list[
 
 
 async def put_warehouse(
-    connection: AsyncConnection, warehouse: str, name: str, zone: str, now: datetime
+    connection: AsyncConnection, warehouse: str, name: str, zone: str, doer: Doer
 ) -> Row:
     """Create or change a warehouse; returns it."""
     version = await next_version(connection)
+    put: Row = {"name": name, "zone": zone}
+    await _note_put(connection, doer, What.WAREHOUSE_PUT, warehouse, _WAREHOUSE, put)
     values = {
         "id": warehouse,
         "name": name,
         "zone": zone,
-        "clock": clock_version(now),
+        "clock": clock_version(doer.at),
         "version": version,
-        "now": now,
+        "now": doer.at,
     }
     return row_of((await connection.execute(_PUT_WAREHOUSE, values)).mappings().one())
 
@@ -121,6 +137,21 @@ async def warehouses(connection: AsyncConnection, after: str, limit: int) -> lis
     """Return warehouses by id."""
     values = {"after": after, "limit": limit}
     return rows_of((await connection.execute(_WAREHOUSES, values)).mappings())
+
+
+async def _note_put(
+    connection: AsyncConnection,
+    doer: Doer,
+    what: What,
+    id_: str,
+    stored: TextClause,
+    put: Row,
+) -> None:
+    """Note in the audit what is put, before it is written, unless it is `stored` already."""
+    found = (await connection.execute(stored, {"id": id_})).mappings().one_or_none()
+    before = None if found is None else row_of(found)
+    if before != put:
+        await audit.add(connection, doer, Done(what, id_, before, put))
 
 
 async def renew_warehouses(connection: AsyncConnection, now: datetime) -> int:
@@ -160,7 +191,7 @@ class PutMappings:
 
 
 async def put_mappings(
-    connection: AsyncConnection, channel: str, mappings: Sequence[Mapping], now: datetime
+    connection: AsyncConnection, channel: str, mappings: Sequence[Mapping], doer: Doer
 ) -> PutMappings:
     """Create or change mappings of one channel; no spelling may appear twice."""
     version = await next_version(connection)
@@ -171,14 +202,38 @@ async def put_mappings(
         values = {
             "channel": channel,
             "version": version,
-            "now": now,
+            "now": doer.at,
             "kinds": [each.kind.value for each in mappings],
             "externals": [each.external for each in mappings],
             "actions": [each.action.value for each in mappings],
             "targets": [each.target for each in mappings],
         }
+        rows = (await connection.execute(_MAPPED, values)).mappings()
+        stored = {(row["kind"], row["external"]): row_of(row) for row in rows}
+        await audit.add(connection, doer, *_done(channel, mappings, stored))
         await connection.execute(_PUT_MAPPINGS, values)
     return PutMappings(channel_exists=True, missing=missing)
+
+
+def _done(
+    channel: str, mappings: Sequence[Mapping], stored: dict[tuple[str, str], Row]
+) -> list[Done]:
+    """Return what the audit has of mappings, if any is another one than is `stored`."""
+    given: dict[tuple[str, str], Row | None] = {
+        (each.kind.value, each.external): None if each.action is Action.REMOVE else _shown(each)
+        for each in mappings
+    }
+    changed = [key for key, mapping in given.items() if mapping != stored.get(key)]
+    named = changed[:MOST_NAMED]
+    before = {"mappings": [stored[key] for key in named if key in stored]}
+    after = {"mappings": [each for key in named if (each := given[key]) is not None]}
+    done = Done(What.MAPPINGS_PUT, channel, before, {"changed": len(changed)} | after)
+    return [done] if changed else []
+
+
+def _shown(mapping: Mapping) -> Row:
+    fields = {name: value for name, value in asdict(mapping).items() if name != "channel"}
+    return fields | {"kind": mapping.kind.value, "action": mapping.action.value}
 
 
 async def _channel_exists(connection: AsyncConnection, channel: str) -> bool:

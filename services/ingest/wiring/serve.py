@@ -23,6 +23,7 @@ from services.ingest.store.database import Database
 from services.ingest.store.known_codes import KnownCodes
 from services.ingest.store.unpublished import Feed, Publisher
 from shared.clock import Clock, WallClock
+from shared.database.audit import AuditTrail
 from shared.database.engine import ANSWER_SECONDS, create_engine
 from shared.events.catalog_items import CatalogItem
 from shared.events.catalog_warehouses import CatalogWarehouse
@@ -79,6 +80,7 @@ async def serving(settings: IngestSettings, clock: Clock) -> AsyncIterator[Servi
                 verifier=Verifier(Keys(file=settings.jwks_file, url=settings.jwks_url), clock),
                 checks={"broker": producer.check, "database": known.check},
             )
+            app.state.audit = AuditTrail(engine)
             async with asyncio.TaskGroup() as group:
                 background = [
                     group.create_task(known.follow()),

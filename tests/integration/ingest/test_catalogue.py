@@ -14,6 +14,7 @@ from services.ingest.store import catalogue, configuration
 from services.ingest.store.database import Connection, Row
 from services.ingest.store.known_codes import POLL_SECONDS
 from shared.clock import WallClock
+from shared.database.audit import Doer
 from shared.database.engine import create_engine
 from shared.events.catalog_items import CatalogItem
 from shared.http.auth import Scope
@@ -27,7 +28,7 @@ Act = Callable[[Connection, Sequence[str]], Awaitable[object]]
 
 async def upsert(connection: Connection, skus: Sequence[str]) -> None:
     items = [SkuItem(sku=each, name="new") for each in skus]
-    await catalogue.upsert(connection, items, WallClock().now())
+    await catalogue.upsert(connection, items, Doer("test", WallClock().now()))
 
 
 async def note(connection: Connection, skus: Sequence[str]) -> None:

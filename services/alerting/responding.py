@@ -27,10 +27,10 @@ from services.alerting.inbound.alert_responses import Incoming
 from services.alerting.inbound.catalog_items import Catalogue
 from services.alerting.store import action_rows, actions, acts, episodes, people, responses
 from services.alerting.store.acts import By
-from services.alerting.store.audit import Doer
 from services.alerting.store.episodes import Episode
 from services.alerting.store.people import Person
 from shared.clock import Clock
+from shared.database.audit import Doer
 from shared.database.engine import Connection
 from shared.events.alert_responses import AlertResponse, FeedbackReason, ResponseKind, Via
 from shared.events.stock_alerts import Recipient

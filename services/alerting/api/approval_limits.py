@@ -9,9 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from services.alerting.api.desk import AtDesk, Editor, doer_of
 from services.alerting.domain.parameter_values import Money
 from services.alerting.domain.people import Role
-from services.alerting.store import approval_limits, audit, people
+from services.alerting.store import approval_limits, people
 from services.alerting.store.approval_limits import ApprovalLimit as Row
-from services.alerting.store.audit import Done, What
+from services.alerting.store.audit import What
+from shared.database import audit
+from shared.database.audit import Done
 from shared.database.engine import Connection
 from shared.events.base import Code
 from shared.http.auth import Scope, require

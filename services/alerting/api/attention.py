@@ -12,9 +12,11 @@ from services.alerting.api.desk import AtDesk, Editor, doer_of
 from services.alerting.domain.attention import AttentionPolicy, Spent
 from services.alerting.domain.office_hours import Zone
 from services.alerting.domain.parameter_values import Label
-from services.alerting.store import attention, audit, people, schedules
+from services.alerting.store import attention, people, schedules
 from services.alerting.store.attention import StoredPolicy
-from services.alerting.store.audit import Done, What
+from services.alerting.store.audit import What
+from shared.database import audit
+from shared.database.audit import Done
 from shared.database.engine import Connection
 from shared.events.base import Code
 from shared.http.auth import Scope, require

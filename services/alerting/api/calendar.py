@@ -18,9 +18,11 @@ from services.alerting.api.desk import (
 )
 from services.alerting.domain.calendar import Occasion as DomainOccasion
 from services.alerting.domain.texts import Label, Text
-from services.alerting.store import audit, calendar, rules
-from services.alerting.store.audit import Done, What
+from services.alerting.store import calendar, rules
+from services.alerting.store.audit import What
 from services.alerting.store.calendar import StoredOccasion
+from shared.database import audit
+from shared.database.audit import Done
 from shared.database.engine import Connection
 from shared.events.base import Code, Instant
 from shared.http.auth import Scope, require

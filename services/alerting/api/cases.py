@@ -21,10 +21,12 @@ from services.alerting.api.desk import (
 )
 from services.alerting.domain.cause import Cause
 from services.alerting.domain.texts import Words
-from services.alerting.store import audit, cases, parameters, people
-from services.alerting.store.audit import Done, What
+from services.alerting.store import cases, parameters, people
+from services.alerting.store.audit import What
 from services.alerting.store.cases import Case as StoredCase
 from services.alerting.store.cases import CaseState, NewCase
+from shared.database import audit
+from shared.database.audit import Done
 from shared.database.engine import Connection
 from shared.events.base import Code, Instant
 from shared.http.auth import Caller, Scope, require

@@ -11,13 +11,14 @@ from services.alerting.domain.channels import NOBODY, Channels
 from services.alerting.domain.subject import Item
 from services.alerting.inbound.catalog_items import Catalogue, CatalogueReader
 from services.alerting.inbound.channel_health import ChannelReader
-from services.alerting.store.audit import Doer
 from shared.clock import Clock
 from shared.database import positions
+from shared.database.audit import Doer
 from shared.database.engine import Connection, Engine, asking, trouble
 from shared.errors import Unavailable
 from shared.events.stock_alerts import AlertLevel
 from shared.events.stock_levels import TOPIC
+from shared.http import audit
 from shared.http.auth import Caller, Scope, require
 from shared.http.problems import Problem
 from shared.kafka.lag import Lag, LagReader
@@ -109,22 +110,10 @@ async def desk(request: Request) -> Desk:
 
 AtDesk = Annotated[Desk, Depends(desk)]
 
-_VIA_CHARACTERS = 100
-
 
 def doer_of(request: Request, caller: Caller | str, at: Desk) -> Doer:
-    """Return who asks, when, and from where, for the audit of what the request changes.
-
-    Where the caller speaks for a person, from where begins with the caller.
-    """
-    through = None if isinstance(caller, str) else caller.through
-    program = request.headers.get("user-agent", "")
-    return Doer(
-        actor=caller if isinstance(caller, str) else caller.subject,
-        at=at.clock.now(),
-        address=None if request.client is None else request.client.host,
-        via=" · ".join(filter(None, (through, program)))[:_VIA_CHARACTERS] or None,
-    )
+    """Return who asks, when, and from where, for the audit of what the request changes."""
+    return audit.doer_of(request, caller, at.clock.now())
 
 
 Editor = Annotated[Caller, Depends(require(Scope.CONFIG_WRITE))]

@@ -8,8 +8,10 @@ from pydantic import BaseModel, ConfigDict
 from services.alerting.api.desk import AtDesk, Desk, Editor, doer_of
 from services.alerting.api.ordering import Mails
 from services.alerting.ordering.mails import OrderMails
-from services.alerting.store import audit, order_destination
-from services.alerting.store.audit import Done, What
+from services.alerting.store import order_destination
+from services.alerting.store.audit import What
+from shared.database import audit
+from shared.database.audit import Done
 from shared.database.engine import Connection
 from shared.events.base import Code
 from shared.http.auth import Scope, require

@@ -21,8 +21,10 @@ from services.alerting.domain.parameters import (
     Provenance,
     Source,
 )
-from services.alerting.store import audit, parameters
-from services.alerting.store.audit import Doer, Done, What
+from services.alerting.store import parameters
+from services.alerting.store.audit import What
+from shared.database import audit
+from shared.database.audit import Doer, Done
 from shared.database.engine import Connection
 from shared.events.base import Code
 from shared.http.auth import Scope, require

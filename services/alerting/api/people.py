@@ -13,9 +13,11 @@ from services.alerting.api.desk import AtDesk, Desk, Editor, doer_of
 from services.alerting.api.ids import GivenId
 from services.alerting.domain.people import Responsibility as Row
 from services.alerting.domain.texts import Name
-from services.alerting.store import audit, people
-from services.alerting.store.audit import Doer, Done, What
+from services.alerting.store import people
+from services.alerting.store.audit import What
 from services.alerting.store.people import Person as StoredPerson
+from shared.database import audit
+from shared.database.audit import Doer, Done
 from shared.database.engine import Connection
 from shared.events.base import Code, Instant
 from shared.http.auth import Scope, require

@@ -9,9 +9,11 @@ from fastapi import APIRouter, Depends, Request, Response
 from services.alerting.api.desk import AtDesk, Editor, doer_of
 from services.alerting.api.ids import MadeId
 from services.alerting.domain.playbook import PlaybookDefinition
-from services.alerting.store import audit, people, playbooks, schedules
-from services.alerting.store.audit import Doer, Done, What
+from services.alerting.store import people, playbooks, schedules
+from services.alerting.store.audit import What
 from services.alerting.store.playbooks import StoredPlaybook
+from shared.database import audit
+from shared.database.audit import Doer, Done
 from shared.database.engine import Connection
 from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, after_text, page_of

@@ -10,9 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from services.alerting.api.desk import AtDesk, Editor, doer_of
 from services.alerting.api.ids import MadeId
 from services.alerting.domain.office_hours import Zone
-from services.alerting.store import audit, report_schedules
-from services.alerting.store.audit import Done, What
+from services.alerting.store import report_schedules
+from services.alerting.store.audit import What
 from services.alerting.store.report_schedules import ReportSchedule as StoredSchedule
+from shared.database import audit
+from shared.database.audit import Done
 from shared.database.engine import Connection
 from shared.events.alert_reports import SCHEDULED, ReportKind
 from shared.events.base import Code

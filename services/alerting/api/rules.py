@@ -22,9 +22,11 @@ from services.alerting.api.rule_bodies import (
 )
 from services.alerting.api.rule_file import NewRule, RuleCode
 from services.alerting.domain.definition import RuleDefinition
-from services.alerting.store import audit, playbooks, rules, schedules
-from services.alerting.store.audit import Doer, Done, What
+from services.alerting.store import playbooks, rules, schedules
+from services.alerting.store.audit import What
 from services.alerting.store.rules import StoredRule
+from shared.database import audit
+from shared.database.audit import Doer, Done
 from shared.database.engine import Connection
 from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, after_text, page_of, under_number

@@ -11,9 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from services.alerting.api.desk import AtDesk, IdempotencyKey, doer_of, id_of_made, key_reused
 from services.alerting.domain.texts import NO_NUL, Label
-from services.alerting.store import audit, silences
-from services.alerting.store.audit import Done, What
+from services.alerting.store import silences
+from services.alerting.store.audit import What
 from services.alerting.store.silences import Silence as StoredSilence
+from shared.database import audit
+from shared.database.audit import Done
 from shared.database.engine import Connection
 from shared.events.base import Code, Instant
 from shared.http.auth import Caller, Scope, require

@@ -13,8 +13,10 @@ from services.alerting.domain.office_hours import Zone
 from services.alerting.domain.parameter_values import Money
 from services.alerting.domain.suppliers import Supplier as StoredSupplier
 from services.alerting.domain.texts import Name
-from services.alerting.store import audit, suppliers
-from services.alerting.store.audit import Done, What
+from services.alerting.store import suppliers
+from services.alerting.store.audit import What
+from shared.database import audit
+from shared.database.audit import Done
 from shared.database.engine import Connection
 from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, after_text, page_of

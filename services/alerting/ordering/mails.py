@@ -15,7 +15,6 @@ from services.alerting.ordering.links import LIFETIME, OrderLinks
 from services.alerting.ordering.sheet import sheet
 from services.alerting.store import (
     action_rows,
-    audit,
     order_destination,
     order_mails,
     orders,
@@ -23,11 +22,13 @@ from services.alerting.store import (
     report_schedules,
 )
 from services.alerting.store.acts import By
-from services.alerting.store.audit import Done, What
+from services.alerting.store.audit import What
 from services.alerting.store.order_mails import OrderMail
 from services.alerting.store.orders import StoredOrder
 from services.alerting.store.stored_action import reference_of
 from services.alerting.store.suppliers import one as supplier_of
+from shared.database import audit
+from shared.database.audit import Done
 from shared.database.engine import Connection
 from shared.events.alert_reports import AlertReport, PurchaseOrder, ReportKind
 

@@ -11,12 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.actions import GIVEN_UP
 from services.alerting.domain.hush import hush_of
-from services.alerting.store import audit, episodes, silences, steps, turns
+from services.alerting.store import episodes, silences, steps, turns
 from services.alerting.store.acts import By
-from services.alerting.store.audit import Done, What
+from services.alerting.store.audit import What
 from services.alerting.store.episodes import Entry, Episode
 from services.alerting.store.stored_action import StoredAction, notice_of
 from services.alerting.store.turns import Turn
+from shared.database import audit
+from shared.database.audit import Done
 from shared.events.stock_alerts import (
     ActionKind,
     ActionState,

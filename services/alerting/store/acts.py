@@ -8,10 +8,12 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.hush import hush_of
-from services.alerting.store import audit, episodes, silences, steps
+from services.alerting.store import episodes, silences, steps
 from services.alerting.store import feedback as opinions
-from services.alerting.store.audit import Doer, Done, What
+from services.alerting.store.audit import What
 from services.alerting.store.episodes import Entry, Episode
+from shared.database import audit
+from shared.database.audit import Doer, Done
 from shared.errors import LowtideError
 from shared.events.alert_responses import FeedbackReason
 from shared.events.stock_alerts import AlertEvent, Expected, Recipient

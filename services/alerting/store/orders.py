@@ -13,11 +13,13 @@ from services.alerting.domain import supply
 from services.alerting.domain.actions import Step, late_at
 from services.alerting.domain.suppliers import is_due
 from services.alerting.domain.supply import SupplyLine
-from services.alerting.store import action_rows, audit, calls, parameters, suppliers
+from services.alerting.store import action_rows, calls, parameters, suppliers
 from services.alerting.store.action_rows import Change
 from services.alerting.store.acts import By
-from services.alerting.store.audit import Done, What
+from services.alerting.store.audit import What
 from services.alerting.store.stored_action import StoredAction, reference_of
+from shared.database import audit
+from shared.database.audit import Done
 from shared.errors import LowtideError
 from shared.events.stock_alerts import ActionKind, ActionState
 

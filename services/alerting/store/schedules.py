@@ -11,8 +11,9 @@ from services.alerting.domain.office_hours import CalendarDefinition
 from services.alerting.domain.rotation import Rotation
 from services.alerting.domain.turns import RotationDefinition
 from services.alerting.domain.working_time import WorkingCalendar
-from services.alerting.store import audit
-from services.alerting.store.audit import Doer, Done, What
+from services.alerting.store.audit import What
+from shared.database import audit
+from shared.database.audit import Doer, Done
 
 Table = Literal["working_calendar", "rotation"]
 

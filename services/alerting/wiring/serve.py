@@ -11,7 +11,6 @@ from services.alerting.api import (
     alerts,
     approval_limits,
     attention,
-    audit,
     calendar,
     cases,
     explain,
@@ -36,8 +35,10 @@ from services.alerting.inbound.channel_health import ChannelReader
 from services.alerting.settings import AlertingSettings
 from services.alerting.wiring.ordering import mails_of
 from shared.clock import Clock, WallClock
+from shared.database.audit import AuditTrail
 from shared.database.engine import ANSWER_SECONDS, create_engine
 from shared.events.stock_levels import TOPIC
+from shared.http import audit
 from shared.http.app import create_app
 from shared.http.auth import Keys, Verifier
 from shared.http.server import serve
@@ -85,6 +86,7 @@ def application(settings: AlertingSettings, clock: Clock | None = None) -> FastA
         lifespan=lifespan,
     )
     app.state.desk = desk
+    app.state.audit = AuditTrail(engine)
     app.state.order_mails = mails_of(settings)
     app.include_router(alerts.router)
     app.include_router(rules.router)

@@ -5,7 +5,7 @@ beyond the form stays as it is.
 """
 
 from collections.abc import Mapping
-from math import inf, isfinite
+from math import inf
 from typing import Any, Final, NamedTuple
 
 from services.console.domain.active_form import blank_hours, hours_of, hours_said
@@ -27,6 +27,8 @@ SECONDS: Final[Mapping[str, int]] = {
 }
 _TIMES: Final = ("pending", "recovery")
 _LISTS: Final = ("categories", "tags", "skus")
+_LARGEST: Final = 1e15
+"""No number that anybody means is larger; a unit's multiple of it is still a number."""
 _FLAGS_AT_FIRST: Final = frozenset({"negative", "not_ordered", "in_doubt"})
 
 
@@ -55,6 +57,9 @@ def blank(kind: str = "below") -> Values:
         "join": "all",
         "cel": "",
         "doubt.count_older_than_days": "",
+        "doubt.silent": "",
+        "doubt.silent.unit": "hours",
+        "doubt.channels": "",
     }
     values |= {f"doubt.{flag}": "yes" if flag in _FLAGS_AT_FIRST else "" for flag in FLAGS}
     values |= {name: "" for time in _TIMES for name in (time, f"{time}.unit")}
@@ -105,10 +110,8 @@ def values_of(definition: Mapping[str, Any], cel: str | None) -> Values:
     values["covers_levels"] = _yes(definition.get("covers_levels"))
     labels = definition.get("labels", {})
     values["labels"] = "\n".join(f"{name}={value}" for name, value in labels.items())
-    doubts = definition.get("doubts")
-    if doubts:
-        values |= {f"doubt.{flag}": _yes(flag in doubts["flags"]) for flag in FLAGS}
-        values["doubt.count_older_than_days"] = _number(doubts.get("count_older_than_days"))
+    if definition.get("doubts"):
+        values |= _of_doubts(definition["doubts"])
     if definition.get("condition"):
         values |= of_condition(definition["condition"], cel)
     return values
@@ -135,8 +138,8 @@ def filled(values: Mapping[str, str], base: Mapping[str, Any]) -> Filled:
     definition["covers_levels"] = bool(values["covers_levels"]) and subject == "pool"
     of_one_sku = subject != "product"
     for time in _TIMES:
-        amount = (numbers.read(time) if of_one_sku else None) or 0
-        definition[f"{time}_seconds"] = round(amount * SECONDS[values[f"{time}.unit"]])
+        seconds = _seconds(values, numbers, time) if of_one_sku else None
+        definition[f"{time}_seconds"] = seconds or 0
     definition["active"] = hours_said(values, base) if of_one_sku else None
     definition["filters"] = dict(base.get("filters") or {}) | {
         "min_daily_sales": (numbers.read("filter.min_daily_sales") if of_one_sku else 0) or 0,
@@ -147,7 +150,8 @@ def filled(values: Mapping[str, str], base: Mapping[str, Any]) -> Filled:
     scope = {name: listed(values[f"scope.{name}"]) for name in (*_LISTS, "warehouses")}
     definition["scope"] = dict(base.get("scope") or {}) | scope
     definition["labels"] = _labels(values["labels"])
-    definition["doubts"] = _doubts(values, numbers) if values["kind"] == "data_doubt" else None
+    is_doubt = values["kind"] == "data_doubt"
+    definition["doubts"] = _doubts(values, numbers, base.get("doubts")) if is_doubt else None
     definition["condition"] = _condition(values, numbers) if values["kind"] == "custom" else None
     return Filled(definition, frozenset(numbers.wrong))
 
@@ -188,7 +192,7 @@ class _Numbers:
             number = float(said)
         except ValueError:
             number = inf
-        if isfinite(number):
+        if abs(number) <= _LARGEST:
             return number
         self.wrong.add(name)
         return None
@@ -208,11 +212,20 @@ def _levels(values: Mapping[str, str], numbers: _Numbers) -> list[dict[str, Any]
     return levels
 
 
-def _doubts(values: Mapping[str, str], numbers: _Numbers) -> dict[str, Any]:
+def _doubts(
+    values: Mapping[str, str], numbers: _Numbers, base: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    told = dict(base or {})
     days = numbers.read("doubt.count_older_than_days")
-    return {
-        "flags": [flag for flag in FLAGS if values[f"doubt.{flag}"]],
+    silent = _seconds(values, numbers, "doubt.silent")
+    chosen = {flag: values[f"doubt.{flag}"] for flag in FLAGS}
+    # Flags that the form has no box for stay, and all stay in their order.
+    before = [flag for flag in told.get("flags", []) if chosen.get(flag, "yes")]
+    return told | {
+        "flags": [*before, *(flag for flag in FLAGS if chosen[flag] and flag not in before)],
         "count_older_than_days": None if days is None else _whole(days),
+        "channel_silent_minutes": None if silent is None else round(silent / SECONDS["minutes"]),
+        "channels": listed(values["doubt.channels"]),
     }
 
 
@@ -229,6 +242,19 @@ def _condition(values: Mapping[str, str], numbers: _Numbers) -> object:
 def _labels(said: str) -> dict[str, str]:
     pairs = (part.partition("=") for part in listed(said))
     return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _seconds(values: Mapping[str, str], numbers: _Numbers, name: str) -> int | None:
+    amount = numbers.read(name)
+    return None if amount is None else round(amount * SECONDS[values[f"{name}.unit"]])
+
+
+def _of_doubts(doubts: Mapping[str, Any]) -> Values:
+    values = {f"doubt.{flag}": _yes(flag in doubts["flags"]) for flag in FLAGS}
+    values["doubt.count_older_than_days"] = _number(doubts.get("count_older_than_days"))
+    values["doubt.channels"] = "\n".join(doubts.get("channels", []))
+    minutes = doubts.get("channel_silent_minutes")
+    return values | (_time("doubt.silent", minutes * SECONDS["minutes"]) if minutes else {})
 
 
 def _time(name: str, seconds: int) -> Values:

@@ -5,15 +5,22 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from services.console.domain.language import Language
-from services.console.domain.rule_texts import MISTAKES
+from services.console.domain.rule_texts import MISTAKES, MISTAKES_OF
+from services.console.domain.text import Text
 
 _POSITION = re.compile(r"line (\d+), column (\d+): (.*)", re.DOTALL)
 _FIELDS: Final[Mapping[str, str]] = {
     "pending_seconds": "pending",
     "recovery_seconds": "recovery",
 }
+_DOUBTS: Final[Mapping[str, str]] = {
+    "count_older_than_days": "doubt.count_older_than_days",
+    "channel_silent_minutes": "doubt.silent",
+    "channels": "doubt.channels",
+}
 # What is said of the rule as a whole belongs beside the part that it is about.
 _ABOUT: Final = (
+    ("say with channel_silent_minutes", "doubt.silent"),
     ("covered_by_inbound", "filter.covered_by_inbound"),
     ("say with pool", "pool"),
     ("belongs to one warehouse", "condition"),
@@ -37,6 +44,9 @@ class Mistake(NamedTuple):
 def mistake(field: str, message: str, definition: Mapping[str, Any], language: Language) -> Mistake:
     """Return one of alerting's errors as a form shows it."""
     place = _place(field, message, definition)
+    own = MISTAKES_OF.get(field)
+    if own is not None:
+        return Mistake(place, _chosen(own, language))
     found = _POSITION.fullmatch(message)
     if found is None:
         return Mistake(place, translated(message, language))
@@ -49,9 +59,12 @@ def translated(words: str, language: Language) -> str:
     for pattern, text in MISTAKES:
         found = re.fullmatch(pattern, words, re.DOTALL)
         if found is not None:
-            chosen = text.zh if language is Language.CHINESE else text.en
-            return chosen.format(**found.groupdict())
+            return _chosen(text, language).format(**found.groupdict())
     return words
+
+
+def _chosen(text: Text, language: Language) -> str:
+    return text.zh if language is Language.CHINESE else text.en
 
 
 def _place(field: str, words: str, definition: Mapping[str, Any]) -> str:
@@ -64,7 +77,7 @@ def _place(field: str, words: str, definition: Mapping[str, Any]) -> str:
     if first == "filters":
         return ".".join(("filter", *rest))
     if first == "doubts":
-        return "doubt.count_older_than_days" if "count_older_than_days" in rest else "doubts"
+        return next((_DOUBTS[part] for part in rest if part in _DOUBTS), "doubts")
     if first == "scope" and rest:
         return f"scope.{rest[0]}"
     if first == "active" and rest:

@@ -152,6 +152,19 @@ RULES: dict[str, Text] = {
     "rule.doubt.in_doubt": Text("有盘点待审", "A count waits for approval"),
     "rule.doubt.unusual": Text("有异常大的变动", "A change was unusually large"),
     "rule.doubt.count_older_than_days": Text("上次盘点早于（天）", "Last count older than (days)"),
+    "rule.doubt.count_older_than_days.hint": Text(
+        "留空就不看；从没盘点过的不算。",
+        "Empty: not looked at. What was never counted is not meant.",
+    ),
+    "rule.doubt.silent": Text("渠道多久没有消息", "A channel not heard for longer than"),
+    "rule.doubt.silent.hint": Text(
+        "从 5 分钟到 30 天；留空就不看。", "From 5 minutes to 30 days. Empty: not looked at."
+    ),
+    "rule.doubt.channels": Text("看哪些渠道", "Which channels"),
+    "rule.doubt.channels.hint": Text(
+        "都不选，就看平时报该仓库的渠道；选了的，对每个仓库都看。",
+        "None chosen: those that usually tell of the warehouse. Those chosen: for every warehouse.",
+    ),
     "rule.condition": Text("条件", "Condition"),
     "rule.condition.all": Text("全部满足", "All hold"),
     "rule.condition.any": Text("任一满足", "Any holds"),
@@ -308,7 +321,14 @@ MISTAKES: tuple[tuple[str, Text], ...] = (
     ),
     (
         r"give at least one flag, count_older_than_days or channel_silent_minutes",
-        Text("至少选一项，或填盘点的天数。", "Choose at least one, or give the days of a count."),
+        Text(
+            "至少选一项，或填盘点的天数、渠道没有消息的时长。",
+            "Choose at least one, or give the days of a count or the time of a silent channel.",
+        ),
+    ),
+    (
+        r"say with channel_silent_minutes for how long channels may be silent",
+        Text("选了渠道，就填多久没有消息算。", "Say for how long the channels may be silent."),
     ),
     (
         r"write a local time such as .*",
@@ -406,3 +426,10 @@ MISTAKES: tuple[tuple[str, Text], ...] = (
     ),
 )
 """What alerting says of rules, by pattern, in both languages; all else is shown as it is."""
+
+MISTAKES_OF: dict[str, Text] = {
+    "doubts.channel_silent_minutes": Text(
+        "要在 5 分钟到 30 天之间。", "It must be from 5 minutes to 30 days."
+    ),
+}
+"""What is wrong with fields that alerting counts in another unit than the form, by its names."""

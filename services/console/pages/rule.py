@@ -26,6 +26,8 @@ from shared.errors import Unavailable
 _TYPING_SECONDS = 0.3
 _TRY_AGAIN_SECONDS = 3.0
 _NAMES_SECONDS = 5.0
+_PICKED = {"warehouse": "scope.warehouses", "channel": "doubt.channels"}
+"""Fields that are picked from names, by what is pressed."""
 
 
 def register(context: Context) -> None:
@@ -173,8 +175,8 @@ class RulePage:
             self._touched.add("condition")
             self._checked = False
             self._typed.set()
-        elif name.startswith("warehouse"):
-            self._pick_warehouse(rest)
+        elif name in _PICKED:
+            self._pick(_PICKED[name], rest)
         elif name in {"save", "switch", "back"} and self._frame.may_act():
             self._busy, self._failure, self._told = act, "", False
             self._show()
@@ -182,11 +184,12 @@ class RulePage:
             self._busy = ""
         self._show()
 
-    def _pick_warehouse(self, warehouse: str) -> None:
-        chosen = self._values["scope.warehouses"].splitlines()
-        other = [one for one in chosen if one != warehouse]
-        chosen = [*chosen, warehouse] if len(other) == len(chosen) else other
-        self._values["scope.warehouses"] = "\n".join(chosen)
+    def _pick(self, field: str, picked: str) -> None:
+        chosen = self._values[field].splitlines()
+        other = [one for one in chosen if one != picked]
+        chosen = [*chosen, picked] if len(other) == len(chosen) else other
+        self._values[field] = "\n".join(chosen)
+        self._touched.add(field)
         self._checked = False
         self._typed.set()
 
@@ -284,7 +287,7 @@ class RulePage:
 
     def _is_touched(self, field: str) -> bool:
         return any(name == field or name.startswith(f"{field}.") for name in self._touched) or (
-            field in {"levels", "condition", "doubts"}
+            field in {"levels", "condition", "doubts", "doubt.silent"}
             and any(name.startswith(("level", "row", "cel", "doubt")) for name in self._touched)
         )
 

@@ -56,7 +56,8 @@ def form_html(
         fields=[(name, words(f"field.{name}")) for name in (*NUMBERS, *TEXTS)],
         refused=condition.refused,
         cel=condition.text,
-        warehouses=_warehouses(values, names),
+        warehouses=_choice(values["scope.warehouses"], names.warehouses),
+        channels=_choice(values["doubt.channels"], names.channels),
         subject=subject_of(values),
         **state,
     )
@@ -110,8 +111,8 @@ def _row(values: Mapping[str, str], row: str, words: Words) -> dict[str, object]
     }
 
 
-def _warehouses(values: Mapping[str, str], names: Names) -> list[tuple[str, str, bool]]:
-    """Return warehouses with their names and whether each is chosen, unknown ones too."""
-    chosen = values["scope.warehouses"].splitlines()
-    known = dict(names.warehouses) | {one: one for one in chosen if one not in names.warehouses}
+def _choice(said: str, names: Mapping[str, str]) -> list[tuple[str, str, bool]]:
+    """Return what there is with its names and whether each is chosen, unknown ones too."""
+    chosen = said.splitlines()
+    known = dict(names) | {one: one for one in chosen if one not in names}
     return [(one, name, one in chosen) for one, name in known.items()]

@@ -72,6 +72,11 @@ def test_what_a_form_is_filled_with_is_what_it_says(
         {"kind": "stock_out", "levels": [{"level": "urgent", "enter": 0, "exit": 5}]},
         {"kind": "negative"},
         {"kind": "data_doubt", "doubts": {"flags": ["unusual"], "count_older_than_days": 30}},
+        {
+            "kind": "data_doubt",
+            "doubts": {"flags": [], "channel_silent_minutes": 90, "channels": ["web", "pos"]},
+        },
+        {"kind": "data_doubt", "doubts": {"flags": ["recounted", "in_doubt", "negative"]}},
         {"kind": "custom", "condition": "available < 3 && (on_hand > 1 || moq == 2)"},
         {"kind": "custom", "condition": 'stock_class in ["AX", "AY"] || available < moq'},
         {"kind": "below", "levels": [{"level": "watch", "enter": 3}], "enabled": False},
@@ -115,18 +120,39 @@ def test_what_cannot_be_asked_of_a_pool_is_asked_of_levels() -> None:
     assert said == ["level", None, False]
 
 
+def test_a_silence_is_typed_in_any_unit_and_the_rest_of_the_doubts_stays() -> None:
+    base = told(kind="data_doubt", doubts={"flags": ["recounted", "in_doubt"]})
+    doubts = base["doubts"] | {"quite_new": 1}  # type: ignore[operator] # a dictionary
+    typed = {"doubt.silent": "1.5", "doubt.silent.unit": "hours", "doubt.channels": "web\npos"}
+    ticks = {"doubt.in_doubt": "", "doubt.unusual": "yes"}
+    said = filled(values_of(base, None) | typed | ticks, base | {"doubts": doubts}).definition
+    assert said["doubts"] == {
+        "flags": ["recounted", "unusual"],
+        "count_older_than_days": None,
+        "channel_silent_minutes": 90,
+        "channels": ["web", "pos"],
+        "quite_new": 1,
+    }
+
+
 def test_what_the_form_does_not_show_stays() -> None:
     base = told(levels=[{"level": "watch", "enter": 3}]) | {"playbook": "urgent-first"}
     said = filled(values_of(base, None), base).definition
     assert said["playbook"] == "urgent-first"
 
 
-@pytest.mark.parametrize("typed", ["many", "1.2.3", "inf", "nan"])
+@pytest.mark.parametrize("typed", ["many", "1.2.3", "inf", "nan", "1e308"])
 def test_what_is_no_number_is_named(typed: str) -> None:
     values = of_kind(blank(), "below") | {"level.watch.enter": typed, "pending": "1,000"}
     form = filled(values, {})
     assert form.no_numbers == {"level.watch.enter"}
     assert form.definition["pending_seconds"] == 60_000
+
+
+@pytest.mark.parametrize("field", ["pending", "doubt.silent"])
+def test_a_time_that_no_number_can_hold_is_named(field: str) -> None:
+    form = filled(of_kind(blank(), "data_doubt") | {field: "1e308"}, {})
+    assert form.no_numbers == {field}
 
 
 def test_kinds_and_fields_are_those_of_alerting() -> None:

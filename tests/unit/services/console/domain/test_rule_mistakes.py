@@ -55,6 +55,21 @@ def only(language: Language, kind: str, **fields: str) -> Mistake:
             "doubts",
             "至少选一项",
         ),
+        ("data_doubt", {"doubt__channels": "web"}, "doubt.silent", "就填多久没有消息"),
+        ("data_doubt", {"doubt__silent": "0.01"}, "doubt.silent", "5 分钟到 30 天"),
+        ("data_doubt", {"doubt__silent": "721"}, "doubt.silent", "5 分钟到 30 天"),
+        (
+            "data_doubt",
+            {"doubt__silent": "1", "doubt__channels": "a/b\x00"},
+            "doubt.channels",
+            "String should",
+        ),
+        (
+            "data_doubt",
+            {"doubt__count_older_than_days": "0"},
+            "doubt.count_older_than_days",
+            "不能小于 1",
+        ),
     ],
     ids=str,
 )

@@ -1,0 +1,70 @@
+"""What the form of a rule can say, and what it leaves alone."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+
+from tests.browser.conftest import Desk
+from tests.browser.fake_services import FakeServices
+
+pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(120)]
+
+Fakes = tuple[FakeServices, str]
+Put = Callable[[dict[str, object]], Awaitable[list[dict[str, Any]]]]
+RULE = "story"
+PATH = f"/rules/{RULE}"
+
+
+@pytest_asyncio.fixture
+async def put(fakes: Fakes) -> AsyncIterator[Put]:
+    """Yield what makes a rule of this test alone, and returns its versions."""
+    rules = fakes[0].configuration.rules
+
+    async def make(definition: dict[str, object]) -> list[dict[str, Any]]:
+        async with httpx.AsyncClient(base_url=fakes[1]) as client:
+            answer = await client.put(f"/v1{PATH}", json=definition)
+            assert answer.is_success, answer.text
+        return rules[RULE]
+
+    yield make
+    rules.pop(RULE, None)
+
+
+async def test_silent_channels_stay_in_a_rule_and_are_mended_where_they_are_wrong(
+    calm_desk: Desk, put: Put
+) -> None:
+    doubts = {"flags": [], "channel_silent_minutes": 90, "channels": ["web"]}
+    versions = await put({"name": {"zh-CN": "安静"}, "kind": "data_doubt", "doubts": doubts})
+    viewer = await calm_desk.viewer()
+    page = viewer.page
+    await viewer.open(PATH)
+    status = page.locator(".savebar [role=status]")
+    silent = page.get_by_role("textbox", name="渠道多久没有消息")
+    await expect(silent).to_have_value("90")
+    await expect(status).to_have_text("与已保存的相同")
+    await page.get_by_label("中文名").fill("渠道安静")
+    await page.get_by_role("button", name="保存为第 2 版").click()
+    await expect(status).to_have_text("已保存为第 2 版")
+    assert versions[-1]["doubts"] == versions[0]["doubts"]
+
+    await silent.fill("31")
+    await page.get_by_role("combobox", name="渠道多久没有消息").select_option("天")
+    note = page.locator("#doubt-silent-note")
+    await expect(note).to_have_text("要在 5 分钟到 30 天之间。")
+    await viewer.keep_screenshot("rule-silence-wrong")
+    await page.get_by_role("button", name="保存为第 3 版").click()
+    await expect(silent).to_be_focused()
+    await silent.fill("")
+    await expect(note).to_have_text("选了渠道，就填多久没有消息算。")
+    await silent.fill("2")
+    await page.get_by_role("button", name="官网商城").click()
+    await page.get_by_role("button", name="门店收银").click()
+    await page.get_by_role("button", name="保存为第 3 版").click()
+    await expect(status).to_have_text("已保存为第 3 版")
+    wanted = {"channel_silent_minutes": 2_880, "channels": ["pos"]}
+    assert versions[-1]["doubts"] == versions[0]["doubts"] | wanted
+    await viewer.keep_screenshot("rule-silence")

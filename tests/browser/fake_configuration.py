@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from services.alerting.domain import cel
 from services.alerting.domain.definition import RuleDefinition
+from services.alerting.domain.playbook import PlaybookDefinition
 from shared.http.problems import field_errors
 from tests.browser.fake_moment import NOW
 
@@ -34,6 +35,21 @@ def _told(rule_id: str, version: int, definition: RuleDefinition) -> Body:
         "changed_at": (NOW - timedelta(hours=50 - version)).isoformat(),
         "cel": None if condition is None else cel.write(condition),
     }
+
+
+def _playbook(playbook_id: str, name: tuple[str, str], **parts: object) -> Body:
+    definition = PlaybookDefinition.model_validate(
+        {"name": {"zh-CN": name[0], "en": name[1]}, "steps": [STEP]} | parts
+    )
+    return definition.model_dump(mode="json") | {"id": playbook_id, "version": 1}
+
+
+STEP = {"expects": "acknowledge", "within_minutes": 30}
+PLAYBOOKS = [
+    _playbook("calm", ("慢慢来", "Take your time"), default_for=["watch", "urgent"]),
+    _playbook("old", ("老办法", "The old way"), enabled=False),
+    _playbook("quick", ("马上处理", "At once")),
+]
 
 
 class FakeConfiguration:
@@ -97,7 +113,7 @@ class FakeConfiguration:
         self._rules()
         self._people()
 
-    def _rules(self) -> None:
+    def _rules(self) -> None:  # noqa: C901 - one small route after the other
         router = self.router
 
         @router.get("/v1/rules")
@@ -145,6 +161,12 @@ class FakeConfiguration:
             former = versions[(await request.json())["version"] - 1]
             versions.append(former | {"version": len(versions) + 1})
             return versions[-1]
+
+        @router.get("/v1/playbooks")
+        def playbooks() -> Body:
+            self._there("alerting")
+            self._there("alerting's playbooks")
+            return {"items": PLAYBOOKS}
 
         @router.get("/v1/working-calendars")
         def calendars() -> Body:

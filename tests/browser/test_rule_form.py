@@ -68,3 +68,38 @@ async def test_silent_channels_stay_in_a_rule_and_are_mended_where_they_are_wron
     wanted = {"channel_silent_minutes": 2_880, "channels": ["pos"]}
     assert versions[-1]["doubts"] == versions[0]["doubts"] | wanted
     await viewer.keep_screenshot("rule-silence")
+
+
+async def test_a_rule_names_its_playbook_and_keeps_it_while_nobody_knows_which_there_are(
+    calm_desk: Desk, fakes: Fakes, put: Put
+) -> None:
+    rule = {"name": {"en": "Out"}, "kind": "stock_out", "playbook": "old"}
+    versions = await put(rule)
+    fakes[0].away.add("alerting's playbooks")
+    viewer = await calm_desk.viewer(locale="en-GB")
+    page = viewer.page
+    await viewer.open(PATH)
+    status = page.locator(".savebar [role=status]")
+    playbook = page.get_by_label("Which one its alerts follow")
+    options = playbook.locator("option")
+    await expect(options).to_have_text(["The default of the level", "old"])
+    await page.get_by_label("English name").fill("Gone")
+    await page.get_by_role("button", name="Save as version 2").click()
+    await expect(status).to_have_text("Saved as version 2")
+    assert versions[-1]["playbook"] == "old"
+
+    fakes[0].away.clear()
+    calm, off = "Take your time (default for Watch, Urgent)", "The old way (switched off)"
+    await expect(options).to_have_text(["The default of the level", calm, off, "At once"])
+    await expect(playbook).to_have_value("old")
+    await playbook.select_option("At once")
+    await viewer.keep_screenshot("rule-playbook")
+    await page.get_by_role("button", name="Save as version 3").click()
+    await expect(status).to_have_text("Saved as version 3")
+    assert versions[-1]["playbook"] == "quick"
+    await expect(page.locator(".versions li").first).to_contain_text("Changed: playbook")
+    await expect(options).to_have_text(["The default of the level", calm, "At once"])
+    await playbook.select_option("The default of the level")
+    await page.get_by_role("button", name="Save as version 4").click()
+    await expect(status).to_have_text("Saved as version 4")
+    assert versions[-1]["playbook"] is None

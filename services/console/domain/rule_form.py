@@ -50,6 +50,7 @@ def blank(kind: str = "below") -> Values:
         "filter.covered_by_inbound": "",
         "filter.inhibited_by_out": "",
         "labels": "",
+        "playbook": "",
         "subject": "level",
         "pool": "",
         "covers_levels": "",
@@ -110,6 +111,7 @@ def values_of(definition: Mapping[str, Any], cel: str | None) -> Values:
     values["covers_levels"] = _yes(definition.get("covers_levels"))
     labels = definition.get("labels", {})
     values["labels"] = "\n".join(f"{name}={value}" for name, value in labels.items())
+    values["playbook"] = definition.get("playbook") or ""
     if definition.get("doubts"):
         values |= _of_doubts(definition["doubts"])
     if definition.get("condition"):
@@ -150,6 +152,7 @@ def filled(values: Mapping[str, str], base: Mapping[str, Any]) -> Filled:
     scope = {name: listed(values[f"scope.{name}"]) for name in (*_LISTS, "warehouses")}
     definition["scope"] = dict(base.get("scope") or {}) | scope
     definition["labels"] = _labels(values["labels"])
+    definition["playbook"] = values["playbook"] or None
     is_doubt = values["kind"] == "data_doubt"
     definition["doubts"] = _doubts(values, numbers, base.get("doubts")) if is_doubt else None
     definition["condition"] = _condition(values, numbers) if values["kind"] == "custom" else None

@@ -217,6 +217,15 @@ RULES: dict[str, Text] = {
     "rule.scope.tags": Text("标签", "Tags"),
     "rule.scope.skus": Text("SKU", "SKUs"),
     "rule.scope.lines": Text("一行一个", "One a line"),
+    "rule.playbook": Text("处理流程", "Playbook"),
+    "rule.playbook.which": Text("预警走哪个流程", "Which one its alerts follow"),
+    "rule.playbook.hint": Text(
+        "谁在多久内做什么，超时怎么办。已经开始的预警不受影响。",
+        "Who does what by when, and what follows when it is late. Open alerts go on with theirs.",
+    ),
+    "rule.playbook.default": Text("按级别的默认流程", "The default of the level"),
+    "rule.playbook.of": Text("{name}（{levels}的默认）", "{name} (default for {levels})"),
+    "rule.playbook.off": Text("{name}（已停用）", "{name} (switched off)"),
     "rule.labels": Text("路由标签", "Labels for routes"),
     "rule.labels.hint": Text(
         "一行一个，如 team=kitchen；通知按它们分发。",
@@ -248,6 +257,7 @@ RULES: dict[str, Text] = {
     "rule.part.times": Text("时长", "times"),
     "rule.part.active": Text("时段", "hours"),
     "rule.part.labels": Text("标签", "labels"),
+    "rule.part.playbook": Text("处理流程", "playbook"),
     "rule.part.enabled": Text("启用", "on or off"),
     "rule.part.other": Text("其他", "other things"),
     # Fields of conditions
@@ -341,6 +351,10 @@ MISTAKES: tuple[tuple[str, Text], ...] = (
     (
         r"There is no working calendar (?P<name>\S+); .*",
         Text("没有工作日历 {name}。", "There is no working calendar {name}."),
+    ),
+    (
+        r"There is no playbook (?P<name>\S+); .*",
+        Text("没有处理流程 {name}，请另选。", "There is no playbook {name}; choose another."),
     ),
     (
         r"List should have at least 1 item.*",

@@ -18,7 +18,7 @@ from services.console.pages.rule_view import form_html
 from services.console.upstream.answered import answered
 from services.console.upstream.directory import Names
 from services.console.upstream.rule_changes import versions
-from services.console.upstream.rules import Definition, Rule, Verdict
+from services.console.upstream.rules import Definition, Playbook, Rule, Verdict
 from services.console.upstream.service import Refused
 from shared.errors import Unavailable
 
@@ -53,6 +53,7 @@ class RulePage:
         self._versions: Section[list[Rule]] = Section()
         self._names = Names()
         self._calendars: list[str] = []
+        self._playbooks: list[Playbook] = []
         self._values = blank()
         self._base: Definition = {}
         self._verdict = Verdict(valid=False)
@@ -100,6 +101,7 @@ class RulePage:
         while True:
             self._names = await self._frame.context.directory.names()
             self._calendars = self._calendars or await self._upstream.calendars()
+            self._playbooks = self._playbooks or await self._upstream.playbooks()
             self._show()
             await asyncio.sleep(_NAMES_SECONDS)
 
@@ -268,6 +270,7 @@ class RulePage:
             shown,
             names=self._names,
             calendars=self._calendars,
+            playbooks=self._playbooks,
             condition=self._condition,
             state={
                 "id": self._id,

@@ -18,6 +18,7 @@ from services.console.domain.texts import Words
 from services.console.pages.condition import Condition
 from services.console.pages.frame import Frame
 from services.console.upstream.directory import Names
+from services.console.upstream.rules import Playbook
 
 
 def form_html(
@@ -27,6 +28,7 @@ def form_html(
     *,
     names: Names,
     calendars: Sequence[str],
+    playbooks: Sequence[Playbook],
     condition: Condition,
     state: Mapping[str, object],
 ) -> str:
@@ -52,6 +54,7 @@ def form_html(
         times=[(unit, words(f"rule.unit.{unit}")) for unit in SECONDS],
         weekdays=[(day, words(f"rule.active.day.{day}")) for day in WEEKDAYS],
         hours=_hours(values["active"], calendars, words),
+        playbooks=_playbooks(values["playbook"], playbooks, words),
         rows=[_row(values, row, words) for row in numbers_of_rows(values)],
         fields=[(name, words(f"field.{name}")) for name in (*NUMBERS, *TEXTS)],
         refused=condition.refused,
@@ -89,6 +92,22 @@ def _hours(chosen: str, calendars: Sequence[str], words: Words) -> list[tuple[st
         *((one, words("rule.active.calendar", name=one.removeprefix(CALENDAR))) for one in named),
         *([(AS_IT_IS, words("rule.active.as_it_is"))] if chosen == AS_IT_IS else []),
     ]
+
+
+def _playbooks(chosen: str, playbooks: Sequence[Playbook], words: Words) -> list[tuple[str, str]]:
+    """Return what may be chosen, and what is chosen in any case."""
+    offered = {one.id: _named(one, words) for one in playbooks if one.enabled or one.id == chosen}
+    if chosen:
+        offered.setdefault(chosen, chosen)
+    return list(offered.items())
+
+
+def _named(playbook: Playbook, words: Words) -> str:
+    name = words.named(playbook.name)
+    if not playbook.enabled:
+        return words("rule.playbook.off", name=name)
+    levels = words("list.joint").join(words(f"level.{one}") for one in playbook.default_for)
+    return words("rule.playbook.of", name=name, levels=levels) if levels else name
 
 
 def _row(values: Mapping[str, str], row: str, words: Words) -> dict[str, object]:

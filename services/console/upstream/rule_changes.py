@@ -21,6 +21,7 @@ PARTS = {
     "recovery_seconds": "times",
     "active": "active",
     "labels": "labels",
+    "playbook": "playbook",
     "enabled": "enabled",
 }
 

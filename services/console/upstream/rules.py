@@ -52,6 +52,15 @@ class WorkingCalendar(Answer):
     id: str
 
 
+class Playbook(Answer):
+    """A playbook; `default_for` are the levels that follow it where a rule names none."""
+
+    id: str
+    name: dict[str, str]
+    default_for: list[str] = Field(default_factory=list)
+    enabled: bool = True
+
+
 class Imported(Answer):
     """What became of the rules of a file, by id."""
 
@@ -67,6 +76,7 @@ _RULES = TypeAdapter(Page[Rule])
 _VERDICT = TypeAdapter(Verdict)
 _IMPORTED = TypeAdapter(Imported)
 _CALENDARS = TypeAdapter(Page[WorkingCalendar])
+_PLAYBOOKS = TypeAdapter(Page[Playbook])
 _ALERTS = TypeAdapter(Page[Alert])
 _ALL = 500
 _YAML = "application/yaml"
@@ -140,6 +150,14 @@ class Rules:
         except (Unavailable, Refused):
             return []
         return [one.id for one in page.items] if page else []
+
+    async def playbooks(self) -> list[Playbook]:
+        """Return the playbooks, by id (the first 500); none without an answer."""
+        try:
+            page = await self._service.get(_PLAYBOOKS, "/v1/playbooks", {"limit": _ALL})
+        except (Unavailable, Refused):
+            return []
+        return page.items if page else []
 
     async def file(self) -> bytes:
         """Return all rules as a YAML file."""

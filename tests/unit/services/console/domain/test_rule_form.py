@@ -136,9 +136,17 @@ def test_a_silence_is_typed_in_any_unit_and_the_rest_of_the_doubts_stays() -> No
 
 
 def test_what_the_form_does_not_show_stays() -> None:
-    base = told(levels=[{"level": "watch", "enter": 3}]) | {"playbook": "urgent-first"}
+    base = told(levels=[{"level": "watch", "enter": 3}]) | {"quite_new": "as it is"}
     said = filled(values_of(base, None), base).definition
-    assert said["playbook"] == "urgent-first"
+    assert said["quite_new"] == "as it is"
+
+
+def test_a_playbook_is_the_one_chosen_or_the_default_of_the_level() -> None:
+    base = told(levels=[{"level": "watch", "enter": 3}], playbook="quick")
+    assert round_trip(base) == base
+    values = values_of(base, None)
+    other = [filled(values | {"playbook": one}, base).definition for one in ("calm", "")]
+    assert [one["playbook"] for one in other] == ["calm", None]
 
 
 @pytest.mark.parametrize("typed", ["many", "1.2.3", "inf", "nan", "1e308"])

@@ -117,5 +117,11 @@ def test_a_calendar_that_there_is_not_is_named_in_both_languages() -> None:
     assert found == Mistake("active", "没有工作日历 shop。")
 
 
+def test_a_playbook_that_there_is_not_is_named_beside_its_field() -> None:
+    said = "There is no playbook quick; see /v1/playbooks, or make one with PUT."
+    found = mistake("playbook", said, {}, Language.ENGLISH)
+    assert found == Mistake("playbook", "There is no playbook quick; choose another.")
+
+
 def test_what_is_not_known_yet_is_shown_as_it_is() -> None:
     assert mistake("labels", "quite new", {}, Language.CHINESE).words == "quite new"

@@ -4,6 +4,7 @@ Each part can be taken away (`away.add("ledger")`), so that tests see what pages
 """
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import uvicorn
@@ -101,6 +102,16 @@ def _alert(index: int, level: str, state: str = "open") -> dict[str, object]:
             },
         ],
     }
+
+
+def _number(alert: dict[str, Any]) -> int:
+    return int(alert["number"])
+
+
+def _risk(alert: dict[str, Any]) -> tuple[float, float, int]:
+    """Return an alert's place as alerting has it: by money, then by units."""
+    risk = alert.get("at_risk") or {}
+    return float(risk.get("money") or 0), float(risk.get("units") or 0), _number(alert)
 
 
 class FakeServices:
@@ -230,7 +241,12 @@ class FakeServices:
 
         @app.get("/v1/alerts")
         def alerts(
-            level: str = "", sku: str = "", warehouse: str = "", subject: str = "", limit: int = 50
+            level: str = "",
+            sku: str = "",
+            warehouse: str = "",
+            subject: str = "",
+            order: str = "newest",
+            limit: int = 50,
         ) -> dict[str, object]:
             self._there("alerting")
             items = [
@@ -241,7 +257,7 @@ class FakeServices:
                 and warehouse in {"", alert["warehouse"]}
                 and subject in {"", alert["subject"]}
             ]
-            items.sort(key=lambda alert: str(alert["number"]), reverse=True)
+            items.sort(key=_risk if order == "at_risk" else _number, reverse=True)
             return {"items": items[:limit], "next_cursor": None}
 
         @app.get("/v1/alerts/{alert_id}")

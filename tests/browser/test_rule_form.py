@@ -1,6 +1,6 @@
 """What the form of a rule can say, and what it leaves alone."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import httpx
@@ -14,7 +14,7 @@ from tests.browser.fake_services import FakeServices
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(120)]
 
 Fakes = tuple[FakeServices, str]
-Put = Callable[[dict[str, object]], Awaitable[list[dict[str, Any]]]]
+Put = Callable[[Mapping[str, object]], Awaitable[list[dict[str, Any]]]]
 RULE = "story"
 PATH = f"/rules/{RULE}"
 
@@ -24,7 +24,7 @@ async def put(fakes: Fakes) -> AsyncIterator[Put]:
     """Yield what makes a rule of this test alone, and returns its versions."""
     rules = fakes[0].configuration.rules
 
-    async def make(definition: dict[str, object]) -> list[dict[str, Any]]:
+    async def make(definition: Mapping[str, object]) -> list[dict[str, Any]]:
         async with httpx.AsyncClient(base_url=fakes[1]) as client:
             answer = await client.put(f"/v1{PATH}", json=definition)
             assert answer.is_success, answer.text

@@ -305,6 +305,38 @@ async def test_focus_survives_when_the_board_changes(calm_desk: Desk) -> None:
     await expect(link).to_be_focused()
 
 
+async def test_open_alerts_stay_in_the_order_of_what_is_at_risk_as_that_changes(
+    calm_desk: Desk, fakes: Fakes
+) -> None:
+    smaller, larger = fakes[0].alerts[str(UUID(int=2))], fakes[0].alerts[str(UUID(int=5))]
+    elsewhere = {one: smaller[one] for one in ("sku", "warehouse", "level")}
+    smaller["at_risk"] = {"units": 9.0, "money": "90.00"}
+    larger["at_risk"] = {"units": 1.0, "money": "500.00"}
+    try:
+        viewer = await calm_desk.viewer(locale="en-GB")
+        page = viewer.page
+        await viewer.open("/")
+        urgent = page.locator("a.episode.urgent")
+        await expect(page.locator("a.episode").nth(1)).to_have_class("episode out")
+        await expect(urgent).to_contain_text(["At risk 500", "At risk 90"])
+        link = page.locator(f'a.episode[href="/alerts/{smaller["id"]}"]')
+        await link.focus()
+        smaller["at_risk"] = {"units": 9.0, "money": "900.00"}
+        await expect(urgent).to_contain_text(["At risk 900", "At risk 500"])
+        await expect(link).to_be_focused()
+        await viewer.keep_screenshot("now-at-risk")
+
+        smaller |= {"sku": "SKU-1001", "warehouse": "hangzhou", "level": "watch"}
+        smaller["at_risk"] = {"units": 9.0, "money": "9000.00"}
+        await viewer.open(LEVEL)
+        badges = page.locator("a.episode .badge")
+        await expect(badges).to_have_text(["Out of stock", "Watch", "Watch"])
+        await expect(page.locator("a.episode").nth(1)).to_contain_text("At risk 9,000")
+    finally:
+        smaller |= elsewhere
+        smaller["at_risk"] = larger["at_risk"] = None
+
+
 async def test_language_and_theme_can_be_chosen_and_stay_chosen(calm_desk: Desk) -> None:
     viewer = await calm_desk.viewer(signed_in=False, locale="en-GB")
     await viewer.page.goto(await calm_desk.link())

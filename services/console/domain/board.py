@@ -1,8 +1,12 @@
 """What the Now page shows, put together once for all viewers."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Generic, TypeVar
+
+from shared.events.stock_alerts import SEVERITY, AlertLevel
 
 T = TypeVar("T")
 
@@ -69,10 +73,28 @@ class Episode:
     acknowledged: bool
     subject: str = "level"
     """What it is about; the name of a pool stands for the warehouse's where it is no level."""
+    units_at_risk: float | None = None
+    """What is lost until stock can arrive; None where nothing can be said."""
+    money_at_risk: Decimal | None = None
+
+    @property
+    def urgency(self) -> tuple[int, Decimal, float, int]:
+        """What open episodes are ordered by, the most first; as alerting has it within a level."""
+        return (
+            SEVERITY[AlertLevel(self.level)],
+            self.money_at_risk or Decimal(0),
+            self.units_at_risk or 0.0,
+            self.number,
+        )
+
+
+def most_urgent_first(episodes: Iterable[Episode]) -> list[Episode]:
+    """Return the worst first, then those with the most at risk; of equals, the newest."""
+    return sorted(episodes, key=lambda one: one.urgency, reverse=True)
 
 
 ByLevel = dict[str, tuple[Episode, ...]]
-"""The newest open episodes of each level, the newest first."""
+"""The open episodes of each level with the most at risk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +103,19 @@ class Board:
 
     flow: Section[Flow] = field(default_factory=Section[Flow])
     open_by_level: Section[dict[str, int]] = field(default_factory=Section[dict[str, int]])
-    newest: Section[ByLevel] = field(default_factory=Section[ByLevel])
+    pressing: Section[ByLevel] = field(default_factory=Section[ByLevel])
     ledger: Section[Progress] = field(default_factory=Section[Progress])
     alerting: Section[Progress] = field(default_factory=Section[Progress])
     notifier: Section[Progress] = field(default_factory=Section[Progress])
 
-    def newest_of(self, level: str) -> list[Episode]:
-        """Return the newest open episodes of a level, or of all where it is empty."""
-        lists = self.newest.value or {}
+    def pressing_of(self, level: str) -> list[Episode]:
+        """Return the open episodes of a level, or of all where it is empty, most urgent first."""
+        lists = self.pressing.value or {}
         if level:
-            return list(lists.get(level, ()))
+            return most_urgent_first(lists.get(level, ()))
         # One that has changed its level between two questions is in both answers.
         known = {episode.id: episode for episodes in lists.values() for episode in episodes}
-        return sorted(known.values(), key=lambda one: one.number, reverse=True)
+        return most_urgent_first(known.values())
 
     def open_of(self, level: str) -> int:
         """Return how many episodes of a level are open, or of all where it is empty."""

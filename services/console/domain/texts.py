@@ -80,7 +80,7 @@ CATALOGUE: dict[str, Text] = {
     "now.flow.total": Text("共记录 {n} 笔 · {levels} 个库存项", "{n} recorded · {levels} levels"),
     "now.filter": Text("只看{level}", "Show only {level}"),
     "now.alerts": Text("未结预警", "Open alerts"),
-    "now.alerts.newest": Text("最新在前", "Newest first"),
+    "now.alerts.order": Text("最急的和风险最大的在前", "Most urgent and most at risk first"),
     "now.alerts.more": Text("还有 {n} 条未显示", "{n} more not shown"),
     "now.alerts.none": Text("没有未结预警", "No open alerts"),
     "now.alerts.none.hint": Text(

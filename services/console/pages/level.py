@@ -6,7 +6,7 @@ from urllib.parse import unquote
 from fastapi import Request
 from nicegui import ui
 
-from services.console.domain.board import Section
+from services.console.domain.board import Section, most_urgent_first
 from services.console.domain.feed import of_episodes, of_level
 from services.console.domain.texts import CATALOGUE
 from services.console.pages.context import Context
@@ -158,8 +158,9 @@ class LevelPage:
         alerting = self._frame.context.alerting
         self._open = await answered(self._open, alerting.of_level(self._sku, self._warehouse))
         self._names = await self._frame.context.directory.names()
-        episodes = [episode(alert, self._names) for alert in self._open.value or ()]
+        found = [episode(alert, self._names) for alert in self._open.value or ()]
         away = self._open.away
+        episodes = most_urgent_first(found)
         self._alerts.show(self._frame.html("level_alerts.html", episodes=episodes, away=away))
         return not away
 

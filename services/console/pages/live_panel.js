@@ -112,6 +112,15 @@ function mergeChildren(existing, wanted) {
   }
 }
 
+// What is moved to another place loses the focus on its way.
+function keepingFocus(change) {
+  const focused = document.activeElement;
+  change();
+  if (focused !== document.activeElement && focused.isConnected) {
+    focused.focus({ preventScroll: true });
+  }
+}
+
 function fresh(node) {
   const made = node.cloneNode(true);
   if (made.nodeType === Node.ELEMENT_NODE) showDays(made);
@@ -153,7 +162,7 @@ export default {
       if (this.shown < 0) {
         this.$el.innerHTML = this.html;
         showDays(this.$el);
-      } else mergeChildren(this.$el, parsed(this.html, this.tag));
+      } else keepingFocus(() => mergeChildren(this.$el, parsed(this.html, this.tag)));
       this.shown = this.revision;
     },
     // Replaces single elements by their id; ids that are not on the page are left out.

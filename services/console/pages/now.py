@@ -71,7 +71,7 @@ class NowPage:
         return self.frame.html("now_tiles.html", board=self._board, chosen=self._chosen)
 
     def _alerts_html(self) -> str:
-        shown = self._board.newest_of(self._chosen)[:_SHOWN]
+        shown = self._board.pressing_of(self._chosen)[:_SHOWN]
         return self.frame.html(
             "now_alerts.html",
             board=self._board,

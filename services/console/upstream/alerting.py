@@ -26,12 +26,12 @@ class Alerting:
         """Return the same, with what is done being a person's."""
         return Alerting(self._service.acting_for(person))
 
-    async def newest(self, *, level: AlertLevel | None = None, limit: int = 12) -> list[Alert]:
-        """Return the newest open episodes, of any level or of one."""
-        return await self._listed({"level": level or ""}, limit)
+    async def pressing(self, level: AlertLevel, limit: int) -> list[Alert]:
+        """Return the open episodes of a level with the most at risk, the most first."""
+        return await self._listed({"level": level}, limit)
 
     async def of_level(self, sku: str, warehouse: str, limit: int = 12) -> list[Alert]:
-        """Return the newest open episodes of a SKU in a warehouse.
+        """Return the open episodes of a SKU in a warehouse, those with the most at risk first.
 
         None of a pool, which may have the warehouse's name.
         """
@@ -39,8 +39,12 @@ class Alerting:
         return await self._listed(of_it, limit)
 
     async def _listed(self, wanted: Mapping[str, str], limit: int) -> list[Alert]:
-        given = {name: value for name, value in wanted.items() if value}
-        parameters: dict[str, str | int] = {"state": "open", "limit": limit, **given}
+        parameters: dict[str, str | int] = {
+            "state": "open",
+            "order": "at_risk",
+            "limit": limit,
+            **wanted,
+        }
         page = await self._service.get(_ALERTS, "/v1/alerts", parameters)
         return page.items if page else []
 

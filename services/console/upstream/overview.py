@@ -30,7 +30,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 # A screenful of each level, whichever a viewer chooses.
-_NEWEST = 20
+_SHOWN = 20
 # Two minutes of seconds: what the small curve shows.
 _RATES_KEPT = 120
 
@@ -40,7 +40,7 @@ class _Answers:
     ledger: LedgerSummary | None
     alerting: AlertSummary | None
     notifier: DeliverySummary | None
-    newest: dict[AlertLevel, list[Alert]] | None
+    pressing: dict[AlertLevel, list[Alert]] | None
 
 
 class Overview:
@@ -67,19 +67,21 @@ class Overview:
             ledger = group.create_task(_answer(self._ledger.summary()))
             alerting = group.create_task(_answer(self._alerting.summary()))
             notifier = group.create_task(_answer(self._notifier.summary()))
-            newest = {
-                level: group.create_task(_answer(self._alerting.newest(level=level, limit=_NEWEST)))
+            pressing = {
+                level: group.create_task(_answer(self._alerting.pressing(level, _SHOWN)))
                 for level in AlertLevel
             }
             names = group.create_task(self._directory.names())
-        answers = _Answers(ledger.result(), alerting.result(), notifier.result(), _of_all(newest))
+        answers = _Answers(ledger.result(), alerting.result(), notifier.result(), _of_all(pressing))
         return self._board(last, answers, names.result())
 
     def _board(self, last: Board, answers: _Answers, names: Names) -> Board:
         return Board(
             flow=_section(last.flow, _map(answers.ledger, self._flow)),
             open_by_level=_section(last.open_by_level, _map(answers.alerting, _by_level)),
-            newest=_section(last.newest, _map(answers.newest, partial(_episodes, names=names))),
+            pressing=_section(
+                last.pressing, _map(answers.pressing, partial(_episodes, names=names))
+            ),
             ledger=_section(last.ledger, _map(answers.ledger, _progress)),
             alerting=_section(last.alerting, _map(answers.alerting, _progress)),
             notifier=_section(last.notifier, _map(answers.notifier, _progress)),
@@ -123,10 +125,10 @@ def _by_level(summary: AlertSummary) -> dict[str, int]:
     return {level.value: summary.open.get(level, 0) for level in AlertLevel}
 
 
-def _episodes(newest: dict[AlertLevel, list[Alert]], names: Names) -> ByLevel:
+def _episodes(pressing: dict[AlertLevel, list[Alert]], names: Names) -> ByLevel:
     return {
         level.value: tuple(episode(alert, names) for alert in alerts)
-        for level, alerts in newest.items()
+        for level, alerts in pressing.items()
     }
 
 
@@ -148,4 +150,6 @@ def episode(alert: Alert, names: Names) -> Episode:
         available=alert.facts.available,
         opened_at=alert.opened_at,
         acknowledged=alert.acknowledged_at is not None,
+        units_at_risk=alert.at_risk.units if alert.at_risk else None,
+        money_at_risk=alert.at_risk.money if alert.at_risk else None,
     )

@@ -22,6 +22,7 @@ from services.console.upstream.overview import Overview
 from services.console.upstream.service import TIMEOUT_SECONDS, Refused, Service
 from shared.clock import ManualClock, WallClock
 from shared.errors import Unavailable
+from shared.events.stock_alerts import AlertLevel
 from tests.browser.fake_services import FakeServices
 
 SKUS = 8
@@ -131,10 +132,11 @@ async def test_the_board_shows_what_all_services_say(connected: Connected) -> No
     board = await connected.overview.board(Board())
     board = await connected.overview.board(board)
     assert board.open_by_level.value == {"watch": 5, "urgent": 2, "out": 2}
-    assert board.newest.value is not None
-    assert board.newest_of("out")[0].warehouse_name == "杭州电商仓"
-    assert {episode.level for episode in board.newest_of("out")} == {"out"}
-    assert [episode.number for episode in board.newest_of("")] == list(range(128, 119, -1))
+    assert board.pressing.value is not None
+    assert board.pressing_of("out")[0].warehouse_name == "杭州电商仓"
+    assert {episode.level for episode in board.pressing_of("out")} == {"out"}
+    numbers = [episode.number for episode in board.pressing_of("")]
+    assert numbers == [120, 126, 124, 121, 128, 127, 125, 123, 122]
     assert board.flow.value is not None
     assert (board.flow.value.per_second or 0) > 0
     assert board.ledger.value is not None
@@ -149,9 +151,32 @@ async def test_a_level_shows_its_alerts_however_many_newer_ones_there_are_of_oth
         alert = some | {"id": str(UUID(int=number)), "number": number, "level": "watch"}
         connected.fakes.alerts[str(UUID(int=number))] = alert
     board = await connected.overview.board(Board())
-    assert len(board.newest_of("urgent")) == board.open_of("urgent") == 2
-    assert [one.number for one in board.newest_of("")[:3]] == [319, 318, 317]
+    assert len(board.pressing_of("urgent")) == board.open_of("urgent") == 2
+    assert [one.number for one in board.pressing_of("")[:5]] == [120, 126, 124, 121, 319]
     assert board.open_of("") == 129
+
+
+async def test_the_worst_comes_first_then_what_is_most_at_risk_however_old_it_is(
+    connected: Connected,
+) -> None:
+    alerts = connected.fakes.alerts
+    for number in range(200, 230):
+        newer = alerts[str(UUID(int=3))] | {"id": str(UUID(int=number)), "number": number}
+        alerts[str(UUID(int=number))] = newer
+    risks: dict[int, dict[str, object] | None] = {
+        3: {"units": 2.0, "money": "9.50"},
+        4: {"units": 1.0, "money": "100.00"},
+        6: {"units": 70.0, "money": None},
+        8: {"units": 80.0, "money": None},
+        9: None,
+    }
+    for index, risk in risks.items():
+        alerts[str(UUID(int=index))]["at_risk"] = risk
+    board = await connected.overview.board(Board())
+    watched = [one.number for one in board.pressing_of("watch")]
+    assert watched[:6] == [123, 122, 127, 125, 229, 228]
+    assert [one.number for one in board.pressing_of("")[4:10]] == watched[:6]
+    assert len(watched) == 20
 
 
 @pytest.mark.parametrize("service", ["ledger", "alerting", "notifier"])
@@ -291,7 +316,9 @@ async def test_a_pool_that_is_named_like_a_warehouse_is_none_of_its_levels(
     first, *others = await connected.alerting.of_level(sku, warehouse)
     connected.fakes.alerts[str(first.id)]["subject"] = "pool"
     assert await connected.alerting.of_level(sku, warehouse) == others
-    assert first.number in {each.number for each in await connected.alerting.newest()}
+    assert first.number in {
+        each.number for each in await connected.alerting.pressing(AlertLevel.OUT, 9)
+    }
 
 
 async def test_names_stay_known_while_the_catalogue_is_away(connected: Connected) -> None:

@@ -22,6 +22,18 @@ KINDS_IN_DAYS = frozenset(
 )
 """Kinds of rule whose threshold is in days; see `AlertFacts.threshold` for the others."""
 
+SHORTAGES = frozenset(
+    {
+        "stock_out",
+        "below",
+        "below_safety_stock",
+        "below_reorder_point",
+        "days_of_cover",
+        "run_out_before_inbound",
+    }
+)
+"""Kinds of rule that more stock puts an end to. What a custom condition is about nobody knows."""
+
 
 class SubjectKind(StrEnum):
     """The sorts of subject that a rule can watch."""
@@ -118,6 +130,8 @@ class AlertFacts(Event):
     """Units to buy that would bring it to where it should be, when it opened or got worse."""
     options: Options | None = None
     """Of a product."""
+    is_bought: bool = True
+    """False for a SKU that is being phased out or has ended: nobody is to buy it."""
 
 
 class HushKind(StrEnum):

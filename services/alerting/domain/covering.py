@@ -6,19 +6,13 @@ from typing import NamedTuple
 from uuid import UUID
 
 from services.alerting.domain.kind import RuleKind
-from shared.events.stock_alerts import KINDS_IN_DAYS, ActionKind, ActionState, AlertFacts
-
-SHORTAGES = frozenset(
-    {
-        RuleKind.STOCK_OUT,
-        RuleKind.BELOW,
-        RuleKind.BELOW_SAFETY_STOCK,
-        RuleKind.BELOW_REORDER_POINT,
-        RuleKind.DAYS_OF_COVER,
-        RuleKind.RUN_OUT_BEFORE_INBOUND,
-    }
+from shared.events.stock_alerts import (
+    KINDS_IN_DAYS,
+    SHORTAGES,
+    ActionKind,
+    ActionState,
+    AlertFacts,
 )
-"""Kinds of rule that more stock puts an end to. What a custom condition is about nobody knows."""
 
 
 class OnTheWay(NamedTuple):

@@ -408,6 +408,9 @@ class Draft:
     ) -> None:
         item = self._items.get(subject.sku)
         name, category = (None, None) if item is None else (item.name, item.category)
+        if item is not None and not item.is_bought:
+            facts = transition.facts.model_copy(update={"is_bought": False})
+            transition = replace(transition, facts=facts)
         parameters = self._parameters.of(subject)
         self.announcements.append(
             Announcement(

@@ -7,11 +7,10 @@ from enum import StrEnum
 from math import ceil
 from typing import NamedTuple
 
-from services.alerting.domain.covering import SHORTAGES
 from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.parameters import Parameters
 from shared.events.base import MAX_QUANTITY
-from shared.events.stock_alerts import ActionKind
+from shared.events.stock_alerts import SHORTAGES, ActionKind
 
 REVIEW_DAYS = 7
 """Without a reorder point an order is to last for the lead time and this much longer."""

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.attention import Decision, News, Way
-from services.alerting.domain.covering import SHORTAGES, OnTheWay, covering
+from services.alerting.domain.covering import OnTheWay, covering
 from services.alerting.domain.draft import Announcement
 from services.alerting.domain.hush import NEWS, hush_of
 from services.alerting.domain.outcome import Transition
@@ -22,6 +22,7 @@ from services.alerting.store.steps import Wanted
 from shared.events.stock_alerts import (
     ENDINGS,
     SEVERITY,
+    SHORTAGES,
     AlertEvent,
     AlertFacts,
     Hush,
@@ -198,7 +199,7 @@ def _renew(episode: Episode, announcement: Announcement) -> None:
 
 def _proposed(announcement: Announcement, facts: AlertFacts) -> int | None:
     """Return the units to buy against a shortage; None where there is none, or nobody can say."""
-    if announcement.rule.kind not in SHORTAGES:
+    if announcement.rule.kind not in SHORTAGES or not facts.is_bought:
         return None
     warehouse, given = announcement.subject.warehouse, announcement.parameters
     at = At(warehouse, facts.available, facts.incoming, 0, facts.daily_sales, given)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from services.notifier.destinations.advice import advice
 from services.notifier.destinations.words import WORDS, Words
 from services.notifier.domain.announcements import ANNOUNCING
 from services.notifier.domain.contents import Digest, DigestLine, FailureNote, TestNote
@@ -188,7 +189,7 @@ def _since(alert: StockAlert, phrasing: Phrasing) -> list[Line]:
     if alert.note:
         lines.append(Line(words.note, phrasing.typed(alert.note)))
     if alert.event in ANNOUNCING:
-        lines.append(Line(words.advice, words.advice_by_level[alert.level]))
+        lines.append(Line(words.advice, advice(alert, phrasing.language)))
     return lines
 
 

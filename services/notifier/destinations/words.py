@@ -41,7 +41,6 @@ class Words:
     snoozed_until: str
     note: str
     advice: str
-    advice_by_level: Mapping[AlertLevel, str]
     duration: str
     """Days, hours, minutes."""
     colon: str
@@ -104,11 +103,6 @@ _CHINESE = Words(
     snoozed_until="暂缓至",
     note="备注",
     advice="建议",
-    advice_by_level={
-        AlertLevel.OUT: "立即补货或从其他仓库调拨；到货前停止或下调各渠道的可售数量。",
-        AlertLevel.URGENT: "今天下单，或加急在途的采购单。",
-        AlertLevel.WATCH: "安排补货，并留意销量。",
-    },
     duration="{} 天 {} 小时 {} 分",
     colon="：",
     details="查看详情",
@@ -189,14 +183,6 @@ _ENGLISH = Words(
     snoozed_until="Snoozed until",
     note="Note",
     advice="What to do",
-    advice_by_level={
-        AlertLevel.OUT: (
-            "Reorder now or transfer from another warehouse; until it arrives, stop selling or "
-            "lower what the channels may sell."
-        ),
-        AlertLevel.URGENT: "Order today, or expedite what is on the way.",
-        AlertLevel.WATCH: "Plan the next order and keep an eye on sales.",
-    },
     duration="{} d {} h {} min",
     colon=": ",
     details="Open in the console",

@@ -159,3 +159,20 @@ async def _import(alerting: Alerting, body: str, kind: str) -> dict[str, Any]:
 
 async def _states(alerting: Alerting, wanted: list[str]) -> bool:
     return [each["state"] for each in await alerting.alerts()] == wanted
+
+
+async def test_what_is_phased_out_is_not_proposed_to_be_bought(alerting: Alerting) -> None:
+    await alerting.put_rule("low", levels=[{"level": "watch", "enter": 20}])
+    for sku, life_cycle in (("A", "active"), ("B", "phase_out"), ("C", "ended")):
+        await alerting.name(sku, life_cycle=life_cycle)
+        await alerting.ask("PUT", f"{PATH}?sku={sku}", {"reorder_point": 30, "order_quantity": 50})
+    await alerting.tell(*(alerting.level(12, sku=sku) for sku in "ABC"))
+    async with alerting.consuming():
+        await alerting.caught_up()
+    facts = {each["sku"]: each["facts"] for each in await alerting.alerts()}
+    assert {sku: each["proposed"] for sku, each in facts.items()} == {"A": 68, "B": None, "C": None}
+    assert {sku: each["is_bought"] for sku, each in facts.items()} == {
+        "A": True,
+        "B": False,
+        "C": False,
+    }

@@ -169,6 +169,17 @@ def test_a_notice_carries_the_name_the_catalogue_has() -> None:
     assert announcement.sku_name == "Lamp"
 
 
+def test_a_notice_says_that_nobody_is_to_buy_what_is_being_phased_out() -> None:
+    worker = Worker(rule())
+    worker.items["A"] = Item("Lamp", None, frozenset(), is_bought=False)
+    opened, resolved = worker.hear((0, level(3)), (1, level(50, version=2))).announcements
+    assert not opened.transition.facts.is_bought
+    assert not resolved.transition.facts.is_bought
+    worker.items["A"] = Item("Lamp", None, frozenset())
+    (reopened,) = worker.hear((2, level(3, version=3))).announcements
+    assert reopened.transition.facts.is_bought
+
+
 def test_a_subject_that_leaves_the_scope_is_resolved() -> None:
     tagged = Rule(
         "rule",

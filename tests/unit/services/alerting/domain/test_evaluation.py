@@ -106,6 +106,7 @@ def test_a_transition_carries_the_numbers_of_its_moment() -> None:
         "incoming": 8,
         "proposed": None,  # worked out only where the transition is told
         "options": None,
+        "is_bought": True,
     }
 
 

@@ -8,12 +8,10 @@ from pydantic import SecretStr
 from services.notifier.destinations.exchange import Answer
 from services.notifier.destinations.kinds import Renderer
 from services.notifier.destinations.slack import judge, read
-from services.notifier.destinations.words import WORDS
 from services.notifier.domain.addresses import Slack
 from services.notifier.domain.deliveries import Delivery, Kind
 from services.notifier.domain.destinations import Language
 from services.notifier.domain.outcomes import Outcome, Verdict
-from shared.events.stock_alerts import AlertLevel
 from shared.testing.slack import PATH, FakeSlack
 from shared.testing.unruly_http import Reply, Request
 from tests.factories.stock_alerts import alert_id, stock_alert
@@ -56,7 +54,10 @@ def test_an_opening_says_what_where_how_bad_since_when_and_what_to_do() -> None:
             "*Days of cover*: 0.0 (sold a day 3.4)",
             "*Since*: 2026-03-01 08:00 (Europe/London)",
             "*Rule*: Out of stock",
-            f"*What to do*: {WORDS[Language.ENGLISH].advice_by_level[AlertLevel.OUT]}",
+            (
+                "*What to do*: Reorder now or transfer from another warehouse; until it arrives, "
+                "stop selling or lower what the channels may sell."
+            ),
             f"<http://console.example/alerts/{alert_id(7)}|Open in the console>",
         ]
     )

@@ -110,6 +110,17 @@ class Options(Event):
     out: tuple[Option, ...] = ()
 
 
+class DoubtReasons(Event):
+    """Why a level's numbers are in doubt."""
+
+    flags: tuple[str, ...] = ()
+    """Those of the level, as `stock.levels` has them."""
+    count_days: int | None = None
+    """UTC days since the last count, where those are too many."""
+    silent: tuple[Code, ...] = ()
+    """Channels that were not heard for too long: together one reason; some at most."""
+
+
 class AlertFacts(Event):
     """The numbers a person needs, as they were at this revision; units and days.
 
@@ -132,6 +143,8 @@ class AlertFacts(Event):
     """Of a product."""
     is_bought: bool = True
     """False for a SKU that is being phased out or has ended: nobody is to buy it."""
+    doubts: DoubtReasons | None = None
+    """Of data_doubt: what it doubts the numbers for."""
 
 
 class HushKind(StrEnum):

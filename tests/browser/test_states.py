@@ -351,6 +351,26 @@ async def test_language_and_theme_can_be_chosen_and_stay_chosen(calm_desk: Desk)
     await expect(viewer.page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
+async def test_a_doubt_says_on_its_page_why(calm_desk: Desk, fakes: Fakes) -> None:
+    alert = fakes[0].alerts[str(UUID(int=1))]
+    former = dict(alert)
+    doubts = {"flags": ["negative", "newer_flag"], "count_days": 41, "silent": ["till"]}
+    alert["facts"] = former["facts"] | {"doubts": doubts}  # type: ignore[operator] # a dictionary
+    try:
+        viewer = await calm_desk.viewer(locale="en-GB")
+        await viewer.open(ALERT)
+        await expect(viewer.page.locator("[data-measure=doubts] dd")).to_have_text(
+            [
+                "Stock is negative",
+                "newer_flag",
+                "last counted 41 days ago",
+                "channel till is silent",
+            ]
+        )
+    finally:
+        fakes[0].alerts[str(UUID(int=1))] = former
+
+
 async def test_an_alert_about_a_product_names_its_options_and_leads_to_no_one_level(
     calm_desk: Desk, fakes: Fakes
 ) -> None:

@@ -19,7 +19,7 @@ from services.alerting.domain.subject import LevelSubject
 from services.alerting.domain.words import in_words
 from services.alerting.store.alerts import StoredAlert
 from shared.events.base import Code
-from shared.events.stock_alerts import AlertLevel, Options, SubjectKind
+from shared.events.stock_alerts import AlertLevel, DoubtReasons, Options, SubjectKind
 from shared.http.auth import Scope, require
 from shared.http.problems import not_found
 
@@ -93,6 +93,8 @@ class RuleExplained(BaseModel):
     """The product that the SKU is an option of, where the rule watches that."""
     options: Options | None
     """Of the product."""
+    doubts: DoubtReasons | None
+    """What `data_doubt` doubts the numbers for, where it does."""
     version: int
     enabled: bool
     in_scope: bool
@@ -116,6 +118,7 @@ class RuleExplained(BaseModel):
                 "pool": said.rule.pool or None,
                 "product": product,
                 "options": None if said.run is None else said.run.told(),
+                "doubts": said.doubts,
                 "version": said.rule.version,
                 "enabled": said.rule.enabled,
                 "in_scope": said.in_scope,

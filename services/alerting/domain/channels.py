@@ -26,18 +26,18 @@ class Channels:
         """Return the channels that usually tell of a warehouse."""
         return [channel for channel, told_of in self.warehouses.items() if warehouse in told_of]
 
-    def are_silent(
+    def silent(
         self, warehouse: str, only: Collection[str], longest: timedelta, now: datetime
-    ) -> bool:
-        """Return whether a channel that tells of a warehouse was not heard for too long.
+    ) -> list[str]:
+        """Return the channels that tell of a warehouse and were not heard for too long, sorted.
 
         `only` names the channels to look at, wherever they tell of; those of the warehouse if it
         names none. Of a channel that nobody has told of nothing can be said.
         """
-        return any(
-            now - self.heard_at[channel] > longest
+        return sorted(
+            channel
             for channel in only or self.telling_of(warehouse)
-            if channel in self.heard_at
+            if channel in self.heard_at and now - self.heard_at[channel] > longest
         )
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import assert_never
 
 from services.alerting.domain.condition import Condition, State
+from services.alerting.domain.doubting import reasons
 from services.alerting.domain.kind import TRAITS, RuleKind
 from services.alerting.domain.measure import holding, scale
 from services.alerting.domain.noise import hidden
@@ -247,6 +248,7 @@ def facts(rule: Rule, at: Standing, limit: Limit | None) -> AlertFacts:
         days_of_cover=round(level.available / mean, 2) if mean else None,
         incoming=level.incoming,
         options=None if at.run is None else at.run.told(),
+        doubts=reasons(rule, at),
     )
 
 

@@ -6,12 +6,14 @@ from math import isfinite
 
 from services.alerting.domain import evaluation
 from services.alerting.domain.condition import Condition
+from services.alerting.domain.doubting import reasons
 from services.alerting.domain.measure import measure, scale
 from services.alerting.domain.outcome import Reason
 from services.alerting.domain.rule import Limit, Rule
 from services.alerting.domain.size_run import SizeRun
 from services.alerting.domain.standing import Standing
 from services.alerting.domain.subject import Item, Subject
+from shared.events.stock_alerts import DoubtReasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Explanation:
     condition: Condition | None
     run: SizeRun | None = None
     """The options, where the rule watches products."""
+    doubts: DoubtReasons | None = None
+    """What the rule doubts the numbers for, where it does."""
 
 
 def explain(
@@ -54,6 +58,7 @@ def explain(
         limits=tuple(limits),
         condition=condition,
         run=at.run,
+        doubts=reasons(rule, at),
     )
 
 

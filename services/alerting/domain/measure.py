@@ -5,11 +5,11 @@ from datetime import datetime
 from math import inf
 from typing import Final
 
+from services.alerting.domain.doubting import reasons
 from services.alerting.domain.fields import days_of_cover
 from services.alerting.domain.kind import TRAITS, RuleKind
 from services.alerting.domain.outcome import Reason
 from services.alerting.domain.rule import Limit, Rule
-from services.alerting.domain.sales import day_of
 from services.alerting.domain.standing import Standing
 from shared.events.stock_alerts import AlertLevel
 
@@ -69,13 +69,10 @@ def _surplus(_: Rule, at: Standing, units: int) -> Measured:
 
 
 def _doubts(rule: Rule, at: Standing, _: int) -> Measured:
-    level, doubts = at.level, rule.doubts
-    found = len(doubts.flags.intersection(level.flags)) if level.flags else 0
-    if doubts.count_days is not None and level.counted_at is not None:
-        found += day_of(at.now) - day_of(level.counted_at) > doubts.count_days
-    if doubts.silence is not None:
-        found += doubts.is_silent(at.channels, level.warehouse, at.now)
-    return found
+    found = reasons(rule, at)
+    if found is None:
+        return 0
+    return len(found.flags) + (found.count_days is not None) + bool(found.silent)
 
 
 def _days_overdue(_: Rule, at: Standing, __: int) -> Measured:

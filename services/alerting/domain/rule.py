@@ -95,11 +95,11 @@ class Doubts:
     channels: frozenset[str] = frozenset()
     """The channels that must not be silent; those that tell of the level's warehouse if none."""
 
-    def is_silent(self, channels: Channels, warehouse: str, now: datetime) -> bool:
-        """Return whether a channel is silent that should tell of a warehouse."""
+    def silent(self, channels: Channels, warehouse: str, now: datetime) -> list[str]:
+        """Return the channels that are silent and should tell of a warehouse."""
         if self.silence is None:
-            return False
-        return channels.are_silent(warehouse, self.channels, self.silence, now)
+            return []
+        return channels.silent(warehouse, self.channels, self.silence, now)
 
 
 @dataclass(frozen=True, slots=True)

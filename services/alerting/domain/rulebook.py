@@ -110,7 +110,7 @@ class RuleBook:
             (rule.id, warehouse)
             for rule in self.listening
             for warehouse in ((EVERYWHERE,) if rule.doubts.channels else told_of)
-            if rule.doubts.is_silent(channels, warehouse, now)
+            if rule.doubts.silent(channels, warehouse, now)
         )
 
     def find(self, rule_id: str) -> Rule | None:

@@ -7,7 +7,7 @@ from services.alerting.domain.explanation import Explanation
 from services.alerting.domain.kind import TRAITS, RuleKind
 from services.alerting.domain.outcome import Reason
 from services.alerting.domain.rule import Limit
-from shared.events.stock_alerts import AlertLevel, SubjectKind
+from shared.events.stock_alerts import AlertLevel, DoubtReasons, SubjectKind
 
 
 class Text(NamedTuple):
@@ -48,6 +48,15 @@ _UNDER = Text("{}：低于 {}", "{} under {}")
 _OVER = Text("{}：高于 {}", "{} over {}")
 _AT_MOST = Text("{}：不高于 {}", "{} at {} or less")
 _AT_LEAST = Text("{}：不低于 {}", "{} at {} or more")
+
+_FLAGS: Final[Mapping[str, Text]] = {
+    "negative": Text("在手为负", "less than nothing is on hand"),
+    "not_ordered": Text("发货多于订单", "more was shipped for orders than was ordered"),
+    "in_doubt": Text("有盘点待确认", "a count waits to be confirmed"),
+    "unusual": Text("有异常大的变动", "a change was unusually large"),
+}
+_COUNT = Text("上次盘点在 {} 天前", "it was last counted {} days ago")
+_SILENT = Text("渠道 {} 没有消息", "nothing was heard of channel {}")
 
 _REASONS: Final[Mapping[Reason, Text]] = {
     Reason.CLEAR: Text("没有触及任何限值。", "No limit holds."),
@@ -155,9 +164,22 @@ def _what_and_why(explanation: Explanation) -> Text:
         return Text(f"{rule.custom.text}：{reason.zh}", f"{rule.custom.text}: {reason.en}")
     shown = [_limit(kind, limit) for limit in explanation.limits]
     what = Text(*(each.format(_shown(kind, measured)) for each in _MEASURES[kind]))
+    if explanation.doubts is not None:
+        why = _doubted(explanation.doubts)
+        what = Text(f"{what.zh}（{why.zh}）", f"{what.en} ({why.en})")
     zh = "，".join([what.zh, *(each.zh for each in shown)])
     en = ", ".join([what.en[0].upper() + what.en[1:], *(each.en for each in shown)])
     return Text(f"{zh}。{reason.zh}", f"{en}. {reason.en}")
+
+
+def _doubted(found: DoubtReasons) -> Text:
+    said = [_FLAGS.get(flag, Text(flag, flag)) for flag in found.flags]
+    if found.count_days is not None:
+        said.append(Text(*(each.format(f"{found.count_days:,}") for each in _COUNT)))
+    if found.silent:
+        zh, en = "、".join(found.silent), ", ".join(found.silent)
+        said.append(Text(_SILENT.zh.format(zh), _SILENT.en.format(en)))
+    return Text("；".join(each.zh for each in said), "; ".join(each.en for each in said))
 
 
 def _limit(kind: RuleKind, limit: Limit) -> Text:

@@ -148,7 +148,7 @@ RULES: dict[str, Text] = {
     "rule.active.zone": Text("时区", "Time zone"),
     "rule.doubts": Text("哪些算可疑", "What counts as doubt"),
     "rule.doubt.negative": Text("库存为负", "Stock is negative"),
-    "rule.doubt.not_ordered": Text("记录顺序不清", "The order of records is unclear"),
+    "rule.doubt.not_ordered": Text("发货多于订单", "More was shipped than ordered"),
     "rule.doubt.in_doubt": Text("有盘点待审", "A count waits for approval"),
     "rule.doubt.unusual": Text("有异常大的变动", "A change was unusually large"),
     "rule.doubt.count_older_than_days": Text("上次盘点早于（天）", "Last count older than (days)"),

@@ -127,6 +127,14 @@ class Options(Answer):
     out: list[Option] = Field(default_factory=list)
 
 
+class DoubtReasons(Answer):
+    """Why a level's numbers are in doubt."""
+
+    flags: list[str] = Field(default_factory=list)
+    count_days: int | None = None
+    silent: list[str] = Field(default_factory=list)
+
+
 class Facts(Answer):
     """The numbers of an episode at a revision; units and days."""
 
@@ -137,6 +145,7 @@ class Facts(Answer):
     days_of_cover: float | None = None
     incoming: int | None = None
     options: Options | None = None
+    doubts: DoubtReasons | None = None
 
 
 class Revision(Answer):

@@ -23,6 +23,9 @@ from shared.events.stock_alerts import (
 OPTIONS_NAMED = 8
 """Of a product, those that are out: what fits on a card."""
 
+CHANNELS_NAMED = 3
+"""Of those that are silent: what fits into the shortest message with the longest of all else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -140,7 +143,7 @@ def _how_bad(alert: StockAlert, phrasing: Phrasing) -> list[Line]:
     words, facts = phrasing.words, alert.facts
     stock = f"{facts.available:,} ({words.on_hand} {facts.on_hand:,}"
     stock += f", {words.incoming} {facts.incoming:,})" if facts.incoming else ")"
-    lines = [*_options(alert, phrasing), Line(words.available, stock)]
+    lines = [*_options(alert, phrasing), *_doubts(alert, phrasing), Line(words.available, stock)]
     if facts.threshold is not None:
         lines.append(Line(words.threshold, _threshold(alert, facts.threshold, words)))
     if facts.days_of_cover is not None:
@@ -161,6 +164,20 @@ def _options(alert: StockAlert, phrasing: Phrasing) -> list[Line]:
         more = "…" if options.all - options.in_stock > len(named) else ""
         lines.append(Line(words.options_out, _listed(named) + more))
     return lines
+
+
+def _doubts(alert: StockAlert, phrasing: Phrasing) -> list[Line]:
+    words, doubts = phrasing.words, alert.facts.doubts
+    if doubts is None:
+        return []
+    why = [words.doubt_flags.get(flag) or phrasing.typed(flag) for flag in doubts.flags]
+    if doubts.count_days is not None:
+        why.append(words.doubt_count.format(f"{doubts.count_days:,}"))
+    if doubts.silent:
+        named = ", ".join(map(phrasing.typed, doubts.silent[:CHANNELS_NAMED]))
+        more = "…" if len(doubts.silent) > CHANNELS_NAMED else ""
+        why.append(words.doubt_silent.format(named + more))
+    return [Line(words.doubts, _listed(why))]
 
 
 def _threshold(alert: StockAlert, threshold: float, words: Words) -> str:

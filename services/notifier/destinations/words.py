@@ -26,6 +26,11 @@ class Words:
     options_in_stock: str
     """Of a product: how many are in stock, and how many there are."""
     options_out: str
+    doubts: str
+    doubt_flags: Mapping[str, str]
+    """Of those that a level has, as the ledger calls them."""
+    doubt_count: str
+    doubt_silent: str
     available: str
     on_hand: str
     incoming: str
@@ -88,6 +93,15 @@ _CHINESE = Words(
     options="规格",
     options_in_stock="{} / {} 有货",
     options_out="缺货规格",
+    doubts="存疑原因",
+    doubt_flags={
+        "negative": "在手为负",
+        "not_ordered": "发货多于订单",
+        "in_doubt": "有盘点待确认",
+        "unusual": "有异常大的变动",
+    },
+    doubt_count="上次盘点在 {} 天前",
+    doubt_silent="渠道 {} 没有消息",
     available="可用库存",
     on_hand="在手",
     incoming="在途",
@@ -168,6 +182,15 @@ _ENGLISH = Words(
     options="Options",
     options_in_stock="{} of {} in stock",
     options_out="Options out",
+    doubts="In doubt because",
+    doubt_flags={
+        "negative": "less than nothing on hand",
+        "not_ordered": "more shipped for orders than ordered",
+        "in_doubt": "a count waits to be confirmed",
+        "unusual": "an unusually large change",
+    },
+    doubt_count="last counted {} days ago",
+    doubt_silent="nothing heard of channel {}",
     available="Available",
     on_hand="on hand",
     incoming="incoming",

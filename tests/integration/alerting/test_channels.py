@@ -44,6 +44,10 @@ async def test_a_silent_channel_puts_its_levels_in_doubt_until_it_speaks(
         await until(lambda: states("open"))
         (alert,) = await alerting.alerts()
         assert (alert["sku"], alert["warehouse"]) == ("A", "W")
+        reasons = {"flags": [], "count_days": None, "silent": ["shop"]}
+        assert alert["facts"]["doubts"] == reasons
+        (explained,) = (await alerting.ask("GET", "/v1/explain?sku=A&warehouse=W"))["rules"]
+        assert explained["doubts"] == reasons
         assert datetime.fromisoformat(alert["opened_at"]) > now + timedelta(seconds=2)
     async with alerting.consuming():
         await alerting.put_rule("probe", levels=[{"level": "out", "enter": 1_000}])

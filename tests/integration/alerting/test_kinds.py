@@ -33,6 +33,11 @@ async def test_what_a_rule_looks_at_is_known_to_the_next_process(alerting: Alert
         await until(all_open)
     found = {(each["rule"]["id"], each["sku"]) for each in await alerting.alerts()}
     assert found == {("negative", "A"), ("overdue", "B"), ("doubt", "A"), ("doubt", "B")}
+    doubted = {each["sku"]: each["facts"]["doubts"] for each in await alerting.alerts(rule="doubt")}
+    assert doubted == {
+        "A": {"flags": ["in_doubt"], "count_days": None, "silent": []},
+        "B": {"flags": [], "count_days": 40, "silent": []},
+    }
 
 
 async def test_a_line_becomes_overdue_as_days_pass_without_a_message(alerting: Alerting) -> None:

@@ -107,6 +107,7 @@ def test_a_transition_carries_the_numbers_of_its_moment() -> None:
         "proposed": None,  # worked out only where the transition is told
         "options": None,
         "is_bought": True,
+        "doubts": None,
     }
 
 

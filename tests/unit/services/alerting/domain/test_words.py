@@ -1,16 +1,20 @@
 """Explanations in both languages."""
 
+from datetime import timedelta
+
 import pytest
 
+from services.alerting.domain.channels import Channels
 from services.alerting.domain.condition import Condition, State
 from services.alerting.domain.definition import RuleDefinition
 from services.alerting.domain.explanation import explain
 from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.outcome import Reason
 from services.alerting.domain.parameters import Parameters
-from services.alerting.domain.rule import Limit, Rule, Scope
+from services.alerting.domain.rule import Doubts, Limit, Rule, Scope
 from services.alerting.domain.subject import LevelSubject
 from services.alerting.domain.words import _REASONS, in_words
+from shared.events.stock_alerts import DoubtReasons
 from tests.unit.services.alerting.cases import NOON, URGENT, WATCH, level, rule, sold, standing
 
 A = LevelSubject("A", "W")
@@ -46,6 +50,29 @@ def test_a_limit_that_holds_itself_says_so(kind: RuleKind, relation: str) -> Non
 def test_what_cannot_be_measured_is_told_without_numbers() -> None:
     nothing = rule(RuleKind.INBOUND_OVERDUE, [Limit(WATCH, 1, 1)])
     assert words(nothing, 5)[1] == "No limit holds."
+
+
+def test_a_doubt_is_told_with_what_it_is_for() -> None:
+    doubts = Doubts(frozenset({"negative", "of_mine"}), 30, timedelta(hours=1))
+    watching = rule(RuleKind.DATA_DOUBT, [Limit(WATCH, 1, 1)], doubts=doubts)
+    counted_at = NOON - timedelta(days=41)
+    at = standing(level(5, flags=("negative", "of_mine", "unusual"), counted_at=counted_at))
+    long_ago = NOON - timedelta(hours=2)
+    at.channels = Channels().after("till", long_ago, ["W"]).after("erp", long_ago, ["W"])
+    said = explain(watching, A, None, at, None)
+    assert said.doubts == DoubtReasons(
+        flags=("negative", "of_mine"), count_days=41, silent=("erp", "till")
+    )
+    zh, en = in_words(said)
+    assert zh == (
+        "有 4 个存疑理由（在手为负；of_mine；上次盘点在 41 天前；渠道 erp、till 没有消息），"
+        "关注：不低于 1。触及限值，现在预警。"
+    )
+    assert en == (
+        "There are 4 reasons to doubt the numbers (less than nothing is on hand; of_mine; it was "
+        "last counted 41 days ago; nothing was heard of channel erp, till), watch at 1 or more. "
+        "A limit holds: it warns now."
+    )
 
 
 @pytest.mark.parametrize("kind", [kind for kind in RuleKind if kind is not RuleKind.CUSTOM])

@@ -39,6 +39,11 @@ LONGEST = stock_alert(
         "daily_sales": 10.0**12,
         "days_of_cover": 10.0**12,
         "incoming": 10**12,
+        "doubts": {
+            "flags": ["negative", "not_ordered", "in_doubt", "unusual", "z" * 64],
+            "count_days": 10**6,
+            "silent": [WIDE * 127 + str(number % 10) for number in range(20)],
+        },
     },
 )
 """An alert with the longest of everything."""

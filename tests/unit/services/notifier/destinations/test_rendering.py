@@ -170,6 +170,30 @@ def test_a_notice_says_what_it_is_about(
     assert "Warehouse" not in text
 
 
+def test_a_doubt_says_why() -> None:
+    facts = {
+        "available": -2,
+        "on_hand": -2,
+        "low_water": -2,
+        "doubts": {
+            "flags": ["negative", "newer_flag"],
+            "count_days": 1_040,
+            "silent": [f"till-{number}" for number in range(4)],
+        },
+    }
+    alert = stock_alert(level="watch", facts=facts)
+    assert (
+        "> 存疑原因：在手为负 · newer_flag · 上次盘点在 1,040 天前 · "
+        "渠道 till-0, till-1, till-2… 没有消息\n"
+    ) in markdown(delivery(alert))
+    english = markdown(delivery(alert), Language.ENGLISH)
+    assert (
+        "> In doubt because: less than nothing on hand · newer_flag · last counted 1,040 days ago "
+        "· nothing heard of channel till-0, till-1, till-2…\n"
+    ) in english
+    assert "In doubt" not in markdown(delivery(stock_alert()), Language.ENGLISH)
+
+
 def test_only_some_options_that_are_out_are_named() -> None:
     text = markdown(delivery(stock_alert(1, **RUN)), Language.ENGLISH)
     assert "T 7…" in text

@@ -327,6 +327,8 @@ class StockAlert(Event):
     """Who sees to it."""
     actor: str | None = None
     """Who did this; None where nobody did."""
+    names: dict[str, str] = Field(default_factory=dict)
+    """What those of them are called who are people that alerting knows, by id."""
     to: tuple[Recipient, ...] = ()
     """Whom this revision is for; destinations of a group tell the group."""
     stock_class: str | None = None
@@ -340,6 +342,10 @@ class StockAlert(Event):
     hush: Hush | None = None
     """Set where people are not to be told of this revision."""
     note: str | None = None
+
+    def called(self, person: str) -> str:
+        """Return what somebody whom this names is called, or else the id."""
+        return self.names.get(person, person)
 
     @property
     def rose(self) -> bool:

@@ -115,7 +115,7 @@ async def test_a_sold_out_shelf_is_filled_again(chain: Chain) -> None:
     # Both have a card of their own, and both see who has taken it on.
     for each in (newest, escalation):
         await changed(each, 1)
-        assert "已接单 · lin" in each.text
+        assert "已接单 · Lin" in each.text
         assert "acknowledge" not in each.keys
 
     # 已下单: an order with its supply, which the ledger expects.

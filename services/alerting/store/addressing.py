@@ -1,4 +1,4 @@
-"""Whom a revision is for, and where its episode is in its playbook.
+"""Whom a revision is for and names, and where its episode is in its playbook.
 
 Filled in where a revision is written, so that whatever makes one need not think of it.
 """
@@ -24,10 +24,14 @@ WHERE a.id = ANY(CAST(:ids AS uuid[]))
 
 
 async def addressed(connection: AsyncConnection, notices: Sequence[StockAlert]) -> list[StockAlert]:
-    """Return notices of stored alerts with `to` and `step`; what a notice says itself stays."""
+    """Return notices of stored alerts with `to`, `step` and `names`.
+
+    What a notice says itself of the first two stays.
+    """
     ids = list({notice.alert_id for notice in notices})
     rows = {row.alert_id: row for row in await connection.execute(_ADDRESSED, {"ids": ids})}
     named = {id_ for row in rows.values() for id_ in (row.owner, *row.told) if id_ is not None}
+    named |= {id_ for notice in notices for id_ in _said_by(notice)}
     known = await people.recipients(connection, named)
     told = await _told(connection, rows, known)
     known |= await people.recipients(
@@ -40,8 +44,19 @@ async def addressed(connection: AsyncConnection, notices: Sequence[StockAlert]) 
         if row.by is not None:
             step = Step(number=row.number, expects=Expected(row.expects), by=row.by)
         to = tuple(known[each] for each in told[notice.alert_id] if each in known)
-        found.append(notice.model_copy(update={"to": notice.to or to, "step": notice.step or step}))
+        names = {id_: known[id_].name for id_ in _said_by(notice) if id_ in known}
+        found.append(
+            notice.model_copy(
+                update={"to": notice.to or to, "step": notice.step or step, "names": names}
+            )
+        )
     return found
+
+
+def _said_by(notice: StockAlert) -> list[str]:
+    """Return the ids by which a notice names somebody, each once."""
+    said = (notice.acknowledged_by, notice.owner, notice.actor)
+    return list(dict.fromkeys(filter(None, said)))
 
 
 async def _told(

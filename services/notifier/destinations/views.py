@@ -198,9 +198,11 @@ def _since(alert: StockAlert, phrasing: Phrasing) -> list[Line]:
         lines.append(Line(words.lasted, phrasing.duration(alert.occurred_at - alert.opened_at)))
     lines.append(Line(words.rule, phrasing.typed(_rule_name(alert, phrasing.language))))
     if alert.acknowledged_by is not None:
-        lines.append(Line(words.acknowledged_by, phrasing.typed(alert.acknowledged_by)))
+        lines.append(
+            Line(words.acknowledged_by, phrasing.typed(alert.called(alert.acknowledged_by)))
+        )
     if alert.owner is not None and alert.owner != alert.acknowledged_by:
-        lines.append(Line(words.owner, phrasing.typed(alert.owner)))
+        lines.append(Line(words.owner, phrasing.typed(alert.called(alert.owner))))
     if alert.snoozed_until is not None:
         lines.append(Line(words.snoozed_until, phrasing.moment(alert.snoozed_until)))
     if alert.note:

@@ -26,9 +26,9 @@ class Digest(BaseModel):
 
     `opened` counts first notices by level, `changes` the others by event; `total` is both. `why`
     they were held until they could be one message; None: there were more than fit singly. `owner`
-    and `supplier` are those of all, where that is why. `to` are the people that what was merged is
-    for, `to_others` says that some of it names nobody; both are only known for destinations that
-    write to people one by one.
+    (what that person is called) and `supplier` are those of all, where that is why. `to` are the
+    people that what was merged is for, `to_others` says that some of it names nobody; both are only
+    known for destinations that write to people one by one.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -182,5 +182,6 @@ async def _held(connection: AsyncConnection, digest: UUID, content: Digest) -> D
     update: dict[str, object] = {"why": None if why is None else HoldReason(why)}
     if why == HoldReason.SAME_OWNER and content.lines:
         alert = content.lines[0].alert
-        update |= {"owner": alert.owner, "supplier": alert.supplier}
+        owner = None if alert.owner is None else alert.called(alert.owner)
+        update |= {"owner": owner, "supplier": alert.supplier}
     return content.model_copy(update=update)

@@ -125,7 +125,11 @@ async def test_those_it_concerns_act_once_and_the_others_change_nothing(
             return len(await alerting.notices()) == 9
 
         await until(relayed)
-        _, stranger, anna, *_ = await alerting.notices()
+        opened, stranger, anna, *others = await alerting.notices()
+        assert opened.names == {"lin": "Lin"}
+        assert (stranger.actor, stranger.names) == ("nobody", {"lin": "Lin"})
+        assert anna.names == {"lin": "Lin", "anna": "Anna"}
+        assert [each.names.get("wang") for each in others if each.actor == "wang"] == ["Wang"] * 2
         assert [each.wecom_userid for each in stranger.to] == ["nobody"]
         assert [(each.id, each.wecom_userid) for each in anna.to] == [("anna", "anna")]
         assert (anna.note or "").startswith("Nothing changed")

@@ -59,7 +59,7 @@ async def test_a_button_in_wecom_takes_an_alert_on(
             return card.changes == 1
 
         await until(changed)
-        assert "已接单 · lin" in card.text
+        assert "已接单 · 林" in card.text
         assert "acknowledge" not in card.keys
         await alerting.tell(alerting.level(50))
 

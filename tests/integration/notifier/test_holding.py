@@ -33,8 +33,8 @@ def clock(notifier: Notifier) -> ManualClock:
 def gathered(number: int, why: str = "same_owner", **fields: object) -> StockAlert:
     """Return an opening that is told with others of lin's from one supplier."""
     gather = {"key": f"{why}|1", "by": BY.isoformat(), "why": why}
-    told = {"level": "urgent", "owner": "lin", "supplier": "杯厂", "gather": gather}
-    return stock_alert(number, **(told | fields))
+    told = {"level": "urgent", "owner": "lin", "names": {"lin": "林"}, "supplier": "杯厂"}
+    return stock_alert(number, **(told | {"gather": gather} | fields))
 
 
 async def pass_time(notifier: Notifier, clock: ManualClock, by: timedelta) -> None:
@@ -74,7 +74,7 @@ async def test_what_is_gathered_is_one_message_when_its_time_has_come(
         await pass_time(notifier, clock, timedelta(minutes=5))
         _, digest = await messages(notifier, 2)
         await notifier.until_settled()
-    assert "3 个库存预警 · 负责人 lin · 供应商 杯厂" in digest
+    assert "3 个库存预警 · 负责人 林 · 供应商 杯厂" in digest
     assert [digest.index(f"#{number} ") for number in (3, 1, 2)] == sorted(
         digest.index(f"#{number} ") for number in (1, 2, 3)
     )

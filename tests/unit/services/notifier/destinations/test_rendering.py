@@ -170,6 +170,14 @@ def test_a_notice_says_what_it_is_about(
     assert "Warehouse" not in text
 
 
+def test_people_are_called_by_name_or_else_by_id() -> None:
+    people = {"acknowledged_by": "lin", "owner": "erp", "event": "acknowledged", "revision": 2}
+    alert = stock_alert(1, names={"lin": "林"}, **people)
+    text = markdown(delivery(alert, Kind.CHANGE))
+    assert "> 接单人：林\n" in text
+    assert "> 负责人：erp\n" in text
+
+
 def test_a_doubt_says_why() -> None:
     facts = {
         "available": -2,

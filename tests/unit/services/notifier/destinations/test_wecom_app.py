@@ -89,6 +89,15 @@ def test_a_card_says_it_in_both_languages() -> None:
     assert "[Acknowledge] [False alarm] [Ordered] [Snooze]" in english
 
 
+def test_a_card_says_who_did_it_by_name_or_else_by_id() -> None:
+    taken = {"event": "acknowledged", "revision": 2, "actor": "lin", "acknowledged_by": "lin"}
+    for names, who in (({"lin": "林"}, "林"), ({}, "lin")):
+        one = delivery(stock_alert(7, names=names, owner="lin", **taken))
+        text = wecom_app.read(rendered(one)).text
+        assert f"已接单 · {who} · " in text
+        assert f"接单人: {who}\n" in text
+
+
 def test_the_button_for_an_order_carries_what_is_proposed() -> None:
     facts = {"available": 0, "on_hand": 0, "low_water": 0, "proposed": 1_200}
     body = json.loads(rendered(delivery(stock_alert(7, facts=facts))))

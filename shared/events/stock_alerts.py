@@ -121,6 +121,14 @@ class DoubtReasons(Event):
     """Channels that were not heard for too long: together one reason; some at most."""
 
 
+class Arrival(Event):
+    """An incoming line with the day that it is due."""
+
+    quantity: int
+    due_at: Instant
+    reference: str
+
+
 class AlertFacts(Event):
     """The numbers a person needs, as they were at this revision; units and days.
 
@@ -145,6 +153,13 @@ class AlertFacts(Event):
     """False for a SKU that is being phased out or has ended: nobody is to buy it."""
     doubts: DoubtReasons | None = None
     """Of data_doubt: what it doubts the numbers for."""
+    runs_out_at: Instant | None = None
+    """When what is available will be sold at mean daily sales; None where it is out, where nobody
+    can say, or in more than a year. Incoming lines are not counted."""
+    next_arrival: Arrival | None = None
+    """The incoming line that is due next; of a product none."""
+    overdue: Arrival | None = None
+    """The incoming line that has been overdue for the longest; of a product none."""
 
 
 class HushKind(StrEnum):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
+from services.alerting.domain.arrivals import next_arrival, overdue, runs_out_at
 from services.alerting.domain.condition import Condition, State
 from services.alerting.domain.doubting import reasons
 from services.alerting.domain.kind import TRAITS, RuleKind
@@ -249,6 +250,9 @@ def facts(rule: Rule, at: Standing, limit: Limit | None) -> AlertFacts:
         incoming=level.incoming,
         options=None if at.run is None else at.run.told(),
         doubts=reasons(rule, at),
+        runs_out_at=runs_out_at(at),
+        next_arrival=next_arrival(at),
+        overdue=overdue(at),
     )
 
 

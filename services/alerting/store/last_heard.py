@@ -20,9 +20,14 @@ class LastHeard(NamedTuple):
     options: Options | None
 
     def told(self, facts: AlertFacts) -> AlertFacts:
-        """Return the facts of a revision with the numbers of now."""
+        """Return the facts of a revision with the numbers of now.
+
+        When it runs out was said of other numbers; so were the lines, if less or more is coming.
+        """
         cover = self.available / facts.daily_sales if facts.daily_sales else None
-        news = self._asdict() | {"days_of_cover": cover}
+        news = self._asdict() | {"days_of_cover": cover, "runs_out_at": None}
+        if self.incoming != facts.incoming:
+            news |= {"next_arrival": None, "overdue": None}
         return facts.model_copy(update=news)
 
 

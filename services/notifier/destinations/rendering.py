@@ -30,7 +30,7 @@ from services.notifier.domain.destinations import Destination
 from shared.events.alert_reports import AlertReport
 from shared.events.stock_alerts import StockAlert
 
-_LONGEST = (200, 80, 40, 20, 10)
+_LONGEST = (200, 80, 40, 20, 10, 5)
 """Characters kept of each typed text, tried in turn until the message fits. At the last, the
 longest codes (2 × 128 characters of 4 bytes) and the phrases stay below every vendor's limit."""
 

@@ -14,8 +14,10 @@ from services.notifier.domain.holding import HoldReason
 from shared.events.stock_alerts import (
     ENDINGS,
     KINDS_IN_DAYS,
+    SHORTAGES,
     AlertEvent,
     AlertLevel,
+    Arrival,
     StockAlert,
     SubjectKind,
 )
@@ -81,11 +83,18 @@ class Phrasing:
 
     def moment(self, instant: datetime) -> str:
         """Return an instant on the destination's own clock."""
+        local, zone = self._local(instant)
+        return f"{local:%Y-%m-%d %H:%M} ({zone})"
+
+    def day(self, instant: datetime) -> str:
+        """Return the day of an instant by the destination's own clock."""
+        return f"{self._local(instant)[0]:%Y-%m-%d}"
+
+    def _local(self, instant: datetime) -> tuple[datetime, str]:
         try:
-            local = instant.astimezone(ZoneInfo(self.timezone))
+            return instant.astimezone(ZoneInfo(self.timezone)), self.timezone
         except OverflowError:  # the last hours of the calendar have none in the east
-            return f"{instant:%Y-%m-%d %H:%M} (UTC)"
-        return f"{local:%Y-%m-%d %H:%M} ({self.timezone})"
+            return instant, "UTC"
 
     def duration(self, span: timedelta) -> str:
         """Return a span in days, hours and minutes."""
@@ -144,6 +153,7 @@ def _how_bad(alert: StockAlert, phrasing: Phrasing) -> list[Line]:
     stock = f"{facts.available:,} ({words.on_hand} {facts.on_hand:,}"
     stock += f", {words.incoming} {facts.incoming:,})" if facts.incoming else ")"
     lines = [*_options(alert, phrasing), *_doubts(alert, phrasing), Line(words.available, stock)]
+    lines += _when(alert, phrasing)
     if facts.threshold is not None:
         lines.append(Line(words.threshold, _threshold(alert, facts.threshold, words)))
     if facts.days_of_cover is not None:
@@ -152,6 +162,25 @@ def _how_bad(alert: StockAlert, phrasing: Phrasing) -> list[Line]:
             cover += f" ({words.daily_sales} {facts.daily_sales:,.1f})"
         lines.append(Line(words.cover, cover))
     return lines
+
+
+def _when(alert: StockAlert, phrasing: Phrasing) -> list[Line]:
+    """Return what is late, when it runs out, and what arrives next, as far as the rule asks."""
+    words, facts, kind = phrasing.words, alert.facts, alert.rule.kind
+    lines = []
+    if facts.overdue is not None and kind == "inbound_overdue":
+        lines.append(Line(words.overdue, _arrival(facts.overdue, phrasing)))
+    if facts.runs_out_at is not None and kind in SHORTAGES and alert.event not in ENDINGS:
+        lines.append(Line(words.runs_out, phrasing.moment(facts.runs_out_at)))
+    coming = facts.next_arrival
+    # A revision may tell the lines as they were before one of them was due.
+    if coming is not None and coming.due_at > alert.occurred_at:
+        lines.append(Line(words.next_arrival, _arrival(coming, phrasing)))
+    return lines
+
+
+def _arrival(line: Arrival, phrasing: Phrasing) -> str:
+    return f"{phrasing.day(line.due_at)} · {line.quantity:,} ({phrasing.typed(line.reference)})"
 
 
 def _options(alert: StockAlert, phrasing: Phrasing) -> list[Line]:

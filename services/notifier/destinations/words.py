@@ -34,6 +34,9 @@ class Words:
     available: str
     on_hand: str
     incoming: str
+    overdue: str
+    runs_out: str
+    next_arrival: str
     threshold: str
     cover: str
     daily_sales: str
@@ -105,6 +108,9 @@ _CHINESE = Words(
     available="可用库存",
     on_hand="在手",
     incoming="在途",
+    overdue="逾期到货",
+    runs_out="预计售罄",
+    next_arrival="下次到货",
     threshold="阈值",
     cover="可售天数",
     daily_sales="日均销量",
@@ -194,6 +200,9 @@ _ENGLISH = Words(
     available="Available",
     on_hand="on hand",
     incoming="incoming",
+    overdue="Overdue",
+    runs_out="Runs out",
+    next_arrival="Next arrival",
     threshold="Threshold",
     cover="Days of cover",
     daily_sales="sold a day",

@@ -108,6 +108,9 @@ def test_a_transition_carries_the_numbers_of_its_moment() -> None:
         "options": None,
         "is_bought": True,
         "doubts": None,
+        "runs_out_at": minutes(3) + timedelta(days=2),
+        "next_arrival": None,
+        "overdue": None,
     }
 
 

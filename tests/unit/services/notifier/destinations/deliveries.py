@@ -1,6 +1,6 @@
 """Deliveries and destinations for the tests of each kind."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from services.notifier.domain.addresses import Address
@@ -16,7 +16,7 @@ from services.notifier.domain.destinations import Destination, Language
 from shared.events.alert_reports import AlertReport
 from shared.events.stock_alerts import AlertEvent, AlertLevel, StockAlert
 from tests.factories.alert_reports import brief, review
-from tests.factories.stock_alerts import stock_alert
+from tests.factories.stock_alerts import START, stock_alert
 
 NOW = datetime(2026, 3, 1, 8, 0, 1, tzinfo=UTC)
 
@@ -39,6 +39,12 @@ LONGEST = stock_alert(
         "daily_sales": 10.0**12,
         "days_of_cover": 10.0**12,
         "incoming": 10**12,
+        "runs_out_at": START,
+        "next_arrival": {
+            "quantity": 10**12,
+            "due_at": START + timedelta(days=1),
+            "reference": WIDE * 5_000,
+        },
         "doubts": {
             "flags": ["negative", "not_ordered", "in_doubt", "unusual", "z" * 64],
             "count_days": 10**6,

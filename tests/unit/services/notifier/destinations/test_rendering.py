@@ -15,6 +15,7 @@ from services.notifier.domain.addresses import Email, WecomBot
 from services.notifier.domain.contents import DigestLine
 from services.notifier.domain.deliveries import Delivery, Kind
 from services.notifier.domain.destinations import Language
+from shared.events.stock_alerts import StockAlert
 from shared.testing.unruly_http import Reply, Request
 from shared.testing.wecom import PATH, FakeWecom
 from tests.factories.stock_alerts import START, alert_id, stock_alert
@@ -168,6 +169,53 @@ def test_a_notice_says_what_it_is_about(
         assert words in text
     assert "仓库：" not in text
     assert "Warehouse" not in text
+
+
+def dated(kind: str, **fields: object) -> StockAlert:
+    """Return an opening with a late line, a run-out and a next arrival among its facts."""
+
+    def line(days: float, reference: str) -> dict[str, object]:
+        return {"quantity": 48, "due_at": START + timedelta(days=days), "reference": reference}
+
+    facts = {
+        "available": 7,
+        "on_hand": 7,
+        "low_water": 7,
+        "incoming": 96,
+        "runs_out_at": START + timedelta(days=2, hours=1),
+        "next_arrival": line(4.5, "PO [9]"),
+        "overdue": line(-3, "PO 7"),
+    }
+    rule = {"id": "r", "version": 1, "kind": kind, "name": {"en": "Rule"}}
+    return stock_alert(1, rule=rule, level="urgent", **({"facts": facts} | fields))
+
+
+def test_a_shortage_says_when_it_runs_out_and_what_arrives_next() -> None:
+    text = markdown(delivery(dated("run_out_before_inbound")))
+    assert (
+        "> 可用库存：7 (在手 7, 在途 96)\n"
+        "> 预计售罄：2026-03-03 17:00 (Asia/Shanghai)\n"
+        "> 下次到货：2026-03-06 · 48 (PO (9))\n"
+    ) in text
+    assert "逾期" not in text
+    english = markdown(delivery(dated("below")), Language.ENGLISH)
+    assert "> Runs out: 2026-03-03 09:00 (Europe/London)\n> Next arrival: 2026-03-05 ·" in english
+
+
+def test_an_overdue_purchase_is_named_with_its_day() -> None:
+    text = markdown(delivery(dated("inbound_overdue")))
+    assert "> 逾期到货：2026-02-26 · 48 (PO 7)\n> 下次到货：2026-03-06 · 48 " in text
+    assert "售罄" not in text
+    english = markdown(delivery(dated("inbound_overdue")), Language.ENGLISH)
+    assert "> Overdue: 2026-02-26 · 48 (PO 7)\n" in english
+
+
+def test_an_arrival_that_was_ahead_and_a_run_out_that_has_ended_are_told_no_more() -> None:
+    later = START + timedelta(days=5)
+    reminded = dated("below", event="reminded", revision=2, occurred_at=later)
+    assert "下次到货" not in markdown(delivery(reminded))
+    resolved = dated("below", event="resolved", revision=2)
+    assert "售罄" not in markdown(delivery(resolved, Kind.CHANGE))
 
 
 def test_people_are_called_by_name_or_else_by_id() -> None:

@@ -1,6 +1,7 @@
 """`/v1/explain`: why a level is, or is not, warned about."""
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Self
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from services.alerting.api.alerts import RuleName
 from services.alerting.api.desk import AtDesk
 from services.alerting.api.wider import Wider, read
 from services.alerting.domain.condition import State
+from services.alerting.domain.doubted import is_told_of
 from services.alerting.domain.explanation import Explanation, explain
 from services.alerting.domain.outcome import Reason
 from services.alerting.domain.parameter_values import ParameterValues
@@ -189,6 +191,7 @@ async def explain_level(
                 known.troughs,
                 at.channels,
                 wider.have_enough if book.covering else None,
+                partial(is_told_of, known.level, others, book.doubting),
             )
             in_season = book.at(now).in_season(each, subject)
             condition = known.conditions.get(each.id)

@@ -1,11 +1,12 @@
 """What a level is part of, its pools and its product, as `/v1/explain` looks at them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
 from services.alerting.domain.condition import Condition
+from services.alerting.domain.doubted import is_told_of
 from services.alerting.domain.explanation import Explanation, explain
 from services.alerting.domain.measure import holding
 from services.alerting.domain.memory import Known
@@ -47,6 +48,8 @@ class Stored(NamedTuple):
     conditions: Mapping[Subject, Condition]
     """Of pools and of the product."""
     outs: Mapping[Product, set[str]]
+    doubted: Collection[Subject] = ()
+    """The levels of the SKU that people were told are in doubt."""
 
 
 async def read(
@@ -57,7 +60,7 @@ async def read(
     `now` is that of the wall clock, None where evaluations have another.
     """
     book = await read_book(connection, 0, now)
-    rules = [rule.id for rule in book.rules]
+    rules = [each.id for each in book.rules]
     sku, warehouse = subject
     of_level = Filter(is_open=True, sku=sku, warehouse=warehouse, subject=SubjectKind.LEVEL)
     found = await alerts.page(connection, of_level, None, len(book.rules))
@@ -69,10 +72,19 @@ async def read(
             open_ones = await alerts.page(connection, of_kind, None, len(book.rules))
             wider |= {each.rule.id: each for each in open_ones}
             conditions |= await memory.conditions_of(connection, kind, [code], rules)
-    asked = [] if product is None else [Product(rule.id, product) for rule in book.sizing]
+    siblings = await memory.of_skus(connection, [sku]) if book.pooling else {}
+    doubted: set[Subject] = set()
+    for rule in book.doubting if siblings else ():
+        of_rule = await memory.conditions_of(connection, SubjectKind.LEVEL, [sku], [rule])
+        doubted |= {
+            each
+            for each, condition in of_rule.items()
+            if each in siblings and is_told_of(siblings[each].level, {rule: condition}, [rule])
+        }
+    asked = [] if product is None else [Product(each.id, product) for each in book.sizing]
     return Stored(
         known=await memory.one(connection, subject, rules),
-        siblings=await memory.of_skus(connection, [sku]) if book.pooling else {},
+        siblings=siblings,
         book=book,
         values=await parameters.of_level(connection, sku, warehouse),
         general=await parameters.of_level(connection, sku, ""),
@@ -80,6 +92,7 @@ async def read(
         wider_alerts=wider,
         conditions=conditions,
         outs=await products.outs_of(connection, asked) if asked else {},
+        doubted=doubted,
     )
 
 
@@ -152,11 +165,12 @@ class Wider:
         return said
 
     def _standing(self, rule: Rule, pool: PoolSubject) -> Standing:
-        members = [
-            known
+        members = {
+            subject: known
             for subject, known in self._stored.siblings.items()
             if rule.pools(subject.warehouse)
-        ]
-        level = summed(pool.sku, pool.warehouse, [each.level for each in members])
-        sales = sold_together((each.sales for each in members), day_of(self._now))
-        return Standing(level, sales, self._now, self._stored.general)
+        }
+        level = summed(pool.sku, pool.warehouse, [each.level for each in members.values()])
+        sales = sold_together((each.sales for each in members.values()), day_of(self._now))
+        doubted = any(each in self._stored.doubted for each in members)
+        return Standing(level, sales, self._now, self._stored.general, is_doubted=lambda: doubted)

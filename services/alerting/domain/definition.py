@@ -16,6 +16,7 @@ from pydantic import (
 
 from services.alerting.domain import cel
 from services.alerting.domain.active_hours import ActiveDefinition
+from services.alerting.domain.doubted import UNUSUAL
 from services.alerting.domain.fields import OF_ONE_WAREHOUSE
 from services.alerting.domain.kind import TRAITS, RuleKind
 from services.alerting.domain.predicate import (
@@ -102,8 +103,14 @@ class FilterDefinition(_Strict):
 class DoubtDefinition(_Strict):
     """What counts as a reason to doubt a level's numbers."""
 
-    flags: Annotated[list[Flag], Field(max_length=20)] = ["negative", "not_ordered", "in_doubt"]
-    """Flags of the level, as `stock.levels` has them; `unusual` is one more."""
+    flags: Annotated[list[Flag], Field(max_length=20)] = [
+        "negative",
+        "not_ordered",
+        "in_doubt",
+        UNUSUAL,
+    ]
+    """Flags of the level, as `stock.levels` has them. While a rule has told people of `unusual`, a
+    shortage of the level opens no episode until it was counted, for a day at the longest."""
     count_older_than_days: Annotated[int, Field(ge=1, le=3_650)] | None = None
     """The last count is longer ago; a level that was never counted is not meant."""
     channel_silent_minutes: Annotated[int, Field(ge=5, le=43_200)] | None = None

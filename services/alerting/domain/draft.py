@@ -11,6 +11,7 @@ from services.alerting.domain import evaluation, known_before
 from services.alerting.domain.at_risk import at_risk
 from services.alerting.domain.channels import NOBODY, Channels
 from services.alerting.domain.condition import Condition, State
+from services.alerting.domain.doubted import is_told_of
 from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.known_before import Change
 from services.alerting.domain.measure import holding
@@ -342,7 +343,18 @@ class Draft:
         )
         if self._rules.covering and isinstance(subject, LevelSubject):
             at.is_pooled = partial(self._is_pooled, partition, subject, known, now)
+        if self._rules.doubting and isinstance(subject, PoolSubject):
+            at.is_doubted = partial(self._is_doubted, partition, subject)
+        elif self._rules.doubting and known.level.flags:
+            at.is_doubted = partial(is_told_of, known.level, others, self._rules.doubting)
         return at
+
+    def _is_doubted(self, partition: int, pool: PoolSubject) -> bool:
+        return any(
+            (known := self._known(partition, each)) is not None
+            and is_told_of(known.level, known.conditions, self._rules.doubting)
+            for each in self._pooling.members(partition, pool)
+        )
 
     def _is_pooled(
         self, partition: int, subject: LevelSubject, known: Known, now: datetime

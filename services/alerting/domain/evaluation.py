@@ -12,6 +12,7 @@ from typing import assert_never
 from services.alerting.domain.arrivals import next_arrival, overdue, runs_out_at
 from services.alerting.domain.condition import Condition, State
 from services.alerting.domain.doubting import reasons
+from services.alerting.domain.doubted import LONGEST, is_doubted
 from services.alerting.domain.kind import TRAITS, RuleKind
 from services.alerting.domain.measure import holding, scale
 from services.alerting.domain.noise import hidden
@@ -134,11 +135,15 @@ def _open_or_wait(
     why_not = hidden(at.rule, at.standing, at.standing.level.available, limit)
     if why_not is not None:
         return _NOTHING[why_not]
+    doubted = is_doubted(at.rule, at.standing)
+    waits = max(at.rule.pending, LONGEST) if doubted else at.rule.pending
     # Counted from the start with the rule's present times: they may have been edited.
-    due = at.rule.opens_from(max(at.now, since + at.rule.pending))
+    due = at.rule.opens_from(max(at.now, since + waits))
     if due <= at.now:
         return _open(at, limit, Reason.FIRED)
-    reason = Reason.OUTSIDE_HOURS if _is_outside_hours(at.rule, at.now) else Reason.PENDING
+    reason = Reason.DATA_IN_DOUBT if doubted else Reason.PENDING
+    if _is_outside_hours(at.rule, at.now):
+        reason = Reason.OUTSIDE_HOURS
     return Evaluation(Condition(State.PENDING, limit.level, since, due, known), None, reason)
 
 
@@ -226,6 +231,8 @@ def _dip(rule: Rule, at: Standing, condition: Condition | None) -> Evaluation:
         why_not = hidden(rule, at, units, limit)
         if why_not is not None:
             return Evaluation(condition, None, why_not)
+        if is_doubted(rule, at):
+            return Evaluation(condition, None, Reason.DATA_IN_DOUBT)
         if _is_outside_hours(rule, at.now):
             return Evaluation(condition, None, Reason.OUTSIDE_HOURS)
         return _open(_Moment(rule, at, at.now), limit, Reason.DIPPED)

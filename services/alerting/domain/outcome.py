@@ -52,6 +52,9 @@ class Reason(StrEnum):
     """A limit holds, but another rule has the level as out of stock already."""
     COVERED_BY_POOL = "covered_by_pool"
     """A limit holds, but a pool that the level is in has enough."""
+    DATA_IN_DOUBT = "data_in_doubt"
+    """A limit holds, but people were told of an unusual change: until somebody has counted, or a
+    day has passed, nobody is asked to buy."""
     MUTED = "muted"
     """A limit holds, but the calendar lets nothing open now."""
     OUTSIDE_HOURS = "outside_hours"

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from services.alerting.domain.calendar import Calendar, Occasion, by_sku
 from services.alerting.domain.channels import Channels
+from services.alerting.domain.doubted import UNUSUAL
+from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.rule import Rule
 from services.alerting.domain.subject import Item, LevelSubject, PoolSubject, Subject
 from shared.events.stock_alerts import AlertLevel, SubjectKind
@@ -53,6 +55,8 @@ class RuleBook:
         self.asks_day = any(rule.asks_day for rule in self._enabled)
         """Whether a new day can change an evaluation."""
         self.listening = [rule for rule in self._enabled if rule.doubts.silence is not None]
+        self.doubting = [rule.id for rule in self._enabled if UNUSUAL in rule.doubts.flags]
+        """The rules that tell people of an unusual change."""
         self.pooling = [rule for rule in self._enabled if rule.subject is SubjectKind.POOL]
         self.sizing = [rule for rule in self._enabled if rule.subject is SubjectKind.PRODUCT]
         self.gathering = bool(self.pooling or self.sizing)
@@ -148,7 +152,7 @@ class RuleBook:
         return gathered
 
 
-def _turn(rule: Rule) -> tuple[bool, bool]:
-    """Order rules so that whoever can say 断货 (out) does, before that keeps others quiet."""
+def _turn(rule: Rule) -> tuple[bool, bool, bool]:
+    """Order rules so that who tells of a doubt, or of 断货 (out), comes before what that hides."""
     says_out = any(limit.level is AlertLevel.OUT for limit in rule.limits)
-    return rule.filters.inhibited_by_out, not says_out
+    return rule.filters.inhibited_by_out, rule.kind is not RuleKind.DATA_DOUBT, not says_out

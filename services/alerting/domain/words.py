@@ -114,6 +114,11 @@ _REASONS: Final[Mapping[Reason, Text]] = {
         "触及限值，但所在库存池仍充足，关注不单独预警。",
         "A limit holds, but the pool that the level is in has enough.",
     ),
+    Reason.DATA_IN_DOUBT: Text(
+        "触及限值，但库存刚有异常大的变动，已通知核实：盘点之后，或最迟一天后仍未恢复才预警。",
+        "A limit holds, but a change was unusually large and people were told to check it; it "
+        "warns once that is counted, or after a day at the latest.",
+    ),
     Reason.MUTED: Text(
         "触及限值，但日历规定此时不预警。", "A limit holds, but the calendar keeps it quiet now."
     ),

@@ -29,7 +29,7 @@ _TIMES: Final = ("pending", "recovery")
 _LISTS: Final = ("categories", "tags", "skus")
 _LARGEST: Final = 1e15
 """No number that anybody means is larger; a unit's multiple of it is still a number."""
-_FLAGS_AT_FIRST: Final = frozenset({"negative", "not_ordered", "in_doubt"})
+_FLAGS_AT_FIRST: Final = frozenset({"negative", "not_ordered", "in_doubt", "unusual"})
 
 
 class Filled(NamedTuple):

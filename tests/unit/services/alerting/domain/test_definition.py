@@ -86,9 +86,9 @@ def test_filters_and_doubts_are_what_was_written() -> None:
     assert doubt.rule("rule", 1).doubts == Doubts(frozenset({"unusual"}), 90)
 
 
-def test_a_doubt_is_any_flag_but_an_unusual_change_unless_said() -> None:
+def test_a_doubt_is_any_flag_unless_said() -> None:
     flags = define("data_doubt").rule("rule", 1).doubts.flags
-    assert flags == {"negative", "not_ordered", "in_doubt"}
+    assert flags == {"negative", "not_ordered", "in_doubt", "unusual"}
 
 
 @pytest.mark.parametrize("kind", RuleKind)

@@ -51,7 +51,7 @@ def only(language: Language, kind: str, **fields: str) -> Mistake:
         ("below", {**WINDOW, **NO_DAYS}, "active.days", "至少选一天"),
         (
             "data_doubt",
-            {f"doubt__{one}": "" for one in ("negative", "not_ordered", "in_doubt")},
+            {f"doubt__{one}": "" for one in ("negative", "not_ordered", "in_doubt", "unusual")},
             "doubts",
             "至少选一项",
         ),

@@ -116,7 +116,7 @@ class StockLevels(Handler[Memory], Timed):
         for partition, until in self._heard_until(drained).items():
             territory = self._territories[partition]
             view = View(rules.at(until), self._catalogue.revision, day_of(until))
-            territory.look_through(view, self._catalogue.items, compared, since)
+            territory.look_through(view, self._catalogue.items, compared, since, parameters)
             if rules.listening:
                 territory.listen(rules, channels, until)
             if rules.asks_parameters:

@@ -135,7 +135,7 @@ class Wider:
 
     def have_enough(self) -> bool:
         """Return whether a pool of the level keeps its 关注 (watch) quiet."""
-        part_of = self._book.gathered(self._level, self._item)
+        part_of = self._book.gathered(self._level, self._item, self._stored.general)
         return part_of is not None and any(
             holding(rule, at, at.level.available, None) is None
             for pool in part_of.pools

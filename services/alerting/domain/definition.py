@@ -19,6 +19,7 @@ from services.alerting.domain.active_hours import ActiveDefinition
 from services.alerting.domain.doubted import UNUSUAL
 from services.alerting.domain.fields import OF_ONE_WAREHOUSE
 from services.alerting.domain.kind import TRAITS, RuleKind
+from services.alerting.domain.parameter_values import Label as StockClass
 from services.alerting.domain.predicate import (
     MAX_DEPTH,
     MAX_PARTS,
@@ -69,6 +70,11 @@ class ScopeDefinition(_Strict):
     warehouses: Codes = []
     categories: Annotated[list[Text], Field(max_length=1_000)] = []
     tags: Annotated[list[Text], Field(max_length=1_000)] = []
+    classes: Annotated[list[StockClass], Field(max_length=1_000)] = []
+    """By the parameters, the warehouse's own over those for all; `A` stands for `AX` to `AZ` too.
+    Of a pool: those for all warehouses."""
+    suppliers: Codes = []
+    """By the parameters, likewise."""
 
 
 class LimitDefinition(_Strict):
@@ -194,6 +200,8 @@ class RuleDefinition(_Strict):
                 warehouses=frozenset(self.scope.warehouses),
                 categories=frozenset(self.scope.categories),
                 tags=frozenset(self.scope.tags),
+                classes=frozenset(self.scope.classes),
+                suppliers=frozenset(self.scope.suppliers),
             ),
             pending=timedelta(seconds=self.pending_seconds),
             recovery=timedelta(seconds=self.recovery_seconds),
@@ -291,6 +299,11 @@ def _problem_of_product(rule: RuleDefinition) -> str | None:
         return (
             "nobody waits for a product: its options may be with several workers; leave "
             "pending_seconds, recovery_seconds and active out"
+        )
+    if rule.scope.classes or rule.scope.suppliers:
+        return (
+            "a product has no class and no supplier, its options may have different ones; leave "
+            "classes and suppliers out, or watch levels or pools"
         )
     if rule.filters != FilterDefinition():
         return "filters are about one SKU; leave them out"

@@ -28,7 +28,7 @@ from services.alerting.domain.outcome import Evaluation, Reason, Transition
 from services.alerting.domain.parameters import NOTHING_SET, ParameterBook, Parameters
 from services.alerting.domain.pooling import Asked, Pooling
 from services.alerting.domain.rule import Rule
-from services.alerting.domain.rulebook import RuleBook
+from services.alerting.domain.rulebook import Gathered, RuleBook
 from services.alerting.domain.sales import SalesHistory
 from services.alerting.domain.sizing import Sizing
 from services.alerting.domain.standing import Standing
@@ -119,7 +119,7 @@ class Draft:
         known = self._judge(partition, subject, known, before, evaluation.hear, now, trace)
         self.staged[subject] = Staged(partition, known, heard=True, is_new=is_new)
         if self._rules.gathering:
-            part_of = self._rules.gathered(subject, self._items.get(level.sku))
+            part_of = self._gathered(subject)
             if part_of is not None:
                 asked = Asked(partition, now, trace, heard=True)
                 self._pooling.hear(subject, part_of, asked, is_new=is_new)
@@ -149,7 +149,7 @@ class Draft:
                 continue
             self._look_at(partition, subject, now)
             if isinstance(subject, LevelSubject):
-                part_of = self._rules.gathered(subject, self._items.get(subject.sku))
+                part_of = self._gathered(subject)
                 self._pooling.look(subject, part_of, Asked(partition, now))
 
     def pool(self) -> None:
@@ -245,7 +245,8 @@ class Draft:
         trace: str | None,
     ) -> Known:
         rules = self._rules.at(now) if self._seasonal else self._rules
-        watching = rules.watching(subject, self._items.get(subject.sku))
+        item, given = self._items.get(subject.sku), self._given(subject)
+        watching = rules.watching(subject, item, given)
         if not watching and not known.conditions:
             return known if known.wake_at is None else known._replace(wake_at=None)
         after = dict(known.conditions)
@@ -279,11 +280,11 @@ class Draft:
         Each of them ends or waits for something later, so there is always a last one.
         """
         after = dict(known.conditions)
-        item = self._items.get(subject.sku)
-        watching = self._rules.at(until).watching(subject, item)
+        item, given = self._items.get(subject.sku), self._given(subject)
+        watching = self._rules.at(until).watching(subject, item, given)
         while (due := _first_due(watching, after, until)) is not None:
             due_at, rule_id = due
-            then = self._rules.at(due_at).watching(subject, item)
+            then = self._rules.at(due_at).watching(subject, item, given)
             rule = next(each for each in then if each.id == rule_id)
             condition = after.pop(rule_id)
             at = self._standing(partition, subject, known, after, due_at)
@@ -336,11 +337,8 @@ class Draft:
         others: Mapping[str, Condition],
         now: datetime,
     ) -> Standing:
-        asked = self._rules.asks_parameters
-        parameters = self._parameters.of(subject) if asked else NOTHING_SET
-        at = Standing(
-            known.level, known.sales, now, parameters, others, known.troughs, self._channels
-        )
+        given = self._given(subject)
+        at = Standing(known.level, known.sales, now, given, others, known.troughs, self._channels)
         if self._rules.covering and isinstance(subject, LevelSubject):
             at.is_pooled = partial(self._is_pooled, partition, subject, known, now)
         if self._rules.doubting and isinstance(subject, PoolSubject):
@@ -348,6 +346,10 @@ class Draft:
         elif self._rules.doubting and known.level.flags:
             at.is_doubted = partial(is_told_of, known.level, others, self._rules.doubting)
         return at
+
+    def _given(self, subject: Subject) -> Parameters:
+        """Return a subject's parameters, as far as any rule asks for them."""
+        return self._parameters.of(subject) if self._rules.asks_parameters else NOTHING_SET
 
     def _is_doubted(self, partition: int, pool: PoolSubject) -> bool:
         return any(
@@ -367,8 +369,13 @@ class Draft:
         )
 
     def _pools_of(self, level: LevelSubject) -> Iterable[PoolSubject]:
-        part_of = self._rules.gathered(level, self._items.get(level.sku))
+        part_of = self._gathered(level)
         return () if part_of is None else part_of.pools
+
+    def _gathered(self, level: LevelSubject) -> Gathered | None:
+        asked = self._rules.asks_parameters
+        given = self._parameters.of_sku(level.sku) if asked else NOTHING_SET
+        return self._rules.gathered(level, self._items.get(level.sku), given)
 
     def _has_enough(self, partition: int, pool: PoolSubject, known: Known, now: datetime) -> bool:
         """Return whether a pool keeps its levels quiet: no limit holds that would be entered."""

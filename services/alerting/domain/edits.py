@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from services.alerting.domain.calendar import Occasion
+from services.alerting.domain.parameters import ParameterBook
 from services.alerting.domain.rule import Rule, Scope
 from services.alerting.domain.rulebook import RuleBook
 from services.alerting.domain.subject import (
@@ -59,23 +60,26 @@ class Edits:
         return asked_of_all > FEW or of_one_sku > FEW_OF_ONE_SKU
 
     def concerned(
-        self, subjects: Iterable[Subject], items: Mapping[str, Item]
+        self, subjects: Iterable[Subject], items: Mapping[str, Item], book: ParameterBook
     ) -> Iterator[Subject]:
-        """Yield those who, or something that they are part of, may be judged otherwise."""
+        """Yield those who, or something that they are part of, may be judged otherwise.
+
+        Whose parameters have changed besides is looked at for that (`Territory.follow`).
+        """
         for subject in subjects:
             item = items.get(subject.sku)
             for rule in self.rules:
-                if _watched(rule, subject, item) is not None:
+                if _watched(rule, subject, item, book) is not None:
                     yield subject
                     break
             else:
-                if self.occasions and self._turned_for(subject, item):
+                if self.occasions and self._turned_for(subject, item, book):
                     yield subject
 
-    def _turned_for(self, subject: Subject, item: Item | None) -> bool:
+    def _turned_for(self, subject: Subject, item: Item | None, book: ParameterBook) -> bool:
         codes = {None, subject.sku, None if item is None else item.product}
         return any(
-            (watched := _watched(rule, subject, item)) is not None
+            (watched := _watched(rule, subject, item, book)) is not None
             and occasion.concerns(rule, watched)
             for code in codes
             for occasion, rules in self.occasions.get(code, ())
@@ -112,13 +116,15 @@ def _of_whom(rule: Rule) -> tuple[Scope, SubjectKind, str]:
     return rule.scope, rule.subject, rule.pool
 
 
-def _watched(rule: Rule, subject: Subject, item: Item | None) -> Subject | None:
+def _watched(
+    rule: Rule, subject: Subject, item: Item | None, book: ParameterBook
+) -> Subject | None:
     """Return what a rule watches of a subject: it, or the pool or product that it is part of."""
     if not isinstance(subject, LevelSubject):
         return subject if subject.rule == rule.id else None
     if rule.subject is SubjectKind.LEVEL:
-        return subject if rule.scope.contains(subject, item) else None
-    if not rule.scope.has(subject.sku, item):
+        return subject if rule.scope.contains(subject, item, book.of(subject)) else None
+    if not rule.scope.has(subject.sku, item, book.of_sku(subject.sku)):
         return None
     if rule.subject is SubjectKind.POOL:
         pool = PoolSubject(subject.sku, rule.pool, rule.id)

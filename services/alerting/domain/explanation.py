@@ -44,7 +44,7 @@ def explain(
 
     `condition` is the rule's own as it is known, `at.others` are those of the other rules.
     """
-    in_scope = rule.watches(subject, item) and (at.run is None or bool(at.run.skus))
+    in_scope = rule.watches(subject, item, at.parameters) and (at.run is None or bool(at.run.skus))
     measured = measure(rule, at, at.level.available)
     multiple_of = scale(rule, at)
     limits: Iterable[Limit] = ()

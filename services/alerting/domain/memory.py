@@ -183,6 +183,7 @@ class Territory:
         items: Mapping[str, Item],
         between: Callable[[RuleBook, RuleBook], Edits],
         since: Callable[[int], Recatalogued],
+        book: ParameterBook,
     ) -> None:
         """Note which subjects are to be evaluated anew in this view.
 
@@ -201,7 +202,7 @@ class Territory:
             )
         if view.rules is not before.rules and (edits := between(before.rules, view.rules)):
             subjects = self.subjects
-            self._ask_for(subjects if edits.are_many else edits.concerned(subjects, items))
+            self._ask_for(subjects if edits.are_many else edits.concerned(subjects, items, book))
 
     def follow(self, book: ParameterBook) -> None:
         """Note that the subjects whose parameters have changed are to be evaluated anew.

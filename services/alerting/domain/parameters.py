@@ -134,6 +134,10 @@ class ParameterBook:
             completed = self._completed[subject] = own.over(general)
         return completed
 
+    def of_sku(self, sku: str) -> Parameters:
+        """Return what is set for a SKU whatever the warehouse: all that a pool of it has."""
+        return self._by_sku.get(sku, NOTHING_SET)
+
     def after(
         self, revision: int, told: Iterable[tuple[str, str | None, Parameters]]
     ) -> "ParameterBook":

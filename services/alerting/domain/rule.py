@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 
 from services.alerting.domain.channels import Channels
 from services.alerting.domain.kind import TRAITS, RuleKind
+from services.alerting.domain.parameters import NOTHING_SET, Parameters
 from services.alerting.domain.predicate import Custom
+from services.alerting.domain.stock_class import is_of
 from services.alerting.domain.subject import (
     Item,
     LevelSubject,
@@ -42,21 +44,38 @@ class Scope:
     warehouses: frozenset[str] = frozenset()
     categories: frozenset[str] = frozenset()
     tags: frozenset[str] = frozenset()
+    classes: frozenset[str] = frozenset()
+    """"A" stands for "AX" to "AZ" as well."""
+    suppliers: frozenset[str] = frozenset()
 
     @property
     def asks_catalogue(self) -> bool:
         """Whether a change of the catalogue can change the scope."""
         return bool(self.categories or self.tags)
 
-    def contains(self, subject: LevelSubject, item: Item | None) -> bool:
-        """Return whether a level is in scope."""
+    @property
+    def asks_parameters(self) -> bool:
+        """Whether a changed parameter can change the scope."""
+        return bool(self.classes or self.suppliers)
+
+    def contains(self, subject: LevelSubject, item: Item | None, given: Parameters) -> bool:
+        """Return whether a level is in scope; `given` are its parameters."""
         if self.warehouses and subject.warehouse not in self.warehouses:
             return False
-        return self.has(subject.sku, item)
+        return self.has(subject.sku, item, given)
 
-    def has(self, sku: str, item: Item | None) -> bool:
-        """Return whether a SKU is in scope; one unknown to the catalogue has no category."""
+    def has(self, sku: str, item: Item | None, given: Parameters = NOTHING_SET) -> bool:
+        """Return whether a SKU is in scope; one unknown to the catalogue has no category.
+
+        `given` are its parameters whatever the warehouse, or those of one level.
+        """
         if self.skus and sku not in self.skus:
+            return False
+        if self.suppliers and given.supplier not in self.suppliers:
+            return False
+        if self.classes and (
+            given.stock_class is None or not is_of(given.stock_class, self.classes)
+        ):
             return False
         if self.categories and (item is None or item.category not in self.categories):
             return False
@@ -142,13 +161,16 @@ class Rule:
         """Whether a change of the catalogue can change what it watches."""
         return self.scope.asks_catalogue or self.subject is SubjectKind.PRODUCT
 
-    def watches(self, subject: Subject, item: Item | None) -> bool:
-        """Return whether a subject is of the rule's sort and in its scope, enabled or not."""
+    def watches(self, subject: Subject, item: Item | None, given: Parameters) -> bool:
+        """Return whether a subject is of the rule's sort and in its scope, enabled or not.
+
+        `given` are the subject's parameters.
+        """
         if isinstance(subject, LevelSubject):
-            return self.subject is SubjectKind.LEVEL and self.scope.contains(subject, item)
+            return self.subject is SubjectKind.LEVEL and self.scope.contains(subject, item, given)
         if isinstance(subject, ProductSubject):
             return self.is_of(subject)  # each of its options is asked about by itself
-        return self.is_of(subject) and self.scope.has(subject.sku, item)
+        return self.is_of(subject) and self.scope.has(subject.sku, item, given)
 
     def is_of(self, subject: PoolSubject | ProductSubject) -> bool:
         """Return whether a subject's pool is the one that the rule watches, as it does."""
@@ -166,9 +188,10 @@ class Rule:
 
     @property
     def asks_parameters(self) -> bool:
-        """Whether a changed parameter can change an evaluation."""
+        """Whether a changed parameter can change an evaluation, or what it watches."""
         traits = TRAITS[self.kind]
-        return traits.asks_parameters or traits.parameter is not None
+        asks = traits.asks_parameters or traits.parameter is not None
+        return asks or self.scope.asks_parameters
 
     def opens_from(self, instant: datetime) -> datetime:
         """Return the first instant from one on at which it may open an episode."""

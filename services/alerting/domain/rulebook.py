@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from services.alerting.domain.calendar import Calendar, Occasion, by_sku
 from services.alerting.domain.channels import Channels
 from services.alerting.domain.doubted import UNUSUAL
 from services.alerting.domain.kind import RuleKind
+from services.alerting.domain.parameters import Parameters
 from services.alerting.domain.rule import Rule
 from services.alerting.domain.subject import Item, LevelSubject, PoolSubject, Subject
 from shared.events.stock_alerts import AlertLevel, SubjectKind
@@ -24,6 +25,26 @@ class Gathered(NamedTuple):
 
     pools: tuple[PoolSubject, ...]
     products: tuple[Rule, ...]
+
+
+class _Asked(NamedTuple):
+    """What decides besides a subject itself which scopes it is in."""
+
+    item: Item | None
+    stock_class: str | None
+    supplier: str | None
+
+    @classmethod
+    def of(cls, item: Item | None, given: Parameters) -> Self:
+        return cls(item, given.stock_class, given.supplier)
+
+    def is_so(self, item: Item | None, given: Parameters) -> bool:
+        # Asked for each message: of the catalogue it is the same object, of parameters the text.
+        return (
+            self.item is item
+            and self.stock_class == given.stock_class
+            and self.supplier == given.supplier
+        )
 
 
 class RuleBook:
@@ -51,7 +72,7 @@ class RuleBook:
         self.asks_catalogue = any(rule.asks_catalogue for rule in self._enabled)
         """Whether a change of the catalogue can change what is watched."""
         self.asks_parameters = any(rule.asks_parameters for rule in self._enabled)
-        """Whether a changed parameter can change an evaluation."""
+        """Whether a changed parameter can change an evaluation, or what is watched."""
         self.asks_day = any(rule.asks_day for rule in self._enabled)
         """Whether a new day can change an evaluation."""
         self.listening = [rule for rule in self._enabled if rule.doubts.silence is not None]
@@ -64,8 +85,8 @@ class RuleBook:
         self.covering = any(rule.covers_levels for rule in self.pooling)
         """Whether a pool can keep the levels in it quiet."""
         # Asked once per message, answered from here: the scope of a subject hardly ever changes.
-        self._watching: dict[Subject, tuple[Item | None, tuple[Rule, ...]]] = {}
-        self._gathered: dict[LevelSubject, tuple[Item | None, Gathered | None]] = {}
+        self._watching: dict[Subject, tuple[_Asked, tuple[Rule, ...]]] = {}
+        self._gathered: dict[LevelSubject, tuple[_Asked, Gathered | None]] = {}
 
     @property
     def rules(self) -> Collection[Rule]:
@@ -121,26 +142,34 @@ class RuleBook:
         """Return a rule, enabled or not."""
         return self._rules.get(rule_id)
 
-    def watching(self, subject: Subject, item: Item | None) -> tuple[Rule, ...]:
-        """Return the enabled rules that have a subject in scope, in the order to evaluate them."""
+    def watching(self, subject: Subject, item: Item | None, given: Parameters) -> tuple[Rule, ...]:
+        """Return the enabled rules that have a subject in scope, in the order to evaluate them.
+
+        `given` are the subject's parameters.
+        """
         known = self._watching.get(subject)
-        if known is not None and known[0] is item:
+        if known is not None and known[0].is_so(item, given):
             return known[1]
-        rules = tuple(rule for rule in self._enabled if rule.watches(subject, item))
+        rules = tuple(rule for rule in self._enabled if rule.watches(subject, item, given))
         if self._on:
             rules = tuple(self.in_season(rule, subject) for rule in rules)
-        self._watching[subject] = (item, rules)
+        self._watching[subject] = (_Asked.of(item, given), rules)
         return rules
 
-    def gathered(self, level: LevelSubject, item: Item | None) -> Gathered | None:
-        """Return what a level is part of; None for most."""
+    def gathered(
+        self, level: LevelSubject, item: Item | None, given: Parameters
+    ) -> Gathered | None:
+        """Return what a level is part of; None for most.
+
+        `given` are the parameters of its SKU, whatever the warehouse: a pool has no others.
+        """
         known = self._gathered.get(level)
-        if known is not None and known[0] is item:
+        if known is not None and known[0].is_so(item, given):
             return known[1]
         pools = tuple(
             PoolSubject(level.sku, rule.pool, rule.id)
             for rule in self.pooling
-            if rule.pools(level.warehouse) and rule.scope.has(level.sku, item)
+            if rule.pools(level.warehouse) and rule.scope.has(level.sku, item, given)
         )
         products = tuple(
             rule
@@ -148,7 +177,7 @@ class RuleBook:
             if item is not None and item.product is not None and rule.scope.has(level.sku, item)
         )
         gathered = Gathered(pools, products) if pools or products else None
-        self._gathered[level] = (item, gathered)
+        self._gathered[level] = (_Asked.of(item, given), gathered)
         return gathered
 
 

@@ -26,6 +26,8 @@ RULES: dict[str, Text] = {
     "rules.disable": Text("停用规则", "Switch off"),
     "rules.pool": Text("库存池 {name}", "Pool {name}"),
     "rules.everything": Text("全部库存", "All stock"),
+    "rules.scope.class": Text("{name} 类", "Class {name}"),
+    "rules.scope.supplier": Text("供应商 {name}", "Supplier {name}"),
     "rules.scope.skus": Text("{n} 个 SKU", "{n} SKUs"),
     "rules.scope.skus.one": Text("1 个 SKU", "1 SKU"),
     "rules.failed": Text("没有成功：{reason}", "It did not work: {reason}"),

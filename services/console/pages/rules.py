@@ -169,6 +169,8 @@ def scope(rule: Rule, words: Words, names: Names) -> list[str]:
     said += [names.warehouse(one) for one in chosen.get("warehouses", [])]
     said += chosen.get("categories", [])
     said += [f"#{tag}" for tag in chosen.get("tags", [])]
+    said += [words("rules.scope.class", name=each) for each in chosen.get("classes", [])]
+    said += [words("rules.scope.supplier", name=each) for each in chosen.get("suppliers", [])]
     if chosen.get("skus"):
         said.append(words.counted("rules.scope.skus", len(chosen["skus"])))
     return said

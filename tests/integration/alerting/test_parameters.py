@@ -61,6 +61,28 @@ async def test_a_rule_follows_a_parameter_that_is_set_changed_and_taken_away(
     assert opened["facts"]["threshold"] == 13
 
 
+async def test_a_rule_for_a_class_follows_the_levels_that_come_into_it_and_leave(
+    alerting: Alerting,
+) -> None:
+    await alerting.put_rule("important", scope={"classes": ["A", "B"]})
+    await alerting.put_rule("of-acme", scope={"suppliers": ["acme"]})
+    await alerting.tell(alerting.level(12), alerting.level(12, sku="B"))
+    async with alerting.consuming():
+        await alerting.caught_up()
+        assert await alerting.alerts() == []
+        await alerting.ask("PUT", f"{PATH}?sku=A", {"stock_class": "AX"})
+        await until(lambda: _states(alerting, ["open"]))
+        await alerting.ask("PUT", f"{PATH}?sku=A&warehouse=W", {"stock_class": "C"})
+        await until(lambda: _states(alerting, ["resolved"]))
+        explained = await alerting.ask("GET", "/v1/explain?sku=A&warehouse=W&rule=important")
+        assert [each["reason"] for each in explained["rules"]] == ["out_of_scope"]
+        await alerting.ask("PUT", f"{PATH}?sku=B", {"supplier": "acme"})
+        await until(lambda: _states(alerting, ["resolved", "open"]))
+        explained = await alerting.ask("GET", "/v1/explain?sku=B&warehouse=W&rule=of-acme")
+        assert [each["reason"] for each in explained["rules"]] == ["firing"]
+    assert [each["rule"]["id"] for each in await alerting.alerts()] == ["important", "of-acme"]
+
+
 async def test_a_consumer_that_starts_goes_by_what_was_set_before(alerting: Alerting) -> None:
     await alerting.put_rule("safe", kind="below_safety_stock", levels=[])
     await alerting.ask("PUT", f"{PATH}?sku=A", {"safety_stock": 13})

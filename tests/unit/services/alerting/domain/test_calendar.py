@@ -12,6 +12,7 @@ from services.alerting.domain.calendar import Calendar, Occasion
 from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.memory import Settled
 from services.alerting.domain.outcome import Reason
+from services.alerting.domain.parameters import NOTHING_SET
 from services.alerting.domain.rule import Limit, Rule
 from services.alerting.domain.rulebook import RuleBook
 from services.alerting.domain.subject import LevelSubject
@@ -158,5 +159,5 @@ def test_books_of_seasons_that_are_over_are_let_go() -> None:
     two = [occasion(factor=2), occasion(factor=3, ends_at=minutes(90))]
     book = RuleBook(1, [LOW], Calendar(two))
     for minute in (0, 5, 70, 100):
-        book.at(minutes(minute)).watching(LevelSubject("A", "W"), None)
+        book.at(minutes(minute)).watching(LevelSubject("A", "W"), None, NOTHING_SET)
     assert len(book._seasons) == 2

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from services.alerting.domain.definition import RuleDefinition
 from services.alerting.domain.kind import TRAITS, RuleKind
-from services.alerting.domain.rule import Doubts, Filters
+from services.alerting.domain.rule import Doubts, Filters, Scope
 from shared.events.stock_alerts import SubjectKind
 
 
@@ -99,6 +99,21 @@ def test_a_definition_comes_back_from_storage_as_it_was(kind: RuleKind) -> None:
         own["subject"] = "product"
     made = define(kind.value, {"level": "out", "enter": 0 if kind == "stock_out" else 1}, **own)
     assert RuleDefinition.model_validate_json(made.model_dump_json()) == made
+
+
+def test_a_scope_names_classes_and_suppliers() -> None:
+    scope = {"classes": ["A", "B"], "suppliers": ["acme"]}
+    made = define("stock_out", scope=scope).rule("rule", 1)
+    assert made.scope == Scope(classes=frozenset({"A", "B"}), suppliers=frozenset({"acme"}))
+    assert made.asks_parameters
+    assert not define("stock_out").rule("rule", 1).asks_parameters
+
+
+@pytest.mark.parametrize("scope", [{"classes": ["A"]}, {"suppliers": ["acme"]}])
+def test_a_product_has_no_class_and_no_supplier(scope: dict[str, object]) -> None:
+    limit = {"level": "watch", "enter": 0.5}
+    with pytest.raises(ValidationError, match="leave classes and suppliers out, or watch levels"):
+        define("broken_size_run", limit, subject="product", scope=scope)
 
 
 POOL: dict[str, object] = {"subject": "pool", "pool": "online", "scope": {"warehouses": ["N"]}}

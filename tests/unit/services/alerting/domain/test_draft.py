@@ -403,6 +403,30 @@ def test_what_comes_into_scope_by_the_catalogue_was_known() -> None:
     assert known(draft) == [GatherReason.CHANGED_CATALOGUE]
 
 
+def test_levels_follow_their_class_and_the_warehouses_own_wins() -> None:
+    scoped = replace(rule(), scope=Scope(classes=frozenset({"A"})))
+    worker = settled(scoped)
+    worker.hear((0, level(3)))
+    territory = worker.territories[0]
+    territory.followed = worker.parameters.revision
+    for minute, warehouse, stock_class, said in (
+        (1, None, "AX", ["opened"]),
+        (2, "W", "C", ["resolved"]),
+        (3, "W", "A", ["opened"]),
+    ):
+        values = Parameters(stock_class=stock_class)
+        worker.parameters = worker.parameters.after(minute, [("A", warehouse, values)])
+        territory.follow(worker.parameters)
+        assert territory.unseen == [A]
+        draft = worker.draft()
+        draft.look(0, territory.unseen, minutes(minute))
+        draft.adopt()
+        territory.unseen.clear()
+        assert [event for event, _ in events(draft)] == said
+        if said == ["opened"]:
+            assert known(draft) == [GatherReason.CHANGED_PARAMETERS]
+
+
 def test_after_a_claim_what_is_low_and_not_open_was_known() -> None:
     worker = Worker()
     worker.hear((0, level(3)))

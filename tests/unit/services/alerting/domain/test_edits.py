@@ -14,7 +14,7 @@ from services.alerting.domain.draft import Draft
 from services.alerting.domain.edits import FEW, FEW_OF_ONE_SKU, between
 from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.memory import Territory, View
-from services.alerting.domain.parameters import ParameterBook
+from services.alerting.domain.parameters import NOTHING_SET, ParameterBook, Parameters
 from services.alerting.domain.recatalogued import Recatalogued
 from services.alerting.domain.rule import Filters, Limit, Rule, Scope
 from services.alerting.domain.rulebook import RuleBook
@@ -46,6 +46,7 @@ class Watched:
         draft.pool()
         draft.adopt()
         self.recatalogued = Recatalogued(set(), set())
+        self.book = ParameterBook()
         self.look(book)
         self.territory.unseen.clear()
 
@@ -54,7 +55,7 @@ class Watched:
     ) -> list[Subject]:
         """Return who is to be looked at anew, once a book is in force."""
         view = View(book.at(minutes(minute)), catalogue, day)
-        self.territory.look_through(view, ITEMS, between, lambda _: self.recatalogued)
+        self.territory.look_through(view, ITEMS, between, lambda _: self.recatalogued, self.book)
         return self.territory.unseen
 
 
@@ -79,6 +80,15 @@ def test_an_edit_concerns_whom_the_rule_was_about_and_whom_it_is_about_now() -> 
         A_SOUTH,
         B_NORTH,
     ]
+
+
+def test_an_edit_concerns_whose_class_or_supplier_the_rule_names() -> None:
+    watched = Watched(RuleBook())
+    watched.book = ParameterBook(
+        1, {("A", "S"): Parameters(stock_class="C")}, {"A": Parameters(stock_class="AX")}
+    )
+    of_class = of("one", classes=frozenset({"A"}), suppliers=frozenset())
+    assert watched.look(RuleBook(2, [of_class])) == [A_NORTH]
 
 
 def test_what_is_said_again_concerns_nobody() -> None:
@@ -226,8 +236,8 @@ def test_many_occasions_are_looked_at_a_few_times_each(number: int) -> None:
     assert (bool(began), bool(same)) == (True, False)
     assert Counting.looks < 40 * number
     Counting.looks = 0
-    assert list(began.concerned(LEVELS, ITEMS)) == []
-    assert on.watching(A_NORTH, None) == (rule(),)
+    assert list(began.concerned(LEVELS, ITEMS, ParameterBook())) == []
+    assert on.watching(A_NORTH, None, NOTHING_SET) == (rule(),)
     assert Counting.looks == 0
 
 

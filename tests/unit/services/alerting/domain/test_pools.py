@@ -1,5 +1,6 @@
 """Pools: a SKU over several warehouses that sell as one."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from services.alerting.domain.draft import Draft
 from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.memory import Territory
 from services.alerting.domain.outcome import Reason
-from services.alerting.domain.parameters import ParameterBook
+from services.alerting.domain.parameters import NOTHING_SET, ParameterBook, Parameters
 from services.alerting.domain.pool import sold_together, summed
 from services.alerting.domain.rule import Limit, Rule
 from services.alerting.domain.rulebook import RuleBook
@@ -51,13 +52,14 @@ class Worker:
 
     def __init__(self, *rules: Rule) -> None:
         self.territory = Territory()
+        self.parameters = ParameterBook()
         self.use(*rules)
 
     def use(self, *rules: Rule, revision: int = 1) -> None:
         self.book = RuleBook(revision, rules)
 
     def draft(self) -> Draft:
-        return Draft({0: self.territory}, self.book, {}, ParameterBook())
+        return Draft({0: self.territory}, self.book, {}, self.parameters)
 
     def hear(self, minute: float, *levels: AtLevel) -> Draft:
         draft = self.draft()
@@ -151,8 +153,8 @@ def test_of_which_pools_a_level_is_is_asked_once() -> None:
     book = RuleBook(1, [OF_POOL])
     item = Item("Mug", None, frozenset())
     level_in = LevelSubject("A", "N")
-    assert book.gathered(level_in, item) is book.gathered(level_in, item)
-    assert book.gathered(LevelSubject("A", "W"), item) is None
+    assert book.gathered(level_in, item, NOTHING_SET) is book.gathered(level_in, item, NOTHING_SET)
+    assert book.gathered(LevelSubject("A", "W"), item, NOTHING_SET) is None
 
 
 def test_pending_time_passes_for_a_pool() -> None:
@@ -308,3 +310,15 @@ def test_a_pool_that_is_forgotten_by_its_turn_opens_nothing() -> None:
     draft.adopt()
     assert events(draft) == []
     assert ONLINE not in worker.territory.subjects
+
+
+def test_a_pool_goes_by_the_class_that_holds_in_all_warehouses() -> None:
+    scoped = replace(OF_POOL, scope=replace(OF_POOL.scope, classes=frozenset({"A"})))
+    worker = Worker(scoped)
+    told = [("A", "N", Parameters(stock_class="A")), ("A", None, Parameters(stock_class="C"))]
+    worker.parameters = worker.parameters.after(1, told)
+    assert events(worker.hear(0, in_("N", 5))) == []
+    worker.parameters = worker.parameters.after(2, [("A", None, Parameters(stock_class="A"))])
+    assert events(worker.look()) == [("pool online", "opened")]
+    worker.parameters = worker.parameters.after(3, [("A", None, Parameters())])
+    assert events(worker.look()) == [("pool online", "resolved")]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.alerting.domain.parameters import NOTHING_SET, Parameters
 from services.alerting.domain.rule import Scope
 from services.alerting.domain.subject import Item, LevelSubject
 
@@ -28,4 +29,23 @@ LAMP = Item("Lamp", "lighting", frozenset({"seasonal", "fragile"}))
 def test_each_list_that_is_not_empty_must_contain_the_subject(
     scope: Scope, item: Item | None, *, inside: bool
 ) -> None:
-    assert scope.contains(LevelSubject("A", "W"), item) is inside
+    assert scope.contains(LevelSubject("A", "W"), item, NOTHING_SET) is inside
+
+
+@pytest.mark.parametrize(
+    ("scope", "given", "inside"),
+    [
+        (Scope(classes=frozenset({"A", "B"})), Parameters(stock_class="B"), True),
+        (Scope(classes=frozenset({"A"})), Parameters(stock_class="AX"), True),
+        (Scope(classes=frozenset({"AX"})), Parameters(stock_class="A"), False),
+        (Scope(classes=frozenset({"A"})), Parameters(stock_class="C"), False),
+        (Scope(classes=frozenset({"A"})), NOTHING_SET, False),
+        (Scope(suppliers=frozenset({"acme"})), Parameters(supplier="acme"), True),
+        (Scope(suppliers=frozenset({"acme"})), Parameters(supplier="other"), False),
+        (Scope(suppliers=frozenset({"acme"})), NOTHING_SET, False),
+    ],
+)
+def test_class_and_supplier_are_those_of_the_parameters(
+    scope: Scope, given: Parameters, inside: bool
+) -> None:
+    assert scope.contains(LevelSubject("A", "W"), None, given) is inside

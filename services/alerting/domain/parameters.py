@@ -37,6 +37,9 @@ class Parameters(NamedTuple):
 
 NOTHING_SET = Parameters()
 
+CATALOGUE = "|catalogue"
+"""Stands for a warehouse where the catalogue's own values are kept; no code contains |."""
+
 
 class Source(StrEnum):
     """How a value came to be."""
@@ -103,6 +106,8 @@ class Changed(NamedTuple):
 class ParameterBook:
     """All parameters as of one revision; what is set for a warehouse wins over what is for all.
 
+    And that over what the catalogue says.
+
     Never changed: an edit makes a new book, so a batch sees one set of parameters throughout.
     A book costs some 400 bytes a set, and a copy of two dictionaries an edit (2 ms at 100,000).
     """
@@ -112,6 +117,7 @@ class ParameterBook:
         revision: int = 0,
         by_level: dict[tuple[str, ...], Parameters] | None = None,
         by_sku: dict[str, Parameters] | None = None,
+        catalogued: dict[str, Parameters] | None = None,
         changed: Changed | None = None,
     ) -> None:
         self.revision = revision
@@ -119,15 +125,16 @@ class ParameterBook:
         """None: everything may be otherwise than before."""
         self._by_level = by_level or {}
         self._by_sku = by_sku or {}
-        self._completed: dict[Subject, Parameters] = {}
+        self._catalogued = catalogued or {}
+        self._completed: dict[Subject | str, Parameters] = {}
 
     def of(self, subject: Subject) -> Parameters:
         """Return a subject's parameters."""
         own = self._by_level.get(subject)
-        general = self._by_sku.get(subject.sku)
+        general = self.of_sku(subject.sku)
         if own is None:
-            return NOTHING_SET if general is None else general
-        if general is None:
+            return general
+        if general is NOTHING_SET:
             return own
         completed = self._completed.get(subject)
         if completed is None:
@@ -136,22 +143,34 @@ class ParameterBook:
 
     def of_sku(self, sku: str) -> Parameters:
         """Return what is set for a SKU whatever the warehouse: all that a pool of it has."""
-        return self._by_sku.get(sku, NOTHING_SET)
+        general, catalogued = self._by_sku.get(sku), self._catalogued.get(sku)
+        if catalogued is None:
+            return NOTHING_SET if general is None else general
+        if general is None:
+            return catalogued
+        completed = self._completed.get(sku)
+        if completed is None:
+            completed = self._completed[sku] = general.over(catalogued)
+        return completed
 
     def after(
         self, revision: int, told: Iterable[tuple[str, str | None, Parameters]]
     ) -> "ParameterBook":
         """Return the book after some sets were told anew; one without any value is forgotten."""
         by_level, by_sku = dict(self._by_level), dict(self._by_sku)
+        catalogued = dict(self._catalogued)
         changed = Changed(self.revision, set(), set())
         for sku, warehouse, values in told:
             if warehouse is None:
                 changed.skus.add(sku)
                 _put(by_sku, sku, values)
+            elif warehouse == CATALOGUE:
+                changed.skus.add(sku)
+                _put(catalogued, sku, values)
             else:
                 changed.levels.add((sku, warehouse))
                 _put(by_level, (sku, warehouse), values)
-        return ParameterBook(revision, by_level, by_sku, changed)
+        return ParameterBook(revision, by_level, by_sku, catalogued, changed)
 
 
 _Key = TypeVar("_Key")

@@ -1,10 +1,14 @@
 """Keep a copy of the catalogue in memory: names for notices, categories and tags for scopes."""
 
+from decimal import Decimal
 from itertools import takewhile
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import override
 
+from services.alerting.domain.parameter_values import Label, Money
+from services.alerting.domain.parameters import Parameters
 from services.alerting.domain.recatalogued import Recatalogued
 from services.alerting.domain.subject import Item
 from services.alerting.inbound.whole_topic import WholeTopic
@@ -14,6 +18,27 @@ from shared.kafka.messages import Record
 from shared.observability.logs import get_logger
 
 _log = get_logger("alerting.catalogue")
+
+
+def read(record: Record) -> CatalogItem | None:
+    """Return a record's item; None where it cannot be read, which is logged.
+
+    A wrong name must not hold up a warning, so nothing is put aside.
+    """
+    try:
+        return CatalogItem.model_validate_json(record.value or b"")
+    except ValidationError as error:
+        _log.warning("unreadable item", offset=record.offset, reason=str(error)[:300])
+        return None
+
+
+def values_of(item: CatalogItem) -> Parameters:
+    """Return what the catalogue says of class, cost and price; what is none as if not said."""
+    return Parameters(
+        stock_class=_valid(_label, (item.stock_class or "").strip()),
+        unit_cost=_valid(_money, _rounded(item.cost)),
+        price=_valid(_money, _rounded(item.price)),
+    )
 
 
 class Catalogue:
@@ -32,16 +57,9 @@ class Catalogue:
         self._changed_products: dict[str, int] = {}
 
     def take(self, record: Record) -> None:
-        """Take in a record; one that cannot be read, or is not newer than known, is passed over.
-
-        A wrong name must not hold up a warning, so nothing is put aside here.
-        """
-        try:
-            item = CatalogItem.model_validate_json(record.value or b"")
-        except ValidationError as error:
-            _log.warning("unreadable item", offset=record.offset, reason=str(error)[:300])
-            return
-        if item.version <= self._versions.get(item.sku, 0):
+        """Take in a record; one that cannot be read, or is not newer than known, is passed over."""
+        item = read(record)
+        if item is None or item.version <= self._versions.get(item.sku, 0):
             return
         before = self.items.get(item.sku, _UNKNOWN)
         is_bought = item.life_cycle in {LifeCycle.NEW, LifeCycle.ACTIVE}
@@ -67,6 +85,27 @@ class Catalogue:
         return Recatalogued(
             _newer(self._changed_skus, revision), _newer(self._changed_products, revision)
         )
+
+
+_label: TypeAdapter[str] = TypeAdapter(Label)
+_money: TypeAdapter[Decimal] = TypeAdapter(Money)
+_DECIMALS, _MOST_DIGITS = 4, 13
+"""Of money, as parameters have it; what has more before the point is none."""
+
+_T = TypeVar("_T")
+
+
+def _valid(kind: TypeAdapter[_T], said: object) -> _T | None:
+    try:
+        return kind.validate_python(said)
+    except ValidationError:
+        return None
+
+
+def _rounded(money: Decimal | None) -> Decimal | None:
+    if money is None or money.adjusted() > _MOST_DIGITS:
+        return None
+    return Decimal(f"{round(money, _DECIMALS).normalize():f}")
 
 
 def _note(changed: dict[str, int], code: str, revision: int) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.stock_out import StockOut
 from services.alerting.store import cases
+from services.alerting.store.parameters import joined, value
 from services.alerting.store.review import ANSWERED, DUE, SlaMinutes, sla
 from services.alerting.store.stock_outs import TOLD, TOLD_AT, WARNING
 from services.alerting.store.timers import LATE
@@ -42,22 +43,21 @@ FROM (
 """)
 
 # What lasts longer than the rule allows; its limit is in days.
-_OVERSTOCKED = text("""
+_OVERSTOCKED = text(f"""
 SELECT coalesce(sum(units), 0), sum(units * unit_cost)
 FROM (
     SELECT DISTINCT ON (a.sku, a.warehouse)
-           coalesce(own.unit_cost, general.unit_cost) AS unit_cost,
+           {value("unit_cost")} AS unit_cost,
            k.available - coalesce(CAST(a.facts->>'daily_sales' AS float8), 0)
                          * coalesce(CAST(a.facts->>'threshold' AS float8), 0) AS units
     FROM alert AS a
     JOIN known_level AS k ON k.sku = a.sku AND k.warehouse = a.warehouse
-    LEFT JOIN parameter AS own ON own.sku = a.sku AND own.warehouse = a.warehouse
-    LEFT JOIN parameter AS general ON general.sku = a.sku AND general.warehouse = ''
+    {joined("a")}
     WHERE a.resolved_at IS NULL AND a.subject_kind = 'level' AND a.rule->>'kind' = 'overstock'
     ORDER BY a.sku, a.warehouse, a.number
 ) AS level
 WHERE units > 0
-""")
+""")  # noqa: S608 - the columns are ours
 
 _OPEN = text(f"""
 SELECT count(*) FILTER (WHERE owner IS NULL) AS unowned,

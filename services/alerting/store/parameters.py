@@ -10,6 +10,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.parameters import (
+    CATALOGUE,
     NOTHING_SET,
     Parameters,
     ParameterSet,
@@ -18,7 +19,10 @@ from services.alerting.domain.parameters import (
 )
 
 Key = tuple[str, str | None]
-"""A SKU with a warehouse, or with None for all of them (an empty text in the table)."""
+"""A SKU with a warehouse, or with None for all of them (an empty text in the table).
+
+Or with CATALOGUE: what the catalogue says, which has no provenance.
+"""
 
 
 class Position(NamedTuple):
@@ -140,14 +144,29 @@ async def of_levels(
     connection: AsyncConnection, levels: Collection[tuple[str, str]]
 ) -> Mapping[tuple[str, str], Parameters]:
     """Return what holds for each of some SKUs in warehouses."""
-    known = await of_keys(connection, {*levels, *((sku, None) for sku, _ in levels)})
+    wider = {(sku, where) for sku, _ in levels for where in (None, CATALOGUE)}
+    known = await of_keys(connection, {*levels, *wider})
     values = {key: each.values for key, each in known.items()}
     return {
-        (sku, warehouse): values.get((sku, warehouse), NOTHING_SET).over(
-            values.get((sku, None), NOTHING_SET)
-        )
+        (sku, warehouse): values.get((sku, warehouse), NOTHING_SET)
+        .over(values.get((sku, None), NOTHING_SET))
+        .over(values.get((sku, CATALOGUE), NOTHING_SET))
         for sku, warehouse in levels
     }
+
+
+def joined(level: str) -> str:
+    """Return the joins that give a query what holds for its levels; see `value`."""
+    return f"""
+LEFT JOIN parameter AS own ON own.sku = {level}.sku AND own.warehouse = {level}.warehouse
+LEFT JOIN parameter AS general ON general.sku = {level}.sku AND general.warehouse = ''
+LEFT JOIN parameter AS said ON said.sku = {level}.sku AND said.warehouse = '{CATALOGUE}'
+"""
+
+
+def value(name: str) -> str:
+    """Return what to select of the joined: the warehouse's own value wins, as everywhere."""
+    return f"coalesce(own.{name}, general.{name}, said.{name})"
 
 
 async def put(connection: AsyncConnection, sets: Sequence[ParameterSet], at_revision: int) -> None:

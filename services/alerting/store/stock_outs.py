@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.alerting.domain.cause import CLASSES, Log
 from services.alerting.domain.stock_out import SHORTAGE_KINDS, StockOut
 from services.alerting.store import turns
+from services.alerting.store.parameters import joined, value
 from services.alerting.store.turns import Turn
 
 _OVERLAP = timedelta(minutes=1)
@@ -74,16 +75,15 @@ WHERE s.ended_at IS NULL AND k.sku = s.sku AND k.warehouse = s.warehouse AND k.a
 """)
 
 # A mean as for rules: of a week at the least. The last complete day and the present one are the
-# two before it ran out. Of the prices the warehouse's own wins, as everywhere.
-_KNOWN = """
+# two before it ran out.
+_KNOWN = f"""
     (SELECT avg(sold) FROM unnest(k.sold) AS d (sold) HAVING count(*) >= 7),
     greatest(k.sold_total - k.day_opening, k.sold[cardinality(k.sold)]),
     concat_ws(' ', nullif(k.flags, ''), CASE WHEN k.on_hand < 0 THEN 'negative' END), k.supply,
-    coalesce(own.stock_class, general.stock_class), coalesce(own.price, general.price)
+    {value("stock_class")}, {value("price")}
 FROM known_level AS k
-LEFT JOIN parameter AS own ON own.sku = k.sku AND own.warehouse = k.warehouse
-LEFT JOIN parameter AS general ON general.sku = k.sku AND general.warehouse = ''
-"""
+{joined("k")}
+"""  # noqa: S608 - the columns are ours
 
 _COLUMNS = """
 INSERT INTO stock_out (sku, warehouse, began_at, heard_at, ended_at, found, judged, daily_sales,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 
+from services.alerting.cataloguing import CatalogueValues
 from services.alerting.domain.channels import NOBODY
 from services.alerting.domain.timebase import EventTime, Timebase, WallTime
 from services.alerting.inbound.catalog_items import CatalogueReader
@@ -15,6 +16,7 @@ from services.alerting.store.rule_watch import RuleWatch
 from shared.clock import Clock, WallClock
 from shared.database.engine import ANSWER_SECONDS, create_engine
 from shared.events.alert_responses import TOPIC as RESPONSES
+from shared.events.catalog_items import TOPIC as ITEMS
 from shared.events.stock_levels import TOPIC
 from shared.events.topics import STOCK_LEVELS
 from shared.kafka.aside import Aside
@@ -35,7 +37,7 @@ async def run(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | No
     clock = clock or WallClock()
     url = settings.database_url.get_secret_value()
     engine = create_engine(
-        url, pool=2 * settings.alerting_workers + 3, application="alerting consume"
+        url, pool=2 * settings.alerting_workers + 4, application="alerting consume"
     )
     # Workers see by themselves that a connection has fallen silent.
     watching = create_engine(
@@ -86,6 +88,21 @@ async def run(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | No
                 ),
             )
 
+            # Nor for a price.
+            values = Aside(
+                ITEMS,
+                lambda: PartitionConsumer(
+                    settings=settings,
+                    service="alerting",
+                    topic=ITEMS,
+                    engine=engine,
+                    producer=producer,
+                    handler=CatalogueValues,
+                    workers=1,
+                    clock=clock,
+                ),
+            )
+
             async def evaluate(stop: asyncio.Event) -> None:
                 # Without its rules and the catalogue a worker would take scopes for left.
                 needed = (rule_watch.loaded, parameter_watch.loaded, reader.caught_up)
@@ -93,6 +110,7 @@ async def run(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | No
                 if not stop.is_set():
                     async with asyncio.TaskGroup() as consumers:
                         consumers.create_task(responses.run(stop))
+                        consumers.create_task(values.run(stop))
                         await consumer.run(stop)
 
             checks = {
@@ -102,6 +120,7 @@ async def run(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | No
                 "channels": hearing.check,
                 "consumer": consumer.check,
                 "responses": responses.check,
+                "catalogue values": values.check,
                 "broker": producer.check,
             }
             beside = [

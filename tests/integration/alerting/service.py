@@ -92,6 +92,10 @@ class Alerting:
 
         await until(sent)
 
+    async def has_parameters(self, sku: str) -> bool:
+        """Return whether anything is known of a SKU's parameters, by the catalogue or set."""
+        return bool(await self.rows("SELECT 1 FROM parameter WHERE sku = $1", sku))
+
     async def name(self, sku: str, **fields: object) -> None:
         """Publish a catalogue item."""
         item = CatalogItem.model_validate(

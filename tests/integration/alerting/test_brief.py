@@ -8,6 +8,7 @@ import pytest
 from services.alerting.store import brief
 from shared.database.engine import create_engine
 from shared.events.stock_alerts import AlertLevel
+from shared.testing.waiting import until
 from tests.integration.alerting.service import NOON, Alerting
 from tests.integration.alerting.test_review import Step, past, ran_out
 
@@ -17,15 +18,20 @@ HOUR = timedelta(hours=1)
 MINUTES = {AlertLevel.WATCH: 1_440, AlertLevel.URGENT: 240, AlertLevel.OUT: 60}
 
 
+@pytest.mark.parametrize("by_catalogue", [False, True])
 async def test_a_brief_counts_what_is_out_at_risk_overdue_too_much_and_in_doubt(
-    alerting: Alerting,
+    alerting: Alerting, by_catalogue: bool
 ) -> None:
     levels = {"LOW": 10, "LOW2": 100, "MUCH": 500, "ODD": -3, "OUT": 0}
     for sku, available in levels.items():
         await alerting.tell(alerting.level(available, sku=sku))
+    if by_catalogue:
+        await alerting.name("MUCH", cost="1.20")
+    else:
+        await alerting.ask("PUT", "/v1/parameters?sku=MUCH", {"unit_cost": "1.20"})
     async with alerting.consuming():
         await alerting.caught_up()
-    await alerting.ask("PUT", "/v1/parameters?sku=MUCH", {"unit_cost": "1.20"})
+        await until(lambda: alerting.has_parameters("MUCH"))
     # Seen by two rules, seen to by nobody; the second knows better.
     opened: Step = ("opened", timedelta(), {})
     await past(alerting, 1, "LOW", opened, owner=None, at_risk=(30.0, "75.00"))

@@ -102,6 +102,22 @@ async def test_a_class_a_stock_out_told_with_it_is_a_case_until_a_measure_is_tak
     assert late["type"].endswith("already_closed")
 
 
+async def test_a_stock_out_is_of_the_class_and_at_the_price_that_the_catalogue_says(
+    alerting: Alerting, clock: ManualClock
+) -> None:
+    await alerting.put_rule("gone", kind="stock_out", levels=[{"level": "out"}])
+    await alerting.name("A", stock_class="AX", price="9.50")
+    await hear(alerting, clock, 30)
+    async with alerting.consuming():
+        await until(lambda: alerting.has_parameters("A"))
+    await hear(alerting, clock, 0)
+    assert [case["sku"] for case in await reviewed(alerting, clock)] == ["A"]
+    (known,) = await alerting.rows("SELECT stock_class, price FROM stock_out")
+    assert tuple(known) == ("AX", Decimal("9.5"))
+    (alert,) = await alerting.alerts()
+    assert alert["stock_class"] == "AX"
+
+
 @pytest.mark.parametrize(
     "row", [{"supplier": "ACME"}, {"category": "cups"}], ids=lambda row: next(iter(row))
 )

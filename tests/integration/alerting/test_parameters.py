@@ -83,6 +83,28 @@ async def test_a_rule_for_a_class_follows_the_levels_that_come_into_it_and_leave
     assert [each["rule"]["id"] for each in await alerting.alerts()] == ["important", "of-acme"]
 
 
+async def test_what_the_catalogue_says_holds_where_nothing_is_set(alerting: Alerting) -> None:
+    """Class, cost and price; with class a rule's scope follows, too."""
+    await alerting.put_rule("important", scope={"classes": ["A"]})
+    await alerting.tell(alerting.level(12))
+    async with alerting.consuming():
+        await alerting.caught_up()
+        await alerting.name("A", stock_class="A", cost="2.500000", price="9.90")
+        await until(lambda: _states(alerting, ["open"]))
+        given = await _given(alerting)
+        assert (given["stock_class"], given["unit_cost"], given["price"]) == ("A", "2.5", "9.9")
+        assert (await alerting.ask("GET", PATH))["items"] == []
+        await alerting.ask("PUT", f"{PATH}?sku=A", {"unit_cost": "3.00", "price": "9.00"})
+        await alerting.ask("PUT", f"{PATH}?sku=A&warehouse=W", {"price": "8.00"})
+        given = await _given(alerting)
+        assert (given["stock_class"], given["unit_cost"], given["price"]) == ("A", "3.00", "8.00")
+        await alerting.name("A", version=2, stock_class="C")
+        await until(lambda: _states(alerting, ["resolved"]))
+        await alerting.name("A", version=3, stock_class="A")
+        await until(lambda: _states(alerting, ["resolved", "open"]))
+    assert [each["stock_class"] for each in await alerting.alerts()] == ["C", "A"]
+
+
 async def test_a_consumer_that_starts_goes_by_what_was_set_before(alerting: Alerting) -> None:
     await alerting.put_rule("safe", kind="below_safety_stock", levels=[])
     await alerting.ask("PUT", f"{PATH}?sku=A", {"safety_stock": 13})
@@ -160,6 +182,12 @@ async def test_what_was_taken_away_is_gone_and_may_be_set_anew(alerting: Alertin
     assert (await alerting.ask("GET", PATH))["items"] == []
     await alerting.ask("PUT", path, {"moq": 7})
     assert len((await alerting.ask("GET", PATH))["items"]) == 1
+
+
+async def _given(alerting: Alerting) -> dict[str, Any]:
+    explained = await alerting.ask("GET", "/v1/explain?sku=A&warehouse=W")
+    given: dict[str, Any] = explained["parameters"]
+    return given
 
 
 async def test_changing_parameters_needs_its_scope(alerting: Alerting, key: Path) -> None:

@@ -2,8 +2,10 @@
 
 import tracemalloc
 from datetime import timedelta
+from decimal import Decimal
 
 from services.alerting.domain.parameters import (
+    CATALOGUE,
     NOTHING_SET,
     ParameterBook,
     Parameters,
@@ -31,6 +33,21 @@ def test_what_is_set_for_a_warehouse_wins_value_by_value() -> None:
     assert book.of(A_IN_W) == Parameters(safety_stock=40, lead_time_days=7)
     assert book.of(A_IN_V) == Parameters(safety_stock=10, lead_time_days=7)
     assert book.of(LevelSubject("B", "W")) == NOTHING_SET
+
+
+def test_what_the_catalogue_says_is_beneath_what_is_set() -> None:
+    told = [("A", CATALOGUE, Parameters(stock_class="A", unit_cost=Decimal(2), price=Decimal(9)))]
+    book = ParameterBook().after(1, told)
+    assert book.of(A_IN_W) == book.of_sku("A") == told[0][2]
+    assert book.changed is not None
+    assert book.changed.concerns(A_IN_W)
+    above = [("A", None, Parameters(price=Decimal(8))), ("A", "W", Parameters(stock_class="C"))]
+    book = book.after(2, above)
+    assert book.of(A_IN_V) == Parameters(stock_class="A", unit_cost=Decimal(2), price=Decimal(8))
+    assert book.of(A_IN_W).stock_class == "C"
+    assert book.of(A_IN_W).price == Decimal(8)
+    book = book.after(3, [("A", CATALOGUE, NOTHING_SET)])
+    assert book.of(A_IN_W) == Parameters(stock_class="C", price=Decimal(8))
 
 
 def test_a_nought_that_is_set_is_not_completed() -> None:

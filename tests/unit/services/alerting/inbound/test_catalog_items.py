@@ -1,8 +1,11 @@
 """The catalogue at hand: which SKU is an option of which product."""
 
+from decimal import Decimal
+
 import pytest
 
-from services.alerting.inbound.catalog_items import Catalogue
+from services.alerting.domain.parameters import Parameters
+from services.alerting.inbound.catalog_items import Catalogue, values_of
 from shared.events.catalog_items import CatalogItem, LifeCycle
 from tests.factories.records import FakeRecord
 from tests.unit.services.alerting.cases import NOON
@@ -60,3 +63,25 @@ def test_what_has_changed_since_a_revision_is_told_once_and_not_what_changed_bef
     assert catalogue.since(0) == ({"A", "B"}, {"T-1", "T-2"})
     assert catalogue.since(2) == ({"A"}, {"T-1", "T-2"})
     assert catalogue.since(3) == (set(), set())
+
+
+@pytest.mark.parametrize(
+    ("said", "given"),
+    [
+        ({"stock_class": " A "}, Parameters(stock_class="A")),
+        ({"cost": "2.500000"}, Parameters(unit_cost=Decimal("2.5"))),
+        (
+            {"cost": "0.00004", "price": "1200"},
+            Parameters(unit_cost=Decimal(0), price=Decimal(1200)),
+        ),
+        ({}, Parameters()),
+        ({"stock_class": "  ", "cost": "-1", "price": "1E+30"}, Parameters()),
+        ({"stock_class": "x" * 65, "price": "123456789012345"}, Parameters()),
+        ({"stock_class": "A\x00"}, Parameters()),
+    ],
+)
+def test_what_is_no_class_and_no_money_is_as_if_not_said(
+    said: dict[str, object], given: Parameters
+) -> None:
+    item = {"sku": "A", "version": 1, "updated_at": NOON}
+    assert values_of(CatalogItem.model_validate(item | said)) == given

@@ -14,6 +14,9 @@ from shared.events.stock_alerts import (
     AlertFacts,
 )
 
+MAY_ASK_TO_BUY = SHORTAGES | {RuleKind.CUSTOM}
+"""Most custom conditions are about a shortage of some sort."""
+
 
 class OnTheWay(NamedTuple):
     """An action that brings stock to a level; `is_incoming`: the level's incoming has it already.

@@ -16,6 +16,7 @@ from pydantic import (
 
 from services.alerting.domain import cel
 from services.alerting.domain.active_hours import ActiveDefinition
+from services.alerting.domain.covering import MAY_ASK_TO_BUY
 from services.alerting.domain.doubted import UNUSUAL
 from services.alerting.domain.fields import OF_ONE_WAREHOUSE
 from services.alerting.domain.kind import TRAITS, RuleKind
@@ -104,6 +105,9 @@ class FilterDefinition(_Strict):
     are overdue, or due only after the run-out at mean daily sales, do not count."""
     inhibited_by_out: bool = False
     """No 关注 (watch) opens where another rule has the level as 断货 (out)."""
+    trend_at_least: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0
+    """Nothing opens where demand falls: where mean daily sales of 7 days are less than this share
+    of those of 28 days, and something is available. Of shortages only; 0: whatever the trend."""
 
 
 class DoubtDefinition(_Strict):
@@ -321,6 +325,8 @@ def _problem_of_extras(rule: RuleDefinition) -> str | None:
             f"{rule.kind.value} does not measure what is available, so nothing incoming can cover "
             "it; leave covered_by_inbound out"
         )
+    if rule.filters.trend_at_least and rule.kind not in MAY_ASK_TO_BUY:
+        return f"{rule.kind.value} warns of no shortage; leave trend_at_least out"
     doubts = rule.doubts
     if doubts is not None and rule.kind is not RuleKind.DATA_DOUBT:
         return "doubts belong to the kind data_doubt; leave them out"

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from services.alerting.domain.condition import Condition
-from services.alerting.domain.kind import TRAITS, RuleKind
+from services.alerting.domain.covering import MAY_ASK_TO_BUY
 from services.alerting.domain.rule import Rule
 from services.alerting.domain.standing import Standing
 from services.alerting.domain.subject import Level
@@ -30,7 +30,4 @@ def is_told_of(level: Level, conditions: Mapping[str, Condition], telling: Colle
 
 def is_doubted(rule: Rule, at: Standing) -> bool:
     """Return whether an episode of a rule would ask people to buy on numbers that are in doubt."""
-    if at.is_doubted is None:
-        return False
-    about_shortage = TRAITS[rule.kind].of_available or rule.kind is RuleKind.RUN_OUT_BEFORE_INBOUND
-    return about_shortage and at.is_doubted()
+    return at.is_doubted is not None and rule.kind in MAY_ASK_TO_BUY and at.is_doubted()

@@ -15,7 +15,7 @@ Field = Callable[[Standing, int], float | str | Reason]
 """Returns a value, or why there is none; the number stands for what is available (units)."""
 
 
-def _trend(at: Standing, _: int) -> float | Reason:
+def trend(at: Standing, _: int = 0) -> float | Reason:
     """Return mean daily sales of the last 7 days over those of up to 28; 1 where none are."""
     mean = at.daily_mean
     if mean is None:
@@ -53,7 +53,7 @@ NUMBERS: Final[Mapping[str, Field]] = {
     "incoming": lambda at, _: at.level.incoming,
     "daily_sales": _daily_sales,
     "days_of_cover": days_of_cover,
-    "trend_7d": _trend,
+    "trend_7d": trend,
     "days_known": lambda at, _: at.days_known,
 } | {name: _parameter(name) for name in Parameters._fields if name not in _TEXT_PARAMETERS}
 

@@ -3,11 +3,11 @@
 from datetime import timedelta
 from math import inf
 
-from services.alerting.domain.fields import days_of_cover
+from services.alerting.domain.fields import days_of_cover, trend
 from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.measure import holding
 from services.alerting.domain.outcome import Reason
-from services.alerting.domain.rule import Limit, Rule
+from services.alerting.domain.rule import Filters, Limit, Rule
 from services.alerting.domain.standing import Standing
 from shared.events.stock_alerts import AlertLevel
 
@@ -21,11 +21,9 @@ def hidden(rule: Rule, at: Standing, units: int, limit: Limit) -> Reason | None:
     filters = rule.filters
     if at.days_known < filters.grace_days:
         return Reason.TOO_NEW
-    if filters.min_daily_sales:
-        mean = at.daily_mean
-        # Where too little is known to say, a warning too many is better than one missed.
-        if mean is not None and mean < filters.min_daily_sales:
-            return Reason.BELOW_MINIMUM_DEMAND
+    too_little = _sells_too_little(filters, at, units)
+    if too_little is not None:
+        return too_little
     if filters.covered_by_inbound:
         with_it = units + _in_time(rule, at, units)
         if holding(rule, at, with_it, None) is None:
@@ -34,6 +32,20 @@ def hidden(rule: Rule, at: Standing, units: int, limit: Limit) -> Reason | None:
         return Reason.INHIBITED
     if at.is_pooled is not None and limit.level is AlertLevel.WATCH and at.is_pooled():
         return Reason.COVERED_BY_POOL
+    return None
+
+
+def _sells_too_little(filters: Filters, at: Standing, units: int) -> Reason | None:
+    # Where too little is known to say, a warning too many is better than one missed.
+    if filters.min_daily_sales:
+        mean = at.daily_mean
+        if mean is not None and mean < filters.min_daily_sales:
+            return Reason.BELOW_MINIMUM_DEMAND
+    # What is out sells nothing, whatever the demand.
+    if filters.trend_at_least and units > 0:
+        found = trend(at)
+        if not isinstance(found, Reason) and found < filters.trend_at_least:
+            return Reason.DEMAND_FALLS
     return None
 
 

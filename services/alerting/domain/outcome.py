@@ -46,6 +46,8 @@ class Reason(StrEnum):
     """A limit holds, but the level is heard of for fewer days than the rule's grace."""
     BELOW_MINIMUM_DEMAND = "below_minimum_demand"
     """A limit holds, but fewer are sold than the rule is about."""
+    DEMAND_FALLS = "demand_falls"
+    """A limit holds, but of late less is sold than the rule asks for."""
     COVERED_BY_INBOUND = "covered_by_inbound"
     """A limit holds, but would not if what is incoming were here."""
     INHIBITED = "inhibited"

@@ -7,10 +7,11 @@ from enum import StrEnum
 from math import ceil
 from typing import NamedTuple
 
+from services.alerting.domain.covering import MAY_ASK_TO_BUY
 from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.parameters import Parameters
 from shared.events.base import MAX_QUANTITY
-from shared.events.stock_alerts import SHORTAGES, ActionKind
+from shared.events.stock_alerts import ActionKind
 
 REVIEW_DAYS = 7
 """Without a reorder point an order is to last for the lead time and this much longer."""
@@ -88,7 +89,7 @@ def proposals(
     found = []
     if kind in _DOUBTING or at.in_doubt:
         found.append(Proposal(ActionKind.COUNT))
-    if kind in SHORTAGES or kind == RuleKind.CUSTOM:
+    if kind in MAY_ASK_TO_BUY:
         if not is_covered:
             found += _transfer(at, elsewhere)
             found += [buy(at)] if is_bought else []

@@ -94,11 +94,18 @@ class Filters:
     """No warning where no limit would hold with what comes in time."""
     inhibited_by_out: bool = False
     """No 关注 (watch) where another rule has the level as 断货 (out)."""
+    trend_at_least: float = 0
+    """Mean daily sales of 7 days over those of 28: under this, demand falls too fast to warn."""
 
     @property
     def asks_day(self) -> bool:
         """Whether a new day can change what they say."""
-        return bool(self.min_daily_sales or self.grace_days or self.covered_by_inbound)
+        return bool(
+            self.min_daily_sales
+            or self.grace_days
+            or self.covered_by_inbound
+            or self.trend_at_least
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,11 @@ _REASONS: Final[Mapping[Reason, Text]] = {
     Reason.BELOW_MINIMUM_DEMAND: Text(
         "触及限值，但销量低于最低需求。", "A limit holds, but too few are sold to warn."
     ),
+    Reason.DEMAND_FALLS: Text(
+        "触及限值，但近 7 天销量相对 28 天在下降，低于规则要求的趋势。",
+        "A limit holds, but sales of the last 7 days are falling against those of 28, by more than "
+        "the rule allows.",
+    ),
     Reason.COVERED_BY_INBOUND: Text(
         "触及限值，但在途足以补足。", "A limit holds, but what is incoming covers it."
     ),

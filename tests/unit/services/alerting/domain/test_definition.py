@@ -69,6 +69,8 @@ def test_where_more_is_worse_limits_go_the_other_way(
         ("data_doubt", {"doubts": {"flags": []}}, "count_older_than_days"),
         ("stock_out", {"filters": {"grace_days": -1}}, "grace_days"),
         ("stock_out", {"filters": {"mute": True}}, "mute"),
+        ("stock_out", {"filters": {"trend_at_least": 1.1}}, "trend_at_least"),
+        ("negative", {"filters": {"trend_at_least": 0.5}}, "warns of no shortage"),
     ],
 )
 def test_what_does_not_belong_to_a_kind_is_refused(
@@ -79,9 +81,16 @@ def test_what_does_not_belong_to_a_kind_is_refused(
 
 
 def test_filters_and_doubts_are_what_was_written() -> None:
-    filters = {"min_daily_sales": 0.5, "grace_days": 14, "inhibited_by_out": True}
+    filters = {
+        "min_daily_sales": 0.5,
+        "grace_days": 14,
+        "inhibited_by_out": True,
+        "trend_at_least": 0.6,
+    }
     made = define("stock_out", filters=filters).rule("rule", 1)
-    assert made.filters == Filters(0.5, 14, covered_by_inbound=False, inhibited_by_out=True)
+    assert made.filters == Filters(
+        0.5, 14, covered_by_inbound=False, inhibited_by_out=True, trend_at_least=0.6
+    )
     doubt = define("data_doubt", doubts={"flags": ["unusual"], "count_older_than_days": 90})
     assert doubt.rule("rule", 1).doubts == Doubts(frozenset({"unusual"}), 90)
 

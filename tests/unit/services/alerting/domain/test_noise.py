@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from services.alerting.domain.condition import Condition, State
 from services.alerting.domain.evaluation import evaluate, hear
@@ -46,6 +47,40 @@ def test_what_hardly_sells_is_not_warned_about(sales: SalesHistory, expected: Re
     watching = below(Filters(min_daily_sales=2))
     step = evaluate(watching, standing(level(3), sales=sales), None)
     assert step.reason is expected
+
+
+# --- trend ---
+
+
+def selling(*last_week: int) -> SalesHistory:
+    """Return a history of 10 a day, but for the last days."""
+    history = sold(10)
+    days = (*history.sold[: -len(last_week)], *last_week)
+    return replace(history, sold=days)
+
+
+@pytest.mark.parametrize(
+    ("sales", "units", "expected"),
+    [
+        (selling(*[4] * 7), 3, Reason.DEMAND_FALLS),  # 4 of 8.5 a day
+        (selling(*[7] * 7), 3, Reason.FIRED),
+        (sold(10), 3, Reason.FIRED),
+        (selling(*[0] * 7), 0, Reason.FIRED),  # what is out sells nothing
+        (sold(10, days=6), 3, Reason.FIRED),  # too little is known to say
+    ],
+)
+def test_what_sells_less_and_less_is_not_warned_about(
+    sales: SalesHistory, units: int, expected: Reason
+) -> None:
+    watching = below(Filters(trend_at_least=0.6))
+    assert evaluate(watching, standing(level(units), sales=sales), None).reason is expected
+    assert evaluate(below(Filters()), standing(level(units), sales=sales), None).reason is (
+        Reason.FIRED
+    )
+
+
+def test_a_trend_changes_with_the_day() -> None:
+    assert below(Filters(trend_at_least=0.6)).asks_day
 
 
 # --- grace ---

@@ -12,12 +12,12 @@ from services.alerting.api.alerts import RuleName
 from services.alerting.api.desk import AtDesk
 from services.alerting.api.wider import Wider, read
 from services.alerting.domain.condition import State
-from services.alerting.domain.doubted import is_told_of
 from services.alerting.domain.explanation import Explanation, explain
 from services.alerting.domain.outcome import Reason
 from services.alerting.domain.parameter_values import ParameterValues
 from services.alerting.domain.standing import Standing
 from services.alerting.domain.subject import LevelSubject
+from services.alerting.domain.unusual import is_told_of
 from services.alerting.domain.words import in_words
 from services.alerting.store.alerts import StoredAlert
 from shared.events.base import Code

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import NamedTuple
 
 from services.alerting.domain.condition import Condition
-from services.alerting.domain.doubted import is_told_of
 from services.alerting.domain.explanation import Explanation, explain
 from services.alerting.domain.measure import holding
 from services.alerting.domain.memory import Known
@@ -25,6 +24,7 @@ from services.alerting.domain.subject import (
     ProductSubject,
     Subject,
 )
+from services.alerting.domain.unusual import is_told_of
 from services.alerting.inbound.catalog_items import Catalogue
 from services.alerting.store import alerts, memory, parameters, products
 from services.alerting.store.alerts import Filter, StoredAlert

@@ -17,7 +17,6 @@ from pydantic import (
 from services.alerting.domain import cel
 from services.alerting.domain.active_hours import ActiveDefinition
 from services.alerting.domain.covering import MAY_ASK_TO_BUY
-from services.alerting.domain.doubted import UNUSUAL
 from services.alerting.domain.fields import OF_ONE_WAREHOUSE
 from services.alerting.domain.kind import TRAITS, RuleKind
 from services.alerting.domain.parameter_values import Label as StockClass
@@ -40,6 +39,7 @@ from services.alerting.domain.rule import (
     ordered,
 )
 from services.alerting.domain.texts import Text
+from services.alerting.domain.unusual import UNUSUAL
 from services.alerting.domain.working_time import WorkingCalendar
 from shared.events.base import Code
 from shared.events.stock_alerts import SEVERITY, AlertLevel, SubjectKind

@@ -11,7 +11,6 @@ from services.alerting.domain import evaluation, known_before
 from services.alerting.domain.at_risk import at_risk
 from services.alerting.domain.channels import NOBODY, Channels
 from services.alerting.domain.condition import Condition, State
-from services.alerting.domain.doubted import is_told_of
 from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.known_before import Change
 from services.alerting.domain.measure import holding
@@ -33,6 +32,7 @@ from services.alerting.domain.sales import SalesHistory
 from services.alerting.domain.sizing import Sizing
 from services.alerting.domain.standing import Standing
 from services.alerting.domain.subject import Item, Level, LevelSubject, PoolSubject, Subject
+from services.alerting.domain.unusual import is_told_of
 from shared.events.stock_alerts import AlertLevel, AtRisk, GatherReason
 
 _Judge = Callable[[Rule, Standing, Condition | None], Iterable[Evaluation]]

@@ -12,13 +12,13 @@ from typing import assert_never
 from services.alerting.domain.arrivals import next_arrival, overdue, runs_out_at
 from services.alerting.domain.condition import Condition, State
 from services.alerting.domain.doubting import reasons
-from services.alerting.domain.doubted import LONGEST, is_doubted
 from services.alerting.domain.kind import TRAITS, RuleKind
 from services.alerting.domain.measure import holding, scale
 from services.alerting.domain.noise import hidden
 from services.alerting.domain.outcome import Evaluation, Reason, Transition
 from services.alerting.domain.rule import Limit, Rule
 from services.alerting.domain.standing import Standing
+from services.alerting.domain.unusual import LONGEST, is_doubted
 from shared.events.stock_alerts import (
     SEVERITY,
     AlertEvent,

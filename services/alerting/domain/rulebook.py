@@ -6,11 +6,11 @@ from typing import NamedTuple, Self
 
 from services.alerting.domain.calendar import Calendar, Occasion, by_sku
 from services.alerting.domain.channels import Channels
-from services.alerting.domain.doubted import UNUSUAL
 from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.parameters import Parameters
 from services.alerting.domain.rule import Rule
 from services.alerting.domain.subject import Item, LevelSubject, PoolSubject, Subject
+from services.alerting.domain.unusual import UNUSUAL
 from shared.events.stock_alerts import AlertLevel, SubjectKind
 
 SEASONS = 2

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from services.alerting.api.desk import AtDesk, Desk
-from services.alerting.domain.covering import enough
+from services.alerting.domain.covering import enough, on_order
 from services.alerting.domain.proposal import At, Proposal, TermName, proposals
 from services.alerting.domain.proposal_words import in_words
 from services.alerting.domain.sales import day_of
@@ -111,12 +111,11 @@ async def _standing(at: Desk, connection: Connection, sku: str) -> dict[Subject,
     given = await parameters.of_levels(connection, [(sku, each.warehouse) for each in levels])
     found = {}
     for subject, known in levels.items():
-        on_order = sum(each.quantity for each in coming.get(subject, ()) if not each.is_incoming)
         found[subject] = At(
             warehouse=subject.warehouse,
             available=known.level.available,
             incoming=known.level.incoming,
-            on_order=on_order,
+            on_order=on_order(coming.get(subject, ())),
             daily_mean=means[subject],
             parameters=given[sku, subject.warehouse],
             in_doubt=bool(known.level.flags),

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from services.alerting.domain.actions import COVERING
 from services.alerting.domain.kind import RuleKind
 from shared.events.stock_alerts import (
     KINDS_IN_DAYS,
@@ -59,6 +60,11 @@ def enough(kind: str, facts: AlertFacts, coming: Iterable[OnTheWay]) -> OnTheWay
     if kind in SHORTAGES:
         return covering(kind, facts, coming)
     return max(coming, key=_until, default=None)
+
+
+def on_order(coming: Iterable[OnTheWay]) -> int:
+    """Return the units that are approved or ordered and not yet in the level's incoming."""
+    return sum(each.quantity for each in coming if each.state in COVERING and not each.is_incoming)
 
 
 def _suffices(kind: str, facts: AlertFacts, units: int) -> bool:

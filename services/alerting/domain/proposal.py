@@ -1,17 +1,17 @@
 """What could be done about an episode, best first, with the sum behind each quantity."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from math import ceil
 from typing import NamedTuple
 
-from services.alerting.domain.covering import MAY_ASK_TO_BUY
+from services.alerting.domain.covering import MAY_ASK_TO_BUY, OnTheWay, enough, on_order
 from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.parameters import Parameters
 from shared.events.base import MAX_QUANTITY
-from shared.events.stock_alerts import ActionKind
+from shared.events.stock_alerts import SHORTAGES, ActionKind, AlertFacts
 
 REVIEW_DAYS = 7
 """Without a reorder point an order is to last for the lead time and this much longer."""
@@ -90,9 +90,9 @@ def proposals(
     if kind in _DOUBTING or at.in_doubt:
         found.append(Proposal(ActionKind.COUNT))
     if kind in MAY_ASK_TO_BUY:
-        if not is_covered:
-            found += _transfer(at, elsewhere)
-            found += [buy(at)] if is_bought else []
+        found += [] if is_covered else _transfer(at, elsewhere)
+        purchase = _purchase(at, is_bought=is_bought, is_covered=is_covered)
+        found += [] if purchase is None else [purchase]
         found += [Proposal(ActionKind.EXPEDITE)] if at.incoming or at.on_order else []
         found.append(Proposal(ActionKind.SUBSTITUTE))
         # Nothing left to sell: an order taken now is one to be cancelled.
@@ -102,6 +102,33 @@ def proposals(
         found.append(Proposal(ActionKind.EXPEDITE))
     found.append(Proposal(ActionKind.NONE))
     return [each for each in found if each.quantity != 0]
+
+
+def on_card(
+    kind: str,
+    facts: AlertFacts,
+    coming: Collection[OnTheWay],
+    warehouse: str,
+    parameters: Parameters,
+) -> int | None:
+    """Return the units whose purchase a notice of a level's shortage offers, as `proposals` would.
+
+    `coming` has what is only asked for as well. None where nothing is to be bought, or nobody can
+    say how much.
+    """
+    if kind not in SHORTAGES:
+        return None
+    at = At(
+        warehouse,
+        facts.available,
+        facts.incoming,
+        on_order(coming),
+        facts.daily_sales,
+        parameters,
+    )
+    is_covered = enough(kind, facts, coming) is not None
+    purchase = _purchase(at, is_bought=facts.is_bought, is_covered=is_covered)
+    return None if purchase is None else purchase.quantity or None
 
 
 def buy(at: At) -> Proposal:
@@ -134,6 +161,10 @@ def surplus(at: At) -> int:
     if own is None and at.daily_mean is not None:
         own = ceil(at.daily_mean * (_lead_time(at) + REVIEW_DAYS))
     return 0 if own is None else max(0, at.available - own)
+
+
+def _purchase(at: At, *, is_bought: bool, is_covered: bool) -> Proposal | None:
+    return buy(at) if is_bought and not is_covered else None
 
 
 def _transfer(at: At, elsewhere: Iterable[At]) -> list[Proposal]:

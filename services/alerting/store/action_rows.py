@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.actions import GIVEN_UP
 from services.alerting.domain.hush import hush_of
-from services.alerting.store import episodes, silences, steps, turns
+from services.alerting.store import episodes, offers, silences, steps, turns
 from services.alerting.store.acts import By
 from services.alerting.store.audit import What
 from services.alerting.store.episodes import Entry, Episode
@@ -203,12 +203,19 @@ async def write(
     Whoever has something done about one takes it on. What somebody did is in the audit; what
     followed is not.
     """
+    if by.actor is not None:
+        await audit.add(connection, by.audited, *await _done(connection, changes))
+    await connection.execute(
+        _INSERT if new else _UPDATE, [_values(each.action) for each in changes]
+    )
+    told = {each.episode.id: each.episode for each in changes if _is_told(each)}
+    await offers.renew(connection, told.values(), by.at)
     touched: dict[UUID, Episode] = {}
     entries = []
     revisions: list[int | None] = []
     for change in changes:
         episode = change.episode
-        if episode.resolved_at is not None or change.quiet:
+        if not _is_told(change):
             revisions.append(None)
             continue
         touched[episode.id] = episode
@@ -235,11 +242,6 @@ async def write(
         entries.append(Entry(notice, None, by.actor, by.trace))
     if entries:
         await episodes.write(connection, touched.values(), entries)
-    if by.actor is not None:
-        await audit.add(connection, by.audited, *await _done(connection, changes))
-    await connection.execute(
-        _INSERT if new else _UPDATE, [_values(each.action) for each in changes]
-    )
     await connection.execute(
         _NOTE,
         [
@@ -257,6 +259,10 @@ async def write(
             for each, revision in zip(changes, revisions, strict=True)
         ],
     )
+
+
+def _is_told(change: Change) -> bool:
+    return change.episode.resolved_at is None and not change.quiet
 
 
 async def _done(connection: AsyncConnection, changes: Sequence[Change]) -> list[Done]:

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.hush import hush_of
-from services.alerting.store import episodes, silences, steps
+from services.alerting.store import episodes, offers, silences, steps
 from services.alerting.store import feedback as opinions
 from services.alerting.store.audit import What
 from services.alerting.store.episodes import Entry, Episode
@@ -152,6 +152,7 @@ async def refuse(
 async def remind(connection: AsyncConnection, now: datetime, limit: int) -> int:
     """Tell of open episodes that nothing keeps from people any more; returns how many."""
     found = await episodes.to_remind(connection, now, limit)
+    await offers.renew(connection, found, now)
     entries = []
     for episode in found:
         episode.revision += 1

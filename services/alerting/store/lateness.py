@@ -12,7 +12,7 @@ from services.alerting.domain.late_notes import late_note
 from services.alerting.domain.playbook import Doing
 from services.alerting.domain.progress import Calendars, Deed
 from services.alerting.domain.staffing import Staffing
-from services.alerting.store import episodes, people, silences, steps, timers
+from services.alerting.store import episodes, offers, people, silences, steps, timers
 from services.alerting.store.episodes import Entry, Episode
 from services.alerting.store.timers import Lost, Running
 from shared.events.stock_alerts import AlertEvent, Hush, Recipient
@@ -80,6 +80,7 @@ async def _tell(
     now: datetime,
 ) -> list[Episode]:
     found = await episodes.present(connection, deeds)
+    await offers.renew(connection, found, now)
     known = await people.recipients(connection, {each for ids in meant.values() for each in ids})
     silenced = await silences.covering_each(
         connection,

@@ -1,20 +1,21 @@
 """Store what evaluations have made of episodes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.alerting.domain.actions import COVERING
 from services.alerting.domain.attention import Decision, News, Way
 from services.alerting.domain.covering import OnTheWay, covering
 from services.alerting.domain.draft import Announcement
 from services.alerting.domain.hush import NEWS, hush_of
 from services.alerting.domain.outcome import Transition
 from services.alerting.domain.people import Responsibilities
-from services.alerting.domain.proposal import At, buy
+from services.alerting.domain.proposal import on_card
 from services.alerting.domain.staffing import Place
-from services.alerting.domain.subject import Subject
+from services.alerting.domain.subject import LevelSubject, Subject
 from services.alerting.store import attention, episodes, people, silences, steps
 from services.alerting.store import covering as covers
 from services.alerting.store.episodes import Entry, Episode, Key
@@ -22,7 +23,6 @@ from services.alerting.store.steps import Wanted
 from shared.events.stock_alerts import (
     ENDINGS,
     SEVERITY,
-    SHORTAGES,
     AlertEvent,
     AlertFacts,
     Hush,
@@ -53,9 +53,13 @@ async def record(
     openings = sum(each.transition.event is AlertEvent.OPENED for each in announcements)
     numbers = iter(await episodes.numbers(connection, openings))
     table = await people.responsibilities(connection) if openings else Responsibilities()
-    coming = await covers.on_the_way(
-        connection, {each.subject for each in announcements}, recorded_at
+    asked_for = await covers.on_the_way(
+        connection, {each.subject for each in announcements}, recorded_at, proposed=True
     )
+    coming = {
+        subject: [each for each in asked if each.state in COVERING]
+        for subject, asked in asked_for.items()
+    }
     owners = {key: episode.owner for key, episode in known.items()}
     news: dict[int, News] = {}
     for place, each in enumerate(announcements):
@@ -76,10 +80,10 @@ async def record(
             episode = known[key] = _opened(each, next(numbers))
             episode.category = each.category
             episode.owner = owners[key]
-            _renew(episode, each)
+            _renew(episode, each, asked_for)
         else:
             episode = known[key]
-            _move(episode, each)
+            _move(episode, each, asked_for)
         touched[episode.id] = episode
         by = _covered_by(each, coming, untold=episode.untold)
         if by is not None:
@@ -157,7 +161,11 @@ def _opened(announcement: Announcement, number: int) -> Episode:
     )
 
 
-def _move(episode: Episode, announcement: Announcement) -> None:
+def _move(
+    episode: Episode,
+    announcement: Announcement,
+    asked_for: Mapping[Subject, Collection[OnTheWay]],
+) -> None:
     rule, transition = announcement.rule, announcement.transition
     episode.revision += 1
     episode.rule = rule.named()
@@ -165,7 +173,7 @@ def _move(episode: Episode, announcement: Announcement) -> None:
     episode.sku_name = announcement.sku_name or episode.sku_name
     episode.level = transition.level
     episode.facts = transition.facts
-    _renew(episode, announcement)
+    _renew(episode, announcement, asked_for)
     if transition.event in ENDINGS:
         episode.resolved_at = max(transition.occurred_at, episode.opened_at)
 
@@ -188,22 +196,36 @@ def _covered_by(
     return covering(announcement.rule.kind, transition.facts, coming.get(announcement.subject, ()))
 
 
-def _renew(episode: Episode, announcement: Announcement) -> None:
+def _renew(
+    episode: Episode,
+    announcement: Announcement,
+    asked_for: Mapping[Subject, Collection[OnTheWay]],
+) -> None:
     episode.at_risk = announcement.at_risk
     episode.stock_class = announcement.parameters.stock_class
     episode.supplier = announcement.parameters.supplier
     if _is_news(announcement.transition):
         facts = announcement.transition.facts
-        episode.facts = facts.model_copy(update={"proposed": _proposed(announcement, facts)})
+        proposed = _proposed(announcement, facts, asked_for)
+        episode.facts = facts.model_copy(update={"proposed": proposed})
 
 
-def _proposed(announcement: Announcement, facts: AlertFacts) -> int | None:
-    """Return the units to buy against a shortage; None where there is none, or nobody can say."""
-    if announcement.rule.kind not in SHORTAGES or not facts.is_bought:
+def _proposed(
+    announcement: Announcement,
+    facts: AlertFacts,
+    asked_for: Mapping[Subject, Collection[OnTheWay]],
+) -> int | None:
+    """Return the units to buy of a level's SKU; what brings stock to pools is bought for levels."""
+    subject = announcement.subject
+    if not isinstance(subject, LevelSubject):
         return None
-    warehouse, given = announcement.subject.warehouse, announcement.parameters
-    at = At(warehouse, facts.available, facts.incoming, 0, facts.daily_sales, given)
-    return buy(at).quantity or None
+    return on_card(
+        announcement.rule.kind,
+        facts,
+        asked_for.get(subject, ()),
+        subject.warehouse,
+        announcement.parameters,
+    )
 
 
 def _entry(

@@ -141,6 +141,13 @@ class Shop:
             await until(there)
         return await self.alerting.notices()
 
+    async def offered(self, alert: dict[str, Any]) -> tuple[int | None, int | None]:
+        """Return what the card of an alert and its proposals offer to buy."""
+        found = await self.get(f"/v1/alerts/{alert['id']}")
+        proposed = (await self.get(f"/v1/alerts/{alert['id']}/proposals"))["items"]
+        bought = [each["quantity"] for each in proposed if each["kind"] == "buy"]
+        return found["facts"]["proposed"], next(iter(bought), None)
+
     async def hush(self, alert: dict[str, Any]) -> list[tuple[str, str | None]]:
         found = await self.get(f"/v1/alerts/{alert['id']}")
         return [(each["event"], (each["hush"] or {}).get("by")) for each in found["history"]]
@@ -575,6 +582,43 @@ async def test_what_is_ordered_is_neither_told_nor_ordered_again_until_it_is_lat
     assert sorted(each.rule.id for each in reminders) == ["low", "lower"]
     # Nothing is on its way any more that could be counted upon.
     assert (await shop.buy(other, 24))["state"] == "approved"
+
+
+async def test_a_card_offers_what_the_proposals_do_with_what_is_on_order(shop: Shop) -> None:
+    first = await shop.hear(12)
+    assert await shop.offered(first) == (144, 144)
+    bought = await shop.buy(first, 60)
+    # 150 − 12 − 60 = 78, which is 3.25 packs of 24; the limit of 20 would not hold any more.
+    await shop.put_rule("more", levels=[{"level": "watch", "enter": 100}])
+    second = await shop.hear(12)
+    assert await shop.offered(second) == (96, 96)
+    # On its own card a press says that what was approved is ordered; then there is nothing to buy.
+    assert await shop.offered(first) == (60, None)
+    await shop.post(f"/v1/actions/{bought['id']}/order")
+    assert await shop.offered(first) == (None, None)
+
+
+async def test_a_card_offers_again_what_does_not_come(shop: Shop) -> None:
+    bought = await shop.buy(await shop.hear(12))
+    await shop.post(f"/v1/actions/{bought['id']}/order")
+    await shop.hear(35)
+    reopened = await shop.hear(11)
+    assert await shop.offered(reopened) == (None, None)
+    await shop.post(f"/v1/actions/{bought['id']}/cancel")
+    (reminder,) = [each for each in await shop.told(5) if each.event == "reminded"]
+    assert reminder.facts.proposed == 144
+    assert await shop.offered(reopened) == (144, 144)
+
+
+async def test_nothing_is_offered_of_what_is_not_bought_any_more(shop: Shop) -> None:
+    await shop.alerting.name("A", life_cycle="phase_out")
+    alert = await shop.hear(12)
+    assert await shop.offered(alert) == (None, None)
+    # Not when people are told of it again, either.
+    await shop.post(f"/v1/alerts/{alert['id']}/snooze", {"minutes": 1})
+    shop.clock.advance(timedelta(minutes=2))
+    assert await shop.remind() == 1
+    assert await shop.offered(alert) == (None, None)
 
 
 async def test_what_gets_worse_is_told_although_something_is_on_its_way(shop: Shop) -> None:

@@ -1,14 +1,25 @@
 """How much is proposed; the sums were worked out by hand."""
 
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
+from services.alerting.domain.covering import OnTheWay
 from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.parameters import NOTHING_SET, Parameters
-from services.alerting.domain.proposal import At, Proposal, Term, TermName, buy, proposals, surplus
+from services.alerting.domain.proposal import (
+    At,
+    Proposal,
+    Term,
+    TermName,
+    buy,
+    on_card,
+    proposals,
+    surplus,
+)
 from services.alerting.domain.proposal_words import in_words
-from shared.events.stock_alerts import ActionKind
+from shared.events.stock_alerts import ActionKind, ActionState, AlertFacts
 
 SET = Parameters(
     reorder_point=50, order_quantity=100, moq=60, pack_multiple=24, unit_cost=Decimal("2.50")
@@ -124,6 +135,25 @@ def test_what_is_covered_is_neither_bought_nor_moved_again() -> None:
 def test_what_is_on_its_way_already_may_be_hastened() -> None:
     assert ActionKind.EXPEDITE not in kinds(proposals(RuleKind.BELOW, at(12), []))
     assert ActionKind.EXPEDITE in kinds(proposals(RuleKind.BELOW, at(12, incoming=10), []))
+
+
+@pytest.mark.parametrize(
+    ("threshold", "state", "offered"),
+    [
+        (100, ActionState.APPROVED, 96),  # 150 − 12 − 60 = 78, which is 3.25 packs of 24
+        (100, ActionState.PROPOSED, 144),  # nobody has said that it will come
+        (20, ActionState.PROPOSED, None),  # but it would do, and a second one is refused
+    ],
+)
+def test_a_card_counts_what_was_asked_for_as_proposals_do(
+    threshold: int, state: ActionState, offered: int | None
+) -> None:
+    facts = AlertFacts(available=12, on_hand=12, low_water=12, threshold=threshold)
+    coming = [OnTheWay(UUID(int=1), 1, ActionKind.BUY, state, 60, is_incoming=False, late_at=None)]
+    assert on_card(RuleKind.BELOW, facts, coming, "W", SET) == offered
+    ended = facts.model_copy(update={"is_bought": False})
+    assert on_card(RuleKind.BELOW, ended, coming, "W", SET) is None
+    assert on_card(RuleKind.OVERSTOCK, facts, [], "W", SET) is None
 
 
 def test_numbers_in_doubt_are_counted_before_anything_is_bought() -> None:

@@ -37,17 +37,16 @@ class OnTheWay(NamedTuple):
 def covering(kind: str, facts: AlertFacts, on_the_way: Iterable[OnTheWay]) -> OnTheWay | None:
     """Return the action that covers what a rule of a kind warns of, or None.
 
-    A transfer covers it, since it is made for the shortage; purchases do where the limit would
-    not hold if they, and what is incoming, were here. For a shelf that runs out before stock can
-    arrive no number of units says so: there any purchase is all that can be done. Of several the
-    one that is counted upon for the longest.
+    Purchases and transfers do together where the limit would not hold if they, and what is
+    incoming, were here. For a shelf that runs out before stock can arrive no number of units says
+    so: there any purchase is all that can be done, and a transfer says nothing. Of several the one
+    that is counted upon for the longest.
     """
     coming = sorted(on_the_way, key=_until)
+    if kind == RuleKind.RUN_OUT_BEFORE_INBOUND:
+        coming = [each for each in coming if each.kind is ActionKind.BUY]
     if kind not in SHORTAGES or not coming:
         return None
-    transfers = [each for each in coming if each.kind is ActionKind.TRANSFER]
-    if transfers:
-        return transfers[-1]
     more = sum(each.quantity for each in coming if not each.is_incoming)
     return coming[-1] if _suffices(kind, facts, facts.available + facts.incoming + more) else None
 

@@ -1035,6 +1035,27 @@ async def test_doing_nothing_says_why_and_other_things_are_done_when_somebody_sa
     assert (await shop.post(f"/v1/actions/{stop['id']}/done"))["state"] == "done"
 
 
+async def test_a_transfer_of_less_than_it_takes_hushes_nothing_and_holds_up_no_purchase(
+    shop: Shop,
+) -> None:
+    await shop.hear(100, warehouse="N")
+    alert = await shop.hear(12)
+    path = f"/v1/alerts/{alert['id']}/actions"
+    for units in (1, 8):  # 12, 1 and 8 are more than 20
+        body = {"kind": "transfer", "quantity": units, "source": "N"}
+        await shop.post(path, body, HTTPStatus.CREATED)
+        await shop.put_rule(f"of-{units}", levels=[{"level": "urgent", "enter": 20}])
+        other = await shop.hear(12)
+        told = None if units == 1 else "covered"
+        assert await shop.hush(other) == [("opened", told)]
+    problem = await shop.post(path, {"kind": "buy", "quantity": 144}, HTTPStatus.CONFLICT)
+    assert problem["type"].endswith("covered")
+    # Where it leaves from it covers nothing.
+    await shop.put_rule("home", levels=[{"level": "watch", "enter": 101}])
+    left = await shop.hear(99, warehouse="N")
+    assert await shop.hush(left) == [("opened", None)]
+
+
 async def test_a_transfer_comes_from_where_there_is_most_to_spare(shop: Shop) -> None:
     await shop.alerting.ask("PUT", "/v1/parameters?sku=A&warehouse=N", {"reorder_point": 30})
     await shop.hear(100, warehouse="N")

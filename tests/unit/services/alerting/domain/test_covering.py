@@ -49,9 +49,23 @@ def test_days_are_compared_with_days() -> None:
     assert covering(RuleKind.DAYS_OF_COVER, known, [coming(17)]) is not None
 
 
-def test_a_transfer_covers_it_whatever_it_brings() -> None:
-    moved = coming(1, kind=ActionKind.TRANSFER)
-    assert covering(RuleKind.BELOW, facts(12), [moved]) is moved
+@pytest.mark.parametrize(("units", "covers"), [(1, False), (8, False), (9, True)])
+def test_a_transfer_covers_what_the_limit_would_not_hold_for(units: int, covers: bool) -> None:
+    moved = coming(units, kind=ActionKind.TRANSFER)
+    assert (covering(RuleKind.BELOW, facts(12), [moved]) is moved) is covers
+
+
+def test_a_transfer_and_a_purchase_cover_it_together() -> None:
+    bought, moved = coming(5), coming(4, number=2, kind=ActionKind.TRANSFER)
+    assert covering(RuleKind.BELOW, facts(12), [bought, moved]) is moved
+    assert covering(RuleKind.BELOW, facts(12), [bought]) is None
+
+
+def test_no_transfer_says_that_a_shelf_does_not_run_out_too_early() -> None:
+    known = facts(12, daily_sales=4.0, threshold=0)
+    bought, moved = coming(1), coming(100, number=2, kind=ActionKind.TRANSFER, days=9)
+    assert covering(RuleKind.RUN_OUT_BEFORE_INBOUND, known, [moved]) is None
+    assert covering(RuleKind.RUN_OUT_BEFORE_INBOUND, known, [bought, moved]) is bought
 
 
 def test_a_shelf_that_runs_out_too_early_is_covered_by_any_purchase() -> None:

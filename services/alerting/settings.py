@@ -26,6 +26,11 @@ class AlertingSettings(Settings):
     sla_urgent_minutes: _Minutes = 240
     sla_out_minutes: _Minutes = 60
     """Within how long after the first notice somebody is to see to an alert."""
+    approval_minutes: _Minutes = 60
+    """For so long a request may wait for an approval before who may give it is told again, and for
+    as long again before the manager is."""
+    approval_calendar: str = "office"
+    """The working calendar whose time that is; around the clock where there is none of this id."""
     case_notice_hours: Annotated[int, Field(ge=0, le=8_760)] = 24
     """A stock-out that people were told of later than so long before may become a case."""
     case_money_limit: Annotated[Decimal, Field(ge=0)] = Decimal(1_000)

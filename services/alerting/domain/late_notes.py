@@ -25,12 +25,18 @@ _EN: Final[Mapping[Expected, str]] = {
 
 
 def late_note(
-    expects: Expected, since: datetime, zone: str, escalated_to: Sequence[str] = ()
+    expects: Expected,
+    since: datetime,
+    zone: str,
+    escalated_to: Sequence[str] = (),
+    to_buy: int | None = None,
 ) -> str:
-    """Return the note; `escalated_to` are names."""
+    """Return the note; `escalated_to` are names, `to_buy` the units that are to be approved."""
     at = f"{since.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} ({zone})"
     zh, en = f"自 {at} 起无人{_ZH[expects]}", f"Nobody has {_EN[expects]} since {at}"
     if escalated_to:
         names = ", ".join(escalated_to)
         zh, en = f"{zh}，已升级给 {names}", f"{en}; escalated to {names}"
+    if to_buy is not None:
+        zh, en = f"采购 {to_buy:,}：{zh}", f"To buy {to_buy:,}: {en}"
     return f"{zh}。{en}."

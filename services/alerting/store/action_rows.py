@@ -34,7 +34,8 @@ class Change(NamedTuple):
 
     `to` are people whom the revision is for, where it is for some. What nobody did, such as that
     it is late, is `quiet`: no revision says so. `is_worse`: less of it comes, or later, or nothing,
-    than who asked for it counts upon; they are reminded of the alert, if it still holds.
+    than who asked for it counts upon; they are reminded of the alert, if it still holds. `event`:
+    what the revision is, where nothing was done and it is that which is told.
     """
 
     episode: Episode
@@ -44,6 +45,7 @@ class Change(NamedTuple):
     to: tuple[Recipient, ...] = ()
     quiet: bool = False
     is_worse: bool = False
+    event: AlertEvent = AlertEvent.ACTED
 
 
 _COLUMNS = [
@@ -231,10 +233,10 @@ async def write(
         revisions.append(episode.revision)
         notice = episodes.notice_of(
             episode,
-            AlertEvent.ACTED,
+            change.event,
             occurred_at=by.at,
             recorded_at=by.at,
-            hush=await _hush(connection, episode, by.at),
+            hush=await _hush(connection, episode, change.event, by.at),
             note=change.note,
         ).model_copy(
             update={"actor": by.actor, "action": notice_of(change.action), "to": change.to}
@@ -318,7 +320,9 @@ async def _is_done_otherwise(connection: AsyncConnection, change: Change) -> boo
     return bool(await connection.scalar(_OTHERS, values))
 
 
-async def _hush(connection: AsyncConnection, episode: Episode, now: datetime) -> Hush | None:
+async def _hush(
+    connection: AsyncConnection, episode: Episode, event: AlertEvent, now: datetime
+) -> Hush | None:
     silence = await silences.covering_one(
         connection,
         episode.rule.id,
@@ -328,7 +332,7 @@ async def _hush(connection: AsyncConnection, episode: Episode, now: datetime) ->
         now,
     )
     return hush_of(
-        AlertEvent.ACTED,
+        event,
         rose=False,
         silence=silence,
         snoozed_until=episode.snoozed_until,

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import httpx
 
+from services.alerting.approving import Approving
 from services.alerting.calling import TIMEOUT_SECONDS, Calling
 from services.alerting.following import Following
 from services.alerting.outbound import alert_reports, stock_alerts
@@ -12,6 +13,7 @@ from services.alerting.reminding import Reminding
 from services.alerting.reporting import Reporting
 from services.alerting.reviewing import CasePolicy, Reviewing
 from services.alerting.settings import AlertingSettings
+from services.alerting.store.approval_lateness import Patience
 from services.alerting.store.outbox import NOTICES, REPORTS
 from services.alerting.supplying import Supplying
 from services.alerting.wiring.ordering import mails_of
@@ -25,7 +27,7 @@ from shared.roles import with_probes
 async def run(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | None = None) -> None:
     """Relay, remind, follow playbooks, see to actions, review and report until told to stop.
 
-    In a replay of history nobody is late: no playbook is followed.
+    In a replay of history nobody is late: no playbook is followed, and no approval called for.
     """
     clock = clock or WallClock()
     engine = create_engine(
@@ -42,6 +44,7 @@ async def run(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | No
             report_relay = alert_reports.relay_of(reports, producer)
             reminding = Reminding(engine, clock)
             following = Following(engine, clock)
+            approving = Approving(engine, clock, _patience(settings))
             supplying = Supplying(engine, clock, mails_of(settings))
             calling = Calling(engine, clock, ingest)
             reviewing = Reviewing(
@@ -63,6 +66,8 @@ async def run(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | No
             if settings.clock == "wall":
                 beside.append(group.create_task(following.run()))
                 checks["playbooks"] = following.check
+                beside.append(group.create_task(approving.run()))
+                checks["approvals"] = approving.check
 
             async def until_stopped(stop: asyncio.Event) -> None:
                 await stop.wait()
@@ -75,6 +80,10 @@ async def run(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | No
             await reports.close()
     finally:
         await engine.dispose()
+
+
+def _patience(settings: AlertingSettings) -> Patience:
+    return Patience(timedelta(minutes=settings.approval_minutes), settings.approval_calendar)
 
 
 def _case_policy(settings: AlertingSettings) -> CasePolicy:

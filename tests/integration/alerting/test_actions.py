@@ -21,6 +21,7 @@ from openpyxl import load_workbook
 from pydantic import SecretStr
 from typing_extensions import override
 
+from services.alerting.approving import Approving
 from services.alerting.calling import Calling
 from services.alerting.domain.actions import PATIENCE
 from services.alerting.ordering.links import OrderLinks
@@ -29,6 +30,7 @@ from services.alerting.reminding import Reminding
 from services.alerting.settings import AlertingSettings
 from services.alerting.store import action_rows, actions, confirming
 from services.alerting.store.acts import By
+from services.alerting.store.approval_lateness import Patience
 from services.alerting.store.calls import FIRST_PAUSE
 from services.alerting.store.confirming import Confirmed
 from services.alerting.supplying import Supplying
@@ -117,6 +119,11 @@ class Shop:
         """Let what has happened be seen, once."""
         mails = OrderMails(OrderLinks(None, ""), None, None)
         return await Supplying(self.engine, self.clock, mails).step()
+
+    async def call_for_approval(self) -> int:
+        """Let people be told of requests that wait for too long: an hour, around the clock."""
+        patience = Patience(timedelta(hours=1), "none")
+        return await Approving(self.engine, self.clock, patience).step()
 
     async def remind(self) -> int:
         """Let people be told of what nothing keeps from them any more; returns of how many."""
@@ -365,6 +372,62 @@ async def test_a_purchase_goes_from_its_proposal_to_its_receipt(shop: Shop) -> N
         "ACME",
         order,
     )
+
+
+async def test_a_late_approval_is_called_for_then_escalates_and_never_approves_itself(
+    shop: Shop,
+) -> None:
+    await shop.limits({"person": "buyer", "amount": "100"}, {"person": "lin", "amount": "1000"})
+    row = {"owner": "buyer", "deputy": "lin", "manager": "an"}
+    await shop.alerting.ask("PUT", "/v1/responsibilities", {"items": [row]})
+    asked = await shop.buy(await shop.hear(12))
+    hour, instant = timedelta(hours=1), timedelta(milliseconds=1)
+    shop.clock.advance(hour - instant)
+    assert await shop.call_for_approval() == 0
+    shop.clock.advance(instant)
+    assert [await shop.call_for_approval() for _ in range(2)] == [1, 0]
+    shop.clock.advance(hour - instant)
+    assert await shop.call_for_approval() == 0
+    shop.clock.advance(instant)
+    assert await shop.call_for_approval() == 1
+    shop.clock.advance(10 * DAY)
+    assert await shop.call_for_approval() == 0
+    found = await shop.get(f"/v1/actions/{asked['id']}")
+    assert (found["state"], found["approved_by"]) == ("proposed", None)
+    steps = [(each["step"], each["alert_revision"]) for each in found["history"]]
+    assert steps == [("request", 2), ("remind", 3), ("escalate", 4)]
+    told = (await shop.told(4))[2:]
+    assert [(each.event, [to.id for to in each.to]) for each in told] == [
+        ("reminded", ["lin"]),
+        ("escalated", ["an"]),
+    ]
+    assert all(each.action is not None and str(each.action.id) == asked["id"] for each in told)
+    notes = [each.note or "" for each in told]
+    assert all(each.startswith("采购 144：自") and "To buy 144: Nobody" in each for each in notes)
+    assert notes[1].endswith("escalated to An.")
+    approved = await shop.post(f"/v1/actions/{asked['id']}/approve", by="lin")
+    assert approved["state"] == "approved"
+
+
+@pytest.mark.parametrize("ended", ["approve", "reject"])
+async def test_what_was_decided_is_not_called_for(shop: Shop, ended: str) -> None:
+    await shop.limits({"person": "buyer", "amount": "100"}, {"person": "lin", "amount": "1000"})
+    asked = await shop.buy(await shop.hear(12))
+    await shop.post(f"/v1/actions/{asked['id']}/{ended}", by="lin")
+    shop.clock.advance(DAY)
+    assert await shop.call_for_approval() == 0
+
+
+async def test_a_playbook_that_waits_for_the_approval_calls_for_it_itself(shop: Shop) -> None:
+    await shop.limits({"person": "buyer", "amount": "100"}, {"person": "lin", "amount": "1000"})
+    steps = [{"expects": "approve", "within_minutes": 600}]
+    playbook = {"name": {"en": "Until approved"}, "steps": steps}
+    assert (await shop.alerting.client.put("/v1/playbooks/approval", json=playbook)).is_success
+    await shop.put_rule("low", playbook="approval")
+    await shop.hear(50)
+    await shop.buy(await shop.hear(12))
+    shop.clock.advance(DAY)
+    assert await shop.call_for_approval() == 0
 
 
 async def test_the_sheet_holds_texts_and_no_formulas(shop: Shop) -> None:

@@ -29,6 +29,11 @@ router = APIRouter(tags=["people"], dependencies=[Depends(require(Scope.ALERTS_R
 
 MAX_ROWS = 5_000
 
+_STRANGER = ("unknown_person", "Make the person first: PUT /v1/people/…")
+_STRANGE = {
+    "warehouse_group": ("unknown_group", "Make the group first: PUT /v1/warehouse-groups/…")
+}
+
 
 class PersonBody(BaseModel):
     """A person; `language` is that of the messages to them.
@@ -60,9 +65,11 @@ class Person(PersonBody):
 class Responsibility(BaseModel):
     """Who sees to a category of a supplier in a warehouse; leave any of the three out for all.
 
-    The row that names more of the three decides; of two that name as many, the one with the
-    category, then the one with the supplier. The first of owner, deputy and manager who is not
-    away gets what opens.
+    Instead of a warehouse a row may name a group of them. The row that names more of the three
+    decides; of two that name as many, the one with the category, then the one with the supplier.
+    Where only the place differs, the warehouse goes before a group, the group with fewer
+    warehouses before another, and of as many the first by id. The first of owner, deputy and
+    manager who is not away gets what opens.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -70,6 +77,7 @@ class Responsibility(BaseModel):
     category: Name | None = None
     supplier: Code | None = None
     warehouse: Code | None = None
+    warehouse_group: Code | None = None
     owner: Code | None = None
     deputy: Code | None = None
     manager: Code | None = None
@@ -172,8 +180,8 @@ async def import_responsibilities(
 ) -> Table:
     """Replace the table by a sheet.
 
-    CSV with a head of category, supplier, warehouse, owner, deputy, manager. Columns may be
-    left out, and cells be empty.
+    CSV with a head of category, supplier, warehouse, warehouse_group, owner, deputy, manager.
+    Columns may be left out, and cells be empty.
     """
     reader = csv.DictReader(io.StringIO(sheet.removeprefix("\ufeff")), strict=True)
     items, errors = [], []
@@ -200,13 +208,18 @@ async def import_responsibilities(
 
 async def _replaced(at: Desk, table: Table, doer: Doer) -> Table:
     rows = [Row(**each.model_dump()) for each in table.items]
-    first: dict[tuple[str | None, str | None, str | None], int] = {}
+    first: dict[tuple[str | None, ...], int] = {}
     errors = []
     for number, row in enumerate(rows):
-        earlier = first.setdefault((row.category, row.supplier, row.warehouse), number)
+        place = (row.category, row.supplier, row.warehouse, row.warehouse_group)
+        earlier = first.setdefault(place, number)
         if earlier != number:
             errors.append(
                 _error(number, "category", "repeated", f"Row {earlier} speaks of the same already")
+            )
+        if row.warehouse is not None and row.warehouse_group is not None:
+            errors.append(
+                _error(number, "warehouse_group", "both", "Name a warehouse or a group, not both")
             )
         if row.owner is row.deputy is row.manager is None:
             errors.append(_error(number, "owner", "missing", "Name an owner or a manager"))
@@ -226,7 +239,7 @@ async def _replaced(at: Desk, table: Table, doer: Doer) -> Table:
     if strangers:
         raise _refused(
             [
-                _error(number, column, "unknown_person", "Make the person first: PUT /v1/people/…")
+                _error(number, column, *_STRANGE.get(column, _STRANGER))
                 for number, column in strangers
             ]
         )

@@ -68,7 +68,7 @@ async def _told(
     """
     table = Responsibilities()
     if any(row.owner not in known for row in rows.values()):
-        table = Responsibilities(await people.table(connection))
+        table = await people.responsibilities(connection)
     found = {}
     for alert_id, row in rows.items():
         first = row.owner

@@ -11,6 +11,8 @@ class What(StrEnum):
     PERSON_PUT = "person.put"
     PERSON_DELETED = "person.deleted"
     RESPONSIBILITIES_PUT = "responsibilities.put"
+    WAREHOUSE_GROUP_PUT = "warehouse_group.put"
+    WAREHOUSE_GROUP_DELETED = "warehouse_group.deleted"
     SILENCE_ADDED = "silence.added"
     SILENCE_ENDED = "silence.ended"
     PLAYBOOK_PUT = "playbook.put"

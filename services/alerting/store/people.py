@@ -8,6 +8,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.people import Responsibilities, Responsibility
+from services.alerting.store import warehouse_groups
 from shared.events.stock_alerts import Recipient
 
 
@@ -88,17 +89,21 @@ _RECIPIENTS = text(f"{_PERSON} WHERE id = ANY(CAST(:ids AS text[]))")
 _AWAY = text("SELECT id, away_until FROM person WHERE away_until IS NOT NULL")
 
 _TABLE = text("""
-SELECT category, warehouse, owner, deputy, manager, supplier FROM responsibility ORDER BY position
+SELECT category, warehouse, owner, deputy, manager, supplier, warehouse_group
+FROM responsibility ORDER BY position
 """)
 
 _CLEAR = text("DELETE FROM responsibility")
 
 _FILL = text("""
-INSERT INTO responsibility (position, category, warehouse, owner, deputy, manager, supplier)
-SELECT position, category, warehouse, owner, deputy, manager, supplier
+INSERT INTO responsibility (position, category, warehouse, owner, deputy, manager, supplier,
+                            warehouse_group)
+SELECT position, category, warehouse, owner, deputy, manager, supplier, warehouse_group
 FROM unnest(CAST(:category AS text[]), CAST(:warehouse AS text[]), CAST(:owner AS text[]),
-            CAST(:deputy AS text[]), CAST(:manager AS text[]), CAST(:supplier AS text[]))
-     WITH ORDINALITY AS t (category, warehouse, owner, deputy, manager, supplier, position)
+            CAST(:deputy AS text[]), CAST(:manager AS text[]), CAST(:supplier AS text[]),
+            CAST(:warehouse_group AS text[]))
+     WITH ORDINALITY AS t (category, warehouse, owner, deputy, manager, supplier, warehouse_group,
+                           position)
 """)
 
 # Whoever changes people, or what names them, takes turns with whoever else does.
@@ -179,16 +184,24 @@ async def table(connection: AsyncConnection) -> list[Responsibility]:
 async def put_table(
     connection: AsyncConnection, rows: Sequence[Responsibility]
 ) -> list[tuple[int, str]]:
-    """Replace the table, unless it names nobody's ids: returns where, as (row, column)."""
+    """Replace the table, unless it names people or groups that are none.
+
+    Returns where, as (row, column).
+    """
     await connection.execute(_LOCK)
     named = {
-        (number, column): person
+        (number, column): id_
         for number, row in enumerate(rows)
-        for column in ("owner", "deputy", "manager")
-        if (person := getattr(row, column)) is not None
+        for column in ("warehouse_group", "owner", "deputy", "manager")
+        if (id_ := getattr(row, column)) is not None
     }
-    people = await known(connection, set(named.values()))
-    strangers = [place for place, person in named.items() if person not in people]
+    ids = set(named.values())
+    people, groups = await known(connection, ids), await warehouse_groups.known(connection, ids)
+    strangers = [
+        (number, column)
+        for (number, column), id_ in named.items()
+        if id_ not in (groups if column == "warehouse_group" else people)
+    ]
     if not strangers:
         await connection.execute(_CLEAR)
         await connection.execute(
@@ -201,7 +214,8 @@ async def put_table(
 async def responsibilities(connection: AsyncConnection) -> Responsibilities:
     """Return who sees to what, as of this transaction."""
     away = {row.id: row.away_until for row in await connection.execute(_AWAY)}
-    return Responsibilities(await table(connection), away)
+    groups = await warehouse_groups.members(connection)
+    return Responsibilities(await table(connection), away, groups)
 
 
 def _person(row: RowMapping) -> Person:

@@ -27,6 +27,7 @@ from services.alerting.api import (
     silences,
     supplier_page,
     suppliers,
+    warehouse_groups,
     working_calendars,
 )
 from services.alerting.api.desk import Desk
@@ -95,6 +96,7 @@ def application(settings: AlertingSettings, clock: Clock | None = None) -> FastA
     app.include_router(silences.router)
     app.include_router(calendar.router)
     app.include_router(people.router)
+    app.include_router(warehouse_groups.router)
     app.include_router(playbooks.router)
     app.include_router(working_calendars.router)
     app.include_router(rotations.router)

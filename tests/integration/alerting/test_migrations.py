@@ -1,5 +1,7 @@
 """What was stored before a migration is there, and right, after it."""
 
+from importlib import import_module
+
 import pytest
 
 from shared.database import migrations
@@ -35,3 +37,28 @@ async def test_levels_known_before_their_first_day_was_kept_are_as_old_as_can_be
             return len(await alerting.alerts()) == 2
 
         await until(both_open)
+
+
+async def test_rows_of_the_table_from_before_there_were_groups_name_none(
+    alerting: Alerting,
+) -> None:
+    await alerting.ask("PUT", "/v1/people/an", {"name": "An"})
+    items = [{"warehouse": "W", "owner": "an"}, {"category": "cups", "owner": "an"}]
+    table = await alerting.ask("PUT", "/v1/responsibilities", {"items": items})
+    await alerting.rows("ALTER TABLE responsibility DROP warehouse_group")
+    await alerting.rows(
+        "ALTER TABLE responsibility ADD UNIQUE NULLS NOT DISTINCT (category, supplier, warehouse)"
+    )
+    await alerting.rows("DROP TABLE warehouse_group")
+    (now,) = await alerting.rows("SELECT version_num FROM schema_version")
+    versions = "services.alerting.store.migrations.versions"
+    before = import_module(f"{versions}.0022_warehouse_groups").down_revision
+    await alerting.rows("UPDATE schema_version SET version_num = $1", before)
+    await migrations.upgrade(alerting.database.url("alerting"), "alerting", "0022")
+    await alerting.rows("UPDATE schema_version SET version_num = $1", now["version_num"])
+    assert await alerting.ask("GET", "/v1/responsibilities") == table
+    await alerting.ask(
+        "PUT", "/v1/warehouse-groups/east", {"name": "East", "warehouses": ["W", "V"]}
+    )
+    more = {"items": [*table["items"], {"warehouse_group": "east", "owner": "an"}]}
+    await alerting.ask("PUT", "/v1/responsibilities", more)

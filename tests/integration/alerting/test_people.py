@@ -94,8 +94,8 @@ async def test_the_table_comes_from_a_sheet(alerting: Alerting) -> None:
     assert answer.status_code == HTTPStatus.OK, answer.text
     rows = (await alerting.ask("GET", "/v1/responsibilities"))["items"]
     assert [tuple(row.values()) for row in rows] == [
-        ("cups", None, None, "an", None, None),
-        (None, None, "W", "bo", "an", None),
+        ("cups", None, None, None, "an", None, None),
+        (None, None, "W", None, "bo", "an", None),
     ]
 
 

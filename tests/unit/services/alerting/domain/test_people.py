@@ -56,6 +56,64 @@ def test_more_named_goes_before_less_then_category_before_supplier_before_wareho
     assert others.row("cups", "north", None) is None
 
 
+GROUPS = {
+    "coast": ("north", "south"),
+    "arctic": ("north", "pole"),
+    "all": ("north", "east", "pole"),
+}
+
+
+def of_north(*named: tuple[str | None, str | None, str | None, str | None]) -> str | None:
+    """Return the owner of cups from acme in north, of rows named w1, w2 and so on."""
+    rows = [
+        Responsibility(category, warehouse, f"w{number}", None, None, supplier, group)
+        for number, (category, supplier, warehouse, group) in enumerate(named, 1)
+    ]
+    found = {
+        Responsibilities(order, None, GROUPS).of("cups", "north", NOW, "acme")
+        for order in (rows, rows[::-1])
+    }
+    assert len(found) == 1, "the order of rows decides nothing"
+    return found.pop()
+
+
+ORDER = (
+    ("cups", "acme", "north", None),
+    ("cups", "acme", None, "coast"),
+    ("cups", "acme", None, None),
+    ("cups", None, "north", None),
+    ("cups", None, None, "coast"),
+    (None, "acme", "north", None),
+    (None, "acme", None, "coast"),
+    ("cups", None, None, None),
+    (None, "acme", None, None),
+    (None, None, "north", None),
+    (None, None, None, "coast"),
+    (None, None, None, None),
+)
+"""What rows name, the one that decides before the others; a group is coast."""
+
+
+@pytest.mark.parametrize("first", range(len(ORDER)))
+def test_a_group_goes_after_the_warehouse_and_before_any(first: int) -> None:
+    assert of_north(*ORDER[first:]) == "w1"
+
+
+def test_of_groups_the_one_with_fewer_warehouses_decides_then_the_first_by_id() -> None:
+    by_all, by_coast, by_arctic = ((None, None, None, each) for each in ("all", "coast", "arctic"))
+    assert of_north(by_all, by_coast) == "w2"
+    assert of_north(by_coast, by_arctic) == "w2"
+    # What a row says beyond the group weighs more than how large the group is.
+    assert of_north(("cups", None, None, "all"), by_arctic) == "w1"
+
+
+def test_a_group_is_only_for_its_warehouses() -> None:
+    rows = [Responsibility(None, None, "an", warehouse_group=each) for each in (*GROUPS, "gone")]
+    table = Responsibilities(rows, None, GROUPS)
+    assert table.of("cups", "west", NOW) is None
+    assert Responsibilities(rows).of("cups", "north", NOW) is None
+
+
 def test_an_alert_without_an_owner_goes_to_the_manager() -> None:
     assert Responsibilities(TABLE).of(None, "south", NOW) == "fang"
 

@@ -107,6 +107,7 @@ class FakeConfiguration:
             _row("饮料", "hangzhou", "lin", "li"),
             _row("饮料", None, "lin", None),
             _row(None, "shanghai-store", "anna", "lin"),
+            _row(None, None, "lin", "anna") | {"warehouse_group": "east"},
             _row(None, None, None, None, "li"),
         ]
         self.router = APIRouter()
@@ -199,6 +200,11 @@ class FakeConfiguration:
             self.people[person_id] = await request.json()
             return {"id": person_id} | self.people[person_id]
 
+        @router.get("/v1/warehouse-groups")
+        def groups() -> Body:
+            self._there("alerting")
+            return {"items": [{"id": "east", "name": "华东门店", "warehouses": ["hangzhou"]}]}
+
         @router.get("/v1/responsibilities")
         def table() -> Body:
             self._there("alerting")
@@ -223,6 +229,7 @@ def _row(
         "category": category,
         "supplier": None,
         "warehouse": warehouse,
+        "warehouse_group": None,
         "owner": owner,
         "deputy": deputy,
         "manager": manager,

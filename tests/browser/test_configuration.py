@@ -132,6 +132,32 @@ async def test_a_person_is_added_and_a_sheet_with_a_bad_row_changes_nothing(desk
     await ask(desk, "alerting", "PUT", "/v1/responsibilities", before)
 
 
+async def test_a_row_is_for_a_group_of_warehouses_instead_of_one(desk: Desk) -> None:
+    before = await ask(desk, "alerting", "GET", "/v1/responsibilities")
+    await ask(desk, "alerting", "PUT", "/v1/people/lin", {"name": "林晓"})
+    group = {"name": "华东门店", "warehouses": ["hangzhou", "shanghai-store"]}
+    await ask(desk, "alerting", "PUT", "/v1/warehouse-groups/east", group)
+    viewer = await desk.viewer()
+    page = viewer.page
+    await viewer.open("/people")
+    await page.get_by_role("button", name="添加一行").click()
+    await page.locator("#row-category").fill("零食")
+    await page.get_by_label("仓库", exact=True).select_option("hangzhou")
+    await page.get_by_label("仓库组", exact=True).select_option("华东门店")
+    await page.get_by_label("负责人", exact=True).select_option("林晓")
+    await page.get_by_role("button", name="保存").click()
+    await expect(page.locator("#row-warehouse_group-note")).to_have_text("仓库和仓库组只能选一个。")
+    await page.get_by_label("仓库", exact=True).select_option("")
+    await page.get_by_role("button", name="保存").click()
+    await expect(page.locator("table.table tr", has_text="零食")).to_contain_text("华东门店")
+    await viewer.keep_screenshot("people-group")
+    rows = (await ask(desk, "alerting", "GET", "/v1/responsibilities"))["items"]
+    assert isinstance(rows, list)
+    place = [rows[-1][name] for name in ("category", "warehouse", "warehouse_group")]
+    assert place == ["零食", None, "east"]
+    await ask(desk, "alerting", "PUT", "/v1/responsibilities", before)
+
+
 async def test_a_notice_that_failed_is_sent_again_once_its_key_is_right(desk: Desk) -> None:
     bot = {"url": f"http://127.0.0.1:{desk.stack.surroundings.ports['standin']}", "key": BAD_KEY}
     destination = {"kind": "wecom_bot", "name": "新来的群", "language": "zh-CN", "wecom_bot": bot}

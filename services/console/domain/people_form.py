@@ -7,13 +7,12 @@ from typing import Any, Final
 
 Values = dict[str, str]
 
-COLUMNS: Final = ("category", "supplier", "warehouse", "owner", "deputy", "manager")
-"""Of the table, as sheets have them."""
+COLUMNS: Final = (
+    *("category", "supplier", "warehouse", "warehouse_group"),
+    *("owner", "deputy", "manager"),
+)
+"""Of the table, as sheets have them: what a row is about, and who."""
 
-PLACE: Final = ("category", "supplier", "warehouse")
-"""What a row is about; the other columns say who."""
-
-WHO: Final = ("owner", "deputy", "manager")
 _FIELDS: Final = ("name", "language", "email", "wecom_userid", "away_until")
 
 

@@ -67,6 +67,7 @@ PEOPLE: dict[str, Text] = {
     "table.supplier.all": Text("全部供应商", "All suppliers"),
     "table.warehouse": Text("仓库", "Warehouse"),
     "table.warehouse.all": Text("全部仓库", "All warehouses"),
+    "table.warehouse_group": Text("仓库组", "Warehouse group"),
     "table.owner": Text("负责人", "Owner"),
     "table.deputy": Text("代理人", "Deputy"),
     "table.manager": Text("主管", "Manager"),
@@ -77,8 +78,14 @@ PEOPLE: dict[str, Text] = {
     "table.more": Text("还有 {n} 行，搜索可以缩小范围", "{n} more rows; search to narrow it down"),
     "table.found.none": Text("没有符合的行", "No such rows"),
     "table.repeated": Text(
-        "已经有一行说的是同样的品类、供应商和仓库。",
-        "Another row speaks of the same category, supplier and warehouse.",
+        "已经有一行说的是同样的品类、供应商和仓库（组）。",
+        "Another row speaks of the same category, supplier and warehouse or group.",
+    ),
+    "table.both": Text(
+        "仓库和仓库组只能选一个。", "Choose a warehouse or a group of them, not both."
+    ),
+    "table.unknown_group": Text(
+        "没有这个仓库组，请管理员先添加。", "There is no such group; have it added first."
     ),
     "table.missing": Text("至少指定一个人。", "Name at least one person."),
     "table.unknown_person": Text(
@@ -90,10 +97,10 @@ PEOPLE: dict[str, Text] = {
     ),
     "table.import.title": Text("导入职责表", "Import responsibilities"),
     "table.import.how": Text(
-        "CSV，表头为 category, supplier, warehouse, owner, deputy, manager，留空表示全部或没有。"
-        "导入会替换整张表；只要有一行不对，就什么都不改。",
-        "CSV with the head category, supplier, warehouse, owner, deputy, manager; empty: all, or "
-        "nobody. "
+        "CSV，表头为 category, supplier, warehouse, warehouse_group, owner, deputy, manager，"
+        "留空表示全部或没有。导入会替换整张表；只要有一行不对，就什么都不改。",
+        "CSV with the head category, supplier, warehouse, warehouse_group, owner, deputy, "
+        "manager; empty: all, or nobody. "
         "It replaces the whole table; if one row is wrong, nothing changes.",
     ),
     "table.import.paste": Text("或者粘贴在这里", "Or paste it here"),
@@ -108,7 +115,9 @@ PEOPLE: dict[str, Text] = {
     ),
     "table.import.unreadable": Text("这不是 CSV。", "This is no CSV."),
     "table.import.column": Text(
-        "没有这一列；表头用 category, supplier, warehouse, owner, deputy, manager。",
-        "There is no such column; use category, supplier, warehouse, owner, deputy, manager.",
+        "没有这一列；表头用 category, supplier, warehouse, warehouse_group, owner, deputy, "
+        "manager。",
+        "There is no such column; use category, supplier, warehouse, warehouse_group, owner, "
+        "deputy, manager.",
     ),
 }

@@ -44,6 +44,8 @@ class Responsibilities:
         self._table: Section[list[Row]] = Section()
         self._people: list[Person] = []
         self._names = Names()
+        self._groups: dict[str, str] = {}
+        """Names of warehouse groups by id, as far as they were ever answered."""
         self._words = ""
         self._editing: Row | None = None
         self._values: dict[str, str] | None = None
@@ -67,6 +69,7 @@ class Responsibilities:
     async def ask(self, people: list[Person]) -> bool:
         """Ask for the table and show it; returns whether there was an answer."""
         self._people = people
+        self._groups = await self._upstream.groups() or self._groups
         self._table = await answered(self._table, self._upstream.table())
         self._show()
         return not self._table.away
@@ -210,7 +213,7 @@ class Responsibilities:
     def _html(self) -> str:
         rows = list(enumerate(self._table.value or []))
         people = {one.id: one.name for one in self._people}
-        named = people | self._names.warehouses
+        named = people | self._groups | self._names.warehouses
         found = [(at, row) for at, row in rows if agrees(row, self._words, named)]
         return self._frame.html(
             "responsibilities.html",
@@ -221,6 +224,7 @@ class Responsibilities:
             searchable=len(rows) > 8,
             people=people,
             names=self._names,
+            groups=self._groups,
             values=self._values,
             editing=self._editing,
             errors=defaultdict(str, self._errors),

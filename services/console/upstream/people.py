@@ -31,6 +31,13 @@ class Person(Answer):
         return self.away_until is not None and now < self.away_until
 
 
+class WarehouseGroup(Answer):
+    """A group of warehouses, as rows name it."""
+
+    id: str
+    name: str
+
+
 class Table(Answer):
     """The table of responsibilities."""
 
@@ -39,6 +46,7 @@ class Table(Answer):
 
 _PERSON = TypeAdapter(Person)
 _PEOPLE = TypeAdapter(Page[Person])
+_GROUPS = TypeAdapter(Page[WarehouseGroup])
 _TABLE = TypeAdapter(Table)
 _ALL = 500
 _CSV = "text/csv; charset=utf-8"
@@ -61,6 +69,14 @@ class People:
             return {one.id: one.name for one in await self.all()}
         except (Unavailable, Refused):
             return {}
+
+    async def groups(self) -> dict[str, str]:
+        """Return the names of warehouse groups by id (the first 500); none without an answer."""
+        try:
+            page = await self._service.get(_GROUPS, "/v1/warehouse-groups", {"limit": _ALL})
+        except (Unavailable, Refused):
+            return {}
+        return {one.id: one.name for one in page.items} if page else {}
 
     async def one(self, person_id: str) -> Person | None:
         """Return a person, or None where there is none."""

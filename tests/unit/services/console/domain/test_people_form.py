@@ -28,8 +28,15 @@ def test_what_the_form_of_a_person_does_not_show_stays() -> None:
 
 
 def test_what_the_form_of_a_row_does_not_show_stays() -> None:
-    row = DRINKS | {"supplier": "acme", "since": "2026"}
+    row = DRINKS | {"supplier": "acme", "warehouse_group": None, "since": "2026"}
     assert row_of(row_values(row) | {"deputy": "li"}, row) == row | {"deputy": "li"}
+
+
+def test_a_row_is_moved_from_a_warehouse_to_a_group() -> None:
+    values = row_values(DRINKS) | {"warehouse": "", "warehouse_group": "east"}
+    row = row_of(values, DRINKS)
+    assert (row["warehouse"], row["warehouse_group"]) == (None, "east")
+    assert agrees(row, "华东", {"east": "华东"})
 
 
 def test_rows_that_others_changed_meanwhile_stay() -> None:

@@ -99,7 +99,10 @@ MADE = {
     *(f"rule.active.day.{day}" for day in WEEKDAYS),
     *(f"rule.part.{name}" for name in (*set(PARTS.values()), "other")),
     *(f"table.{name}" for name in COLUMNS),
-    *(f"table.{code}" for code in ("repeated", "missing", "unknown_person")),
+    *(
+        f"table.{code}"
+        for code in ("repeated", "missing", "unknown_person", "both", "unknown_group")
+    ),
     *(f"people.language.{language}" for language in Language),
     *(f"people.{name}.wrong" for name in ("email", "wecom_userid")),
     *(key for key in CATALOGUE if key.endswith(".one")),

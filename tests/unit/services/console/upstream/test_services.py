@@ -19,6 +19,7 @@ from services.console.upstream.ingest import Ingest
 from services.console.upstream.ledger import Ledger
 from services.console.upstream.notifier import Notifier
 from services.console.upstream.overview import Overview
+from services.console.upstream.people import People
 from services.console.upstream.service import TIMEOUT_SECONDS, Refused, Service
 from shared.clock import ManualClock, WallClock
 from shared.errors import Unavailable
@@ -361,3 +362,20 @@ async def test_what_is_done_for_a_person_says_so_and_nothing_else_does() -> None
         await service.post(ANYTHING, "/two", {})
         await service.acting_for(None).post(ANYTHING, "/three", {})
     assert heard == [("/one", "%E7%8E%8B%20%E6%95%8F"), ("/two", None), ("/three", None)]
+
+
+@pytest.mark.parametrize(
+    ("response", "groups"),
+    [
+        (httpx.Response(200, json={"items": [{"id": "east", "name": "East"}]}), {"east": "East"}),
+        (httpx.Response(404), {}),
+        (httpx.Response(403), {}),
+        (httpx.ConnectError("no"), {}),
+    ],
+    ids=["answered", "of an alerting without groups", "not to be told", "away"],
+)
+async def test_warehouse_groups_have_names_or_the_page_does_without(
+    response: httpx.Response | Exception, groups: dict[str, str]
+) -> None:
+    async with answering(response) as service:
+        assert await People(service).groups() == groups

@@ -72,6 +72,7 @@ SETTINGS = frozenset(
         *("playbook", "attention_policy", "approval_limit", "supplier", "working_calendar"),
         *(
             "rotation",
+            "warehouse_group",
             "destination",
             "route",
             "alembic_version",

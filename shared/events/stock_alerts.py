@@ -146,8 +146,9 @@ class AlertFacts(Event):
     days_of_cover: float | None = None
     incoming: int = 0
     proposed: int | None = None
-    """Units to buy that would bring it to where it should be, beside what is on order; None for what
-    is not bought any more. As of when it opened, got worse, was told again, or something was done."""
+    """Units to buy that would bring it to where it should be, beside what is on order; None for
+    what is not bought any more. As of when it opened, got worse, was told again, or something was
+    done."""
     options: Options | None = None
     """Of a product."""
     is_bought: bool = True

@@ -52,9 +52,9 @@ async def test_rows_of_the_table_from_before_there_were_groups_name_none(
     await alerting.rows("DROP TABLE warehouse_group")
     (now,) = await alerting.rows("SELECT version_num FROM schema_version")
     versions = "services.alerting.store.migrations.versions"
-    before = import_module(f"{versions}.0022_warehouse_groups").down_revision
+    before = import_module(f"{versions}.0019_warehouse_groups").down_revision
     await alerting.rows("UPDATE schema_version SET version_num = $1", before)
-    await migrations.upgrade(alerting.database.url("alerting"), "alerting", "0022")
+    await migrations.upgrade(alerting.database.url("alerting"), "alerting", "0019")
     await alerting.rows("UPDATE schema_version SET version_num = $1", now["version_num"])
     assert await alerting.ask("GET", "/v1/responsibilities") == table
     await alerting.ask(

@@ -16,6 +16,7 @@ from services.console.domain.condition_rows import (
     tree_of,
 )
 from services.console.domain.rule_kinds import BY_KIND, FLAGS, LEVELS
+from shared.events.stock_alerts import SHORTAGES
 
 Values = dict[str, str]
 
@@ -26,7 +27,13 @@ SECONDS: Final[Mapping[str, int]] = {
     "days": 86_400,
 }
 _TIMES: Final = ("pending", "recovery")
-_LISTS: Final = ("categories", "tags", "skus")
+OF_GOODS: Final = ("categories", "tags", "skus")
+"""What a scope names of any goods, one a line."""
+
+OF_ONE_SKU: Final = ("classes", "suppliers")
+"""And what only a SKU has: the options of a product may have different ones."""
+
+_LISTS: Final = (*OF_GOODS, *OF_ONE_SKU)
 _LARGEST: Final = 1e15
 """No number that anybody means is larger; a unit's multiple of it is still a number."""
 _FLAGS_AT_FIRST: Final = frozenset({"negative", "not_ordered", "in_doubt", "unusual"})
@@ -47,6 +54,7 @@ def blank(kind: str = "below") -> Values:
         "enabled": "yes",
         "filter.min_daily_sales": "",
         "filter.grace_days": "",
+        "filter.trend_at_least": "",
         "filter.covered_by_inbound": "",
         "filter.inhibited_by_out": "",
         "labels": "",
@@ -101,6 +109,7 @@ def values_of(definition: Mapping[str, Any], cel: str | None) -> Values:
     filters = definition.get("filters", {})
     for name in ("min_daily_sales", "grace_days"):
         values[f"filter.{name}"] = _number(filters.get(name) or None)
+    values["filter.trend_at_least"] = _number(100 * filters.get("trend_at_least", 0) or None)
     for name in ("covered_by_inbound", "inhibited_by_out"):
         values[f"filter.{name}"] = _yes(filters.get(name))
     scope = definition.get("scope", {})
@@ -146,10 +155,12 @@ def filled(values: Mapping[str, str], base: Mapping[str, Any]) -> Filled:
     definition["filters"] = dict(base.get("filters") or {}) | {
         "min_daily_sales": (numbers.read("filter.min_daily_sales") if of_one_sku else 0) or 0,
         "grace_days": _whole((numbers.read("filter.grace_days") if of_one_sku else 0) or 0),
+        "trend_at_least": _share(numbers, "filter.trend_at_least") if asks_to_buy(values) else 0,
         "covered_by_inbound": bool(values["filter.covered_by_inbound"]) and kind.of_available,
         "inhibited_by_out": bool(values["filter.inhibited_by_out"]) and subject == "level",
     }
     scope = {name: listed(values[f"scope.{name}"]) for name in (*_LISTS, "warehouses")}
+    scope |= {} if of_one_sku else {name: [] for name in OF_ONE_SKU}
     definition["scope"] = dict(base.get("scope") or {}) | scope
     definition["labels"] = _labels(values["labels"])
     definition["playbook"] = values["playbook"] or None
@@ -163,6 +174,11 @@ def subject_of(values: Mapping[str, str]) -> str:
     """Return what the rule watches: what was chosen, where its kind can be asked of that."""
     subjects = BY_KIND[values["kind"]].subjects
     return values["subject"] if values["subject"] in subjects else subjects[0]
+
+
+def asks_to_buy(values: Mapping[str, str]) -> bool:
+    """Return whether the rule may warn of a shortage: only then the trend of demand matters."""
+    return subject_of(values) != "product" and values["kind"] in {*SHORTAGES, "custom"}
 
 
 def condition_alone(definition: Mapping[str, Any]) -> dict[str, Any]:
@@ -240,6 +256,11 @@ def _condition(values: Mapping[str, str], numbers: _Numbers) -> object:
     except NoNumber as error:
         numbers.wrong.add(f"row.{error.row}.value")
         return None
+
+
+def _share(numbers: _Numbers, name: str) -> float:
+    """Return a field in percent as a share, without what the division leaves behind."""
+    return round((numbers.read(name) or 0) / 100, 6)
 
 
 def _labels(said: str) -> dict[str, str]:

@@ -206,6 +206,13 @@ RULES: dict[str, Text] = {
         "日均销量少于这么多就不预警", "Ignore if fewer are sold a day"
     ),
     "rule.filter.grace_days": Text("新品头几天不预警", "Ignore in the first days of a SKU"),
+    "rule.filter.trend_at_least": Text(
+        "近 7 天日均低于近 28 天的多少就不预警", "Ignore if sales of 7 days fell under"
+    ),
+    "rule.filter.trend_at_least.hint": Text(
+        "近 28 天日均的百分比；已经卖完的照样预警。",
+        "Of the daily mean of 28 days; what is sold out is told all the same.",
+    ),
     "rule.filter.covered_by_inbound": Text(
         "在途的货到了就够，不预警", "Ignore if what is on the way suffices"
     ),
@@ -218,6 +225,15 @@ RULES: dict[str, Text] = {
     "rule.scope.categories": Text("品类", "Categories"),
     "rule.scope.tags": Text("标签", "Tags"),
     "rule.scope.skus": Text("SKU", "SKUs"),
+    "rule.scope.classes": Text("等级（ABC/XYZ）", "Classes (ABC/XYZ)"),
+    "rule.scope.classes.hint": Text(
+        "一行一个，例如 A；A 也包括 AX 到 AZ。",
+        "One a line, such as A, which stands for AX to AZ too.",
+    ),
+    "rule.scope.suppliers": Text("供应商", "Suppliers"),
+    "rule.scope.suppliers.hint": Text(
+        "一行一个，按参数里的供应商。", "One a line, as the parameters name them."
+    ),
     "rule.scope.lines": Text("一行一个", "One a line"),
     "rule.playbook": Text("处理流程", "Playbook"),
     "rule.playbook.which": Text("预警走哪个流程", "Which one its alerts follow"),
@@ -444,6 +460,7 @@ MISTAKES: tuple[tuple[str, Text], ...] = (
 """What alerting says of rules, by pattern, in both languages; all else is shown as it is."""
 
 MISTAKES_OF: dict[str, Text] = {
+    "filters.trend_at_least": Text("要在 0 到 100 之间。", "It must be from 0 to 100."),
     "doubts.channel_silent_minutes": Text(
         "要在 5 分钟到 30 天之间。", "It must be from 5 minutes to 30 days."
     ),

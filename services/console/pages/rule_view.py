@@ -11,7 +11,13 @@ from services.console.domain.condition_rows import (
     TEXTS,
     numbers_of_rows,
 )
-from services.console.domain.rule_form import SECONDS, subject_of
+from services.console.domain.rule_form import (
+    OF_GOODS,
+    OF_ONE_SKU,
+    SECONDS,
+    asks_to_buy,
+    subject_of,
+)
 from services.console.domain.rule_kinds import BY_KIND, FIRST, FLAGS, FURTHER, LEVELS
 from services.console.domain.rule_mistakes import Mistake
 from services.console.domain.texts import Words
@@ -62,6 +68,9 @@ def form_html(
         warehouses=_choice(values["scope.warehouses"], names.warehouses),
         channels=_choice(values["doubt.channels"], names.channels),
         subject=subject_of(values),
+        asks_to_buy=asks_to_buy(values),
+        of_goods=OF_GOODS,
+        of_one_sku=OF_ONE_SKU,
         **state,
     )
 

@@ -70,6 +70,12 @@ def test_what_a_form_is_filled_with_is_what_it_says(
     "parts",
     [
         {"kind": "stock_out", "levels": [{"level": "urgent", "enter": 0, "exit": 5}]},
+        {
+            "kind": "below_safety_stock",
+            "filters": {"trend_at_least": 0.07},
+            "scope": {"classes": ["A", "B"]},
+        },
+        {"kind": "stock_out", "subject": "pool", "pool": "web", "scope": {"suppliers": ["acme"]}},
         {"kind": "negative"},
         {"kind": "data_doubt", "doubts": {"flags": ["unusual"], "count_older_than_days": 30}},
         {
@@ -133,6 +139,20 @@ def test_a_silence_is_typed_in_any_unit_and_the_rest_of_the_doubts_stays() -> No
         "channels": ["web", "pos"],
         "quite_new": 1,
     }
+
+
+def test_what_a_kind_cannot_say_is_left_out_when_it_is_chosen() -> None:
+    scope = {"classes": ["A"], "suppliers": ["acme"]}
+    below = values_of(
+        told(kind="below_safety_stock", filters={"trend_at_least": 0.5}, scope=scope), cel=None
+    )
+    assert below["filter.trend_at_least"] == "50"
+    overstock = filled(of_kind(below, "overstock"), {}).definition
+    assert overstock["filters"]["trend_at_least"] == 0
+    assert overstock["scope"]["classes"] == ["A"]
+    sizes = filled(of_kind(below, "broken_size_run"), {"scope": scope}).definition
+    assert (sizes["scope"]["classes"], sizes["scope"]["suppliers"]) == ([], [])
+    RuleDefinition.model_validate(sizes)
 
 
 def test_what_the_form_does_not_show_stays() -> None:

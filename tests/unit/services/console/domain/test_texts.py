@@ -18,7 +18,7 @@ from services.console.domain.condition_rows import NUMBERS, OF_NUMBERS, TEXTS
 from services.console.domain.language import Language
 from services.console.domain.order_state import STAGES, STANDINGS
 from services.console.domain.people_form import COLUMNS
-from services.console.domain.rule_form import SECONDS
+from services.console.domain.rule_form import OF_GOODS, OF_ONE_SKU, SECONDS
 from services.console.domain.rule_kinds import BY_KIND, FLAGS
 from services.console.domain.text import Text
 from services.console.domain.texts import CATALOGUE, Words, number, signed
@@ -93,7 +93,8 @@ MADE = {
     *(f"rule.doubt.{flag}" for flag in FLAGS),
     *(f"rule.enter.{way}" for way in ("below", "above", "reasons")),
     *(f"rule.exit.{way}" for way in ("below", "above", "reasons")),
-    *(f"rule.scope.{name}" for name in ("categories", "tags", "skus")),
+    *(f"rule.scope.{name}" for name in (*OF_GOODS, *OF_ONE_SKU)),
+    *(f"rule.scope.{name}.hint" for name in OF_ONE_SKU),
     *(f"rule.condition.{name}" for name in ("nested", "mend")),
     *(f"rule.{name}" for name in ("pending", "recovery")),
     *(f"rule.active.day.{day}" for day in WEEKDAYS),

@@ -158,6 +158,12 @@ class RuleDefinition(_Strict):
         BeforeValidator(_parsed, json_schema_input_type=Predicate | str | None),
     ] = None
     """For custom: a tree of comparisons, or the same as CEL text."""
+    clear_condition: Annotated[
+        Predicate | None,
+        BeforeValidator(_parsed, json_schema_input_type=Predicate | str | None),
+    ] = None
+    """For custom: what must hold before an episode recovers, besides that `condition` does not; as
+    the exit limit is for other kinds. That `condition` does not hold when left out."""
     pending_seconds: Seconds = 0
     recovery_seconds: Seconds = 0
     active: ActiveDefinition | None = None
@@ -215,6 +221,7 @@ class RuleDefinition(_Strict):
             filters=Filters(**self.filters.model_dump()),
             doubts=_doubts(self.doubts),
             custom=_custom(self.condition),
+            clears=_custom(self.clear_condition),
             hours=None if self.active is None else self.active.hours(calendars),
             subject=self.subject,
             pool=self.pool or "",
@@ -290,7 +297,8 @@ def _problem_of_subject(rule: RuleDefinition) -> str | None:
         return "say with pool what people call these warehouses"
     if rule.filters.inhibited_by_out:
         return "inhibited_by_out is between rules of one level; leave it out"
-    unknown = sorted(fields(rule.condition) & OF_ONE_WAREHOUSE) if rule.condition else ()
+    asked = {name for said in _conditions(rule) for name in fields(said)}
+    unknown = sorted(asked & OF_ONE_WAREHOUSE)
     if unknown:
         return f"{', '.join(unknown)} belongs to one warehouse; a pool has none"
     return None
@@ -339,14 +347,21 @@ def _problem_of_extras(rule: RuleDefinition) -> str | None:
     return _problem_of_condition(rule)
 
 
+def _conditions(rule: RuleDefinition) -> list[Predicate]:
+    return [each for each in (rule.condition, rule.clear_condition) if each is not None]
+
+
 def _problem_of_condition(rule: RuleDefinition) -> str | None:
     condition = rule.condition
     if (condition is None) is (rule.kind is RuleKind.CUSTOM):
         return "a rule of the kind custom needs a condition, no other may have one"
     if condition is None:
+        if rule.clear_condition is not None:
+            return "clear_condition belongs to the kind custom; leave it out"
         return None
     if len(rule.levels) > 1 or rule.levels[0].enter != 1 or rule.levels[0].exit != 1:
         return "custom has one level and no limits; they are in its condition"
-    if parts(condition) > MAX_PARTS or depth(condition) > MAX_DEPTH:
+    said = _conditions(rule)
+    if sum(map(parts, said)) > MAX_PARTS or max(map(depth, said)) > MAX_DEPTH:
         return f"use at most {MAX_PARTS} comparisons, nested {MAX_DEPTH} deep"
     return None

@@ -26,6 +26,9 @@ def holding(rule: Rule, at: Standing, units: int, held: AlertLevel | None) -> Li
     """
     # Asked for every rule and message: called through as little as can be.
     found = _MEASURES[rule.kind](rule, at, units)
+    if not found and held is not None and rule.clears is not None:
+        clear = rule.clears.holds(at, units)
+        found = clear if isinstance(clear, Reason) else float(not clear)
     if isinstance(found, Reason):
         return found
     if TRAITS[rule.kind].parameter is None:

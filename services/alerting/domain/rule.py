@@ -151,6 +151,8 @@ class Rule:
     """For data_doubt."""
     custom: Custom | None = None
     """For custom."""
+    clears: Custom | None = None
+    """For custom: what must hold before an episode recovers, besides that `custom` does not."""
     hours: WorkingCalendar | None = None
     """Outside them it opens nothing; None: it may at any time."""
     muted: bool = False

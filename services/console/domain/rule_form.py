@@ -166,7 +166,9 @@ def filled(values: Mapping[str, str], base: Mapping[str, Any]) -> Filled:
     definition["playbook"] = values["playbook"] or None
     is_doubt = values["kind"] == "data_doubt"
     definition["doubts"] = _doubts(values, numbers, base.get("doubts")) if is_doubt else None
-    definition["condition"] = _condition(values, numbers) if values["kind"] == "custom" else None
+    is_custom = values["kind"] == "custom"
+    definition["condition"] = _condition(values, numbers) if is_custom else None
+    definition["clear_condition"] = base.get("clear_condition") if is_custom else None
     return Filled(definition, frozenset(numbers.wrong))
 
 

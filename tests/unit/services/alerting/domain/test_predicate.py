@@ -235,6 +235,23 @@ def test_a_custom_rule_fires_recovers_and_counts_dips() -> None:
     assert [step.reason for step in steps] == [Reason.DIPPED, Reason.RECOVERED]
 
 
+def test_an_episode_lasts_until_its_clear_condition_holds() -> None:
+    made = define("available < 20", clear_condition="available > 30").rule("rule", 1)
+    opened = evaluate(made, standing(level(19)), None)
+    # Back over the condition, and under it again: one episode, as with an exit limit.
+    for units in (25, 19, 30):
+        stays = evaluate(made, standing(level(units)), opened.condition)
+        assert (stays.reason, stays.transition) == (Reason.FIRING, None)
+    assert evaluate(made, standing(level(31)), opened.condition).reason is Reason.RECOVERED
+    assert evaluate(made, standing(level(25)), None).reason is Reason.CLEAR
+
+
+def test_what_holds_ends_by_no_clear_condition() -> None:
+    made = define("available < 20", clear_condition="on_hand >= 0").rule("rule", 1)
+    opened = evaluate(made, standing(level(19)), None)
+    assert evaluate(made, standing(level(18)), opened.condition).reason is Reason.FIRING
+
+
 def test_text_and_tree_make_the_same_rule() -> None:
     tree = {"field": "available", "comparison": "<", "value": {"field": "reorder_point"}}
     assert define("available < reorder_point") == define(tree)
@@ -254,6 +271,13 @@ def test_text_and_tree_make_the_same_rule() -> None:
             "there is no field stok",
         ),
         ({"condition": {"any": []}}, "at least 1"),
+        ({"clear_condition": "available > stok"}, "there is no field stok"),
+        ({"clear_condition": " || ".join(["available < 5"] * 100)}, "at most 100"),
+        ({"kind": "stock_out", "condition": None, "clear_condition": "available > 5"}, "leave it"),
+        (
+            {"subject": "pool", "pool": "web", "clear_condition": "warehouse == 'W'"},
+            "warehouse belongs to one warehouse",
+        ),
     ],
 )
 def test_a_condition_that_makes_no_sense_is_refused(fields: dict[str, object], words: str) -> None:

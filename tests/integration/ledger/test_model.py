@@ -118,7 +118,7 @@ class World:
         tables = await self.administrator.fetch(
             "SELECT relname FROM pg_class WHERE relnamespace = 'ledger'::regnamespace "
             "AND relkind IN ('r', 'p') AND NOT relispartition "
-            "AND relname NOT IN ('generation', 'alembic_version')"
+            "AND relname NOT IN ('generation', 'alembic_version', 'audit')"
         )
         names = ", ".join(f"ledger.{row['relname']}" for row in tables)
         await self.administrator.execute(f"TRUNCATE {names}")

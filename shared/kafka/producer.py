@@ -2,13 +2,13 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from shared.errors import Unavailable
 from shared.kafka.messages import Message
@@ -18,7 +18,10 @@ from shared.observability.metrics import PUBLISHED_TOTAL
 BATCH_BYTES = 256 * 1024
 LINGER_MS = 2
 DELIVERY_TIMEOUT_MS = 4_500
-"""Under 5 s: a paused owner's queue is empty before anyone else may publish for its partition."""
+"""Under 5 s: a paused owner's queue is empty before anyone else may publish for its partition.
+
+What it still holds when it wakes up has expired (`prompt`).
+"""
 
 _STOP_SECONDS = 15
 _CHECK_SECONDS = 2
@@ -127,17 +130,19 @@ class Producer:
     async def _connect(self) -> AIOKafkaProducer:
         attempt = 0
         while True:
-            client = AIOKafkaProducer(
-                bootstrap_servers=self._bootstrap,
-                client_id=self._name,
-                acks="all",
-                enable_idempotence=True,
-                compression_type="snappy",
-                max_batch_size=BATCH_BYTES,
-                linger_ms=LINGER_MS,
-                request_timeout_ms=DELIVERY_TIMEOUT_MS,
-                retry_backoff_ms=50,
-                metadata_max_age_ms=30_000,
+            client = prompt(
+                AIOKafkaProducer(
+                    bootstrap_servers=self._bootstrap,
+                    client_id=self._name,
+                    acks="all",
+                    enable_idempotence=True,
+                    compression_type="snappy",
+                    max_batch_size=BATCH_BYTES,
+                    linger_ms=LINGER_MS,
+                    request_timeout_ms=DELIVERY_TIMEOUT_MS,
+                    retry_backoff_ms=50,
+                    metadata_max_age_ms=30_000,
+                )
             )
             try:
                 async with asyncio.timeout(self._timeout_seconds):
@@ -148,6 +153,32 @@ class Producer:
                 attempt += 1
             else:
                 return client
+
+
+def prompt(client: AIOKafkaProducer) -> AIOKafkaProducer:
+    """Return a client that gives up what has waited for longer than a delivery may take.
+
+    The library asks for the age of a batch only where a partition has no leader. A process that was
+    paused with a batch in its queue would send it on waking, over what its successor has published
+    since. A failed batch leaves a gap in the client's sequence, which ends with the client.
+    """
+    accumulator = client._message_accumulator  # noqa: SLF001 - the library has no setting for this
+    drain = accumulator.drain_by_nodes
+
+    def drained(
+        ignore_nodes: Collection[int], muted_partitions: Collection[TopicPartition] = frozenset()
+    ) -> tuple[Mapping[int, Mapping[TopicPartition, object]], bool]:
+        for tp, batches in list(accumulator._batches.items()):  # noqa: SLF001 - as above
+            while tp not in muted_partitions and batches and batches[0].expired():
+                batch = accumulator._pop_batch(tp)  # noqa: SLF001 - as above
+                batch.failure(KafkaTimeoutError())
+        found: tuple[Mapping[int, Mapping[TopicPartition, object]], bool] = drain(
+            ignore_nodes, muted_partitions
+        )
+        return found
+
+    accumulator.drain_by_nodes = drained
+    return client
 
 
 async def _send_partition(

@@ -227,9 +227,12 @@ class Process:
         self._recorder.seam = seam
 
         async def claim(group: asyncio.TaskGroup) -> None:
+            # Nobody is killed before all have claimed: who had them would not be fenced yet.
+            self._gate.clear()
             for worker, own in zip(self._workers, shares, strict=True):
                 if own:
                     await worker.claim(group, [(each, 0) for each in own], PARTITIONS)
+            self._gate.set()
             for worker in self._workers:
                 await worker.settle()
 

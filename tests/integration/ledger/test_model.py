@@ -835,7 +835,7 @@ def world(stack: Stack, template: str, monkeypatch: pytest.MonkeyPatch) -> Itera
         database = run(fresh.__aenter__())
         through = lossy(database.url("ledger"))
         way = run(through.__aenter__())
-        engine = create_engine(way.url, pool=20)
+        engine = create_engine(way.url, pool=100)
         administrator = run(asyncpg.connect(database.administrator_url))
         yield World(runner, Surroundings(engine, way, ManualClock(BEGAN)), administrator)
         run(administrator.close())

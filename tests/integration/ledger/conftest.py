@@ -3,6 +3,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest_asyncio
 
 from services.ledger.settings import LedgerSettings
@@ -28,3 +29,17 @@ async def ledger(
     )
     async with Producer(settings.kafka, settings.topic_prefix, name="test") as producer:
         yield Ledger(settings, producer, database, token)
+
+
+@pytest_asyncio.fixture
+async def api(ledger: Ledger, key: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """Yield a client for somebody who reads stock and configures; some tests have another one."""
+    token = mint(
+        key,
+        subject="zhang",
+        scopes=[Scope.STOCK_READ, Scope.CONFIG_WRITE],
+        now=WallClock().now(),
+        lifetime=timedelta(hours=1),
+    )
+    async with ledger.api(token) as client:
+        yield client

@@ -1,35 +1,16 @@
 """Who set and decided what, when, and from where; and that nobody makes it undone."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 import httpx
 import pytest
-import pytest_asyncio
 
 from shared.clock import WallClock
-from shared.http.auth import Scope
-from shared.http.tokens import mint
 from tests.integration.ledger.service import START, Ledger, change
 
 TOLERANCES = "/v1/count-tolerances"
-
-
-@pytest_asyncio.fixture
-async def api(ledger: Ledger, key: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """Yield a client for somebody who reads stock and configures."""
-    token = mint(
-        key,
-        subject="zhang",
-        scopes=[Scope.STOCK_READ, Scope.CONFIG_WRITE],
-        now=WallClock().now(),
-        lifetime=timedelta(hours=1),
-    )
-    async with ledger.api(token) as client:
-        yield client
 
 
 async def entries(api: httpx.AsyncClient, **asked: str) -> list[dict[str, Any]]:

@@ -1,13 +1,11 @@
 """Counts as people work with them, and changes that nobody expects: through topic, tables, HTTP."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from services.ledger.commands.verify import verify
 from services.ledger.domain.statement import Recorded
@@ -19,26 +17,10 @@ from shared.database.engine import create_engine, driver
 from shared.events.catalog_items import CatalogItem
 from shared.events.dead_letters import DeadReason
 from shared.events.stock_changes import StockChange
-from shared.http.auth import Scope
-from shared.http.tokens import mint
 from shared.testing.waiting import until
 from tests.integration.ledger.service import START, Ledger, change
 
 HOUR = timedelta(hours=1)
-
-
-@pytest_asyncio.fixture
-async def api(ledger: Ledger, key: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """Yield a client for somebody who reads stock and configures."""
-    token = mint(
-        key,
-        subject="zhang",
-        scopes=[Scope.STOCK_READ, Scope.CONFIG_WRITE],
-        now=WallClock().now(),
-        lifetime=timedelta(hours=1),
-    )
-    async with ledger.api(token) as client:
-        yield client
 
 
 def count(quantity: int, hours: float, **fields: object) -> StockChange:

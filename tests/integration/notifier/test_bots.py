@@ -71,29 +71,28 @@ async def test_an_answer_lost_by_dingtalk_repeats_a_first_notice_marked(
     assert ["可能重复" in kept.text for kept in fake.accepted] == [False, True]
 
 
-async def test_what_a_dingtalk_bot_with_a_keyword_is_sent_has_it(notifier: Notifier) -> None:
-    fake = FakeDingtalk({TOKEN: None}, keywords={TOKEN: ["库存提醒"]})
-    async with fake.serving() as url, notifier.sending():
-        await notifier.put("ding", "dingtalk_bot", {"token": TOKEN, "url": url})
-        await notifier.tell(stock_alert(7))
-        await notifier.until_states("dead")
-        await notifier.put("ding", "dingtalk_bot", {"url": url, "keyword": "库存提醒"})
-        await notifier.tell(stock_alert(8))
-        await notifier.until_states("dead", "sent")
-    assert fake.rejected == {dingtalk.UNVERIFIED: 1}
-    assert [kept.text.endswith("\n\n库存提醒") for kept in fake.accepted] == [True]
+KEYWORDS = {TOKEN: ["库存提醒"]}
 
 
-async def test_what_a_feishu_bot_with_a_keyword_is_sent_has_it(notifier: Notifier) -> None:
-    fake = FakeFeishu({TOKEN: None}, keywords={TOKEN: ["库存提醒"]})
+@pytest.mark.parametrize(
+    ("kind", "fake", "code"),
+    [
+        ("dingtalk_bot", FakeDingtalk({TOKEN: None}, keywords=KEYWORDS), dingtalk.UNVERIFIED),
+        ("feishu_bot", FakeFeishu({TOKEN: None}, keywords=KEYWORDS), feishu.NO_KEYWORD),
+    ],
+    ids=["dingtalk", "feishu"],
+)
+async def test_what_a_bot_with_a_keyword_is_sent_has_it(
+    notifier: Notifier, kind: str, fake: FakeDingtalk | FakeFeishu, code: int
+) -> None:
     async with fake.serving() as url, notifier.sending():
-        await notifier.put("fei", "feishu_bot", {"token": TOKEN, "url": url})
+        await notifier.put("group", kind, {"token": TOKEN, "url": url})
         await notifier.tell(stock_alert(7))
         await notifier.until_states("dead")
-        await notifier.put("fei", "feishu_bot", {"url": url, "keyword": "库存提醒"})
+        await notifier.put("group", kind, {"url": url, "keyword": "库存提醒"})
         await notifier.tell(stock_alert(8))
         await notifier.until_states("dead", "sent")
-    assert fake.rejected == {feishu.NO_KEYWORD: 1}
+    assert fake.rejected == {code: 1}
     assert [kept.text.endswith("\n\n库存提醒") for kept in fake.accepted] == [True]
 
 

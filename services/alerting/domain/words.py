@@ -171,7 +171,10 @@ def _what_and_why(explanation: Explanation) -> Text:
         return reason
     rule, kind = explanation.rule, explanation.rule.kind
     if rule.custom is not None:
-        return Text(f"{rule.custom.text}：{reason.zh}", f"{rule.custom.text}: {reason.en}")
+        zh = en = rule.custom.text
+        if rule.clears is not None:
+            zh, en = f"{zh}（直到 {rule.clears.text}）", f"{en} (until {rule.clears.text})"
+        return Text(f"{zh}：{reason.zh}", f"{en}: {reason.en}")
     shown = [_limit(kind, limit) for limit in explanation.limits]
     what = Text(*(each.format(_shown(kind, measured)) for each in _MEASURES[kind]))
     if explanation.doubts is not None:

@@ -16,6 +16,7 @@ PARTS = {
     "scope": "scope",
     "filters": "filters",
     "condition": "condition",
+    "clear_condition": "condition",
     "doubts": "doubts",
     "pending_seconds": "times",
     "recovery_seconds": "times",

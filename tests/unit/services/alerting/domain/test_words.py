@@ -92,6 +92,14 @@ def test_a_custom_rule_is_told_by_its_condition() -> None:
     )
 
 
+def test_a_clear_condition_is_told_beside_it() -> None:
+    said = {"condition": "available < 20", "clear_condition": "available > 30"}
+    made = RuleDefinition.model_validate({"name": {"en": "Rule"}, "kind": "custom"} | said)
+    zh, en = words(made.rule("rule", 1), 5)
+    assert zh.startswith("available < 20（直到 available > 30）：")
+    assert en.startswith("available < 20 (until available > 30): ")
+
+
 def test_every_reason_has_words() -> None:
     assert set(_REASONS) == set(Reason)
 

@@ -537,6 +537,38 @@ async def test_two_with_one_key_who_have_waited_long_are_answered_the_same(ledge
     assert [tuple(row) for row in await ledger.rows("SELECT reserved FROM level")] == [(2,)]
 
 
+async def test_a_few_who_come_one_after_the_other_are_decided_together(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "COMPANY_MOST_SECONDS", 60.0)
+    async with ledger.consuming():
+        await stock(ledger, A=100)
+    engine = create_engine(ledger.settings.database_url.get_secret_value())
+
+    async def nobody_says() -> None:
+        return None
+
+    at = Desk(engine, ledger.clock, nobody_says, reservations.present)
+    at._took_seconds = 120.0
+
+    async def has_taken_it() -> bool:
+        return at._queue.empty()
+
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(at.run())
+        asked = []
+        for _ in range(desk.FEW):
+            one = Reserve(at.new_id(), LINE, None, timedelta(minutes=1), "test", None)
+            asked.append(group.create_task(at.ask(one)))
+            await asyncio.sleep(0)
+            await until(has_taken_it)
+        assert {(await each)[0] for each in asked} == {201}
+        running.cancel()
+    await engine.dispose()
+    transactions = await ledger.rows("SELECT count(*) FROM reservation GROUP BY xmin")
+    assert [tuple(row) for row in transactions] == [(desk.FEW,)]
+
+
 async def test_kits_are_held_by_component_and_policy_allows_more_than_there_is(
     ledger: Ledger, api: httpx.AsyncClient
 ) -> None:

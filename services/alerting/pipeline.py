@@ -117,8 +117,7 @@ class StockLevels(Handler[Memory], Timed):
             territory = self._territories[partition]
             view = View(rules.at(until), self._catalogue.revision, day_of(until))
             territory.look_through(view, self._catalogue.items, compared, since, parameters)
-            if rules.listening:
-                territory.listen(rules, channels, until)
+            territory.listen(rules, channels, until)
             if rules.asks_parameters:
                 territory.follow(parameters)
             if not territory.unseen:

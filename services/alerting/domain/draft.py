@@ -339,6 +339,8 @@ class Draft:
     ) -> Standing:
         given = self._given(subject)
         at = Standing(known.level, known.sales, now, given, others, known.troughs, self._channels)
+        if self._rules.listening:
+            at.hears_channels = self._territories[partition].hears(now)
         if self._rules.covering and isinstance(subject, LevelSubject):
             at.is_pooled = partial(self._is_pooled, partition, subject, known, now)
         if self._rules.doubting and isinstance(subject, PoolSubject):

@@ -75,7 +75,10 @@ def _doubts(rule: Rule, at: Standing, _: int) -> Measured:
     found = reasons(rule, at)
     if found is None:
         return 0
-    return len(found.flags) + (found.count_days is not None) + bool(found.silent)
+    sure = len(found.flags) + (found.count_days is not None)
+    if found.silent and not at.hears_channels:
+        return sure or Reason.CHANNELS_UNHEARD
+    return sure + bool(found.silent)
 
 
 def _days_overdue(_: Rule, at: Standing, __: int) -> Measured:

@@ -3,7 +3,7 @@
 from bisect import bisect_right, insort
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple
@@ -23,6 +23,13 @@ NO_TROUGHS: Mapping[str, Trough] = MappingProxyType({})
 
 LISTEN_SECONDS = 5
 """How long a channel's silence may go unnoticed."""
+
+DEAF = timedelta(minutes=1)
+"""Whoever has not heard for longer what there is to hear cannot tell who was silent meanwhile."""
+
+HEARING = timedelta(minutes=5)
+"""For which he then listens before he says that a channel is silent: its client tries again within
+that time, and ingest tells of each channel at least so often."""
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -117,7 +124,10 @@ class Territory:
     silent: frozenset[tuple[str, str]] = frozenset()
     """By rule: the warehouses whose channels are silent, for which `unseen` was filled."""
     listened: tuple[int, ...] | None = None
-    """What `silent` was found by."""
+    """What `silent` was found by; None where it is to be found anew."""
+    heard_until: datetime | None = None
+    hears_from: datetime | None = None
+    """When it may be said that a channel is silent; None after a claim."""
     unseen: list[Subject] = field(default_factory=list)
     """Subjects still to be evaluated under the present view and parameters, the next ones last."""
     settled: Settled | None = None
@@ -218,15 +228,28 @@ class Territory:
             self._ask_for(subject for subject in self.subjects if changed.concerns(subject))
         self.followed = book.revision
 
+    def hears(self, now: datetime) -> bool:
+        """Return whether it can be said at a moment which channels are silent."""
+        return self.hears_from is not None and now >= self.hears_from
+
     def listen(self, rules: RuleBook, channels: Channels, until: datetime) -> None:
         """Note that subjects are to be evaluated anew where a channel fell silent, or spoke."""
+        if self.heard_until is None or until - self.heard_until > DEAF:
+            self.hears_from = until + HEARING
+        self.heard_until = until
+        if not self.hears(until):
+            self.listened = None
+            return
         view = (rules.revision, channels.revision, int(until.timestamp()) // LISTEN_SECONDS)
         if self.listened == view:
             return
+        was_deaf = self.listened is None
         self.listened, before, self.silent = view, self.silent, rules.silence(channels, until)
-        if self.silent == before:
+        # Whoever was deaf has looked at no silence at all, whatever else he looked at.
+        concerned = before | self.silent if was_deaf else before ^ self.silent
+        if not concerned:
             return
-        changed = {warehouse for _, warehouse in self.silent ^ before}
+        changed = {warehouse for _, warehouse in concerned}
         self._ask_for(
             subject
             for subject in self.subjects

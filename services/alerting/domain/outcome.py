@@ -42,6 +42,9 @@ class Reason(StrEnum):
     ARRIVAL_UNKNOWN = "arrival_unknown"
     """Not evaluated: what is incoming is late or has no date, and no lead time is set. What is open
     goes on: this is the worst moment to end it."""
+    CHANNELS_UNHEARD = "channels_unheard"
+    """Not evaluated: channels seem silent, but nobody has listened for long enough since a start or
+    an outage. What is open goes on."""
     TOO_NEW = "too_new"
     """A limit holds, but the level is heard of for fewer days than the rule's grace."""
     BELOW_MINIMUM_DEMAND = "below_minimum_demand"

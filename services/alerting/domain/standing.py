@@ -37,6 +37,8 @@ class Standing(msgspec.Struct):
     """Says whether a pool that the level is in has enough; None where no rule asks."""
     is_doubted: Callable[[], bool] | None = None
     """Says whether people were told that the numbers are in doubt; None where nobody is."""
+    hears_channels: bool = True
+    """Whether it can be said which channels are silent."""
     run: SizeRun | None = None
     """The options, where the subject is a product."""
     _past: tuple[SalesHistory, float | None] | None = None

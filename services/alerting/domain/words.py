@@ -97,6 +97,11 @@ _REASONS: Final[Mapping[Reason, Text]] = {
         "在途已过期或没有到货日期，提前期也没有设置，无法判断。",
         "Not evaluated: what is incoming is late or has no date, and no lead time is set.",
     ),
+    Reason.CHANNELS_UNHEARD: Text(
+        "刚启动或中断后恢复，渠道是否沉默还需收听五分钟才能判断；已有的预警保持不变。",
+        "Not evaluated: after a start or an outage it takes five minutes of listening to say which "
+        "channels are silent. What is open goes on.",
+    ),
     Reason.TOO_NEW: Text(
         "触及限值，但还在新品宽限期内。", "A limit holds, but the level is too new."
     ),

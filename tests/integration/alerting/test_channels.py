@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from services.alerting.domain import memory
 from shared.clock import WallClock
 from shared.events.channel_health import TOPIC, ChannelHealth, Told
 from shared.kafka.messages import Message
@@ -29,8 +30,9 @@ async def say(alerting: Alerting, heard_at: datetime, version: int) -> None:
 
 
 async def test_a_silent_channel_puts_its_levels_in_doubt_until_it_speaks(
-    alerting: Alerting,
+    alerting: Alerting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(memory, "HEARING", timedelta(seconds=1))
     doubts = {"flags": [], "channel_silent_minutes": 5}
     await alerting.put_rule("doubt", kind="data_doubt", levels=[], doubts=doubts)
     await alerting.tell(alerting.level(50), alerting.level(50, sku="B", warehouse="X"))

@@ -1,5 +1,6 @@
 """A silent channel is a reason to doubt the levels it tells of."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,8 +8,10 @@ import pytest
 from services.alerting.domain.channels import Channels
 from services.alerting.domain.draft import Draft
 from services.alerting.domain.kind import RuleKind
+from services.alerting.domain.memory import Territory
+from services.alerting.domain.outcome import Reason
 from services.alerting.domain.rule import Doubts, Limit, Rule
-from tests.unit.services.alerting.cases import NOON, WATCH, level, minutes, rule
+from tests.unit.services.alerting.cases import NOON, URGENT, WATCH, level, minutes, rule
 from tests.unit.services.alerting.domain.test_draft import A, Worker, events
 
 HOUR = timedelta(hours=1)
@@ -18,13 +21,26 @@ TILL = rule(RuleKind.DATA_DOUBT, ONE, doubts=Doubts(silence=HOUR, channels=froze
 SHOP = Channels().after("shop", NOON, ["W"])
 
 
+def listened(worker: Worker, minute: float) -> Territory:
+    """Let the worker have listened since noon, up to a minute after it."""
+    territory = worker.territories[0]
+    territory.hears_from, territory.heard_until = NOON, minutes(minute)
+    return territory
+
+
 def look(worker: Worker, channels: Channels, minute: float) -> list[tuple[str, float]]:
     """Do what a turn at a minute after noon does; returns what happened."""
+    listened(worker, minute)
+    return turn(worker, channels, minute)
+
+
+def turn(worker: Worker, channels: Channels, minute: float) -> list[tuple[str, float]]:
     territory = worker.territories[0]
     territory.listen(worker.book, channels, minutes(minute))
     draft = Draft(
         worker.territories, worker.book, worker.items, worker.parameters, channels=channels
     )
+    draft.fire(0, minutes(minute), 1_000)
     draft.look(0, territory.unseen, minutes(minute))
     territory.unseen.clear()
     draft.adopt()
@@ -64,6 +80,63 @@ def test_a_channel_that_speaks_again_ends_the_doubt_and_nothing_else_does() -> N
 def test_only_levels_of_the_warehouses_concerned_are_looked_at() -> None:
     worker = Worker(ITS_OWN)
     worker.hear((0, level(50)), (0, level(50, sku="B", warehouse="X")))
-    territory = worker.territories[0]
+    territory = listened(worker, 70)
     territory.listen(worker.book, SHOP, minutes(70))
     assert territory.unseen == [A]
+
+
+def turns(worker: Worker, channels: Channels, *, first: int, last: int) -> list[tuple[str, float]]:
+    return [each for minute in range(first, last + 1) for each in turn(worker, channels, minute)]
+
+
+@pytest.mark.parametrize("begins", ["by a claim", "by an outage"])
+def test_whoever_has_not_heard_listens_for_five_minutes_before_he_calls_a_channel_silent(
+    begins: str,
+) -> None:
+    worker = Worker(ITS_OWN)
+    worker.hear((0, level(50)))
+    if begins == "by an outage":
+        assert turns(worker, SHOP, first=1, last=50) == []
+    assert turns(worker, SHOP, first=70, last=74) == []
+    assert turns(worker, SHOP, first=75, last=80) == [("opened", 75)]
+
+
+def test_a_channel_that_speaks_meanwhile_is_not_silent() -> None:
+    worker = Worker(ITS_OWN)
+    worker.hear((0, level(50)))
+    assert turns(worker, SHOP, first=70, last=73) == []
+    spoken = SHOP.after("shop", minutes(73), ["W"])
+    assert turns(worker, spoken, first=74, last=132) == []
+
+
+def test_after_an_outage_what_is_open_goes_on_until_the_channel_speaks() -> None:
+    worker = Worker(ITS_OWN)
+    worker.hear((0, level(50)))
+    assert turns(worker, SHOP, first=56, last=70) == [("opened", 61)]
+    assert turns(worker, SHOP, first=90, last=93) == []
+    draft = Draft(worker.territories, worker.book, {}, worker.parameters, channels=SHOP)
+    draft.hear(0, level(49, version=2), minutes(93))
+    draft.adopt()
+    assert draft.reasons == {(RuleKind.DATA_DOUBT, Reason.CHANNELS_UNHEARD): 1}
+    assert turns(worker, SHOP, first=94, last=100) == []
+    spoken = SHOP.after("shop", minutes(100), ["W"])
+    assert turns(worker, spoken, first=101, last=101) == [("resolved", 101)]
+
+
+def test_what_was_heard_while_nobody_could_say_is_looked_at_once_he_can() -> None:
+    pending = replace(ITS_OWN, pending=timedelta(minutes=2))
+    worker = Worker(pending)
+    worker.hear((0, level(50)))
+    assert turns(worker, SHOP, first=56, last=62) == []  # it is pending since 61
+    assert turns(worker, SHOP, first=70, last=74) == []
+    assert turns(worker, SHOP, first=75, last=80) == [("opened", 75)]
+
+
+def test_other_reasons_count_meanwhile() -> None:
+    doubts = Doubts(flags=frozenset({"negative"}), silence=HOUR)
+    worker = Worker(
+        rule(RuleKind.DATA_DOUBT, [Limit(WATCH, 1, 1), Limit(URGENT, 2, 2)], doubts=doubts)
+    )
+    draft = Draft(worker.territories, worker.book, {}, worker.parameters, channels=SHOP)
+    draft.hear(0, level(-1, flags=("negative",)), minutes(70))
+    assert [each.transition.level for each in draft.announcements] == [WATCH]

@@ -132,7 +132,7 @@ def _title(alert: StockAlert, phrasing: Phrasing, *, possible_duplicate: bool) -
         case AlertEvent.LEVEL_CHANGED if alert.previous_level is not None:
             head = f"{words.levels[alert.previous_level]} → {level}"
         case _:
-            head = words.events[alert.event]
+            head = words.happened(alert)
     mark = words.mark.format(words.possible_duplicate) if possible_duplicate else ""
     name = phrasing.typed(alert.sku_name or alert.sku)
     return f"{mark}{words.mark.format(head)}#{alert.number} {name}"
@@ -234,6 +234,8 @@ def _since(alert: StockAlert, phrasing: Phrasing) -> list[Line]:
         lines.append(Line(words.owner, phrasing.typed(alert.called(alert.owner))))
     if alert.snoozed_until is not None:
         lines.append(Line(words.snoozed_until, phrasing.moment(alert.snoozed_until)))
+    if alert.event in ENDINGS and alert.actor is not None:
+        lines.append(Line(words.ended_by, phrasing.typed(alert.called(alert.actor))))
     if alert.note:
         lines.append(Line(words.note, phrasing.typed(alert.note)))
     if alert.event in ANNOUNCING:
@@ -259,7 +261,9 @@ def digest_view(
         if digest.opened.get(level)
     ]
     changes = [
-        f"{words.events[event]} {count:,}" for event, count in digest.changes.items() if count
+        f"{words.ended if event is AlertEvent.RESOLVED else words.events[event]} {count:,}"
+        for event, count in digest.changes.items()
+        if count
     ]
     why = digest.why
     paragraphs = [words.digest_reason if why is None else words.held_reasons[why]]
@@ -303,7 +307,7 @@ def _listed(parts: Sequence[str]) -> str:
 def _digest_line(line: DigestLine, phrasing: Phrasing) -> Line:
     words, alert = phrasing.words, line.alert
     ended = alert.event in ENDINGS
-    label = words.events[alert.event] if ended else words.levels[alert.level]
+    label = words.happened(alert) if ended else words.levels[alert.level]
     if line.duplicate_possible:
         label = f"{words.possible_duplicate} · {label}"
     name = phrasing.typed(alert.sku_name or alert.sku)
@@ -315,6 +319,8 @@ def _digest_line(line: DigestLine, phrasing: Phrasing) -> Line:
         how = f"{words.options} {in_stock}"
     where = warehouse if alert.subject is SubjectKind.LEVEL else f"{words.pool} {warehouse}"
     text = f"#{alert.number} {name} · {how} · {where}"
+    if ended and alert.note:
+        text += f" · {phrasing.typed(alert.note)}"
     return Line(label, text, phrasing.alert_url(alert), _colour(alert))
 
 

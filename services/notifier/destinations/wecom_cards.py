@@ -60,7 +60,7 @@ def _subtitle(alert: StockAlert, view: View, phrasing: Phrasing) -> str:
     words = phrasing.words
     if alert.actor is not None or alert.event in ENDINGS:
         who = [] if alert.actor is None else [phrasing.typed(alert.called(alert.actor))]
-        said = [words.events[alert.event], *who, phrasing.moment(alert.occurred_at)]
+        said = [words.happened(alert), *who, phrasing.moment(alert.occurred_at)]
         return " · ".join(said)
     return next((line.text for line in view.lines if line.label == words.advice), "")
 

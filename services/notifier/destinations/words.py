@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from services.notifier.domain.destinations import Language
 from services.notifier.domain.holding import HoldReason
-from shared.events.stock_alerts import AlertEvent, AlertLevel
+from shared.events.stock_alerts import AlertEvent, AlertLevel, StockAlert
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,10 @@ class Words:
     levels: Mapping[AlertLevel, str]
     events: Mapping[AlertEvent, str]
     """For heads and counts; what was opened is called by its level."""
+    ended_by_hand: str
+    """For heads: of an end that a person has made, not the stock."""
+    ended: str
+    """For counts, which have both."""
     mark: str
     """In front of a number, name or label: brackets, as `{}`."""
     possible_duplicate: str
@@ -45,6 +49,7 @@ class Words:
     lasted: str
     rule: str
     acknowledged_by: str
+    ended_by: str
     owner: str
     snoozed_until: str
     note: str
@@ -70,6 +75,11 @@ class Words:
     failure_alert: str
     footer: str
 
+    def happened(self, alert: StockAlert) -> str:
+        """Return what happened to an episode at a revision."""
+        by_hand = alert.event is AlertEvent.RESOLVED and alert.actor is not None
+        return self.ended_by_hand if by_hand else self.events[alert.event]
+
 
 _CHINESE = Words(
     levels={AlertLevel.WATCH: "关注", AlertLevel.URGENT: "紧急", AlertLevel.OUT: "断货"},
@@ -87,6 +97,8 @@ _CHINESE = Words(
         AlertEvent.RETRACTED: "已撤回",
         AlertEvent.RESOLVED: "已恢复",
     },
+    ended_by_hand="人工结束",
+    ended="已结束",
     mark="【{}】",
     possible_duplicate="可能重复",
     sku="SKU",
@@ -119,6 +131,7 @@ _CHINESE = Words(
     lasted="持续",
     rule="规则",
     acknowledged_by="接单人",
+    ended_by="结束人",
     owner="负责人",
     snoozed_until="暂缓至",
     note="备注",
@@ -179,6 +192,8 @@ _ENGLISH = Words(
         AlertEvent.RETRACTED: "Withdrawn",
         AlertEvent.RESOLVED: "Resolved",
     },
+    ended_by_hand="Ended by hand",
+    ended="Ended",
     mark="[{}] ",
     possible_duplicate="Possible duplicate",
     sku="SKU",
@@ -211,6 +226,7 @@ _ENGLISH = Words(
     lasted="Lasted",
     rule="Rule",
     acknowledged_by="Acknowledged by",
+    ended_by="Ended by",
     owner="Owner",
     snoozed_until="Snoozed until",
     note="Note",

@@ -120,6 +120,9 @@ def failed_order(name: str, code: str) -> Delivery:
     return delivery(note, Kind.META)
 
 
+ENDED_BY_HAND: dict[str, object] = {"event": AlertEvent.RESOLVED, "revision": 4}
+"""An end that a person has made, but for who and why."""
+
 EVERY_KIND = {
     "first": delivery(stock_alert(7)),
     "change": delivery(stock_alert(7, revision=2, event="resolved"), Kind.CHANGE),
@@ -131,6 +134,9 @@ EVERY_KIND = {
     "test": TEST,
     "meta": META,
     "longest": delivery(LONGEST, duplicate_possible=True),
+    "longest end": delivery(
+        LONGEST.model_copy(update=ENDED_BY_HAND | {"actor": WIDE * 5_000}), Kind.CHANGE
+    ),
     "longest digest": delivery(
         digest(tuple(DigestLine(alert=LONGEST) for _ in range(40))), Kind.DIGEST
     ),

@@ -20,6 +20,7 @@ from shared.testing.unruly_http import Reply, Request
 from shared.testing.wecom import PATH, FakeWecom
 from tests.factories.stock_alerts import START, alert_id, stock_alert
 from tests.unit.services.notifier.destinations.deliveries import (
+    ENDED_BY_HAND,
     EVERY_KIND,
     LONGEST,
     META,
@@ -113,6 +114,30 @@ def test_each_event_is_told_in_both_languages(
     for words in said:
         assert words.replace("[Acknowledged] #1", "Acknowledged") in text
     assert ("建议" in text or "What to do" in text) == (event in {"opened", "level_changed"})
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        (Language.CHINESE, ["【人工结束】#1", "结束人：林", "备注：已盘点，货在"]),
+        (Language.ENGLISH, ["[Ended by hand] #1", "Ended by: 林", "Note: 已盘点，货在"]),
+    ],
+)
+def test_an_end_by_hand_says_who_and_why_and_not_that_stock_is_back(
+    language: Language, said: list[str]
+) -> None:
+    by = ENDED_BY_HAND | {"actor": "lin", "names": {"lin": "林"}, "note": "已盘点，货在"}
+    ended = stock_alert(1, **by)
+    text = markdown(delivery(ended), language)
+    for words in said:
+        assert words in text
+    merged = digest((DigestLine(alert=ended),), 1)
+    together = markdown(delivery(merged, Kind.DIGEST), language)
+    assert said[0].split("#")[0].strip("【】[] ") in together
+    assert "已盘点，货在" in together
+    for each in (text, together):
+        assert "已恢复" not in each
+        assert "Resolved" not in each
 
 
 def test_days_are_called_days_and_units_are_not() -> None:

@@ -18,6 +18,7 @@ from shared.testing.unruly_http import Reply, Request
 from shared.testing.wecom_app import GET_TOKEN, SEND, FakeWecomApp
 from tests.factories.stock_alerts import stock_alert
 from tests.unit.services.notifier.destinations.deliveries import (
+    ENDED_BY_HAND,
     EVERY_KIND,
     LONGEST,
     NOW,
@@ -96,6 +97,14 @@ def test_a_card_says_who_did_it_by_name_or_else_by_id() -> None:
         text = wecom_app.read(rendered(one)).text
         assert f"已接单 · {who} · " in text
         assert f"接单人: {who}\n" in text
+
+
+def test_a_card_says_who_ended_it_by_hand_and_why() -> None:
+    by = ENDED_BY_HAND | {"actor": "lin", "names": {"lin": "林"}, "note": "已盘点"}
+    text = wecom_app.read(rendered(delivery(stock_alert(7, **by)))).text
+    assert "【人工结束】#7" in text
+    assert "人工结束 · 林 · " in text
+    assert "备注: 已盘点" in text
 
 
 def test_the_button_for_an_order_carries_what_is_proposed() -> None:

@@ -4,11 +4,11 @@ Each part can be taken away (`away.add("ledger")`), so that tests see what pages
 """
 
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import uvicorn
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import Body, FastAPI, HTTPException, Request
 
 from tests.browser.fake_actions import FakeActions
 from tests.browser.fake_configuration import FakeConfiguration
@@ -132,6 +132,8 @@ class FakeServices:
             str(UUID(int=index + 1)): _alert(index, level) for index, level in enumerate(levels)
         }
         self.acknowledged: list[str] = []
+        self.ended: list[str] = []
+        """What was said to the end of alerts."""
         self.configuration = FakeConfiguration(self._there)
         self.notices = FakeDeliveries(self._there)
         self.doing = FakeActions(self._there, self.alerts)
@@ -149,7 +151,7 @@ class FakeServices:
         if service in self.away:
             raise HTTPException(503)
 
-    def _routes(self) -> None:  # noqa: C901 - one small route after the other
+    def _routes(self) -> None:  # noqa: C901, PLR0915 - one small route after the other
         app = self.app
 
         @app.get("/v1/skus")
@@ -274,6 +276,18 @@ class FakeServices:
             alert = self.alerts[alert_id]
             alert["acknowledged_at"] = NOW.isoformat()
             alert["acknowledged_by"] = "console"
+            return alert
+
+        @app.post("/v1/alerts/{alert_id}/resolve")
+        def resolve(alert_id: str, body: Annotated[dict[str, str], Body()]) -> dict[str, object]:
+            self._there("alerting")
+            self.ended.append(body["note"])
+            alert = self.alerts[alert_id]
+            history = alert["history"]
+            assert isinstance(history, list)
+            step = history[-1] | {"revision": len(history) + 1, "event": "resolved"}
+            alert["history"] = [*history, step | {"actor": "console"} | body]
+            alert |= {"state": "resolved", "resolved_at": NOW.isoformat()}
             return alert
 
         @app.get("/inbox")

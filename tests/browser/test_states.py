@@ -243,6 +243,38 @@ async def test_acknowledging_is_told_to_alerting_once(calm_desk: Desk, fakes: Fa
     assert fakes[0].acknowledged == [str(UUID(int=2))]
 
 
+@pytest.mark.parametrize(
+    ("locale", "end", "why", "unsaid", "goes_on"),
+    [
+        ("zh-CN", "人工结束", "为什么结束", "写明原因", "没做完的请求仍然有效"),
+        ("en-GB", "End by hand", "Why it ends", "Say why", "asked for and not done goes on"),
+    ],
+)
+async def test_an_alert_is_ended_by_hand_with_a_reason(
+    calm_desk: Desk, fakes: Fakes, locale: str, end: str, why: str, unsaid: str, goes_on: str
+) -> None:
+    viewer = await calm_desk.viewer(locale=locale)
+    former, said = dict(fakes[0].alerts[str(UUID(int=1))]), len(fakes[0].ended)
+    try:
+        await viewer.open(ALERT)
+        page = viewer.page
+        await page.get_by_role("button", name=end).click()
+        form = page.get_by_role("form", name=end)
+        await form.get_by_role("button", name=end).click()
+        await expect(form.get_by_text(unsaid)).to_be_visible()
+        assert fakes[0].ended[said:] == []
+        await form.get_by_label(why).fill("  counted, all there ")
+        await form.get_by_role("button", name=end).click()
+        timeline = page.locator(".timeline")
+        await expect(timeline.get_by_text("counted, all there")).to_be_visible()
+        await expect(timeline.get_by_text(end.replace("End ", "Ended "))).to_be_visible()
+        await expect(page.get_by_role("button", name=end)).to_have_count(0)
+        await expect(page.get_by_text(goes_on)).to_be_visible()
+        assert fakes[0].ended[said:] == ["counted, all there"]
+    finally:
+        fakes[0].alerts[str(UUID(int=1))] = former
+
+
 async def test_a_failed_acknowledgement_says_why_and_can_be_tried_again(
     calm_desk: Desk, fakes: Fakes
 ) -> None:

@@ -47,6 +47,10 @@ ACTIONS: dict[str, Text] = {
     "actions.none": Text("还没有处理", "Nothing is done yet"),
     "actions.say_who": Text("说明你是谁之后才能处理：", "Say who you are before you act:"),
     "actions.waits": Text("等别人批准", "Somebody else has to approve it"),
+    "actions.outlive": Text(
+        "预警已结束，没做完的请求仍然有效；不再需要就取消。",
+        "The alert has ended; what is asked for and not done goes on. Cancel what is not needed.",
+    ),
     "actions.by": Text("{who}提出", "asked for by {who}"),
     "actions.approved_by": Text("{who}批准", "approved by {who}"),
     "actions.from": Text("从{source}调入", "from {source}"),

@@ -229,6 +229,7 @@ CATALOGUE: dict[str, Text] = {
     "alert.event.refused": Text("操作未生效", "Tried by somebody whose it is not"),
     "alert.event.retracted": Text("已撤回：并未缺货", "Withdrawn: there was no shortage"),
     "alert.event.resolved": Text("已解除", "Resolved"),
+    "alert.event.ended_by_hand": Text("人工结束", "Ended by hand"),
     "alert.hushed.silence": Text("静默中，未通知", "Silenced: nobody was told"),
     "alert.hushed.snooze": Text("暂缓中，未通知", "Snoozed: nobody was told"),
     "alert.hushed.covered": Text(
@@ -248,6 +249,14 @@ CATALOGUE: dict[str, Text] = {
     "alert.assign": Text("指派", "Assign"),
     "alert.assign.to": Text("交给", "To"),
     "alert.assign.nobody": Text("还没有人员，先去添加：", "There is nobody yet; add people first:"),
+    "alert.end": Text("人工结束", "End by hand"),
+    "alert.end.why": Text("为什么结束", "Why it ends"),
+    "alert.end.unsaid": Text("写明原因，大家会看到。", "Say why; everybody will read it."),
+    "alert.end.hint": Text(
+        "收到过预警的人都会得到通知。库存不变；比现在更严重，或恢复后再次触及，会重新预警。",
+        "Whoever was warned is told. The stock stays as it is: what gets worse than now, or "
+        "happens again after it has recovered, is a new alert.",
+    ),
     "alert.note": Text("备注", "Note"),
     "alert.snooze": Text("暂缓", "Snooze"),
     "alert.snooze.1": Text("1 小时", "1 hour"),

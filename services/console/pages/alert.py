@@ -61,6 +61,9 @@ class AlertPage:
         self._fields: dict[str, str] = {"to": "", "note": ""}
         """What is typed into the forms on the page, for the acts that need it."""
         self._assigning = False
+        self._ending = False
+        self._unsaid = False
+        """Whether somebody has tried to end the alert without saying why."""
         self._judging = False
         self._thanks = False
         self._alerting = frame.context.alerting.acting_for(frame.acting_for)
@@ -165,6 +168,12 @@ class AlertPage:
     async def _act(self, act: str) -> None:
         if act in {"assigning", "assigning.cancel"}:
             await self._choose_person(open_=act == "assigning")
+        elif act in {"ending", "ending.cancel"}:
+            self._say_why(open_=act == "ending")
+        elif act == "resolve" and not self._fields["note"].strip():
+            self._unsaid = True
+            self._show()
+            self._panel.point("#end-note")
         elif act.startswith(PREFIX):
             await self._do_something(act)
         elif act == "judging":
@@ -174,7 +183,7 @@ class AlertPage:
             await self._do(act)
 
     async def _choose_person(self, *, open_: bool) -> None:
-        self._assigning, self._failure = False, ""
+        self._assigning, self._ending, self._failure = False, False, ""
         if open_:
             try:
                 self._people = {one.id: one.name for one in await self._frame.context.people.all()}
@@ -186,6 +195,13 @@ class AlertPage:
                 self._fields |= {"to": owner or next(iter(self._people), ""), "note": ""}
         self._show()
         self._panel.point("#assign-to")
+
+    def _say_why(self, *, open_: bool) -> None:
+        self._assigning, self._ending, self._failure = False, open_, ""
+        self._unsaid = False
+        self._fields |= {"note": ""}
+        self._show()
+        self._panel.point("#end-note")
 
     async def _do_something(self, act: str) -> None:
         before = self._doing.form
@@ -208,6 +224,7 @@ class AlertPage:
             self._failure = self._frame.said_of(error, "alerting")
         else:
             self._assigning = self._assigning and act != "assign"
+            self._ending = self._ending and act != "resolve"
             self._thanks = act.startswith("feedback.")
             self._judging = self._judging and not self._thanks
         self._acting = ""
@@ -229,6 +246,8 @@ class AlertPage:
             people=self._people,
             fields=self._fields,
             assigning=self._assigning,
+            ending=self._ending,
+            unsaid=self._unsaid,
             acting=self._acting,
             doing=self._doing,
             is_open=self._alert is not None and self._alert.is_open,

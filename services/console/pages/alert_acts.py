@@ -24,6 +24,10 @@ async def _assign(alerting: Alerting, alert_id: UUID, fields: Fields) -> None:
     await alerting.assign(alert_id, fields.get("to", ""), fields.get("note", "").strip())
 
 
+async def _resolve(alerting: Alerting, alert_id: UUID, fields: Fields) -> None:
+    await alerting.resolve(alert_id, fields.get("note", "").strip())
+
+
 def _snooze(minutes: int) -> Act:
     async def snooze(alerting: Alerting, alert_id: UUID, _: Fields) -> None:
         await alerting.snooze(alert_id, minutes)
@@ -45,6 +49,7 @@ def _feedback(reason: str) -> Act:
 ACTS: Mapping[str, Act] = {
     "acknowledge": _acknowledge,
     "assign": _assign,
+    "resolve": _resolve,
     **{act: _snooze(minutes) for act, minutes in SNOOZES.items()},
     **{f"feedback.{reason}": _feedback(reason) for reason in ("useful", *REASONS)},
 }

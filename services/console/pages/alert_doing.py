@@ -50,6 +50,11 @@ class AlertDoing:
         """Whether it is known who acts: nobody asks or approves without a name."""
         return self._frame.acting_for is not None
 
+    @property
+    def waits(self) -> bool:
+        """Whether something is asked for and not done."""
+        return any(each.state in {"proposed", "approved"} for each in self.actions.value or ())
+
     def steps(self, action: Action) -> tuple[str, ...]:
         """Return what the viewer can do with an action."""
         own = action.requested_by == self._frame.acting_for

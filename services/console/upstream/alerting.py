@@ -66,6 +66,11 @@ class Alerting:
         body = {"to": person} | ({"note": note} if note else {})
         await self._service.post(_ANYTHING, f"/v1/alerts/{alert_id}/assign", body)
 
+    async def resolve(self, alert_id: UUID, note: str) -> None:
+        """End an episode by hand. Raises Refused when it may not be."""
+        body = {"note": note}
+        await self._service.post(_ANYTHING, f"/v1/alerts/{alert_id}/resolve", body)
+
     async def feedback(self, alert_id: UUID, reason: str) -> None:
         """Say whether an alert was right."""
         body = {"reason": reason}

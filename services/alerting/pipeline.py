@@ -178,7 +178,7 @@ class StockLevels(Handler[Memory], Timed):
         await memory.save_levels(connection, [each for each in heard if not each.is_new], new=False)
         await memory.save_conditions(connection, draft.conditions)
         draft.announcements += await products.judge(connection, draft.sizing, draft.reasons)
-        await recording.record(
+        draft.announcements[:] = await recording.record(
             connection,
             draft.announcements,
             self._clock.now(),

@@ -314,6 +314,8 @@ class Lives(RuleBasedStateMachine):
                 ("snooze", {"minutes": 1_500}),
                 ("feedback", {"reason": "useful"}),
                 ("feedback", {"reason": "data_wrong"}),
+                ("resolve", {"note": "seen to"}),
+                ("resolve", {"note": "seen to"}),
             ]
         ),
     )
@@ -485,6 +487,8 @@ class Lives(RuleBasedStateMachine):
         seen = await judge.account(administrator, self.shop, POLICY)
         await judge.one_open_episode(administrator)
         await judge.lives_end(administrator, seen)
+        await judge.what_goes_on_is_open_or_was_ended(administrator)
+        await judge.what_opens_risen_is_worse_than_what_was_ended(administrator)
         judge.announced_once(seen)
         judge.nothing_after_the_end(seen)
         judge.limits_hold(seen, self.refusals_ordered)

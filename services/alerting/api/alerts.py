@@ -192,6 +192,17 @@ class Snooze(Acknowledgement):
         return until
 
 
+class Ending(BaseModel):
+    """Why somebody ends an alert by hand."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    note: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=1_000, strip_whitespace=True, pattern=NO_NUL),
+    ]
+
+
 class Feedback(Acknowledgement):
     """What a person thinks of an alert; `data_wrong` also asks for the shelf to be counted."""
 
@@ -361,6 +372,19 @@ async def snooze(
     return await _done(at, alert_id, lambda each: acts.snooze(each, alert_id, until, by))
 
 
+@router.post("/{alert_id}/resolve")
+async def resolve(
+    alert_id: UUID, request: Request, at: AtDesk, caller: Actor, body: Ending
+) -> AlertWithHistory:
+    """End an open alert by hand, and say why; whoever was told of it is told so.
+
+    What it warned of goes on: while it does, nothing is said until it gets worse than it was at
+    the end, which opens another alert. The same request again changes nothing.
+    """
+    by = _by(at, request, caller, body)
+    return await _done(at, alert_id, lambda each: acts.resolve(each, alert_id, by))
+
+
 @router.post("/{alert_id}/feedback")
 async def give_feedback(
     alert_id: UUID, request: Request, at: AtDesk, caller: Actor, body: Feedback
@@ -376,7 +400,7 @@ async def give_feedback(
     return await _done(at, alert_id, say)
 
 
-def _by(at: Desk, request: Request, caller: Caller, body: Acknowledgement | None) -> By:
+def _by(at: Desk, request: Request, caller: Caller, body: Acknowledgement | Ending | None) -> By:
     note = None if body is None else body.note
     doer = doer_of(request, caller, at)
     return By(caller.subject, note, doer.at, request.state.traceparent, doer)

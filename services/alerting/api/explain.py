@@ -12,6 +12,7 @@ from services.alerting.api.alerts import RuleName
 from services.alerting.api.desk import AtDesk
 from services.alerting.api.wider import Wider, read
 from services.alerting.domain.condition import State
+from services.alerting.domain.ended_by_hand import EndedByHand
 from services.alerting.domain.explanation import Explanation, explain
 from services.alerting.domain.outcome import Reason
 from services.alerting.domain.parameter_values import ParameterValues
@@ -80,6 +81,20 @@ class OpenAlert(BaseModel):
     opened_at: datetime
 
 
+class EndedAlert(BaseModel):
+    """The newest episode, where a person has ended it while what it warned of goes on.
+
+    Nothing opens before it is worse than `level`, or holds anew.
+    """
+
+    id: UUID
+    number: int
+    level: AlertLevel
+    ended_at: datetime
+    by: str
+    note: str
+
+
 class RuleExplained(BaseModel):
     """How a rule's evaluation ends now, and why; `words` by language tag.
 
@@ -108,11 +123,18 @@ class RuleExplained(BaseModel):
     """Of the calendar, those that have changed the rule; names by language tag."""
     condition: ConditionAsKnown | None
     alert: OpenAlert | None
+    ended: EndedAlert | None
 
     @classmethod
-    def of(cls, said: Explanation, alert: StoredAlert | None, product: str | None) -> Self:
+    def of(
+        cls,
+        said: Explanation,
+        alert: StoredAlert | None,
+        ended: EndedByHand | None,
+        product: str | None,
+    ) -> Self:
         """Return an explanation as it is answered."""
-        words = in_words(said)
+        words = in_words(said, ended)
         return cls.model_validate(
             {
                 "rule": said.rule.named(),
@@ -131,6 +153,7 @@ class RuleExplained(BaseModel):
                 "occasions": said.rule.occasions,
                 "condition": said.condition,
                 "alert": alert,
+                "ended": ended,
             },
             from_attributes=True,
         )
@@ -199,7 +222,10 @@ async def explain_level(
             alert = stored.alerts.get(each.id)
         said.append(
             RuleExplained.of(
-                explanation, alert, product if each.subject is SubjectKind.PRODUCT else None
+                explanation,
+                alert,
+                stored.ended.get(each.id),
+                product if each.subject is SubjectKind.PRODUCT else None,
             )
         )
     return LevelExplained(

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from services.alerting.domain.condition import Condition
+from services.alerting.domain.ended_by_hand import EndedByHand
 from services.alerting.domain.explanation import Explanation, explain
 from services.alerting.domain.measure import holding
 from services.alerting.domain.memory import Known
@@ -26,7 +27,7 @@ from services.alerting.domain.subject import (
 )
 from services.alerting.domain.unusual import is_told_of
 from services.alerting.inbound.catalog_items import Catalogue
-from services.alerting.store import alerts, memory, parameters, products
+from services.alerting.store import alerts, ended_by_hand, memory, parameters, products
 from services.alerting.store.alerts import Filter, StoredAlert
 from services.alerting.store.memory import StoredKnown
 from services.alerting.store.rule_watch import read_book
@@ -45,6 +46,8 @@ class Stored(NamedTuple):
     """Those of the SKU, whatever the warehouse."""
     alerts: Mapping[str, StoredAlert]
     wider_alerts: Mapping[str, StoredAlert]
+    ended: Mapping[str, EndedByHand]
+    """What people have ended of both while it goes on."""
     conditions: Mapping[Subject, Condition]
     """Of pools and of the product."""
     outs: Mapping[Product, set[str]]
@@ -64,6 +67,7 @@ async def read(
     sku, warehouse = subject
     of_level = Filter(is_open=True, sku=sku, warehouse=warehouse, subject=SubjectKind.LEVEL)
     found = await alerts.page(connection, of_level, None, len(book.rules))
+    ended = await ended_by_hand.of_subject(connection, SubjectKind.LEVEL, sku, warehouse, rules)
     wider: dict[str, StoredAlert] = {}
     conditions: dict[Subject, Condition] = {}
     for kind, code in ((SubjectKind.POOL, sku), (SubjectKind.PRODUCT, product)):
@@ -71,6 +75,7 @@ async def read(
             of_kind = Filter(is_open=True, sku=code, subject=kind)
             open_ones = await alerts.page(connection, of_kind, None, len(book.rules))
             wider |= {each.rule.id: each for each in open_ones}
+            ended |= await ended_by_hand.of_subject(connection, kind, code, None, rules)
             conditions |= await memory.conditions_of(connection, kind, [code], rules)
     siblings = await memory.of_skus(connection, [sku]) if book.pooling else {}
     doubted: set[Subject] = set()
@@ -90,6 +95,7 @@ async def read(
         general=await parameters.of_level(connection, sku, ""),
         alerts={each.rule.id: each for each in found},
         wider_alerts=wider,
+        ended=ended,
         conditions=conditions,
         outs=await products.outs_of(connection, asked) if asked else {},
         doubted=doubted,

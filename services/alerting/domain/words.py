@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from services.alerting.domain.ended_by_hand import EndedByHand
 from services.alerting.domain.explanation import Explanation
 from services.alerting.domain.kind import TRAITS, RuleKind
 from services.alerting.domain.outcome import Reason
@@ -143,11 +144,34 @@ _REASONS: Final[Mapping[Reason, Text]] = {
 }
 
 
-def in_words(explanation: Explanation) -> Text:
+_ENDED = Text(
+    "预警 #{number} 已由 {name} 于 {at} 人工结束：{note}。比当时的“{level}”更严重，"
+    "或恢复后再次触及，才会再预警。",
+    "Alert #{number} was ended by {name} at {at}: {note}. It warns again once it is worse than "
+    "{level}, or holds anew after it has recovered.",
+)
+
+
+def in_words(explanation: Explanation, ended: EndedByHand | None = None) -> Text:
     """Return what is measured, the limits and the reason as a sentence or two.
 
-    Occasions of the calendar that have a say are named.
+    Occasions of the calendar that have a say are named; so is who has `ended` the episode.
     """
+    said = _in_season(explanation)
+    if ended is None:
+        return said
+    level = _LEVELS[ended.level]
+    told = {
+        "number": ended.number,
+        "name": ended.name,
+        "at": f"{ended.ended_at:%Y-%m-%d %H:%M} UTC",
+        "note": ended.note.rstrip("。."),
+    }
+    zh, en = _ENDED.zh.format(**told, level=level.zh), _ENDED.en.format(**told, level=level.en)
+    return Text(said.zh + zh, f"{said.en} {en}")
+
+
+def _in_season(explanation: Explanation) -> Text:
     said, occasions = _of_whom(explanation), explanation.rule.occasions
     if not occasions:
         return said

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.hush import hush_of
-from services.alerting.store import episodes, offers, silences, steps
+from services.alerting.store import ended_by_hand, episodes, last_heard, offers, silences, steps
 from services.alerting.store import feedback as opinions
 from services.alerting.store.audit import What
 from services.alerting.store.episodes import Entry, Episode
@@ -96,6 +96,31 @@ async def snooze(
         await steps.put_off(connection, episode.id, until, by.at)
 
     return await _act(connection, alert_id, AlertEvent.SNOOZED, change, by, move)
+
+
+async def resolve(connection: AsyncConnection, alert_id: UUID, by: By) -> Episode | None:
+    """End an alert by hand; the note says why. What it warned of goes on as it is.
+
+    Said once more by the same person, in the same words, it changes nothing.
+    """
+    before = await episodes.locked(connection, alert_id)
+    if before is not None and before.resolved_at is not None:
+        ended = await ended_by_hand.one(connection, alert_id)
+        if ended is not None and (ended.by, ended.note) == (by.person, by.note):
+            return before
+
+    def change(episode: Episode) -> bool:
+        episode.resolved_at = max(by.at, episode.opened_at)
+        return True
+
+    async def move(episode: Episode) -> None:
+        heard = await last_heard.of_alerts(connection, [episode.id])
+        if episode.id in heard:
+            episode.facts = heard[episode.id].told(episode.facts)
+        await steps.ended(connection, episode.id)
+        await ended_by_hand.add(connection, episode)
+
+    return await _act(connection, alert_id, AlertEvent.RESOLVED, change, by, move)
 
 
 async def feedback(
@@ -193,10 +218,12 @@ async def _act(
     reason: str | None = None,
 ) -> Episode | None:
     episode = await episodes.locked(connection, alert_id)
-    before = None if episode is None else _hands(episode)
-    if episode is None or not change(episode):
+    if episode is None:
+        return None
+    before, is_over = _hands(episode), episode.resolved_at is not None
+    if not change(episode):
         return episode
-    if episode.resolved_at is not None:
+    if is_over:
         raise Resolved(f"Alert {episode.number} is resolved already; there is nothing left to do.")
     episode.revision += 1
     await move(episode)
@@ -228,9 +255,10 @@ async def _act(
 
 
 def _hands(episode: Episode) -> dict[str, object]:
-    """Return whose hands an episode is in."""
+    """Return whose hands an episode is in, or when it was taken out of them."""
     return {
         "owner": episode.owner,
         "acknowledged_by": episode.acknowledged_by,
         "snoozed_until": episode.snoozed_until,
+        "resolved_at": episode.resolved_at,
     }

@@ -10,13 +10,14 @@ from services.alerting.domain.actions import COVERING
 from services.alerting.domain.attention import Decision, News, Way
 from services.alerting.domain.covering import OnTheWay, covering
 from services.alerting.domain.draft import Announcement
+from services.alerting.domain.ended_by_hand import sift
 from services.alerting.domain.hush import NEWS, hush_of
 from services.alerting.domain.outcome import Transition
 from services.alerting.domain.people import Responsibilities
 from services.alerting.domain.proposal import on_card
 from services.alerting.domain.staffing import Place
 from services.alerting.domain.subject import LevelSubject, Subject
-from services.alerting.store import attention, episodes, people, silences, steps
+from services.alerting.store import attention, ended_by_hand, episodes, people, silences, steps
 from services.alerting.store import covering as covers
 from services.alerting.store.episodes import Entry, Episode, Key
 from services.alerting.store.steps import Wanted
@@ -39,16 +40,19 @@ async def record(
     recorded_at: datetime,
     *,
     follows_playbooks: bool = True,
-) -> None:
+) -> Sequence[Announcement]:
     """Store what happened to episodes, in order, each as a new revision of its alert.
+
+    Returns what is on record of it: where a person has ended the episode, all is left out but
+    what is worse than it was then, which opens another one (ADR 134).
 
     Alerts are locked in the order of their ids first, so revisions never cross what a person
     does, and a later revision enters the outbox after an earlier one has committed. What is
     counted of people's attention is locked after them.
     """
+    known, announcements = await _open(connection, announcements)
     if not announcements:
-        return
-    known = await episodes.open_episodes(connection, announcements)
+        return ()
     silenced = await silences.covering(connection, announcements, recorded_at)
     openings = sum(each.transition.event is AlertEvent.OPENED for each in announcements)
     numbers = iter(await episodes.numbers(connection, openings))
@@ -101,6 +105,28 @@ async def record(
         await _follow(connection, touched, entries, wanted, table, recorded_at)
     await episodes.write(connection, touched.values(), entries)
     await covers.note(connection, covered)
+    return announcements
+
+
+async def _open(
+    connection: AsyncConnection, announcements: Sequence[Announcement]
+) -> tuple[dict[Key, Episode], Sequence[Announcement]]:
+    """Return the open episodes that announcements speak of, locked, and what is told of them.
+
+    Somebody may have ended one while its lock was waited for: then it is not among them.
+    """
+    if not announcements:
+        return {}, ()
+    known = await episodes.open_episodes(connection, announcements)
+    keys = {
+        (each.rule.id, each.subject)
+        for each in announcements
+        if each.transition.event is not AlertEvent.OPENED
+    }
+    ended = await ended_by_hand.levels(connection, keys - known.keys())
+    told, over = sift(announcements, known.keys(), ended)
+    await ended_by_hand.over(connection, over)
+    return known, told
 
 
 async def _follow(

@@ -64,7 +64,8 @@ WITH episode AS (
         SELECT min({told_at}) FILTER (WHERE {told}) AS told_at,
                (array_agg(h.level ORDER BY h.revision) FILTER (WHERE {told}))[1] AS level,
                min(h.recorded_at) FILTER (WHERE {answered}) AS answered_at,
-               bool_or(h.event = 'resolved' AND h.reason = 'recovered') AS recovered,
+               bool_or(h.event = 'resolved' AND (h.reason = 'recovered' OR h.actor IS NOT NULL))
+                   AS is_over,
                bool_or(h.event = 'retracted') AS retracted,
                count(*) FILTER (WHERE h.event = 'escalated') AS escalations
         FROM alert_history AS h
@@ -82,7 +83,7 @@ WITH episode AS (
            CASE WHEN acknowledged_at > told_at
                 THEN EXTRACT(epoch FROM acknowledged_at - told_at) / 60
            END AS to_acknowledge,
-           CASE WHEN recovered THEN EXTRACT(epoch FROM resolved_at - opened_at) / 60
+           CASE WHEN is_over THEN EXTRACT(epoch FROM resolved_at - opened_at) / 60
            END AS to_resolve
     FROM episode
 )

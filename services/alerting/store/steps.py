@@ -146,6 +146,13 @@ async def put_off(
     await timers.save(connection, {alert_id: found.moved(after)})
 
 
+async def ended(connection: AsyncConnection, alert_id: UUID) -> None:
+    """Let nothing be due any more of an episode that is over."""
+    found = await _one(connection, alert_id, None)
+    if found is not None:
+        await timers.save(connection, {alert_id: found.moved(progress.ended(found.progress))})
+
+
 async def staffing(connection: AsyncConnection, whom: Iterable[Whom]) -> Staffing:
     """Return who is meant by what, as of this transaction."""
     table = await people.responsibilities(connection)

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.alerting.domain.cause import CLASSES, Log
 from services.alerting.domain.stock_out import SHORTAGE_KINDS, StockOut
 from services.alerting.store import turns
+from services.alerting.store.ended_by_hand import HELD_AT
 from services.alerting.store.parameters import joined, value
 from services.alerting.store.turns import Turn
 
@@ -49,7 +50,7 @@ LEFT JOIN LATERAL (
     WHERE a.subject_kind = 'level' AND a.sku = s.sku AND a.warehouse = s.warehouse
       AND a.rule->>'kind' = ANY(CAST(:shortage_kinds AS text[]))
       AND a.opened_at <= coalesce(s.ended_at, 'infinity')
-      AND (a.resolved_at IS NULL OR a.resolved_at >= s.began_at)
+      AND {HELD_AT.format(at="s.began_at")}
       AND {WARNED_AT} <= coalesce(s.ended_at, 'infinity') AND {TOLD}
     ORDER BY warned_at, a.number
     LIMIT 1
@@ -148,7 +149,7 @@ _NEWEST_CHANGE = text("SELECT max(last_change_at) FROM known_level")
 
 _JUDGED = text("UPDATE stock_out SET judged = true WHERE id = ANY(CAST(:ids AS uuid[]))")
 
-_WATCHED = text("""
+_WATCHED = text(f"""
 SELECT a.rule_id, a.owner, a.acknowledged_at,
        (SELECT h.hush->>'by' FROM alert_history AS h
         WHERE h.alert_id = a.id AND h.hush IS NOT NULL ORDER BY h.revision LIMIT 1) AS hushed_by
@@ -156,9 +157,9 @@ FROM alert AS a
 WHERE a.subject_kind = 'level' AND a.sku = :sku AND a.warehouse = :warehouse
   AND a.rule->>'kind' = ANY(CAST(:shortage_kinds AS text[]))
   AND a.opened_at <= coalesce(CAST(:ended_at AS timestamptz), 'infinity')
-  AND (a.resolved_at IS NULL OR a.resolved_at >= :began_at)
+  AND {HELD_AT.format(at=":began_at")}
 ORDER BY a.number
-""")
+""")  # noqa: S608 - the condition is ours
 
 
 @dataclass(frozen=True, slots=True)

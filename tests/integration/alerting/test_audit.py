@@ -93,6 +93,7 @@ async def test_everything_that_people_do_is_in_it_with_who_when_and_from_where(
         "owner": None,
         "acknowledged_by": "buyer",
         "snoozed_until": None,
+        "resolved_at": None,
         "note": "on it",
     }
 

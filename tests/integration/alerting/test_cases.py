@@ -102,6 +102,22 @@ async def test_a_class_a_stock_out_told_with_it_is_a_case_until_a_measure_is_tak
     assert late["type"].endswith("already_closed")
 
 
+async def test_what_somebody_ended_before_it_ran_out_was_watched_and_announced(
+    alerting: Alerting, clock: ManualClock
+) -> None:
+    await alerting.ask("PUT", "/v1/parameters?sku=A", {"stock_class": "A"})
+    await alerting.put_rule("low")
+    await hear(alerting, clock, 30)
+    await hear(alerting, clock, 12)
+    (alert,) = await alerting.alerts()
+    await alerting.ask("POST", f"/v1/alerts/{alert['id']}/resolve", {"note": "more is coming"})
+    clock.advance(HOUR)
+    await hear(alerting, clock, 0)
+    (case,) = await reviewed(alerting, clock)
+    assert case["warned_at"] < case["ran_out_at"]
+    assert [each["cause"] for each in case["signs"]] == ["nobody_acted"]
+
+
 async def test_a_stock_out_is_of_the_class_and_at_the_price_that_the_catalogue_says(
     alerting: Alerting, clock: ManualClock
 ) -> None:

@@ -68,8 +68,8 @@ async def past(
             """
             INSERT INTO alert_history (alert_id, revision, event, level, reason, facts,
                                        occurred_at, recorded_at, note, hush, tell_at,
-                                       previous_level)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9, $10, $11)
+                                       previous_level, actor)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9, $10, $11, $12)
             """,
             id_,
             revision,
@@ -82,6 +82,7 @@ async def past(
             other.get("hush"),
             None if "tell_at" not in other else NOON + other["tell_at"],
             other.get("previous_level"),
+            other.get("actor"),
         )
         if event == "feedback":
             await alerting.rows(
@@ -224,6 +225,29 @@ async def test_what_is_on_time_goes_by_the_playbook_and_what_never_was_is_counte
     assert (total["retracted"], total["to_resolve"]["count"], total["prevented"]) == (1, 0, 0)
     counted = await alerting.ask("GET", "/v1/alerts/totals")
     assert (counted["episodes"], counted["resolved"], counted["retracted"]) == (3, 0, 1)
+
+
+async def test_an_end_by_hand_is_an_end_but_prevents_nothing(alerting: Alerting) -> None:
+    """H was ended after a day, and held on; T was, too, and ran out two days later."""
+    by_hand: Step = ("resolved", DAY, {"actor": "lin", "facts": {"available": 80}})
+    for number, sku in enumerate("HT", 1):
+        id_ = await past(alerting, number, sku, ("opened", timedelta(), {}), by_hand)
+        await alerting.rows(
+            "INSERT INTO ended_by_hand VALUES ($1, 'low', 'level', $2, 'W', $3)",
+            id_,
+            sku,
+            NOON + 4 * DAY if sku == "T" else None,
+        )
+    await ran_out(alerting, "T", 3 * DAY, 4 * DAY)
+    # After this one it was well again, so nobody was warned of what came later.
+    id_ = await past(alerting, 3, "W", ("opened", timedelta(), {}), by_hand)
+    await alerting.rows(
+        "INSERT INTO ended_by_hand VALUES ($1, 'low', 'level', 'W', 'W', $2)", id_, NOON + 2 * DAY
+    )
+    await ran_out(alerting, "W", 3 * DAY, 4 * DAY)
+    total = (await asked(alerting))["total"]
+    assert total["to_resolve"] == {"count": 3, "mean": 1440.0, "median": 1440.0}
+    assert (total["prevented"], total["met_late"], total["missed"]) == (0, 1, 1)
 
 
 async def test_what_waits_for_others_counts_from_when_it_is_told_and_only_if_it_is(

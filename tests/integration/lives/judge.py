@@ -14,6 +14,7 @@ from services.alerting.domain.attention import AttentionPolicy
 from services.notifier.domain.deliveries import Reason, State
 from shared.events.stock_alerts import (
     ENDINGS,
+    SEVERITY,
     AlertEvent,
     AlertLevel,
     Expected,
@@ -137,6 +138,40 @@ async def lives_end(administrator: asyncpg.Connection, seen: Account) -> None:
     for row in rows:
         told = [each.event for each in published.get(row["alert_id"], ())]
         assert told == row["events"], "the outbox and the history differ"
+
+
+async def what_goes_on_is_open_or_was_ended(administrator: asyncpg.Connection) -> None:
+    """What a rule holds of a subject has an open episode, or one that somebody has ended."""
+    held = """
+        SELECT rule_id, sku, warehouse FROM alerting.condition
+        WHERE state <> 'pending' ORDER BY 1, 2, 3
+    """
+    told = """
+        SELECT rule_id, sku, warehouse FROM alerting.alert WHERE resolved_at IS NULL
+        UNION ALL SELECT rule_id, sku, warehouse FROM alerting.ended_by_hand
+        WHERE held_until IS NULL ORDER BY 1, 2, 3
+    """
+    assert await administrator.fetch(held) == await administrator.fetch(told)
+
+
+async def what_opens_risen_is_worse_than_what_was_ended(administrator: asyncpg.Connection) -> None:
+    """What opens without having crossed a limit anew is worse than what a person ended before."""
+    risen = await administrator.fetch("""
+        SELECT h.level, p.level AS before, p.actor
+        FROM alerting.alert_history AS h JOIN alerting.alert AS a ON a.id = h.alert_id
+        LEFT JOIN LATERAL (
+            SELECT b.level, e.actor
+            FROM alerting.alert AS b JOIN alerting.alert_history AS e
+              ON e.alert_id = b.id AND e.revision = b.revision
+            WHERE (b.rule_id, b.sku, b.warehouse) = (a.rule_id, a.sku, a.warehouse)
+              AND b.number < a.number
+            ORDER BY b.number DESC LIMIT 1
+        ) AS p ON true
+        WHERE h.event = 'opened' AND h.reason = 'level_rose'
+    """)
+    for each in risen:
+        assert each["actor"] is not None
+        assert SEVERITY[AlertLevel(each["level"])] > SEVERITY[AlertLevel(each["before"])]
 
 
 def nothing_after_the_end(seen: Account) -> None:

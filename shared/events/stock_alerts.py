@@ -79,6 +79,8 @@ class AlertEvent(StrEnum):
     RETRACTED = "retracted"
     """What came to light late shows that there never was a shortage: the end of the episode."""
     RESOLVED = "resolved"
+    """It is over; where there is an `actor`, that person has ended it, whatever the stock, and the
+    note says why."""
 
 
 ENDINGS = frozenset({AlertEvent.RESOLVED, AlertEvent.RETRACTED})

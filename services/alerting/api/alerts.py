@@ -47,10 +47,11 @@ class RuleName(BaseModel):
 class Alert(BaseModel):
     """An episode as it stands; `opened_at` and `resolved_at` are on the evaluation clock.
 
-    `at_risk` is what is lost until stock can arrive, null where nothing can be said; of a product
-    what its missing options lose, without the `left_out` of which nobody knows sales or price.
-    `held_back`: its owner was interrupted often enough, so it stands in the list only. `warehouse`
-    is the name of the pool where `subject` is one.
+    An end by hand is on the wall clock, as all that people do. `at_risk` is what is lost until
+    stock can arrive, null where nothing can be said; of a product what its missing options lose,
+    without the `left_out` of which nobody knows sales or price. `held_back`: its owner was
+    interrupted often enough, so it stands in the list only. `warehouse` is the name of the pool
+    where `subject` is one.
     """
 
     id: UUID

@@ -20,7 +20,7 @@ REVIEW: dict[str, Text] = {
     "review.escalations": Text("升级 {n} 次", "{n} escalations"),
     "review.escalations.one": Text("升级 1 次", "1 escalation"),
     "review.to_acknowledge": Text("平均接单", "Mean to acknowledge"),
-    "review.to_resolve": Text("平均恢复", "Mean to recover"),
+    "review.to_resolve": Text("平均解除", "Mean to the end"),
     "review.median": Text("中位数 {span}，共 {n} 个", "median {span}, of {n}"),
     "review.within_sla": Text("时限内处理", "Seen to in time"),
     "review.right": Text("反馈认为准确", "Right by feedback"),

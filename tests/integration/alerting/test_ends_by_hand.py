@@ -253,6 +253,22 @@ async def test_why_there_is_nothing_says_that_somebody_has_ended_it(shop: OneSho
     assert (await shop.explained())["ended"] is None
 
 
+async def test_of_a_pool_it_is_the_same(shop: OneShop) -> None:
+    await shop.alerting.put_rule("low", levels=LEVELS, enabled=False)
+    pool = {"subject": "pool", "pool": "online", "scope": {"warehouses": ["N"]}}
+    await shop.alerting.put_rule("pool", **pool)
+    await shop.turn()
+    await shop.hear(100, 12, warehouse="N")
+    alert = await end(shop, await newest(shop))
+    await shop.hear(5, warehouse="N")
+    said = await shop.alerting.ask("GET", "/v1/explain?sku=A&warehouse=N&rule=pool")
+    (rule,) = said["rules"]
+    assert (rule["alert"], rule["ended"]["id"]) == (None, alert["id"])
+    assert len(await lives(shop)) == 1
+    await shop.hear(100, 12, warehouse="N")
+    assert len(await lives(shop)) == 2
+
+
 @pytest.mark.parametrize(
     ("available", "life"), [(5, []), (18, []), (100, []), (0, [[("opened", "out")]])]
 )

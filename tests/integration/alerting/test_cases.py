@@ -105,6 +105,7 @@ async def test_a_class_a_stock_out_told_with_it_is_a_case_until_a_measure_is_tak
 async def test_what_somebody_ended_before_it_ran_out_was_watched_and_announced(
     alerting: Alerting, clock: ManualClock
 ) -> None:
+    await alerting.ask("PUT", "/v1/attention-policy", {"enabled": False})
     await alerting.ask("PUT", "/v1/parameters?sku=A", {"stock_class": "A"})
     await alerting.put_rule("low")
     await hear(alerting, clock, 30)

@@ -265,7 +265,8 @@ async def test_of_a_pool_it_is_the_same(shop: OneShop) -> None:
     (rule,) = said["rules"]
     assert (rule["alert"], rule["ended"]["id"]) == (None, alert["id"])
     assert len(await lives(shop)) == 1
-    await shop.hear(100, 12, warehouse="N")
+    for available in (100, 12):
+        await shop.hear(available, warehouse="N")
     assert len(await lives(shop)) == 2
 
 

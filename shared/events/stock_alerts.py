@@ -191,13 +191,20 @@ class Hush(Event):
 
 
 class Recipient(Event):
-    """A person whom a revision is for; `id` is None for somebody who is not known."""
+    """A person whom a revision is for, and what vendors of chat know them by.
+
+    `id` is None for somebody who is not known.
+    """
 
     id: Code | None = None
     name: str
     language: str
     email: str | None = None
     wecom_userid: str | None = None
+    dingtalk_userid: str | None = None
+    feishu_open_id: str | None = None
+    """As the application of the group's bot knows them: `ou_…`."""
+    slack_user_id: str | None = None
 
 
 class AtRisk(Event):

@@ -16,6 +16,7 @@ from services.alerting.domain.texts import Name
 from services.alerting.store import people
 from services.alerting.store.audit import What
 from services.alerting.store.people import Person as StoredPerson
+from shared.chat_ids import DingtalkUserid, FeishuOpenId, SlackUserId
 from shared.database import audit
 from shared.database.audit import Doer, Done
 from shared.database.engine import Connection
@@ -38,8 +39,8 @@ _STRANGE = {
 class PersonBody(BaseModel):
     """A person; `language` is that of the messages to them.
 
-    `away_until`: what opens before goes to the deputy. One e-mail address or WeCom user id belongs
-    to one person.
+    `away_until`: what opens before goes to the deputy. One e-mail address or chat id belongs to one
+    person. `feishu_open_id` (ou_…) and `slack_user_id` (U…) are the vendors' ids, no names.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -48,6 +49,9 @@ class PersonBody(BaseModel):
     language: Literal["zh-CN", "en"] = "zh-CN"
     email: MailAddress | None = None
     wecom_userid: Annotated[Name, StringConstraints(max_length=64)] | None = None
+    dingtalk_userid: DingtalkUserid | None = None
+    feishu_open_id: FeishuOpenId | None = None
+    slack_user_id: SlackUserId | None = None
     away_until: Instant | None = None
 
 
@@ -129,7 +133,8 @@ async def put_person(
         raise Problem(
             HTTPStatus.CONFLICT,
             "address_taken",
-            f"The e-mail address or WeCom user id is that of {other}; each belongs to one person.",
+            "The e-mail address or a chat id (of WeCom, DingTalk, Feishu or Slack) is that of "
+            f"{other}; each belongs to one person.",
         )
     return Person.of(person)
 

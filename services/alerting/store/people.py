@@ -24,10 +24,17 @@ class Person:
     language: str
     email: str | None = None
     wecom_userid: str | None = None
+    dingtalk_userid: str | None = None
+    feishu_open_id: str | None = None
+    slack_user_id: str | None = None
     away_until: datetime | None = None
 
 
-_PERSON = "SELECT id, name, language, email, wecom_userid, away_until FROM person"
+_PERSON = """
+SELECT id, name, language, email, wecom_userid, dingtalk_userid, feishu_open_id, slack_user_id,
+       away_until
+FROM person
+"""
 
 _PAGE = text(f"{_PERSON} WHERE id > :after ORDER BY id LIMIT :limit")
 
@@ -38,17 +45,25 @@ _BY_WECOM = text(f"{_PERSON} WHERE lower(wecom_userid) = lower(:address)")
 _BY_EMAIL = text(f"{_PERSON} WHERE lower(email) = lower(:address)")
 
 _PUT = text("""
-INSERT INTO person (id, name, language, email, wecom_userid, away_until)
-VALUES (:id, :name, :language, :email, :wecom_userid, :away_until)
+INSERT INTO person (id, name, language, email, wecom_userid, dingtalk_userid, feishu_open_id,
+                    slack_user_id, away_until)
+VALUES (:id, :name, :language, :email, :wecom_userid, :dingtalk_userid, :feishu_open_id,
+        :slack_user_id, :away_until)
 ON CONFLICT (id) DO UPDATE SET
     name = EXCLUDED.name, language = EXCLUDED.language, email = EXCLUDED.email,
-    wecom_userid = EXCLUDED.wecom_userid, away_until = EXCLUDED.away_until
+    wecom_userid = EXCLUDED.wecom_userid, dingtalk_userid = EXCLUDED.dingtalk_userid,
+    feishu_open_id = EXCLUDED.feishu_open_id, slack_user_id = EXCLUDED.slack_user_id,
+    away_until = EXCLUDED.away_until
 """)
 
-# One chat id or address belongs to one person: a button that is pressed there must name somebody.
+# One chat id or address belongs to one person: a button that is pressed there must name somebody,
+# and who is mentioned must be whom it is for.
 _SAME_ADDRESS = text("""
 SELECT id FROM person
-WHERE id <> :id AND (lower(email) = lower(:email) OR lower(wecom_userid) = lower(:wecom_userid))
+WHERE id <> :id AND (lower(email) = lower(:email) OR lower(wecom_userid) = lower(:wecom_userid)
+                     OR lower(dingtalk_userid) = lower(:dingtalk_userid)
+                     OR lower(feishu_open_id) = lower(:feishu_open_id)
+                     OR lower(slack_user_id) = lower(:slack_user_id))
 LIMIT 1
 """)
 
@@ -171,6 +186,9 @@ async def recipients(connection: AsyncConnection, ids: Collection[str]) -> dict[
             language=row.language,
             email=row.email,
             wecom_userid=row.wecom_userid,
+            dingtalk_userid=row.dingtalk_userid,
+            feishu_open_id=row.feishu_open_id,
+            slack_user_id=row.slack_user_id,
         )
         for row in rows
     }

@@ -62,3 +62,17 @@ async def test_rows_of_the_table_from_before_there_were_groups_name_none(
     )
     more = {"items": [*table["items"], {"warehouse_group": "east", "owner": "an"}]}
     await alerting.ask("PUT", "/v1/responsibilities", more)
+
+
+async def test_people_from_before_they_had_chat_ids_have_none(alerting: Alerting) -> None:
+    an = await alerting.ask("PUT", "/v1/people/an", {"name": "An", "wecom_userid": "an"})
+    await alerting.rows(
+        "ALTER TABLE person DROP dingtalk_userid, DROP feishu_open_id, DROP slack_user_id"
+    )
+    (now,) = await alerting.rows("SELECT version_num FROM schema_version")
+    versions = "services.alerting.store.migrations.versions"
+    before = import_module(f"{versions}.0022_chat_ids").down_revision
+    await alerting.rows("UPDATE schema_version SET version_num = $1", before)
+    await migrations.upgrade(alerting.database.url("alerting"), "alerting", "0022")
+    await alerting.rows("UPDATE schema_version SET version_num = $1", now["version_num"])
+    assert await alerting.ask("GET", "/v1/people/an") == an

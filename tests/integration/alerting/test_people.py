@@ -117,14 +117,51 @@ async def test_a_sheet_that_cannot_be_is_refused_with_row_and_column(
     assert [each["field"] for each in answer.json()["errors"]] == [field]
 
 
+CHAT_IDS = {
+    "dingtalk_userid": "manager4220",
+    "feishu_open_id": "ou_7d8a6e6df7621556ce0d21922b676706",
+    "slack_user_id": "U012AB3CD",
+}
+
+
 async def test_an_address_belongs_to_one_person(alerting: Alerting) -> None:
-    await person(alerting, "an", email="an@example.com", wecom_userid="An")
-    for same in ({"email": "AN@example.com"}, {"wecom_userid": "an"}):
+    addresses = {"email": "an@example.com", "wecom_userid": "An"} | CHAT_IDS
+    assert (await person(alerting, "an", **addresses)).items() >= addresses.items()
+    for same in (
+        {"email": "AN@example.com"},
+        {"wecom_userid": "an"},
+        *({name: id_} for name, id_ in CHAT_IDS.items()),
+        {"dingtalk_userid": CHAT_IDS["dingtalk_userid"].upper()},
+    ):
         problem = await alerting.ask(
             "PUT", "/v1/people/bo", {"name": "Bo"} | same, HTTPStatus.CONFLICT
         )
         assert problem["type"].endswith("address_taken")
-    await person(alerting, "an", email="an@example.com", wecom_userid="an")
+        assert "is that of an;" in problem["detail"]
+    await person(alerting, "an", **addresses)
+    await person(alerting, "an")
+    await person(alerting, "bo", **addresses)
+
+
+@pytest.mark.parametrize(
+    ("field", "written"),
+    [
+        ("dingtalk_userid", "all"),
+        ("dingtalk_userid", "lin wang"),
+        ("feishu_open_id", "lin@example.com"),
+        ("feishu_open_id", "ou_1></at>"),
+        ("slack_user_id", "@lin"),
+        ("slack_user_id", "!channel"),
+    ],
+)
+async def test_what_is_no_id_of_a_vendors_is_refused_with_where_to_find_it(
+    alerting: Alerting, field: str, written: str
+) -> None:
+    body = {"name": "An", field: written}
+    problem = await alerting.ask("PUT", "/v1/people/an", body, HTTPStatus.UNPROCESSABLE_ENTITY)
+    (error,) = problem["errors"]
+    assert error["field"] == field
+    assert error["message"].startswith("send ")
 
 
 async def test_who_is_responsible_cannot_be_deleted(alerting: Alerting) -> None:

@@ -1,13 +1,15 @@
 """A strict, stateful DingTalk group bot: `POST /robot/send?access_token=&timestamp=&sign=`.
 
 It knows what the vendor's documentation of custom bots says and refuses everything else, with
-HTTP 200 and an `errcode` as the vendor does; like there, some errcodes are texts.
+HTTP 200 and an `errcode` as the vendor does; like there, some errcodes are texts. Whoever is in
+`at.atUserIds` is rung if the text names them too, and nobody else is.
 """
 
 import base64
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -43,6 +45,9 @@ _REQUIRED = {
 }
 
 
+_NAMED = re.compile(r"(?<![A-Za-z0-9])@([A-Za-z0-9_.@-]+)")
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """A message in the group."""
@@ -52,11 +57,20 @@ class Accepted:
     type: str
     part: dict[str, object]
     answer_lost: bool
+    at_user_ids: Sequence[str] = ()
+    at_all: bool = False
 
     @property
     def text(self) -> str:
         """The text of a text or markdown message; empty for the others."""
         return str(self.part.get("text") or self.part.get("content") or "")
+
+    @property
+    def rung(self) -> list[str]:
+        """Those whose phones it rings, by userid; `@all` for the whole group."""
+        named = {each.rstrip(".") for each in _NAMED.findall(self.text)}
+        rung = [each for each in self.at_user_ids if each in named]
+        return ["@all", *rung] if self.at_all else rung
 
 
 class FakeDingtalk(FakeVendor):
@@ -95,13 +109,13 @@ class FakeDingtalk(FakeVendor):
         if key in self._elsewhere:
             raise Refused(UNVERIFIED, "ip not in whitelist")
         self._verify(self._bots[key], request.query, now)
-        kind, part = _checked(request)
+        kind, part, at = _checked(request)
         said = json.dumps(part, ensure_ascii=False)
         if key in self._keywords and not any(each in said for each in self._keywords[key]):
             raise Refused(UNVERIFIED, "keywords not in content")
         if not self._quota.admits(key, now):
             raise Refused(TOO_FAST, "send too fast, exceed 20 times per minute")
-        self.accepted.append(Accepted(now, key, kind, part, answer_lost))
+        self.accepted.append(Accepted(now, key, kind, part, answer_lost, *at))
         return Reply.of({"errcode": OK, "errmsg": "ok"})
 
     @override
@@ -124,7 +138,7 @@ class FakeDingtalk(FakeVendor):
             raise Refused(UNVERIFIED, "sign not match")
 
 
-def _checked(request: Request) -> tuple[str, dict[str, object]]:
+def _checked(request: Request) -> tuple[str, dict[str, object], tuple[list[str], bool]]:
     if not request.headers.get("content-type", "").startswith("application/json"):
         raise Refused(NO_JSON_HEADER, "invalid header: Content-Type")
     if len(request.body) > MAX_BYTES:
@@ -141,4 +155,16 @@ def _checked(request: Request) -> tuple[str, dict[str, object]]:
     part = body.get(kind)
     if not isinstance(part, dict) or not all(part.get(name) for name in _REQUIRED[kind]):
         raise Refused(BAD_PARAMETER, f"missing in {kind}: {', '.join(_REQUIRED[kind])}")
-    return kind, part
+    return kind, part, _at(body.get("at", {}))
+
+
+def _at(given: object) -> tuple[list[str], bool]:
+    """Return who is to be rung, and whether everybody is."""
+    if not isinstance(given, dict):
+        raise Refused(BAD_PARAMETER, "at is an object")
+    users, everybody = given.get("atUserIds", []), given.get("isAtAll", False)
+    if not isinstance(users, list) or not all(isinstance(each, str) and each for each in users):
+        raise Refused(BAD_PARAMETER, "atUserIds is a list of userids")
+    if not isinstance(everybody, bool):
+        raise Refused(BAD_PARAMETER, "isAtAll is true or false")
+    return users, everybody

@@ -1,13 +1,14 @@
 """A strict, stateful Feishu custom bot: `POST /open-apis/bot/v2/hook/{token}`.
 
 It knows what the vendor's guide of custom bots says and refuses everything else, with HTTP 200
-and a `code` as the vendor does.
+and a `code` as the vendor does. A card that mentions whom it does not know is refused whole.
 """
 
 import base64
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,6 +33,8 @@ NOT_ALLOWED = 19022
 NO_KEYWORD = 19024
 BAD_REQUEST = 9499
 TOO_OFTEN = 11232
+BAD_MENTION = 11246
+"""As feiyu563/PrometheusAlert #461 has it, of a card with an e-mail address for an id."""
 
 _CONTENTS = {
     "text": "text",
@@ -56,6 +59,10 @@ _COLOURS = {
 }
 
 
+_AT = re.compile(r"<at\b([^<>]*)>")
+_BY_ID = re.compile(r" id=(all|ou_[A-Za-z0-9]+)")
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """A message in the group; `body` is without its signature."""
@@ -74,12 +81,17 @@ class Accepted:
         title = card.get("header", {}).get("title", {}).get("content", "")
         return "\n".join([title, *(each.get("content", "") for each in card.get("elements", []))])
 
+    @property
+    def rung(self) -> list[str]:
+        """Those whose phones a card rings, by open_id; `all` for the whole group."""
+        return _mentioned(self.body)
+
 
 class FakeFeishu(FakeVendor):
     """The server; `bots` has the secret of each token, None for a bot without one.
 
     `keywords` has those of which each message of a token has to have one; tokens in `elsewhere`
-    take messages from other addresses only.
+    take messages from other addresses only. `people` are the open_ids that there are; None: any.
     """
 
     path = PATH
@@ -90,9 +102,11 @@ class FakeFeishu(FakeVendor):
         *,
         keywords: Mapping[str, Sequence[str]] | None = None,
         elsewhere: Collection[str] = (),
+        people: Collection[str] | None = None,
         clock: Clock | None = None,
     ) -> None:
         super().__init__(clock)
+        self._people = people
         self._bots = bots
         self._keywords = keywords or {}
         self._elsewhere = elsewhere
@@ -118,6 +132,9 @@ class FakeFeishu(FakeVendor):
         timestamp, sign = body.pop("timestamp", None), body.pop("sign", None)
         _verify(self._bots[key], timestamp, sign, now)
         _check(body)
+        for each in _mentioned(body):
+            if each != "all" and self._people is not None and each not in self._people:
+                raise _bad_mention(each)
         said = json.dumps(body, ensure_ascii=False)
         if key in self._keywords and not any(each in said for each in self._keywords[key]):
             raise Refused(NO_KEYWORD, "Key Words Not Found")
@@ -158,6 +175,26 @@ def _verify(secret: str | None, timestamp: object, sign: object, now: datetime) 
         raise Refused(
             UNVERIFIED, "sign match fail or timestamp is not within one hour from current time"
         )
+
+
+def _mentioned(body: dict[str, Any]) -> list[str]:
+    """Return whom a card's markdown mentions. Raises Refused for what is no id of a person."""
+    found = []
+    for element in body.get("card", {}).get("elements", []):
+        for attributes in _AT.findall(element["content"]):
+            named = _BY_ID.fullmatch(attributes)
+            if named is None:
+                raise _bad_mention(attributes.strip())
+            found.append(named[1])
+    return found
+
+
+def _bad_mention(value: str) -> Refused:
+    return Refused(
+        BAD_MENTION,
+        "ErrCode: 100290; ErrMsg: there is an invalid user resource (at/person) in your card; "
+        f"ErrorValue: {value}; ",
+    )
 
 
 def _check(body: dict[str, Any]) -> None:

@@ -2,12 +2,13 @@
 
 It knows what the vendor's reference says of this method and refuses everything else, with HTTP
 200 and a word; one message too many in a second with 429 and `Retry-After`. A reply whose thread
-is not there lands in the channel without a word, as it does with the vendor.
+is not there lands in the channel without a word, as it does with the vendor. `<@U…>` rings whoever
+is a member, and is a text where nobody is; `<!channel>` and the like ring all.
 """
 
 import json
 import re
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,6 +22,8 @@ PATH = "/api/chat.postMessage"
 MAX_CHARACTERS = 40_000
 RATE_LIMITED = "ratelimited"
 
+_MENTION = re.compile(r"<(?:@([UW][A-Z0-9]+)|(!(?:channel|here|everyone)))(?:\|[^<>]*)?>")
+
 
 @dataclass(frozen=True, slots=True)
 class Posted:
@@ -33,15 +36,25 @@ class Posted:
     thread: str | None
     in_channel: bool
     answer_lost: bool
+    rung: Sequence[str] = ()
+    """Those whose phones it rings, by id, or `!channel`."""
 
 
 class FakeSlack(FakeVendor):
-    """The workspace; `channels` are those that the bot is in."""
+    """The workspace; `channels` are those that the bot is in, `members` whom it may ring."""
 
     path = PATH
 
-    def __init__(self, token: str, channels: Container[str], *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        token: str,
+        channels: Container[str],
+        *,
+        members: Container[str] = (),
+        clock: Clock | None = None,
+    ) -> None:
         super().__init__(clock)
+        self._members = members
         self._token = token
         self._channels = channels
         self.posted: list[Posted] = []
@@ -69,7 +82,9 @@ class FakeSlack(FakeVendor):
             raise Refused(RATE_LIMITED)
         ts = f"{int(now.timestamp())}.{len(self.posted) + 1:06}"
         in_channel = thread is None or bool(body.get("reply_broadcast"))
-        self.posted.append(Posted(ts, now, channel, text, thread, in_channel, answer_lost))
+        mentions = (member or everybody for member, everybody in _MENTION.findall(text))
+        rung = tuple(each for each in mentions if self._rings(each))
+        self.posted.append(Posted(ts, now, channel, text, thread, in_channel, answer_lost, rung))
         return Reply.of({"ok": True, "channel": channel, "ts": ts, "message": {"text": text}})
 
     @override
@@ -85,6 +100,9 @@ class FakeSlack(FakeVendor):
             raise Refused("not_authed")
         if given != f"Bearer {self._token}":
             raise Refused("invalid_auth")
+
+    def _rings(self, mention: str) -> bool:
+        return mention.startswith("!") or mention in self._members
 
     def _thread(self, channel: str, given: object) -> str | None:
         if given is None:

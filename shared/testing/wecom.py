@@ -43,6 +43,7 @@ _CARDS = {
 }
 _BUTTONS = ("button_list", "button_selection", "select_list", "submit_button", "checkbox")
 # A backslash that is itself escaped does not start an escape: `\\u4e2d` is a text.
+_MENTION = re.compile(r"<@([^<>@\s]+)>")
 _ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*\\u[0-9a-fA-F]{4}")
 
 
@@ -63,6 +64,14 @@ class Accepted:
         part = self.body[self.type]
         content = part.get("content", "") if isinstance(part, dict) else ""
         return str(content)
+
+    @property
+    def rung(self) -> list[str]:
+        """Those whose phones it rings, as they are named: in the list of a text, or in markdown."""
+        part = self.body[self.type]
+        if self.type == "text" and isinstance(part, dict):
+            return list(part.get("mentioned_list", []))
+        return _MENTION.findall(self.content) if self.type == "markdown" else []
 
 
 class FakeWecom(FakeVendor):
@@ -143,6 +152,9 @@ def _check_text(kind: str, part: dict[str, object]) -> None:
         raise Refused(BAD_PARAMETER, "content is empty")
     if kind != "text" and ("mentioned_list" in part or "mentioned_mobile_list" in part):
         raise Refused(BAD_PARAMETER, "mentioned_list is of text messages only")
+    named = part.get("mentioned_list", [])
+    if not isinstance(named, list) or not all(isinstance(each, str) for each in named):
+        raise Refused(BAD_PARAMETER, "mentioned_list is a list of user ids")
     if kind == "markdown_v2" and re.search(r"<@[^>]*>", content):
         raise Refused(BAD_PARAMETER, "markdown_v2 mentions nobody")
     if len(content.encode()) > BYTE_LIMITS[kind]:

@@ -115,6 +115,35 @@ def test_what_the_vendor_refuses_is_refused_with_its_code(
     assert (fake.accepted, fake.rejected) == ([], {errcode: 1})
 
 
+def mentioning(text: str, at: object) -> bytes:
+    body = {"msgtype": "markdown", "markdown": {"title": "断货", "text": text}, "at": at}
+    return json.dumps(body, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "rung"),
+    [
+        ("@lin @an.1 断货", {"atUserIds": ["lin", "an.1"], "isAtAll": False}, ["lin", "an.1"]),
+        ("断货", {"atUserIds": ["lin"]}, []),
+        ("@linda lin a@lin", {"atUserIds": ["lin"]}, []),
+        ("@lin @all", {}, []),
+        ("断货", {"isAtAll": True}, ["@all"]),
+    ],
+)
+def test_it_rings_those_who_are_both_in_at_and_in_the_text(
+    fake: FakeDingtalk, text: str, at: object, rung: list[str]
+) -> None:
+    assert post(fake, request(mentioning(text, at))) == dingtalk.OK
+    assert fake.accepted[0].rung == rung
+
+
+@pytest.mark.parametrize(
+    "at", [None, [], {"atUserIds": "lin"}, {"atUserIds": [7]}, {"atUserIds": [""]}, {"isAtAll": 1}]
+)
+def test_who_is_to_be_rung_is_a_list_of_userids(fake: FakeDingtalk, at: object) -> None:
+    assert post(fake, request(mentioning("@lin", at))) == dingtalk.BAD_PARAMETER
+
+
 def test_the_whole_body_counts_in_bytes(fake: FakeDingtalk) -> None:
     rest = dingtalk.MAX_BYTES - len(message("text", content=""))
     full = "货" * (rest // 3) + "x" * (rest % 3)

@@ -121,6 +121,36 @@ def test_what_the_vendor_refuses_is_refused(
     assert fake.accepted == []
 
 
+def mentioning(markdown: str) -> dict[str, object]:
+    return card(elements=[{"tag": "markdown", "content": markdown}])
+
+
+@pytest.mark.parametrize(
+    ("markdown", "rung"),
+    [
+        ("<at id=ou_1a></at> <at id=ou_2b></at>", ["ou_1a", "ou_2b"]),
+        ("\u2039at id=ou_1a\u203a", []),
+        ("<at id=all></at>", ["all"]),
+    ],
+)
+def test_it_remembers_whose_phones_a_card_rings(
+    fake: FakeFeishu, markdown: str, rung: list[str]
+) -> None:
+    assert post(fake, mentioning(markdown)) == feishu.OK
+    assert fake.accepted[0].rung == rung
+
+
+@pytest.mark.parametrize(
+    "tag", ["id=lin", "id=lin@example.com", "user_id=ou_1a", "id=ou_9", 'id="ou_1a"', "id=ou_"]
+)
+def test_a_card_that_mentions_whom_it_does_not_know_is_refused_whole(
+    clock: ManualClock, tag: str
+) -> None:
+    fake = FakeFeishu({OPEN: None}, people={"ou_1a"}, clock=clock)
+    assert post(fake, mentioning(f"<at id=ou_1a></at> <at {tag}></at>")) == feishu.BAD_MENTION
+    assert fake.accepted == []
+
+
 def test_the_whole_body_counts_in_bytes(fake: FakeFeishu) -> None:
     bare = len(json.dumps({"msg_type": "text", "content": {"text": ""}}).encode())
     rest = feishu.MAX_BYTES - bare

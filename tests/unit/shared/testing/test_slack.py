@@ -119,6 +119,14 @@ def test_what_the_vendor_refuses_is_refused_with_its_word(
     assert error(fake, asked) == word
 
 
+def test_it_remembers_which_members_a_message_rings(clock: ManualClock) -> None:
+    fake = FakeSlack(TOKEN, {CHANNEL}, members={"U012AB3CD", "W1"}, clock=clock)
+    assert post(fake, request(text="<@U012AB3CD> <@W1|Wang> <@U9> &lt;@W1&gt; <@u1>"))["ok"]
+    clock.advance(SECOND)
+    assert post(fake, request(text="<!channel> <!here|all>"))["ok"]
+    assert [kept.rung for kept in fake.posted] == [("U012AB3CD", "W1"), ("!channel", "!here")]
+
+
 def test_it_refuses_as_ordered(fake: FakeSlack) -> None:
     fake.order(Fault.ERRCODE, errcode="fatal_error")
     assert error(fake, request()) == "fatal_error"

@@ -130,6 +130,30 @@ def test_what_the_vendor_takes_is_taken(fake: FakeWecom, raw: bytes) -> None:
     assert post(fake, raw) == wecom.OK
 
 
+@pytest.mark.parametrize(
+    ("raw", "rung"),
+    [
+        (message("markdown", content="**断货** <@lin> <@An.1>"), ["lin", "An.1"]),
+        (message("markdown", content="@lin \u2039@lin\u203a <@lin wang>"), []),
+        (message("markdown", content="<@all>"), ["all"]),
+        (message("text", content="<@lin>"), []),
+        (message("text", content="断货", mentioned_list=["lin", "@all"]), ["lin", "@all"]),
+        (message("markdown_v2", content="断货"), []),
+    ],
+)
+def test_it_remembers_whose_phones_a_message_rings(
+    fake: FakeWecom, raw: bytes, rung: list[str]
+) -> None:
+    assert post(fake, raw) == wecom.OK
+    assert fake.accepted[0].rung == rung
+
+
+@pytest.mark.parametrize("named", ["lin", [7], {"lin": True}])
+def test_a_list_of_the_mentioned_is_one_of_user_ids(fake: FakeWecom, named: object) -> None:
+    raw = message("text", content="断货", mentioned_list=named)
+    assert post(fake, raw) == wecom.BAD_PARAMETER
+
+
 def test_an_unknown_key_is_refused(fake: FakeWecom) -> None:
     assert post(fake, MARKDOWN, "guess") == wecom.UNKNOWN_KEY
 

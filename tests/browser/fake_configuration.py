@@ -95,6 +95,9 @@ class FakeConfiguration:
                 "language": language,
                 "email": f"{one}@shop.example",
                 "wecom_userid": one if language != "en" else None,
+                "dingtalk_userid": None,
+                "feishu_open_id": None,
+                "slack_user_id": "U012AB3CD" if language == "en" else None,
                 "away_until": away,
             }
             for one, name, language, away in (

@@ -13,7 +13,10 @@ COLUMNS: Final = (
 )
 """Of the table, as sheets have them: what a row is about, and who."""
 
-_FIELDS: Final = ("name", "language", "email", "wecom_userid", "away_until")
+CHAT_IDS: Final = ("wecom_userid", "dingtalk_userid", "feishu_open_id", "slack_user_id")
+"""What vendors of chat know a person by."""
+
+_FIELDS: Final = ("name", "language", "email", *CHAT_IDS, "away_until")
 
 
 def person_values(person: Mapping[str, Any] | None) -> Values:

@@ -32,6 +32,28 @@ PEOPLE: dict[str, Text] = {
     "people.email.wrong": Text("这不是一个邮箱地址。", "This is no e-mail address."),
     "people.wecom_userid": Text("企业微信账号", "WeCom user id"),
     "people.wecom_userid.wrong": Text("最多 64 个字。", "At most 64 characters."),
+    "people.dingtalk_userid": Text("钉钉 userid", "DingTalk userid"),
+    "people.dingtalk_userid.wrong": Text(
+        "填通讯录里的 userid：最多 64 个字母、数字或 _.@-。",
+        "The userid of the contacts: at most 64 letters, digits and _.@-.",
+    ),
+    "people.feishu_open_id": Text("飞书 open_id", "Feishu open_id"),
+    "people.feishu_open_id.wrong": Text(
+        "以 ou_ 开头，后面是字母和数字。", "It is ou_ and then letters and digits."
+    ),
+    "people.slack_user_id": Text("Slack 成员 ID", "Slack member ID"),
+    "people.slack_user_id.wrong": Text(
+        "个人资料里的成员 ID，例如 U012AB3CD，不是用户名。",
+        "The member ID of the profile, such as U012AB3CD: no name.",
+    ),
+    "people.chat": Text("聊天账号", "Chat ids"),
+    "people.chat.hint": Text(
+        "群里的消息用它提醒本人。", "Messages in a group mention the person by it."
+    ),
+    "people.chat.wecom_userid": Text("企业微信", "WeCom"),
+    "people.chat.dingtalk_userid": Text("钉钉", "DingTalk"),
+    "people.chat.feishu_open_id": Text("飞书", "Feishu"),
+    "people.chat.slack_user_id": Text("Slack", "Slack"),
     "people.away_until": Text("不在，直到", "Away until"),
     "people.away_until.hint": Text(
         "含当天；期间的新预警转给代理人。", "That day included; the deputy gets what is new."
@@ -39,8 +61,9 @@ PEOPLE: dict[str, Text] = {
     "people.away": Text("不在，至", "Away until"),
     "people.here": Text("在岗", "Here"),
     "people.address_taken": Text(
-        "邮箱或企业微信账号已属于别人；一个地址只能属于一个人。",
-        "The e-mail address or WeCom user id is somebody else's; each belongs to one person.",
+        "邮箱或聊天账号（企业微信、钉钉、飞书、Slack）已属于别人；一个地址只能属于一个人。",
+        "The e-mail address or a chat id (WeCom, DingTalk, Feishu, Slack) is somebody else's; "
+        "each belongs to one person.",
     ),
     "people.still_responsible": Text(
         "职责表、流程、轮值或审批额度里还有这个人，先换成别人。",

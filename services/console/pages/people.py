@@ -7,7 +7,7 @@ from fastapi import Request
 from nicegui import ui
 
 from services.console.domain.board import Section
-from services.console.domain.people_form import person_body, person_values
+from services.console.domain.people_form import CHAT_IDS, person_body, person_values
 from services.console.pages.context import Context
 from services.console.pages.frame import RECONNECT_SECONDS, Frame
 from services.console.pages.live_panel import LivePanel
@@ -19,7 +19,7 @@ from shared.errors import Unavailable
 
 _TRY_AGAIN_SECONDS = 3.0
 _NAMES_SECONDS = 5.0
-_KNOWN_FIELDS = frozenset({"name", "email", "wecom_userid"})
+_KNOWN_FIELDS = frozenset({"name", "email", *CHAT_IDS})
 
 
 def register(context: Context) -> None:
@@ -188,5 +188,6 @@ class PeoplePage:
             errors=defaultdict(str, self._errors),
             saving=self._saving,
             deleting=self._deleting,
+            chat_ids=CHAT_IDS,
             now=self._frame.context.clock.now(),
         )

@@ -24,6 +24,9 @@ class Person(Answer):
     language: str = "zh-CN"
     email: str | None = None
     wecom_userid: str | None = None
+    dingtalk_userid: str | None = None
+    feishu_open_id: str | None = None
+    slack_user_id: str | None = None
     away_until: datetime | None = None
 
     def is_away(self, now: datetime) -> bool:

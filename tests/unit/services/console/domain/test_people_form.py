@@ -3,6 +3,7 @@
 import pytest
 
 from services.console.domain.people_form import (
+    CHAT_IDS,
     agrees,
     lines_of,
     person_body,
@@ -25,6 +26,18 @@ def test_what_the_form_of_a_person_does_not_show_stays() -> None:
     assert body["name"] == "林晓"
     assert body["email"] is None
     assert "id" not in body
+
+
+def test_a_person_has_an_id_with_each_vendor_or_none() -> None:
+    values = person_values({"id": "lin", "name": "林", "slack_user_id": "U012AB3CD"})
+    assert {name: values[name] for name in CHAT_IDS} == {
+        "wecom_userid": "",
+        "dingtalk_userid": "",
+        "feishu_open_id": "",
+        "slack_user_id": "U012AB3CD",
+    }
+    body = person_body(values | {"slack_user_id": " ", "feishu_open_id": " ou_1a "}, {})
+    assert (body["slack_user_id"], body["feishu_open_id"]) == (None, "ou_1a")
 
 
 def test_what_the_form_of_a_row_does_not_show_stays() -> None:

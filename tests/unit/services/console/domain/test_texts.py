@@ -17,7 +17,7 @@ from services.console.domain.active_form import WEEKDAYS
 from services.console.domain.condition_rows import NUMBERS, OF_NUMBERS, TEXTS
 from services.console.domain.language import Language
 from services.console.domain.order_state import STAGES, STANDINGS
-from services.console.domain.people_form import COLUMNS
+from services.console.domain.people_form import CHAT_IDS, COLUMNS
 from services.console.domain.rule_form import OF_GOODS, OF_ONE_SKU, SECONDS
 from services.console.domain.rule_kinds import BY_KIND, FLAGS
 from services.console.domain.text import Text
@@ -105,7 +105,9 @@ MADE = {
         for code in ("repeated", "missing", "unknown_person", "both", "unknown_group")
     ),
     *(f"people.language.{language}" for language in Language),
-    *(f"people.{name}.wrong" for name in ("email", "wecom_userid")),
+    *(f"people.{name}.wrong" for name in ("email", *CHAT_IDS)),
+    *(f"people.{name}" for name in CHAT_IDS),
+    *(f"people.chat.{name}" for name in CHAT_IDS),
     *(key for key in CATALOGUE if key.endswith(".one")),
     *("deliveries", "rules", "people"),
     *(f"wrong.{code}" for code in ("string_too_long", "less_than_equal")),

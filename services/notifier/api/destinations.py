@@ -69,7 +69,8 @@ class DestinationBody(Body):
     """A destination as it is put, with one part: that under the name of its kind.
 
     `timezone` is that of the times in its messages. A webhook, which a program listens to, is told
-    at once and has neither `quiet_hours` nor a `digest`.
+    at once and has neither `quiet_hours` nor a `digest`. In a group (a bot's of WeCom, DingTalk or
+    Feishu, a Slack channel) those whom a message is for are mentioned, unless `mentions` is false.
     """
 
     kind: DestinationKind
@@ -79,6 +80,7 @@ class DestinationBody(Body):
     enabled: bool = True
     quiet_hours: QuietHoursBody | None = None
     digest: RhythmBody = RhythmBody()
+    mentions: bool = True
     wecom_bot: WecomBotBody | None = None
     wecom_app: WecomAppBody | None = None
     dingtalk_bot: DingtalkBotBody | None = None
@@ -101,6 +103,12 @@ class DestinationBody(Body):
             raise ValueError("a program is told at once: leave quiet_hours and digest out")
         return self
 
+    @model_validator(mode="after")
+    def _is_a_group_if_it_is_about_mentions(self) -> Self:
+        if not self.mentions and not ADDRESSES[self.kind].mentions:
+            raise ValueError("only in a group are people mentioned: leave mentions out")
+        return self
+
     def destination(self, id_: str, former: Destination | None) -> Destination:
         """Return what is to be stored; secrets left out are those of the former one."""
         part = getattr(self, self.kind.value)
@@ -113,12 +121,14 @@ class DestinationBody(Body):
             timezone=timezone,
             enabled=self.enabled,
             address=address,
-            manners=manners_of(self.kind, timezone, self.quiet_hours, self.digest),
+            manners=manners_of(
+                self.kind, timezone, self.quiet_hours, self.digest, mentions=self.mentions
+            ),
         )
 
 
 class DestinationAnswer(BaseModel):
-    """A destination as it is shown."""
+    """A destination as it is shown; `mentions` of groups alone."""
 
     id: str
     kind: DestinationKind
@@ -128,6 +138,7 @@ class DestinationAnswer(BaseModel):
     enabled: bool
     quiet_hours: QuietHoursBody | None = None
     digest: RhythmBody | None = None
+    mentions: bool | None = None
     wecom_bot: WecomBotAnswer | None = None
     wecom_app: WecomAppAnswer | None = None
     dingtalk_bot: SignedBotAnswer | None = None
@@ -149,6 +160,7 @@ class DestinationAnswer(BaseModel):
                 "enabled": destination.enabled,
                 "quiet_hours": shown_quiet(destination.manners),
                 "digest": shown_rhythm(destination.manners),
+                "mentions": destination.manners.mentions if destination.address.mentions else None,
                 destination.kind.value: shown(destination.address),
             }
         )

@@ -65,7 +65,12 @@ class RhythmBody(BaseModel):
 
 
 def manners_of(
-    kind: DestinationKind, timezone: str, quiet: QuietHoursBody | None, rhythm: RhythmBody
+    kind: DestinationKind,
+    timezone: str,
+    quiet: QuietHoursBody | None,
+    rhythm: RhythmBody,
+    *,
+    mentions: bool,
 ) -> Manners:
     """Return what is to be stored."""
     return Manners(
@@ -80,6 +85,7 @@ def manners_of(
             passes=frozenset(quiet.levels),
         ),
         of_programs=ADDRESSES[kind].of_programs,
+        mentions=mentions,
     )
 
 

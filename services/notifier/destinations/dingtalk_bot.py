@@ -2,9 +2,10 @@ r"""DingTalk group bot: `POST /robot/send?access_token=`, judged by the body's e
 
 A bot with a secret wants `timestamp` (milliseconds, of this hour) and `sign` in the query:
 base64(HMAC-SHA256(secret, "{timestamp}\n{secret}")). One with keywords takes only what has one of
-them. Sends markdown; the whole body may have 20,000 bytes. A repeat is not recognised. Errors are
-HTTP 200 with an errcode, which may be a text; one message too many in a minute blocks the bot for
-ten.
+them. Sends markdown; the whole body may have 20,000 bytes. It rings those whose userids are both in
+`at.atUserIds` and, after an @, in the text (the vendor's page on custom bots,
+robots/custom-robot-access). A repeat is not recognised. Errors are HTTP 200 with an errcode, which
+may be a text; one message too many in a minute blocks the bot for ten.
 """
 
 import base64
@@ -30,6 +31,8 @@ from services.notifier.domain.addresses import DingtalkBot
 from services.notifier.domain.deliveries import Delivery
 from services.notifier.domain.destinations import Destination
 from services.notifier.domain.outcomes import Outcome
+from shared.chat_ids import DINGTALK_USERID
+from shared.events.stock_alerts import Recipient
 
 PATH = "/robot/send"
 
@@ -38,16 +41,28 @@ PASSING: Mapping[int, timedelta] = {-1: AT_ONCE, 130101: BLOCK, 410100: BLOCK}
 """-1 is a busy server; the others say in two ways that it was too fast."""
 
 
+def mention(person: Recipient) -> str | None:
+    """Return what rings somebody whose userid is known, if `at` has it too."""
+    userid = person.dingtalk_userid or ""
+    return f"@{userid}" if DINGTALK_USERID.fullmatch(userid) else None
+
+
 def render(
     delivery: Delivery, destination: Destination, bot: DingtalkBot, templates: Templates
 ) -> bytes:
     """Return the JSON body of a delivery."""
-    phrasing = templates.phrasing(destination, plain_markdown)
+    phrasing = templates.phrasing(destination, plain_markdown, mention)
 
     def body(view: View) -> bytes:
         text = templates.written("dingtalk_bot.md.j2", view, phrasing).strip()
         text = with_keyword(text, bot.keyword)
-        message = {"msgtype": "markdown", "markdown": {"title": view.title, "text": text}}
+        message: dict[str, object] = {
+            "msgtype": "markdown",
+            "markdown": {"title": view.title, "text": text},
+        }
+        if view.rung:
+            ids = [each.removeprefix("@") for each in view.rung]
+            message["at"] = {"atUserIds": ids, "isAtAll": False}
         return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
 
     view = fitting(delivery, phrasing, lambda view: len(body(view)), bot.longest_bytes)

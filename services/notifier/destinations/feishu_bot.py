@@ -5,15 +5,21 @@ base64(HMAC-SHA256("{timestamp}\n{secret}", "")). They are put into the stored b
 attempt, since a signature would be stale by the time of a late repeat. Sends a card; the whole
 body may have 20 KB. A repeat is not recognised. Errors are mostly HTTP 200 with a code
 (the vendor's guide of custom bots).
+
+In a card's markdown `<at id=ou_…></at>` rings somebody; of custom bots by open_id alone (its page
+on the markdown component). A card with an id that it does not know is refused whole, with 11246
+(feiyu563/PrometheusAlert #461, #514), and sent again without any at once.
 """
 
 import base64
 import hashlib
 import hmac
 import json
+import re
 import ssl
 from collections.abc import Mapping
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
@@ -37,7 +43,9 @@ from services.notifier.destinations.views import View
 from services.notifier.domain.addresses import FeishuBot
 from services.notifier.domain.deliveries import Delivery
 from services.notifier.domain.destinations import Destination
-from services.notifier.domain.outcomes import Outcome, of_errcode
+from services.notifier.domain.outcomes import Outcome, Verdict, of_errcode
+from shared.chat_ids import FEISHU_OPEN_ID
+from shared.events.stock_alerts import Recipient
 
 PATH = "/open-apis/bot/v2/hook"
 
@@ -51,14 +59,26 @@ PASSING: Mapping[int, timedelta] = {
 """Both are told of a busy server and of too many messages. 9499 also of a body that is none;
 ours is one."""
 
+UNKNOWN_PERSON = 11246
+"""\"There is an invalid user resource (at/person) in your card\"."""
+
+_MENTION = re.compile(rf"<at id={FEISHU_OPEN_ID.pattern}></at>")
+_UNMENTIONED = "—"
+
 _COLOURS: Mapping[str, str] = {"out": "red", "urgent": "orange", "watch": "blue", "": "green"}
+
+
+def mention(person: Recipient) -> str | None:
+    """Return what rings somebody whose open_id is known."""
+    open_id = person.feishu_open_id or ""
+    return f"<at id={open_id}></at>" if FEISHU_OPEN_ID.fullmatch(open_id) else None
 
 
 def render(
     delivery: Delivery, destination: Destination, bot: FeishuBot, templates: Templates
 ) -> bytes:
     """Return the JSON body of a delivery, without its signature."""
-    phrasing = templates.phrasing(destination, plain_markdown)
+    phrasing = templates.phrasing(destination, plain_markdown, mention)
 
     def body(view: View) -> bytes:
         text = templates.written("feishu_bot.md.j2", view, phrasing, colours=_COLOURS).strip()
@@ -90,6 +110,11 @@ def read(rendered: bytes) -> Reading:
     return Reading(text, len(rendered) + SIGNATURE_BYTES)
 
 
+def unmentioned(rendered: bytes) -> bytes:
+    """Return a body that rings nobody."""
+    return _MENTION.sub(_UNMENTIONED, rendered.decode()).encode()
+
+
 def signature(secret: str, timestamp: int) -> str:
     """Return the `sign` of an instant. Key and message are the other way round than elsewhere."""
     signed = hmac.digest(f"{timestamp}\n{secret}".encode(), b"", hashlib.sha256)
@@ -119,13 +144,25 @@ class FeishuBotTransport:
         self._exchange = Exchange(tls, bot.secrets.values())
 
     async def send(self, message: Message) -> Outcome:
-        """Post one message, signed now."""
-        body = message.rendered
+        """Post one message, signed now; without its mentions where one of them is refused.
+
+        A warning is not lost for somebody's id. What was refused is not in the group, so the second
+        is no repeat.
+        """
+        outcome = await self._post(message.rendered, message.now)
+        plain = unmentioned(message.rendered)
+        if outcome.code != str(UNKNOWN_PERSON) or plain == message.rendered:
+            return outcome
+        again = await self._post(plain, message.now)
+        if again.verdict is not Verdict.ACCEPTED:
+            return again
+        return replace(again, detail=f"without mentions: {outcome.detail}")
+
+    async def _post(self, body: bytes, now: datetime) -> Outcome:
         if self._bot.secret is not None:
-            timestamp = int(message.now.timestamp())
-            body = signed(body, self._bot.secret.get_secret_value(), timestamp)
+            body = signed(body, self._bot.secret.get_secret_value(), int(now.timestamp()))
         url = f"{self._bot.url}{PATH}/{quote(self._bot.token.get_secret_value(), safe='')}"
-        return await self._exchange.post(url, body, judge, now=message.now)
+        return await self._exchange.post(url, body, judge, now=now)
 
     async def close(self) -> None:
         """Close kept connections."""

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from services.notifier.destinations.mentions import Mention, nobody
 from services.notifier.destinations.order_views import failed_order_view
 from services.notifier.destinations.report_views import listed, report_view
 from services.notifier.destinations.views import (
@@ -74,13 +75,19 @@ class Templates:
             auto_reload=False,
         )
 
-    def phrasing(self, destination: Destination, clean: Callable[[str], str]) -> Phrasing:
-        """Return how texts are put for a destination."""
+    def phrasing(
+        self,
+        destination: Destination,
+        clean: Callable[[str], str],
+        mention: Mention = nobody,
+    ) -> Phrasing:
+        """Return how texts are put for a destination, and people rung if it wants that."""
         return Phrasing(
             language=destination.language,
             timezone=destination.timezone,
             console_url=self._console_url,
             clean=clean,
+            mention=mention if destination.manners.mentions else nobody,
         )
 
     def written(self, name: str, view: View, phrasing: Phrasing, **more: object) -> str:
@@ -99,7 +106,7 @@ def view_of(delivery: Delivery, phrasing: Phrasing, *, shown: int) -> View:
     match delivery.kind:
         case Kind.FIRST | Kind.ESCALATION | Kind.CHANGE:
             alert = StockAlert.model_validate_json(delivery.content)
-            return notice_view(alert, phrasing, possible_duplicate=marked)
+            return notice_view(alert, phrasing, delivery.kind, possible_duplicate=marked)
         case Kind.DIGEST:
             digest = Digest.model_validate_json(delivery.content)
             return digest_view(digest, phrasing, shown=shown, possible_duplicate=marked)

@@ -7,8 +7,8 @@ away what people had acted upon.
 
 Errors are HTTP 200 with a word, but for 429, which says in `Retry-After` how long to wait. Two of
 the words leave open whether the message was posted; a repeat is not recognised. `&`, `<` and `>`
-are the only characters that have to be escaped (api.slack.com: chat.postMessage, rate limits,
-formatting text).
+are the only characters that have to be escaped; `<@U…>` rings a member (api.slack.com:
+chat.postMessage, rate limits, formatting text).
 """
 
 import json
@@ -32,7 +32,8 @@ from services.notifier.domain.addresses import Slack
 from services.notifier.domain.deliveries import Delivery
 from services.notifier.domain.destinations import Destination
 from services.notifier.domain.outcomes import Outcome, Verdict
-from shared.events.stock_alerts import ENDINGS, AlertEvent
+from shared.chat_ids import SLACK_USER_ID
+from shared.events.stock_alerts import ENDINGS, AlertEvent, Recipient
 
 PATH = "/api/chat.postMessage"
 
@@ -64,11 +65,17 @@ def escaped(text: str) -> str:
     return plain(text).translate(_MARKUP)
 
 
+def mention(person: Recipient) -> str | None:
+    """Return what rings somebody whose member id is known."""
+    user_id = person.slack_user_id or ""
+    return f"<@{user_id}>" if SLACK_USER_ID.fullmatch(user_id) else None
+
+
 def render(
     delivery: Delivery, destination: Destination, slack: Slack, templates: Templates
 ) -> bytes:
     """Return the JSON body of a delivery."""
-    phrasing = templates.phrasing(destination, escaped)
+    phrasing = templates.phrasing(destination, escaped, mention)
 
     def written(view: View) -> str:
         return templates.written("slack.md.j2", view, phrasing).strip()

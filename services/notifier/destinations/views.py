@@ -6,9 +6,18 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from services.notifier.destinations.advice import advice
+from services.notifier.destinations.mentions import (
+    NOBODY_CALLED,
+    Called,
+    Mention,
+    called,
+    nobody,
+    rings,
+)
 from services.notifier.destinations.words import WORDS, Words
 from services.notifier.domain.announcements import ANNOUNCING
 from services.notifier.domain.contents import Digest, DigestLine, FailureNote, TestNote
+from services.notifier.domain.deliveries import Kind
 from services.notifier.domain.destinations import Language
 from services.notifier.domain.holding import HoldReason
 from shared.events.stock_alerts import (
@@ -43,7 +52,7 @@ class Line:
 class View:
     """A message before its form: `level` names the colour, "" is neutral.
 
-    `answers` are links by which a reader acts.
+    `answers` are links by which a reader acts, `rung` what of the lines rings people.
     """
 
     title: str
@@ -55,6 +64,7 @@ class View:
     more: str = ""
     footer: str = ""
     answers: Sequence[Line] = ()
+    rung: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +72,7 @@ class Phrasing:
     """How texts are put: language, zone, and what is done to texts that people have typed.
 
     `clean` takes the meaning out of whatever the form would read as markup. `longest` is the
-    number of characters kept of a typed text.
+    number of characters kept of a typed text. `mention` is how people are rung.
     """
 
     language: Language
@@ -70,6 +80,7 @@ class Phrasing:
     console_url: str
     clean: Callable[[str], str]
     longest: int = 200
+    mention: Mention = nobody
 
     @property
     def words(self) -> Words:
@@ -106,17 +117,32 @@ class Phrasing:
         return f"{self.console_url}/alerts/{alert.alert_id}"
 
 
-def notice_view(alert: StockAlert, phrasing: Phrasing, *, possible_duplicate: bool) -> View:
+def notice_view(
+    alert: StockAlert, phrasing: Phrasing, kind: Kind, *, possible_duplicate: bool
+) -> View:
     """Return the view of an alert message."""
     words = phrasing.words
+    whom = NOBODY_CALLED
+    if rings(kind, alert):
+        whom = called(alert, phrasing.mention, phrasing.typed)
     return View(
         title=_title(alert, phrasing, possible_duplicate=possible_duplicate),
         level=_colour(alert),
-        lines=[*_where(alert, phrasing), *_how_bad(alert, phrasing), *_since(alert, phrasing)],
+        lines=[
+            *_for(whom, words),
+            *_where(alert, phrasing),
+            *_how_bad(alert, phrasing),
+            *_since(alert, phrasing),
+        ],
         link=words.details,
         url=phrasing.alert_url(alert),
         footer=words.footer,
+        rung=whom.rung,
     )
+
+
+def _for(whom: Called, words: Words) -> list[Line]:
+    return [Line(words.called, whom.words)] if whom.words else []
 
 
 def _colour(alert: StockAlert) -> str:

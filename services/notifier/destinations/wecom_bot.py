@@ -1,7 +1,9 @@
 r"""WeCom group bot: `POST /cgi-bin/webhook/send?key=`, judged by the body's errcode.
 
-Sends markdown of at most 4,096 bytes of UTF-8, unescaped (`\uXXXX` is refused with 40033). A
-repeat is not recognised. Errors are HTTP 200 with an errcode.
+Sends markdown of at most 4,096 bytes of UTF-8, unescaped (`\uXXXX` is refused with 40033). In it
+`<@userid>` rings somebody in the group; `mentioned_list` is of texts alone, and markdown_v2
+mentions nobody (the vendor's page on group bots, path/91770). A repeat is not recognised. Errors
+are HTTP 200 with an errcode.
 """
 
 import json
@@ -18,6 +20,8 @@ from services.notifier.domain.addresses import WecomBot
 from services.notifier.domain.deliveries import Delivery
 from services.notifier.domain.destinations import Destination
 from services.notifier.domain.outcomes import Outcome
+from shared.chat_ids import WECOM_USERID
+from shared.events.stock_alerts import Recipient
 
 PATH = "/cgi-bin/webhook/send"
 
@@ -31,9 +35,15 @@ PASSING: Mapping[int, timedelta] = {
 }
 
 
+def mention(person: Recipient) -> str | None:
+    """Return what rings somebody whose user id is known."""
+    userid = person.wecom_userid or ""
+    return f"<@{userid}>" if WECOM_USERID.fullmatch(userid) else None
+
+
 def render(delivery: Delivery, destination: Destination, templates: Templates) -> bytes:
     """Return the JSON body of a delivery."""
-    phrasing = templates.phrasing(destination, plain_markdown)
+    phrasing = templates.phrasing(destination, plain_markdown, mention)
 
     def written(view: View) -> str:
         return templates.written("wecom.md.j2", view, phrasing, url=view.url).strip()

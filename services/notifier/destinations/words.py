@@ -22,6 +22,8 @@ class Words:
     mark: str
     """In front of a number, name or label: brackets, as `{}`."""
     possible_duplicate: str
+    called: str
+    """In front of those whom a message is for, in a group."""
     sku: str
     warehouse: str
     pool: str
@@ -101,6 +103,7 @@ _CHINESE = Words(
     ended="已结束",
     mark="【{}】",
     possible_duplicate="可能重复",
+    called="请处理",
     sku="SKU",
     warehouse="仓库",
     pool="库存池",
@@ -196,6 +199,7 @@ _ENGLISH = Words(
     ended="Ended",
     mark="[{}] ",
     possible_duplicate="Possible duplicate",
+    called="For",
     sku="SKU",
     warehouse="Warehouse",
     pool="Pool",

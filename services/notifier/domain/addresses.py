@@ -39,7 +39,8 @@ class _Address:
     the most that a message may have, by the vendor's way of counting (None: whatever it takes).
     `recognises_repeats` says that the other side drops a message that it has already had,
     `threads` that what follows in an episode hangs under its first notice, `updates` that it may
-    change what its cards show, `of_programs` that no person reads it there.
+    change what its cards show, `of_programs` that no person reads it there, `mentions` that a
+    message to the group may ring some of it.
     """
 
     kind: ClassVar[DestinationKind]
@@ -49,6 +50,7 @@ class _Address:
     threads: ClassVar[bool] = False
     updates: ClassVar[bool] = False
     of_programs: ClassVar[bool] = False
+    mentions: ClassVar[bool] = False
 
     @property
     def counted_by(self) -> str | None:
@@ -80,6 +82,7 @@ class WecomBot(_Address):
     kind = DestinationKind.WECOM_BOT
     limits = (Limit(20, MINUTE),)
     longest_bytes: ClassVar[int] = 4_096
+    mentions = True
 
     key: SecretStr
     url: str
@@ -136,6 +139,7 @@ class DingtalkBot(_Address):
     kind = DestinationKind.DINGTALK_BOT
     limits = (Limit(20, MINUTE),)
     longest_bytes: ClassVar[int] = 20_000
+    mentions = True
 
     token: SecretStr
     url: str
@@ -161,6 +165,7 @@ class FeishuBot(_Address):
     kind = DestinationKind.FEISHU_BOT
     limits = (Limit(100, MINUTE), Limit(5, SECOND))
     longest_bytes: ClassVar[int] = 20_000
+    mentions = True
 
     token: SecretStr
     url: str
@@ -186,6 +191,7 @@ class Slack(_Address):
     limits = (Limit(30, MINUTE), Limit(1, SECOND))
     longest_bytes: ClassVar[int] = 4_000
     threads = True
+    mentions = True
 
     token: SecretStr
     """The bot's, `xoxb-…`."""

@@ -94,8 +94,10 @@ class Manners:
     """How a destination wants to be told.
 
     `of_programs`: what listens is a program, which wants everything at once and by itself.
+    `mentions`: in a group, those whom a message is for are rung.
     """
 
     rhythm: Rhythm = field(default_factory=Rhythm)
     quiet: QuietHours | None = None
     of_programs: bool = False
+    mentions: bool = True

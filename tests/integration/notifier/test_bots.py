@@ -162,3 +162,58 @@ async def test_a_bot_keeps_what_is_left_out_and_parts_with_a_secret_that_is_null
     new = {"kind": kind, "name": "x", "language": "en", kind: {"secret": SECRET}}
     refused = await notifier.client.put("/v1/destinations/new", json=new)
     assert [each["field"] for each in refused.json()["errors"]] == [f"{kind}.token"]
+
+
+OU = "ou_7d8a6e6df7621556ce0d21922b67670"
+
+
+async def test_a_card_that_feishu_refuses_for_somebodys_id_is_told_without_mentions(
+    notifier: Notifier,
+) -> None:
+    """One stale id is no reason to warn nobody."""
+    fake = FakeFeishu({TOKEN: SECRET}, people={f"{OU}1"})
+    people = [
+        {"id": each, "name": each, "language": "en", "feishu_open_id": f"{OU}{number}"}
+        for number, each in enumerate(("gone", "lin"))
+    ]
+    async with fake.serving() as url, notifier.sending():
+        await notifier.put("fei", "feishu_bot", {"token": TOKEN, "secret": SECRET, "url": url})
+        await notifier.tell(stock_alert(7, to=people))
+        await notifier.until_states("sent")
+        await notifier.tell(stock_alert(8, to=people[1:]))
+        await notifier.until_states("sent", "sent")
+    assert fake.rejected == {feishu.BAD_MENTION: 1}
+    assert [kept.rung for kept in fake.accepted] == [[], [f"{OU}1"]]
+    assert "请处理**：— —\n" in fake.accepted[0].text
+    (first, second) = await notifier.rows("SELECT code, detail FROM attempt ORDER BY started_at")
+    assert (first["code"], second["detail"]) == ("0", "ok")
+    assert first["detail"].startswith("without mentions: errcode 11246: ")
+
+
+GROUPS: dict[str, Row] = {
+    "wecom_bot": {"key": TOKEN},
+    "dingtalk_bot": {"token": TOKEN},
+    "feishu_bot": {"token": TOKEN},
+    "slack": {"token": TOKEN, "channel": "C024BE91L"},
+}
+
+
+@pytest.mark.parametrize("kind", GROUPS)
+async def test_a_group_is_rung_unless_it_is_switched_off(notifier: Notifier, kind: str) -> None:
+    assert (await notifier.put("group", kind, GROUPS[kind]))["mentions"] is True
+    off = await notifier.put("group", kind, GROUPS[kind], mentions=False)
+    assert off["mentions"] is False
+    assert await notifier.ask("GET", "/v1/destinations/group") == off
+    # A destination from before there was the setting rings too.
+    await notifier.rows("UPDATE destination SET manners = manners - 'mentions'")
+    assert (await notifier.ask("GET", "/v1/destinations/group"))["mentions"] is True
+    answer = await notifier.client.get("/v1/audit", params={"what": "destination.put"})
+    assert [each["after"]["mentions"] for each in answer.json()["items"]] == [False, True]
+
+
+async def test_only_groups_have_mentions(notifier: Notifier) -> None:
+    part = {"url": "https://erp.example/hooks", "secret": f"whsec_{'A' * 32}"}
+    body = {"kind": "webhook", "name": "ERP", "language": "en", "webhook": part}
+    answer = await notifier.client.put("/v1/destinations/erp", json=body | {"mentions": False})
+    assert "leave mentions out" in answer.text
+    assert "mentions" not in await notifier.ask("PUT", "/v1/destinations/erp", body)

@@ -92,10 +92,19 @@ async def test_a_person_is_added_and_a_sheet_with_a_bad_row_changes_nothing(desk
     await expect(page.locator("#person-email-note")).to_have_text("这不是一个邮箱地址。")
     await expect(page.get_by_label("邮箱")).to_have_value("lin at home")
     await page.get_by_label("邮箱").fill("lin@shop.example")
+    await page.get_by_label("Slack 成员 ID").fill("@lin")
+    await page.get_by_role("button", name="保存").click()
+    await expect(page.locator("#person-slack_user_id-note")).to_contain_text("不是用户名")
+    await page.get_by_label("Slack 成员 ID").fill("U012AB3CD")
+    await page.get_by_label("企业微信账号").fill("lin")
     await page.get_by_label("不在，直到").fill("2099-12-31")
     await page.get_by_role("button", name="保存").click()
     await expect(page.locator("table.people tr", has_text="林晓")).to_contain_text("12月31日")
+    await expect(page.locator("table.people tr", has_text="林晓")).to_contain_text(
+        "企业微信 · Slack"
+    )
     lin = await ask(desk, "alerting", "GET", "/v1/people/lin")
+    assert lin["slack_user_id"] == "U012AB3CD"
     assert lin["away_until"] == "2099-12-31T16:00:00Z", "the day is the viewer's own, to its end"
 
     before = await ask(desk, "alerting", "GET", "/v1/responsibilities")

@@ -15,8 +15,8 @@ Mention = Callable[[Recipient], str | None]
 """Returns what rings somebody; None for whom the vendor does not know."""
 
 PEOPLE_CALLED = 8
-"""What fits into the shortest message with the longest of all else, whole: half an id rings nobody.
-The last of them stay, since an escalation draws in whom it is for at the end."""
+"""More is everybody again. They fit whole with the longest of all else: half an id rings nobody.
+The last of them stay, since a playbook draws in at the end."""
 
 
 class Called(NamedTuple):

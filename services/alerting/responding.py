@@ -69,9 +69,7 @@ class AlertResponses(Forgetful):
         response, now = incoming.response, self._clock.now()
         if await responses.is_known(connection, response.response_id):
             return
-        person = await people.at_address(
-            connection, response.who, by_wecom=response.via is Via.WECOM_APP
-        )
+        person = await people.at_address(connection, response.who, response.via)
         episode = await episodes.locked(connection, response.alert_id)
         answer = await self._answer(connection, response, person, episode, table)
         if answer is None and person is not None and episode is not None:
@@ -180,11 +178,12 @@ async def _refuse(
 
 def _recipient(response: AlertResponse, person: Person | None) -> Recipient:
     """Return whoever answered, by the address that they answered from."""
-    by_wecom = response.via is Via.WECOM_APP
+    who, via = response.who, response.via
     return Recipient(
         id=None if person is None else person.id,
-        name=response.who if person is None else person.name,
+        name=who if person is None else person.name,
         language="zh-CN" if person is None else person.language,
-        email=None if by_wecom else response.who,
-        wecom_userid=response.who if by_wecom else None,
+        email=None if via in {Via.WECOM_APP, Via.SLACK} else who,
+        wecom_userid=who if via is Via.WECOM_APP else None,
+        slack_user_id=who if via is Via.SLACK else None,
     )

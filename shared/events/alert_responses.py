@@ -42,6 +42,7 @@ class Via(StrEnum):
     """Where it was done, and with it what `who` is."""
 
     WECOM_APP = "wecom_app"
+    SLACK = "slack"
     EMAIL = "email"
     API = "api"
 
@@ -49,8 +50,8 @@ class Via(StrEnum):
 class AlertResponse(Event):
     """One act of one person.
 
-    `who` is what the vendor calls the person: a WeCom user id or an e-mail address; whose it is,
-    and whether the alert is theirs to act on, is for the reader to find out.
+    `who` is what the vendor calls the person: a WeCom or Slack user id, or an e-mail address; whose
+    it is, and whether the alert is theirs to act on, is for the reader to find out.
     """
 
     v: Literal[1] = 1

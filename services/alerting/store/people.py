@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.people import Responsibilities, Responsibility
 from services.alerting.store import warehouse_groups
+from shared.events.alert_responses import Via
 from shared.events.stock_alerts import Recipient
 
 
@@ -41,6 +42,8 @@ _PAGE = text(f"{_PERSON} WHERE id > :after ORDER BY id LIMIT :limit")
 _ONE = text(f"{_PERSON} WHERE id = :id")
 
 _BY_WECOM = text(f"{_PERSON} WHERE lower(wecom_userid) = lower(:address)")
+
+_BY_SLACK = text(f"{_PERSON} WHERE lower(slack_user_id) = lower(:address)")
 
 _BY_EMAIL = text(f"{_PERSON} WHERE lower(email) = lower(:address)")
 
@@ -137,9 +140,9 @@ async def one(connection: AsyncConnection, person_id: str) -> Person | None:
     return None if row is None else _person(row)
 
 
-async def at_address(connection: AsyncConnection, address: str, *, by_wecom: bool) -> Person | None:
-    """Return whose WeCom user id, or else e-mail address, an address is."""
-    question = _BY_WECOM if by_wecom else _BY_EMAIL
+async def at_address(connection: AsyncConnection, address: str, via: Via) -> Person | None:
+    """Return whose an address is: a user id of WeCom or Slack, or else an e-mail address."""
+    question = {Via.WECOM_APP: _BY_WECOM, Via.SLACK: _BY_SLACK}.get(via, _BY_EMAIL)
     row = (await connection.execute(question, {"address": address})).mappings().one_or_none()
     return None if row is None else _person(row)
 

@@ -142,6 +142,34 @@ async def test_those_it_concerns_act_once_and_the_others_change_nothing(
         ]
 
 
+async def test_a_press_in_slack_is_that_of_whose_user_id_it_is(alerting: Alerting) -> None:
+    async with shortage(alerting) as alert, alerting.relaying():
+        id_ = str(alert["id"])
+        body = {"name": "Lin", "wecom_userid": "U0STRANGER", "slack_user_id": "U024BE7LH"}
+        await alerting.ask("PUT", "/v1/people/lin", body)
+        await respond(
+            alerting,
+            response(id_, "acknowledge", "U0STRANGER", via="slack"),
+            response(id_, "acknowledge", "u024be7lh", via="slack"),
+        )
+        found = await alerting.ask("GET", f"/v1/alerts/{id_}")
+        assert found["acknowledged_by"] == "lin"
+
+        async def relayed() -> bool:
+            return len(await alerting.notices()) == 3
+
+        await until(relayed)
+        _, refused, _ = await alerting.notices()
+        (stranger,) = refused.to
+        assert (stranger.slack_user_id, stranger.wecom_userid, stranger.email) == (
+            "U0STRANGER",
+            None,
+            None,
+        )
+    (done,) = await alerting.rows("SELECT via FROM audit WHERE what LIKE 'alert%' AND actor = 'lin'")
+    assert done["via"] == "slack"
+
+
 async def test_whoever_presses_on_is_told_once_an_hour(alerting: Alerting) -> None:
     async with shortage(alerting) as alert:
         id_ = str(alert["id"])

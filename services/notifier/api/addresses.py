@@ -212,26 +212,35 @@ class FeishuBotBody(_SignedBotBody):
 
 
 class SlackBody(Body):
-    """A channel and the bot that writes to it. Leave `token` out to keep the one that is stored.
+    """A channel and the bot that writes to it. A secret that is left out is kept.
 
-    The bot needs the scope chat:write and to be in the channel; `channel` is its id.
+    The bot needs the scope chat:write and to be in the channel; `channel` is its id. With the
+    `signing_secret` of its app there are buttons; the app's Request URL for interactivity is
+    `/callbacks/slack/{id}` here.
     """
 
     token: _Key | None = None
+    signing_secret: _Key | None = None
     channel: Annotated[str, StringConstraints(pattern=r"^[CDG][A-Z0-9]{6,20}$")]
     url: _BaseUrl = "https://slack.com"
 
     def address(self, former: Address | None) -> Slack:
         """Return what is to be stored."""
         kept = Kept(former, DestinationKind.SLACK, origin(self.url))
-        token = kept.needed("token", self.token)
-        return Slack(token=token, channel=self.channel, url=self.url)
+        given = "signing_secret" in self.model_fields_set
+        return Slack(
+            token=kept.needed("token", self.token),
+            channel=self.channel,
+            url=self.url,
+            signing_secret=self.signing_secret if given else kept.secret("signing_secret"),
+        )
 
 
 class SlackAnswer(BaseModel):
-    """A channel, the bot's token masked."""
+    """A channel, the secrets masked."""
 
     token: str
+    signing_secret: str | None = None
     channel: str
     url: str
 

@@ -11,17 +11,17 @@ from fastapi import APIRouter, Query, Request, Response
 
 from services.notifier.api.desk import AtDesk, Desk
 from services.notifier.api.destinations import Id
+from services.notifier.api.pressing import body_of, note
 from services.notifier.domain.addresses import WecomApp
-from services.notifier.domain.cards import Press, delivery_of, response_of
-from services.notifier.inbound.wecom_callback import Forged, Mailroom, encrypted_part, press_in
-from services.notifier.store import card_codes, configuration, responses
-from shared.database.engine import Connection
+from services.notifier.inbound.proofs import Forged
+from services.notifier.inbound.wecom_callback import Mailroom, encrypted_part, press_in
+from services.notifier.store import configuration
 from shared.http.problems import Problem, not_found
 from shared.observability.logs import get_logger
 
 router = APIRouter(prefix="/callbacks/wecom", tags=["callbacks"])
 
-MAX_BYTES = 64 * 1024
+MAX_KIB = 64
 """A callback has about one."""
 
 _Proof = Annotated[str, Query(max_length=200)]
@@ -57,7 +57,7 @@ async def receive(
     nonce: _Proof,
 ) -> Response:
     """Note what somebody pressed; the same press is noted once, however often it is told."""
-    body = await _body(request)
+    body = await body_of(request, MAX_KIB)
     mailroom = await _mailroom(desk, id_)
     now = desk.clock.now()
     try:
@@ -67,48 +67,8 @@ async def receive(
     except Forged as error:
         raise _refused(id_, error) from None
     if press is not None:
-        await _note(desk, id_, press, request.state.traceparent)
+        await note(desk, id_, press, request.state.traceparent)
     return Response()
-
-
-async def _note(desk: Desk, id_: str, press: Press, traceparent: str) -> None:
-    now = desk.clock.now()
-    delivery = delivery_of(press.task_id)
-
-    async def note(connection: Connection) -> bool:
-        answered = delivery and await responses.answered(connection, delivery, id_)
-        response = answered and response_of(press, answered.alert_id, now)
-        if not response:
-            return False
-        noted = await responses.record(
-            connection,
-            response,
-            destination=id_,
-            task=press.task_id,
-            act=press.event_key,
-            traceparent=traceparent,
-        )
-        if noted and delivery is not None and press.response_code is not None:
-            code, alert_id = press.response_code, response.alert_id
-            await card_codes.add(connection, code, id_, alert_id, delivery, now)
-        return True
-
-    if not await desk.asked(note):
-        # The vendor would only tell it again.
-        _log.warning("a card that is not ours", destination=id_, task=press.task_id[:128])
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BYTES:
-            raise Problem(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                "too_large",
-                "A callback has at most 64 KiB.",
-            )
-    return bytes(body)
 
 
 async def _mailroom(desk: Desk, id_: str) -> Mailroom:

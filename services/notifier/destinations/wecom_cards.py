@@ -8,6 +8,7 @@ vendor shows without cutting (its pages on application messages and on changing 
 
 from collections.abc import Mapping, Sequence
 
+from services.notifier.destinations.deeds import by_people, happened
 from services.notifier.destinations.response_words import RESPONSE_WORDS, ResponseWords
 from services.notifier.destinations.views import Line, Phrasing, View
 from services.notifier.domain.cards import (
@@ -59,20 +60,17 @@ def _subtitle(alert: StockAlert, view: View, phrasing: Phrasing) -> str:
     """Return who did what and when, where somebody did; else what to do."""
     words = phrasing.words
     if alert.actor is not None or alert.event in ENDINGS:
-        who = [] if alert.actor is None else [phrasing.typed(alert.called(alert.actor))]
-        said = [words.happened(alert), *who, phrasing.moment(alert.occurred_at)]
-        return " · ".join(said)
+        return happened(alert, phrasing)
     return next((line.text for line in view.lines if line.label == words.advice), "")
 
 
 def _facts(view: View, phrasing: Phrasing) -> Sequence[Line]:
     """Return the facts there is room for: the numbers first, but what people said in any case."""
     words = phrasing.words
-    said = {words.note, words.snoozed_until, words.acknowledged_by, words.owner, words.lasted}
-    lines = [line for line in view.lines if line.label != words.advice]
-    by_people = [line for line in lines if line.label in said][-3:]
-    room = FACTS - len(by_people)
-    return [*[line for line in lines if line.label not in said][:room], *by_people]
+    done = by_people(view, words)
+    others = [line for line in view.lines if line not in done and line.label != words.advice]
+    shown = done[-3:]
+    return [*others[: FACTS - len(shown)], *shown]
 
 
 def _menu(words: ResponseWords) -> dict[str, object]:

@@ -185,6 +185,7 @@ class Slack(_Address):
 
     One message a second per channel; 30 a minute is ours, as for mail.
     A text is best kept to 4,000 characters, says the vendor; bytes are never fewer.
+    `signing_secret` is that of the app whose buttons come back; without it there are none.
     """
 
     kind = DestinationKind.SLACK
@@ -198,6 +199,7 @@ class Slack(_Address):
     channel: str
     """By its id: a name may change."""
     url: str
+    signing_secret: SecretStr | None = None
 
     @property
     @override

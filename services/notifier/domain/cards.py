@@ -1,7 +1,8 @@
 """Cards with buttons: what their keys say, and what a press on one means.
 
 A card's task id names the delivery that it came with, so that whoever presses it names the alert,
-and a vendor that is sent it again recognises it.
+and a vendor that is sent it again recognises it. In Slack the card is a message's block of buttons,
+and its task id the block's.
 """
 
 import re
@@ -102,6 +103,7 @@ class Press:
     event_key: str
     options: Collection[str] = ()
     response_code: str | None = None
+    via: Via = Via.WECOM_APP
 
 
 def response_of(press: Press, alert_id: UUID, received_at: datetime) -> AlertResponse | None:
@@ -127,7 +129,7 @@ def response_of(press: Press, alert_id: UUID, received_at: datetime) -> AlertRes
         else None,
         quantity=int(amount) if kind is ResponseKind.ORDERED and amount else None,
         minutes=_minutes(minutes) if kind is ResponseKind.SNOOZE else None,
-        via=Via.WECOM_APP,
+        via=press.via,
         who=press.who,
         responded_at=press.at,
         received_at=received_at,

@@ -168,6 +168,13 @@ class CardCode(NamedTuple):
     users: tuple[str, ...]
 
 
+class Posted(NamedTuple):
+    """A message that is there: what the vendor calls it, and what was sent."""
+
+    ts: str
+    rendered: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """A delivery as its sender takes it up.
@@ -177,7 +184,8 @@ class Delivery:
     `attempts` counts the present one, `tried_before` are those before a person had it sent again.
     `recipients` is None before the first attempt and where nobody is told by name. `thread` is what
     the vendor calls the episode's first notice, where that is known and of use; `cards` let those
-    be changed that are there already.
+    be changed that are there already, `posted` are the messages with buttons that a channel has of
+    the episode, the oldest first.
     """
 
     id: UUID
@@ -194,3 +202,4 @@ class Delivery:
     traceparent: str | None = None
     thread: str | None = None
     cards: tuple[CardCode, ...] = ()
+    posted: tuple[Posted, ...] = ()

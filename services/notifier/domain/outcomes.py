@@ -102,6 +102,7 @@ def settle(
     outcome: Outcome,
     *,
     recognises_repeats: bool,
+    changes_posted: bool = False,
     gives_up_at: datetime,
     now: datetime,
     jitter: float,
@@ -109,7 +110,8 @@ def settle(
     """Return what becomes of a delivery after an attempt of it.
 
     Where a repeat is recognised, what may have been accepted is as good as what was not: it is
-    sent again, whatever it is, and needs no mark.
+    sent again, whatever it is, and needs no mark. `changes_posted`: it is shown on messages that
+    are there as well, which is done again without harm, and alone.
     """
     verdict = outcome.verdict
     if verdict is Verdict.UNKNOWN and recognises_repeats:
@@ -134,7 +136,8 @@ def settle(
                 return settled(State.DEAD, f"{Reason.GAVE_UP}: {outcome.detail}")
             return settled(State.FAILED, outcome.detail, next_at)
         case Verdict.UNKNOWN:
-            return _settle_unknown(delivery, outcome, recipients, now)
+            again = deserves_repeat(delivery) or changes_posted
+            return _settle_unknown(delivery, outcome, recipients, now, again=again)
         case _:
             assert_never(verdict)
 
@@ -145,7 +148,12 @@ def _left(recipients: Recipients | None) -> int:
 
 
 def _settle_unknown(
-    delivery: Delivery, outcome: Outcome, recipients: Recipients | None, now: datetime
+    delivery: Delivery,
+    outcome: Outcome,
+    recipients: Recipients | None,
+    now: datetime,
+    *,
+    again: bool,
 ) -> Settlement:
     """Resolve what may have arrived, for vendors that cannot recognise a repeat.
 
@@ -157,7 +165,7 @@ def _settle_unknown(
     reason = f"{Reason.OUTCOME_UNKNOWN}: {outcome.detail}"
     next_at = now + outcome.retry_after
     marked = delivery.duplicate_possible
-    if deserves_repeat(delivery) and not marked:
+    if again and not marked:
         if recipients is not None:
             left = recipients.left + recipients.in_doubt
             recipients = replace(recipients, left=left, in_doubt=())

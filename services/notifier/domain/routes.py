@@ -33,9 +33,10 @@ _AT_ONCE = Manners()
 
 
 class Reach(StrEnum):
-    """How a destination that writes to people one by one knows them; the recipient's field."""
+    """How a destination that can tell one person alone knows them; the recipient's field."""
 
     WECOM_USERID = "wecom_userid"
+    SLACK_USER_ID = "slack_user_id"
     EMAIL = "email"
 
 

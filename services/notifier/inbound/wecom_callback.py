@@ -8,7 +8,7 @@ AES-256-CBC under base64(EncodingAESKey + "="), its first 16 bytes the vector, p
 import base64
 import hashlib
 import hmac
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from xml.etree.ElementTree import Element, ParseError
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -18,19 +18,12 @@ from pydantic import SecretStr
 
 from services.notifier.domain.addresses import WecomApp
 from services.notifier.domain.cards import Press
-from shared.errors import LowtideError
-
-MAX_AGE = timedelta(minutes=5)
-"""A callback that is older, or as much ahead, is refused: somebody may be replaying it."""
+from services.notifier.inbound.proofs import Forged, check_age
 
 _BLOCK = 32
 _AES_BLOCK = 16
 _RANDOM = 16
 _LENGTH = 4
-
-
-class Forged(LowtideError):  # noqa: N818 - a verdict, not a mistake
-    """It does not come from the vendor, or not now, or not for us."""
 
 
 class Mailroom:
@@ -50,10 +43,7 @@ class Mailroom:
         ).hexdigest()
         if not hmac.compare_digest(expected.encode(), signature.encode()):
             raise Forged("the signature is wrong")
-        if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 12):
-            raise Forged("the timestamp is none")
-        if abs(now - datetime.fromtimestamp(int(timestamp), UTC)) > MAX_AGE:
-            raise Forged("the timestamp is too far away")
+        check_age(timestamp, now)
         return self._decrypted(encrypted)
 
     def _decrypted(self, encrypted: str) -> bytes:

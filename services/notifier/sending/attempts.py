@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.domain.cards import changes_card
-from services.notifier.domain.deliveries import Kind, Reason, State
+from services.notifier.domain.deliveries import Delivery, Kind, Posted, Reason, State
 from services.notifier.domain.destinations import Destination
 from services.notifier.domain.limits import Merge, Send
 from services.notifier.domain.outcomes import (
@@ -25,7 +25,15 @@ from services.notifier.domain.outcomes import (
 )
 from services.notifier.sending.deaths import tell_elsewhere
 from services.notifier.sending.tools import Tools
-from services.notifier.store import card_codes, configuration, digests, leases, overtaking, queue
+from services.notifier.store import (
+    card_codes,
+    configuration,
+    digests,
+    leases,
+    overtaking,
+    posted,
+    queue,
+)
 from services.notifier.store.leases import Held, Lease
 from services.notifier.store.queue import Taken
 from shared.database.engine import DATABASE_ERRORS
@@ -178,7 +186,8 @@ class Attempts:
             and delivery.alert_id is not None
         ):
             thread = await queue.thread(connection, delivery.alert_id, destination)
-            delivery = replace(delivery, thread=thread)
+            there = await _posted(connection, delivery, destination)
+            delivery = replace(delivery, thread=thread, posted=there)
         if (
             destination.address.updates
             and delivery.alert_id is not None
@@ -219,10 +228,13 @@ class Attempts:
         now: datetime,
     ) -> None:
         delivery = taken.delivery
+        unknown = outcome.verdict is Verdict.UNKNOWN
+        there = await _posted(connection, delivery, destination) if unknown else ()
         settlement = settle(
             delivery,
             outcome,
             recognises_repeats=destination.address.recognises_repeats,
+            changes_posted=bool(there),
             gives_up_at=taken.gives_up_at,
             now=now,
             jitter=self._tools.jitter(),
@@ -254,6 +266,19 @@ class Attempts:
             return held
         await leases.pause(connection, self._lease, minded.paused_until, minded.failures)
         return minded
+
+
+async def _posted(
+    connection: AsyncConnection, delivery: Delivery, destination: Destination
+) -> tuple[Posted, ...]:
+    """Return the messages with buttons on which a delivery's change is shown as well."""
+    if not destination.address.threads or delivery.alert_id is None:
+        return ()
+    if delivery.kind is not Kind.CHANGE or not changes_card(
+        StockAlert.model_validate_json(delivery.content)
+    ):
+        return ()
+    return await posted.with_buttons(connection, delivery.alert_id, destination)
 
 
 def _tell(destination: str, told: _Told, now: datetime) -> None:

@@ -49,8 +49,13 @@ CASE WHEN kind = 'wecom_app' THEN 'wecom_userid'
      WHEN kind = 'email' AND settings -> 'personal' = 'true' THEN 'email' END
 """
 
+# A channel is everybody's, but one person alone can be shown something there.
+_ALONE = f"""
+coalesce({REACH}, CASE WHEN kind = 'slack' AND secrets ? 'signing_secret' THEN 'slack_user_id' END)
+"""
+
 _HOW_TOLD = text(f"""
-SELECT id, enabled, manners, {REACH} AS reach FROM destination ORDER BY id
+SELECT id, enabled, manners, {_ALONE} AS reach FROM destination ORDER BY id
 """)  # noqa: S608 - the expression is ours
 
 _MAILBOXES = text("SELECT id FROM destination WHERE enabled AND kind = 'email'")

@@ -30,6 +30,8 @@ SELECT content, alert_id FROM delivery
 WHERE id = :delivery AND destination = :destination AND alert_id IS NOT NULL
 """)
 
+_PLACE = text("SELECT destination FROM delivery WHERE id = :delivery")
+
 _MAILED = text("""
 SELECT d.content, d.destination, t.language
 FROM delivery AS d JOIN destination AS t ON t.id = d.destination
@@ -59,6 +61,12 @@ async def answered(
     parameters = {"delivery": delivery, "destination": destination}
     row = (await connection.execute(_ANSWERED, parameters)).one_or_none()
     return None if row is None else Answered(*row)
+
+
+async def place_of(connection: AsyncConnection, delivery: UUID) -> str | None:
+    """Return where a delivery went; None when it is gone, or went nowhere."""
+    place: str | None = await connection.scalar(_PLACE, {"delivery": delivery})
+    return place
 
 
 async def mailed(connection: AsyncConnection, delivery: UUID) -> Mailed | None:

@@ -14,6 +14,7 @@ from services.notifier.api import (
     reports,
     respond,
     routes,
+    slack_callbacks,
     templates,
 )
 from services.notifier.api.desk import Desk
@@ -61,8 +62,9 @@ def application(settings: NotifierSettings, clock: Clock | None = None) -> FastA
     )
     app.state.desk = desk
     app.state.audit = AuditTrail(engine)
-    parts = (destinations, routes, replays, deliveries, templates, callbacks, respond, reports)
-    for part in (*parts, audit):
+    parts = (destinations, routes, replays, deliveries, templates, reports)
+    answers = (callbacks, slack_callbacks, respond)
+    for part in (*parts, *answers, audit):
         app.include_router(part.router)
     return app
 

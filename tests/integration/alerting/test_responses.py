@@ -166,7 +166,9 @@ async def test_a_press_in_slack_is_that_of_whose_user_id_it_is(alerting: Alertin
             None,
             None,
         )
-    (done,) = await alerting.rows("SELECT via FROM audit WHERE what LIKE 'alert%' AND actor = 'lin'")
+    (done,) = await alerting.rows(
+        "SELECT via FROM audit WHERE what LIKE 'alert%' AND actor = 'lin'"
+    )
     assert done["via"] == "slack"
 
 

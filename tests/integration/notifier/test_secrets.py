@@ -42,7 +42,7 @@ CASES = {
     ),
     "dingtalk_bot": Case({}, {"token": TOKEN, "secret": SECRET}, "dead"),
     "feishu_bot": Case({}, {"token": TOKEN, "secret": SECRET}, "dead"),
-    "slack": Case({"channel": "C024BE91L"}, {"token": TOKEN}, "dead"),
+    "slack": Case({"channel": "C024BE91L"}, {"token": TOKEN, "signing_secret": SECRET}, "dead"),
     "email": Case(
         {
             "to": ["buyer@example.com"],

@@ -124,7 +124,131 @@ def test_it_remembers_which_members_a_message_rings(clock: ManualClock) -> None:
     assert post(fake, request(text="<@U012AB3CD> <@W1|Wang> <@U9> &lt;@W1&gt; <@u1>"))["ok"]
     clock.advance(SECOND)
     assert post(fake, request(text="<!channel> <!here|all>"))["ok"]
-    assert [kept.rung for kept in fake.posted] == [("U012AB3CD", "W1"), ("!channel", "!here")]
+    assert [kept.rung for kept in fake.posted] == [["U012AB3CD", "W1"], ["!channel", "!here"]]
+
+
+BUTTON = {
+    "type": "button",
+    "action_id": "acknowledge",
+    "text": {"type": "plain_text", "text": "Acknowledge"},
+    "value": "acknowledge",
+}
+MENU = {
+    "type": "static_select",
+    "action_id": "snooze",
+    "placeholder": {"type": "plain_text", "text": "Snooze"},
+    "options": [{"text": {"type": "plain_text", "text": "4 hours"}, "value": "minutes:240"}],
+}
+
+
+def section(text: object = "x") -> dict[str, object]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
+
+
+def actions(*elements: object, block_id: str = "lowtide-1") -> dict[str, object]:
+    return {"type": "actions", "block_id": block_id, "elements": list(elements)}
+
+
+BLOCKS = [section(), actions(BUTTON, MENU)]
+
+
+def plain(text: str) -> dict[str, object]:
+    return {"type": "plain_text", "text": text}
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        [],
+        {},
+        [section()] * 51,
+        [section("x" * 3_001)],
+        [section("")],
+        [section(None)],
+        [{"type": "section", "text": plain("x") | {"verbatim": True}}],
+        [{"type": "context", "elements": []}],
+        [{"type": "context", "elements": [plain("x")] * 11}],
+        [{"type": "dialog"}],
+        [actions()],
+        [actions(*(BUTTON | {"action_id": f"a{number}"} for number in range(26)))],
+        [actions(BUTTON, BUTTON)],
+        [actions(BUTTON), actions(MENU)],
+        [actions(BUTTON, block_id="x" * 256)],
+        [actions(BUTTON | {"action_id": "x" * 256})],
+        [actions(BUTTON | {"value": "x" * 2_001})],
+        [actions(BUTTON | {"text": plain("x" * 76)})],
+        [actions(BUTTON | {"text": {"type": "mrkdwn", "text": "x"}})],
+        [actions(BUTTON | {"style": "default"})],
+        [actions(MENU | {"placeholder": plain("x" * 151)})],
+        [actions(MENU | {"options": []})],
+        [actions(MENU | {"options": [{"text": plain("x" * 76), "value": "x"}]})],
+        [actions(MENU | {"options": [{"text": plain("x"), "value": "x" * 151}]})],
+        [actions({"type": "plain_text_input", "action_id": "x"})],
+    ],
+)
+def test_blocks_beyond_the_vendors_limits_are_refused(fake: FakeSlack, blocks: object) -> None:
+    assert error(fake, request(blocks=blocks)) == "invalid_blocks"
+
+
+def asking(path: str, **body: object) -> Request:
+    whole = {"channel": CHANNEL, "text": "*Out of stock*"} | body
+    return Request("POST", path, {}, json.dumps(whole).encode(), request().headers)
+
+
+def test_a_message_changes_in_place_as_often_as_it_is_told_to(fake: FakeSlack) -> None:
+    ts = post(fake, request(blocks=BLOCKS))["ts"]
+    (message,) = fake.posted
+    assert message.actions == ["acknowledge", "snooze"]
+    for _ in range(2):
+        said = post(fake, asking(slack.CHANGE, ts=ts, text="taken on", blocks=[section("y")]))
+        assert (said["ok"], said["ts"]) == (True, ts)
+    assert (message.text, message.actions, message.changes) == ("taken on", [], 2)
+
+
+def test_only_ones_own_messages_change(fake: FakeSlack, clock: ManualClock) -> None:
+    others = fake.say(CHANNEL, "hello")
+    ts = post(fake, request())["ts"]
+    for channel, wanted, word in (
+        (CHANNEL, "1772352000.000009", "message_not_found"),
+        (OTHER, ts, "message_not_found"),
+        (CHANNEL, others.ts, "cant_update_message"),
+    ):
+        said = post(fake, asking(slack.CHANGE, channel=channel, ts=wanted))
+        assert said["error"] == word
+    assert [each.changes for each in fake.posted] == [0, 0]
+
+
+def test_the_fiftieth_change_of_a_minute_is_the_last(fake: FakeSlack, clock: ManualClock) -> None:
+    ts = post(fake, request())["ts"]
+    for _ in range(50):
+        assert post(fake, asking(slack.CHANGE, ts=ts))["ok"] is True
+    answer = fake.answer(asking(slack.CHANGE, ts=ts))
+    assert isinstance(answer, Reply)
+    assert answer.status == 429
+    clock.advance(timedelta(minutes=1))
+    assert post(fake, asking(slack.CHANGE, ts=ts))["ok"] is True
+
+
+def test_somebody_alone_is_shown_something_where_they_are(clock: ManualClock) -> None:
+    fake = FakeSlack(TOKEN, {CHANNEL}, members={"U024BE7LH"}, clock=clock)
+    assert post(fake, asking(slack.ALONE, user="U024BE7LH", text="no"))["ok"] is True
+    for user in ("U0STRANGER", None):
+        said = post(fake, asking(slack.ALONE, user=user, text="no"))
+        assert said["error"] == "user_not_in_channel"
+    assert fake.alone == [slack.Alone(CHANNEL, "U024BE7LH", "no")]
+    assert fake.posted == []
+
+
+@pytest.mark.parametrize(
+    ("action", "option"),
+    [("ordered", None), ("snooze", None), ("snooze", "minutes:1"), ("acknowledge", "minutes:240")],
+)
+def test_nobody_presses_what_they_do_not_see(
+    fake: FakeSlack, action: str, option: str | None
+) -> None:
+    post(fake, request(blocks=BLOCKS))
+    with pytest.raises(ValueError, match=r"sees no|nothing is chosen"):
+        fake.payload("U024BE7LH", fake.posted[0], action, option)
 
 
 def test_it_refuses_as_ordered(fake: FakeSlack) -> None:

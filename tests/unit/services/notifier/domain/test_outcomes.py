@@ -32,12 +32,17 @@ DELIVERY = Delivery(
 
 
 def settled(
-    delivery: Delivery, outcome: Outcome, *, recognises_repeats: bool = False
+    delivery: Delivery,
+    outcome: Outcome,
+    *,
+    recognises_repeats: bool = False,
+    changes_posted: bool = False,
 ) -> Settlement:
     return settle(
         delivery,
         outcome,
         recognises_repeats=recognises_repeats,
+        changes_posted=changes_posted,
         gives_up_at=NOW + GIVES_UP_AFTER,
         now=NOW,
         jitter=0.0,
@@ -148,6 +153,15 @@ def test_where_a_repeat_is_recognised_a_crash_repeats_everything_unmarked() -> N
 def test_a_repeat_that_arrives_stays_marked() -> None:
     sent = settled(replace(DELIVERY, duplicate_possible=True), of_errcode(0, "ok", PASSING))
     assert (sent.state, sent.duplicate_possible) == (State.SENT, True)
+
+
+def test_a_change_that_messages_show_is_shown_there_once_more() -> None:
+    change = replace(DELIVERY, kind=Kind.CHANGE)
+    first = settled(change, UNKNOWN, changes_posted=True)
+    assert (first.state, first.duplicate_possible) == (State.FAILED, True)
+    again = settled(replace(change, duplicate_possible=True), UNKNOWN, changes_posted=True)
+    assert again.state is State.SUPPRESSED
+    assert settled(change, UNKNOWN).state is State.SUPPRESSED
 
 
 def test_an_attempt_cut_off_by_a_crash_is_an_unknown_outcome() -> None:

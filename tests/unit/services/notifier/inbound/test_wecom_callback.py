@@ -7,7 +7,8 @@ from pydantic import SecretStr
 
 from services.notifier.domain.addresses import WecomApp
 from services.notifier.domain.cards import Press
-from services.notifier.inbound.wecom_callback import Forged, Mailroom, encrypted_part, press_in
+from services.notifier.inbound.proofs import Forged
+from services.notifier.inbound.wecom_callback import Mailroom, encrypted_part, press_in
 from shared.testing.wecom_app import FakeWecomApp
 from shared.testing.wecom_envelope import seal, signed
 

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from services.notifier.destinations.exchange import Answer
 from services.notifier.destinations.kinds import Renderer
 from services.notifier.destinations.slack import judge, read
+from services.notifier.destinations.slack_blocks import TEXT
 from services.notifier.domain.addresses import Slack
 from services.notifier.domain.cards import task_id
 from services.notifier.domain.deliveries import Delivery, Kind, Posted
@@ -235,6 +236,15 @@ def test_the_longest_and_the_worst_are_taken_when_they_change(alert: StockAlert)
     assert posted.changes == 1
     assert "<!channel>" not in posted.shown
     assert "<@" not in posted.shown
+
+
+def test_a_text_with_buttons_fits_into_a_section() -> None:
+    long = "&" * 200
+    rule = {"id": "r", "version": 1, "kind": "below", "name": {"en": long}}
+    alert = stock_alert(7, sku_name=long, note=long, rule=rule)
+    size = len(json.loads(rendered(delivery(alert)))["text"])
+    assert TEXT < size <= Slack.longest_bytes
+    assert len(accepted(rendered(delivery(alert), slack=ANSWERED))) <= TEXT
 
 
 def test_texts_with_names_are_taken_as_they_stand() -> None:

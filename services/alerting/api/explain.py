@@ -114,6 +114,8 @@ class RuleExplained(BaseModel):
     """What `data_doubt` doubts the numbers for, where it does."""
     version: int
     enabled: bool
+    owner: str | None
+    """The person to whom what it opens belongs, where the rule names one."""
     in_scope: bool
     reason: Reason
     words: dict[str, str]
@@ -145,6 +147,7 @@ class RuleExplained(BaseModel):
                 "doubts": said.doubts,
                 "version": said.rule.version,
                 "enabled": said.rule.enabled,
+                "owner": said.rule.owner,
                 "in_scope": said.in_scope,
                 "reason": said.reason,
                 "words": {"zh-CN": words.zh, "en": words.en},

@@ -143,7 +143,7 @@ async def put_person(
 async def delete_person(
     person_id: GivenId, request: Request, at: AtDesk, editor: Editor
 ) -> Response:
-    """Delete a person, unless the table, a playbook, a rotation or a limit names them still."""
+    """Delete a person, unless the table, a rule, a playbook, a rotation or a limit names them."""
     doer = doer_of(request, editor, at)
 
     async def delete(connection: Connection) -> list[str]:

@@ -22,7 +22,7 @@ from services.alerting.api.rule_bodies import (
 )
 from services.alerting.api.rule_file import NewRule, RuleCode
 from services.alerting.domain.definition import RuleDefinition
-from services.alerting.store import playbooks, rules, schedules
+from services.alerting.store import people, playbooks, rules, schedules
 from services.alerting.store.audit import What
 from services.alerting.store.rules import StoredRule
 from shared.database import audit
@@ -249,6 +249,8 @@ async def _put(
 
 async def _check_names(connection: Connection, definition: RuleDefinition, place: str = "") -> None:
     """Raise Problem 422 for what it names and there is not; `place` is the rule's in a file."""
+    if definition.owner is not None:
+        await people.begin_edit(connection)  # who is named is not deleted meanwhile
     wrong = await _unknown(connection, definition)
     if wrong is not None:
         error = wrong.model_dump() | {"field": place + wrong.field}
@@ -256,11 +258,15 @@ async def _check_names(connection: Connection, definition: RuleDefinition, place
 
 
 async def _unknown(connection: Connection, definition: RuleDefinition) -> FieldError | None:
-    """Return the playbook or working calendar that it names and there is not, or None."""
+    """Return the playbook, person or working calendar that it names and there is not, or None."""
     named = definition.playbook
     if named is not None and await playbooks.one(connection, named) is None:
         message = f"There is no playbook {named}; see /v1/playbooks, or make one with PUT."
         return FieldError(field="playbook", code="unknown_playbook", message=message)
+    named = definition.owner
+    if named is not None and not await people.known(connection, [named]):
+        message = f"There is no person {named}; see /v1/people, or make one with PUT."
+        return FieldError(field="owner", code="unknown_person", message=message)
     named = definition.calendar
     if named is not None and not await schedules.some(connection, "working_calendar", [named]):
         message = (

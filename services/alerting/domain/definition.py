@@ -172,6 +172,9 @@ class RuleDefinition(_Strict):
     labels: Annotated[dict[Text, Text], Field(max_length=20)] = {}
     playbook: Code | None = None
     """Which its episodes follow; the default of their level, if there is one, when left out."""
+    owner: Code | None = None
+    """The person whose its episodes are. While they are away, and when left out: of the row of the
+    table of responsibilities the first of owner, deputy and manager who is not away."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -218,6 +221,7 @@ class RuleDefinition(_Strict):
             enabled=self.enabled,
             labels=dict(self.labels),
             playbook=self.playbook,
+            owner=self.owner,
             filters=Filters(**self.filters.model_dump()),
             doubts=_doubts(self.doubts),
             custom=_custom(self.condition),

@@ -54,16 +54,21 @@ class Responsibilities:
                 self._groups_of.setdefault(warehouse, []).append(group)
 
     def of(
-        self, category: str | None, warehouse: str, now: datetime, supplier: str | None = None
+        self,
+        category: str | None,
+        warehouse: str,
+        now: datetime,
+        supplier: str | None = None,
+        rule_owner: str | None = None,
     ) -> str | None:
         """Return the person for a SKU's category, supplier and warehouse; None where all is silent.
 
-        Of the row that says most the first who is there: owner, deputy, manager. When none is, the
-        owner all the same, since an alert with an absent owner is found more easily than one
-        without.
+        The first who is there: whom the rule names, if it does, then owner, deputy, manager of the
+        row that says most. When none is, the first all the same, since an alert with an absent
+        owner is found more easily than one without.
         """
         row = self.row(category, warehouse, supplier)
-        return None if row is None else self.first_there(row.line, now)
+        return self.first_there((rule_owner, *(row.line if row else ())), now)
 
     def row(
         self, category: str | None, warehouse: str, supplier: str | None = None

@@ -146,6 +146,8 @@ class Rule:
     labels: Mapping[str, str] = field(default_factory=dict)
     playbook: str | None = None
     """Which its episodes follow; None: the default of their level, if there is one."""
+    owner: str | None = None
+    """The person whose its episodes are; None: whom the table of responsibilities says."""
     filters: Filters = field(default_factory=Filters)
     doubts: Doubts = field(default_factory=Doubts)
     """For data_doubt."""

@@ -70,7 +70,7 @@ WHERE id <> :id AND (lower(email) = lower(:email) OR lower(wecom_userid) = lower
 LIMIT 1
 """)
 
-# Of playbooks the newest version, unless it is disabled.
+# Of playbooks and rules the newest version, unless it is disabled.
 _NAMED = text("""
 SELECT 'the table of responsibilities' AS place, '' AS id
 WHERE EXISTS (SELECT FROM responsibility WHERE :id IN (owner, deputy, manager))
@@ -82,6 +82,10 @@ FROM (SELECT DISTINCT ON (id) id, body::jsonb AS body FROM playbook ORDER BY id,
 WHERE coalesce((p.body ->> 'enabled')::boolean, true)
   AND jsonb_path_exists(p.body, '$.steps.**.person ? (@ == $id)',
                         jsonb_build_object('id', CAST(:id AS text)))
+UNION ALL
+SELECT 'rule', r.id
+FROM (SELECT DISTINCT ON (id) id, body FROM rule ORDER BY id, version DESC) AS r
+WHERE (r.body ->> 'enabled')::boolean AND r.body ->> 'owner' = :id
 UNION ALL
 SELECT 'open alerts', '' WHERE EXISTS (SELECT FROM alert WHERE resolved_at IS NULL AND owner = :id)
 UNION ALL

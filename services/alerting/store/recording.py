@@ -167,7 +167,8 @@ def _news(announcement: Announcement, owners: Mapping[Key, str | None]) -> News:
 
 
 def _whose(each: Announcement, table: Responsibilities, now: datetime) -> str | None:
-    return table.of(each.category, each.subject.warehouse, now, each.parameters.supplier)
+    place = each.category, each.subject.warehouse, now, each.parameters.supplier
+    return table.of(*place, rule_owner=each.rule.owner)
 
 
 def _opened(announcement: Announcement, number: int) -> Episode:

@@ -29,6 +29,24 @@ def test_the_row_that_says_most_decides(category: str | None, warehouse: str, pe
     assert Responsibilities(TABLE).of(category, warehouse, NOW) == person
 
 
+@pytest.mark.parametrize(
+    ("away", "person"),
+    [
+        ((), "ru"),
+        (("ru",), "bo"),
+        (("ru", "bo"), "cai"),
+        (("ru", "bo", "cai"), "dan"),
+        (("ru", "bo", "cai", "dan"), "ru"),
+    ],
+)
+def test_the_owner_of_a_rule_goes_before_the_row_that_stands_in_for_them(
+    away: tuple[str, ...], person: str
+) -> None:
+    table = Responsibilities(TABLE, dict.fromkeys(away, LATER))
+    assert table.of("cups", "south", NOW, rule_owner="ru") == person
+    assert Responsibilities().of("cups", "south", NOW, rule_owner="ru") == "ru"
+
+
 ROWS = (
     ("cups", "acme", "north"),
     ("cups", "acme", None),

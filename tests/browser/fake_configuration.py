@@ -188,6 +188,7 @@ class FakeConfiguration:
         @router.get("/v1/people")
         def people() -> Body:
             self._there("alerting")
+            self._there("alerting's people")
             return {"items": [{"id": one} | body for one, body in sorted(self.people.items())]}
 
         @router.get("/v1/people/{person_id}")

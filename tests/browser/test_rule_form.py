@@ -103,3 +103,42 @@ async def test_a_rule_names_its_playbook_and_keeps_it_while_nobody_knows_which_t
     await page.get_by_role("button", name="Save as version 4").click()
     await expect(status).to_have_text("Saved as version 4")
     assert versions[-1]["playbook"] is None
+
+
+async def test_a_rule_names_its_owner_and_keeps_them_while_nobody_knows_who_there_is(
+    calm_desk: Desk, fakes: Fakes, put: Put
+) -> None:
+    rule = {"name": {"zh-CN": "积压", "en": "Overstock"}, "kind": "stock_out", "owner": "lin"}
+    versions = await put(rule)
+    fakes[0].away.add("alerting's people")
+    viewer = await calm_desk.viewer()
+    page = viewer.page
+    await viewer.open(PATH)
+    status = page.locator(".savebar [role=status]")
+    owner = page.get_by_label("预警归谁")
+    options = owner.locator("option")
+    await expect(options).to_have_text(["按职责表", "lin"])
+    await page.get_by_label("中文名").fill("压货")
+    await page.get_by_role("button", name="保存为第 2 版").click()
+    await expect(status).to_have_text("已保存为第 2 版")
+    assert versions[-1]["owner"] == "lin"
+
+    fakes[0].away.clear()
+    await expect(options).to_have_text(["按职责表", "Anna Berg", "李雷", "林晓"])
+    await expect(owner).to_have_value("lin")
+    await owner.select_option("Anna Berg")
+    await viewer.keep_screenshot("rule-owner")
+    await page.get_by_role("button", name="保存为第 3 版").click()
+    await expect(status).to_have_text("已保存为第 3 版")
+    assert versions[-1]["owner"] == "anna"
+    await expect(page.locator(".versions li").first).to_contain_text("改了：负责人")
+
+    english = await calm_desk.viewer(locale="en-GB")
+    await english.open(PATH)
+    owner = english.page.get_by_label("Whose its alerts are")
+    await expect(owner.locator("option:checked")).to_have_text("Anna Berg")
+    await owner.select_option("As the table of responsibilities says")
+    await english.page.get_by_role("button", name="Save as version 4").click()
+    status = english.page.locator(".savebar [role=status]")
+    await expect(status).to_have_text("Saved as version 4")
+    assert versions[-1]["owner"] is None

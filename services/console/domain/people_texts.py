@@ -66,8 +66,8 @@ PEOPLE: dict[str, Text] = {
         "each belongs to one person.",
     ),
     "people.still_responsible": Text(
-        "职责表、流程、轮值或审批额度里还有这个人，先换成别人。",
-        "The table below, a playbook, a rotation or a limit still names them; "
+        "职责表、规则、流程、轮值或审批额度里还有这个人，先换成别人。",
+        "The table below, a rule, a playbook, a rotation or a limit still names them; "
         "name somebody else there first.",
     ),
     "people.failed": Text("没有成功：{reason}", "It did not work: {reason}"),

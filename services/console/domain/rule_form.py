@@ -59,6 +59,7 @@ def blank(kind: str = "below") -> Values:
         "filter.inhibited_by_out": "",
         "labels": "",
         "playbook": "",
+        "owner": "",
         "subject": "level",
         "pool": "",
         "covers_levels": "",
@@ -121,6 +122,7 @@ def values_of(definition: Mapping[str, Any], cel: str | None) -> Values:
     labels = definition.get("labels", {})
     values["labels"] = "\n".join(f"{name}={value}" for name, value in labels.items())
     values["playbook"] = definition.get("playbook") or ""
+    values["owner"] = definition.get("owner") or ""
     if definition.get("doubts"):
         values |= _of_doubts(definition["doubts"])
     if definition.get("condition"):
@@ -164,6 +166,7 @@ def filled(values: Mapping[str, str], base: Mapping[str, Any]) -> Filled:
     definition["scope"] = dict(base.get("scope") or {}) | scope
     definition["labels"] = _labels(values["labels"])
     definition["playbook"] = values["playbook"] or None
+    definition["owner"] = values["owner"] or None
     is_doubt = values["kind"] == "data_doubt"
     definition["doubts"] = _doubts(values, numbers, base.get("doubts")) if is_doubt else None
     is_custom = values["kind"] == "custom"

@@ -244,6 +244,14 @@ RULES: dict[str, Text] = {
     "rule.playbook.default": Text("按级别的默认流程", "The default of the level"),
     "rule.playbook.of": Text("{name}（{levels}的默认）", "{name} (default for {levels})"),
     "rule.playbook.off": Text("{name}（已停用）", "{name} (switched off)"),
+    "rule.owner": Text("负责人", "Owner"),
+    "rule.owner.whose": Text("预警归谁", "Whose its alerts are"),
+    "rule.owner.hint": Text(
+        "这个人不在时，归职责表里的负责人。已经开始的预警不受影响。",
+        "While they are away, whom the table of responsibilities says. Open alerts stay whose they "
+        "are.",
+    ),
+    "rule.owner.table": Text("按职责表", "As the table of responsibilities says"),
     "rule.labels": Text("路由标签", "Labels for routes"),
     "rule.labels.hint": Text(
         "一行一个，如 team=kitchen；通知按它们分发。",
@@ -276,6 +284,7 @@ RULES: dict[str, Text] = {
     "rule.part.active": Text("时段", "hours"),
     "rule.part.labels": Text("标签", "labels"),
     "rule.part.playbook": Text("处理流程", "playbook"),
+    "rule.part.owner": Text("负责人", "owner"),
     "rule.part.enabled": Text("启用", "on or off"),
     "rule.part.other": Text("其他", "other things"),
     # Fields of conditions
@@ -373,6 +382,10 @@ MISTAKES: tuple[tuple[str, Text], ...] = (
     (
         r"There is no playbook (?P<name>\S+); .*",
         Text("没有处理流程 {name}，请另选。", "There is no playbook {name}; choose another."),
+    ),
+    (
+        r"There is no person (?P<name>\S+); .*",
+        Text("人员里没有 {name}，请另选。", "There is no person {name}; choose another."),
     ),
     (
         r"List should have at least 1 item.*",

@@ -54,6 +54,8 @@ class RulePage:
         self._names = Names()
         self._calendars: list[str] = []
         self._playbooks: list[Playbook] = []
+        self._people: dict[str, str] = {}
+        """Names by id."""
         self._values = blank()
         self._base: Definition = {}
         self._verdict = Verdict(valid=False)
@@ -102,6 +104,7 @@ class RulePage:
             self._names = await self._frame.context.directory.names()
             self._calendars = self._calendars or await self._upstream.calendars()
             self._playbooks = self._playbooks or await self._upstream.playbooks()
+            self._people = self._people or await self._frame.context.people.names()
             self._show()
             await asyncio.sleep(_NAMES_SECONDS)
 
@@ -271,6 +274,7 @@ class RulePage:
             names=self._names,
             calendars=self._calendars,
             playbooks=self._playbooks,
+            people=self._people,
             condition=self._condition,
             state={
                 "id": self._id,

@@ -35,6 +35,7 @@ def form_html(
     names: Names,
     calendars: Sequence[str],
     playbooks: Sequence[Playbook],
+    people: Mapping[str, str],
     condition: Condition,
     state: Mapping[str, object],
 ) -> str:
@@ -61,6 +62,7 @@ def form_html(
         weekdays=[(day, words(f"rule.active.day.{day}")) for day in WEEKDAYS],
         hours=_hours(values["active"], calendars, words),
         playbooks=_playbooks(values["playbook"], playbooks, words),
+        people=_people(values["owner"], people),
         rows=[_row(values, row, words) for row in numbers_of_rows(values)],
         fields=[(name, words(f"field.{name}")) for name in (*NUMBERS, *TEXTS)],
         refused=condition.refused,
@@ -109,6 +111,11 @@ def _playbooks(chosen: str, playbooks: Sequence[Playbook], words: Words) -> list
     if chosen:
         offered.setdefault(chosen, chosen)
     return list(offered.items())
+
+
+def _people(chosen: str, people: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return who may be chosen, and who is chosen in any case."""
+    return list((dict(people) | ({chosen: people.get(chosen, chosen)} if chosen else {})).items())
 
 
 def _named(playbook: Playbook, words: Words) -> str:

@@ -23,6 +23,7 @@ PARTS = {
     "active": "active",
     "labels": "labels",
     "playbook": "playbook",
+    "owner": "owner",
     "enabled": "enabled",
 }
 

@@ -169,6 +169,14 @@ def test_a_playbook_is_the_one_chosen_or_the_default_of_the_level() -> None:
     assert [one["playbook"] for one in other] == ["calm", None]
 
 
+def test_an_owner_is_the_one_chosen_or_whom_the_table_says() -> None:
+    base = told(levels=[{"level": "watch", "enter": 3}], owner="lin")
+    assert round_trip(base) == base
+    values = values_of(base, None)
+    other = [filled(values | {"owner": one}, base).definition for one in ("anna", "")]
+    assert [one["owner"] for one in other] == ["anna", None]
+
+
 @pytest.mark.parametrize("typed", ["many", "1.2.3", "inf", "nan", "1e308"])
 def test_what_is_no_number_is_named(typed: str) -> None:
     values = of_kind(blank(), "below") | {"level.watch.enter": typed, "pending": "1,000"}

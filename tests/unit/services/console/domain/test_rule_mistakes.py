@@ -123,5 +123,14 @@ def test_a_playbook_that_there_is_not_is_named_beside_its_field() -> None:
     assert found == Mistake("playbook", "There is no playbook quick; choose another.")
 
 
+def test_an_owner_who_is_nobody_is_named_beside_the_field_in_both_languages() -> None:
+    said = "There is no person zoe; see /v1/people, or make one with PUT."
+    for language, words in (
+        (Language.CHINESE, "人员里没有 zoe，请另选。"),
+        (Language.ENGLISH, "There is no person zoe; choose another."),
+    ):
+        assert mistake("owner", said, {}, language) == Mistake("owner", words)
+
+
 def test_what_is_not_known_yet_is_shown_as_it_is() -> None:
     assert mistake("labels", "quite new", {}, Language.CHINESE).words == "quite new"

@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import ValidationError
 
-from services.alerting.domain import cel
+from services.alerting.api.rule_bodies import text_of
 from services.alerting.domain.definition import RuleDefinition
 from services.alerting.domain.playbook import PlaybookDefinition
 from shared.http.problems import field_errors
@@ -27,13 +27,13 @@ def _rule(number: int, name: tuple[str, str], kind: str, **parts: object) -> Bod
 
 
 def _told(rule_id: str, version: int, definition: RuleDefinition) -> Body:
-    condition = definition.condition
     return definition.model_dump(mode="json") | {
         "id": rule_id,
         "version": version,
         "changed_by": "lin" if version % 2 else "console",
         "changed_at": (NOW - timedelta(hours=50 - version)).isoformat(),
-        "cel": None if condition is None else cel.write(condition),
+        "cel": text_of(definition.condition),
+        "clear_cel": text_of(definition.clear_condition),
     }
 
 
@@ -147,8 +147,8 @@ class FakeConfiguration:
                 rule = RuleDefinition.model_validate(await request.json())
             except ValidationError as error:
                 return {"valid": False, "errors": field_errors(error.errors())}
-            told = _told("", 0, rule)
-            return {"valid": True, "rule": rule.model_dump(mode="json"), "cel": told["cel"]}
+            texts = {name: told for name, told in _told("", 0, rule).items() if "cel" in name}
+            return {"valid": True, "rule": rule.model_dump(mode="json")} | texts
 
         @router.put("/v1/rules/{rule_id}")
         async def put(rule_id: str, request: Request) -> Body:

@@ -142,3 +142,50 @@ async def test_a_rule_names_its_owner_and_keeps_them_while_nobody_knows_who_ther
     status = english.page.locator(".savebar [role=status]")
     await expect(status).to_have_text("Saved as version 4")
     assert versions[-1]["owner"] is None
+
+
+async def test_a_clear_condition_is_shown_checked_and_changed_like_the_condition(
+    calm_desk: Desk, put: Put
+) -> None:
+    nested = "available > 9 && (on_hand > 9 || moq == 2)"
+    rule = {"name": {"en": "Few"}, "kind": "custom", "condition": "available < 3 && moq > 1"}
+    versions = await put(rule | {"clear_condition": nested})
+    viewer = await calm_desk.viewer(locale="en-GB")
+    page = viewer.page
+    await viewer.open(PATH)
+    status = page.locator(".savebar [role=status]")
+    clear = page.locator("[data-key=clear]")
+    text = clear.locator("textarea")
+    await expect(text).to_have_value(nested)
+    await expect(status).to_have_text("Nothing to save")
+    await clear.get_by_role("button", name="Rows").click()
+    await expect(clear.get_by_role("status")).to_contain_text("This condition is nested")
+    await text.fill("available > 9 &&\ntrend_7d >> 1.2")
+    await expect(page.locator("[data-measure=clear-position]")).to_have_text("Line 2, column 11")
+    await viewer.keep_screenshot("rule-clear-wrong")
+    await text.fill("available > 9 && trend_7d > 1.2")
+    await clear.get_by_role("button", name="Rows").click()
+    await clear.get_by_role("textbox", name="Value").first.fill("many")
+    await expect(page.locator("#clear-row-1-note")).to_have_text("Please type a number")
+    await clear.get_by_role("textbox", name="Value").first.fill("12")
+    told = page.locator("[data-measure=clear-cel]")
+    await expect(told).to_have_text("available > 12 && trend_7d > 1.2")
+    await expect(page.locator("[data-measure=cel]")).to_have_text("available < 3 && moq > 1")
+    await viewer.keep_screenshot("rule-clear")
+    await page.get_by_role("button", name="Save as version 2").click()
+    await expect(status).to_have_text("Saved as version 2")
+    said = [versions[-1][name] for name in ("cel", "clear_cel")]
+    assert said == ["available < 3 && moq > 1", "available > 12 && trend_7d > 1.2"]
+    await expect(page.locator(".versions li").first).to_contain_text("Changed: condition")
+
+    chinese = await calm_desk.viewer()
+    await chinese.open(PATH)
+    page = chinese.page
+    wanted = page.get_by_role("checkbox", name="另有条件满足才解除")
+    await expect(wanted).to_be_checked()
+    await expect(page.get_by_role("group", name="解除条件").first).to_be_visible()
+    await wanted.uncheck()
+    await page.get_by_role("button", name="保存为第 3 版").click()
+    await expect(page.locator(".savebar [role=status]")).to_have_text("已保存为第 3 版")
+    said = [versions[-1][name] for name in ("cel", "clear_condition")]
+    assert said == ["available < 3 && moq > 1", None]

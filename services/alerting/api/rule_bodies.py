@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from services.alerting.domain import cel
 from services.alerting.domain.definition import RuleDefinition
+from services.alerting.domain.predicate import Predicate
 from services.alerting.store.rules import StoredRule
 from shared.http.problems import FieldError
 
@@ -15,9 +16,13 @@ NEWEST = 2**31 - 1
 
 
 class Rule(RuleDefinition):
-    """One version of a rule, and who made it; `cel` is its condition as text."""
+    """One version of a rule, and who made it.
+
+    `cel` is its condition as text, `clear_cel` its clear condition.
+    """
 
     cel: str | None
+    clear_cel: str | None
     id: str
     version: int
     changed_by: str
@@ -29,7 +34,8 @@ class Rule(RuleDefinition):
         definition = definition_of(stored)
         return cls(
             **definition.model_dump(),
-            cel=text_of(definition),
+            cel=text_of(definition.condition),
+            clear_cel=text_of(definition.clear_condition),
             id=stored.id,
             version=stored.version,
             changed_by=stored.changed_by,
@@ -40,12 +46,13 @@ class Rule(RuleDefinition):
 class Verdict(BaseModel):
     """Whether a rule could be saved: as it would be, defaults filled in, or what is wrong.
 
-    `cel` is its condition as text.
+    `cel` is its condition as text, `clear_cel` its clear condition.
     """
 
     valid: bool
     rule: RuleDefinition | None = None
     cel: str | None = None
+    clear_cel: str | None = None
     errors: list[FieldError] = []
 
 
@@ -68,6 +75,6 @@ def definition_of(stored: StoredRule) -> RuleDefinition:
     return RuleDefinition.model_validate_json(stored.body)
 
 
-def text_of(definition: RuleDefinition) -> str | None:
-    """Return the condition of a rule as text; None where it has none."""
-    return None if definition.condition is None else cel.write(definition.condition)
+def text_of(condition: Predicate | None) -> str | None:
+    """Return a condition of a rule as text; None where it has none."""
+    return None if condition is None else cel.write(condition)

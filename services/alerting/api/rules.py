@@ -131,7 +131,8 @@ async def validate_rule(definition: Annotated[dict[str, Any], Body()], at: AtDes
     unknown = await at.ask(lambda connection: _unknown(connection, rule))
     if unknown is not None:
         return Verdict(valid=False, errors=[unknown])
-    return Verdict(valid=True, rule=rule, cel=text_of(rule))
+    texts = {"cel": text_of(rule.condition), "clear_cel": text_of(rule.clear_condition)}
+    return Verdict(valid=True, rule=rule, **texts)
 
 
 @router.post(

@@ -47,6 +47,12 @@ class NoNumber(ValueError):  # noqa: N818 - what a person typed; nothing has fai
         self.row = row
 
 
+def part(values: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """Return the fields of one of a form's conditions by their own names."""
+    named = (name for name in values if name.startswith(prefix))
+    return {name.removeprefix(prefix): values[name] for name in named}
+
+
 def numbers_of_rows(values: Mapping[str, str]) -> list[str]:
     """Return the rows of a form by their numbers, in order."""
     return [one for one in values.get("rows", "").split(",") if one]

@@ -12,6 +12,7 @@ from services.console.domain.active_form import blank_hours, hours_of, hours_sai
 from services.console.domain.condition_rows import (
     FIRST_ROW,
     NoNumber,
+    part,
     rows_of,
     tree_of,
 )
@@ -34,6 +35,9 @@ OF_ONE_SKU: Final = ("classes", "suppliers")
 """And what only a SKU has: the options of a product may have different ones."""
 
 _LISTS: Final = (*OF_GOODS, *OF_ONE_SKU)
+CLEAR: Final = "clear."
+"""Before the names of the fields of a clear condition, which are those of a condition."""
+
 _LARGEST: Final = 1e15
 """No number that anybody means is larger; a unit's multiple of it is still a number."""
 _FLAGS_AT_FIRST: Final = frozenset({"negative", "not_ordered", "in_doubt", "unusual"})
@@ -63,9 +67,7 @@ def blank(kind: str = "below") -> Values:
         "subject": "level",
         "pool": "",
         "covers_levels": "",
-        "mode": "rows",
-        "join": "all",
-        "cel": "",
+        "clear": "",
         "doubt.count_older_than_days": "",
         "doubt.silent": "",
         "doubt.silent.unit": "hours",
@@ -75,7 +77,9 @@ def blank(kind: str = "below") -> Values:
     values |= {name: "" for time in _TIMES for name in (time, f"{time}.unit")}
     values |= {f"{time}.unit": "minutes" for time in _TIMES} | blank_hours()
     values |= {f"scope.{name}": "" for name in (*_LISTS, "warehouses")}
-    return of_kind({**values, **FIRST_ROW}, kind)
+    condition: Values = {"mode": "rows", "join": "all", "cel": "", **FIRST_ROW}
+    clears = condition | {"row.1.comparison": ">="}
+    return of_kind({**values, **condition, **_of_clear(clears)}, kind)
 
 
 def of_kind(values: Values, kind: str) -> Values:
@@ -89,8 +93,10 @@ def of_kind(values: Values, kind: str) -> Values:
     return changed
 
 
-def values_of(definition: Mapping[str, Any], cel: str | None) -> Values:
-    """Return the form of a rule as alerting tells it; `cel` is its condition as text."""
+def values_of(
+    definition: Mapping[str, Any], cel: str | None, clear_cel: str | None = None
+) -> Values:
+    """Return the form of a rule as alerting tells it; its conditions as text beside it."""
     values = blank(definition["kind"])
     values |= {f"name.{tag}": name for tag, name in definition["name"].items()}
     values["enabled"] = _yes(definition.get("enabled", True))
@@ -127,6 +133,9 @@ def values_of(definition: Mapping[str, Any], cel: str | None) -> Values:
         values |= _of_doubts(definition["doubts"])
     if definition.get("condition"):
         values |= of_condition(definition["condition"], cel)
+    if definition.get("clear_condition"):
+        clears = of_condition(definition["clear_condition"], clear_cel)
+        values |= {"clear": "yes"} | _of_clear(clears)
     return values
 
 
@@ -170,8 +179,9 @@ def filled(values: Mapping[str, str], base: Mapping[str, Any]) -> Filled:
     is_doubt = values["kind"] == "data_doubt"
     definition["doubts"] = _doubts(values, numbers, base.get("doubts")) if is_doubt else None
     is_custom = values["kind"] == "custom"
-    definition["condition"] = _condition(values, numbers) if is_custom else None
-    definition["clear_condition"] = base.get("clear_condition") if is_custom else None
+    definition["condition"] = _condition(values, numbers, "") if is_custom else None
+    clears = is_custom and values["clear"]
+    definition["clear_condition"] = _condition(values, numbers, CLEAR) if clears else None
     return Filled(definition, frozenset(numbers.wrong))
 
 
@@ -186,13 +196,14 @@ def asks_to_buy(values: Mapping[str, str]) -> bool:
     return subject_of(values) != "product" and values["kind"] in {*SHORTAGES, "custom"}
 
 
-def condition_alone(definition: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a rule that says nothing but a custom condition, to have only that checked."""
+def condition_alone(definition: Mapping[str, Any], which: str) -> dict[str, Any]:
+    """Return a rule that says nothing but one of its conditions, to have only that checked."""
     return {
         "name": {"en": "condition"},
         "kind": "custom",
         "levels": [{"level": "watch"}],
-        "condition": definition["condition"],
+        "condition": "available < 0",
+        which: definition[which],
     }
 
 
@@ -253,14 +264,19 @@ def _doubts(
     }
 
 
-def _condition(values: Mapping[str, str], numbers: _Numbers) -> object:
-    if values["mode"] == "text":
-        return values["cel"]
+def _condition(values: Mapping[str, str], numbers: _Numbers, prefix: str) -> object:
+    said = part(values, prefix)
+    if said["mode"] == "text":
+        return said["cel"]
     try:
-        return tree_of(values)
+        return tree_of(said)
     except NoNumber as error:
-        numbers.wrong.add(f"row.{error.row}.value")
+        numbers.wrong.add(f"{prefix}row.{error.row}.value")
         return None
+
+
+def _of_clear(condition: Mapping[str, str]) -> Values:
+    return {CLEAR + name: value for name, value in condition.items()}
 
 
 def _share(numbers: _Numbers, name: str) -> float:

@@ -82,6 +82,6 @@ def _place(field: str, words: str, definition: Mapping[str, Any]) -> str:
         return f"scope.{rest[0]}"
     if first == "active" and rest:
         return "active" if rest[0] == "calendar" else f"active.{rest[-1]}"
-    if first in {"condition", "labels", "name"}:
+    if first in {"condition", "clear_condition", "labels", "name"}:
         return first
     return _FIELDS.get(first, field)

@@ -184,6 +184,12 @@ RULES: dict[str, Text] = {
         "例：available < reorder_point && trend_7d > 1.2",
         "For instance: available < reorder_point && trend_7d > 1.2",
     ),
+    "rule.clear": Text("另有条件满足才解除", "It ends only when another condition holds"),
+    "rule.clear.condition": Text("解除条件", "Clear condition"),
+    "rule.clear.hint": Text(
+        "上面的条件不再满足、这个条件满足时才解除。",
+        "It ends once the condition above does not hold, and this one does.",
+    ),
     "rule.row.add": Text("加一行", "Add a row"),
     "rule.row.remove": Text("去掉这一行", "Remove this row"),
     "rule.row.field": Text("字段", "Field"),

@@ -10,6 +10,7 @@ from services.console.domain.condition_rows import (
     OF_TEXTS,
     TEXTS,
     numbers_of_rows,
+    part,
     rows_of,
 )
 from services.console.upstream.rules import Verdict
@@ -21,9 +22,14 @@ _MOST_ROWS = 100
 
 
 class Condition:
-    """What a viewer does with the condition of the rule in the form."""
+    """What a viewer does with one of the conditions of the rule in the form.
 
-    def __init__(self) -> None:
+    `field` is its name in the rule, `prefix` is before those of its fields in the form.
+    """
+
+    def __init__(self, field: str, prefix: str = "") -> None:
+        self.field = field
+        self.prefix = prefix
         self.refused = ""
         """Why the text cannot be shown as rows: `nested`, or `mend` where it is wrong."""
         self.text = ""
@@ -33,34 +39,36 @@ class Condition:
     def take(self, values: Values, verdict: Verdict) -> None:
         """Keep what alerting has understood: the text beside the rows, the rows behind the text."""
         self.refused = ""
-        self.text = verdict.cel or ""
-        self._tree = verdict.rule["condition"] if verdict.rule else None
-        if values["mode"] == "rows" and self.text:
-            values["cel"] = self.text
+        self.text = (verdict.clear_cel if self.field == "clear_condition" else verdict.cel) or ""
+        self._tree = verdict.rule[self.field] if verdict.rule else None
+        if values[f"{self.prefix}mode"] == "rows" and self.text:
+            values[f"{self.prefix}cel"] = self.text
 
     def typed(self, values: Values, name: str) -> None:
         """Have comparison and partner fit after another field was chosen."""
-        first, _, rest = name.partition(".")
-        row, _, part = rest.partition(".")
-        if first != "row" or part != "field":
+        row = f"{self.prefix}row."
+        if not name.startswith(row) or not name.endswith(".field"):
             return
+        row = name.removesuffix("field")
         is_text = values[name] in TEXTS
-        if values[f"row.{row}.comparison"] not in (OF_TEXTS if is_text else OF_NUMBERS):
-            values[f"row.{row}.comparison"] = "=="
-        if values[f"row.{row}.of"] not in (TEXTS if is_text else NUMBERS):
-            values[f"row.{row}.of"] = ""
+        if values[f"{row}comparison"] not in (OF_TEXTS if is_text else OF_NUMBERS):
+            values[f"{row}comparison"] = "=="
+        if values[f"{row}of"] not in (TEXTS if is_text else NUMBERS):
+            values[f"{row}of"] = ""
 
     def act(self, values: Values, name: str, rest: str) -> bool:
         """Do what was pressed; returns whether it was about the condition."""
-        if name == "row-add":
-            _add_row(values)
-        elif name == "row-remove":
-            kept = [one for one in numbers_of_rows(values) if one != rest]
-            values["rows"] = ",".join(kept or numbers_of_rows(values))
-        elif name == "mode":
-            self._turn(values, rest)
+        said = part(values, self.prefix)
+        if name == f"{self.prefix}row-add":
+            _add_row(said)
+        elif name == f"{self.prefix}row-remove":
+            kept = [one for one in numbers_of_rows(said) if one != rest]
+            said["rows"] = ",".join(kept or numbers_of_rows(said))
+        elif name == f"{self.prefix}mode":
+            self._turn(said, rest)
         else:
             return False
+        values |= {self.prefix + own: value for own, value in said.items()}
         return True
 
     def _turn(self, values: Values, mode: str) -> None:

@@ -7,7 +7,14 @@ from fastapi import Request
 from nicegui import ui
 
 from services.console.domain.board import Section
-from services.console.domain.rule_form import blank, condition_alone, filled, of_kind, values_of
+from services.console.domain.rule_form import (
+    CLEAR,
+    blank,
+    condition_alone,
+    filled,
+    of_kind,
+    values_of,
+)
 from services.console.domain.rule_kinds import KINDS
 from services.console.domain.rule_mistakes import Mistake, mistake
 from services.console.pages.condition import Condition
@@ -75,7 +82,7 @@ class RulePage:
         self._typed = asyncio.Event()
         self._typed.set()
         """What the form says wants to be checked, or the rule to be read."""
-        self._condition = Condition()
+        self._conditions = (Condition("condition"), Condition("clear_condition", CLEAR))
         with frame.main:
             self._head = LivePanel("", classes="title")
             with ui.element("div").classes("columns editor" if rule_id else "columns editor alone"):
@@ -125,7 +132,7 @@ class RulePage:
 
     def _fill(self, rule: Rule) -> None:
         self._rule, self._base = rule, rule.definition
-        self._values = blank() | values_of(self._base, rule.cel)
+        self._values = blank() | values_of(self._base, rule.cel, rule.clear_cel)
         self._ready, self._checked, self._tried = True, False, False
         self._touched.clear()
         self._typed.set()
@@ -133,11 +140,14 @@ class RulePage:
     async def _check(self) -> bool:
         form = filled(self._values, self._base)
         try:
-            verdict = of_condition = await self._upstream.validate(form.definition)
+            verdict = await self._upstream.validate(form.definition)
+            of_conditions = [verdict for _ in self._conditions]
             if not verdict.valid and self._values["kind"] == "custom":
-                # Whatever else is missing, both views of the condition go on.
-                alone = condition_alone(form.definition)
-                of_condition = await self._upstream.validate(alone)
+                # Whatever else is missing, both views of the conditions go on.
+                for place, one in enumerate(self._conditions):
+                    if form.definition[one.field] is not None:
+                        alone = condition_alone(form.definition, one.field)
+                        of_conditions[place] = await self._upstream.validate(alone)
         except (Unavailable, Refused):
             self._away = True
             return False
@@ -145,7 +155,8 @@ class RulePage:
         if form.definition != filled(self._values, self._base).definition:
             return True  # typed on meanwhile; its turn comes next
         self._verdict, self._checked = verdict, True
-        self._condition.take(self._values, of_condition)
+        for one, understood in zip(self._conditions, of_conditions, strict=True):
+            one.take(self._values, understood)
         language, words = self._frame.language, self._frame.words
         found = [Mistake(name, words("form.no_number")) for name in sorted(form.no_numbers)]
         if not found or verdict.errors:
@@ -164,7 +175,8 @@ class RulePage:
             self._values = of_kind(self._values, value if value in KINDS else "below")
         else:
             self._values[name] = value
-        self._condition.typed(self._values, name)
+        for one in self._conditions:
+            one.typed(self._values, name)
         self._touched.add(name)
         self._told, self._failure, self._checked = False, "", False
         self._show()
@@ -174,10 +186,11 @@ class RulePage:
         name, _, rest = act.partition(":")
         if self._busy:
             return
-        if name == "mode" and not self._checked:
+        if name in {"mode", f"{CLEAR}mode"} and not self._checked:
             await self._check()
-        if self._condition.act(self._values, name, rest):
-            self._touched.add("condition")
+        turned = {one.field for one in self._conditions if one.act(self._values, name, rest)}
+        if turned:
+            self._touched |= turned
             self._checked = False
             self._typed.set()
         elif name in _PICKED:
@@ -275,7 +288,7 @@ class RulePage:
             calendars=self._calendars,
             playbooks=self._playbooks,
             people=self._people,
-            condition=self._condition,
+            conditions=self._conditions,
             state={
                 "id": self._id,
                 "rule": self._rule,
@@ -293,9 +306,15 @@ class RulePage:
         )
 
     def _is_touched(self, field: str) -> bool:
-        return any(name == field or name.startswith(f"{field}.") for name in self._touched) or (
-            field in {"levels", "condition", "doubts", "doubt.silent"}
-            and any(name.startswith(("level", "row", "cel", "doubt")) for name in self._touched)
+        return (
+            any(name == field or name.startswith(f"{field}.") for name in self._touched)
+            or (
+                field in {"levels", "condition", "doubts", "doubt.silent"}
+                and any(name.startswith(("level", "row", "cel", "doubt")) for name in self._touched)
+            )
+            or (
+                field == "clear_condition" and any(name.startswith(CLEAR) for name in self._touched)
+            )
         )
 
     def _is_unchanged(self) -> bool:

@@ -10,6 +10,7 @@ from services.console.domain.condition_rows import (
     OF_TEXTS,
     TEXTS,
     numbers_of_rows,
+    part,
 )
 from services.console.domain.rule_form import (
     OF_GOODS,
@@ -36,22 +37,19 @@ def form_html(
     calendars: Sequence[str],
     playbooks: Sequence[Playbook],
     people: Mapping[str, str],
-    condition: Condition,
+    conditions: Sequence[Condition],
     state: Mapping[str, object],
 ) -> str:
     """Return the form; `state` is that of saving and checking."""
     errors: defaultdict[str, str] = defaultdict(str)
     for one in mistakes:
         errors[one.field] = errors[one.field] or one.words
-    position = next((one for one in mistakes if one.line is not None), None)
     kind = BY_KIND[values["kind"]]
     words = frame.words
     return frame.html(
         "rule_form.html",
         values=values,
         errors=errors,
-        position=position,
-        excerpt=excerpt(values["cel"], position),
         first=FIRST,
         further=FURTHER,
         kind=kind,
@@ -63,10 +61,8 @@ def form_html(
         hours=_hours(values["active"], calendars, words),
         playbooks=_playbooks(values["playbook"], playbooks, words),
         people=_people(values["owner"], people),
-        rows=[_row(values, row, words) for row in numbers_of_rows(values)],
+        conditions=[_condition(values, one, mistakes, words) for one in conditions],
         fields=[(name, words(f"field.{name}")) for name in (*NUMBERS, *TEXTS)],
-        refused=condition.refused,
-        cel=condition.text,
         warehouses=_choice(values["scope.warehouses"], names.warehouses),
         channels=_choice(values["doubt.channels"], names.channels),
         subject=subject_of(values),
@@ -75,6 +71,27 @@ def form_html(
         of_one_sku=OF_ONE_SKU,
         **state,
     )
+
+
+def _condition(
+    values: Mapping[str, str], condition: Condition, mistakes: Sequence[Mistake], words: Words
+) -> dict[str, object]:
+    """Return one of the conditions, as rows and as text; `at` is before its names."""
+    said = part(values, condition.prefix)
+    own = (one for one in mistakes if one.field == condition.field)
+    position = next((one for one in own if one.line is not None), None)
+    return {
+        "field": condition.field,
+        "at": condition.prefix,
+        "mode": said["mode"],
+        "join": said["join"],
+        "text": said["cel"],
+        "rows": [_row(said, row, words) for row in numbers_of_rows(said)],
+        "position": position,
+        "excerpt": excerpt(said["cel"], position),
+        "refused": condition.refused,
+        "cel": condition.text,
+    }
 
 
 def excerpt(text: str, position: Mistake | None) -> tuple[str, str, str] | None:

@@ -17,7 +17,7 @@ Definition = dict[str, Any]
 
 
 class Rule(Answer):
-    """One version of a rule; `cel` is its condition as text."""
+    """One version of a rule; `cel` is its condition as text, `clear_cel` its clear condition."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -26,6 +26,7 @@ class Rule(Answer):
     changed_by: str
     changed_at: datetime
     cel: str | None = None
+    clear_cel: str | None = None
     name: dict[str, str]
     kind: str
     enabled: bool
@@ -33,7 +34,7 @@ class Rule(Answer):
     @property
     def definition(self) -> Definition:
         """The rule without its identity and without what is only told."""
-        told = {"id", "version", "changed_by", "changed_at", "cel"}
+        told = {"id", "version", "changed_by", "changed_at", "cel", "clear_cel"}
         return self.model_dump(mode="json", exclude=told)
 
 
@@ -43,6 +44,7 @@ class Verdict(Answer):
     valid: bool
     rule: Definition | None = None
     cel: str | None = None
+    clear_cel: str | None = None
     errors: list[Wrong] = Field(default_factory=list)
 
 

@@ -22,9 +22,10 @@ def told(**parts: object) -> dict[str, object]:
 
 
 def round_trip(definition: dict[str, object]) -> dict[str, object]:
-    condition = definition.get("condition")
-    text = None if condition is None else cel.write(RuleDefinition(**definition).condition)  # type: ignore[arg-type] # checked above
-    form = filled(values_of(definition, text), definition)
+    rule = RuleDefinition.model_validate(definition)
+    conditions = (rule.condition, rule.clear_condition)
+    texts = [None if each is None else cel.write(each) for each in conditions]
+    form = filled(values_of(definition, *texts), definition)
     assert form.no_numbers == frozenset()
     return RuleDefinition.model_validate(form.definition).model_dump(mode="json")
 
@@ -85,6 +86,16 @@ def test_what_a_form_is_filled_with_is_what_it_says(
         {"kind": "data_doubt", "doubts": {"flags": ["recounted", "in_doubt", "negative"]}},
         {"kind": "custom", "condition": "available < 3 && (on_hand > 1 || moq == 2)"},
         {"kind": "custom", "condition": 'stock_class in ["AX", "AY"] || available < moq'},
+        {
+            "kind": "custom",
+            "condition": "available < 3 && moq > 1",
+            "clear_condition": "available > 9 && (on_hand > 9 || moq == 2)",
+        },
+        {
+            "kind": "custom",
+            "condition": "available < 3 && (on_hand > 1 || moq == 2)",
+            "clear_condition": "available >= reorder_point && trend_7d < 2",
+        },
         {"kind": "below", "levels": [{"level": "watch", "enter": 3}], "enabled": False},
         {
             "kind": "below",
@@ -159,6 +170,25 @@ def test_what_the_form_does_not_show_stays() -> None:
     base = told(levels=[{"level": "watch", "enter": 3}]) | {"quite_new": "as it is"}
     said = filled(values_of(base, None), base).definition
     assert said["quite_new"] == "as it is"
+
+
+def test_a_clear_condition_is_what_its_rows_or_its_text_say_while_it_is_wanted() -> None:
+    texts = ("available < 3 && moq > 1", "available > 9 && moq > 1")
+    base = told(kind="custom", condition=texts[0], clear_condition=texts[1])
+    values = values_of(base, *texts)
+    for typed, said in (
+        ({"clear.row.1.value": "12"}, "available > 12 && moq > 1"),
+        ({"clear.mode": "text", "clear.cel": "on_hand > 5"}, "on_hand > 5"),
+        ({"clear": ""}, None),
+        ({"kind": "negative"}, None),
+    ):
+        definition = filled(values | typed, base).definition
+        if definition["kind"] == "custom":
+            assert definition["condition"] == base["condition"]
+        rule = RuleDefinition.model_validate(definition | {"levels": base["levels"]})
+        assert (rule.clear_condition and cel.write(rule.clear_condition)) == said
+    form = filled(values | {"clear.row.1.value": "many"}, base)
+    assert form.no_numbers == {"clear.row.1.value"}
 
 
 def test_a_playbook_is_the_one_chosen_or_the_default_of_the_level() -> None:

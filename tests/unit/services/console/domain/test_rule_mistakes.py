@@ -111,6 +111,12 @@ def test_a_mistake_in_a_text_has_its_position(
         assert words in found.words
 
 
+def test_a_mistake_in_a_clear_condition_is_beside_that() -> None:
+    fields = {"clear": "yes", "clear__mode": "text", "clear__cel": "available >\n 3 3"}
+    found = only(Language.ENGLISH, "custom", **fields)
+    assert (found.field, found.line, found.column) == ("clear_condition", 2, 4)
+
+
 def test_a_calendar_that_there_is_not_is_named_in_both_languages() -> None:
     said = "There is no working calendar shop; see /v1/working-calendars, or make one with PUT."
     found = mistake("active.calendar", said, {}, Language.CHINESE)

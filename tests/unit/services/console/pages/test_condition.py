@@ -1,11 +1,17 @@
 """Rows and text of a condition, one filled from the other."""
 
 from services.alerting.domain import cel
-from services.console.domain.rule_form import blank, of_kind
+from services.console.domain.rule_form import CLEAR, blank, of_kind
 from services.console.domain.rule_mistakes import Mistake
 from services.console.pages.condition import Condition
 from services.console.pages.rule_view import excerpt
 from services.console.upstream.rules import Verdict
+
+
+def clears(text: str) -> Verdict:
+    tree = cel.parse(text).model_dump(mode="json")
+    rule = {"condition": cel.parse("moq < 3").model_dump(mode="json"), "clear_condition": tree}
+    return Verdict(valid=True, rule=rule, cel="moq < 3", clear_cel=text)
 
 
 def understood(text: str) -> Verdict:
@@ -15,7 +21,7 @@ def understood(text: str) -> Verdict:
 
 def test_text_becomes_rows_once_it_is_understood() -> None:
     values = of_kind(blank(), "custom") | {"mode": "text", "cel": "moq <"}
-    condition = Condition()
+    condition = Condition("condition")
     condition.take(values, Verdict(valid=False))
     assert condition.act(values, "mode", "rows")
     assert (values["mode"], condition.refused) == ("text", "mend")
@@ -26,7 +32,7 @@ def test_text_becomes_rows_once_it_is_understood() -> None:
 
 def test_nested_text_stays_text() -> None:
     values = of_kind(blank(), "custom") | {"mode": "text"}
-    condition = Condition()
+    condition = Condition("condition")
     condition.take(values, understood("moq < 3 && (moq > 1 || moq == 0)"))
     condition.act(values, "mode", "rows")
     assert (values["mode"], condition.refused) == ("text", "nested")
@@ -34,7 +40,7 @@ def test_nested_text_stays_text() -> None:
 
 def test_the_text_follows_the_rows_and_never_what_is_typed_as_text() -> None:
     values = of_kind(blank(), "custom")
-    condition = Condition()
+    condition = Condition("condition")
     condition.take(values, understood("moq < 3"))
     assert values["cel"] == "moq < 3"
     values |= {"mode": "text", "cel": "moq   < 3"}
@@ -44,7 +50,7 @@ def test_the_text_follows_the_rows_and_never_what_is_typed_as_text() -> None:
 
 def test_rows_are_added_and_taken_away_but_for_the_last() -> None:
     values = of_kind(blank(), "custom")
-    condition = Condition()
+    condition = Condition("condition")
     condition.act(values, "row-add", "")
     assert values["rows"] == "1,2"
     condition.act(values, "row-remove", "1")
@@ -55,8 +61,27 @@ def test_rows_are_added_and_taken_away_but_for_the_last() -> None:
 
 def test_another_field_takes_a_comparison_that_fits_it() -> None:
     values = of_kind(blank(), "custom") | {"row.1.field": "stock_class"}
-    Condition().typed(values, "row.1.field")
+    Condition("condition").typed(values, "row.1.field")
     assert (values["row.1.comparison"], values["row.1.of"]) == ("==", "")
+
+
+def test_a_clear_condition_is_edited_by_itself() -> None:
+    values = of_kind(blank(), "custom") | {"clear": "yes"}
+    before = dict(values)
+    clear = Condition("clear_condition", CLEAR)
+    clear.take(values, clears("moq > 5"))
+    assert (values["clear.cel"], clear.text) == ("moq > 5", "moq > 5")
+    assert not clear.act(values, "row-add", "")
+    assert clear.act(values, "clear.mode", "text")
+    assert clear.act(values, "clear.mode", "rows")
+    assert clear.act(values, "clear.row-add", "")
+    values["clear.row.2.field"] = "stock_class"
+    clear.typed(values, "clear.row.2.field")
+    own = ("clear.rows", "clear.row.1.field", "clear.row.1.value", "clear.row.2.comparison")
+    assert [values[name] for name in own] == ["1,2", "moq", "5", "=="]
+    assert {name: values[name] for name in before if not name.startswith(CLEAR)} == {
+        name: value for name, value in before.items() if not name.startswith(CLEAR)
+    }
 
 
 def test_the_excerpt_is_the_line_with_its_sign() -> None:

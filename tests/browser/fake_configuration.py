@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
 from services.alerting.api.rule_bodies import text_of
@@ -113,9 +114,11 @@ class FakeConfiguration:
             _row(None, None, "lin", "anna") | {"warehouse_group": "east"},
             _row(None, None, None, None, "li"),
         ]
+        self.groups: dict[str, Body] = {"east": {"name": "华东门店", "warehouses": ["hangzhou"]}}
         self.router = APIRouter()
         self._rules()
         self._people()
+        self._groups()
 
     def _rules(self) -> None:  # noqa: C901 - one small route after the other
         router = self.router
@@ -204,11 +207,6 @@ class FakeConfiguration:
             self.people[person_id] = await request.json()
             return {"id": person_id} | self.people[person_id]
 
-        @router.get("/v1/warehouse-groups")
-        def groups() -> Body:
-            self._there("alerting")
-            return {"items": [{"id": "east", "name": "华东门店", "warehouses": ["hangzhou"]}]}
-
         @router.get("/v1/responsibilities")
         def table() -> Body:
             self._there("alerting")
@@ -220,6 +218,36 @@ class FakeConfiguration:
             self._there("alerting")
             self.table = (await request.json())["items"]
             return {"items": self.table}
+
+    def _groups(self) -> None:
+        router = self.router
+
+        @router.get("/v1/warehouse-groups")
+        def groups() -> Body:
+            self._there("alerting")
+            return {"items": [{"id": one} | body for one, body in sorted(self.groups.items())]}
+
+        @router.get("/v1/warehouse-groups/{group_id}")
+        def group(group_id: str) -> Body:
+            self._there("alerting")
+            if group_id not in self.groups:
+                raise HTTPException(404)
+            return {"id": group_id} | self.groups[group_id]
+
+        @router.put("/v1/warehouse-groups/{group_id}")
+        async def put_group(group_id: str, request: Request) -> Body:
+            self._there("alerting")
+            self.groups[group_id] = await request.json()
+            return {"id": group_id} | self.groups[group_id]
+
+        @router.delete("/v1/warehouse-groups/{group_id}")
+        def delete_group(group_id: str) -> Response:
+            self._there("alerting")
+            if any(row["warehouse_group"] == group_id for row in self.table):
+                refusal = {"type": "urn:lowtide:in_use", "detail": "It is in use."}
+                return JSONResponse(refusal, 409, media_type="application/problem+json")
+            del self.groups[group_id]
+            return Response(status_code=204)
 
 
 def _row(

@@ -1,4 +1,4 @@
-"""A person as a form, and a row of the table of responsibilities as one."""
+"""A person as a form, a row of the table of responsibilities, and a group of warehouses."""
 
 import csv
 import io
@@ -39,6 +39,22 @@ def row_values(row: Mapping[str, Any] | None) -> Values:
 def row_of(values: Mapping[str, str], base: Mapping[str, Any]) -> dict[str, Any]:
     """Return the row that a form says; what `base` says beyond it stays."""
     return dict(base) | {name: values[name].strip() or None for name in COLUMNS}
+
+
+def group_values(group: Mapping[str, Any] | None) -> Values:
+    """Return the form of a group of warehouses, or of a new one; warehouses one a line."""
+    group = group or {"id": "", "name": "", "warehouses": []}
+    return {
+        "id": group["id"],
+        "name": group["name"],
+        "warehouses": "\n".join(group["warehouses"]),
+    }
+
+
+def group_body(values: Mapping[str, str], base: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is to be put; what `base` says beyond the form stays."""
+    said = {"name": values["name"].strip(), "warehouses": values["warehouses"].splitlines()}
+    return {name: value for name, value in base.items() if name != "id"} | said
 
 
 def replaced(

@@ -108,7 +108,33 @@ PEOPLE: dict[str, Text] = {
         "仓库和仓库组只能选一个。", "Choose a warehouse or a group of them, not both."
     ),
     "table.unknown_group": Text(
-        "没有这个仓库组，请管理员先添加。", "There is no such group; have it added first."
+        "没有这个仓库组，请先在下面添加。", "There is no such group; add it below first."
+    ),
+    "groups": Text("仓库组", "Warehouse groups"),
+    "groups.lead": Text(
+        "几个仓库由同一些人负责时，职责表里写一个组就行。",
+        "Where the same people see to several warehouses, one row names the group.",
+    ),
+    "groups.add": Text("添加仓库组", "Add a group"),
+    "groups.edit": Text("修改仓库组 {name}", "Edit group {name}"),
+    "groups.none": Text("还没有仓库组", "No groups yet"),
+    "groups.none.hint": Text("没有也行，一行写一个仓库。", "Rows may do with one warehouse each."),
+    "groups.id": Text("编号", "Code"),
+    "groups.id.hint": Text(
+        "导入表格时用，保存后不能改。", "What sheets call it; it stays as it is."
+    ),
+    "groups.id.wrong": Text(
+        "最多 64 个字母、数字、点、横线或下划线，以字母或数字开头。",
+        "At most 64 letters, digits, dots, hyphens and underscores; a letter or digit first.",
+    ),
+    "groups.id.taken": Text("已经有这个编号了。", "There is this code already."),
+    "groups.name": Text("名称", "Name"),
+    "groups.warehouses": Text("仓库", "Warehouses"),
+    "groups.warehouses.none": Text("至少选一个仓库。", "Choose a warehouse at least."),
+    "groups.in_use": Text(
+        "职责表里还有一行写着这个仓库组，先改成别的。",
+        "A row of the table of responsibilities names this group; choose something else there "
+        "first.",
     ),
     "table.missing": Text("至少指定一个人。", "Name at least one person."),
     "table.unknown_person": Text(

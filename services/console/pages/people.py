@@ -12,6 +12,7 @@ from services.console.pages.context import Context
 from services.console.pages.frame import RECONNECT_SECONDS, Frame
 from services.console.pages.live_panel import LivePanel
 from services.console.pages.responsibilities import Responsibilities
+from services.console.pages.warehouse_groups import WarehouseGroups
 from services.console.upstream.answered import answered
 from services.console.upstream.people import Person
 from services.console.upstream.service import Refused
@@ -52,6 +53,7 @@ class PeoplePage:
             )
             self._panel = LivePanel(self._html(), tag="section", classes="panel")
             self._table = Responsibilities(frame, self._ask_again)
+            self._groups = WarehouseGroups(frame, self._ask_again)
         self._panel.on_act(self._act)
         self._panel.on_field(self._type)
 
@@ -65,16 +67,22 @@ class PeoplePage:
 
     async def _ask_names(self) -> None:
         while True:
-            self._table.call(await self._frame.context.directory.names())
+            names = await self._frame.context.directory.names()
+            self._table.call(names)
+            self._groups.call(names)
             await asyncio.sleep(_NAMES_SECONDS)
 
     async def _answer(self) -> None:
         while True:
             self._wanted.clear()
             self._people = await answered(self._people, self._upstream.all())
-            complete = await self._table.ask(self._people.value or []) and not self._people.away
+            answers = [
+                await self._table.ask(self._people.value or []),
+                await self._groups.ask(),
+                not self._people.away,
+            ]
             self._panel.show(self._html())
-            if not complete:
+            if not all(answers):
                 await asyncio.sleep(_TRY_AGAIN_SECONDS)
             else:
                 await self._wanted.wait()

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from services.console.upstream.answers import Answer, Page
 from services.console.upstream.service import Refused, Service
@@ -35,10 +35,13 @@ class Person(Answer):
 
 
 class WarehouseGroup(Answer):
-    """A group of warehouses, as rows name it."""
+    """A group of warehouses, as rows name it; what else alerting says is kept."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     id: str
     name: str
+    warehouses: list[str] = Field(default_factory=list)
 
 
 class Table(Answer):
@@ -49,6 +52,7 @@ class Table(Answer):
 
 _PERSON = TypeAdapter(Person)
 _PEOPLE = TypeAdapter(Page[Person])
+_GROUP = TypeAdapter(WarehouseGroup)
 _GROUPS = TypeAdapter(Page[WarehouseGroup])
 _TABLE = TypeAdapter(Table)
 _ALL = 500
@@ -76,10 +80,26 @@ class People:
     async def groups(self) -> dict[str, str]:
         """Return the names of warehouse groups by id (the first 500); none without an answer."""
         try:
-            page = await self._service.get(_GROUPS, "/v1/warehouse-groups", {"limit": _ALL})
+            return {one.id: one.name for one in await self.all_groups()}
         except (Unavailable, Refused):
             return {}
-        return {one.id: one.name for one in page.items} if page else {}
+
+    async def all_groups(self) -> list[WarehouseGroup]:
+        """Return warehouse groups, by id (the first 500)."""
+        page = await self._service.get(_GROUPS, "/v1/warehouse-groups", {"limit": _ALL})
+        return page.items if page else []
+
+    async def group(self, group_id: str) -> WarehouseGroup | None:
+        """Return a warehouse group, or None where there is none."""
+        return await self._service.get(_GROUP, _group_path(group_id), {})
+
+    async def put_group(self, group_id: str, body: dict[str, object]) -> None:
+        """Make or change a warehouse group."""
+        await self._service.put(_GROUP, _group_path(group_id), body)
+
+    async def delete_group(self, group_id: str) -> None:
+        """Delete a warehouse group; Refused while a row of the table names it."""
+        await self._service.delete(_group_path(group_id))
 
     async def one(self, person_id: str) -> Person | None:
         """Return a person, or None where there is none."""
@@ -116,3 +136,7 @@ class People:
 
 def _path(person_id: str) -> str:
     return f"/v1/people/{quote(person_id, safe='')}"
+
+
+def _group_path(group_id: str) -> str:
+    return f"/v1/warehouse-groups/{quote(group_id, safe='')}"

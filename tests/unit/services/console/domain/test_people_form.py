@@ -5,6 +5,8 @@ import pytest
 from services.console.domain.people_form import (
     CHAT_IDS,
     agrees,
+    group_body,
+    group_values,
     lines_of,
     person_body,
     person_values,
@@ -90,3 +92,11 @@ def test_rows_are_found_by_the_names_of_what_they_name() -> None:
 )
 def test_a_sheet_that_is_no_csv_has_no_lines(sheet: str, lines: list[str]) -> None:
     assert lines_of(sheet) == lines
+
+
+def test_a_group_keeps_what_its_form_does_not_show() -> None:
+    group = {"id": "east", "name": "East", "warehouses": ["a", "b"], "quite_new": 1}
+    values = group_values(group) | {"name": " East coast "}
+    changed = {"name": "East coast", "warehouses": ["a", "b"], "quite_new": 1}
+    assert group_body(values, group) == changed
+    assert group_body(group_values(None), {}) == {"name": "", "warehouses": []}

@@ -1,0 +1,67 @@
+"""Groups of warehouses on the page of people and responsibility."""
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Desk
+from tests.browser.fake_services import FakeServices
+
+pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(120)]
+
+Fakes = tuple[FakeServices, str]
+
+
+async def test_a_group_is_made_changed_and_deleted_unless_a_row_names_it(
+    calm_desk: Desk, fakes: Fakes
+) -> None:
+    groups = fakes[0].configuration.groups
+    viewer = await calm_desk.viewer()
+    page = viewer.page
+    await viewer.open("/people")
+    table = page.locator("table.groups")
+    await page.get_by_role("button", name="添加仓库组").click()
+    form = page.get_by_role("form", name="添加仓库组")
+    await form.get_by_label("编号").fill("north west")
+    await form.get_by_role("button", name="保存").click()
+    await expect(page.locator("#group-name-note")).to_have_text("请填写")
+    await expect(page.locator("#group-warehouses-note")).to_have_text("至少选一个仓库。")
+    await expect(page.locator("#group-id-note")).to_contain_text("字母、数字")
+    await form.get_by_label("编号").fill("east")
+    await form.get_by_label("名称").fill("西北")
+    await form.get_by_role("button", name="上海门店").click()
+    await form.get_by_role("button", name="保存").click()
+    await expect(page.locator("#group-id-note")).to_have_text("已经有这个编号了。")
+    await form.get_by_label("编号").fill("north-west")
+    await viewer.keep_screenshot("people-group-new")
+    await form.get_by_role("button", name="保存").click()
+    await expect(table.locator("tr", has_text="西北")).to_contain_text("上海门店")
+    assert groups["north-west"] == {"name": "西北", "warehouses": ["shanghai-store"]}
+
+    english = await calm_desk.viewer(locale="en-GB")
+    page = english.page
+    await english.open("/people")
+    await page.get_by_role("button", name="Edit group 西北").click()
+    form = page.get_by_role("form", name="Edit group 西北")
+    chosen = form.locator(".chip[aria-pressed=true]")
+    await expect(chosen).to_have_count(1)
+    await form.locator("[data-key=hangzhou]").click()
+    await expect(chosen).to_have_count(2)
+    await form.get_by_role("button", name="Save").click()
+    await expect(form).to_have_count(0)
+    assert groups["north-west"]["warehouses"] == ["shanghai-store", "hangzhou"]
+    await page.get_by_role("button", name="Edit group 西北").click()
+    await form.get_by_role("button", name="Delete").click()
+    await form.get_by_role("button", name="Really delete").click()
+    await expect(page.locator("table.groups tbody tr")).to_have_count(1)
+    assert list(groups) == ["east"]
+
+    await page.get_by_role("button", name="Edit group 华东门店").click()
+    form = page.get_by_role("form", name="Edit group 华东门店")
+    await form.get_by_role("button", name="Delete").click()
+    await form.get_by_role("button", name="Really delete").click()
+    await expect(form.locator(".failure")).to_have_text(
+        "A row of the table of responsibilities names this group; choose something else there "
+        "first."
+    )
+    await english.keep_screenshot("people-group-in-use")
+    assert list(groups) == ["east"]

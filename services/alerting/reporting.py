@@ -20,7 +20,6 @@ from shared.events.alert_reports import (
     AlertReport,
     Brief,
     Figures,
-    GroupFigures,
     ReportKind,
     Review,
 )
@@ -101,11 +100,8 @@ class Reporting(Looking):
             return found.figures(min(to_at, now))
 
         week = to_at - from_at
-        owners = await asked(from_at, to_at, "owner")
-        by_owner = sorted(
-            (GroupFigures(group=group, figures=figures) for group, figures in owners.items()),
-            key=lambda each: -each.figures.alerts,
-        )
+        owners = await review.of_owners(connection, await asked(from_at, to_at, "owner"))
+        by_owner = sorted(owners, key=lambda each: -each.figures.alerts)
         return Review(
             now=(await asked(from_at, to_at)).get(None, NOTHING),
             before=(await asked(from_at - week, from_at)).get(None, NOTHING),

@@ -107,6 +107,8 @@ class GroupFigures(Event):
     """The figures of one group; None: of what belongs to none."""
 
     group: str | None
+    name: str | None = None
+    """Of an owner who is a person."""
     figures: Figures
 
 

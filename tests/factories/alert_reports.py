@@ -67,7 +67,7 @@ def brief(listed: int = 1, *, name: str = "蓝色马克杯", code: str = "MUG-BL
     )
 
 
-def review(listed: int = 1, *, owner: str = "lin") -> AlertReport:
+def review(listed: int = 1, *, owner: str = "lin", name: str | None = None) -> AlertReport:
     """Return a weekly review that lists so many owners."""
     before = WEEK.model_copy(update={"alerts": 20})
     return AlertReport(
@@ -81,7 +81,7 @@ def review(listed: int = 1, *, owner: str = "lin") -> AlertReport:
         review=Review(
             now=WEEK,
             before=before,
-            by_owner=(GroupFigures(group=owner, figures=WEEK),) * listed,
+            by_owner=(GroupFigures(group=owner, name=name, figures=WEEK),) * listed,
             open_cases=1,
             overdue_measures=0,
         ),

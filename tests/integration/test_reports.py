@@ -19,6 +19,7 @@ from shared.testing.stack import Database
 from shared.testing.waiting import until
 from tests.integration.alerting.service import Alerting, alerting_on
 from tests.integration.alerting.service import running as role
+from tests.integration.alerting.test_review import past
 from tests.integration.notifier.service import Notifier
 from tests.integration.notifier.service import running as notifier_on
 
@@ -90,6 +91,9 @@ async def test_a_weekly_review_arrives_once_from_two_processes_and_after_a_resta
     await notifier.mail()
     await notifier.bot("chat")
     await schedule(alerting, "week", destinations=["post", "chat", "gone"])
+    await alerting.ask("PUT", "/v1/people/lin", {"name": "林晓"})
+    for number, owner in enumerate(("lin", "wu"), 1):
+        await past(alerting, number, owner, ("opened", -DAY, {}), owner=owner)
     async with (
         role(lambda stop: notifier_consume.run(notifier.settings, stop)),
         notifier.sending(),
@@ -107,7 +111,9 @@ async def test_a_weekly_review_arrives_once_from_two_processes_and_after_a_resta
     subjects = [str(mail.message["Subject"]) for mail in notifier.mailbox.mails]
     assert subjects == ["Review of alerts 2026-02-23 to 2026-03-02", "Stock brief 2026-03-02"]
     review = notifier.mailbox.mails[0]
-    assert "Alerts: 0" in review.text
+    assert "Alerts: 2" in review.text
+    lines = [line for line in review.text.splitlines() if line.startswith(("林晓", "lin", "wu"))]
+    assert [line.partition(":")[0] for line in lines] == ["林晓", "wu"], review.text
     assert "<td" in review.html
     assert review.message["Auto-Submitted"] == "auto-generated"
     (chat,) = notifier.wecom.accepted

@@ -104,9 +104,14 @@ async def _answer(
 
     async def both(
         connection: Connection,
-    ) -> tuple[dict[str | None, Figures], dict[str | None, Figures]]:
-        groups = {} if by is None else await figures(connection, by)
-        return await figures(connection, None), groups
+    ) -> tuple[dict[str | None, Figures], list[GroupFigures]]:
+        total = await figures(connection, None)
+        if by is None:
+            return total, []
+        found = await figures(connection, by)
+        if by == "owner":
+            return total, await review.of_owners(connection, found)
+        return total, [GroupFigures(group=group, figures=each) for group, each in found.items()]
 
     total, groups = await at.ask(both)
     return Answer(
@@ -114,7 +119,7 @@ async def _answer(
         to_at=to_at,
         by=by,
         total=total.get(None, NOTHING),
-        groups=[GroupFigures(group=group, figures=each) for group, each in groups.items()],
+        groups=groups,
     )
 
 

@@ -65,7 +65,7 @@ def write(
     _put(sheet, 3, ["", *head], bold=True)
     _put(sheet, 4, [_ALL[language], *_values(total)])
     for row, each in enumerate(groups, 5):
-        _put(sheet, row, [each.group or _NONE[language], *_values(each.figures)])
+        _put(sheet, row, [each.name or each.group or _NONE[language], *_values(each.figures)])
     sheet.freeze_panes = "B4"
     written = io.BytesIO()
     book.save(written)

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.review import Dealt, Period
 from services.alerting.domain.stock_out import Shortage, StockOut
+from services.alerting.store import people
 from services.alerting.store.stock_outs import (
     FIRST_WARNING,
     TOLD,
@@ -17,7 +18,7 @@ from services.alerting.store.stock_outs import (
     WARNING,
     stock_out_of,
 )
-from shared.events.alert_reports import Share, Spans
+from shared.events.alert_reports import Figures, GroupFigures, Share, Spans
 from shared.events.stock_alerts import AlertLevel
 
 Dimension = Literal["owner", "rule", "class", "warehouse"]
@@ -156,6 +157,18 @@ async def period(
         await _stock_outs(connection, within, by),
         await _shortages(connection, within, by),
     )
+
+
+async def of_owners(
+    connection: AsyncConnection, figures: Mapping[str | None, Figures]
+) -> list[GroupFigures]:
+    """Return the figures of owners with the names of those who are people."""
+    known = await people.recipients(connection, {each for each in figures if each is not None})
+    names = {each.id: each.name for each in known.values()}
+    return [
+        GroupFigures(group=owner, name=None if owner is None else names.get(owner), figures=each)
+        for owner, each in figures.items()
+    ]
 
 
 async def _dealt(

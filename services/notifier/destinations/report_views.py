@@ -117,7 +117,8 @@ def _review(review: Review, words: ReportWords) -> list[Line]:
 
 
 def _owner(each: GroupFigures, phrasing: Phrasing, words: ReportWords) -> Line:
-    name = words.nobody if each.group is None else phrasing.typed(each.group)
+    owner = each.name or each.group
+    name = words.nobody if owner is None else phrasing.typed(owner)
     figures = each.figures
     text = words.owner_line.format(
         f"{figures.alerts:,}", _share(figures.within_sla, words), figures.missed

@@ -14,11 +14,12 @@ def test_a_workbook_has_a_line_for_all_and_for_each_group_and_no_formula() -> No
     all_of_it = NOTHING.model_copy(update={"alerts": 3, "within_sla": Share(part=1, whole=2)})
     groups = [
         GroupFigures(group='=HYPERLINK("http://example.com")', figures=NOTHING),
+        GroupFigures(group="lin", name="林晓", figures=NOTHING),
         GroupFigures(group=None, figures=NOTHING),
     ]
     sheet = load_workbook(io.BytesIO(write(MARCH, APRIL, all_of_it, groups, "en"))).worksheets[0]
     rows = list(sheet.iter_rows(min_row=3, values_only=True))
-    assert [row[0] for row in rows] == [None, "All", groups[0].group, "(none)"]
+    assert [row[0] for row in rows] == [None, "All", groups[0].group, "林晓", "(none)"]
     assert dict(zip(rows[0], rows[1], strict=True))["Within SLA"] == 0.5
     assert "f" not in {cell.data_type for row in sheet.iter_rows() for cell in row}
 

@@ -145,7 +145,7 @@ EVERY_KIND = {
     "longest brief": delivery(brief(20, name=WIDE * 5_000, code=WIDE * 128), Kind.REPORT),
     "evil brief": delivery(brief(2, name=str(EVIL.sku_name)), Kind.REPORT),
     "review": delivery(review(), Kind.REPORT),
-    "longest review": delivery(review(20, owner=WIDE * 128), Kind.REPORT),
+    "longest review": delivery(review(20, name=WIDE * 200), Kind.REPORT),
     "failed order": failed_order("Acme", "LT-12"),
     "longest failed order": failed_order(WIDE * 5_000, WIDE * 128),
     "evil failed order": failed_order(str(EVIL.sku_name), "LT-12"),

@@ -54,6 +54,12 @@ def test_the_colour_says_whether_something_is_out_and_all_well_is_said_in_words(
     )
 
 
+def test_an_owner_who_is_a_person_is_called_by_name() -> None:
+    told = said(seen(review(name="林晓"), Language.CHINESE))
+    assert "林晓" in told
+    assert "lin" not in told
+
+
 @pytest.mark.parametrize("language", list(Language))
 def test_what_does_not_fit_is_counted(language: Language) -> None:
     view = seen(brief(20), language, shown=3)

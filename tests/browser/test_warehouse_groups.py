@@ -18,7 +18,7 @@ async def test_a_group_is_made_changed_and_deleted_unless_a_row_names_it(
     viewer = await calm_desk.viewer()
     page = viewer.page
     await viewer.open("/people")
-    table = page.locator("table.groups")
+    table = page.locator("table.warehouse-groups")
     await page.get_by_role("button", name="添加仓库组").click()
     form = page.get_by_role("form", name="添加仓库组")
     await form.get_by_label("编号").fill("north west")
@@ -52,7 +52,7 @@ async def test_a_group_is_made_changed_and_deleted_unless_a_row_names_it(
     await page.get_by_role("button", name="Edit group 西北").click()
     await form.get_by_role("button", name="Delete").click()
     await form.get_by_role("button", name="Really delete").click()
-    await expect(page.locator("table.groups tbody tr")).to_have_count(1)
+    await expect(page.locator("table.warehouse-groups tbody tr")).to_have_count(1)
     assert list(groups) == ["east"]
 
     await page.get_by_role("button", name="Edit group 华东门店").click()

@@ -16,6 +16,7 @@ from services.ledger.store.sheets import CountRow, Sheets
 from shared.clock import Clock
 from shared.database.audit import Doer
 from shared.events.base import MAX_QUANTITY, Code, Instant
+from shared.events.stock_changes import Bucket
 from shared.http.audit import doer_of
 from shared.http.auth import Caller, Scope, require
 from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
@@ -29,10 +30,10 @@ Decider = Annotated[Caller, Depends(require(Scope.CONFIG_WRITE))]
 
 
 class Count(BaseModel):
-    """A count of what is on hand, beside what was expected.
+    """A count of what is on hand, or of another `bucket`, beside what was expected.
 
-    `expected` is what was on hand just before it, in the order in which things happened, as known
-    when it arrived. `variance` is counted less expected, `variance_money` at the cost known then,
+    `expected` is what there was of that just before it, in the order in which things happened, as
+    known when it arrived. `variance` is counted less expected, `variance_money` at the cost known then,
     null without one. `within` its tolerance; without one, only what was expected is. A decision
     takes effect at `settled_at`, a moment later.
     """
@@ -40,6 +41,7 @@ class Count(BaseModel):
     id: int
     sku: str
     warehouse: str
+    bucket: Bucket
     state: CountState
     counted: int
     expected: int
@@ -101,7 +103,7 @@ class CountTolerance(Limits):
 
 
 class Accuracy(BaseModel):
-    """How right the records of a warehouse were, by its counts.
+    """How right the records of a warehouse were, by its counts of on hand.
 
     `accuracy` is the share of counts that were within tolerance. Variances are added up without
     their sign; in money, of the counts whose goods had a cost.
@@ -178,7 +180,7 @@ async def accuracy(
     end: Annotated[Instant | None, Query(alias="to", description="First instant after")] = None,
     warehouse: Code | None = None,
 ) -> Page[Accuracy]:
-    """Return how right the records were when they were counted, by warehouse.
+    """Return how right the records were when on hand was counted, by warehouse.
 
     Counts that were rejected or settled by a newer one are left out.
     """

@@ -1,4 +1,4 @@
-"""Counts of what is on hand: what was expected beside what was found, and whether it may stand.
+"""Counts: what was expected beside what was found, and whether it may stand.
 
 A count beyond the tolerance of its goods, when a person has taken it, waits for another count or
 for somebody who approves it: a slip of the pen moves no stock. A machine's stands at once.
@@ -82,10 +82,10 @@ class Measure(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """A count of what is on hand as it arrived.
+    """A count as it arrived.
 
-    `expected` is what was on hand just before it in the order in which things happened, as known
-    when it arrived; `within` its tolerance, or without one just that.
+    `expected` is what there was just before it of what it has counted, in the order in which
+    things happened, as known when it arrived; `within` its tolerance, or without one just that.
     """
 
     change: Change
@@ -132,7 +132,7 @@ class Sheet:
     def take(self, change: Change, expected: int, *, newest: bool) -> Change:
         """Take a count down; returns it, or what is stored for it when it has to wait.
 
-        `newest`: no count that holds is newer.
+        `newest`: no count that holds and sets the same is newer.
         """
         if self.approved:
             return change

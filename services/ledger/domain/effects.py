@@ -117,6 +117,7 @@ class LateCount(NamedTuple):
 
 # Bound once: this runs for every change there is.
 _SALE, _RETURN, _RECEIPT, _COUNT = Type.SALE, Type.RETURN, Type.RECEIPT, Type.COUNT
+_COUNT_WAITING = Type.COUNT_WAITING
 
 _UNAVAILABLE = frozenset({Type.HOLD, Type.RELEASE, Type.RETURN})
 
@@ -305,6 +306,8 @@ def _correct(entry: Entry, effects: Mapping[int, Effect], past: Collection[int])
     """
     change, moved, _ = entry
     change_type, effect = change.type, effects[change.level]
+    if change_type is _COUNT_WAITING:
+        return
     if change_type is not _COUNT:
         moved = min(moved, SIGNS[change_type] * change.quantity) if moved <= 0 else moved
     moved -= unavailable_of(change)
@@ -378,6 +381,18 @@ def _holds(change: Change, effect: Effect) -> bool:
     return (change.occurred_at, count_key(change)) > (effect.counted_at, effect.count_key or "")
 
 
+def _holds_of_its_bucket(count: Change, effect: Effect, tail: Tail) -> bool:
+    """Return whether no count that sets the same as this one is newer.
+
+    Those of on hand and of what is available both set on hand.
+    """
+    if count.bucket is not Bucket.UNAVAILABLE:
+        return _holds(count, effect)
+    return not any(
+        each.type is _COUNT and each.bucket is Bucket.UNAVAILABLE for each in tail.since(count)
+    )
+
+
 def _with_its_past(change: Change, effect: Effect, known: Known) -> tuple[Change, int]:
     """Return a change as it is stored, and what it does to on hand."""
     tail = known.past[change.level]
@@ -386,9 +401,10 @@ def _with_its_past(change: Change, effect: Effect, known: Known) -> tuple[Change
         effect.unavailable += unavailable_of(change)
         masked = effect.counted_at is not None and change.occurred_at <= effect.counted_at
         return change, 0 if masked else SIGNS[change.type] * change.quantity
-    if change.type is _COUNT and change.bucket is None:
-        expected = tail.before(change).on_hand
-        change = known.sheet.take(change, expected, newest=_holds(change, effect))
+    if change.type is _COUNT:
+        expected = tail.before(change).of(change.bucket)
+        newest = _holds_of_its_bucket(change, effect, tail)
+        change = known.sheet.take(change, expected, newest=newest)
     tail.take(change)
     after, before = tail.now(), known.standing[change.level]
     effect.unavailable = after.unavailable - before.unavailable

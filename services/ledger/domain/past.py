@@ -30,6 +30,16 @@ class Standing(NamedTuple):
         """What may be sold."""
         return available(self.on_hand, self.reserved, self.unavailable)
 
+    def of(self, bucket: Bucket | None) -> int:
+        """Return what a count of a bucket should find; None is on hand."""
+        match bucket:
+            case Bucket.UNAVAILABLE:
+                return self.unavailable
+            case Bucket.AVAILABLE:
+                return self.available
+            case _:
+                return self.on_hand
+
 
 def available(on_hand: int, reserved: int, unavailable: int) -> int:
     """Return what may be sold; more shipped than was ordered does not add to it."""
@@ -138,11 +148,18 @@ class Tail:
 
     def before(self, change: Change) -> Standing:
         """Return how the level stood before a change."""
-        return self._after(self.changes[: bisect(self.changes, in_order(change), key=in_order)])
+        return self._after(self.changes[: self._place_of(change)])
+
+    def since(self, change: Change) -> Sequence[Change]:
+        """Return what has happened after a change."""
+        return self.changes[self._place_of(change) :]
 
     def now(self) -> Standing:
         """Return how the level stands after all of them."""
         return self._after(self.changes)
+
+    def _place_of(self, change: Change) -> int:
+        return bisect(self.changes, in_order(change), key=in_order)
 
     def _after(self, changes: Iterable[Change]) -> Standing:
         return _last(self.standing, walk(changes, Book(dict(self.lines)), self.standing))

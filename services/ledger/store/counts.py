@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from services.ledger.domain.changes import SIGNS, Change, Type
+from services.ledger.domain.changes import SIGNS, Change, Type, count_key
 from services.ledger.domain.counts import CountState, OlderCount, Stretch, Taken
 from services.ledger.domain.effects import Effect
 from services.ledger.domain.flags import Doubt
@@ -16,6 +16,7 @@ from services.ledger.domain.usual import Sold
 from services.ledger.store.changes import SIGN, columns
 from services.ledger.store.periods import Periods
 from shared.database.engine import Driver
+from shared.events.stock_changes import Bucket
 
 _KEY = 'channel || chr(31) || {id} || chr(31) || line COLLATE "C"'
 _MOVEMENT_KEY, _COUNT_KEY = _KEY.format(id="id"), _KEY.format(id="change_id")
@@ -79,7 +80,7 @@ async def sold(driver: Driver, levels: Collection[int]) -> dict[int, Sold]:
 _COUNT_COLUMNS = (
     "level_id", "occurred_at", "recorded_at", "received_at", "counted", "expected", "offset",
     "within", "state", "channel", "change_id", "line", "reason", "reference", "actor", "cost",
-    "decided_at", "settled_at",
+    "decided_at", "settled_at", "bucket",
 )  # fmt: skip
 
 
@@ -98,10 +99,9 @@ async def note(
         await _keep(driver, taken, recorded_at)
     if unusual:
         await _note_unusual(driver, unusual)
-    touched = {level for level, effect in effects.items() if effect.counted}
-    await supersede(driver, {level: effects[level] for level in touched}, recorded_at)
-    touched |= {each.change.level for each in taken if each.state is CountState.WAITING}
-    touched |= {change.level for change in unusual}
+    applied = [each.change for each in taken if each.state is CountState.APPLIED]
+    await supersede(driver, applied, recorded_at)
+    touched = {each.change.level for each in taken} | {change.level for change in unusual}
     await doubt(driver, {level: effects[level] for level in touched})
 
 
@@ -126,6 +126,7 @@ async def _keep(driver: Driver, taken: Iterable[Taken], recorded_at: datetime) -
             cost,
             recorded_at if state is CountState.SUPERSEDED else None,
             None if state is CountState.WAITING else recorded_at,
+            change.bucket or Bucket.ON_HAND,
         )
         for change, expected, within, state, cost in taken
     ]
@@ -134,17 +135,22 @@ async def _keep(driver: Driver, taken: Iterable[Taken], recorded_at: datetime) -
 
 _SUPERSEDE = f"""
 UPDATE stock_count AS c
-SET state = '{CountState.SUPERSEDED}', decided_at = $4, settled_at = $4
-FROM unnest($1::bigint[], $2::timestamptz[], $3::text[]) AS k (level_id, counted_at, key)
+SET state = '{CountState.SUPERSEDED}', decided_at = $5, settled_at = $5
+FROM unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::boolean[])
+     AS k (level_id, counted_at, key, of_unavailable)
 WHERE c.level_id = k.level_id AND c.settled_at IS NULL
+  AND (c.bucket = '{Bucket.UNAVAILABLE}') = k.of_unavailable
   AND c.state IN ('{CountState.WAITING}', '{CountState.RECOUNT_REQUESTED}')
   AND (c.occurred_at, {_COUNT_KEY}) < (k.counted_at, k.key COLLATE "C")
-"""  # noqa: S608 - the states are ours
+"""  # noqa: S608 - the words are ours
 
 
-async def supersede(driver: Driver, effects: Mapping[int, Effect], now: datetime) -> None:
-    """Settle the counts that wait and are older than the one that holds after a batch."""
-    rows = [(level, each.counted_at, each.count_key) for level, each in effects.items()]
+async def supersede(driver: Driver, applied: Iterable[Change], now: datetime) -> None:
+    """Settle the counts that wait and are older than one applied that sets the same."""
+    rows = [
+        (each.level, each.occurred_at, count_key(each), each.bucket is Bucket.UNAVAILABLE)
+        for each in applied
+    ]
     if rows:
         await driver.execute(_SUPERSEDE, *columns(rows), now)
 
@@ -190,10 +196,10 @@ async def doubt(driver: Driver, effects: Mapping[int, Effect]) -> None:
         await driver.execute(_DOUBT, *columns(rows))
 
 
-def _count(level: int, offset: int, told: Sequence[object]) -> Change:
+def _count(level: int, offset: int, bucket: str, told: Sequence[object]) -> Change:
     """Return a count that is stored: its identity is known, and its record long gone."""
-    nothing = (None,) * 4
-    return Change._make((level, Type.COUNT, *told, b"", 0, 0, offset, *nothing))
+    of = None if bucket == Bucket.ON_HAND else Bucket(bucket)
+    return Change._make((level, Type.COUNT, *told, b"", 0, 0, offset, None, of, None, None))
 
 
 class Undone(NamedTuple):
@@ -208,8 +214,9 @@ class Undone(NamedTuple):
 
 
 _UNDONE = f"""
-SELECT c.id, c.state, l.sku, l.warehouse, l.partition::int, c.level_id, c."offset", c.counted,
-       c.occurred_at, c.received_at, c.channel, c.change_id, c.line, c.reason, c.reference, c.actor
+SELECT c.id, c.state, l.sku, l.warehouse, l.partition::int, c.level_id, c."offset", c.bucket,
+       c.counted, c.occurred_at, c.received_at, c.channel, c.change_id, c.line, c.reason,
+       c.reference, c.actor
 FROM stock_count AS c JOIN level AS l ON l.id = c.level_id
 WHERE c.settled_at IS NULL AND c.state IN ('{CountState.APPROVED}', '{CountState.REJECTED}')
   AND l.partition = ANY($1::int[])
@@ -229,9 +236,11 @@ async def undone(driver: Driver, partitions: Collection[int], limit: int) -> lis
             sku,
             warehouse,
             partition,
-            _count(level, offset, told),
+            _count(level, offset, bucket, told),
         )
-        for number, state, sku, warehouse, partition, level, offset, *told in map(tuple, rows)
+        for number, state, sku, warehouse, partition, level, offset, bucket, *told in map(
+            tuple, rows
+        )
     ]
 
 
@@ -240,7 +249,8 @@ async def settle(
 ) -> None:
     """Store that levels know of decisions, and what those settle and leave in doubt."""
     await driver.execute(_SETTLE, [each.id for each in counts], now)
-    await supersede(driver, {k: each for k, each in effects.items() if each.counted}, now)
+    applied = [each.change for each in counts if each.state is CountState.APPROVED]
+    await supersede(driver, applied, now)
     await doubt(driver, effects)
 
 

@@ -14,6 +14,7 @@ from services.ledger.store.audit import What
 from shared.database import audit
 from shared.database.audit import Doer, Done
 from shared.database.engine import asking, driver
+from shared.events.stock_changes import Bucket
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class CountRow:
     id: int
     sku: str
     warehouse: str
+    bucket: str
     channel: str
     change_id: str
     line: str
@@ -44,7 +46,7 @@ class CountRow:
 
 @dataclass(frozen=True, slots=True)
 class AccuracyRow:
-    """What the counts of a warehouse add up to; variances are absolute.
+    """What the counts of on hand of a warehouse add up to; variances are absolute.
 
     `variance_money` is of the counts whose goods had a cost, `without_cost` the number of others.
     """
@@ -58,7 +60,7 @@ class AccuracyRow:
 
 
 _COUNTS = """
-SELECT c.id, l.sku, l.warehouse, c.channel, c.change_id, c.line, c.occurred_at, c.received_at,
+SELECT c.id, l.sku, l.warehouse, c.bucket, c.channel, c.change_id, c.line, c.occurred_at, c.received_at,
        c.recorded_at, c.counted, c.expected, c.within, c.state, c.reason, c.reference, c.actor,
        c.cost, c.decided_by, c.decided_at, c.settled_at
 FROM stock_count AS c JOIN level AS l ON l.id = c.level_id
@@ -86,20 +88,22 @@ SET state = :state, decided_by = :decided_by, decided_at = :decided_at
 WHERE id = :id AND state = ANY(:undecided) AND state <> :state
 """)
 
-# A count that was rejected, or that a newer one stands for, says nothing about the records.
+# A count that was rejected, or that a newer one stands for, says nothing about the records; what is
+# available or unavailable is a part of what is on hand.
 _ACCURACY = text(f"""
 SELECT l.warehouse, count(*) AS counts, count(*) FILTER (WHERE c.within) AS within,
        sum(abs(c.counted - c.expected))::bigint AS variance_units,
        coalesce(sum(abs(c.counted - c.expected) * c.cost), 0) AS variance_money,
        count(*) FILTER (WHERE c.cost IS NULL) AS without_cost
 FROM stock_count AS c JOIN level AS l ON l.id = c.level_id
-WHERE c.state NOT IN ('{CountState.REJECTED}', '{CountState.SUPERSEDED}')
+WHERE c.bucket = '{Bucket.ON_HAND}'
+  AND c.state NOT IN ('{CountState.REJECTED}', '{CountState.SUPERSEDED}')
   AND (CAST(:start AS timestamptz) IS NULL OR c.occurred_at >= :start)
   AND (CAST(:end AS timestamptz) IS NULL OR c.occurred_at < :end)
   AND (CAST(:warehouse AS text) IS NULL OR l.warehouse = :warehouse)
 GROUP BY l.warehouse
 ORDER BY l.warehouse
-""")  # noqa: S608 - the states are ours
+""")  # noqa: S608 - the words are ours
 
 
 class Sheets:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from services.alerting.domain.trough import Trough, begun, deepened
 from services.ledger.domain.changes import DAMAGED, Change, Type
+from services.ledger.domain.counts import Measure, Tolerance
 from services.ledger.domain.effects import Correction, Effect
 from services.ledger.domain.past import in_order, walk
 from shared.events.stock_levels import Correction as Told
@@ -67,6 +68,14 @@ def test_what_a_newer_count_contains_raises_nothing_and_lowers_what_was_before_i
 def test_an_older_count_leaves_open_what_was() -> None:
     older = change(id="older", type=Type.COUNT, quantity=1, hour=1)
     assert correction(SOLD, COUNTED, older) == Correction(lowered=None)
+
+
+def test_a_late_count_that_waits_says_nothing_before_it_is_approved() -> None:
+    store = Store(Measure(Tolerance(units=3)))
+    store.take([SOLD])
+    late = change(id="late", type=Type.COUNT, bucket="available", quantity=9, hour=1, actor="li")
+    assert store.take([late])[1][1].corrected is None
+    assert store.take([late], approved=True)[1][1].corrected == Correction(lowered=None)
 
 
 def test_the_late_changes_of_a_batch_add_up_and_the_newest_dates_them() -> None:

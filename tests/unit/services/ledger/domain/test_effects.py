@@ -85,6 +85,10 @@ class Level:
     def available(self) -> int:
         return self.on_hand - max(self.reserved, 0) - self.unavailable
 
+    def of(self, bucket: Bucket | None) -> int:
+        named = {Bucket.UNAVAILABLE: self.unavailable, Bucket.AVAILABLE: self.available}
+        return self.on_hand if bucket is None else named.get(bucket, self.on_hand)
+
 
 MOVES = {
     Type.SALE: -1,
@@ -235,7 +239,9 @@ class Store:
         self.lines: dict[Key, Line] = {}
         self.openings: dict[int, Opening] = {}
 
-    def take(self, batch: Sequence[Change]) -> tuple[list[Entry], dict[int, Effect]]:
+    def take(
+        self, batch: Sequence[Change], *, approved: bool = False
+    ) -> tuple[list[Entry], dict[int, Effect]]:
         anchors = {level: self.levels[level].anchor for level in LEVELS}
         later = {
             count: sum(
@@ -267,7 +273,7 @@ class Store:
                 for level in asking
             },
             book=self._book(batch),
-            sheet=Sheet(dict.fromkeys(LEVELS, self.measure), stretches),
+            sheet=Sheet(dict.fromkeys(LEVELS, self.measure), stretches, approved),
             demanding={key.level for key in self.lines if key.kind is Kind.DEMAND}
             | {each.level for each in batch if demands(each)},
         )
@@ -488,13 +494,9 @@ def test_late_means_that_something_newer_of_the_level_had_arrived(
             newest[each.level] = max(each.occurred_at, newest.get(each.level, each.occurred_at))
 
 
-def is_of_on_hand(each: Change) -> bool:
-    return each.type is Type.COUNT and each.bucket is None
-
-
 @settings(max_examples=150, deadline=None)
-@given(histories())
-def test_what_is_expected_of_a_count_is_what_was_on_hand_before_it_as_known_then(
+@given(histories() | histories(COUNTED_TOGETHER))
+def test_what_is_expected_of_a_count_is_what_was_there_before_it_as_known_then(
     batches: list[list[Change]],
 ) -> None:
     store = Store()
@@ -506,8 +508,8 @@ def test_what_is_expected_of_a_count_is_what_was_on_hand_before_it_as_known_then
             for other in arrived
             if other.level == each.level and in_order(other) < in_order(each)
         ]
-        if is_of_on_hand(each):
-            expected.append((each.hash, modelled(before).on_hand))
+        if each.type is Type.COUNT:
+            expected.append((each.hash, modelled(before).of(each.bucket)))
         arrived.append(each)
     for batch in batches:
         store.take(batch)
@@ -517,8 +519,8 @@ def test_what_is_expected_of_a_count_is_what_was_on_hand_before_it_as_known_then
 
 
 @settings(max_examples=150, deadline=None)
-@given(histories(), st.data())
-def test_a_count_that_waits_moves_nothing_and_a_machines_never_waits(
+@given(histories() | histories(COUNTED_TOGETHER), st.data())
+def test_a_count_that_waits_moves_nothing_until_it_is_approved_and_a_machines_never_waits(
     batches: list[list[Change]], data: st.DataObject
 ) -> None:
     store = Store(Measure(Tolerance(units=3)))
@@ -529,6 +531,7 @@ def test_a_count_that_waits_moves_nothing_and_a_machines_never_waits(
         store.take(people)
     counts = {taken.change.hash: taken for taken in store.taken}
     for each in store.changes:
+        assert each.hash in counts or each.type is not Type.COUNT
         taken = counts.get(each.hash)
         if taken is None:
             continue
@@ -539,21 +542,45 @@ def test_a_count_that_waits_moves_nothing_and_a_machines_never_waits(
     for level in LEVELS:
         own = [each for each in store.changes if each.level == level]
         assert store.levels[level] == modelled(own)
+    waiting = [taken.change for taken in store.taken if taken.state is CountState.WAITING]
+    known = len(store.taken)
+    for each in data.draw(st.permutations(waiting)):
+        store.take([each], approved=True)
+        own = [other for other in store.changes if other.level == each.level]
+        assert store.levels[each.level] == modelled(own)
+    assert len(store.taken) == known
 
 
 @pytest.mark.parametrize("first", [0, 1])
-def test_a_count_that_would_wait_is_settled_by_a_newer_one_that_holds(first: int) -> None:
+@pytest.mark.parametrize(
+    ("waiting", "newer", "is_settled"),
+    [
+        (None, None, True),
+        (None, "available", True),
+        ("available", None, True),
+        ("available", "available", True),
+        ("unavailable", "unavailable", True),
+        (None, "unavailable", False),
+        ("available", "unavailable", False),
+        ("unavailable", None, False),
+        ("unavailable", "available", False),
+    ],
+)
+def test_a_count_that_would_wait_is_settled_by_a_newer_one_that_sets_the_same(
+    first: int, waiting: str | None, newer: str | None, *, is_settled: bool
+) -> None:
     both = [
-        change(id="person", type=Type.COUNT, quantity=40, hour=1, actor="li"),
-        change(id="machine", type=Type.COUNT, quantity=12, hour=2),
+        change(id="person", type=Type.COUNT, quantity=40, hour=1, bucket=waiting, actor="li"),
+        change(id="machine", type=Type.COUNT, quantity=12, hour=2, bucket=newer),
     ]
     store = Store(Measure(Tolerance(units=3)))
     for each in (both[first], both[1 - first]):
         store.take([each])
     states = {taken.change.id: taken.state for taken in store.taken}
     # What waits already is settled by the store, in the transaction of the newer one.
-    assert states["person"] is (CountState.SUPERSEDED if first else CountState.WAITING)
-    assert store.levels[1].on_hand == 12
+    settled = first and is_settled
+    assert states["person"] is (CountState.SUPERSEDED if settled else CountState.WAITING)
+    assert store.levels[1] == modelled(both[1:])
 
 
 @pytest.mark.parametrize("first", [0, 1])

@@ -244,6 +244,70 @@ async def test_a_persons_count_beyond_tolerance_waits_and_a_recount_settles_it(
     assert await differences(ledger) == 0
 
 
+async def test_a_count_of_another_bucket_is_kept_waits_and_applies_like_one_of_on_hand(
+    ledger: Ledger, api: httpx.AsyncClient
+) -> None:
+    await tolerate(api, {"units": 2})
+    await stock_class(ledger, "A", "A", Decimal("2.50"))
+    slip = count(1, 4, bucket="unavailable", actor="li", id="slip")
+    async with ledger.consuming():
+        await ledger.publish(
+            change(id="r", type="receipt", quantity=30),
+            change(id="o", type="order_placed", quantity=5, reference="1", occurred_at=START),
+            change(id="h", type="hold", quantity=4, occurred_at=START),
+            count(20, 3, bucket="available", actor="li", id="free"),
+            slip,
+            count(40, 5, bucket="available", actor="li", id="typo"),
+        )
+        await ledger.until_recorded(6)
+        assert await level(api) == (29, ["in_doubt"])
+        # Settles the other that sets on hand, and leaves what is unavailable in doubt.
+        await ledger.publish(count(28, 6))
+        await ledger.until_recorded(7)
+        assert await level(api) == (28, ["in_doubt"])
+        # What is told late is expected by who comes later still; nothing that waits is newer.
+        await ledger.publish(
+            change(id="late", type="hold", quantity=2, occurred_at=START + 3.5 * HOUR),
+            count(6, 3.75, bucket="unavailable", id="before the slip"),
+            slip.model_copy(update={"actor": "a retry"}),
+        )
+        await ledger.until_tallied(movements=9, repeats=1)
+        assert await level(api) == (28, ["in_doubt"])
+        (waiting,) = await items(api, "/v1/counts", state="waiting")
+        answer = await api.post(f"/v1/counts/{waiting['id']}/approve")
+        assert answer.status_code == 200
+        await settled(api, waiting["id"])
+        found = (await api.get("/v1/levels/A/W")).json()
+        assert (found["on_hand"], found["unavailable"], found["flags"]) == (28, 1, [])
+        # A newer one of the same holds by now.
+        await ledger.publish(count(9, 3.9, bucket="unavailable", actor="li", id="too late"))
+        await ledger.until_recorded(10)
+        assert await level(api) == (28, [])
+    told = {
+        str(each["change_id"]): (
+            *(each["bucket"], each["expected"], each["variance"], each["variance_money"]),
+            *(each["within"], each["state"]),
+        )
+        for each in await items(api, "/v1/counts")
+    }
+    assert told == {
+        "free": ("available", 21, -1, "-2.50", True, "applied"),
+        "slip": ("unavailable", 4, -3, "-7.50", False, "approved"),
+        "typo": ("available", 20, 20, "50.00", False, "superseded"),
+        "count 6": ("on_hand", 29, -1, "-2.50", True, "applied"),
+        "before the slip": ("unavailable", 6, 0, "0.00", True, "applied"),
+        "too late": ("unavailable", 6, 3, "7.50", False, "superseded"),
+    }
+    (accuracy,) = await items(api, "/v1/accuracy")
+    assert (accuracy["counts"], accuracy["within"], accuracy["variance_units"]) == (1, 1, 1)
+    statement = await items(api, "/v1/levels/A/W/statement")
+    assert [(each["type"], each["unavailable"]) for each in statement if each["id"] == "slip"] == [
+        ("count", 1),
+        ("count_waiting", 6),
+    ]
+    assert await differences(ledger) == 0
+
+
 async def test_tolerances_are_of_classes_and_warehouses_and_accuracy_is_by_them(
     ledger: Ledger, api: httpx.AsyncClient
 ) -> None:

@@ -17,6 +17,12 @@ UPDATE schema_version SET version_num = '0008';
 """
 
 
+BEFORE_BUCKETS = """
+ALTER TABLE stock_count DROP COLUMN bucket;
+UPDATE schema_version SET version_num = '0011';
+"""
+
+
 async def test_lines_and_levels_from_before_they_said_what_is_open_say_it(ledger: Ledger) -> None:
     plan = {"type": "demand_expected", "reference": "show", "eta": START}
     async with ledger.consuming():
@@ -46,3 +52,21 @@ async def test_lines_and_levels_from_before_they_said_what_is_open_say_it(ledger
     assert [tuple(row) for row in rows] == [(2, "PO 2"), (5, "show")]
     until = await ledger.rows("SELECT intricate_until FROM level ORDER BY sku")
     assert [row[0] for row in until] == [None, START]
+
+
+async def test_counts_from_before_they_said_of_what_are_of_on_hand(ledger: Ledger) -> None:
+    async with ledger.consuming():
+        await ledger.publish(change(id="1", type="count", quantity=6))
+        await ledger.until_recorded(1)
+    for statement in filter(str.strip, BEFORE_BUCKETS.split(";")):
+        await ledger.rows(statement)
+    await migrations.upgrade(ledger.database.url("ledger"), "ledger", "0012")
+
+    async with ledger.consuming(), ledger.api() as api:
+        await ledger.publish(change(id="2", type="count", quantity=4, bucket="available"))
+        await ledger.until_recorded(2)
+        told = (await api.get("/v1/counts")).json()["items"]
+    assert [(each["bucket"], each["counted"]) for each in told] == [
+        ("available", 4),
+        ("on_hand", 6),
+    ]

@@ -125,6 +125,37 @@ def balances(own: Sequence[StockChange]) -> Iterator[tuple[int, int]]:
         yield on_hand, unavailable
 
 
+def held_back(count: StockChange) -> StockChange:
+    """Return what a count that waits is to its level: something that happened, and moved nothing."""
+    nothing = {"type": ChangeType.ADJUSTMENT, "quantity": 0, "bucket": None}
+    return count.model_copy(update=nothing)
+
+
+def expected(changes: Iterable[StockChange], count: StockChange) -> int:
+    """Return what there was, just before a count, of what it has counted."""
+    place = (count.sku, count.warehouse)
+    own = in_order([*(e for e in changes if (e.sku, e.warehouse) == place), count])
+    before = own[: own.index(count)]
+    on_hand, unavailable = list(balances(before))[-1] if before else (0, 0)
+    match count.bucket:
+        case Bucket.UNAVAILABLE:
+            return unavailable
+        case Bucket.AVAILABLE:
+            return on_hand - max(0, _reserved(before)) - unavailable
+        case _:
+            return on_hand
+
+
+def settles(change: StockChange, count: StockChange) -> bool:
+    """Return whether a change is a newer count that sets what another one would: on hand or not."""
+    return (
+        change.type is ChangeType.COUNT
+        and (change.sku, change.warehouse) == (count.sku, count.warehouse)
+        and (change.bucket is Bucket.UNAVAILABLE) == (count.bucket is Bucket.UNAVAILABLE)
+        and (change.occurred_at, identity(change)) > (count.occurred_at, identity(count))
+    )
+
+
 def level(changes: Iterable[StockChange], place: Place) -> Level:
     """Return a level of which there is at least one change."""
     here = in_order(each for each in changes if place in places(each))

@@ -1,9 +1,10 @@
 """Promises 1 to 6 against a model, whatever happens in whatever order.
 
 Hypothesis chooses what is told and what befalls the processes that work it off: changes of every
-type, late and told again and told otherwise, processes killed at every seam, paused while others
-take their partitions over, and woken again. After each step the tables are what the model says,
-and so is every message; in the end nothing is missing and `verify` agrees.
+type, late and told again and told otherwise, counts that wait for somebody to decide on them,
+processes killed at every seam, paused while others take their partitions over, and woken again.
+After each step the tables are what the model says, and so is every message; in the end nothing is
+missing and `verify` agrees.
 """
 
 import asyncio
@@ -33,10 +34,13 @@ from services.ledger import pipeline
 from services.ledger.api.reservations import present
 from services.ledger.commands.verify import Difference, verify
 from services.ledger.deciding import decide
+from services.ledger.domain.counts import WAITING, CountState
 from services.ledger.domain.reservations import Fulfil, Release, Request, Reserve, Wanted
 from services.ledger.store.codecs import prepare
 from services.ledger.store.periods import ensure_periods
+from services.ledger.store.sheets import Sheets
 from shared.clock import ManualClock
+from shared.database.audit import Doer
 from shared.database.engine import create_engine, driver
 from shared.errors import Fenced
 from shared.events.dead_letters import DeadReason
@@ -61,6 +65,8 @@ SKUS = ("B", "I", "货 9")
 WAREHOUSES = ("north", "south")
 HOMES = sorted({partition_of(sku, PARTITIONS) for sku in SKUS})
 PROCESSES = 3
+TOLERATED = 2
+"""How many units a person's count may be off before it waits."""
 FIRST_VERSION = 1 << GENERATION_SHIFT
 
 
@@ -82,6 +88,8 @@ def fitting(kind: ChangeType) -> st.SearchStrategy[dict[str, object]]:
     }
     if kind is ChangeType.RETURN:
         named["reason"] = st.sampled_from([None, "damaged"])
+    if kind is ChangeType.COUNT:
+        named["actor"] = st.sampled_from([None, "li"])
     return st.fixed_dictionaries(
         {
             "type": st.just(kind),
@@ -122,6 +130,9 @@ class World:
         )
         names = ", ".join(f"ledger.{row['relname']}" for row in tables)
         await self.administrator.execute(f"TRUNCATE {names}")
+        await self.administrator.execute(
+            "INSERT INTO ledger.count_tolerance (units) VALUES ($1)", TOLERATED
+        )
         self.surroundings.levels.clear()
         self.surroundings.dead_letters.clear()
 
@@ -138,6 +149,28 @@ class Held:
     def home(self) -> int:
         """Whose owner lets it expire."""
         return partition_of(self.lines[0][0], PARTITIONS)
+
+
+@dataclass
+class Judged:
+    """What must be kept of a count."""
+
+    expected: int
+    within: bool
+    state: CountState
+    is_settled: bool
+    """Whether its level waits for nothing more."""
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether its level has yet to learn of a decision."""
+        return not self.is_settled and self.state not in WAITING
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is a part of its level."""
+        approved = self.state is CountState.APPROVED and self.is_settled
+        return approved or self.state is CountState.APPLIED
 
 
 @dataclass
@@ -175,6 +208,7 @@ class Ledger(RuleBasedStateMachine):
         # What must have come of it so far.
         self.done = dict.fromkeys(HOMES, 0)
         self.changes: dict[stock.Identity, StockChange] = {}
+        self.counts: dict[stock.Identity, Judged] = {}
         self.levels: dict[Place, Told] = {}
         self.held: dict[str, Held] = {}
         self.has_expired: set[tuple[Process, int]] = set()
@@ -359,6 +393,29 @@ class Ledger(RuleBasedStateMachine):
         self._answered(requests, self.world.run(self._decide(requests, work)))
         self._take(records)
 
+    @precondition(lambda self: any(each.state in WAITING for each in self.counts.values()))
+    @rule(
+        data=st.data(),
+        state=st.sampled_from(
+            [CountState.APPROVED, CountState.REJECTED, CountState.RECOUNT_REQUESTED]
+        ),
+    )
+    def decide_on_a_count(self, data: st.DataObject, state: CountState) -> None:
+        waiting = sorted(each for each, judged in self.counts.items() if judged.state in WAITING)
+        chosen = data.draw(st.sampled_from(waiting))
+        self.world.run(self._decide_on(chosen, state))
+        self.counts[chosen].state = state
+
+    async def _decide_on(self, count: stock.Identity, state: CountState) -> None:
+        number = await self.world.administrator.fetchval(
+            "SELECT id FROM ledger.stock_count WHERE channel = $1 AND change_id = $2 AND line = $3",
+            *count,
+        )
+        doer = Doer("zhang", self.clock.now())
+        row = await Sheets(self.surroundings.engine).decide(number, state, doer)
+        assert row is not None
+        assert row.state == state
+
     def _asked(self, lines: Sequence[tuple[str, str, int]], days: int) -> Reserve:
         self.asked += 1
         wanted = tuple(Wanted(str(place), *line) for place, line in enumerate(lines))
@@ -501,7 +558,12 @@ class Ledger(RuleBasedStateMachine):
             for place, told in self.levels.items()
             if told.has_dip and partition_of(place[0], PARTITIONS) in share
         }
-        waits = self.world.run(self._waits_to_be_told(share))
+        decided = [
+            each
+            for each, judged in self.counts.items()
+            if judged.is_decided and partition_of(self.changes[each].sku, PARTITIONS) in share
+        ]
+        waits = bool(decided) or self.world.run(self._waits_to_be_told(share))
         expires = bool(expired) and not (waits and (process, worker) in self.has_expired)
         lost = [home for home in share if self.owners.get(home) is not process]
         commits = seam.commits and seam is not Seam.COMMIT_LOST
@@ -521,6 +583,8 @@ class Ledger(RuleBasedStateMachine):
             for each in expired:
                 self._promise(self.held.pop(each.id), ChangeType.ORDER_CANCELLED, lows)
             self._grow(lows, has_dip=True)
+        elif commits and decided:
+            self._carry_out(decided)
         elif commits:
             self._grow(
                 {place: told.versions[-1].available for place, told in dips.items()},
@@ -528,6 +592,19 @@ class Ledger(RuleBasedStateMachine):
             )
         if process.is_dead:
             self._ends(process)
+
+    def _carry_out(self, decided: Sequence[stock.Identity]) -> None:
+        """Let levels know of decisions on their counts."""
+        lows: dict[Place, int] = {}
+        for each in decided:
+            self.counts[each].is_settled = True
+            if self.counts[each].holds:
+                self._note(self.changes[each], lows)
+                self._settle_by(self.changes[each])
+        for event in (self.changes[each] for each in decided):
+            (place,) = places(event)
+            lows.setdefault(place, stock.level(self.past, place).available)
+        self._grow(lows, has_dip=False)
 
     async def _waits_to_be_told(self, share: Sequence[int]) -> bool:
         """Return whether there is more to do than to let reservations expire."""
@@ -708,6 +785,8 @@ class Ledger(RuleBasedStateMachine):
             elif event.occurred_at > self.clock.now() + timedelta(minutes=5):
                 self.rejected[place] = DeadReason.FROM_THE_FUTURE
             else:
+                if event.type is ChangeType.COUNT:
+                    self._judge(event)
                 self.changes[stock.identity(event)] = event
                 self._note(event, lows)
         self._grow(lows, has_dip=False)
@@ -715,7 +794,35 @@ class Ledger(RuleBasedStateMachine):
     @property
     def past(self) -> list[StockChange]:
         """All that has happened, in no order."""
-        return [*self.changes.values(), *self.reserved]
+        return [
+            *(
+                event
+                if each not in self.counts or self.counts[each].holds
+                else stock.held_back(event)
+                for each, event in self.changes.items()
+            ),
+            *self.reserved,
+        ]
+
+    def _judge(self, count: StockChange) -> None:
+        """Hold a count against what is known when it arrives."""
+        past = self.past
+        expected = stock.expected(past, count)
+        within = abs(count.quantity - expected) <= TOLERATED
+        state = CountState.APPLIED
+        if count.actor and not within:
+            is_settled = any(stock.settles(each, count) for each in past)
+            state = CountState.SUPERSEDED if is_settled else CountState.WAITING
+        judged = Judged(expected, within, state, is_settled=state is not CountState.WAITING)
+        self.counts[stock.identity(count)] = judged
+        if judged.holds:
+            self._settle_by(count)
+
+    def _settle_by(self, count: StockChange) -> None:
+        """Let nothing wait any more that a count stands for."""
+        for each, judged in self.counts.items():
+            if judged.state in WAITING and stock.settles(count, self.changes[each]):
+                judged.state, judged.is_settled = CountState.SUPERSEDED, True
 
     def _note(self, event: StockChange, lows: dict[Place, int]) -> None:
         for touched in places(event):
@@ -738,21 +845,43 @@ class Ledger(RuleBasedStateMachine):
         rows = self.world.run(
             self.world.administrator.fetch(
                 "SELECT sku, warehouse, version, on_hand, reserved, unavailable, incoming, "
-                "sold_total, returned_total, received_total, counted_at, last_change_at "
+                "sold_total, returned_total, received_total, counted_at, last_change_at, doubt "
                 "FROM ledger.level WHERE last_change_at IS NOT NULL"
             )
         )
         stored = {(row["sku"], row["warehouse"]): tuple(row)[2:] for row in rows}
+        doubted = {
+            place
+            for each, judged in self.counts.items()
+            if not judged.is_settled
+            for place in places(self.changes[each])
+        }
         assert stored == {
             place: (
                 FIRST_VERSION + len(told.versions),
                 *(level.on_hand, level.reserved, level.unavailable, level.incoming),
                 *(level.sold_total, level.returned_total, level.received_total),
-                *(level.counted_at, level.last_change_at),
+                *(level.counted_at, level.last_change_at, place in doubted),
             )
             for place, told in self.levels.items()
             for level in told.versions[-1:]
         }
+
+    @invariant()
+    def counts_are_kept_beside_what_was_expected_of_them(self) -> None:
+        rows = self.world.run(
+            self.world.administrator.fetch(
+                "SELECT channel, change_id, line, bucket, counted, expected, within, state, "
+                "settled_at IS NOT NULL FROM ledger.stock_count ORDER BY id"
+            )
+        )
+        assert [tuple(row) for row in rows] == [
+            (
+                *(*each, self.changes[each].bucket or Bucket.ON_HAND, self.changes[each].quantity),
+                *(judged.expected, judged.within, judged.state, judged.is_settled),
+            )
+            for each, judged in self.counts.items()
+        ]
 
     @invariant()
     def messages_say_what_the_model_says_and_no_dip_is_lost(self) -> None:
@@ -795,8 +924,11 @@ class Ledger(RuleBasedStateMachine):
         last = self.processes[-1]
         self._work(last, 0, 10_000, Seam.NONE)
         assert self.done == {home: len(log) for home, log in self.logs.items()}
-        for _ in range(2):  # one lets reservations expire, the next one tells of them
+        # One lets reservations expire, one carries decisions out, and one tells of the former.
+        for _ in range(3):
             self._turn(last, 0, Seam.NONE)
+        self.counts_are_kept_beside_what_was_expected_of_them()
+        assert not any(each.is_decided for each in self.counts.values())
         self.levels_are_those_of_the_model()
         self.messages_say_what_the_model_says_and_no_dip_is_lost()
         assert all(told.seen == len(told.versions) for told in self.levels.values())

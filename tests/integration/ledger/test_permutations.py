@@ -11,7 +11,7 @@ from datetime import timedelta
 import httpx
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.events.stock_changes import StockChange
+from shared.events.stock_changes import Bucket, ChangeType, StockChange
 from tests.factories.changes import course
 from tests.integration.ledger.service import START, Ledger, change
 from tests.model import stock
@@ -107,6 +107,19 @@ async def test_permutations_of_the_same_changes_give_the_levels_of_the_model(
         "movements": PERMUTATIONS * CHANGES,
         "repeats": PERMUTATIONS * REPEATS,
     }
+
+    kept = await ledger.rows(
+        "SELECT channel, change_id, line, bucket, counted, state FROM stock_count"
+    )
+    assert sorted(map(tuple, kept)) == sorted(
+        (
+            *(f"{name}{each.channel}", each.id, each.line),
+            *(each.bucket or Bucket.ON_HAND, each.quantity, "applied"),
+        )
+        for name in names
+        for each in changes
+        if each.type is ChangeType.COUNT
+    )
 
     told = {(each.sku, each.warehouse): each for each in await ledger.published()}
     async with ledger.api() as api:

@@ -126,7 +126,7 @@ def balances(own: Sequence[StockChange]) -> Iterator[tuple[int, int]]:
 
 
 def held_back(count: StockChange) -> StockChange:
-    """Return what a count that waits is to its level: something that happened, and moved nothing."""
+    """Return what a count that waits is to its level: something that moved nothing."""
     nothing = {"type": ChangeType.ADJUSTMENT, "quantity": 0, "bucket": None}
     return count.model_copy(update=nothing)
 

@@ -33,9 +33,9 @@ class Count(BaseModel):
     """A count of what is on hand, or of another `bucket`, beside what was expected.
 
     `expected` is what there was of that just before it, in the order in which things happened, as
-    known when it arrived. `variance` is counted less expected, `variance_money` at the cost known then,
-    null without one. `within` its tolerance; without one, only what was expected is. A decision
-    takes effect at `settled_at`, a moment later.
+    known when it arrived. `variance` is counted less expected, `variance_money` at the cost known
+    then, null without one. `within` its tolerance; without one, only what was expected is. A
+    decision takes effect at `settled_at`, a moment later.
     """
 
     id: int

@@ -60,9 +60,9 @@ class AccuracyRow:
 
 
 _COUNTS = """
-SELECT c.id, l.sku, l.warehouse, c.bucket, c.channel, c.change_id, c.line, c.occurred_at, c.received_at,
-       c.recorded_at, c.counted, c.expected, c.within, c.state, c.reason, c.reference, c.actor,
-       c.cost, c.decided_by, c.decided_at, c.settled_at
+SELECT c.id, l.sku, l.warehouse, c.bucket, c.channel, c.change_id, c.line, c.occurred_at,
+       c.received_at, c.recorded_at, c.counted, c.expected, c.within, c.state, c.reason,
+       c.reference, c.actor, c.cost, c.decided_by, c.decided_at, c.settled_at
 FROM stock_count AS c JOIN level AS l ON l.id = c.level_id
 """
 

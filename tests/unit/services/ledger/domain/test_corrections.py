@@ -75,7 +75,8 @@ def test_a_late_count_that_waits_says_nothing_before_it_is_approved() -> None:
     store.take([SOLD])
     late = change(id="late", type=Type.COUNT, bucket="available", quantity=9, hour=1, actor="li")
     assert store.take([late])[1][1].corrected is None
-    assert store.take([late], approved=True)[1][1].corrected == Correction(lowered=None)
+    store.approves = True
+    assert store.take([late])[1][1].corrected == Correction(lowered=None)
 
 
 def test_the_late_changes_of_a_batch_add_up_and_the_newest_dates_them() -> None:

@@ -236,12 +236,12 @@ class Store:
         self.changes: list[Change] = []
         self.taken: list[Taken] = []
         self.measure = measure or Measure()
+        self.approves = False
+        """Whether counts are of those that somebody has approved."""
         self.lines: dict[Key, Line] = {}
         self.openings: dict[int, Opening] = {}
 
-    def take(
-        self, batch: Sequence[Change], *, approved: bool = False
-    ) -> tuple[list[Entry], dict[int, Effect]]:
+    def take(self, batch: Sequence[Change]) -> tuple[list[Entry], dict[int, Effect]]:
         anchors = {level: self.levels[level].anchor for level in LEVELS}
         later = {
             count: sum(
@@ -273,7 +273,7 @@ class Store:
                 for level in asking
             },
             book=self._book(batch),
-            sheet=Sheet(dict.fromkeys(LEVELS, self.measure), stretches, approved),
+            sheet=Sheet(dict.fromkeys(LEVELS, self.measure), stretches, self.approves),
             demanding={key.level for key in self.lines if key.kind is Kind.DEMAND}
             | {each.level for each in batch if demands(each)},
         )
@@ -544,8 +544,9 @@ def test_a_count_that_waits_moves_nothing_until_it_is_approved_and_a_machines_ne
         assert store.levels[level] == modelled(own)
     waiting = [taken.change for taken in store.taken if taken.state is CountState.WAITING]
     known = len(store.taken)
+    store.approves = True
     for each in data.draw(st.permutations(waiting)):
-        store.take([each], approved=True)
+        store.take([each])
         own = [other for other in store.changes if other.level == each.level]
         assert store.levels[each.level] == modelled(own)
     assert len(store.taken) == known

@@ -15,6 +15,9 @@ READY := $(VENV)/.synchronised
 export UV_CACHE_DIR ?= $(CACHE)/uv
 export UV_PYTHON_DOWNLOADS := never
 export PYTHONPYCACHEPREFIX ?= $(CACHE)/pycache
+# Whoever forbids bytecode means that beside the sources. Without any, each of a test run's
+# processes compiles all modules anew, and pytest rewrites every test.
+unexport PYTHONDONTWRITEBYTECODE
 
 # What may still run knows nothing of the environment: made anew if it is gone, never brought up to
 # date under living processes.

@@ -5,7 +5,7 @@ import sys
 import time
 from collections import Counter
 
-from deploy.local.instance import REPOSITORY
+from deploy.local.instance import REPOSITORY, home
 from deploy.local.replays import settling
 from deploy.local.replays.lowtide import Json
 from tests.faults.load import Load
@@ -70,7 +70,7 @@ async def _the_ledger_agrees_with_itself(shop: Shop) -> None:
         *(sys.executable, "-m", "services.ledger", "verify"),
         cwd=REPOSITORY,
         env={
-            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPYCACHEPREFIX": str(home() / "cache" / "pycache"),
             "LOWTIDE_DATABASE_URL": shop.stack.servers.service_url(
                 "ledger", shop.stack.surroundings.database
             ),

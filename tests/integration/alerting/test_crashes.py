@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from deploy.local.instance import home
 from services.alerting.outbound.stock_alerts import relay_of
 from services.alerting.settings import AlertingSettings
 from services.alerting.store.outbox import NOTICES
@@ -142,7 +143,7 @@ class Supervised:
             "LOWTIDE_DATABASE_URL": settings.database_url.get_secret_value(),
             "LOWTIDE_INSTANCE": str(number),
             "LOWTIDE_LOG_LEVEL": "warning",
-            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPYCACHEPREFIX": str(home() / "cache" / "pycache"),
         }
         self._process: asyncio.subprocess.Process | None = None
 

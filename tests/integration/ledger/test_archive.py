@@ -18,7 +18,7 @@ import pytest
 import structlog
 from sqlalchemy import text
 
-from deploy.local.instance import REPOSITORY
+from deploy.local.instance import REPOSITORY, home
 from services.ledger.archiving import Archiving
 from services.ledger.commands import archive as commands_archive
 from services.ledger.commands import verify as commands_verify
@@ -58,8 +58,7 @@ async def start(ledger: Ledger, *arguments: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.ledger", *arguments),
         env={
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONPYCACHEPREFIX": sys.pycache_prefix or "",
+            "PYTHONPYCACHEPREFIX": str(home() / "cache" / "pycache"),
             "LOWTIDE_KAFKA": ledger.settings.kafka,
             "LOWTIDE_DATABASE_URL": ledger.settings.database_url.get_secret_value(),
         },

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
 
-from deploy.local.instance import REPOSITORY
+from deploy.local.instance import REPOSITORY, home
 from services.ledger import pipeline
 from services.ledger.commands import rebuild as rebuilding_module
 from services.ledger.commands.rebuild import Report, Selection, rebuild
@@ -377,8 +377,8 @@ async def test_promises_are_rebuilt_and_what_reservations_changed_is_told(ledger
     )
     await rebuilt(ledger)
     assert [tuple(row) for row in await ledger.rows(PROMISES)] == promises
-    for _, dipped, queued, home in await ledger.rows(UNTOLD):
-        assert (dipped, queued) == (True, home)
+    for _, dipped, queued, partition in await ledger.rows(UNTOLD):
+        assert (dipped, queued) == (True, partition)
     async with ledger.consuming():
 
         async def told() -> bool:
@@ -449,7 +449,7 @@ async def run(ledger: Ledger, *arguments: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, *arguments),
         env={
-            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPYCACHEPREFIX": str(home() / "cache" / "pycache"),
             "LOWTIDE_KAFKA": ledger.settings.kafka,
             "LOWTIDE_TOPIC_PREFIX": ledger.settings.topic_prefix,
             "LOWTIDE_DATABASE_URL": ledger.settings.database_url.get_secret_value(),

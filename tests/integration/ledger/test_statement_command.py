@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from rich.console import Console
 
-from deploy.local.instance import REPOSITORY
+from deploy.local.instance import REPOSITORY, home
 from services.ledger.commands.statement import Period, Statement, as_table, read
 from shared.database.engine import create_engine
 from tests.integration.ledger.service import START, Ledger, change
@@ -21,7 +21,7 @@ async def command(ledger: Ledger, *arguments: str) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.ledger", "statement", *arguments),
         env={
-            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPYCACHEPREFIX": str(home() / "cache" / "pycache"),
             "LOWTIDE_DATABASE_URL": ledger.settings.database_url.get_secret_value(),
         },
         cwd=REPOSITORY,

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import asyncpg
 
-from deploy.local.instance import REPOSITORY
+from deploy.local.instance import REPOSITORY, home
 from tests.integration.ledger.service import START, Ledger, change
 
 
@@ -16,7 +16,7 @@ async def verify(ledger: Ledger) -> tuple[int, dict[str, int], str]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.ledger", "verify"),
         env={
-            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPYCACHEPREFIX": str(home() / "cache" / "pycache"),
             "LOWTIDE_KAFKA": ledger.settings.kafka,
             "LOWTIDE_DATABASE_URL": ledger.settings.database_url.get_secret_value(),
         },

@@ -172,6 +172,15 @@ def _note_response(viewer: Viewer, response: Response) -> None:
         viewer.trouble.append(f"from elsewhere: {response.url}")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # The company sells until the run ends: what goes without it is not slowed down by it.
+    items.sort(key=_has_company)
+
+
+def _has_company(item: pytest.Item) -> bool:
+    return isinstance(item, pytest.Function) and "company" in item.fixturenames
+
+
 @pytest_asyncio.fixture(scope="session")
 async def browser(chromium: Path) -> AsyncIterator[Browser]:
     """Yield one Chromium for all tests."""

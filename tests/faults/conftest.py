@@ -4,6 +4,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator
 from functools import cached_property
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -38,6 +39,16 @@ class FaultSettings(BaseSettings):
     def schedule_seed(self) -> int:
         """Of what befalls the ways of the ledger: another one in each run."""
         return secrets.randbits(32) if self.fault_seed is None else self.fault_seed
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # The shop lasts until the run ends: what goes without it is not slowed down by it.
+    items.sort(key=_has_shop)
+
+
+def _has_shop(item: pytest.Item) -> bool:
+    is_ours = item.path.parent == Path(__file__).parent
+    return is_ours and isinstance(item, pytest.Function) and "shop" in item.fixturenames
 
 
 @pytest.fixture(scope="session")

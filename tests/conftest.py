@@ -1,5 +1,6 @@
 """Fixtures that every test may ask for, and where a test run leaves its files."""
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -68,6 +69,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("browser") is not None:
                 item.add_marker(pytest.mark.skip(reason=NO_CHROMIUM))
+
+
+def pytest_collection_finish() -> None:
+    # Every module and every test is there to stay: each search for garbage would go through them.
+    gc.collect()
+    gc.freeze()
 
 
 class _Skips:

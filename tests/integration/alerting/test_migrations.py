@@ -71,8 +71,8 @@ async def test_people_from_before_they_had_chat_ids_have_none(alerting: Alerting
     )
     (now,) = await alerting.rows("SELECT version_num FROM schema_version")
     versions = "services.alerting.store.migrations.versions"
-    before = import_module(f"{versions}.0022_chat_ids").down_revision
+    before = import_module(f"{versions}.0021_chat_ids").down_revision
     await alerting.rows("UPDATE schema_version SET version_num = $1", before)
-    await migrations.upgrade(alerting.database.url("alerting"), "alerting", "0022")
+    await migrations.upgrade(alerting.database.url("alerting"), "alerting", "0021")
     await alerting.rows("UPDATE schema_version SET version_num = $1", now["version_num"])
     assert await alerting.ask("GET", "/v1/people/an") == an

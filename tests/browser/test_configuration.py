@@ -83,6 +83,7 @@ async def test_a_person_is_added_and_a_sheet_with_a_bad_row_changes_nothing(desk
     await viewer.open("/people")
     await page.get_by_role("button", name="添加人员").click()
     await expect(page.get_by_label("账号", exact=True)).to_be_focused()
+    await page.locator("form.sheet").evaluate("form => { form.isTheSame = true }")
     await page.get_by_label("账号", exact=True).fill("lin")
     await page.get_by_label("邮箱").fill("lin at home")
     await page.get_by_role("button", name="保存").click()
@@ -90,6 +91,8 @@ async def test_a_person_is_added_and_a_sheet_with_a_bad_row_changes_nothing(desk
     await page.get_by_label("姓名").fill("林晓")
     await page.get_by_role("button", name="保存").click()
     await expect(page.locator("#person-email-note")).to_have_text("这不是一个邮箱地址。")
+    kept = await page.locator("form.sheet").evaluate("form => form.isTheSame")
+    assert kept, "whoever types into it keeps the focus"
     await expect(page.get_by_label("邮箱")).to_have_value("lin at home")
     await page.get_by_label("邮箱").fill("lin@shop.example")
     await page.get_by_label("Slack 成员 ID").fill("@lin")

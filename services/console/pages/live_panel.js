@@ -4,7 +4,9 @@
 const CALM = matchMedia("(prefers-reduced-motion: reduce)");
 
 function keyOf(node) {
-  return node.nodeType === Node.ELEMENT_NODE ? node.id || node.dataset.key || null : null;
+  if (node.nodeType !== Node.ELEMENT_NODE) return null;
+  // Of a form with a field named "id", `form.id` is that field.
+  return node.getAttribute("id") || node.getAttribute("data-key");
 }
 
 function fits(existing, wanted) {

@@ -185,6 +185,7 @@ async def test_a_clear_condition_is_shown_checked_and_changed_like_the_condition
     await expect(wanted).to_be_checked()
     await expect(page.get_by_role("group", name="解除条件").first).to_be_visible()
     await wanted.uncheck()
+    await expect(page.locator("[data-key=clear]")).to_have_count(0)
     await page.get_by_role("button", name="保存为第 3 版").click()
     await expect(page.locator(".savebar [role=status]")).to_have_text("已保存为第 3 版")
     said = [versions[-1][name] for name in ("cel", "clear_condition")]

@@ -38,9 +38,11 @@ class Condition:
 
     def take(self, values: Values, verdict: Verdict) -> None:
         """Keep what alerting has understood: the text beside the rows, the rows behind the text."""
-        self.refused = ""
+        tree = verdict.rule[self.field] if verdict.rule else None
+        if tree != self._tree:
+            self.refused = ""
+        self._tree = tree
         self.text = (verdict.clear_cel if self.field == "clear_condition" else verdict.cel) or ""
-        self._tree = verdict.rule[self.field] if verdict.rule else None
         if values[f"{self.prefix}mode"] == "rows" and self.text:
             values[f"{self.prefix}cel"] = self.text
 

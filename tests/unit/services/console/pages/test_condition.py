@@ -36,6 +36,10 @@ def test_nested_text_stays_text() -> None:
     condition.take(values, understood("moq < 3 && (moq > 1 || moq == 0)"))
     condition.act(values, "mode", "rows")
     assert (values["mode"], condition.refused) == ("text", "nested")
+    condition.take(values, understood("moq < 3 && (moq > 1 || moq == 0)"))
+    assert condition.refused == "nested", "the same was only checked again"
+    condition.take(values, understood("moq < 3"))
+    assert condition.refused == ""
 
 
 def test_the_text_follows_the_rows_and_never_what_is_typed_as_text() -> None:

@@ -245,16 +245,20 @@ class Territory:
             return
         was_deaf = self.listened is None
         self.listened, before, self.silent = view, self.silent, rules.silence(channels, until)
-        # Whoever was deaf has looked at no silence at all, whatever else he looked at.
-        concerned = before | self.silent if was_deaf else before ^ self.silent
-        if not concerned:
-            return
+        if was_deaf:
+            # What channels said meanwhile was no reason to look at anything.
+            concerned, held = before | self.silent, {rule.id for rule in rules.listening}
+        else:
+            concerned, held = before ^ self.silent, set()
         changed = {warehouse for _, warehouse in concerned}
-        self._ask_for(
-            subject
-            for subject in self.subjects
-            if subject.warehouse in changed or EVERYWHERE in changed
-        )
+        if changed or held:
+            self._ask_for(
+                subject
+                for subject, known in self.subjects.items()
+                if subject.warehouse in changed
+                or EVERYWHERE in changed
+                or not held.isdisjoint(known.conditions)
+            )
 
     def _ask_for(self, concerned: Iterable[Subject]) -> None:
         """Note subjects to be evaluated anew, behind those that wait: turns take the last ones.

@@ -29,6 +29,7 @@ async def test_a_destination_keeps_its_secret_when_it_is_put_without(notifier: N
         "language": "en",
         "timezone": "UTC",
         "enabled": True,
+        "mentions": True,
         "wecom_bot": {"key": f"****{KEY[-4:]}", "url": notifier.wecom_url},
     }
     await notifier.tell(stock_alert(1))

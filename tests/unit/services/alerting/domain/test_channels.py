@@ -123,6 +123,16 @@ def test_after_an_outage_what_is_open_goes_on_until_the_channel_speaks() -> None
     assert turns(worker, spoken, first=101, last=101) == [("resolved", 101)]
 
 
+def test_what_was_open_ends_after_a_claim_if_the_channel_spoke_before_anybody_could_say() -> None:
+    worker = Worker(ITS_OWN)
+    worker.hear((0, level(50)))
+    assert turns(worker, SHOP, first=56, last=70) == [("opened", 61)]
+    worker.territories = {0: Territory(worker.territories[0].subjects)}
+    assert turns(worker, SHOP, first=71, last=72) == []
+    spoken = SHOP.after("shop", minutes(73), ["W"])
+    assert turns(worker, spoken, first=73, last=80) == [("resolved", 76)]
+
+
 def test_what_was_heard_while_nobody_could_say_is_looked_at_once_he_can() -> None:
     pending = replace(ITS_OWN, pending=timedelta(minutes=2))
     worker = Worker(pending)

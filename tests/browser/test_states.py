@@ -134,7 +134,7 @@ async def test_a_rule_is_filled_in_by_keyboard_alone(calm_desk: Desk) -> None:
     await expect(viewer.page.get_by_role("radio", name="Out of stock")).to_be_checked()
     await expect(viewer.page.get_by_text("Warns when nothing is available")).to_be_visible()
     reached: list[str] = []
-    for _ in range(24):
+    for _ in range(26):
         await keyboard.press("Tab")
         reached.append(
             await viewer.page.evaluate(

@@ -341,10 +341,11 @@ class Process:
 
 
 def _cause(ended: "asyncio.Task[None]") -> BaseException:
-    """Return what a process has died of: two workers may be fenced at once, no more than that."""
+    """Return what a process has died of: two workers at once may be fenced, or come to its end."""
     error = ended.exception()
     while isinstance(error, BaseExceptionGroup):
-        assert len(error.exceptions) == 1 or error.split(Fenced)[1] is None, error
+        alike = any(error.split(kind)[1] is None for kind in (Fenced, Killed))
+        assert alike or len(error.exceptions) == 1, error
         error = error.exceptions[0]
     assert error is not None
     return error

@@ -11,6 +11,15 @@ from tests.integration.alerting.service import Alerting
 pytestmark = pytest.mark.stack
 
 
+async def once_more(alerting: Alerting, name: str) -> None:
+    """Do a migration on what a test has put back to how it was before."""
+    migration = import_module(f"services.alerting.store.migrations.versions.{name}")
+    (now,) = await alerting.rows("SELECT version_num FROM schema_version")
+    await alerting.rows("UPDATE schema_version SET version_num = $1", migration.down_revision)
+    await migrations.upgrade(alerting.database.url("alerting"), "alerting", migration.revision)
+    await alerting.rows("UPDATE schema_version SET version_num = $1", now["version_num"])
+
+
 async def test_levels_known_before_their_first_day_was_kept_are_as_old_as_can_be_told(
     alerting: Alerting,
 ) -> None:
@@ -24,10 +33,7 @@ async def test_levels_known_before_their_first_day_was_kept_are_as_old_as_can_be
     await alerting.rows(
         "ALTER TABLE known_level DROP first_day, DROP counted_at, DROP flags, DROP supply"
     )
-    (now,) = await alerting.rows("SELECT version_num FROM schema_version")
-    await alerting.rows("UPDATE schema_version SET version_num = '0002'")
-    await migrations.upgrade(alerting.database.url("alerting"), "alerting", "0003")
-    await alerting.rows("UPDATE schema_version SET version_num = $1", now["version_num"])
+    await once_more(alerting, "0003_known_levels")
     found = await alerting.rows("SELECT first_day, flags, supply FROM known_level ORDER BY sku")
     assert [tuple(row) for row in found] == [(20_000, "", "[]"), (19_996, "", "[]")]
     await alerting.put_rule("low")
@@ -50,12 +56,7 @@ async def test_rows_of_the_table_from_before_there_were_groups_name_none(
         "ALTER TABLE responsibility ADD UNIQUE NULLS NOT DISTINCT (category, supplier, warehouse)"
     )
     await alerting.rows("DROP TABLE warehouse_group")
-    (now,) = await alerting.rows("SELECT version_num FROM schema_version")
-    versions = "services.alerting.store.migrations.versions"
-    before = import_module(f"{versions}.0019_warehouse_groups").down_revision
-    await alerting.rows("UPDATE schema_version SET version_num = $1", before)
-    await migrations.upgrade(alerting.database.url("alerting"), "alerting", "0019")
-    await alerting.rows("UPDATE schema_version SET version_num = $1", now["version_num"])
+    await once_more(alerting, "0019_warehouse_groups")
     assert await alerting.ask("GET", "/v1/responsibilities") == table
     await alerting.ask(
         "PUT", "/v1/warehouse-groups/east", {"name": "East", "warehouses": ["W", "V"]}
@@ -69,10 +70,5 @@ async def test_people_from_before_they_had_chat_ids_have_none(alerting: Alerting
     await alerting.rows(
         "ALTER TABLE person DROP dingtalk_userid, DROP feishu_open_id, DROP slack_user_id"
     )
-    (now,) = await alerting.rows("SELECT version_num FROM schema_version")
-    versions = "services.alerting.store.migrations.versions"
-    before = import_module(f"{versions}.0021_chat_ids").down_revision
-    await alerting.rows("UPDATE schema_version SET version_num = $1", before)
-    await migrations.upgrade(alerting.database.url("alerting"), "alerting", "0021")
-    await alerting.rows("UPDATE schema_version SET version_num = $1", now["version_num"])
+    await once_more(alerting, "0021_chat_ids")
     assert await alerting.ask("GET", "/v1/people/an") == an

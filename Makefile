@@ -57,11 +57,12 @@ KILLED := tests/e2e tests/faults
 SEEN := tests/browser
 .PHONY: test
 test: $(READY)
-	@failed=0; \
+	@failed=0; rm -f $(CACHE)/failed; \
 	$(BIN)/python -m pytest --numprocesses=3 --dist=worksteal \
 		$(KILLED:%=--ignore=%) $(SEEN:%=--ignore=%) || failed=$$?; \
 	$(BIN)/python -m pytest $(KILLED) || failed=$$?; \
 	$(BIN)/python -m pytest $(SEEN) || failed=$$?; \
+	test $$failed = 0 || { echo 'Failed:'; cat $(CACHE)/failed; } >&2; \
 	exit $$failed
 
 ## check: format, lint, types, import rules, dependencies

@@ -88,6 +88,22 @@ class _Skips:
             self._config.stash[_skipped] += 1
 
 
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Keep what failed for whoever makes several runs: `make test` says it again at its end."""
+    if hasattr(config, "workerinput"):
+        return  # One of several processes, whose reports the one that started them has as well.
+    failed = [
+        report for kind in ("failed", "error") for report in terminalreporter.stats.get(kind, [])
+    ]
+    with (home() / "cache" / "failed").open("a") as file:
+        for report in failed:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            message = report.longreprtext if crash is None else crash.message
+            file.write(f"{report.nodeid}: {' '.join(message.split())[:400]}\n")
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     skipped = config.stash.get(_skipped, 0)
     if skipped:

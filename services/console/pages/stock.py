@@ -1,16 +1,17 @@
 """Stock (库存): find any level by name, SKU or barcode; what is on screen stays current."""
 
 import asyncio
+from collections.abc import Sequence
 
 from fastapi import Request
 from nicegui import ui
 
-from services.console.domain.feed import of_level
+from services.console.domain.feed import Subscription, of_level
 from services.console.pages.context import Context
 from services.console.pages.frame import RECONNECT_SECONDS, Frame
 from services.console.pages.live_panel import LivePanel
 from services.console.upstream.answers import Level
-from services.console.upstream.grid import Away, Grid, Question, Rows
+from services.console.upstream.grid import Away, Grid, Question, Row, Rows
 from services.console.upstream.service import Refused
 from shared.errors import Unavailable
 from shared.events.stock_levels import StockLevel
@@ -32,6 +33,37 @@ def register(context: Context) -> None:
         StockPage(frame, Question(words[:_MAX_WORDS], warehouse)).follow()
 
 
+class OnScreen:
+    """The part of the result that somebody looks at, and what changes in it meanwhile."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        self._subscription = subscription
+        self.rows: Rows | None = None
+        """None before the first answer."""
+
+    def answered(self, rows: Rows) -> bool:
+        """Show an answer; return whether to ask once more.
+
+        What changes while an answer is on its way is told of watched rows only: those do not go
+        back to what the answer says, and those that are new here may be behind.
+        """
+        if self.rows is not None:
+            rows = rows.with_levels([row.level for row in self.rows.rows if row.level]).rows
+        self.rows = rows
+        keys = {of_level(row.sku, row.warehouse) for row in rows.rows}
+        unwatched = keys - self._subscription.keys
+        self._subscription.watch(keys)
+        return bool(unwatched)
+
+    def changed(self, levels: Sequence[StockLevel]) -> list[Row]:
+        """Put newer levels in; return the rows that are other ones now."""
+        if self.rows is None:
+            return []
+        newer = [Level.model_validate(level.model_dump()) for level in levels]
+        self.rows, changed = self.rows.with_levels(newer)
+        return changed
+
+
 class StockPage:
     """One viewer's search and the part of its result that they look at."""
 
@@ -44,13 +76,13 @@ class StockPage:
         self._cursors_of: Away = ""
         """What was away when they were told: a cursor is its service's own."""
         self._warehouses: dict[str, str] = {}
-        self._rows: Rows | None = None
         self._away: Away = ""
         self._failure = ""
         self._asked = asyncio.Event()
         self._asked.set()
         self._subscription = frame.context.live.feed.subscribe()
         ui.context.client.on_delete(self._subscription.close)
+        self._screen = OnScreen(self._subscription)
         words = frame.words
         with frame.main:
             LivePanel(
@@ -79,7 +111,7 @@ class StockPage:
             self._asked.set()
 
     def _turn(self, act: str) -> None:
-        following = self._rows.next_cursor if self._rows else None
+        following = self._screen.rows and self._screen.rows.next_cursor
         if act == "next" and following:
             self._cursors.append(following)
         elif act == "previous" and len(self._cursors) > 1:
@@ -119,8 +151,9 @@ class StockPage:
             return True  # something else was asked meanwhile; its turn comes next
         if away != self._cursors_of:
             self._cursors, self._cursors_of = [""], away
-        self._rows, self._away = rows, away
-        self._subscription.watch([of_level(row.sku, row.warehouse) for row in rows.rows])
+        self._away = away
+        if self._screen.answered(rows):
+            self._asked.set()
         self._panel.show(self._html())
         return not self._away
 
@@ -128,14 +161,12 @@ class StockPage:
         async for levels in self._subscription.changes():
             if levels is None:
                 self._asked.set()
-            elif self._rows is not None:
-                self._patch(self._rows, levels)
+            else:
+                self._patch(self._screen.changed(levels))
 
-    def _patch(self, rows: Rows, levels: list[StockLevel]) -> None:
-        changed = rows.with_levels([Level.model_validate(level.model_dump()) for level in levels])
-        self._rows = changed.rows
+    def _patch(self, rows: Sequence[Row]) -> None:
         self._panel.patch(
-            {row.anchor: self._frame.html("stock_one_row.html", row=row) for row in changed.changed}
+            {row.anchor: self._frame.html("stock_one_row.html", row=row) for row in rows}
         )
 
     def _search_html(self) -> str:
@@ -149,7 +180,7 @@ class StockPage:
     def _html(self) -> str:
         return self._frame.html(
             "stock_grid.html",
-            page=self._rows,
+            page=self._screen.rows,
             away=self._away,
             failure=self._failure,
             searching=bool(self._question.words or self._question.warehouse),

@@ -63,6 +63,10 @@ ASKS = "acknowledge"
 WITHIN_S = 120.0
 """A process that is started anew waits for nobody, but a group has its limit a minute."""
 
+CARD_S = 5.0
+"""How long one more crossing of a limit may take to become a card: with one a second there are more
+than a person is told of in a minute, and digests have no button."""
+
 _EVALUATED = """
 SELECT a.sku, array_agg(h.event || ' ' || h.level ORDER BY a.number, h.revision) AS events
 FROM alerting.alert AS a JOIN alerting.alert_history AS h ON h.alert_id = a.id
@@ -171,7 +175,7 @@ class Traffic:
         while not (fresh := self._pressable()):
             assert time.monotonic() < until_at, "no card comes"
             await self.levels()
-            await some_time(lambda: bool(self._pressable()))
+            await some_time(lambda: bool(self._pressable()), seconds=CARD_S)
         card, delivery = fresh[0]
         told = await self.outside.app.press(self.callback, USER, ASKS, shown=card, seconds=30)
         assert told.statuses[-1] == HTTPStatus.OK, told

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.domain.announcements import Known
+from services.notifier.domain.cards import asks_somebody
 from services.notifier.domain.deliveries import (
     Kind,
     NewDelivery,
@@ -20,7 +21,7 @@ from services.notifier.domain.deliveries import (
 )
 from services.notifier.domain.holding import Hold, HoldReason
 from shared.events.alert_reports import AlertReport
-from shared.events.stock_alerts import AlertEvent
+from shared.events.stock_alerts import ENDINGS, AlertEvent, StockAlert
 
 _KNOWN = text("""
 SELECT alert_id, destination, max(revision) AS newest, bool_or(kind = 'first') AS announced
@@ -56,20 +57,41 @@ FROM unnest(CAST(:kind AS text[]), CAST(:alert_id AS uuid[]), CAST(:alert_number
 ON CONFLICT (alert_id, revision, destination) WHERE alert_id IS NOT NULL DO NOTHING
 """)
 
+# What asks somebody (a rise of the level, a reminder) gives way only to what is as loud.
+_GIVES_WAY_TO = "CASE WHEN d.event IN ('level_changed', 'reminded') THEN n.loud ELSE n.revision END"
+
 # A first notice is never dropped for a newer revision: it is what announces the episode. Neither is
 # an escalation: those whom it is for may hear of the episode by it for the first time.
 # IS TRUE keeps the planner from the queue's index: before the table's first statistics it takes
 # the queue for short, and walks all that waits once for every row (seconds for a few thousand).
 _SUPERSEDE = text(f"""
 UPDATE delivery AS d
-SET state = 'superseded', next_at = NULL, reason = '{Reason.NEWER_REVISION}: ' || n.revision
-FROM (SELECT alert_id, destination, max(revision) AS revision
+SET state = 'superseded', next_at = NULL,
+    reason = '{Reason.NEWER_REVISION}: ' || {_GIVES_WAY_TO}
+FROM (SELECT alert_id, destination, max(revision) AS revision,
+             max(revision) FILTER (WHERE is_loud) AS loud
       FROM unnest(CAST(:alert_id AS uuid[]), CAST(:destination AS text[]),
-                  CAST(:revision AS int[])) AS u (alert_id, destination, revision)
+                  CAST(:revision AS int[]), CAST(:is_loud AS bool[]))
+           AS u (alert_id, destination, revision, is_loud)
       GROUP BY alert_id, destination) AS n
-WHERE d.alert_id = n.alert_id AND d.destination = n.destination AND d.revision < n.revision
+WHERE d.alert_id = n.alert_id AND d.destination = n.destination
+  AND d.revision < {_GIVES_WAY_TO}
   AND d.kind = 'change' AND d.event <> 'refused' AND (d.state IN ('waiting', 'failed')) IS TRUE
 """)  # noqa: S608 - the reason is ours
+
+# What waits longer than something newer of its episode would hold that up: it goes with it.
+_RELEASE = text("""
+UPDATE delivery AS d
+SET gather_key = n.gather_key, held_for = n.held_for, not_before = n.not_before
+FROM (SELECT DISTINCT ON (alert_id, destination) *
+      FROM unnest(CAST(:alert_id AS uuid[]), CAST(:destination AS text[]),
+                  CAST(:revision AS int[]), CAST(:gather_key AS text[]),
+                  CAST(:held_for AS text[]), CAST(:not_before AS timestamptz[]))
+           AS u (alert_id, destination, revision, gather_key, held_for, not_before)
+      ORDER BY alert_id, destination, not_before NULLS FIRST, revision DESC) AS n
+WHERE d.alert_id = n.alert_id AND d.destination = n.destination AND d.revision < n.revision
+  AND d.not_before > coalesce(n.not_before, '-infinity') AND (d.state = 'waiting') IS TRUE
+""")
 
 # Something newer of the episode comes in its place, or nothing does: it is over already.
 _WITHDRAW = text("""
@@ -216,7 +238,10 @@ async def withdraw_held(connection: AsyncConnection, newer: Sequence[NewDelivery
 
 
 async def supersede_older(connection: AsyncConnection, newer: Sequence[NewDelivery]) -> None:
-    """Withdraw changes that wait while a newer revision for the same destination is there."""
+    """Withdraw changes that wait while a newer revision for the same destination is there.
+
+    What is left of older ones, and waits on purpose for longer, goes when the newer one goes.
+    """
     changes = [
         each
         for each in newer
@@ -225,12 +250,26 @@ async def supersede_older(connection: AsyncConnection, newer: Sequence[NewDelive
         and each.alert.revision > 1
         and each.alert.event is not AlertEvent.REFUSED  # it tells one person, and nobody else
     ]
-    if changes:
-        await connection.execute(
-            _SUPERSEDE,
-            {
-                "alert_id": [each.alert.alert_id for each in changes],
-                "destination": [each.destination for each in changes],
-                "revision": [each.alert.revision for each in changes],
-            },
-        )
+    if not changes:
+        return
+    which = {
+        "alert_id": [each.alert.alert_id for each in changes],
+        "destination": [each.destination for each in changes],
+        "revision": [each.alert.revision for each in changes],
+    }
+    is_loud = [_is_loud(each.alert) for each in changes]
+    await connection.execute(_SUPERSEDE, which | {"is_loud": is_loud})
+    await connection.execute(
+        _RELEASE,
+        which
+        | {
+            "gather_key": [each.hold and each.hold.key for each in changes],
+            "held_for": [each.hold and each.hold.why.value for each in changes],
+            "not_before": [each.hold and each.hold.until for each in changes],
+        },
+    )
+
+
+def _is_loud(alert: StockAlert) -> bool:
+    """Return whether a revision says again what an older one has asked, or that it is past."""
+    return asks_somebody(alert) or alert.event is AlertEvent.LEVEL_CHANGED or alert.event in ENDINGS

@@ -22,10 +22,12 @@ def _holds_up(older: str, told: str) -> str:
     """Return a condition on what is older than the delivery `d`: `d` has to wait for it.
 
     Not for long, where only mailboxes put it off: an escalation passes, and so does all else once
-    the episode is `told` to anybody (ADR 123).
+    the episode is `told` to anybody (ADR 123). What one person alone is told, who waits for it,
+    does not wait for what waits on purpose.
     """
     return f"""(
         {older}.state IN ('waiting', 'sending', 'failed')
+        AND (d.event = 'refused' AND {older}.not_before > :now) IS NOT TRUE
         AND NOT ({older}.state = 'failed' AND {older}.recipients IS NOT NULL
                  AND (d.kind = 'escalation' OR {told})))"""
 

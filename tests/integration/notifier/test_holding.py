@@ -222,6 +222,24 @@ async def test_quiet_hours_hold_all_but_stock_outs_until_they_end(
     assert len(notifier.wecom.of(KEY)) == 2
 
 
+async def test_what_passes_quiet_hours_takes_along_what_it_would_wait_for(
+    notifier: Notifier, clock: ManualClock
+) -> None:
+    await notifier.bot(quiet_hours=NIGHT)
+    async with notifier.sending():
+        await notifier.tell(stock_alert(1, level="urgent"))
+        await messages(notifier, 1)
+        clock.set(START.replace(hour=23))
+        await notifier.tell(stock_alert(1, revision=2, event="escalated", level="urgent"))
+        assert await notifier.states() == ["sent", "waiting"]
+        worse = {"event": "level_changed", "previous_level": "urgent"}
+        await notifier.tell(stock_alert(1, revision=3, **worse))
+        _, escalated, out = await messages(notifier, 3)
+        await notifier.until_settled()
+    assert "升级" in escalated
+    assert "紧急 → 断货" in out
+
+
 async def test_a_daily_digest_is_one_message_a_day(notifier: Notifier, clock: ManualClock) -> None:
     await notifier.bot(digest={"every": "daily", "at": "09:00", "zone": "UTC"})
     async with notifier.sending():

@@ -99,6 +99,28 @@ async def test_a_waiting_change_gives_way_to_a_newer_one_and_a_first_notice_does
     assert await notifier.states(alert_id=alert_id(2)) == ["waiting", "superseded"]
 
 
+@pytest.mark.parametrize(
+    ("asks", "said"),
+    [
+        ({"event": "level_changed", "previous_level": "urgent"}, "紧急 → 断货"),
+        ({"event": "reminded"}, "仍未恢复"),
+    ],
+    ids=["rise", "reminder"],
+)
+async def test_what_asks_somebody_gives_way_to_nothing_that_asks_nobody(
+    notifier: Notifier, asks: dict[str, str], said: str
+) -> None:
+    await notifier.bot()
+    await notifier.tell(stock_alert(1, level="urgent"))
+    await notifier.tell(stock_alert(1, revision=2, **asks))
+    feedback = {"event": "feedback", "actor": "lin"}
+    await notifier.tell(stock_alert(1, revision=3, **feedback))
+    await notifier.tell(stock_alert(1, revision=4, **feedback))
+    async with notifier.sending():
+        await notifier.until_states("sent", "sent", "superseded", "sent")
+    assert said in notifier.wecom.of(KEY)[1].content
+
+
 async def test_two_hundred_with_an_errcode_is_not_delivery(notifier: Notifier) -> None:
     await notifier.bot()
     notifier.wecom.order(Fault.ERRCODE, errcode=-1)

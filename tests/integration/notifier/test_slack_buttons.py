@@ -264,6 +264,22 @@ async def test_a_refusal_is_shown_to_whoever_pressed_and_to_nobody_else(
     assert [row["reason"] for row in reasons] == ["for_one_person"] * 2
 
 
+async def test_a_refusal_does_not_wait_for_what_is_told_by_the_hour(notifier: Notifier) -> None:
+    async with installed(notifier) as fake, notifier.sending():
+        await notifier.tell(stock_alert(7))
+        await notifier.until_states("sent")
+        shown = (await notifier.ask("GET", "/v1/destinations/channel"))["slack"]
+        assert isinstance(shown, dict)
+        part: Row = {"channel": CHANNEL, "url": shown["url"]}
+        await notifier.put("channel", "slack", part, digest={"every": "hourly"})
+        await notifier.tell(stock_alert(7, revision=2, event="acknowledged", actor="lin"))
+        to: list[Row] = [{"name": "x", "language": "zh-CN", "slack_user_id": LIN}]
+        refusal = {"event": "refused", "to": to, "note": "没有生效"}
+        await notifier.tell(stock_alert(7, revision=3, **refusal))
+        await notifier.until_states("sent", "waiting", "sent")
+    assert [(each.user, "没有生效" in each.text) for each in fake.alone] == [(LIN, True)]
+
+
 async def test_the_signing_secret_stays_until_it_is_taken_away(notifier: Notifier) -> None:
     async with installed(notifier) as fake, notifier.sending():
         found = await notifier.ask("GET", "/v1/destinations/channel")

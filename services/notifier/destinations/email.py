@@ -31,6 +31,7 @@ from services.notifier.destinations.exchange import (
     doubtful,
 )
 from services.notifier.destinations.links import Links, answers
+from services.notifier.destinations.mail_headers import POLICY
 from services.notifier.destinations.order_views import (
     LINK_PLACE,
     for_supplier,
@@ -82,7 +83,7 @@ def render(
         to = _recipients(delivery, email)
     if email.personal and templates.public_url is not None:
         view = replace(view, answers=answers(delivery, phrasing.language, templates.public_url))
-    message = EmailMessage(policy=policy.SMTP)
+    message = EmailMessage(policy=POLICY)
     message["Subject"] = view.title[:_SUBJECT_CHARACTERS]
     message["From"] = email.sender
     message["To"] = ", ".join(to)

@@ -8,10 +8,11 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from email import message_from_bytes, policy
+from email import message_from_bytes
 from email.message import EmailMessage
 from uuid import UUID
 
+from services.notifier.destinations.mail_headers import POLICY
 from services.notifier.destinations.order_views import LINK_PLACE
 from services.notifier.destinations.response_words import RESPONSE_WORDS
 from services.notifier.destinations.views import Line
@@ -49,7 +50,7 @@ class Links:
 
     def personal(self, mail: bytes, delivery: UUID, who: str, now: datetime) -> bytes:
         """Return a mail as one person gets it: to them alone, with links that are theirs."""
-        message = message_from_bytes(mail, _class=EmailMessage, policy=policy.SMTP)
+        message = message_from_bytes(mail, _class=EmailMessage, policy=POLICY)
         message.replace_header("To", who)
         # The mails of one delivery differ, and so do their names; replies hang by person.
         person = hashlib.sha256(who.lower().encode()).hexdigest()[:12]
@@ -60,7 +61,7 @@ class Links:
 
     def with_link(self, mail: bytes, sealed: str) -> bytes:
         """Return a mail with the link that it is about. Raises Sealed."""
-        message = message_from_bytes(mail, _class=EmailMessage, policy=policy.SMTP)
+        message = message_from_bytes(mail, _class=EmailMessage, policy=POLICY)
         return _filled(message, {LINK_PLACE: self._vault.links.open(sealed)})
 
     def _links(self, delivery: UUID, who: str, now: datetime) -> dict[str, str]:

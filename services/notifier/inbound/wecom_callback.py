@@ -101,7 +101,7 @@ def press_in(message: bytes) -> Press | None:
 def _parsed(body: bytes) -> Element:
     try:
         found: Element = fromstring(body, forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError):
+    except (ParseError, DefusedXmlException, ValueError, LookupError):  # of unknown encodings
         raise Forged("it is no XML") from None
     return found
 

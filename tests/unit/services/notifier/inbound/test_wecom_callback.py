@@ -108,6 +108,10 @@ def test_a_timestamp_is_a_number(timestamp: str) -> None:
         b"<xml><Encrypt></Encrypt></xml>",
         b'<!DOCTYPE x [<!ENTITY a "b">]><xml><Encrypt>&a;</Encrypt></xml>',
         b'<!DOCTYPE x SYSTEM "file:///etc/passwd"><xml><Encrypt>a</Encrypt></xml>',
+        b'<?xml version="1.0" encoding="foo"?><xml><Encrypt>a</Encrypt></xml>',
+        b'<?xml version="1.0" encoding="hex"?><xml><Encrypt>a</Encrypt></xml>',
+        b'<?xml version="1.0" encoding="rot13"?><xml><Encrypt>a</Encrypt></xml>',
+        b'<?xml version="1.0" encoding="undefined"?><xml><Encrypt>a</Encrypt></xml>',
     ],
 )
 def test_a_body_that_is_none_is_refused(body: bytes) -> None:

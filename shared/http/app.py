@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
 from typing import Any
@@ -35,10 +35,12 @@ def create_app(
     verifier: Verifier | None = None,
     checks: Mapping[str, Check] | None = None,
     lifespan: Lifespan | None = None,
+    secret_below: Sequence[str] = (),
 ) -> FastAPI:
     """Return an application with everything that is the same for all services.
 
     `checks` are asked by `/readyz`, each naming a dependency; the keys of tokens are one more.
+    What comes after one of `secret_below` in a path lets its bearer in, and is never logged.
     Routes take `Depends(require(scope))` from `shared.http.auth`.
     """
     asked = dict(checks or {})
@@ -56,7 +58,7 @@ def create_app(
     problems.install(app)
     app.router.routes += probes.routes(asked)
     app.add_middleware(_BodyLimit)
-    app.add_middleware(_RequestLog)
+    app.add_middleware(_RequestLog, secret_below=secret_below)
     return app
 
 
@@ -132,8 +134,9 @@ class _RequestLog:
     is a warning.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, secret_below: Sequence[str]) -> None:
         self._app = app
+        self._secret_below = secret_below
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in probes.PATHS:
@@ -164,7 +167,7 @@ class _RequestLog:
             if await _has_hung_up(error, scope, receive):
                 status = 499
             else:
-                _log.exception("request failed", path=scope["path"])
+                _log.exception("request failed", path=self._legible(scope["path"]))
                 raise
         finally:
             seconds = time.perf_counter() - started
@@ -174,11 +177,19 @@ class _RequestLog:
                 _level(status),
                 "request",
                 method=scope["method"],
-                path=scope["path"],
+                path=self._legible(scope["path"]),
                 status=status,
                 ms=round(seconds * 1000, 2),
             )
             structlog.contextvars.reset_contextvars(**bound)
+
+    def _legible(self, path: str) -> str:
+        # Not by route: what is refused may have none. Wherever it is: a proxy may put more before.
+        for prefix in self._secret_below:
+            before, found, secret = path.partition(prefix)
+            if secret:
+                return f"{before}{found}****"
+        return path
 
 
 async def _has_hung_up(error: Exception, scope: Scope, receive: Receive) -> bool:

@@ -1,6 +1,7 @@
 """`/respond/{token}`: the page behind a link in a mail. Its signature lets it in.
 
-Looking at it changes nothing, since programs that check mails follow links; only the button does.
+Looking at it (GET, HEAD) changes nothing, since programs that check mails follow links; only the
+button does. The link lets whoever has it in: it is in no log.
 No script, nothing from elsewhere, and nothing that a cache or the next page would learn.
 """
 
@@ -78,7 +79,7 @@ class _Asked:
         return RESPONSE_WORDS[self.language]
 
 
-@router.get("/{token}")
+@router.api_route("/{token}", methods=["GET", "HEAD"])
 async def ask(desk: AtDesk, token: _Token, request: Request) -> HTMLResponse:
     """Show what the link would do, with a button that does it."""
     asked = await _asked(desk, token)

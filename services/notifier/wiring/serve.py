@@ -18,6 +18,7 @@ from services.notifier.api import (
     templates,
 )
 from services.notifier.api.desk import Desk
+from services.notifier.destinations import links
 from services.notifier.destinations.kinds import Renderer
 from services.notifier.settings import NotifierSettings
 from services.notifier.store.secrets import Vault
@@ -59,6 +60,7 @@ def application(settings: NotifierSettings, clock: Clock | None = None) -> FastA
         verifier=Verifier(Keys(file=settings.jwks_file, url=settings.jwks_url), clock),
         checks={"database": desk.check},
         lifespan=lifespan,
+        secret_below=(links.PATH,),
     )
     app.state.desk = desk
     app.state.audit = AuditTrail(engine)

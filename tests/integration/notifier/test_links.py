@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from services.notifier.destinations.links import read_stamp, stamp
 from services.notifier.domain.links import Link
@@ -143,6 +144,24 @@ async def test_a_link_lapses_and_cannot_be_made_up(linking: Notifier, clock: Man
         for answer in (await reader.get(path), await reader.post(path)):
             assert answer.status_code == 410
             assert "does not work any more" in answer.text
+    assert await responses(linking) == []
+
+
+async def test_a_link_is_looked_at_with_head_too_and_never_in_the_log(
+    linking: Notifier, clock: ManualClock
+) -> None:
+    path = links((await mailed(linking, clock))["lin@example.com"])[0]
+    async with visitor(linking) as reader:
+        with capture_logs() as lines:
+            statuses = [
+                (await reader.head(path)).status_code,
+                (await reader.get(f"{path}%3E")).status_code,
+                (await reader.delete(path)).status_code,
+                (await reader.post(path[:-1])).status_code,
+            ]
+    assert statuses == [200, 422, 405, 410]
+    assert [line["path"] for line in lines] == ["/respond/****"] * 4
+    assert path.removeprefix("/respond/")[:60] not in str(lines)
     assert await responses(linking) == []
 
 

@@ -11,6 +11,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from fastapi import FastAPI, Query, Request
+from fastapi import Path as UrlPath
 from pydantic import BaseModel
 from structlog.testing import capture_logs
 
@@ -180,6 +181,40 @@ async def test_a_request_that_was_refused_or_failed_is_told_by_default(
         answer = await client.get(path)
     (line,) = (each for each in lines if each["event"] == "request")
     assert (line["log_level"], line["status"]) == (level, answer.status_code)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/doors/hunter2", 200),
+        ("HEAD", "/doors/hunter2", 405),
+        ("GET", "/doors/hunter2%3E", 422),
+        ("GET", "/doors%2Fhunter2", 200),
+        ("GET", "/lowtide/doors/hunter2", 404),
+        ("GET", "/doors/awayhunter2", 503),
+        ("GET", "/doors/brokenhunter2", 500),
+    ],
+)
+async def test_what_lets_its_bearer_in_is_not_in_the_log_whatever_is_answered(
+    method: str, path: str, status: int
+) -> None:
+    app = create_app("test", secret_below=("/doors/",))
+
+    @app.get("/doors/{key}")
+    async def door(key: Annotated[str, UrlPath(pattern="^[a-z0-9]+$")]) -> None:
+        if key.startswith("away"):
+            raise Unavailable("the database")
+        if key.startswith("broken"):
+            raise RuntimeError("it is broken")
+
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        with capture_logs() as lines:
+            answer = await client.request(method, path)
+    assert answer.status_code == status
+    (line,) = (each for each in lines if each["event"] == "request")
+    assert line["path"].endswith("/doors/****")
+    assert "hunter2" not in str(lines)
 
 
 async def test_probes_say_what_is_wrong() -> None:

@@ -25,7 +25,7 @@ def _zone(name: str) -> str:
 
 
 Zone = Annotated[str, AfterValidator(_zone)]
-_Minute = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+_Minute = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 """Hours and minutes; the format `time` of JSON Schema would have a zone."""
 
 _Weekday = Annotated[int, Field(ge=1, le=7)]

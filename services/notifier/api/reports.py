@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from services.notifier.api.desk import AtDesk
 from services.notifier.api.destinations import Reader
+from services.notifier.api.manners import Zone
 from services.notifier.api.templates import SAMPLE_ID, SAMPLE_NAMES, Look, PreviewAnswer, previewed
 from services.notifier.domain.addresses import DestinationKind
 from services.notifier.domain.deliveries import Delivery, Kind
@@ -25,8 +26,22 @@ from shared.events.alert_reports import (
     Spans,
 )
 from shared.http.problems import Problem
+from shared.mail_addresses import MailAddress
 
 router = APIRouter(prefix="/v1/reports", tags=["reports"])
+
+
+class ShownOrder(PurchaseOrder):
+    """An order as it would be mailed: to an address, on a clock."""
+
+    to: MailAddress
+    timezone: Zone
+
+
+class ShownReport(AlertReport):
+    """A report to be shown, an order with it."""
+
+    order: ShownOrder | None = None
 
 
 class ReportPreviewBody(Look):
@@ -36,7 +51,7 @@ class ReportPreviewBody(Look):
     """
 
     sample: ReportKind = ReportKind.DAILY_BRIEF
-    report: AlertReport | None = None
+    report: ShownReport | None = None
 
 
 @router.post("/preview", dependencies=[Reader])

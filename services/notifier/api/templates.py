@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -25,6 +26,7 @@ from services.notifier.domain.addresses import (
 )
 from services.notifier.domain.deliveries import Delivery, Kind
 from services.notifier.domain.destinations import Destination, Language
+from services.notifier.domain.outcomes import legible
 from shared.events.stock_alerts import (
     AlertEvent,
     AlertFacts,
@@ -32,6 +34,7 @@ from shared.events.stock_alerts import (
     AlertRule,
     StockAlert,
 )
+from shared.http.problems import Problem
 
 router = APIRouter(prefix="/v1/templates", tags=["templates"])
 
@@ -102,7 +105,14 @@ def previewed(desk: Desk, delivery: Delivery, look: Look) -> PreviewAnswer:
         enabled=True,
         address=address,
     )
-    rendered = desk.renderer.render(delivery, destination, desk.clock.now())
+    try:
+        rendered = desk.renderer.render(delivery, destination, desk.clock.now())
+    except (ValueError, OverflowError) as error:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "unwritable",
+            f"No message can be written of this: {legible(str(error))}. Send other values.",
+        ) from None
     reading = kinds.read(look.kind, rendered)
     return PreviewAnswer(
         text=reading.text,

@@ -1,9 +1,8 @@
 """Reports as templates are filled with them: the figures in reading order, then the list."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from services.notifier.destinations.report_words import REPORT_WORDS, ReportWords
 from services.notifier.destinations.views import Line, Phrasing, View
@@ -33,7 +32,7 @@ def report_view(
     words = REPORT_WORDS[phrasing.language]
     mark = phrasing.words.mark.format(phrasing.words.possible_duplicate)
     title = words.titles[report.kind].format(
-        _day(report.from_at, phrasing), _day(report.to_at, phrasing)
+        phrasing.day(report.from_at), phrasing.day(report.to_at)
     )
     lines: list[Line] = []
     level = ""
@@ -134,7 +133,10 @@ def _spans(spans: Spans, words: ReportWords) -> str:
 
 
 def _minutes(minutes: float) -> str:
-    whole = timedelta(minutes=round(minutes))
+    try:
+        whole = timedelta(minutes=round(minutes))
+    except OverflowError:
+        raise ValueError(f"{minutes:g} minutes are longer than any calendar") from None
     hours, rest = divmod(int(whole.total_seconds()) // 60, 60)
     return f"{hours}:{rest:02}"
 
@@ -155,7 +157,3 @@ def _amount(money: Decimal | None, units: float, words: ReportWords) -> str:
     if money is None:
         return words.units.format(counted)
     return words.amount.format(f"{money:,.0f}", counted)
-
-
-def _day(instant: datetime, phrasing: Phrasing) -> str:
-    return f"{instant.astimezone(ZoneInfo(phrasing.timezone)):%Y-%m-%d}"

@@ -1,6 +1,8 @@
 """Previews: what would be sent, without sending it."""
 
+import json
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,10 +12,13 @@ from services.notifier.domain.destinations import Language
 from shared.events.stock_alerts import AlertEvent
 from shared.http.auth import Scope
 from shared.http.tokens import mint
+from tests.factories.alert_reports import brief, review
 from tests.factories.stock_alerts import stock_alert
 from tests.integration.notifier.service import Notifier
 
 pytestmark = pytest.mark.stack
+
+ORDER = Path("tests/contract/samples/alert.reports/v1/purchase_order.json").read_text("utf-8")
 
 HEADS = {
     (AlertEvent.OPENED, "zh-CN"): "断货",
@@ -130,3 +135,46 @@ async def test_every_report_can_be_seen_in_every_form_and_language(
         answer = (await notifier.client.post("/v1/reports/preview", json=asked)).json()
         head = zh if language is Language.CHINESE else en
         assert (f"stock.report.{sample}" if kind == "webhook" else head) in answer["text"]
+
+
+async def test_a_report_at_the_end_of_the_calendar_is_shown(notifier: Notifier) -> None:
+    late = brief().model_dump(mode="json") | {"to_at": "9999-12-31T23:59:59Z"}
+    asked = {"kind": "email", "language": "zh-CN", "report": late}
+    answer = await notifier.client.post("/v1/reports/preview", json=asked)
+    assert (answer.status_code, "9999-12-31" in answer.text) == (200, True)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"timezone": "Moon"}, "report.order.timezone"),
+        ({"timezone": "Asia"}, "report.order.timezone"),
+        ({"to": "orders@acme.example\r\nBcc: all@acme.example"}, "report.order.to"),
+        ({"to": "orders@"}, "report.order.to"),
+        ({"reference": "LT\u202812"}, None),
+    ],
+)
+async def test_an_order_that_cannot_be_mailed_is_refused_and_why_is_said(
+    notifier: Notifier, change: dict[str, str], field: str | None
+) -> None:
+    report = json.loads(ORDER)
+    asked = {"kind": "email", "language": "zh-CN", "report": report}
+    assert (await notifier.client.post("/v1/reports/preview", json=asked)).status_code == 200
+    report["order"] |= change
+    answer = await notifier.client.post("/v1/reports/preview", json=asked)
+    assert answer.status_code == 422
+    if field is None:
+        assert answer.json()["type"] == "urn:lowtide:problem:unwritable"
+    else:
+        assert [each["field"] for each in answer.json()["errors"]] == [field]
+
+
+async def test_a_report_whose_figures_cannot_be_written_is_refused_and_why_is_said(
+    notifier: Notifier,
+) -> None:
+    report = review().model_dump(mode="json")
+    report["review"]["now"]["to_acknowledge"]["mean"] = 1e300
+    asked = {"kind": "slack", "language": "en", "report": report}
+    answer = await notifier.client.post("/v1/reports/preview", json=asked)
+    assert answer.status_code == 422
+    assert "1e+300 minutes are longer than any calendar" in answer.json()["detail"]

@@ -67,7 +67,7 @@ REFUSALS = (
     - {"address_taken", "still_responsible", "unreadable_sheet"}
     # Of what no page asks for.
     - {"default_taken", "in_use", "silence_out_of_range", "unsupported_media_type"}
-    - {"key_in_use", "not_by_mail", "forged"}
+    - {"key_in_use", "not_by_mail", "unwritable", "forged"}
 )
 """Codes of problems that somebody may see."""
 # Keys that pages put together from a value.

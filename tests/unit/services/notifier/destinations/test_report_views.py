@@ -1,10 +1,12 @@
+from datetime import UTC, datetime
+
 import pytest
 
 from services.notifier.destinations.rendering import plain
 from services.notifier.destinations.report_views import report_view
 from services.notifier.destinations.views import Phrasing, View
 from services.notifier.domain.destinations import Language
-from shared.events.alert_reports import AlertReport
+from shared.events.alert_reports import AlertReport, Spans
 from tests.factories.alert_reports import brief, review
 
 
@@ -71,3 +73,19 @@ def test_a_review_leads_to_its_page_and_a_brief_to_what_is_open() -> None:
     view = seen(review(), Language.CHINESE)
     assert (view.link, view.url) == ("查看复盘", "http://console.example/review")
     assert seen(brief(), Language.ENGLISH).url == "http://console.example/alerts"
+
+
+def test_the_last_hours_of_the_calendar_have_a_day() -> None:
+    last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    view = seen(brief().model_copy(update={"to_at": last}), Language.ENGLISH)
+    assert view.title == "Stock brief 9999-12-31"
+
+
+def test_a_span_that_no_calendar_has_cannot_be_said() -> None:
+    report = review()
+    assert report.review is not None
+    endless = Spans(count=1, mean=1e300, median=1)
+    now = report.review.now.model_copy(update={"to_resolve": endless})
+    told = report.review.model_copy(update={"now": now})
+    with pytest.raises(ValueError, match="1e\\+300 minutes are longer than any calendar"):
+        seen(report.model_copy(update={"review": told}), Language.ENGLISH)

@@ -19,4 +19,12 @@ def read(batch: Batch) -> list[Incoming]:
 
     Raises Stopped at a schema version newer than this one.
     """
-    return [Incoming(*each) for each in reading.read(batch, AlertReport, newest=VERSION)]
+    messages = reading.read(batch, AlertReport, newest=VERSION, fault_of=_fault_of)
+    return [Incoming(*each) for each in messages]
+
+
+def _fault_of(report: AlertReport) -> str | None:
+    """Return which field PostgreSQL cannot hold, in words, or None."""
+    if report.order is not None and "\x00" in report.order.to:
+        return "order.to: contains a NUL character"
+    return None

@@ -1,12 +1,15 @@
 """Reads `stock.alerts`."""
 
+from math import isfinite
 from typing import NamedTuple
 
-from shared.events.stock_alerts import VERSION, StockAlert
+from shared.events.stock_alerts import VERSION, AtRisk, StockAlert
 from shared.kafka import reading
 from shared.kafka.handler import Batch
 
 _BIGINT, _INTEGER = 2**63 - 1, 2**31 - 1
+_BEFORE_POINT, _AFTER_POINT = 131_072, 16_383
+"""Digits of a numeric."""
 
 
 class Incoming(NamedTuple):
@@ -26,7 +29,7 @@ def read(batch: Batch) -> list[Incoming]:
 
 
 def _fault_of(alert: StockAlert) -> str | None:
-    """Return which field PostgreSQL's integers cannot hold, in words, or None."""
+    """Return which field PostgreSQL cannot hold, in words, or None."""
     bounded = {
         "number": (alert.number, _BIGINT),
         "revision": (alert.revision, _INTEGER),
@@ -35,4 +38,20 @@ def _fault_of(alert: StockAlert) -> str | None:
     for name, (value, most) in bounded.items():
         if abs(value) > most:
             return f"{name}: larger than can be stored"
+    if alert.gather is not None and "\x00" in alert.gather.key:
+        return "gather.key: contains a NUL character"
+    return None if alert.at_risk is None else _fault_of_risk(alert.at_risk)
+
+
+def _fault_of_risk(risk: AtRisk) -> str | None:
+    if not isfinite(risk.units):  # JSON has no such number: it could not be read back
+        return "at_risk.units: not a number"
+    if risk.money is not None:
+        last = risk.money.as_tuple().exponent
+        if (
+            not isinstance(last, int)
+            or last < -_AFTER_POINT
+            or risk.money.adjusted() >= _BEFORE_POINT
+        ):
+            return "at_risk.money: more digits than can be stored"
     return None

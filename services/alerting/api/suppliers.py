@@ -82,15 +82,15 @@ async def put_supplier(
     supplier_id: GivenId, body: SupplierBody, request: Request, at: AtDesk, editor: Editor
 ) -> Supplier:
     """Make or change a supplier."""
-    supplier = StoredSupplier(id=supplier_id, **body.model_dump())
     doer = doer_of(request, editor, at)
+    supplier = StoredSupplier(id=supplier_id, **body.model_dump(), days_since=doer.at)
 
     async def put(connection: Connection) -> None:
         before = await suppliers.one(connection, supplier_id)
         await suppliers.put(connection, supplier)
         if before != supplier:
-            was = None if before is None else asdict(before)
-            done = Done(What.SUPPLIER_PUT, supplier_id, was, asdict(supplier))
+            was = None if before is None else _audited(before)
+            done = Done(What.SUPPLIER_PUT, supplier_id, was, _audited(supplier))
             await audit.add(connection, doer, done)
 
     await at.change(put)
@@ -108,8 +108,14 @@ async def delete_supplier(
         before = await suppliers.one(connection, supplier_id)
         await suppliers.delete(connection, supplier_id)
         if before is not None:
-            done = Done(What.SUPPLIER_DELETED, supplier_id, asdict(before))
+            done = Done(What.SUPPLIER_DELETED, supplier_id, _audited(before))
             await audit.add(connection, doer, done)
 
     await at.change(delete)
     return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+def _audited(supplier: StoredSupplier) -> dict[str, object]:
+    values = asdict(supplier)
+    del values["days_since"]  # it is when that was done
+    return values

@@ -1,6 +1,6 @@
 """Suppliers, and when what is collected for one leaves as an order."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -8,7 +8,10 @@ from zoneinfo import ZoneInfo
 
 @dataclass(frozen=True, slots=True)
 class Supplier:
-    """Who is ordered from. `order_weekdays` count from 1 for Monday, in the supplier's own zone."""
+    """Who is ordered from. `order_weekdays` count from 1 for Monday, in the supplier's own zone.
+
+    `days_since`: since when there are these order days; None for ever.
+    """
 
     id: str
     name: str
@@ -18,21 +21,24 @@ class Supplier:
     minimum: Decimal | None = None
     order_weekdays: tuple[int, ...] = ()
     order_hour: int = 16
+    days_since: datetime | None = field(default=None, compare=False)
 
 
 def leaves_at(supplier: Supplier, opened_at: datetime) -> datetime | None:
     """Return when an order leaves that was opened at an instant: the hour of the next order day.
 
-    None where the supplier has no order days.
+    A day that was past when somebody made it an order day is none. None where the supplier has no
+    order days.
     """
     if not supplier.order_weekdays:
         return None
     zone = ZoneInfo(supplier.timezone)
-    local = opened_at.astimezone(zone)
+    waits_since = opened_at if supplier.days_since is None else max(opened_at, supplier.days_since)
+    local = waits_since.astimezone(zone)
     for ahead in range(8):
         day = local.date() + timedelta(days=ahead)
         leaves = datetime.combine(day, time(supplier.order_hour), zone)
-        if day.isoweekday() in supplier.order_weekdays and leaves > opened_at:
+        if day.isoweekday() in supplier.order_weekdays and leaves > waits_since:
             return leaves
     raise AssertionError("a week has every weekday")
 

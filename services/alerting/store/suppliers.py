@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.alerting.domain.suppliers import Supplier
 
 _SUPPLIER = """
-SELECT id, name, language, timezone, email, minimum, order_weekdays, order_hour FROM supplier
+SELECT id, name, language, timezone, email, minimum, order_weekdays, order_hour, days_since
+FROM supplier
 """
 
 _PAGE = text(f"{_SUPPLIER} WHERE id > :after ORDER BY id LIMIT :limit")
@@ -19,13 +20,18 @@ _ONE = text(f"{_SUPPLIER} WHERE id = :id")
 _SOME = text(f"{_SUPPLIER} WHERE id = ANY(CAST(:ids AS text[]))")
 
 _PUT = text("""
-INSERT INTO supplier (id, name, language, timezone, email, minimum, order_weekdays, order_hour)
+INSERT INTO supplier AS s
+    (id, name, language, timezone, email, minimum, order_weekdays, order_hour, days_since)
 VALUES (:id, :name, :language, :timezone, :email, :minimum, CAST(:order_weekdays AS integer[]),
-        :order_hour)
+        :order_hour, :days_since)
 ON CONFLICT (id) DO UPDATE SET
     name = excluded.name, language = excluded.language, timezone = excluded.timezone,
     email = excluded.email, minimum = excluded.minimum,
-    order_weekdays = excluded.order_weekdays, order_hour = excluded.order_hour
+    order_weekdays = excluded.order_weekdays, order_hour = excluded.order_hour,
+    days_since = CASE
+        WHEN (s.order_weekdays, s.order_hour, s.timezone)
+             = (excluded.order_weekdays, excluded.order_hour, excluded.timezone) THEN s.days_since
+        ELSE excluded.days_since END
 """)
 
 _DELETE = text("DELETE FROM supplier WHERE id = :id")
@@ -50,7 +56,7 @@ async def some(connection: AsyncConnection, ids: Collection[str | None]) -> dict
 
 
 async def put(connection: AsyncConnection, supplier: Supplier) -> None:
-    """Store a supplier."""
+    """Store a supplier; `days_since` only where its order days are other ones than before."""
     values = asdict(supplier) | {"order_weekdays": list(supplier.order_weekdays)}
     await connection.execute(_PUT, values)
 

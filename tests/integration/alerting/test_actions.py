@@ -948,6 +948,26 @@ async def test_orders_are_collected_by_supplier_until_they_are_worth_the_minimum
     assert [each["sku"] for each in found["items"] + rest["items"]] == ["B", "A"]
 
 
+async def test_another_order_day_sends_nothing_at_once(shop: Shop) -> None:
+    async def on(days_from_now: int) -> None:
+        day = shop.clock.now() + timedelta(days=days_from_now)
+        days = [day.astimezone(ZoneInfo("Asia/Shanghai")).isoweekday()]
+        await shop.alerting.ask(
+            "PUT", "/v1/suppliers/ACME", {"name": "Acme", "order_weekdays": days}
+        )
+
+    await on(3)
+    order = (await shop.buy(await shop.hear(12)))["order"]["id"]
+    shop.clock.advance(timedelta(days=2))
+    await on(-1)
+    await on(-1)
+    await shop.follow()
+    assert (await shop.get(f"/v1/orders/{order}"))["state"] == "open"
+    shop.clock.advance(timedelta(days=7))
+    await shop.follow()
+    assert (await shop.get(f"/v1/orders/{order}"))["state"] == "placed"
+
+
 async def test_an_order_has_what_a_buyer_decides_by_and_what_the_supplier_made_of_it(
     shop: Shop,
 ) -> None:

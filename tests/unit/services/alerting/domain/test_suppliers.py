@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -14,6 +15,14 @@ MOON = Supplier("ACME", "Acme", order_weekdays=(2, 4), minimum=Decimal(1000))
 def test_an_order_leaves_at_the_hour_of_the_next_order_day() -> None:
     assert leaves_at(MOON, TUESDAY) == datetime(2026, 3, 3, 8, tzinfo=UTC)
     assert leaves_at(MOON, TUESDAY + timedelta(hours=1)) == datetime(2026, 3, 5, 8, tzinfo=UTC)
+
+
+def test_a_day_that_was_past_when_it_became_an_order_day_is_none() -> None:
+    friday, thursday = TUESDAY - timedelta(days=4), TUESDAY + timedelta(days=2)
+    mondays = replace(MOON, order_weekdays=(1,), days_since=TUESDAY)
+    assert not is_due(mondays, friday, None, thursday)
+    assert leaves_at(mondays, friday) == datetime(2026, 3, 9, 8, tzinfo=UTC)
+    assert leaves_at(mondays, TUESDAY + timedelta(days=7)) == datetime(2026, 3, 16, 8, tzinfo=UTC)
 
 
 @given(

@@ -243,23 +243,35 @@ class RulePage:
             return
         newest = await self._upstream.one(self._id)
         if newest is not None and self._rule is not None and newest.version > self._rule.version:
-            words = self._frame.words
             self._rule = newest
-            self._failure = words(
-                "rule.conflict", who=words.person(newest.changed_by), n=newest.version
-            )
+            self._failure = self._conflict(newest)
             return
         self._fill(await self._upstream.put(self._id, definition))
         await self._saved()
 
     async def _switch(self) -> None:
-        rule = await self._upstream.one(self._id)
-        if rule is not None:
-            switched = rule.definition | {"enabled": not rule.enabled}
-            self._rule = await self._upstream.put(self._id, switched)
-            self._base = self._base | {"enabled": self._rule.enabled}
-            self._values["enabled"] = "yes" if self._rule.enabled else ""
-            await self._saved()
+        rule, shown = await self._upstream.one(self._id), self._rule
+        if rule is None or shown is None:
+            return
+        is_other = rule.version > shown.version
+        if is_other and self._touched:
+            # To save comes to the same: the form is still that of the version before.
+            self._failure = self._conflict(rule)
+            return
+        switched = await self._upstream.put(
+            self._id, rule.definition | {"enabled": not shown.enabled}
+        )
+        if is_other:
+            self._fill(switched)
+        else:
+            self._rule = switched
+            self._base = self._base | {"enabled": switched.enabled}
+            self._values["enabled"] = "yes" if switched.enabled else ""
+        await self._saved()
+
+    def _conflict(self, newer: Rule) -> str:
+        words = self._frame.words
+        return words("rule.conflict", who=words.person(newer.changed_by), n=newer.version)
 
     async def _saved(self) -> None:
         self._told = True

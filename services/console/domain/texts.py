@@ -129,7 +129,9 @@ CATALOGUE: dict[str, Text] = {
     "stock.previous": Text("上一页", "Previous"),
     "stock.next": Text("下一页", "Next"),
     "stock.page": Text("第 {n} 页", "Page {n}"),
+    "stock.no_more": Text("没有更多了", "Nothing more"),
     "stock.unrecorded": Text("尚无记录", "Nothing recorded yet"),
+    "stock.unrecorded.there": Text("这个仓库尚无记录", "Nothing recorded in this warehouse yet"),
     # Level
     "level.unknown": Text("这里还没有任何记录", "Nothing has been recorded here yet"),
     "level.unknown.hint": Text(

@@ -18,6 +18,8 @@ from shared.errors import Unavailable
 # SKUs to a part: with two warehouses that is some 50 rows, a few screens.
 SKUS_A_PART = 25
 LEVELS_A_PART = 50
+# What the catalogue and the ledger answer at once, at the most.
+SKUS_AT_ONCE = 500
 
 Away = Literal["", "ingest", "ledger"]
 """Which service did not answer, if any."""
@@ -33,7 +35,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A SKU in a warehouse; `level` is None where nothing was recorded yet."""
+    """A SKU in a warehouse; `level` is None where nothing was recorded yet.
+
+    `warehouse` is empty where nothing was recorded anywhere.
+    """
 
     anchor: str
     """Its id on the page."""
@@ -89,7 +94,7 @@ class Grid:
     async def rows(
         self, question: Question, cursor: str, cursor_of: Away = ""
     ) -> tuple[Rows, Away]:
-        """Return the part that starts at a cursor, and whether the catalogue was away.
+        """Return the first part with a row from a cursor on, and whether the catalogue was away.
 
         A cursor is its service's own: where `cursor_of`, what was away when it was told, is not
         what is away now, the part is the first.
@@ -97,17 +102,20 @@ class Grid:
         Raises Unavailable when the ledger is away, Refused when either says no.
         """
         names = await self._directory.names()
-        try:
-            found = await self._ingest.skus(
-                words=question.words, cursor="" if cursor_of else cursor, limit=SKUS_A_PART
-            )
-        except Unavailable:
-            start = cursor if cursor_of == "ingest" else ""
-            return await self._without_catalogue(question, start, names), "ingest"
-        levels = await self._ledger.levels_of(
-            [item.sku for item in found.items], question.warehouse
-        )
-        return _joined(question, found, levels, names), ""
+        at, limit = "" if cursor_of else cursor, SKUS_A_PART
+        while True:
+            try:
+                found = await self._ingest.skus(words=question.words, cursor=at, limit=limit)
+            except Unavailable:
+                start = cursor if cursor_of == "ingest" else ""
+                return await self._without_catalogue(question, start, names), "ingest"
+            skus = [item.sku for item in found.items]
+            levels = await self._ledger.levels_of(skus, question.warehouse)
+            rows = _joined(question, found, levels, names)
+            if rows.rows or not rows.next_cursor:
+                return rows, ""
+            # Much of the catalogue may have no level here: nobody should turn those pages.
+            at, limit = rows.next_cursor, min(2 * limit, SKUS_AT_ONCE)
 
     async def _without_catalogue(self, question: Question, cursor: str, names: Names) -> Rows:
         page = await self._ledger.levels(
@@ -133,7 +141,7 @@ def _joined(question: Question, found: Page[Sku], levels: list[Level], names: Na
             rows.append(_row(len(rows), item.sku, item.name, level.warehouse, names, level))
         # A person who searched wants to see that the SKU exists.
         if not by_sku[item.sku] and question.words:
-            rows.append(_row(len(rows), item.sku, item.name, "", names, None))
+            rows.append(_row(len(rows), item.sku, item.name, question.warehouse, names, None))
     return Rows(tuple(rows), found.next_cursor)
 
 

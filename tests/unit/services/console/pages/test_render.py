@@ -8,6 +8,7 @@ from services.console.pages import render
 from services.console.pages.message import html
 from services.console.upstream.answers import StatementLine
 from services.console.upstream.directory import Names
+from services.console.upstream.grid import Row, Rows
 
 
 def test_values_are_escaped() -> None:
@@ -30,6 +31,42 @@ def test_times_are_left_to_the_browser() -> None:
     environment = render._environment(Language.CHINESE)
     shown = environment.from_string("{{ at(line.occurred_at) }}").render(line=line)
     assert shown == '<lt-time at="2026-03-02T09:30:00+00:00" form="at"></lt-time>'
+
+
+@pytest.mark.parametrize(
+    ("warehouse", "language", "said"),
+    [
+        ("", Language.CHINESE, "尚无记录"),
+        ("", Language.ENGLISH, "Nothing recorded yet"),
+        ("sh", Language.CHINESE, "这个仓库尚无记录"),
+        ("sh", Language.ENGLISH, "Nothing recorded in this warehouse yet"),
+    ],
+)
+def test_what_was_never_recorded_says_so_and_leads_nowhere(
+    warehouse: str, language: Language, said: str
+) -> None:
+    row = Row("row-0", "CUP", "Cup", warehouse, warehouse, None)
+    shown = render.html(language, "stock_one_row.html", row=row)
+    assert f">{said}<" in shown
+    assert "<strong>Cup</strong><small>CUP</small>" in shown
+    assert "href" not in shown
+
+
+@pytest.mark.parametrize(("number", "said"), [(1, "Nothing found"), (2, "Nothing more")])
+def test_after_a_page_with_rows_there_is_nothing_more_rather_than_nothing(
+    number: int, said: str
+) -> None:
+    shown = render.html(
+        Language.ENGLISH,
+        "stock_grid.html",
+        page=Rows((), None),
+        away="",
+        failure="",
+        searching=True,
+        number_of_page=number,
+    )
+    assert said in shown
+    assert ("Nothing found" in shown) == (number == 1)
 
 
 def test_a_group_message_looks_as_in_the_group() -> None:

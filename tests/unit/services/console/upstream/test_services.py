@@ -9,6 +9,7 @@ from uuid import UUID
 import httpx
 import pytest
 from pydantic import TypeAdapter
+from typing_extensions import override
 
 from services.console.domain.board import Board
 from services.console.upstream.alerting import Alerting
@@ -269,6 +270,49 @@ async def test_where_the_catalogue_comes_or_goes_between_two_parts_the_first_is_
         f"{after}-1",
     ]
     assert (of, still, then) == (("ingest", "ingest", "") if away_first else ("", "", "ingest"))
+
+
+class FarAway(InParts):
+    """Of the catalogue's two parts only the second has something, and that in `sh`."""
+
+    @override
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path != "/v1/levels/query":
+            return super().answer(request)
+        asked = json.loads(request.content)
+        there = "skus-2" in asked["skus"] and "sh" in asked.get("warehouses", ["sh"])
+        levels = [_level("skus-2") | {"warehouse": "sh"}] if there else []
+        return httpx.Response(200, json={"items": levels})
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [
+        (Question("", "sh"), ["skus-2"]),
+        (Question(), ["skus-2"]),
+        (Question("", "hz"), []),
+    ],
+    ids=["of a warehouse", "of all", "of a warehouse that has nothing"],
+)
+async def test_parts_without_a_row_are_gone_through_to_the_next_one_or_the_end(
+    question: Question, found: list[str]
+) -> None:
+    transport = httpx.MockTransport(FarAway().answer)
+    async with httpx.AsyncClient(transport=transport, base_url="http://it") as client:
+        service = Service("it", client)
+        ingest = Ingest(service)
+        grid = Grid(ingest, Ledger(service), Directory(ingest, WallClock()))
+        rows, away = await grid.rows(question, "")
+    assert ([row.sku for row in rows.rows], rows.next_cursor, away) == (found, None, "")
+
+
+async def test_a_sku_that_is_searched_in_a_warehouse_without_it_is_a_row_of_that_warehouse(
+    connected: Connected,
+) -> None:
+    del connected.fakes.levels["SKU-1002", "hangzhou"]
+    searched, _ = await connected.grid.rows(Question("冷萃", "hangzhou"), "")
+    (row,) = searched.rows
+    assert (row.warehouse_name, row.level) == ("杭州电商仓", None)
 
 
 async def test_a_catalogue_that_says_no_is_not_away(connected: Connected) -> None:

@@ -122,7 +122,12 @@ async def test_a_person_is_added_and_a_sheet_with_a_bad_row_changes_nothing(desk
     await viewer.keep_screenshot("people-bad-row")
     assert await ask(desk, "alerting", "GET", "/v1/responsibilities") == before
 
-    await sheet.fill(f"{head}饮料,,lin,,\n粮油,hangzhou,lin,,\n")
+    saved = f"{head}饮料,,lin,,\n粮油,hangzhou,lin,,\n"
+    as_chinese_spreadsheets_save = saved.encode("gbk")
+    await page.locator("#sheet-file").set_input_files(
+        {"name": "table.csv", "mimeType": "text/csv", "buffer": as_chinese_spreadsheets_save}
+    )
+    await expect(sheet).to_have_value(saved)
     await page.get_by_role("button", name="导入并替换").click()
     await expect(page.locator(".told")).to_have_text("已导入 2 行")
     await expect(page.locator("table.table tbody tr")).to_have_count(2)

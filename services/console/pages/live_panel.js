@@ -137,7 +137,14 @@ function showDays(root) {
 const LARGEST_FILE_BYTES = 800_000;
 
 async function textOf(file) {
-  return file && file.size <= LARGEST_FILE_BYTES ? file.text() : "";
+  if (!file || file.size > LARGEST_FILE_BYTES) return "";
+  const bytes = await file.arrayBuffer();
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    // A Chinese spreadsheet program saves CSV so, unless it is told otherwise.
+    return new TextDecoder("gb18030").decode(bytes);
+  }
 }
 
 function parsed(html, tag) {

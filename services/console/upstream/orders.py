@@ -24,7 +24,7 @@ _DESTINATION = TypeAdapter(OrderDestination)
 _ANYTHING = TypeAdapter(object)
 
 _OPEN_AT_MOST = 100
-_PURCHASES_AT_MOST = 200
+_PURCHASES_A_PART = 200
 # What is open is asked for order by order; not all at once.
 _READ_AT_ONCE = 4
 
@@ -74,9 +74,15 @@ class Orders:
         return [each for each in await self._purchases("approved") if each.order is None]
 
     async def _purchases(self, state: str) -> list[Purchase]:
-        asked: dict[str, str | int] = {"kind": "buy", "state": state, "limit": _PURCHASES_AT_MOST}
-        page = await self._service.get(_PURCHASES, "/v1/actions", asked)
-        return page.items if page else []
+        asked: dict[str, str | int] = {"kind": "buy", "state": state, "limit": _PURCHASES_A_PART}
+        found: list[Purchase] = []
+        # To the end: what nobody has seen to is the oldest.
+        while page := await self._service.get(_PURCHASES, "/v1/actions", asked):
+            found += page.items
+            if not page.next_cursor:
+                break
+            asked["cursor"] = page.next_cursor
+        return found
 
     async def place(self, order_id: str, body: dict[str, object], key: str) -> None:
         """Place an order; again with the same key, or without, changes nothing."""

@@ -13,6 +13,7 @@ from services.console.pages.context import Context
 from services.console.pages.frame import RECONNECT_SECONDS, Frame
 from services.console.pages.live_panel import LivePanel
 from services.console.pages.mailbox import Mailbox
+from services.console.pages.pager import Pager
 from services.console.pages.replaying import Replaying
 from services.console.pages.tested import Tests
 from services.console.pages.wanted import Wanted
@@ -81,7 +82,7 @@ class DeliveriesPage:
         self.frame = frame
         self._notifier = frame.context.notifier
         self._sought = sought
-        self._cursors = [""]
+        self._pager = Pager()
         self._summary: Section[DeliverySummary] = Section()
         self._page: Section[Page[CountedDelivery]] = Section()
         self._places: Section[list[Place]] = Section()
@@ -119,13 +120,14 @@ class DeliveriesPage:
             await self._wanted.within(_ASK_SECONDS)
 
     async def _ask(self) -> None:
-        sought, cursor = self._sought, self._cursors[-1]
+        sought, cursor = self._sought, self._pager.cursor
         self._summary = await answered(self._summary, self._notifier.summary())
         page = await answered(self._page, self._notifier.deliveries(sought, cursor=cursor))
-        if (sought, cursor) != (self._sought, self._cursors[-1]):
+        if (sought, cursor) != (self._sought, self._pager.cursor):
             return
         self._page = page
         if not page.away and page.value is not None:
+            self._pager.came()
             await self._read(page.value.items)
         self._show()
         self._places = await answered(self._places, places(self._notifier))
@@ -167,7 +169,7 @@ class DeliveriesPage:
             self._seek(replace(self._sought, destination=value))
 
     def _seek(self, sought: Sought) -> None:
-        self._sought, self._cursors, self._page = sought, [""], Section()
+        self._sought, self._pager, self._page = sought, Pager(), Section()
         self._failure = ""
         self._replaying.look_at(sought)
         self._show()
@@ -175,10 +177,10 @@ class DeliveriesPage:
 
     async def _act(self, act: str) -> None:
         page = self._page.value
-        if act == "earlier" and page is not None and page.next_cursor:
-            self._cursors.append(page.next_cursor)
-        elif act == "later" and len(self._cursors) > 1:
-            self._cursors.pop()
+        if act == "earlier":
+            self._pager.forward(page.next_cursor if page else None)
+        elif act == "later":
+            self._pager.back()
         elif act.startswith("retry:"):
             await self._retry(act.removeprefix("retry:"))
         elif act.startswith("replay"):
@@ -220,7 +222,7 @@ class DeliveriesPage:
             "deliveries_list.html",
             section=self._page,
             sought=self._sought,
-            number_of_page=len(self._cursors),
+            number_of_page=self._pager.number,
             headlines=self._headlines,
             places={place.destination.id: place.destination for place in places},
             retrying=self._retrying,

@@ -9,6 +9,7 @@ from services.console.pages.context import Context
 from services.console.pages.frame import RECONNECT_SECONDS, Frame
 from services.console.pages.live_panel import LivePanel
 from services.console.pages.order_doing import OrderDoing
+from services.console.pages.pager import Pager
 from services.console.pages.wanted import Wanted
 from services.console.upstream.answered import answered
 from services.console.upstream.answers import Page
@@ -37,7 +38,7 @@ class OrdersPage:
         self._collected: Section[list[OrderWithLines]] = Section()
         self._lone: Section[list[Purchase]] = Section()
         self._placed: Section[Page[Order]] = Section()
-        self._cursors = [""]
+        self._pager = Pager()
         self._names = Names()
         self._people: dict[str, str] = {}
         self._wanted = Wanted()
@@ -64,21 +65,23 @@ class OrdersPage:
         self._to_approve = await answered(self._to_approve, self._upstream.to_approve())
         self._collected = await answered(self._collected, self._upstream.collected())
         self._lone = await answered(self._lone, self._upstream.uncollected())
-        cursor = self._cursors[-1]
+        cursor = self._pager.cursor
         placed = await answered(self._placed, self._upstream.placed(cursor))
-        if cursor == self._cursors[-1]:
+        if cursor == self._pager.cursor:
             self._placed = placed
+            if not placed.away:
+                self._pager.came()
         if not self._people:
             self._people = await self.frame.context.people.names()
         self._show()
 
     async def _act(self, act: str) -> None:
         page = self._placed.value
-        if act == "earlier" and page is not None and page.next_cursor:
-            self._cursors.append(page.next_cursor)
+        if act == "earlier":
+            self._pager.forward(page.next_cursor if page else None)
             self._wanted.set()
-        elif act == "later" and len(self._cursors) > 1:
-            self._cursors.pop()
+        elif act == "later":
+            self._pager.back()
             self._wanted.set()
         else:
             focus = await self._doing.act(act)
@@ -99,7 +102,7 @@ class OrdersPage:
             collected=self._collected,
             lone=self._lone,
             placed=self._placed,
-            number_of_page=len(self._cursors),
+            number_of_page=self._pager.number,
             doing=self._doing,
             names=self._names,
             people=self._people,

@@ -10,6 +10,7 @@ from services.console.domain.feed import Subscription, of_level
 from services.console.pages.context import Context
 from services.console.pages.frame import RECONNECT_SECONDS, Frame
 from services.console.pages.live_panel import LivePanel
+from services.console.pages.pager import Pager
 from services.console.upstream.answers import Level
 from services.console.upstream.grid import Away, Grid, Question, Row, Rows
 from services.console.upstream.service import Refused
@@ -71,10 +72,9 @@ class StockPage:
         self._frame = frame
         self._grid = Grid(frame.context.ingest, frame.context.ledger, frame.context.directory)
         self._question = question
-        self._cursors = [""]
-        """Where each part so far starts; the last is on screen."""
+        self._pager = Pager()
         self._cursors_of: Away = ""
-        """What was away when they were told: a cursor is its service's own."""
+        """What was away when its cursors were told: a cursor is its service's own."""
         self._warehouses: dict[str, str] = {}
         self._away: Away = ""
         self._failure = ""
@@ -107,15 +107,15 @@ class StockPage:
             question = Question(question.words, value)
         if question != self._question:
             self._question = question
-            self._cursors = [""]
+            self._pager = Pager()
             self._asked.set()
 
     def _turn(self, act: str) -> None:
         following = self._screen.rows and self._screen.rows.next_cursor
-        if act == "next" and following:
-            self._cursors.append(following)
-        elif act == "previous" and len(self._cursors) > 1:
-            self._cursors.pop()
+        if act == "next":
+            self._pager.forward(following or None)
+        elif act == "previous":
+            self._pager.back()
         self._asked.set()
 
     async def _answer(self) -> None:
@@ -135,7 +135,7 @@ class StockPage:
             self._search.show(self._search_html())
 
     async def _ask(self) -> bool:
-        question, cursor = self._question, self._cursors[-1]
+        question, cursor = self._question, self._pager.cursor
         self._failure = ""
         try:
             rows, away = await self._grid.rows(question, cursor, self._cursors_of)
@@ -147,10 +147,11 @@ class StockPage:
             self._failure = self._frame.said_of(error, "ledger")
             self._panel.show(self._html())
             return False
-        if (question, cursor) != (self._question, self._cursors[-1]):
+        if (question, cursor) != (self._question, self._pager.cursor):
             return True  # something else was asked meanwhile; its turn comes next
         if away != self._cursors_of:
-            self._cursors, self._cursors_of = [""], away
+            self._pager, self._cursors_of = Pager(), away
+        self._pager.came()
         self._away = away
         if self._screen.answered(rows):
             self._asked.set()
@@ -184,5 +185,5 @@ class StockPage:
             away=self._away,
             failure=self._failure,
             searching=bool(self._question.words or self._question.warehouse),
-            number_of_page=len(self._cursors),
+            number_of_page=self._pager.number,
         )

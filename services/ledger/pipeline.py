@@ -119,6 +119,8 @@ class StockChanges(Handler[list[Place]], Timed):
         self._work = Work()
         self._has_expired = False
         """Whether the last turn let reservations expire."""
+        self._in_vain = False
+        """Whether the last turn found all there was to do held by others."""
         self._looked_at = float("-inf")
 
     @override
@@ -235,14 +237,19 @@ class StockChanges(Handler[list[Place]], Timed):
         now = self._clock.now()
         periods = await self._periods_at(connection, now)
         others_wait = self._work.decided or self._work.dirty
+        self._in_vain = False
         self._has_expired = bool(self._work.expired and not (self._has_expired and others_wait))
         if self._has_expired:
             # What that changes is told of in the next turn: levels are locked in one order.
-            await expire(database, self._work.expired, self._clock)
+            expired = await expire(database, self._work.expired, self._clock)
+            self._in_vain = not expired
             return ()
         if self._work.decided:
             return _outgoing(await self._settled(database, periods, batch, now))
-        dirty = await reservations.dirty_levels(database, self._work.dirty, TOLD_AT_ONCE)
+        dirty = await reservations.lock_dirty(database, self._work.dirty, TOLD_AT_ONCE)
+        if not dirty:
+            self._in_vain = True
+            return ()
         told = await store.tell_dips(
             database,
             {
@@ -258,7 +265,8 @@ class StockChanges(Handler[list[Place]], Timed):
     def turned(self) -> None:
         self._memory.adopt()
         self._periods = self._new_periods
-        self._looked_at = float("-inf")  # there may be more
+        if not self._in_vain:
+            self._looked_at = float("-inf")  # there may be more
 
     async def _driver(self, connection: AsyncConnection) -> Driver:
         found = await driver(connection)

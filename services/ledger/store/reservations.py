@@ -318,15 +318,21 @@ def _by_column(width: int, rows: Sequence[tuple[object, ...]]) -> list[list[obje
     return columns(rows) if rows else [[] for _ in range(width)]
 
 
-_DIRTY = """
-SELECT level_id, partition FROM dirty_level WHERE partition = ANY($1::int[])
-ORDER BY level_id LIMIT $2
+_LOCK_DIRTY = """
+SELECT d.level_id, d.partition FROM dirty_level AS d JOIN level AS l ON l.id = d.level_id
+WHERE d.partition = ANY($1::int[])
+ORDER BY d.level_id LIMIT $2 FOR NO KEY UPDATE OF l SKIP LOCKED
 """
+# Whoever holds one may be about to change it again, and finds it noted already: what comes after
+# sees all that was done to those returned, as a statement of its own.
 
 
-async def dirty_levels(driver: Driver, partitions: Collection[int], limit: int) -> dict[int, int]:
-    """Return levels that changed without being published, with their partitions."""
-    rows = await driver.fetch(_DIRTY, list(partitions), limit)
+async def lock_dirty(driver: Driver, partitions: Collection[int], limit: int) -> dict[int, int]:
+    """Return levels that changed without being published, with their partitions, held.
+
+    Those that somebody else holds are left out, and stay noted.
+    """
+    rows = await driver.fetch(_LOCK_DIRTY, list(partitions), limit)
     return {row[0]: row[1] for row in rows}
 
 

@@ -30,6 +30,7 @@ from shared.events.catalog_items import CatalogItem, Component
 from shared.events.stock_changes import StockChange
 from shared.events.stock_levels import StockLevel
 from shared.http.auth import Caller, Scope, admit
+from shared.kafka.handler import Batch
 from shared.kafka.partitions import partition_of
 from shared.testing.waiting import until
 from tests.integration.ledger.lossy import lossy
@@ -358,6 +359,59 @@ async def test_a_fulfilment_that_commits_while_a_count_waits_for_it_is_not_lost(
         assert await level(api) == (6, 0, 6)
     await engine.dispose()
     assert await differences(ledger) == []
+
+
+async def test_a_reservation_that_commits_after_a_turn_has_looked_is_told_by_the_next(
+    ledger: Ledger, api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = create_engine(ledger.settings.database_url.get_secret_value())
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline.StockChanges, "due", nothing_is_due)
+        async with ledger.consuming():
+            await stock(ledger, A=10)
+            held = (await reserve(api, wanted(3))).json()
+            await ledger.publish(change(id="sale", occurred_at=ledger.clock.now()))
+            await told(ledger, 6)  # by the batch: the level is still noted
+    monkeypatch.setattr(pipeline, "LOOK_SECONDS", float("inf"))
+    ((noted,),) = await ledger.rows("SELECT partition FROM dirty_level")
+    batch = Batch([], {noted: 100}, {noted: 99})
+    handler = ledger.handler()
+    async with engine.connect() as one, engine.connect() as another:
+        own = await driver(one)
+        await prepare(own)
+        async with own.transaction():
+            await decide(
+                own,
+                [Fulfil(held["id"], "test")],
+                ledger.clock,
+                partial(reservations.present, None),
+                wait=True,
+            )
+            assert await handler.due(another, [noted], {}) == {noted}
+            await another.rollback()
+            async with another.begin():
+                assert not await handler.turn(another, batch, {})
+            handler.turned()
+            # It waits for the next look.
+            assert not await handler.due(another, [noted], {})
+        assert await ledger.rows(_TOLD_BY_NOBODY) == []
+
+        handler = ledger.handler()
+        assert await handler.due(another, [noted], {}) == {noted}
+        await another.rollback()
+        async with another.begin():
+            (levels,) = await handler.turn(another, batch, {})
+        handler.turned()
+        assert len(levels.messages) == 1
+        assert not await handler.due(another, [noted], {})
+    await engine.dispose()
+    assert await ledger.rows("SELECT FROM level WHERE dip IS NOT NULL") == []
+
+
+_TOLD_BY_NOBODY = """
+SELECT l.id FROM level AS l LEFT JOIN dirty_level AS d ON d.level_id = l.id
+WHERE l.dip IS NOT NULL AND d.level_id IS NULL
+"""
 
 
 async def somebody_waits(ledger: Ledger) -> bool:

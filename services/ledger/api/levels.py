@@ -294,6 +294,8 @@ async def statement(
                 if covered(line.recorded.change.occurred_at)
                 and (before is None or in_order(line.recorded.change) < before)
             )
+    if opening is not None and end is not None and end <= opening.at:
+        raise archived(row, opening.at)
     lines = [*reversed(newest)]
     again: Repeats = {}
     if lines:

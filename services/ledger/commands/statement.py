@@ -11,7 +11,7 @@ from services.ledger.domain.changes import NAME_OF
 from services.ledger.domain.past import Opening
 from services.ledger.domain.statement import OPENING_BALANCE, Line, Repeats, lines_of
 from services.ledger.store import items, levels, repeats
-from services.ledger.store.stretches import stretches
+from services.ledger.store.stretches import ArchivedError, stretches
 from shared.database.engine import Engine, driver, snapshot
 
 _Texts = Mapping[str, str]
@@ -101,6 +101,8 @@ async def read(engine: Engine, sku: str, warehouse: str, period: Period) -> Stat
                 for line in lines_of(each.made, each.movements)
                 if period.covers(line.recorded.change.occurred_at)
             )
+        if opening is not None and period.end is not None and period.end <= opening.at:
+            raise ArchivedError(level, opening.at)
         again: Repeats = {}
         if lines:
             first, last = (lines[end].recorded.change.occurred_at for end in (0, -1))

@@ -27,8 +27,8 @@ AT_ONCE = 250
 class ArchivedError(LowtideError):
     """The past that was asked for has been archived.
 
-    `level` is one of those asked for, whose past can be told again `since` an instant, as known
-    then or later.
+    `since` an instant the past of all levels asked for can be told again, as known then or later;
+    `level` is the one that stands in the way until then.
     """
 
     def __init__(self, level: int, since: datetime) -> None:
@@ -114,8 +114,12 @@ async def stretches(
 def _require_untouched(
     opened: Mapping[int, Opening], as_of: datetime | None, known_at: datetime | None
 ) -> None:
+    gone: list[tuple[datetime, int]] = []
     for level, opening in opened.items():
         if as_of is not None and as_of < opening.at:
-            raise ArchivedError(level, opening.at)
+            gone.append((opening.at, level))
         if known_at is not None and known_at < opening.recorded_until:
-            raise ArchivedError(level, opening.recorded_until)
+            gone.append((opening.recorded_until, level))
+    if gone:
+        since, level = max(gone)
+        raise ArchivedError(level, since)

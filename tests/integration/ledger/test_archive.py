@@ -405,6 +405,33 @@ async def test_what_happened_before_an_opening_is_refused_and_a_repeat_is_a_repe
     assert (report["movements"], said) == (4, [])
 
 
+async def test_what_is_wholly_archived_is_gone_and_not_empty(
+    ledger: Ledger, clock: ManualClock, folder: Path
+) -> None:
+    later = FIRST + timedelta(hours=1)
+    async with ledger.consuming():
+        await ledger.publish(change(id="a", sku="A", type="receipt", occurred_at=FIRST))
+        await ledger.until_recorded(1)
+        clock.set(later)
+        await ledger.publish(change(id="b", sku="B", type="receipt", occurred_at=later))
+        await ledger.until_recorded(2)
+    await archive(ledger, folder, keep_days=40)
+    async with ledger.api() as api:
+        gone = await api.get("/v1/levels/B/W/statement", params={"to": later.isoformat()})
+        assert (gone.status_code, gone.json().get("since")) == (410, later.isoformat())
+        after = (later + timedelta(microseconds=1)).isoformat()
+        (opening,) = (await told(api, "/B/W/statement", to=after))["items"]
+        assert opening["type"] == "opening_balance"
+
+        # What is answered for some levels holds for all of them.
+        gone = await api.get("/v1/levels", params={"as_of": (FIRST - DAY).isoformat()})
+        assert (gone.status_code, gone.json()["since"]) == (410, later.isoformat())
+        assert len((await told(api, "", as_of=gone.json()["since"]))["items"]) == 2
+    code, _, said = await run(ledger, "statement", "B", "W", "--to", later.isoformat())
+    assert code == 1
+    assert later.isoformat() in said
+
+
 @dataclass
 class Waiting:
     """How many changes wait."""

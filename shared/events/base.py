@@ -1,6 +1,7 @@
 """What every message on a topic has in common: a schema version and strict, frozen fields."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
@@ -35,3 +36,11 @@ Code = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=_C
 
 MAX_QUANTITY = 10**12
 """Units: far above any stock, far below what a 64-bit sum of a year of them can hold."""
+
+
+def plain_zero(value: Decimal) -> Decimal:
+    """Return a number, zero without an exponent such as that of 0E+999999999.
+
+    No limit of size refuses it, and no database takes it.
+    """
+    return value if value or value.adjusted() <= 0 else Decimal()

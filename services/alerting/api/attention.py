@@ -1,7 +1,6 @@
 """`/v1/attention-policy` and `/v1/attention`: what people are told at once, and what is spent."""
 
 from datetime import date, datetime, time
-from decimal import Decimal
 from http import HTTPStatus
 from typing import Annotated, Self
 
@@ -11,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from services.alerting.api.desk import AtDesk, Editor, doer_of
 from services.alerting.domain.attention import AttentionPolicy, Spent
 from services.alerting.domain.office_hours import Zone
-from services.alerting.domain.parameter_values import Label
+from services.alerting.domain.parameter_values import Label, Money
 from services.alerting.store import attention, people, schedules
 from services.alerting.store.attention import StoredPolicy
 from services.alerting.store.audit import What
@@ -49,7 +48,7 @@ class Policy(BaseModel):
 
     enabled: bool = True
     classes: Annotated[list[Label], Field(max_length=50)] = sorted(_OUR_OWN.classes)
-    money: Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=4)] | None = None
+    money: Money | None = None
     urgent_minutes: Annotated[int, Field(ge=0, le=1_440)] = _OUR_OWN.urgent_minutes
     watch_at: _Minute = f"{_OUR_OWN.watch_at:%H:%M}"
     zone: Zone = _OUR_OWN.zone

@@ -3,17 +3,17 @@
 from decimal import Decimal
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from services.alerting.domain.parameters import Parameters
-from shared.events.base import MAX_QUANTITY, Code
+from shared.events.base import MAX_QUANTITY, Code, plain_zero
 
 MAX_DAYS = 3_650
 
 Units = Annotated[int, Field(ge=0, le=MAX_QUANTITY)]
 SomeUnits = Annotated[int, Field(ge=1, le=MAX_QUANTITY)]
 Days = Annotated[float, Field(ge=0, le=MAX_DAYS, allow_inf_nan=False)]
-Money = Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=4)]
+Money = Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=4), AfterValidator(plain_zero)]
 Label = Annotated[
     str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from shared.events.base import Code
+from shared.events.base import Code, plain_zero
 from shared.events.catalog_items import Component, LifeCycle
 
 _TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 Text = Annotated[str, StringConstraints(max_length=512, pattern=_TEXT)]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=_TEXT)]
-Money = Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=6)]
+Money = Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=6), AfterValidator(plain_zero)]
 
 
 class KitComponent(Component):

@@ -8,14 +8,14 @@ from http import HTTPStatus
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.ledger.domain.counts import CountState, Tolerance
 from services.ledger.store.sheets import CountRow, Sheets
 from shared.clock import Clock
 from shared.database.audit import Doer
-from shared.events.base import MAX_QUANTITY, Code, Instant
+from shared.events.base import MAX_QUANTITY, Code, Instant, plain_zero
 from shared.events.stock_changes import Bucket
 from shared.http.audit import doer_of
 from shared.http.auth import Caller, Scope, require
@@ -75,6 +75,12 @@ def _without_cost(row: CountRow) -> dict[str, object]:
     return fields
 
 
+_Percent = Annotated[Decimal, Field(ge=0, le=1000, decimal_places=3), AfterValidator(plain_zero)]
+_Money = Annotated[
+    Decimal, Field(ge=0, max_digits=18, decimal_places=4), AfterValidator(plain_zero)
+]
+
+
 class Limits(BaseModel):
     """How far a count may be from what was expected; the first limit exceeded is one too many.
 
@@ -83,8 +89,8 @@ class Limits(BaseModel):
     """
 
     units: Annotated[int, Field(ge=0, le=MAX_QUANTITY)] | None = None
-    percent: Annotated[Decimal, Field(ge=0, le=1000, decimal_places=3)] | None = None
-    money: Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=4)] | None = None
+    percent: _Percent | None = None
+    money: _Money | None = None
 
     @model_validator(mode="after")
     def _limits_something(self) -> Self:

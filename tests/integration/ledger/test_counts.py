@@ -326,6 +326,9 @@ async def test_tolerances_are_of_classes_and_warehouses_and_accuracy_is_by_them(
             ("A", "N", 4, None, None),
         ]
     ]
+    await tolerate(api, {"percent": "0E+999999999", "money": "0E+999999999"}, warehouse="Z")
+    (none,) = [e for e in await items(api, "/v1/count-tolerances") if e["warehouse"] == "Z"]
+    assert (none["percent"], none["money"]) == ("0", "0")
     for wrong in ({}, {"units": -1}, {"percent": "many"}, {"units": None}):
         assert (await api.put("/v1/count-tolerances", json=wrong)).status_code == 422, wrong
     await stock_class(ledger, "dear", "A", Decimal("20.50"))

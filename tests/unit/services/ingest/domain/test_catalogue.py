@@ -80,6 +80,11 @@ def test_master_data_that_nobody_could_use_is_refused(fields: dict[str, object])
         SkuItem.model_validate({"sku": "A", **fields})
 
 
+def test_a_zero_is_plain_however_it_is_written() -> None:
+    free = item("A", cost="0E+9999999999", price="0.00")
+    assert (str(free.cost), str(free.price)) == ("0", "0.00")
+
+
 def kit(sku: str, *components: str, **fields: object) -> SkuItem:
     return item(sku, kit=[{"sku": each, "quantity": 2} for each in components], **fields)
 

@@ -7,6 +7,11 @@ SHELL := /bin/sh
 
 PYTHON ?= python3
 export LOWTIDE_HOME ?= $(CURDIR)/.lowtide
+ifneq ($(words $(LOWTIDE_HOME)),1)
+# make takes such a path for several, and what it deletes for a folder beside ours.
+$(error No spaces in the path of Lowtide, please: '$(LOWTIDE_HOME)'. Move the checkout, or name \
+another folder for what it writes: make LOWTIDE_HOME=/path/without/spaces ...)
+endif
 CACHE := $(LOWTIDE_HOME)/cache
 VENV := $(LOWTIDE_HOME)/venv
 BIN := $(VENV)/bin
@@ -143,8 +148,8 @@ $(READY): requirements.lock deploy/local/bootstrap.lock
 		echo "Lowtide needs Python 3.11 or newer, this is $$('$(PYTHON)' -V);" \
 			'name another: make PYTHON=...' >&2; exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
-		rm -rf $(VENV) && '$(PYTHON)' -m venv $(VENV); } || { \
-		rm -rf $(VENV); \
+		rm -rf '$(VENV)' && '$(PYTHON)' -m venv '$(VENV)'; } || { \
+		rm -rf '$(VENV)'; \
 		echo 'This Python cannot make virtual environments: install its venv module' \
 			'(Debian, Ubuntu: apt-get install python3-venv).' >&2; exit 1; }
 	@echo 'Installing the locked dependencies into $(VENV) ...'

@@ -10,7 +10,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """What all services share; each extends it in its own `settings.py`."""
 
-    model_config = SettingsConfigDict(env_prefix="LOWTIDE_", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="LOWTIDE_", extra="ignore", hide_input_in_errors=True
+    )
 
     kafka: str = "127.0.0.1:19092"
     """Bootstrap servers, comma separated."""

@@ -181,9 +181,11 @@ class Draft:
         partition, now, trace, _ = asked
         before, held = self._pooling.before(partition, pool, now), self._known(partition, pool)
         known = self._pooling.present(partition, pool, now)
+        # Where nothing was known before, too: a rule may have moved there from elsewhere.
+        known = known if held is None else known._replace(conditions=held.conditions)
         if not self._pooling.has_levels(partition, pool):
             if held is not None:
-                self._leave(partition, pool, known._replace(conditions=held.conditions), now)
+                self._leave(partition, pool, known, now)
             return
         then = now
         if before is not None:

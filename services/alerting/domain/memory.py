@@ -229,8 +229,13 @@ class Territory:
         self.followed = book.revision
 
     def hears(self, now: datetime) -> bool:
-        """Return whether it can be said at a moment which channels are silent."""
-        return self.hears_from is not None and now >= self.hears_from
+        """Return whether it can be said at a moment which channels are silent.
+
+        Not after a gap: what comes first after an outage comes before it is noted (`listen`).
+        """
+        if self.hears_from is None or self.heard_until is None:
+            return False
+        return now >= self.hears_from and now - self.heard_until <= DEAF
 
     def listen(self, rules: RuleBook, channels: Channels, until: datetime) -> None:
         """Note that subjects are to be evaluated anew where a channel fell silent, or spoke."""

@@ -123,6 +123,16 @@ def test_after_an_outage_what_is_open_goes_on_until_the_channel_speaks() -> None
     assert turns(worker, spoken, first=101, last=101) == [("resolved", 101)]
 
 
+def test_what_comes_first_after_an_outage_comes_before_anybody_has_listened() -> None:
+    worker = Worker(ITS_OWN)
+    worker.hear((0, level(50)))
+    assert turns(worker, SHOP, first=1, last=50) == []
+    draft = Draft(worker.territories, worker.book, {}, worker.parameters, channels=SHOP)
+    draft.hear(0, level(49, version=2), minutes(90))
+    assert draft.announcements == []
+    assert draft.reasons == {(RuleKind.DATA_DOUBT, Reason.CHANNELS_UNHEARD): 1}
+
+
 def test_what_was_open_ends_after_a_claim_if_the_channel_spoke_before_anybody_could_say() -> None:
     worker = Worker(ITS_OWN)
     worker.hear((0, level(50)))

@@ -130,6 +130,17 @@ def test_a_pool_warns_by_its_sum_and_not_by_its_levels() -> None:
     assert ONLINE not in worker.territory.subjects
 
 
+@pytest.mark.parametrize(("available", "then"), [(3, []), (50, [("pool online", "resolved")])])
+def test_what_is_open_goes_on_in_warehouses_that_a_rule_has_moved_to(
+    available: int, then: list[tuple[str, str]]
+) -> None:
+    worker = Worker(replace(OF_POOL, scope=replace(OF_POOL.scope, warehouses=frozenset({"N"}))))
+    assert events(worker.hear(0, in_("N", 5))) == [("pool online", "opened")]
+    moved = replace(OF_POOL, scope=replace(OF_POOL.scope, warehouses=frozenset({"S"})))
+    worker.use(moved, revision=2)
+    assert events(worker.hear(1, in_("S", available))) == then
+
+
 def test_a_pool_is_looked_at_once_a_batch_after_all_its_levels() -> None:
     """What moves from one warehouse to another never leaves the pool."""
     worker = Worker(OF_POOL)

@@ -63,7 +63,7 @@ class NewOccasion(_Said):
 
     @model_validator(mode="after")
     def _does_something(self) -> Self:
-        if not self.starts_at < self.ends_at <= self.starts_at + LONGEST:
+        if not timedelta() < self.ends_at - self.starts_at <= LONGEST:
             raise ValueError("ends_at must be after starts_at, and no more than 366 days after it")
         if self.factor == 1 and not self.shift and not self.mute:
             raise ValueError("say what it does: a factor other than 1, a shift, or mute")

@@ -94,9 +94,10 @@ def read(text: bytes) -> list[NamedRule]:
     rule (`rules.2.levels.0.enter` is of the third).
     """
     try:
-        # The loader is the safe one: it makes nothing but plain values.
+        # The loader is the safe one: it makes nothing but plain values. At what is not of the type
+        # that it is said to be (`!!bool maybe`) it fails in ways of its own.
         found = yaml.load(text, _Loader)  # noqa: S506
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
         words = " ".join(str(error).split())[:300]
         raise Problem(
             HTTPStatus.BAD_REQUEST, "not_yaml", f"The file cannot be read ({words})."

@@ -11,7 +11,7 @@ from services.alerting.domain.kind import TRAITS, RuleKind
 from services.alerting.domain.outcome import Reason
 from services.alerting.domain.rule import Limit, Rule
 from services.alerting.domain.standing import Standing
-from shared.events.stock_alerts import AlertLevel
+from shared.events.stock_alerts import AlertLevel, DoubtReasons
 
 _DAY_S = 86_400
 
@@ -25,6 +25,8 @@ def holding(rule: Rule, at: Standing, units: int, held: AlertLevel | None) -> Li
     `units` stand for what is available: the level's own, what a dip left, or more.
     """
     # Asked for every rule and message: called through as little as can be.
+    if not at.hears_channels and rule.kind is RuleKind.DATA_DOUBT:
+        return _unheard(rule, at, held)
     found = _MEASURES[rule.kind](rule, at, units)
     if not found and held is not None and rule.clears is not None:
         clear = rule.clears.holds(at, units)
@@ -73,12 +75,27 @@ def _surplus(_: Rule, at: Standing, units: int) -> Measured:
 
 def _doubts(rule: Rule, at: Standing, _: int) -> Measured:
     found = reasons(rule, at)
-    if found is None:
-        return 0
-    sure = len(found.flags) + (found.count_days is not None)
-    if found.silent and not at.hears_channels:
-        return sure or Reason.CHANNELS_UNHEARD
-    return sure + bool(found.silent)
+    silent = found is not None and bool(found.silent)
+    if silent and not at.hears_channels:
+        return _sure(found) or Reason.CHANNELS_UNHEARD
+    return _sure(found) + silent
+
+
+def _unheard(rule: Rule, at: Standing, held: AlertLevel | None) -> Limit | Reason | None:
+    """Return which limit of data_doubt holds while nobody can say if a channel is silent.
+
+    Where that decides it the other reasons may open something, but nothing moves or ends.
+    """
+    found = reasons(rule, at)
+    sure = _sure(found)
+    least = rule.holding(sure, held)
+    if found is None or not found.silent or (held is None and least is not None):
+        return least
+    return least if least is rule.holding(sure + 1, held) else Reason.CHANNELS_UNHEARD
+
+
+def _sure(found: DoubtReasons | None) -> int:
+    return 0 if found is None else len(found.flags) + (found.count_days is not None)
 
 
 def _days_overdue(_: Rule, at: Standing, __: int) -> Measured:

@@ -123,16 +123,6 @@ def test_after_an_outage_what_is_open_goes_on_until_the_channel_speaks() -> None
     assert turns(worker, spoken, first=101, last=101) == [("resolved", 101)]
 
 
-def test_what_comes_first_after_an_outage_comes_before_anybody_has_listened() -> None:
-    worker = Worker(ITS_OWN)
-    worker.hear((0, level(50)))
-    assert turns(worker, SHOP, first=1, last=50) == []
-    draft = Draft(worker.territories, worker.book, {}, worker.parameters, channels=SHOP)
-    draft.hear(0, level(49, version=2), minutes(90))
-    assert draft.announcements == []
-    assert draft.reasons == {(RuleKind.DATA_DOUBT, Reason.CHANNELS_UNHEARD): 1}
-
-
 def test_what_was_open_ends_after_a_claim_if_the_channel_spoke_before_anybody_could_say() -> None:
     worker = Worker(ITS_OWN)
     worker.hear((0, level(50)))
@@ -152,11 +142,63 @@ def test_what_was_heard_while_nobody_could_say_is_looked_at_once_he_can() -> Non
     assert turns(worker, SHOP, first=75, last=80) == [("opened", 75)]
 
 
+def test_a_message_that_comes_before_the_first_turn_after_an_outage_opens_nothing() -> None:
+    worker = Worker(ITS_OWN)
+    worker.hear((0, level(50)))
+    assert turns(worker, SHOP, first=1, last=50) == []
+    draft = Draft(worker.territories, worker.book, {}, worker.parameters, channels=SHOP)
+    draft.hear(0, level(49, version=2), minutes(90))
+    draft.adopt()
+    assert events(draft) == []
+    assert turns(worker, SHOP, first=90, last=95) == [("opened", 95)]
+
+
+BOTH = Doubts(flags=frozenset({"negative"}), silence=HOUR)
+LADDER = [Limit(WATCH, 1, 1), Limit(URGENT, 2, 2)]
+
+
+@pytest.mark.parametrize("limits", [[Limit(URGENT, 2, 2)], LADDER])
+def test_what_several_reasons_hold_goes_on_after_a_claim(limits: list[Limit]) -> None:
+    """It neither falls to what the reasons that are sure make, nor ends."""
+    worker = Worker(rule(RuleKind.DATA_DOUBT, limits, doubts=BOTH))
+    worker.hear((0, level(50)))
+    assert turns(worker, SHOP, first=56, last=70) == ([("opened", 61)] if limits is LADDER else [])
+    draft = Draft(worker.territories, worker.book, {}, worker.parameters, channels=SHOP)
+    draft.hear(0, level(-1, version=2, flags=("negative",)), minutes(70))
+    draft.adopt()
+    assert [each.transition.level for each in draft.announcements] == [URGENT]
+    worker.territories = {0: Territory(worker.territories[0].subjects)}
+    draft = Draft(worker.territories, worker.book, {}, worker.parameters, channels=SHOP)
+    draft.look(0, [A], minutes(71))
+    draft.adopt()
+    assert draft.reasons == {(RuleKind.DATA_DOUBT, Reason.CHANNELS_UNHEARD): 1}
+    assert turns(worker, SHOP, first=71, last=80) == []
+
+
+def test_what_waits_for_several_reasons_goes_on_waiting_after_a_claim() -> None:
+    pending = rule(RuleKind.DATA_DOUBT, [Limit(URGENT, 2, 2)], doubts=BOTH, pending=15)
+    worker = Worker(pending)
+    worker.hear((0, level(-1, flags=("negative",))))
+    assert turns(worker, SHOP, first=56, last=70) == []  # it is pending since 61
+    worker.territories = {0: Territory(worker.territories[0].subjects)}
+    draft = Draft(worker.territories, worker.book, {}, worker.parameters, channels=SHOP)
+    draft.look(0, [A], minutes(71))
+    draft.adopt()
+    assert turns(worker, SHOP, first=71, last=80) == [("opened", 76)]
+
+
+def test_what_ends_whether_or_not_a_channel_is_silent_ends_meanwhile() -> None:
+    worker = Worker(rule(RuleKind.DATA_DOUBT, [Limit(URGENT, 2, 2)], doubts=BOTH))
+    worker.hear((0, level(-1, flags=("negative",))))
+    assert turns(worker, SHOP, first=56, last=70) == [("opened", 61)]
+    worker.territories = {0: Territory(worker.territories[0].subjects)}
+    draft = Draft(worker.territories, worker.book, {}, worker.parameters, channels=SHOP)
+    draft.hear(0, level(5, version=2), minutes(71))
+    assert events(draft) == [("resolved", 71)]
+
+
 def test_other_reasons_count_meanwhile() -> None:
-    doubts = Doubts(flags=frozenset({"negative"}), silence=HOUR)
-    worker = Worker(
-        rule(RuleKind.DATA_DOUBT, [Limit(WATCH, 1, 1), Limit(URGENT, 2, 2)], doubts=doubts)
-    )
+    worker = Worker(rule(RuleKind.DATA_DOUBT, LADDER, doubts=BOTH))
     draft = Draft(worker.territories, worker.book, {}, worker.parameters, channels=SHOP)
     draft.hear(0, level(-1, flags=("negative",)), minutes(70))
     assert [each.transition.level for each in draft.announcements] == [WATCH]

@@ -1,18 +1,21 @@
 """Configuration that every process reads, from the environment alone (prefix `LOWTIDE_`)."""
 
+import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "LOWTIDE_"
 
 
 class Settings(BaseSettings):
     """What all services share; each extends it in its own `settings.py`."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="LOWTIDE_", extra="ignore", hide_input_in_errors=True
-    )
+    # What is wrong is told without the values beside it: secrets are among them.
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True)
 
     kafka: str = "127.0.0.1:19092"
     """Bootstrap servers, comma separated."""
@@ -48,3 +51,27 @@ class Settings(BaseSettings):
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "plain"] = "json"
+
+
+_Settings = TypeVar("_Settings", bound=Settings)
+
+
+def from_environment(kind: type[_Settings]) -> _Settings:
+    """Return a process's settings; where a variable is wrong, say so and exit with 2."""
+    try:
+        return kind()
+    except ValidationError as error:
+        for fault in error.errors(include_url=False, include_input=False):
+            name = PREFIX + "_".join(map(str, fault["loc"])).upper()
+            sys.stderr.write(f"{name}: {_what_is_wrong(fault)}\n")
+    sys.exit(2)
+
+
+def _what_is_wrong(fault: ErrorDetails) -> str:
+    match fault["type"]:
+        case "missing":
+            return "is not set"
+        case "too_short":  # a secret, of which pydantic speaks as of a list
+            return f"needs {fault['ctx']['min_length']} characters or more"
+        case _:
+            return fault["msg"]

@@ -16,6 +16,7 @@ from shared.events.alert_responses import TOPIC as RESPONSES
 from shared.events.stock_levels import TOPIC
 from shared.events.topics import STOCK_LEVELS
 from shared.roles import run_role
+from shared.settings import from_environment
 
 
 def main() -> None:
@@ -33,7 +34,7 @@ def main() -> None:
         "--partitions", type=int, required=True, help="how many this release declares"
     )
     arguments = parser.parse_args()
-    settings = AlertingSettings()
+    settings = from_environment(AlertingSettings)
     if arguments.role == "migrate":
         upgrade_blocking(settings.database_url.get_secret_value(), "alerting")
     elif arguments.role == "resume":

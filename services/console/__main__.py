@@ -8,6 +8,7 @@ from services.console.domain.sign_in import mint_code
 from services.console.settings import ConsoleSettings
 from shared.clock import WallClock
 from shared.roles import run_role
+from shared.settings import from_environment
 
 
 def main() -> None:
@@ -17,7 +18,7 @@ def main() -> None:
     commands.add_parser("serve", help="answer browsers")
     commands.add_parser("link", help="print a link that signs one person in, once")
     role = parser.parse_args().role
-    settings = ConsoleSettings()
+    settings = from_environment(ConsoleSettings)
     if role == "link":
         print(link(settings))
         return

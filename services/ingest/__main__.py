@@ -13,6 +13,7 @@ from shared.clock import WallClock
 from shared.commands import carried_out, engine_of
 from shared.database.migrations import upgrade_blocking
 from shared.roles import run_role
+from shared.settings import from_environment
 
 RENEWED_AT_ONCE = 1_000
 """SKUs that one transaction keeps from being edited."""
@@ -29,7 +30,7 @@ def main() -> None:
         "republish", help="tell the whole catalogue anew; to be run after the database was restored"
     )
     role = parser.parse_args().role
-    settings = IngestSettings()
+    settings = from_environment(IngestSettings)
     if role == "migrate":
         upgrade_blocking(settings.database_url.get_secret_value(), "ingest")
     elif role == "republish":

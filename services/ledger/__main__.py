@@ -41,6 +41,7 @@ from shared.events.base import Instant
 from shared.events.topics import STOCK_CHANGES, STOCK_LEVELS
 from shared.kafka.log import LogReader
 from shared.roles import run_role
+from shared.settings import from_environment
 
 TOPICS = (stock_changes.TOPIC, catalog_items.TOPIC, catalog_warehouses.TOPIC)
 """What `consume` consumes."""
@@ -48,7 +49,7 @@ TOPICS = (stock_changes.TOPIC, catalog_items.TOPIC, catalog_warehouses.TOPIC)
 
 def main() -> None:
     """Run a role or a command."""
-    settings = LedgerSettings()
+    settings = from_environment(LedgerSettings)
     arguments = _parser(settings).parse_args()
     match arguments.role:
         case "consume" | "serve" as role:

@@ -15,6 +15,7 @@ from shared.database.migrations import upgrade_blocking
 from shared.events.alert_reports import TOPIC as REPORTS_TOPIC
 from shared.events.stock_alerts import TOPIC
 from shared.roles import run_role
+from shared.settings import from_environment
 
 
 def main() -> None:
@@ -29,7 +30,7 @@ def main() -> None:
     resume.add_argument("--partition", type=int, help="only this one")
     roles.add_parser("forget", help="forget what was over long ago; to be run every day")
     arguments = parser.parse_args()
-    settings = NotifierSettings()
+    settings = from_environment(NotifierSettings)
     if arguments.role == "migrate":
         upgrade_blocking(settings.database_url.get_secret_value(), "notifier")
     elif arguments.role == "resume":

@@ -15,7 +15,7 @@ from deploy.local.standin import faults, inbox
 from deploy.local.standin.inbox import Inbox
 from shared.observability.logs import get_logger
 from shared.roles import run_role
-from shared.settings import Settings
+from shared.settings import Settings, from_environment
 from shared.testing import wecom as vendor
 from shared.testing.mailbox import Mailbox
 from shared.testing.unruly_http import Misconduct, Reply, Request, serving
@@ -72,7 +72,7 @@ async def _run(settings: StandInSettings, stop: asyncio.Event) -> None:
 
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
-    settings = StandInSettings()
+    settings = from_environment(StandInSettings)
     run_role("standin", "serve", settings, lambda stop: _run(settings, stop))
 
 

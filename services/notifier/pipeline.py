@@ -42,11 +42,12 @@ class StockAlerts(Forgetful):
         if incoming:
             table = await configuration.routing_table(connection)
             known = await intake.known(connection, {each.alert.alert_id for each in incoming})
-            rows = decide(incoming, table, known, self._clock.now())
+            now = self._clock.now()
+            rows = decide(incoming, table, known, now)
             await intake.record(connection, rows)
             new = [row.delivery for row in rows]
             await intake.withdraw_held(connection, new)
-            await intake.supersede_older(connection, new)
+            await intake.supersede_older(connection, new, now)
             await wake_senders(connection, _waiting_for(new))
         return ()
 

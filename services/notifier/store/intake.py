@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -90,7 +91,7 @@ FROM (SELECT DISTINCT ON (alert_id, destination) *
            AS u (alert_id, destination, revision, gather_key, held_for, not_before)
       ORDER BY alert_id, destination, not_before NULLS FIRST, revision DESC) AS n
 WHERE d.alert_id = n.alert_id AND d.destination = n.destination AND d.revision < n.revision
-  AND d.not_before > coalesce(n.not_before, '-infinity') AND (d.state = 'waiting') IS TRUE
+  AND d.not_before > coalesce(n.not_before, :now) AND (d.state = 'waiting') IS TRUE
 """)
 
 # Something newer of the episode comes in its place, or nothing does: it is over already.
@@ -237,7 +238,9 @@ async def withdraw_held(connection: AsyncConnection, newer: Sequence[NewDelivery
         )
 
 
-async def supersede_older(connection: AsyncConnection, newer: Sequence[NewDelivery]) -> None:
+async def supersede_older(
+    connection: AsyncConnection, newer: Sequence[NewDelivery], now: datetime
+) -> None:
     """Withdraw changes that wait while a newer revision for the same destination is there.
 
     What is left of older ones, and waits on purpose for longer, goes when the newer one goes.
@@ -266,6 +269,7 @@ async def supersede_older(connection: AsyncConnection, newer: Sequence[NewDelive
             "gather_key": [each.hold and each.hold.key for each in changes],
             "held_for": [each.hold and each.hold.why.value for each in changes],
             "not_before": [each.hold and each.hold.until for each in changes],
+            "now": now,
         },
     )
 

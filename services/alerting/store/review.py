@@ -37,8 +37,9 @@ its `told_at` and the `level` then."""
 ANSWERED = "event IN ('acknowledged', 'assigned', 'acted', 'resolved', 'retracted')"
 """After these nobody waits for anybody."""
 
-_JUDGED = "(answered_at IS NOT NULL AND told_at IS NOT NULL OR due_at < :now)"
-"""Whether it can be said by now if somebody saw to an episode in time."""
+_JUDGED = "told_at IS NOT NULL AND (answered_at IS NOT NULL OR due_at < :now)"
+"""Whether it can be said by now if somebody saw to an episode in time; nobody is late for what he
+was not told of."""
 
 _ALERT_GROUPS: Final[Mapping[Dimension | None, str]] = {
     None: "CAST(NULL AS text)",

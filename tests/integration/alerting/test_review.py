@@ -255,7 +255,8 @@ async def test_what_waits_for_others_counts_from_when_it_is_told_and_only_if_it_
 ) -> None:
     """All were gathered until three days later; G alone was told then.
 
-    R rose before, which was told at once, a day after it ran out; E was over before.
+    R rose before, which was told at once, a day after it ran out; E was over before, though its
+    playbook had a clock.
     """
     waits = ("opened", timedelta(), {"level": "watch", "tell_at": 3 * DAY})
     answered: Step = ("acknowledged", 3 * DAY + 30 * MINUTE, {})
@@ -263,7 +264,14 @@ async def test_what_waits_for_others_counts_from_when_it_is_told_and_only_if_it_
     rose = ("level_changed", 2 * DAY, {"level": "out", "previous_level": "watch"})
     await past(alerting, 2, "R", waits, rose, ("acknowledged", 2 * DAY + 10 * MINUTE, {}))
     await ran_out(alerting, "R", DAY, None)
-    await past(alerting, 3, "E", waits, ("resolved", 2 * DAY, RECOVERED))
+    over = await past(alerting, 3, "E", waits, ("resolved", 2 * DAY, RECOVERED))
+    await alerting.rows(
+        "INSERT INTO timer (alert_id, generation, number, taken, since, escalated, told, "
+        "first_by) VALUES ($1, 1, 1, 0, $2, false, '{}', $3)",
+        over,
+        NOON,
+        NOON + 3 * DAY,
+    )
     total = (await asked(alerting))["total"]
     assert total["to_acknowledge"] == {"count": 2, "mean": 20.0, "median": 20.0}
     assert (total["prevented"], total["met_late"], total["missed"]) == (1, 0, 1)

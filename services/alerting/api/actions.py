@@ -19,6 +19,7 @@ from services.alerting.api.desk import AtDesk, Desk, IdempotencyKey, Question, d
 from services.alerting.domain.actions import Step
 from services.alerting.domain.refusals import (
     Covered,
+    FromItself,
     KeyReused,
     LimitTooLow,
     NoLevel,
@@ -223,6 +224,8 @@ def _problem(error: LowtideError) -> Exception:
             return Problem(HTTPStatus.FORBIDDEN, "limit_too_low", str(error))
         case NoLevel():
             return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "not_of_a_level", str(error))
+        case FromItself():
+            return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "from_itself", str(error))
         case KeyReused():
             return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused", str(error))
         case _:

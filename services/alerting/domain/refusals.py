@@ -37,6 +37,16 @@ class KeyReused(LowtideError):  # noqa: N818 - the caller's mistake
     """The Idempotency-Key has asked for something else."""
 
 
+class FromItself(LowtideError):  # noqa: N818 - the caller's mistake
+    """Nothing comes to a warehouse from itself."""
+
+    def __init__(self, warehouse: str) -> None:
+        super().__init__(
+            f"A transfer cannot come from {warehouse}, where the units are missing; name another "
+            "warehouse as its source."
+        )
+
+
 class NoLevel(LowtideError):  # noqa: N818 - what the alert is about
     """Stock comes to a level, and is counted there; the alert is about more than one."""
 

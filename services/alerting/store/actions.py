@@ -19,6 +19,7 @@ from services.alerting.domain.actions import (
 from services.alerting.domain.covering import OnTheWay, enough
 from services.alerting.domain.refusals import (
     Covered,
+    FromItself,
     KeyReused,
     LimitTooLow,
     NoLevel,
@@ -69,7 +70,7 @@ async def request(
     """Have something done about an alert: at once where no approval is needed.
 
     Like everything here: the first thing its transaction does, and None for what is not there.
-    Raises Resolved, Covered, KeyReused.
+    Raises Resolved, NoLevel, FromItself, Covered, KeyReused.
     """
     await action_rows.take_turn(connection)
     if wanted.key is not None:
@@ -256,6 +257,8 @@ async def _begun(
     sku, warehouse = episode.subject.sku, episode.subject.warehouse
     if wanted.kind in OF_A_LEVEL and not isinstance(episode.subject, LevelSubject):
         raise NoLevel(episode.number)
+    if wanted.source == warehouse:
+        raise FromItself(warehouse)
     if wanted.kind in SUPPLYING:
         under_way = await _under_way(connection, episode, by.at)
         if under_way is not None:

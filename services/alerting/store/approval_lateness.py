@@ -13,7 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.late_notes import late_note
 from services.alerting.domain.working_time import WorkingCalendar, add_working_time
-from services.alerting.store import action_rows, approval_limits, episodes, people, schedules
+from services.alerting.store import (
+    action_rows,
+    approval_limits,
+    episodes,
+    people,
+    schedules,
+    silences,
+)
 from services.alerting.store.action_rows import Change
 from services.alerting.store.acts import By
 from services.alerting.store.episodes import RECOVERS
@@ -41,7 +48,8 @@ class _Waiting(NamedTuple):
 
 
 # Working time is never over sooner than time itself. A playbook that waits for the approval sees to
-# it by its own clock; while an alert is put off, or its shortage recovers, nothing follows.
+# it by its own clock; while an alert is put off or silenced, or its shortage recovers, nothing
+# follows.
 _WAITING = text(f"""
 SELECT t.id, max(h.at) AS since, count(*) - 1 AS taken, a.category
 FROM action AS t
@@ -50,6 +58,7 @@ JOIN action_history AS h ON h.action_id = t.id AND h.step IN ('request', 'remind
 LEFT JOIN timer AS p ON p.alert_id = a.id AND p.by IS NOT NULL
 WHERE t.state = 'proposed' AND a.resolved_at IS NULL
   AND (a.snoozed_until IS NULL OR a.snoozed_until <= :now)
+  AND NOT EXISTS (SELECT FROM silence AS s WHERE {silences.COVERS})
   AND NOT {RECOVERS}
   AND a.playbook -> 'steps' -> (p.number - 1) ->> 'expects' IS DISTINCT FROM 'approve'
 GROUP BY t.id, a.category

@@ -95,6 +95,10 @@ ACTIONS: dict[str, Text] = {
         "这条预警涉及几个仓库或 SKU；请在单个仓库的预警上处理。",
         "This alert is about several warehouses or SKUs; do it with the alert of one of them.",
     ),
+    "refused.from_itself": Text(
+        "缺货的就是这个仓库；请选别的仓库调出。",
+        "The units are missing in this very warehouse; choose another one to take them from.",
+    ),
     "refused.wrong_state": Text(
         "它已经不在这一步了，请看最新状态。", "It has moved on meanwhile; look at its state."
     ),

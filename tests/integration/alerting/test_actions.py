@@ -409,6 +409,25 @@ async def test_a_late_approval_is_called_for_then_escalates_and_never_approves_i
     assert approved["state"] == "approved"
 
 
+async def test_a_late_approval_is_called_for_when_a_silence_is_over(shop: Shop) -> None:
+    await shop.limits({"person": "buyer", "amount": "100"}, {"person": "lin", "amount": "1000"})
+    alert = await shop.hear(12)
+    ends_at = (shop.clock.now() + DAY).isoformat()
+    silence = await shop.alerting.ask(
+        "POST",
+        "/v1/silences",
+        {"rule": "low", "ends_at": ends_at, "comment": "stocktaking"},
+        HTTPStatus.CREATED,
+    )
+    await shop.buy(alert)
+    for _ in range(3):
+        shop.clock.advance(timedelta(hours=1))
+        assert await shop.call_for_approval() == 0
+    await shop.alerting.ask("DELETE", f"/v1/silences/{silence['id']}")
+    assert await shop.call_for_approval() == 1
+    assert (await shop.hush(alert))[-1] == ("reminded", None)
+
+
 @pytest.mark.parametrize("ended", ["approve", "reject"])
 async def test_what_was_decided_is_not_called_for(shop: Shop, ended: str) -> None:
     await shop.limits({"person": "buyer", "amount": "100"}, {"person": "lin", "amount": "1000"})
@@ -1137,6 +1156,18 @@ async def test_a_transfer_of_less_than_it_takes_hushes_nothing_and_holds_up_no_p
     await shop.put_rule("home", levels=[{"level": "watch", "enter": 101}])
     left = await shop.hear(99, warehouse="N")
     assert await shop.hush(left) == [("opened", None)]
+
+
+async def test_a_transfer_from_where_the_units_are_missing_is_refused(shop: Shop) -> None:
+    alert = await shop.hear(12)
+    problem = await shop.post(
+        f"/v1/alerts/{alert['id']}/actions",
+        {"kind": "transfer", "quantity": 144, "source": alert["warehouse"]},
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    )
+    assert problem["type"].endswith("from_itself")
+    assert "name another warehouse" in problem["detail"]
+    assert (await shop.get("/v1/actions"))["items"] == []
 
 
 async def test_a_transfer_comes_from_where_there_is_most_to_spare(shop: Shop) -> None:

@@ -1,12 +1,12 @@
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 
 import pytest
 
 from services.console.domain import feed as feed_module
 from services.console.domain.feed import Feed, of_episode, of_level
 from shared.events.stock_levels import StockLevel
+from tests.factories.stock_levels import stock_level
 
 CUP, SOCK = of_level("CUP", "hz"), of_level("SOCK", "hz")
 
@@ -14,25 +14,6 @@ CUP, SOCK = of_level("CUP", "hz"), of_level("SOCK", "hz")
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed_module, "PAUSE_SECONDS", 0)
-
-
-def level(sku: str, version: int) -> StockLevel:
-    return StockLevel(
-        sku=sku,
-        warehouse="hz",
-        version=version,
-        on_hand=version,
-        reserved=0,
-        unavailable=0,
-        incoming=0,
-        available=version,
-        low_water=0,
-        counted_at=None,
-        last_change_at=datetime(2026, 3, 2, tzinfo=UTC),
-        sold_total=0,
-        returned_total=0,
-        received_total=0,
-    )
 
 
 async def taken(changes: AsyncIterator[list[StockLevel] | None]) -> list[tuple[str, int]] | None:
@@ -45,8 +26,8 @@ async def test_a_page_sees_the_levels_it_watches_and_no_others() -> None:
     feed = Feed()
     page = feed.subscribe()
     page.watch([CUP])
-    feed.offer(SOCK, level("SOCK", 1))
-    feed.offer(CUP, level("CUP", 2))
+    feed.offer(SOCK, stock_level("SOCK", 1))
+    feed.offer(CUP, stock_level("CUP", 2))
     assert await taken(page.changes()) == [("CUP", 2)]
 
 
@@ -55,7 +36,7 @@ async def test_between_two_looks_only_the_newest_is_kept() -> None:
     page = feed.subscribe()
     page.watch([CUP])
     for version in (3, 5, 4):
-        feed.offer(CUP, level("CUP", version))
+        feed.offer(CUP, stock_level("CUP", version))
     assert await taken(page.changes()) == [("CUP", 5)]
 
 
@@ -64,7 +45,7 @@ async def test_every_page_gets_the_change() -> None:
     pages = [feed.subscribe() for _ in range(50)]
     for page in pages:
         page.watch([CUP])
-    feed.offer(CUP, level("CUP", 1))
+    feed.offer(CUP, stock_level("CUP", 1))
     for page in pages:
         assert await taken(page.changes()) == [("CUP", 1)]
 
@@ -74,10 +55,10 @@ async def test_who_is_told_to_ask_again_gets_none_instead_of_what_was_pending() 
     page = feed.subscribe()
     page.watch([CUP])
     changes = page.changes()
-    feed.offer(CUP, level("CUP", 1))
+    feed.offer(CUP, stock_level("CUP", 1))
     feed.refetch()
     assert await taken(changes) is None
-    feed.offer(CUP, level("CUP", 2))
+    feed.offer(CUP, stock_level("CUP", 2))
     assert await taken(changes) == [("CUP", 2)]
 
 
@@ -87,7 +68,7 @@ async def test_an_episode_that_changed_is_asked_for_by_who_shows_it() -> None:
     shown.watch([of_episode("a")])
     other.watch([of_episode("b"), CUP])
     feed.touch(of_episode("a"))
-    feed.offer(CUP, level("CUP", 1))
+    feed.offer(CUP, stock_level("CUP", 1))
     assert await taken(shown.changes()) is None
     assert await taken(other.changes()) == [("CUP", 1)]
 
@@ -96,11 +77,11 @@ async def test_watching_something_else_forgets_what_was_watched_before() -> None
     feed = Feed()
     page = feed.subscribe()
     page.watch([CUP])
-    feed.offer(CUP, level("CUP", 1))
+    feed.offer(CUP, stock_level("CUP", 1))
     page.watch([SOCK])
     assert not feed.wants(CUP)
-    feed.offer(CUP, level("CUP", 2))
-    feed.offer(SOCK, level("SOCK", 1))
+    feed.offer(CUP, stock_level("CUP", 2))
+    feed.offer(SOCK, stock_level("SOCK", 1))
     assert await taken(page.changes()) == [("SOCK", 1)]
 
 

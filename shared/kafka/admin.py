@@ -16,6 +16,7 @@ from aiokafka.errors import (
 
 from shared.errors import Stopped, Unavailable
 from shared.events.topics import TOPICS, Topic
+from shared.kafka.client import start, stop
 from shared.kafka.metadata import known_partitions
 
 _TRIES = 50
@@ -99,13 +100,13 @@ async def ends(bootstrap: str, prefix: str, topic: str) -> list[int]:
     """
     client = AIOKafkaConsumer(bootstrap_servers=bootstrap)
     try:
-        await client.start()
+        await start(client)
         numbers = sorted(await known_partitions(client, prefix + topic))
         found = await client.end_offsets([TopicPartition(prefix + topic, each) for each in numbers])
     except (KafkaError, OSError) as error:
         raise Unavailable("the broker") from error
     finally:
-        await client.stop()
+        await stop(client)
     return [found[TopicPartition(prefix + topic, each)] for each in numbers]
 
 

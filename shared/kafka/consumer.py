@@ -29,6 +29,7 @@ from shared.database.engine import trouble
 from shared.database.positions import Position
 from shared.errors import LowtideError, Stopped
 from shared.events.topics import TOPICS
+from shared.kafka import client
 from shared.kafka.handler import Handler, M
 from shared.kafka.messages import Record
 from shared.kafka.metadata import known_partitions, patient
@@ -218,7 +219,7 @@ class PartitionConsumer(Generic[M]):
             # The group has ended: what was committed is published, or was given up with an error.
             for worker in self._workers:
                 await asyncio.shield(worker.close())
-            await asyncio.shield(_stop(consumer))
+            await asyncio.shield(client.stop(consumer))
         if ended is not None:
             raise ended.exceptions[0]
 
@@ -246,15 +247,18 @@ class PartitionConsumer(Generic[M]):
                 )
             )
             try:
-                await consumer.start()
+                await client.start(consumer)
                 await known_partitions(consumer, self._name)
                 consumer.subscribe([self._name], listener=_Listener(self))
             except (KafkaError, OSError) as error:
                 _log.warning("broker not reached yet", reason=repr(error))
-                await _stop(consumer)
+                await client.stop(consumer)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(1):
                         await stop.wait()
+            except BaseException:
+                await client.stop(consumer)
+                raise
             else:
                 return consumer
         return None
@@ -598,14 +602,6 @@ def _add(
 ) -> None:
     for tp, some in more.items():
         fetched.setdefault(tp, []).extend(some)
-
-
-async def _stop(consumer: AIOKafkaConsumer) -> None:
-    try:
-        async with asyncio.timeout(10):
-            await consumer.stop()
-    except (KafkaError, OSError, TimeoutError) as error:
-        _log.warning("consumer did not stop cleanly", reason=repr(error))
 
 
 def for_company(least: float, took: float) -> float:

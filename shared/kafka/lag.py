@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 from shared.database.positions import Position
 from shared.errors import Unavailable
 from shared.events.topics import TOPICS
+from shared.kafka.client import start, stop
 
 _TIMEOUT_SECONDS = 4
 
@@ -64,9 +65,12 @@ class LagReader:
             try:
                 async with asyncio.timeout(_TIMEOUT_SECONDS):
                     if self._client is None:
-                        # Kept before it has started: one that cannot must be closed as well.
-                        self._client = AIOKafkaConsumer(bootstrap_servers=self._bootstrap)
-                        await self._client.start()
+                        client = AIOKafkaConsumer(
+                            bootstrap_servers=self._bootstrap,
+                            request_timeout_ms=_TIMEOUT_SECONDS * 1000,
+                        )
+                        await start(client)
+                        self._client = client
                     ends: dict[TopicPartition, int] = await self._client.end_offsets(self._tps)
                     return ends
             except (KafkaError, OSError, TimeoutError) as error:
@@ -78,4 +82,4 @@ class LagReader:
         """Give the connection back."""
         client, self._client = self._client, None
         if client is not None:
-            await client.stop()
+            await stop(client)

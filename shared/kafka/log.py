@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from contextlib import suppress
 from enum import StrEnum
 from types import TracebackType
 from typing import Self, TypeVar
@@ -12,6 +11,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from shared.errors import LowtideError, Unavailable
 from shared.events.topics import TOPICS
+from shared.kafka import client
 from shared.kafka.messages import Record
 from shared.kafka.metadata import known_partitions
 
@@ -72,7 +72,7 @@ class LogReader:
             metadata_max_age_ms=30_000,
         )
         try:
-            await _asked(self._consumer.start())
+            await _asked(client.start(self._consumer))
             await _asked(known_partitions(self._consumer, self._tps[0].topic))
         except BaseException:
             await self.close()
@@ -91,9 +91,7 @@ class LogReader:
         """Give the connection back; what is left of one that is gone is given up."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            with suppress(KafkaError, OSError, TimeoutError):
-                async with asyncio.timeout(_STOP_SECONDS):
-                    await consumer.stop()
+            await client.stop(consumer, seconds=_STOP_SECONDS)
 
     async def seek_to_end(self) -> None:
         """Read what comes from now on."""

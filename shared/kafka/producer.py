@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from shared.errors import Unavailable
+from shared.kafka.client import start, stop
 from shared.kafka.messages import Message
 from shared.observability.logs import get_logger
 from shared.observability.metrics import PUBLISHED_TOTAL
@@ -125,7 +126,7 @@ class Producer:
                 await self._broken.wait()
             finally:
                 self._client = None
-                await asyncio.shield(_stop(client))
+                await asyncio.shield(stop(client, seconds=_STOP_SECONDS))
 
     async def _connect(self) -> AIOKafkaProducer:
         attempt = 0
@@ -146,9 +147,8 @@ class Producer:
             )
             try:
                 async with asyncio.timeout(self._timeout_seconds):
-                    await client.start()
+                    await start(client)
             except (KafkaError, OSError, TimeoutError):
-                await _stop(client)
                 await asyncio.sleep(_BACKOFF_SECONDS[min(attempt, len(_BACKOFF_SECONDS) - 1)])
                 attempt += 1
             else:
@@ -201,11 +201,3 @@ async def _send_partition(
         acknowledged.append(await client.send_batch(batch, topic, partition=partition))
     for future in acknowledged:
         await future
-
-
-async def _stop(client: AIOKafkaProducer) -> None:
-    try:
-        async with asyncio.timeout(_STOP_SECONDS):
-            await client.stop()
-    except (KafkaError, OSError, TimeoutError) as error:
-        _log.warning("producer did not stop cleanly", reason=repr(error))

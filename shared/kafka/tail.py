@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import suppress
 from typing import Literal
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from shared.kafka import client
 from shared.kafka.messages import Record
 from shared.kafka.metadata import known_partitions, patient
 from shared.observability.logs import get_logger
@@ -58,7 +58,7 @@ class TailReader:
                 )
             )
             try:
-                await consumer.start()
+                await client.start(consumer)
                 await self._seek(consumer)
                 async for some in self._read(consumer):
                     yield some
@@ -66,7 +66,7 @@ class TailReader:
                 _log.warning("reading is interrupted", reason=repr(error))
                 await asyncio.sleep(1)
             finally:
-                await _stop(consumer)
+                await client.stop(consumer, seconds=_STOP_SECONDS)
 
     async def _seek(self, consumer: AIOKafkaConsumer) -> None:
         tps = [
@@ -124,10 +124,3 @@ class TailReader:
         goals = self._goals or {}
         if all(self._positions.get(tp, 0) >= goal for tp, goal in goals.items()):
             self.caught_up.set()
-
-
-async def _stop(consumer: AIOKafkaConsumer) -> None:
-    """Give a connection back; what is left of one that is gone is given up."""
-    with suppress(KafkaError, OSError):
-        async with asyncio.timeout(_STOP_SECONDS):
-            await consumer.stop()

@@ -55,6 +55,11 @@ class Proxy:
     _speaks: dict[Direction, asyncio.Event] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=count)
 
+    @property
+    def connections(self) -> int:
+        """Return how many are open."""
+        return len(self._open) // 2
+
     async def restore(self) -> None:
         """Accept connections, on the same port as before."""
         for direction in Direction:

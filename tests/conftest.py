@@ -12,6 +12,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from deploy.local.instance import home
 from shared.http.tokens import ensure_keys
 
+# Helpers say as well what differs.
+pytest.register_assert_rewrite(
+    *(f"tests.{each.name}" for each in Path(__file__).parent.iterdir() if each.is_dir())
+)
+
 pytest_plugins = ["shared.testing.fixtures"]
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

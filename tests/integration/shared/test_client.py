@@ -18,19 +18,13 @@ from shared.kafka.producer import Producer
 from shared.kafka.tail import TailReader
 from shared.testing.proxy import Direction, Fate, Passing, Proxy, proxied
 from shared.testing.stack import Stack
+from shared.testing.waiting import until
 
 pytestmark = pytest.mark.stack
 
 TOPIC = STOCK_LEVELS.name
 METADATA = struct.pack(">h", 3)
 """The key of the request a client sends first, after it has asked for the broker's versions."""
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Wait for something that comes of itself."""
-    async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.05)
 
 
 @pytest_asyncio.fixture
@@ -108,9 +102,16 @@ async def test_a_client_that_is_slow_to_leave_is_not_waited_for_and_leaves(
         topics + TOPIC, bootstrap_servers=f"127.0.0.1:{broker.port}", group_id=topics + "leaver"
     )
     await client.start(consumer)
-    await until(consumer.assignment)
+
+    async def is_member() -> bool:
+        return bool(consumer.assignment())
+
+    async def has_left() -> bool:
+        return not broker.connections
+
+    await until(is_member)
     broker.silence(Direction.TO_CLIENT)
     await client.stop(consumer, seconds=0.3)
     assert broker.connections
     broker.speak()
-    await until(lambda: not broker.connections)
+    await until(has_left)

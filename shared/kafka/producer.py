@@ -1,14 +1,16 @@
 """The idempotent producer, with a broker that may go away and come back."""
 
 import asyncio
+import time
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.producer.message_accumulator import MessageBatch
 
 from shared.errors import Unavailable
 from shared.kafka.client import start, stop
@@ -49,6 +51,7 @@ class Producer:
         self._prefix = prefix
         self._name = name
         self._timeout_seconds = timeout_seconds
+        self._until: dict[TopicPartition, float] = {}
         self._client: AIOKafkaProducer | None = None
         self._connected = asyncio.Event()
         self._broken = asyncio.Event()
@@ -75,10 +78,13 @@ class Producer:
             self._keeper.cancel()
         await self._group.__aexit__(kind, error, trace)
 
-    async def send(self, topic: str, messages: Sequence[Message]) -> None:
+    async def send(
+        self, topic: str, messages: Sequence[Message], *, until: float | None = None
+    ) -> None:
         """Publish messages, in order within each partition, and wait for the broker.
 
-        Raises Unavailable when they were not all acknowledged in time: some may have been.
+        After `until` (of the monotonic clock) nothing of it is written to the broker. Raises
+        Unavailable when they were not all acknowledged in time: some may have been.
         """
         client = self._client
         if client is None:
@@ -87,6 +93,13 @@ class Producer:
         for message in messages:
             by_partition[message.partition].append(message)
         name = self._prefix + topic
+        for partition in by_partition:
+            # The latest word counts: who may send later may send what was to be sent before.
+            tp = TopicPartition(name, partition)
+            if until is None:
+                self._until.pop(tp, None)
+            else:
+                self._until[tp] = until
         failed: BaseException | None = None
         try:
             async with asyncio.timeout(self._timeout_seconds), asyncio.TaskGroup() as group:
@@ -143,7 +156,8 @@ class Producer:
                     request_timeout_ms=DELIVERY_TIMEOUT_MS,
                     retry_backoff_ms=50,
                     metadata_max_age_ms=30_000,
-                )
+                ),
+                self._until,
             )
             try:
                 async with asyncio.timeout(self._timeout_seconds):
@@ -155,29 +169,31 @@ class Producer:
                 return client
 
 
-def prompt(client: AIOKafkaProducer) -> AIOKafkaProducer:
-    """Return a client that gives up what has waited for longer than a delivery may take.
+def prompt(client: AIOKafkaProducer, until: Mapping[TopicPartition, float]) -> AIOKafkaProducer:
+    """Return a client that looks at the clock just before it writes a batch to the broker.
 
-    The library asks for the age of a batch only where a partition has no leader. A process that was
-    paused with a batch in its queue would send it on waking, over what its successor has published
-    since. A failed batch leaves a gap in the client's sequence, which ends with the client.
+    It gives up what has waited for longer than a delivery may take, and what was to be sent until
+    an instant that has passed. The library asks for the age of a batch only where a partition has
+    no leader: a process that was paused, wherever, would send it on waking, over what its successor
+    has published since. A failed batch leaves a gap in the client's sequence, which ends with it.
     """
-    accumulator = client._message_accumulator  # noqa: SLF001 - the library has no setting for this
-    drain = accumulator.drain_by_nodes
+    sender = client._sender  # noqa: SLF001 - the library has no setting for this
+    send = sender._send_produce_req  # noqa: SLF001 - as above
 
-    def drained(
-        ignore_nodes: Collection[int], muted_partitions: Collection[TopicPartition] = frozenset()
-    ) -> tuple[Mapping[int, Mapping[TopicPartition, object]], bool]:
-        for tp, batches in list(accumulator._batches.items()):  # noqa: SLF001 - as above
-            while tp not in muted_partitions and batches and batches[0].expired():
-                batch = accumulator._pop_batch(tp)  # noqa: SLF001 - as above
-                batch.failure(KafkaTimeoutError())
-        found: tuple[Mapping[int, Mapping[TopicPartition, object]], bool] = drain(
-            ignore_nodes, muted_partitions
-        )
-        return found
+    async def in_time(node: int, batches: dict[TopicPartition, MessageBatch]) -> None:
+        await client.client.ready(node)  # from here on nothing is waited for until it is written
+        now = time.monotonic()
+        for tp in [
+            tp for tp, each in batches.items() if each.expired() or now > until.get(tp, now)
+        ]:
+            batches.pop(tp).failure(KafkaTimeoutError())
+            sender._muted_partitions.remove(tp)  # noqa: SLF001 - as above
+        if batches:
+            await send(node, batches)
+        else:
+            sender._in_flight.remove(node)  # noqa: SLF001 - as above
 
-    accumulator.drain_by_nodes = drained
+    sender._send_produce_req = in_time  # noqa: SLF001 - as above
     return client
 
 

@@ -27,7 +27,7 @@ from shared.events.dead_letters import dead_topic
 from shared.kafka.dead import LIMIT, WINDOW, dead_letter, within_window
 from shared.kafka.handler import Again, Batch, Claim, Handler, M, Timed
 from shared.kafka.messages import Outgoing, Record
-from shared.kafka.producer import Producer
+from shared.kafka.producer import DELIVERY_TIMEOUT_MS, Producer
 from shared.observability.logs import get_logger
 from shared.observability.metrics import (
     BATCH_RECORDS,
@@ -40,6 +40,10 @@ from shared.observability.metrics import (
 FENCE_SECONDS = 4.0
 """Nothing is sent on a proof of ownership older than this: an owner that was paused between
 commit and publish must not overwrite what its successor has published since."""
+
+_SEND_SECONDS = FENCE_SECONDS + DELIVERY_TIMEOUT_MS / 1000
+"""Nothing is written to the broker so long after a proof: less than a session, which nobody else
+can have begun to publish before its end."""
 
 _DATABASE_AWAY = "the database cannot be reached"
 _TOO_MANY = f"more than {LIMIT} malformed records among the last {WINDOW:,}"
@@ -512,7 +516,9 @@ class Worker(Generic[M]):
             while True:
                 await self._prove_ownership(numbers)
                 try:
-                    await self._producer.send(each.topic, each.messages)
+                    await self._producer.send(
+                        each.topic, each.messages, until=self._fenced_at + _SEND_SECONDS
+                    )
                     break
                 except Unavailable as error:
                     self.trouble = str(error)

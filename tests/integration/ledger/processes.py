@@ -75,7 +75,9 @@ class _Recorder(Producer):
         self.refuses = 0
 
     @override
-    async def send(self, topic: str, messages: Sequence[Message]) -> None:
+    async def send(
+        self, topic: str, messages: Sequence[Message], *, until: float | None = None
+    ) -> None:
         if topic == dead_topic(TOPIC):
             self._surroundings.dead_letters += [
                 DeadLetter.model_validate_json(each.value or b"") for each in messages

@@ -168,12 +168,14 @@ class Dying(Producer):
     hung: asyncio.Event | None = None
 
     @override
-    async def send(self, topic: str, messages: Sequence[Message]) -> None:
+    async def send(
+        self, topic: str, messages: Sequence[Message], *, until: float | None = None
+    ) -> None:
         if topic == LEVELS:
             if self.hung is not None:
                 await self.hung.wait()
             raise Crash
-        await super().send(topic, messages)
+        await super().send(topic, messages, until=until)
 
 
 async def run_until_crash(consumer: PartitionConsumer) -> None:
@@ -385,11 +387,13 @@ class Cut(Producer):
     tried = 0
 
     @override
-    async def send(self, topic: str, messages: Sequence[Message]) -> None:
+    async def send(
+        self, topic: str, messages: Sequence[Message], *, until: float | None = None
+    ) -> None:
         if topic == LEVELS:
             self.tried += 1
             raise Unavailable("the broker")
-        await super().send(topic, messages)
+        await super().send(topic, messages, until=until)
 
 
 async def test_a_ledger_that_is_told_to_stop_does_not_wait_for_the_broker(

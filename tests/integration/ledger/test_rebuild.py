@@ -186,10 +186,12 @@ class Slow(Producer):
     """Reaches a broker that takes three messages in the time that a delivery has."""
 
     @override
-    async def send(self, topic: str, messages: Sequence[Message]) -> None:
+    async def send(
+        self, topic: str, messages: Sequence[Message], *, until: float | None = None
+    ) -> None:
         if len(messages) > 3:
             raise Unavailable("the broker")
-        await super().send(topic, messages)
+        await super().send(topic, messages, until=until)
 
 
 async def test_what_was_rebuilt_is_told_in_portions_that_a_slow_broker_takes(

@@ -402,7 +402,9 @@ class _Broker(Producer):
         self.topics: set[str] = set()
 
     @override
-    async def send(self, topic: str, messages: Sequence[Message]) -> None:
+    async def send(
+        self, topic: str, messages: Sequence[Message], *, until: float | None = None
+    ) -> None:
         if self.away:
             raise Unavailable("the broker")
         self.sent += messages

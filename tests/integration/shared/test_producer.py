@@ -3,6 +3,7 @@
 import asyncio
 import time
 from contextlib import suppress
+from functools import partial
 
 import pytest
 
@@ -23,13 +24,31 @@ def message(value: bytes) -> list[Message]:
     return [Message(PARTITION, b"A", value)]
 
 
+async def is_sent(producer: Producer, value: bytes) -> bool:
+    """Send something; False while the producer starts anew, or a busy machine is too slow."""
+    with suppress(Unavailable):
+        await producer.send(TOPIC, message(value))
+        return True
+    return False
+
+
+async def published(stack: Stack, topics: str) -> set[bytes | None]:
+    """Return all that was published until what comes after."""
+    values = set[bytes | None]()
+    async with LogReader(stack.bootstrap, topics, TOPIC) as reader:
+        await reader.seek([0] * STOCK_LEVELS.partitions, 0)
+        while b"after" not in values:
+            values |= {record.value for record in await reader.poll()}
+    return values
+
+
 @pytest.mark.parametrize("amount", [1, 20], ids=["shared batch", "own batch"])
 async def test_what_has_waited_through_a_pause_is_not_sent_any_more(
     stack: Stack, topics: str, monkeypatch: pytest.MonkeyPatch, amount: int
 ) -> None:
     monkeypatch.setattr(producer_module, "DELIVERY_TIMEOUT_MS", 1_000)
     async with Producer(stack.bootstrap, topics, name="test") as producer:
-        await producer.send(TOPIC, message(b"before"))
+        await until(partial(is_sent, producer, b"before"))
         sending = asyncio.get_running_loop().create_task(
             producer.send(TOPIC, message(b"stale") * amount)
         )
@@ -40,17 +59,40 @@ async def test_what_has_waited_through_a_pause_is_not_sent_any_more(
         time.sleep(1.1)  # noqa: ASYNC251 - nothing of the process goes on, as when it is stopped
         with pytest.raises(Unavailable):
             await sending
+        await until(partial(is_sent, producer, b"after"))
+    assert await published(stack, topics) == {b"before", b"after"}
 
-        async def is_sent() -> bool:
-            with suppress(Unavailable):
-                await producer.send(TOPIC, message(b"after"))
-                return True
-            return False
 
-        await until(is_sent)
-    values: list[bytes | None] = []
-    async with LogReader(stack.bootstrap, topics, TOPIC) as reader:
-        await reader.seek([0] * STOCK_LEVELS.partitions, 0)
-        while b"after" not in values:
-            values += [record.value for record in await reader.poll()]
-    assert values == [b"before", b"after"]
+async def test_a_pause_between_the_queue_and_the_broker_is_one_too(
+    stack: Stack, topics: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(producer_module, "DELIVERY_TIMEOUT_MS", 1_000)
+    async with Producer(stack.bootstrap, topics, name="test") as producer:
+        await until(partial(is_sent, producer, b"before"))
+        client = producer._client
+        assert client is not None
+        drain = client._message_accumulator.drain_by_nodes
+
+        def drained(*args: object, **options: object) -> object:
+            found = drain(*args, **options)
+            if found[0]:
+                time.sleep(1.1)  # nothing of the process goes on, as when it is stopped
+            return found
+
+        client._message_accumulator.drain_by_nodes = drained
+        with pytest.raises(Unavailable):
+            await producer.send(TOPIC, message(b"stale"))
+        await until(partial(is_sent, producer, b"after"))
+    assert await published(stack, topics) == {b"before", b"after"}
+
+
+async def test_what_nobody_may_send_any_more_is_not_sent_however_young_it_is(
+    stack: Stack, topics: str
+) -> None:
+    async with Producer(stack.bootstrap, topics, name="test") as producer:
+        await until(partial(is_sent, producer, b"before"))
+        await producer.send(TOPIC, message(b"in time"), until=time.monotonic() + 60)
+        with pytest.raises(Unavailable):
+            await producer.send(TOPIC, message(b"stale"), until=time.monotonic())
+        await until(partial(is_sent, producer, b"after"))
+    assert await published(stack, topics) == {b"before", b"in time", b"after"}

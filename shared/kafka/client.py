@@ -1,7 +1,6 @@
 """Start and stop the library's clients so that none leaves a connection open behind it."""
 
 import asyncio
-from contextlib import suppress
 from typing import Protocol
 
 from aiokafka.errors import KafkaError
@@ -39,8 +38,7 @@ async def start(client: Client) -> None:
     except BaseException:
         await asyncio.wait([starting], timeout=_START_SECONDS)
         starting.cancel()
-        with suppress(KafkaError, OSError, asyncio.CancelledError):
-            await starting
+        await asyncio.gather(starting, return_exceptions=True)
         await stop(client)
         raise
 

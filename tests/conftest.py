@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if BrowserSettings().require_browser and find_chromium() is None:
         raise pytest.UsageError(f"LOWTIDE_REQUIRE_BROWSER is set, but {NO_CHROMIUM}")
     config.stash[_skipped] = 0
+    # Told to end by whoever grew tired of it, a run gives back what it has started, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     temporary = home() / "cache" / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
     # What tests and hypothesis write belongs into the ignored folder like everything else.

@@ -9,13 +9,13 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
-from shared.http import probes, problems
+from shared.http import probes, problems, segments
 from shared.http.auth import Verifier
 from shared.http.probes import Check
 from shared.http.problems import Problem
@@ -52,6 +52,7 @@ def create_app(
         lifespan=lifespan if verifier is None else _following(verifier, lifespan),
         docs_url=None,
         redoc_url=None,
+        dependencies=[Depends(segments.whole)],
         responses=problems.RESPONSES,
     )
     app.state.verifier = verifier
@@ -78,7 +79,13 @@ def _following(verifier: Verifier, lifespan: Lifespan | None) -> Lifespan:
 
 
 class _Api(FastAPI):
-    """An application whose document says how errors look."""
+    """An application whose routes see paths as they were sent, and whose document all errors."""
+
+    @override
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            scope = {**scope, "path": segments.path_of(scope)}
+        await super().__call__(scope, receive, send)
 
     @override
     def openapi(self) -> dict[str, Any]:
@@ -145,6 +152,7 @@ class _RequestLog:
         given = dict(scope["headers"]).get(tracing.HEADER.encode())
         traceparent = tracing.continued(given.decode("latin-1") if given else None)
         scope.setdefault("state", {})["traceparent"] = traceparent
+        path = self._legible(segments.unescaped(scope["path"]))
         status = 500
         started = time.perf_counter()
 
@@ -167,7 +175,7 @@ class _RequestLog:
             if await _has_hung_up(error, scope, receive):
                 status = 499
             else:
-                _log.exception("request failed", path=self._legible(scope["path"]))
+                _log.exception("request failed", path=path)
                 raise
         finally:
             seconds = time.perf_counter() - started
@@ -177,7 +185,7 @@ class _RequestLog:
                 _level(status),
                 "request",
                 method=scope["method"],
-                path=self._legible(scope["path"]),
+                path=path,
                 status=status,
                 ms=round(seconds * 1000, 2),
             )

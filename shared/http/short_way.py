@@ -13,6 +13,8 @@ from fastapi import FastAPI, Request, Response
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.http.segments import unescaped
+
 Answer = Callable[[Request], Awaitable[Response | None]]
 """Answers a request as the documented route would, or leaves it to that one (None)."""
 
@@ -46,7 +48,9 @@ class _ShortWays:
             if found is not None:
                 read = receive = _Read(receive)
                 scope["route"] = way  # as the application's measures name it
-                scope["path_params"] = found.groupdict()
+                scope["path_params"] = {
+                    name: unescaped(value) for name, value in found.groupdict().items()
+                }
                 answer = await way.answer(Request(scope, receive))
                 if answer is not None:
                     await answer(scope, receive, send)

@@ -209,6 +209,13 @@ async def test_unknown_things_have_pages_with_a_way_back(calm_desk: Desk) -> Non
     viewer.trouble.clear()
 
 
+async def test_a_levels_codes_may_hold_what_paths_are_made_of(calm_desk: Desk) -> None:
+    viewer = await calm_desk.viewer()
+    await viewer.open("/stock/A%2FB%20100%25/%E4%BB%93%2F1")
+    await expect(viewer.page.locator("h1")).to_contain_text("A/B 100%")
+    await expect(viewer.page.get_by_text("仓/1").first).to_be_visible()
+
+
 async def test_levels_filter_the_board(calm_desk: Desk) -> None:
     viewer = await calm_desk.viewer()
     await viewer.open("/")

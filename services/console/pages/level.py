@@ -1,7 +1,6 @@
 """A level: its quantities as they change, its open alerts, and its statement."""
 
 import asyncio
-from urllib.parse import unquote
 
 from fastapi import Request
 from nicegui import ui
@@ -12,7 +11,6 @@ from services.console.domain.texts import CATALOGUE
 from services.console.pages.context import Context
 from services.console.pages.frame import RECONNECT_SECONDS, Frame
 from services.console.pages.live_panel import LivePanel
-from services.console.pages.not_found import show_not_found
 from services.console.upstream.answered import answered
 from services.console.upstream.answers import Alert, Level, Sku, StatementLine
 from services.console.upstream.directory import Names
@@ -20,6 +18,7 @@ from services.console.upstream.overview import episode
 from services.console.upstream.service import Refused
 from shared.errors import Unavailable
 from shared.events.stock_levels import StockLevel
+from shared.http.segments import unescaped
 
 # A service that was away is asked again this often while somebody waits for it.
 _TRY_AGAIN_SECONDS = 3.0
@@ -33,18 +32,13 @@ _TYPES = {key.removeprefix("type.") for key in CATALOGUE if key.startswith("type
 
 
 def register(context: Context) -> None:
-    """Serve the page at `/stock/{sku}/{warehouse}`; both may contain an escaped slash."""
+    """Serve the page; both codes may contain an escaped slash."""
 
-    @ui.page("/stock/{_rest:path}", reconnect_timeout=RECONNECT_SECONDS)
-    def level(request: Request) -> None:
+    @ui.page("/stock/{sku}/{warehouse}", reconnect_timeout=RECONNECT_SECONDS)
+    def level(request: Request, sku: str, warehouse: str) -> None:
         frame = Frame(context, request, "stock")
-        # The router's own path is already unescaped: a slash inside a SKU would be lost.
-        raw: bytes = request.scope["raw_path"]
-        parts = [unquote(part) for part in raw.decode("ascii").split("?")[0].split("/")]
-        if len(parts) != 4 or not all(parts[2:]):
-            show_not_found(frame)
-            return
-        LevelPage(frame, parts[2], parts[3]).follow()
+        # The application whose dependency does it is not the one that NiceGUI's pages are of.
+        LevelPage(frame, unescaped(sku), unescaped(warehouse)).follow()
 
 
 class LevelPage:

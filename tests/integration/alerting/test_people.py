@@ -3,6 +3,7 @@
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import pytest
@@ -174,6 +175,15 @@ async def test_who_is_responsible_cannot_be_deleted(alerting: Alerting) -> None:
         answer = await alerting.client.delete("/v1/people/bo")
         assert answer.status_code == HTTPStatus.NO_CONTENT
     await alerting.ask("GET", "/v1/people/bo", None, HTTPStatus.NOT_FOUND)
+
+
+async def test_an_id_from_elsewhere_may_hold_what_paths_are_made_of(alerting: Alerting) -> None:
+    for code in ("A/B", "A%2FB", "50% #1?", "供应商 /1"):
+        segment = quote(code, safe="")
+        for path in (f"/v1/people/{segment}", f"/v1/suppliers/{segment}"):
+            assert (await alerting.ask("PUT", path, {"name": "An"}))["id"] == code
+            assert (await alerting.ask("GET", path))["id"] == code
+            assert (await alerting.client.delete(path)).status_code == HTTPStatus.NO_CONTENT
 
 
 async def test_a_suppliers_row_decides_whose_an_alert_is_and_who_hears_of_it(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import text
@@ -55,6 +56,22 @@ async def test_skus_are_created_changed_and_left_alone(ingest: Ingest) -> None:
     stored = await ingest.ask("GET", "/v1/skus/A")
     assert (stored["name"], stored["cost"], stored["aliases"]) == ("Lantern", "2.50", ["a"])
     assert (await ingest.client.get("/v1/skus/C")).status_code == 404
+
+
+@pytest.mark.parametrize("code", ["A/B", "A%2FB", "50% #1?", "货 /架"])
+async def test_codes_that_hold_what_paths_are_made_of_are_asked_for_by_path(
+    ingest: Ingest, code: str
+) -> None:
+    segment = quote(code, safe="")
+    await ingest.ask("POST", "/v1/skus", {"items": [{"sku": code}]})
+    assert (await ingest.ask("GET", f"/v1/skus/{segment}"))["sku"] == code
+    body = {"name": "East", "zone": "Europe/London"}
+    assert (await ingest.ask("PUT", f"/v1/warehouses/{segment}", body))["id"] == code
+    assert (await ingest.ask("PUT", f"/v1/channels/{segment}", {"name": "Shop"}))["id"] == code
+    path = f"/v1/channels/{segment}/mappings"
+    ignored = {"kind": "sku", "external": "x", "action": "ignore"}
+    assert (await ingest.ask("PUT", path, {"items": [ignored]}))["mapped"] == 1
+    assert (await ingest.ask("GET", path))["items"]
 
 
 async def test_a_code_that_would_mean_two_skus_is_refused_and_nothing_written(

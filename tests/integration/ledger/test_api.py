@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import asyncpg
 import httpx
@@ -312,6 +313,36 @@ async def test_what_there_is_not_is_a_404_that_says_what_to_do(
         assert detail == (
             "There is no level of SKU A in warehouse X; check both codes, or post its first change."
         )
+
+
+async def test_codes_that_hold_what_paths_are_made_of_are_asked_for_by_path(
+    ledger: Ledger, api: httpx.AsyncClient
+) -> None:
+    # A/B in B is as long a path as A in B/B: only what is escaped tells them apart.
+    places = [("A", "B"), ("A/B", "B"), ("A", "B/B"), ("A%2FB", "50% #1?"), ("货 /\\", "仓/ä+")]
+    async with ledger.consuming():
+        await ledger.publish(
+            *(
+                change(id=f"{n}", type="receipt", sku=sku, warehouse=warehouse, quantity=n)
+                for n, (sku, warehouse) in enumerate(places, start=1)
+            )
+        )
+        await ledger.until_recorded(len(places))
+    for n, (sku, warehouse) in enumerate(places, start=1):
+        of_sku = f"/v1/levels/{quote(sku, safe='')}"
+        path = f"{of_sku}/{quote(warehouse, safe='')}"
+        short = (await api.get(path)).json()
+        assert (short["sku"], short["warehouse"], short["on_hand"]) == (sku, warehouse, n)
+        documented = await api.get(path, params={"as_of": (START + HOUR).isoformat()})
+        assert documented.json() == short | {"version": None}
+        levels = (await api.get(of_sku)).json()["items"]
+        assert [(each["sku"], each["warehouse"]) for each in levels] == [
+            each for each in sorted(places) if each[0] == sku
+        ]
+        (line,) = (await api.get(f"{path}/statement")).json()["items"]
+        assert line["quantity"] == n
+        assert (await api.get(f"{path}/projection")).json()["sku"] == sku
+    problem(await api.get("/v1/levels/A%2FB%2FB"), 404)
 
 
 async def test_a_sku_that_only_met_refused_changes_has_no_level(

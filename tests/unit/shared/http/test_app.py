@@ -189,7 +189,7 @@ async def test_a_request_that_was_refused_or_failed_is_told_by_default(
         ("GET", "/doors/hunter2", 200),
         ("HEAD", "/doors/hunter2", 405),
         ("GET", "/doors/hunter2%3E", 422),
-        ("GET", "/doors%2Fhunter2", 200),
+        ("GET", "/doors%2Fhunter2", 404),
         ("GET", "/lowtide/doors/hunter2", 404),
         ("GET", "/doors/awayhunter2", 503),
         ("GET", "/doors/brokenhunter2", 500),

@@ -1,6 +1,7 @@
 """What is answered in front of the routes, and what is left to them."""
 
 from typing import Annotated
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -16,6 +17,8 @@ async def _short(request: Request) -> Response | None:
     if request.path_params["name"] == "gone":
         raise not_found("thing")
     said = await request.body()
+    if said == b'"name it"':
+        return Response(request.path_params["name"])
     return None if said == b'"leave it"' else Response(b"short")
 
 
@@ -55,3 +58,12 @@ async def test_a_short_way_is_measured_under_the_name_of_its_route(
     before = counted()
     await client.post("/v1/things/a", json="take it")
     assert counted() == before + 1
+
+
+@pytest.mark.parametrize("name", ["A/B", "A%2FB", "50%"])
+async def test_a_short_way_reads_a_name_as_the_documented_route_does(
+    client: httpx.AsyncClient, name: str
+) -> None:
+    path = f"/v1/things/{quote(name, safe='')}"
+    assert (await client.post(path, json="name it")).text == name
+    assert (await client.post(path, json="leave it")).json() == f"documented: {name} leave it"

@@ -117,10 +117,15 @@ def present(
             problem = not_found(f"reservation {outcome.id}")
         case Ended():
             ended = outcome.reservation
+            advice = (
+                "its goods are shipped and nothing is held; report a return if they come back"
+                if ended.state is State.FULFILLED
+                else "nothing is held any more; make another one"
+            )
             problem = Problem(
                 HTTPStatus.CONFLICT,
                 "reservation_ended",
-                f"The reservation is {ended.state.value} since {ended.ended_at}; make another one.",
+                f"The reservation is {ended.state.value} since {ended.ended_at}: {advice}.",
                 state=ended.state.value,
                 behind_seconds=behind_seconds,
             )
@@ -223,7 +228,7 @@ async def fulfil_reservation(
 
 @router.delete("/{reservation_id}", response_model=Reservation, responses=_TURNED)
 async def release_reservation(reservation_id: Id, desk: AtDesk, caller: Writer) -> Response:
-    """Give back what is held."""
+    """Give back what is held, unless channels have reported all of it as shipped (409)."""
     return _response(*await desk.ask(Release(reservation_id, caller.subject)))
 
 

@@ -311,14 +311,19 @@ class Decisions:
         return made
 
     def _end(self, asked: Fulfil | Release, state: State) -> Reservation | Ended | Unknown:
-        """End a reservation; ending it again the same way changes nothing."""
+        """End a reservation; ending it again the same way changes nothing and says the same.
+
+        So what channels have shipped whole cannot be given back, the first time either.
+        """
         held = self.reservations.get(asked.id)
         if held is None:
             return Unknown(asked.id)
         if held.state is State.HELD:
-            if isinstance(asked, Fulfil):
-                return self._take_end(self._fulfilled(held, asked.actor))
-            return self._take_end(self._released(held, state, asked.actor))
+            held = self._take_end(
+                self._fulfilled(held, asked.actor)
+                if isinstance(asked, Fulfil)
+                else self._released(held, state, asked.actor)
+            )
         gone = {State.RELEASED, State.EXPIRED}
         return held if held.state is state or {held.state, state} <= gone else Ended(held)
 

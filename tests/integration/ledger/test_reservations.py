@@ -330,6 +330,33 @@ async def test_an_order_and_its_reservation_are_never_counted_twice(
     assert await differences(ledger) == []
 
 
+async def test_giving_back_what_a_channel_has_shipped_is_refused_the_same_each_time(
+    ledger: Ledger, api: httpx.AsyncClient
+) -> None:
+    async with ledger.consuming():
+        await stock(ledger, A=3)
+        held = (await reserve(api, wanted(3), reference="order 1")).json()
+        await ledger.publish(
+            change(
+                id="shipped",
+                type="order_fulfilled",
+                quantity=3,
+                reference="order 1",
+                occurred_at=ledger.clock.now(),
+            )
+        )
+        await ledger.until_recorded(2)
+        path = f"/v1/reservations/{held['id']}"
+        first, again = [await api.delete(path) for _ in range(2)]
+        assert (first.status_code, again.status_code) == (409, 409)
+        assert first.json()["state"] == "fulfilled"
+        assert first.json()["detail"].endswith("report a return if they come back.")
+        assert first.json()["detail"] == again.json()["detail"]
+        assert (await api.get(path)).json()["state"] == "fulfilled"
+        assert await level(api) == (0, 0, 0)
+    assert await differences(ledger) == []
+
+
 async def test_a_fulfilment_that_commits_while_a_count_waits_for_it_is_not_lost(
     ledger: Ledger, api: httpx.AsyncClient
 ) -> None:

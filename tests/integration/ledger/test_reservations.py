@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -360,38 +360,25 @@ async def test_giving_back_what_a_channel_has_shipped_is_refused_the_same_each_t
 async def test_a_fulfilment_that_commits_while_a_count_waits_for_it_is_not_lost(
     ledger: Ledger, api: httpx.AsyncClient
 ) -> None:
-    engine = create_engine(ledger.settings.database_url.get_secret_value())
     async with ledger.consuming():
         await stock(ledger, A=10)
         held = (await reserve(api, wanted(3))).json()
         await told(ledger, 7)
         counted_at = ledger.clock.now()
-        async with engine.connect() as connection:
-            own = await driver(connection)
-            await prepare(own)
-            async with own.transaction():
-                await decide(
-                    own,
-                    [Fulfil(held["id"], "test")],
-                    ledger.clock,
-                    partial(reservations.present, None),
-                    wait=True,
-                )
-                # It happened before the fulfilment that its batch has to wait for.
-                await ledger.publish(
-                    change(id="recount", type="count", quantity=9, occurred_at=counted_at)
-                )
-                await until(partial(somebody_waits, ledger))
+        async with fulfilling(ledger, held["id"]):
+            # It happened before the fulfilment that its batch has to wait for.
+            await ledger.publish(
+                change(id="recount", type="count", quantity=9, occurred_at=counted_at)
+            )
+            await until(partial(somebody_waits, ledger))
         await ledger.until_recorded(2)
         assert await level(api) == (6, 0, 6)
-    await engine.dispose()
     assert await differences(ledger) == []
 
 
 async def test_a_reservation_that_commits_after_a_turn_has_looked_is_told_by_the_next(
     ledger: Ledger, api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = create_engine(ledger.settings.database_url.get_secret_value())
     with monkeypatch.context() as patch:
         patch.setattr(pipeline.StockChanges, "due", nothing_is_due)
         async with ledger.consuming():
@@ -403,36 +390,47 @@ async def test_a_reservation_that_commits_after_a_turn_has_looked_is_told_by_the
     ((noted,),) = await ledger.rows("SELECT partition FROM dirty_level")
     batch = Batch([], {noted: 100}, {noted: 99})
     handler = ledger.handler()
-    async with engine.connect() as one, engine.connect() as another:
-        own = await driver(one)
+    engine = create_engine(ledger.settings.database_url.get_secret_value())
+    async with engine.connect() as connection:
+        async with fulfilling(ledger, held["id"]):
+            assert await handler.due(connection, [noted], {}) == {noted}
+            await connection.rollback()
+            async with connection.begin():
+                assert not await handler.turn(connection, batch, {})
+            handler.turned()
+            # It waits for the next look.
+            assert not await handler.due(connection, [noted], {})
+        assert await ledger.rows(_TOLD_BY_NOBODY) == []
+
+        handler = ledger.handler()
+        assert await handler.due(connection, [noted], {}) == {noted}
+        await connection.rollback()
+        async with connection.begin():
+            (levels,) = await handler.turn(connection, batch, {})
+        handler.turned()
+        assert len(levels.messages) == 1
+        assert not await handler.due(connection, [noted], {})
+    await engine.dispose()
+    assert await ledger.rows("SELECT FROM level WHERE dip IS NOT NULL") == []
+
+
+@asynccontextmanager
+async def fulfilling(ledger: Ledger, reservation_id: str) -> AsyncIterator[None]:
+    """Fulfil a reservation in a transaction that is open meanwhile."""
+    engine = create_engine(ledger.settings.database_url.get_secret_value())
+    async with engine.connect() as connection:
+        own = await driver(connection)
         await prepare(own)
         async with own.transaction():
             await decide(
                 own,
-                [Fulfil(held["id"], "test")],
+                [Fulfil(reservation_id, "test")],
                 ledger.clock,
                 partial(reservations.present, None),
                 wait=True,
             )
-            assert await handler.due(another, [noted], {}) == {noted}
-            await another.rollback()
-            async with another.begin():
-                assert not await handler.turn(another, batch, {})
-            handler.turned()
-            # It waits for the next look.
-            assert not await handler.due(another, [noted], {})
-        assert await ledger.rows(_TOLD_BY_NOBODY) == []
-
-        handler = ledger.handler()
-        assert await handler.due(another, [noted], {}) == {noted}
-        await another.rollback()
-        async with another.begin():
-            (levels,) = await handler.turn(another, batch, {})
-        handler.turned()
-        assert len(levels.messages) == 1
-        assert not await handler.due(another, [noted], {})
+            yield
     await engine.dispose()
-    assert await ledger.rows("SELECT FROM level WHERE dip IS NOT NULL") == []
 
 
 _TOLD_BY_NOBODY = """

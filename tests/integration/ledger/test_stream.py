@@ -20,7 +20,7 @@ from services.ledger.inbound import stock_levels
 from services.ledger.wiring import serve as ledger_serve
 from shared.clock import Clock, ManualClock, WallClock
 from shared.errors import Unavailable
-from shared.events.stock_levels import TOPIC, StockLevel, level_key
+from shared.events.stock_levels import TOPIC, level_key
 from shared.events.topics import STOCK_LEVELS
 from shared.http.auth import LEEWAY_SECONDS, Scope
 from shared.http.problems import MEDIA_TYPE
@@ -31,8 +31,9 @@ from shared.kafka.messages import Message, Record
 from shared.kafka.partitions import partition_of
 from shared.kafka.producer import Producer
 from shared.testing.waiting import PATIENCE_SECONDS, until
+from tests.factories.stock_levels import stock_level
 from tests.integration.ledger.listener import Listener, listening
-from tests.integration.ledger.service import START, Ledger, change
+from tests.integration.ledger.service import Ledger, change
 from tests.integration.ledger.test_topic_made_anew import make_anew
 
 PARTITIONS = STOCK_LEVELS.partitions
@@ -41,23 +42,11 @@ PATH = "/v1/stream/levels"
 
 def level(sku: str, version: int, warehouse: str = "W") -> Message:
     """Return the record of a level that has nothing to it but its version."""
-    told = StockLevel(
-        sku=sku,
-        warehouse=warehouse,
-        version=version,
-        on_hand=version,
-        reserved=0,
-        unavailable=0,
-        incoming=0,
-        available=version,
-        low_water=version,
-        counted_at=None,
-        last_change_at=START,
-        sold_total=0,
-        returned_total=0,
-        received_total=0,
+    return Message(
+        partition_of(sku, PARTITIONS),
+        level_key(sku, warehouse),
+        stock_level(sku, version, warehouse).encode(),
     )
-    return Message(partition_of(sku, PARTITIONS), level_key(sku, warehouse), told.encode())
 
 
 async def tell(ledger: Ledger, *messages: Message) -> None:

@@ -11,12 +11,16 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import NamedTuple
+from hashlib import sha256
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from services.alerting.domain.stock_class import is_of
 from services.alerting.domain.working_time import WorkingCalendar
 from shared.events.stock_alerts import AlertLevel, AtRisk, Gather, GatherReason
+
+LONGEST_KEY: Final = 280
+"""Characters of a window's key; a notice says it with its time, in 300 at the most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +144,23 @@ def window_of(news: News, policy: AttentionPolicy, now: datetime) -> Window | No
         return None
     can_wait = news.level is AlertLevel.WATCH and classed
     soon = now + timedelta(minutes=policy.urgent_minutes)
+    pressing = "watch" if can_wait else "urgent"
     return Window(
-        "|".join((news.owner or "", news.supplier or "", "watch" if can_wait else "urgent")),
+        _short("|".join((news.owner or "", news.supplier or "", pressing))),
         GatherReason.SAME_OWNER,
         policy.next_morning(now) if can_wait else soon,
         news.owner,
     )
+
+
+def _short(key: str) -> str:
+    """Return a key that fits what it is stored in and sent in: who owns an alert may be any text.
+
+    Whoever acknowledges one with a program's token owns it by the token's subject.
+    """
+    if len(key) <= LONGEST_KEY:
+        return key
+    return sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _known_key(why: GatherReason, rule: str) -> str:

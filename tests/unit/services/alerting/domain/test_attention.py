@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.alerting.domain.attention import (
+    LONGEST_KEY,
     ON_ITS_WAY,
     AttentionPolicy,
     Budget,
@@ -237,3 +238,19 @@ def test_nobody_is_interrupted_beyond_the_budget_but_by_what_cannot_wait(
     owned = [one for one, _ in told if one.owner is not None and one.known is None]
     counted = booked.values()
     assert sum(each.at_once + each.gathered + each.held_back for each in counted) == len(owned)
+
+
+@pytest.mark.parametrize("length", [128, 300, 5_000])
+def test_however_long_an_owners_name_is_it_is_told_together_with_what_is_theirs(
+    length: int,
+) -> None:
+    gathering = budget()
+    owner = "缺" * length
+    first = gathering.decide(news(owner=owner), NOW)
+    again = gathering.decide(news(owner=owner), NOW)
+    other = gathering.decide(news(owner=owner + "x"), NOW)
+    assert first.gather is not None
+    assert again.gather == first.gather
+    assert other.gather is not None
+    assert other.gather.key != first.gather.key
+    assert len(key_of(news(owner=owner), POLICY, NOW) or "") <= LONGEST_KEY

@@ -157,6 +157,7 @@ async def _answer(
     end = max((each[-1].ends_at for each in days.values() if each), default=now)
     by_id = {row.id: row for row in rows}
     filling: dict[int, Filling] = {}
+    gone: list[tuple[datetime, int]] = []
     async with past_of(ledger, rows, end, query.known_at) as stretches:
         async for level, opening, made, movements in stretches:
             own = days[level]
@@ -164,11 +165,14 @@ async def _answer(
                 continue
             if level not in filling:
                 if opening is not None and own[0].starts_at <= opening.at:
-                    raise archived(by_id[level], opening.at)
+                    gone.append((opening.at, level))
                 filling[level] = Filling(own, made.standing, now)
             changes = [each.change for each in movements]
             for change, standing in zip(changes, made.through(changes), strict=True):
                 filling[level].take(change, standing)
+    if gone:
+        since, level = max(gone)  # what is answered for some levels holds for all of them
+        raise archived(by_id[level], since)
     for each in filling.values():
         each.finish()
     last = rows[-1] if rows and rows[-1] is not found[-1] else None

@@ -427,6 +427,11 @@ async def test_what_is_wholly_archived_is_gone_and_not_empty(
         gone = await api.get("/v1/levels", params={"as_of": (FIRST - DAY).isoformat()})
         assert (gone.status_code, gone.json()["since"]) == (410, later.isoformat())
         assert len((await told(api, "", as_of=gone.json()["since"]))["items"]) == 2
+        await ledger.rows("INSERT INTO warehouse VALUES ('W', 1, 'W', 'UTC')")
+        day = f"{FIRST:%Y-%m-%d}"
+        days = {"skus": ["A", "B"], "from": day, "to": day}
+        gone = await api.post("/v1/demand/daily/query", json=days)
+        assert (gone.status_code, gone.json()["since"]) == (410, later.isoformat())
     code, _, said = await run(ledger, "statement", "B", "W", "--to", later.isoformat())
     assert code == 1
     assert later.isoformat() in said

@@ -94,9 +94,11 @@ def _scaled(rule: Rule, factor: float) -> tuple[Limit, ...]:
 
 def _shifted(limits: tuple[Limit, ...], steps: int) -> tuple[Limit, ...]:
     """Return limits at other levels; of several at one level the one that holds first."""
+    if not steps:
+        return limits
     shifted: dict[AlertLevel, Limit] = {}
     for limit in reversed(limits):
         rank = min(max(SEVERITY[limit.level] + steps, 1), len(SEVERITY))
         level = _BY_SEVERITY[rank]
-        shifted.setdefault(level, replace(limit, level=level))
+        shifted.setdefault(level, replace(limit, level=level, shifted_from=limit.own))
     return ordered(tuple(shifted.values()))

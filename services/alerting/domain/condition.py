@@ -24,7 +24,8 @@ class Condition:
 
     `level` is the episode's (for pending: the one that would be opened). `since` is when the
     state began; `due_at` when time alone ends it, None for open. `known` says of a pending one
-    why it held before anybody looked, if it did.
+    why it held before anybody looked, if it did. `shifted_from` is the rule's own level of the
+    limit that is held, where an occasion made another of it.
     """
 
     state: State
@@ -32,8 +33,14 @@ class Condition:
     since: datetime
     due_at: datetime | None = None
     known: GatherReason | None = None
+    shifted_from: AlertLevel | None = None
 
     @property
     def held(self) -> AlertLevel | None:
-        """The level whose exit limit counts; none before an episode is open."""
+        """The level of the episode; none before it is open."""
         return None if self.state is State.PENDING else self.level
+
+    @property
+    def held_own(self) -> AlertLevel | None:
+        """The rule's own level whose exit limit counts; none before an episode is open."""
+        return None if self.state is State.PENDING else self.shifted_from or self.level

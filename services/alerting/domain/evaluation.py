@@ -45,7 +45,7 @@ def evaluate(rule: Rule, at: Standing, condition: Condition | None) -> Evaluatio
     `condition` is None where all was well. Evaluating the same again changes nothing, and
     nothing but time (`at.now`) makes a difference between messages.
     """
-    held = None if condition is None else condition.held
+    held = None if condition is None else condition.held_own
     limit = holding(rule, at, at.level.available, held)
     if isinstance(limit, Reason):
         if condition is None:
@@ -120,7 +120,7 @@ def _begin(at: _Moment, limit: Limit) -> Evaluation:
 
 def _open(at: _Moment, limit: Limit, reason: Reason) -> Evaluation:
     opened = at.transition(AlertEvent.OPENED, reason, limit.level, limit=limit)
-    return Evaluation(Condition(State.OPEN, limit.level, at.now), opened, reason)
+    return Evaluation(_held(at, limit), opened, reason)
 
 
 def _wait(at: _Moment, condition: Condition, limit: Limit | None) -> Evaluation:
@@ -156,10 +156,10 @@ def _stay(at: _Moment, condition: Condition, limit: Limit | None) -> Evaluation:
         if not at.rule.recovery:
             return _resolve(at, condition, Reason.RECOVERED)
         due = at.now + at.rule.recovery
-        recovering = Condition(State.RECOVERING, condition.level, at.now, due)
+        recovering = replace(condition, state=State.RECOVERING, since=at.now, due_at=due)
         return Evaluation(recovering, None, Reason.RECOVERING)
     if limit.level is condition.level:
-        return Evaluation(condition, None, Reason.FIRING)
+        return Evaluation(_of_its_worst(condition, limit), None, Reason.FIRING)
     return _move(at, condition, limit)
 
 
@@ -167,11 +167,11 @@ def _recover(at: _Moment, condition: Condition, limit: Limit | None) -> Evaluati
     if limit is not None:
         if limit.level is not condition.level:
             return _move(at, condition, limit)
-        return _break_recovery(at, condition)
+        return _break_recovery(at, _of_its_worst(condition, limit))
     due = condition.since + at.rule.recovery
     if at.now >= due:
         return _resolve(at, condition, Reason.RECOVERED)
-    recovering = Condition(State.RECOVERING, condition.level, condition.since, due)
+    recovering = replace(condition, due_at=due)
     return Evaluation(recovering, None, Reason.RECOVERING)
 
 
@@ -181,11 +181,23 @@ def _move(at: _Moment, condition: Condition, limit: Limit) -> Evaluation:
     changed = at.transition(
         AlertEvent.LEVEL_CHANGED, reason, limit.level, previous=condition.level, limit=limit
     )
-    return Evaluation(Condition(State.OPEN, limit.level, at.now), changed, reason)
+    return Evaluation(_held(at, limit), changed, reason)
+
+
+def _held(at: _Moment, limit: Limit) -> Condition:
+    return Condition(State.OPEN, limit.level, at.now, shifted_from=limit.shifted_from)
+
+
+def _of_its_worst(condition: Condition, limit: Limit) -> Condition:
+    """Return a condition that holds a limit of its level: of two the one that is worse."""
+    held = condition.shifted_from or condition.level
+    if SEVERITY[limit.own] <= SEVERITY[held]:
+        return condition
+    return replace(condition, shifted_from=limit.shifted_from)
 
 
 def _break_recovery(at: _Moment, condition: Condition) -> Evaluation:
-    reopened = Condition(State.OPEN, condition.level, at.now)
+    reopened = replace(condition, state=State.OPEN, since=at.now, due_at=None)
     return Evaluation(reopened, None, Reason.RECOVERY_BROKEN)
 
 
@@ -222,7 +234,7 @@ def _dip_counts(rule: Rule, condition: Condition | None) -> bool:
 def _dip(rule: Rule, at: Standing, condition: Condition | None) -> Evaluation:
     """Return what a dip does: it opens, worsens or breaks a recovery; it never eases."""
     units = at.level.low_water
-    limit = holding(rule, at, units, None if condition is None else condition.held)
+    limit = holding(rule, at, units, None if condition is None else condition.held_own)
     if limit is None:
         return Evaluation(condition, None, Reason.CLEAR)
     if isinstance(limit, Reason):

@@ -1,7 +1,7 @@
 """A rule: what is measured, from which limit on it warns, and for whom it is meant."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from services.alerting.domain.channels import Channels
@@ -22,15 +22,24 @@ from shared.events.stock_alerts import SEVERITY, AlertLevel, AlertRule, SubjectK
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A level with the measure at which it is entered and the one at which it is left."""
+    """A level with the measure at which it is entered and the one at which it is left.
+
+    `shifted_from` is the level that the rule itself gives it, where an occasion gives it another.
+    """
 
     level: AlertLevel
     enter: float
     exit: float
+    shifted_from: AlertLevel | None = None
+
+    @property
+    def own(self) -> AlertLevel:
+        """The level that the rule itself gives it."""
+        return self.shifted_from or self.level
 
     def times(self, factor: float) -> "Limit":
         """Return so many times the limit."""
-        return Limit(self.level, self.enter * factor, self.exit * factor)
+        return replace(self, enter=self.enter * factor, exit=self.exit * factor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,12 +221,13 @@ class Rule:
         """Return the most severe limit that holds, or None; limits are multiples of `scale`.
 
         A level is entered at its enter limit; once it (or a worse one) is `held`, it lasts
-        until its exit limit is reached.
+        until its exit limit is reached. `held` is the rule's own level of the limit: what an
+        occasion calls it ends nothing.
         """
         rank = 0 if held is None else SEVERITY[held]
         holds = TRAITS[self.kind].holds
         for limit in self.limits:
-            bound = limit.exit if SEVERITY[limit.level] <= rank else limit.enter
+            bound = limit.exit if SEVERITY[limit.own] <= rank else limit.enter
             if holds(measure, bound * scale):
                 return limit
         return None

@@ -64,7 +64,8 @@ FROM known_level
 """
 
 _CONDITION = """
-SELECT partition, subject_kind, sku, warehouse, rule_id, state, level, since, due_at, known
+SELECT partition, subject_kind, sku, warehouse, rule_id, state, level, since, due_at, known,
+       shifted_from
 FROM condition
 """
 
@@ -120,15 +121,16 @@ FROM {_COLUMNS}
 
 _PUT_CONDITIONS = text("""
 INSERT INTO condition (rule_id, subject_kind, sku, warehouse, partition, state, level, since,
-                       due_at, known)
+                       due_at, known, shifted_from)
 SELECT n.*
 FROM unnest(CAST(:rule_id AS text[]), CAST(:kind AS text[]), CAST(:sku AS text[]),
             CAST(:warehouse AS text[]), CAST(:partition AS int[]), CAST(:state AS text[]),
             CAST(:level AS text[]), CAST(:since AS timestamptz[]), CAST(:due_at AS timestamptz[]),
-            CAST(:known AS text[])) AS n
+            CAST(:known AS text[]), CAST(:shifted_from AS text[])) AS n
 ON CONFLICT (rule_id, subject_kind, sku, warehouse)
 DO UPDATE SET state = excluded.state, level = excluded.level, since = excluded.since,
-              due_at = excluded.due_at, known = excluded.known
+              due_at = excluded.due_at, known = excluded.known,
+              shifted_from = excluded.shifted_from
 """)
 
 _END_CONDITIONS = text("""
@@ -249,6 +251,7 @@ async def save_conditions(
             "since": [each[3].since for each in put],
             "due_at": [each[3].due_at for each in put],
             "known": [each[3].known for each in put],
+            "shifted_from": [each[3].shifted_from for each in put],
         }
         await connection.execute(_PUT_CONDITIONS, values)
     ended = [key for key, (_, condition) in changed.items() if condition is None]
@@ -286,7 +289,10 @@ def _stored(row: Row[Any]) -> StoredKnown:
 
 def _condition(row: Row[Any]) -> Condition:
     known = None if row.known is None else GatherReason(row.known)
-    return Condition(State(row.state), AlertLevel(row.level), row.since, row.due_at, known)
+    shifted_from = None if row.shifted_from is None else AlertLevel(row.shifted_from)
+    return Condition(
+        State(row.state), AlertLevel(row.level), row.since, row.due_at, known, shifted_from
+    )
 
 
 _NO_LINES = "[]"

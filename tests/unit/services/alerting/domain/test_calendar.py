@@ -16,7 +16,7 @@ from services.alerting.domain.parameters import NOTHING_SET
 from services.alerting.domain.rule import Limit, Rule
 from services.alerting.domain.rulebook import RuleBook
 from services.alerting.domain.subject import LevelSubject
-from shared.events.stock_alerts import GatherReason
+from shared.events.stock_alerts import AlertLevel, GatherReason
 from tests.unit.services.alerting.cases import LADDER, OUT, URGENT, WATCH, level, minutes, rule
 from tests.unit.services.alerting.domain.test_draft import A, Worker, events, opened
 
@@ -52,6 +52,31 @@ def test_in_the_window_limits_are_multiplied_and_after_it_they_are_not() -> None
 def test_in_the_window_levels_are_more_severe_and_fall_back_after_it() -> None:
     shifted = worker(occasion(shift=1), watching=rule())
     draft = shifted.hear((5, level(15)), (70, level(15, version=2)))
+    assert [each.transition.level for each in draft.announcements] == [URGENT, WATCH]
+
+
+@pytest.mark.parametrize(
+    ("shift", "limit", "levels"),
+    [
+        (1, Limit(WATCH, 20, 30), [WATCH, URGENT, WATCH]),
+        (-1, Limit(URGENT, 20, 30), [URGENT, WATCH, URGENT]),
+    ],
+)
+def test_what_is_open_goes_on_until_its_exit_whatever_a_window_calls_it(
+    shift: int, limit: Limit, levels: list[AlertLevel]
+) -> None:
+    shifted = worker(occasion(shift=shift), watching=rule(limits=[limit]))
+    between = [level(25, version=version) for version in (2, 3, 4)]
+    told = shifted.hear((0, level(15)), *zip((0, 5, 61), between, strict=True))
+    assert [each.transition.level for each in told.announcements] == levels
+    ended = shifted.hear((62, level(31, version=5)))
+    assert events(ended) == [("resolved", 62)]
+
+
+def test_a_level_that_was_never_entered_does_not_hold_because_of_a_window() -> None:
+    ladder = [Limit(WATCH, 20, 30), Limit(URGENT, 10, 15)]
+    shifted = worker(occasion(shift=1), watching=rule(limits=ladder))
+    draft = shifted.hear((2, level(18)), (3, level(12, version=2)), (61, level(12, version=3)))
     assert [each.transition.level for each in draft.announcements] == [URGENT, WATCH]
 
 
@@ -125,7 +150,7 @@ def test_conditions_doubts_and_shares_have_no_unit_to_multiply() -> None:
 def test_several_occasions_at_once_add_up_and_are_all_named() -> None:
     both = RuleBook(1, [LOW], Calendar([occasion(factor=2), occasion(factor=1.5, shift=2)]))
     in_season = both.at(minutes(5)).in_season(LOW, A)
-    assert in_season.limits == (Limit(OUT, 60, 90),)
+    assert in_season.limits == (Limit(OUT, 60, 90, shifted_from=WATCH),)
     assert in_season.occasions == (NAME, NAME)
     assert both.at(minutes(0)).in_season(LOW, A) is LOW
 

@@ -34,21 +34,36 @@ class OnTheWay(NamedTuple):
     late_at: datetime | None
 
 
+def counted_upon(kind: str, on_the_way: Iterable[OnTheWay]) -> list[OnTheWay]:
+    """Return what can cover what a rule of a kind warns of, the first to be late first.
+
+    For a shelf that runs out before stock can arrive no number of units says so: there any purchase
+    is all that can be done, and a transfer says nothing.
+    """
+    if kind not in SHORTAGES:
+        return []
+    coming = sorted(on_the_way, key=_until)
+    if kind == RuleKind.RUN_OUT_BEFORE_INBOUND:
+        coming = [each for each in coming if each.kind is ActionKind.BUY]
+    return coming
+
+
 def covering(kind: str, facts: AlertFacts, on_the_way: Iterable[OnTheWay]) -> OnTheWay | None:
     """Return the action that covers what a rule of a kind warns of, or None.
 
     Purchases and transfers do together where the limit would not hold if they, and what is
-    incoming, were here. For a shelf that runs out before stock can arrive no number of units says
-    so: there any purchase is all that can be done, and a transfer says nothing. Of several the one
-    that is counted upon for the longest.
+    incoming, were here. Of several the one with which, when it is late, they cover it no more.
     """
-    coming = sorted(on_the_way, key=_until)
-    if kind == RuleKind.RUN_OUT_BEFORE_INBOUND:
-        coming = [each for each in coming if each.kind is ActionKind.BUY]
-    if kind not in SHORTAGES or not coming:
-        return None
+    coming = counted_upon(kind, on_the_way)
     more = sum(each.quantity for each in coming if not each.is_incoming)
-    return coming[-1] if _suffices(kind, facts, facts.available + facts.incoming + more) else None
+    units = facts.available + facts.incoming + more
+    if not coming or not _suffices(kind, facts, units):
+        return None
+    for each in coming[:-1]:
+        units -= each.quantity
+        if not _suffices(kind, facts, units):
+            return each
+    return coming[-1]
 
 
 def enough(kind: str, facts: AlertFacts, coming: Iterable[OnTheWay]) -> OnTheWay | None:

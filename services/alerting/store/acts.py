@@ -12,6 +12,7 @@ from services.alerting.store import ended_by_hand, episodes, last_heard, offers,
 from services.alerting.store import feedback as opinions
 from services.alerting.store.audit import What
 from services.alerting.store.episodes import Entry, Episode
+from services.alerting.store.uncovering import uncovered
 from shared.database import audit
 from shared.database.audit import Doer, Done
 from shared.errors import LowtideError
@@ -176,7 +177,7 @@ async def refuse(
 
 async def remind(connection: AsyncConnection, now: datetime, limit: int) -> int:
     """Tell of open episodes that nothing keeps from people any more; returns how many."""
-    found = await episodes.to_remind(connection, now, limit)
+    found = await uncovered(connection, await episodes.to_remind(connection, now, limit), now)
     await offers.renew(connection, found, now)
     entries = []
     for episode in found:

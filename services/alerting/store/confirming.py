@@ -84,7 +84,7 @@ async def confirm(
         )
     await connection.execute(_CONFIRMED, {"id": order_id, "now": by.at})
     await action_rows.write(connection, changes, by)
-    await covering.uncover(connection, [each.action.id for each in changes if each.is_worse])
+    await covering.lose(connection, [each.action.id for each in changes if each.is_worse])
     for line, change in zip(news, changes, strict=True):
         if change.action.told > line.told:
             await tell(connection, change.action, by.at)

@@ -27,18 +27,40 @@ WHERE a.state IN ('proposed', 'approved', 'ordered') AND a.state = ANY(:states)
 _NOTE = text("""
 INSERT INTO covered_alert (alert_id, action_id)
 SELECT * FROM unnest(CAST(:alert_id AS uuid[]), CAST(:action_id AS uuid[]))
-ON CONFLICT (alert_id) DO UPDATE SET action_id = excluded.action_id
 """)
 
 _FORGET = text("DELETE FROM covered_alert WHERE alert_id = ANY(CAST(:alerts AS uuid[]))")
 
-_UNCOVER = text("DELETE FROM covered_alert WHERE action_id = ANY(CAST(:actions AS uuid[]))")
+_LOSE = text("""
+UPDATE covered_alert SET is_lost = true WHERE action_id = ANY(CAST(:actions AS uuid[]))
+""")
 
-IS_COVERED = """
-    EXISTS (SELECT FROM covered_alert AS v JOIN action AS c ON c.id = v.action_id
-            WHERE v.alert_id = a.id AND c.state IN ('approved', 'ordered') AND c.late_at > :now)
+_LOST = """
+    (v.is_lost OR c.state NOT IN ('approved', 'ordered') OR c.late_at <= :now)
 """
-"""Whether an alert `a` was kept from people because of an action that still covers it at `:now`."""
+"""Whether an action `c` does not cover any more, at `:now`, what `v` says it did with others."""
+
+IS_COVERED = f"""
+    (EXISTS (SELECT FROM covered_alert AS v WHERE v.alert_id = a.id)
+     AND NOT EXISTS (SELECT FROM covered_alert AS v JOIN action AS c ON c.id = v.action_id
+                     WHERE v.alert_id = a.id AND {_LOST}))
+"""  # noqa: S608 - the condition is ours
+"""Whether an alert `a` was kept from people because of actions that all still count at `:now`."""
+
+_NOTED = text(f"""
+SELECT v.alert_id, v.action_id, {_LOST} AS is_lost
+FROM covered_alert AS v JOIN action AS c ON c.id = v.action_id
+WHERE v.alert_id = ANY(CAST(:alerts AS uuid[]))
+""")  # noqa: S608 - the condition is ours
+
+# What is late may still be incoming, as may what ingest was told not to wait for any more.
+_STILL_INCOMING = text("""
+SELECT coalesce(sum(coalesce(t.confirmed_quantity, t.quantity)), 0)
+FROM action AS t JOIN known_level AS k USING (sku, warehouse)
+WHERE t.sku = :sku AND t.warehouse = :warehouse AND t.kind IN ('buy', 'transfer')
+  AND NOT t.id = ANY(CAST(:counted AS uuid[]))
+  AND EXISTS (SELECT FROM jsonb_array_elements(k.supply::jsonb) AS l WHERE l ->> 2 = t.reference)
+""")
 
 
 async def on_the_way(
@@ -75,10 +97,13 @@ async def on_the_way(
     return found
 
 
-async def note(connection: AsyncConnection, covered: Mapping[UUID, UUID]) -> None:
-    """Remember by which actions alerts were covered when people were not told of them."""
+async def note(connection: AsyncConnection, covered: Mapping[UUID, Collection[UUID]]) -> None:
+    """Remember by which actions together alerts were covered when people were not told of them."""
     if covered:
-        values = {"alert_id": list(covered), "action_id": list(covered.values())}
+        await forget(connection, covered)
+        pairs = [(alert, action) for alert, actions in covered.items() for action in actions]
+        columns = zip(*pairs, strict=True)
+        values = dict(zip(("alert_id", "action_id"), map(list, columns), strict=True))
         await connection.execute(_NOTE, values)
 
 
@@ -88,7 +113,25 @@ async def forget(connection: AsyncConnection, alerts: Collection[UUID]) -> None:
         await connection.execute(_FORGET, {"alerts": list(alerts)})
 
 
-async def uncover(connection: AsyncConnection, actions: Collection[UUID]) -> None:
-    """Let actions cover nothing any more of what people were not told because of them."""
+async def lose(connection: AsyncConnection, actions: Collection[UUID]) -> None:
+    """Let actions not count any more in what covers alerts that people were not told of."""
     if actions:
-        await connection.execute(_UNCOVER, {"actions": list(actions)})
+        await connection.execute(_LOSE, {"actions": list(actions)})
+
+
+async def lost(
+    connection: AsyncConnection, alerts: Collection[UUID], now: datetime
+) -> Mapping[UUID, set[UUID]]:
+    """Return by alert, of those that were covered, the actions that do not count any more."""
+    found: dict[UUID, set[UUID]] = defaultdict(set)
+    for row in await connection.execute(_NOTED, {"alerts": list(alerts), "now": now}):
+        found[row.alert_id].update([row.action_id] if row.is_lost else [])
+    return found
+
+
+async def still_incoming(
+    connection: AsyncConnection, level: LevelSubject, counted: Collection[UUID]
+) -> int:
+    """Return the units incoming at a level by actions that are not among those counted upon."""
+    values = level._asdict() | {"counted": list(counted)}
+    return int(await connection.scalar(_STILL_INCOMING, values) or 0)

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.actions import COVERING
 from services.alerting.domain.attention import Decision, News, Way
-from services.alerting.domain.covering import OnTheWay, covering
+from services.alerting.domain.covering import OnTheWay, counted_upon, covering
 from services.alerting.domain.draft import Announcement
 from services.alerting.domain.ended_by_hand import sift
 from services.alerting.domain.hush import NEWS, hush_of
@@ -77,7 +77,7 @@ async def record(
     touched: dict[UUID, Episode] = {}
     entries: list[Entry] = []
     wanted: dict[UUID, Wanted] = {}
-    covered: dict[UUID, UUID] = {}
+    covered: dict[UUID, list[UUID]] = {}
     for place, each in enumerate(announcements):
         key = (each.rule.id, each.subject)
         if each.transition.event is AlertEvent.OPENED:
@@ -91,7 +91,8 @@ async def record(
         touched[episode.id] = episode
         by = _covered_by(each, coming, untold=episode.untold)
         if by is not None:
-            covered[episode.id] = by.id
+            coming_there = counted_upon(each.rule.kind, coming[each.subject])
+            covered[episode.id] = [one.id for one in coming_there]
         entry = _entry(episode, each, silenced.get(place), by, decisions.get(place), recorded_at)
         entries.append(entry)
         if _is_news(each.transition) and not _is_left_alone(each, entry.notice.hush):

@@ -729,6 +729,61 @@ async def test_when_what_covered_it_is_cancelled_people_are_told(shop: Shop) -> 
     assert await shop.hush(reopened) == [("opened", "covered"), ("reminded", None)]
 
 
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("how", ["cancelled", "late", "fewer"])
+async def test_what_several_cover_together_is_told_when_one_of_them_is_lost(
+    shop: Shop, which: int, how: str
+) -> None:
+    await shop.put_rule("low", levels=[{"level": "watch", "enter": 100}])
+    alert = await shop.hear(12)
+    due = [shop.clock.now() + (1 if each == which else 9) * DAY for each in (0, 1)]
+    bought = [
+        await shop.buy(alert, units, due_at=at.isoformat())
+        for units, at in zip((5, 4), due, strict=True)
+    ]
+    bought = [await shop.post(f"/v1/actions/{each['id']}/order") for each in bought]
+    await shop.put_rule("lower", levels=[{"level": "urgent", "enter": 20}])
+    other = await shop.hear(12)  # 12, 5 and 4 are more than 20
+    assert await shop.hush(other) == [("opened", "covered")]
+    assert await shop.remind() == 0
+    reminded = 2  # who has asked for it is, too
+    if how == "cancelled":
+        await shop.post(f"/v1/actions/{bought[which]['id']}/cancel")
+        reminded = 1  # but not of what he has given up himself
+    elif how == "late":
+        shop.clock.advance(3 * DAY)
+        await shop.follow()
+    else:
+        await shop.confirm(bought[which], 1, due[which])
+    assert await shop.remind() == reminded
+    assert await shop.hush(other) == [("opened", "covered"), ("reminded", None)]
+
+
+async def test_what_the_rest_covers_is_not_told_when_one_is_lost(shop: Shop) -> None:
+    await shop.hear(100, warehouse="N")
+    await shop.put_rule(
+        "low", levels=[{"level": "watch", "enter": 100}], scope={"warehouses": ["W"]}
+    )
+    alert = await shop.hear(12)
+    bought = [await shop.buy(alert, units) for units in (5, 4)]
+    await shop.put_rule("lower", levels=[{"level": "urgent", "enter": 20}])
+    other = await shop.hear(12)
+    path = f"/v1/alerts/{alert['id']}/actions"
+    moved = await shop.post(
+        path, {"kind": "transfer", "quantity": 9, "source": "N"}, HTTPStatus.CREATED
+    )
+    await shop.post(f"/v1/actions/{bought[0]['id']}/cancel")
+    assert await shop.remind() == 0
+    # What is late is still incoming, and not counted upon.
+    placed = await shop.post(f"/v1/actions/{bought[1]['id']}/order")
+    await shop.hear(12, **line(placed["reference"], 4))
+    await shop.follow()
+    assert await shop.remind() == 0
+    await shop.post(f"/v1/actions/{moved['id']}/cancel")
+    assert await shop.remind() == 1
+    assert await shop.hush(other) == [("opened", "covered"), ("reminded", None)]
+
+
 async def test_what_the_supplier_cannot_deliver_is_waited_for_no_longer(shop: Shop) -> None:
     """Whoever ordered it is reminded, and the playbook expects them to act again."""
     steps = [{"expects": each, "within_minutes": 600} for each in ("act", "confirm")]

@@ -355,9 +355,9 @@ async def nothing_waits(administrator: asyncpg.Connection, seen: Account) -> Non
         "SELECT a.number FROM alerting.alert AS a "  # noqa: S608 - ours
         "WHERE a.resolved_at IS NULL AND (a.untold OR a.snoozed_until <= $1) AND NOT "
         + RECOVERS
-        + "AND NOT EXISTS (SELECT FROM alerting.covered_alert AS c JOIN alerting.action AS n "
-        "ON n.id = c.action_id WHERE c.alert_id = a.id AND n.late_at > $1 "
-        "AND n.state IN ('approved', 'ordered'))",
+        + "AND NOT coalesce((SELECT bool_and(NOT c.is_lost AND n.late_at > $1 "
+        "AND n.state IN ('approved', 'ordered')) FROM alerting.covered_alert AS c "
+        "JOIN alerting.action AS n ON n.id = c.action_id WHERE c.alert_id = a.id), false)",
         seen.shop.clock.now(),
     )
     assert untold == []

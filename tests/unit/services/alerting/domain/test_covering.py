@@ -38,9 +38,14 @@ def test_what_is_incoming_already_counts_once() -> None:
     assert covering(RuleKind.BELOW, facts(12, incoming=8), [coming(8)]) is not None
 
 
-def test_several_cover_it_together_until_the_last_is_late() -> None:
-    first, second = coming(5, days=9), coming(5, number=2, days=3)
-    assert covering(RuleKind.BELOW, facts(12), [first, second]) is first
+@pytest.mark.parametrize(("sooner", "later", "until"), [(5, 5, 3), (5, 9, 9), (9, 5, 3)])
+def test_several_cover_it_together_until_the_rest_is_too_little(
+    sooner: int, later: int, until: int
+) -> None:
+    several = [coming(later, days=9), coming(sooner, number=2, days=3)]
+    found = covering(RuleKind.BELOW, facts(12), several)
+    assert found is not None
+    assert found.late_at == NOON + timedelta(days=until)
 
 
 def test_days_are_compared_with_days() -> None:
@@ -57,7 +62,7 @@ def test_a_transfer_covers_what_the_limit_would_not_hold_for(units: int, covers:
 
 def test_a_transfer_and_a_purchase_cover_it_together() -> None:
     bought, moved = coming(5), coming(4, number=2, kind=ActionKind.TRANSFER)
-    assert covering(RuleKind.BELOW, facts(12), [bought, moved]) is moved
+    assert covering(RuleKind.BELOW, facts(12), [bought, moved]) is bought
     assert covering(RuleKind.BELOW, facts(12), [bought]) is None
 
 

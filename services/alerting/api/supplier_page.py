@@ -7,7 +7,7 @@ when somebody has done something on it: then it was opened (ADR 114).
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, time
 from functools import cache
 from http import HTTPStatus
@@ -104,8 +104,10 @@ async def confirm(request: Request, at: AtDesk, mails: Mails, token: _Token = ""
     actor = f"supplier:{known.order.supplier or known.order.number}"
     doer = doer_of(request, actor, at)
     by = By(actor, None, doer.at, request.state.traceparent, doer)
-    await at.change(lambda connection: confirming.confirm(connection, known.order.id, said, by))
-    return _page(await _order(at, known.order.id) or known, is_saved=True)
+    waiting = await at.change(
+        lambda connection: confirming.confirm(connection, known.order.id, said, by)
+    )
+    return _page(await _order(at, known.order.id) or known, is_saved=True, waiting=waiting)
 
 
 async def _note_opened(at: Desk, known: _Known) -> None:
@@ -181,6 +183,7 @@ def _page(
     mistakes: Mapping[tuple[int, str], str] | None = None,
     *,
     is_saved: bool = False,
+    waiting: Collection[int] = (),
     status: HTTPStatus = HTTPStatus.OK,
 ) -> HTMLResponse:
     words, wrong = WORDS[known.language], mistakes or {}
@@ -199,6 +202,7 @@ def _page(
                 "state": words.get(line.state.value, ""),
                 "quantity": (sent or {}).get(f"quantity-{number}", str(line.expected)),
                 "due": (sent or {}).get(f"due-{number}", due),
+                "waits": number in waiting,
                 "wrong": {
                     field: words[code] if (code := wrong.get((number, field))) else ""
                     for field in ("quantity", "due")

@@ -20,6 +20,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "saved": "已收到您的确认，谢谢。",
         "wrong": "有内容需要修改，订单尚未确认：请查看标出的行。",
         "bad_quantity": "请填写 0 以上的整数。",
+        "waits": "超出订购的数量需采购方同意，目前按此数量确认；同意后会另行下单。",
         "bad_due": "请填写日期，例如 2026-03-20。",
         "received": "已收货",
         "cancelled": "已取消",
@@ -46,6 +47,8 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "saved": "We have your confirmation, thank you.",
         "wrong": "Something has to be changed, and nothing is confirmed yet: see the marked lines.",
         "bad_quantity": "Enter a whole number, 0 or more.",
+        "waits": "More than was ordered needs the buyer's approval. This much is confirmed; if "
+        "they agree, the rest comes as another order.",
         "bad_due": "Enter a date such as 2026-03-20.",
         "received": "received",
         "cancelled": "cancelled",

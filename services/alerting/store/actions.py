@@ -30,7 +30,6 @@ from services.alerting.domain.subject import LevelSubject
 from services.alerting.store import (
     action_rows,
     acts,
-    approval_limits,
     calls,
     episodes,
     orders,
@@ -40,6 +39,7 @@ from services.alerting.store.action_rows import Change
 from services.alerting.store.acts import By, Resolved
 from services.alerting.store.covering import on_the_way
 from services.alerting.store.episodes import Episode
+from services.alerting.store.spending import altogether, approvers, needs_approval
 from services.alerting.store.stored_action import StoredAction
 from shared.events.alert_responses import FeedbackReason
 from shared.events.stock_alerts import ActionKind, ActionState, Recipient
@@ -85,14 +85,7 @@ async def request(
     action = await _begun(connection, episode, wanted, by)
     to: tuple[Recipient, ...] = ()
     if action.state is ActionState.PROPOSED:
-        to = await approval_limits.approvers(
-            connection,
-            action.cost,
-            wanted.category,
-            action.warehouse,
-            action.supplier,
-            but=action.requested_by,
-        )
+        to = await approvers(connection, action, wanted.category)
     else:
         action = await _approved(connection, action, by.at)
     await action_rows.write(
@@ -111,11 +104,8 @@ async def approve(
         return before
     if by.actor == before.requested_by:
         raise OwnRequest("Somebody else has to approve what you have asked for.")
-    if await _needs_approval(
-        connection, before.cost, category, before.warehouse, before.supplier, by
-    ):
-        cost = "of which nobody knows the cost" if before.cost is None else f"of {before.cost}"
-        raise LimitTooLow(f"Your limit does not cover a request {cost}; somebody else's has to.")
+    if await needs_approval(connection, before, category, by.person):
+        raise LimitTooLow(_over(await altogether(connection, before), before))
     action = await _approved(connection, before, by.at)
     return await _step(connection, replace(action, approved_by=by.actor), Step.APPROVE, by)
 
@@ -195,9 +185,7 @@ async def ordered(
         approved = waiting[0]
         said = replace(approved, quantity=quantity)
         is_more = said.expected > approved.expected
-        if not is_more or not await _needs_approval(
-            connection, said.cost, category, said.warehouse, said.supplier, by
-        ):
+        if not is_more or not await needs_approval(connection, said, category, by.person):
             return await _order(connection, said, by)
         await end(connection, approved.id, Step.CANCEL, by)
         wanted = replace(wanted, supplier=approved.supplier)
@@ -266,20 +254,13 @@ async def _begun(
     given = await parameters.of_level(connection, sku, warehouse)
     buys = wanted.kind is ActionKind.BUY
     supplier = (wanted.supplier or given.supplier) if buys else None
-    quantity = wanted.quantity or 0
     unit_cost = given.unit_cost if buys else None
-    actor = by.actor or ""
-    cost = None if unit_cost is None else unit_cost * quantity
-    needs_approval = buys and await _needs_approval(
-        connection, cost, wanted.category, warehouse, supplier, by
-    )
-    state = first_state(wanted.kind, needs_approval=needs_approval)
-    return StoredAction(
+    action = StoredAction(
         id=uuid4(),
         number=await action_rows.next_number(connection),
         alert_id=episode.id,
         kind=wanted.kind,
-        state=state,
+        state=ActionState.PROPOSED,
         sku=sku,
         sku_name=episode.sku_name,
         warehouse=warehouse,
@@ -296,33 +277,26 @@ async def _begun(
         late_at=None,
         is_late=False,
         is_incoming=False,
-        needs_approval=needs_approval,
-        requested_by=actor,
+        needs_approval=False,
+        requested_by=by.actor or "",
         requested_at=by.at,
         approved_by=None,
         approved_at=None,
         ordered_at=None,
-        ended_at=by.at if state is ActionState.DONE else None,
+        ended_at=None,
         reason=wanted.reason,
         asked=wanted.asked,
         idempotency_key=wanted.key,
         owner=episode.owner,
     )
-
-
-async def _needs_approval(
-    connection: AsyncConnection,
-    cost: Decimal | None,
-    category: str | None,
-    warehouse: str,
-    supplier: str | None,
-    by: By,
-) -> bool:
-    """Return whether somebody's own limit does not cover a purchase."""
-    actor = by.actor or ""
-    limits = await approval_limits.limits(connection)
-    roles = await approval_limits.roles(connection, actor, category, warehouse, supplier)
-    return limits.need_approval(cost, actor, roles)
+    waits = buys and await needs_approval(connection, action, wanted.category, action.requested_by)
+    state = first_state(wanted.kind, needs_approval=waits)
+    return replace(
+        action,
+        state=state,
+        needs_approval=waits,
+        ended_at=by.at if state is ActionState.DONE else None,
+    )
 
 
 async def _under_way(
@@ -363,6 +337,13 @@ async def _step(
     change = Change(found[action.alert_id], action, step, by.note, is_worse=is_worse)
     await action_rows.write(connection, [change], by)
     return action
+
+
+def _over(cost: Decimal | None, action: StoredAction) -> str:
+    said = "of which nobody knows the cost" if cost is None else f"of {cost}"
+    if cost is not None and cost != action.cost:
+        said += " with all that is bought for the same shortage"
+    return f"Your limit does not cover a request {said}; somebody else's has to."
 
 
 def _moved(action: StoredAction, step: Step) -> ActionState:

@@ -15,7 +15,6 @@ from services.alerting.domain.late_notes import late_note
 from services.alerting.domain.working_time import WorkingCalendar, add_working_time
 from services.alerting.store import (
     action_rows,
-    approval_limits,
     episodes,
     people,
     schedules,
@@ -24,6 +23,7 @@ from services.alerting.store import (
 from services.alerting.store.action_rows import Change
 from services.alerting.store.acts import By
 from services.alerting.store.episodes import RECOVERS
+from services.alerting.store.spending import approvers
 from services.alerting.store.stored_action import StoredAction
 from shared.events.stock_alerts import AlertEvent, Expected, Recipient
 
@@ -88,7 +88,7 @@ async def follow(connection: AsyncConnection, now: datetime, limit: int, patienc
     for action, each in actions:
         step, event = STEPS[each.taken]
         is_first = event is AlertEvent.REMINDED
-        to = await _approvers(connection, action, each.category)
+        to = await approvers(connection, action, each.category)
         if not is_first:
             to = await _next_in_line(connection, action, each.category, now) or to
         note = late_note(
@@ -118,19 +118,6 @@ async def _due(
     }
     rows = [_Waiting(*row) for row in await connection.execute(_WAITING, values)]
     return [row for row in rows if add_working_time(row.since, patience.within, calendar) <= now]
-
-
-async def _approvers(
-    connection: AsyncConnection, action: StoredAction, category: str | None
-) -> tuple[Recipient, ...]:
-    return await approval_limits.approvers(
-        connection,
-        action.cost,
-        category,
-        action.warehouse,
-        action.supplier,
-        but=action.requested_by,
-    )
 
 
 async def _next_in_line(

@@ -1,5 +1,6 @@
 """What suppliers do with their orders: they open them, and say what comes and when."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -10,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.actions import late_at, postponed
-from services.alerting.store import action_rows, covering
+from services.alerting.store import action_rows, confirmed_more, covering
 from services.alerting.store.action_rows import Change
 from services.alerting.store.acts import By
 from services.alerting.store.orders import tell
@@ -52,42 +53,59 @@ async def opened(connection: AsyncConnection, order_id: UUID, now: datetime) -> 
 
 async def confirm(
     connection: AsyncConnection, order_id: UUID, said: Mapping[int, Confirmed], by: By
-) -> None:
+) -> frozenset[int]:
     """Take down what a supplier says of lines, by number; only those still to come can change.
 
     Ingest is told of what comes otherwise than it was told before. Where less comes, or much later,
-    it covers nothing any more: people are told of what was kept from them because of it.
+    it covers nothing any more: people are told of what was kept from them because of it, and what
+    else is on its way does not cover. Returns
+    the lines of which more was said than is approved: the rest waits until somebody approves it.
     """
     await action_rows.take_turn(connection)
-    lines = [
-        line
+    lines = {
+        line.line: line
         for line in await action_rows.of_order(connection, order_id)
-        if line.state is ActionState.ORDERED and line.line in said
-    ]
-    news = [line for line in lines if _is_news(line, said[line.line or 0])]
-    if not news:
-        return
-    episodes = await action_rows.locked_episodes(connection, news)
-    asked = await asked_for(connection, news)
-    changes = []
-    for line in news:
-        told = said[line.line or 0]
-        differs = (told.quantity, told.due_at) != (line.expected, line.due_at)
-        after = _confirmed(line, told, asked.get(line.id), by.at, differs)
-        changes.append(
-            Change(
-                episodes[line.alert_id],
-                after,
-                "confirm",
-                is_worse=told.quantity < line.expected or _is_later(after, asked.get(line.id)),
+        if line.state is ActionState.ORDERED and line.line is not None and line.line in said
+    }
+    grown: Counter[tuple[str, str]] = Counter()
+    for number, line in lines.items():
+        grown[line.sku, line.warehouse] += max(said[number].quantity - line.expected, 0)
+    taken = {
+        number: said[number]._replace(
+            quantity=await confirmed_more.taken(
+                connection, line, said[number].quantity, grown[line.sku, line.warehouse]
             )
         )
+        for number, line in lines.items()
+    }
+    news = {number: line for number, line in lines.items() if _is_news(line, taken[number])}
+    more = {number: line for number, line in lines.items() if said[number] != taken[number]}
+    if not news and not more:
+        return frozenset()
+    episodes = await action_rows.locked_episodes(connection, (news | more).values())
+    asked = await asked_for(connection, news.values())
+    changes = {}
+    for number, line in news.items():
+        told = taken[number]
+        differs = (told.quantity, told.due_at) != (line.expected, line.due_at)
+        after = _confirmed(line, told, asked.get(line.id), by.at, differs)
+        is_worse = told.quantity < line.expected or _is_later(after, asked.get(line.id))
+        changes[number] = Change(episodes[line.alert_id], after, "confirm", is_worse=is_worse)
     await connection.execute(_CONFIRMED, {"id": order_id, "now": by.at})
-    await action_rows.write(connection, changes, by)
-    await covering.lose(connection, [each.action.id for each in changes if each.is_worse])
-    for line, change in zip(news, changes, strict=True):
-        if change.action.told > line.told:
+    if changes:
+        await action_rows.write(connection, [*changes.values()], by)
+    worse = [each.action.id for each in changes.values() if each.is_worse]
+    await covering.lose(connection, worse)
+    for number, change in changes.items():
+        if change.action.told > lines[number].told:
             await tell(connection, change.action, by.at)
+    waiting = set()
+    for number, line in more.items():
+        after = changes[number].action if number in changes else line
+        episode, units = episodes[line.alert_id], said[number].quantity
+        if await confirmed_more.ask_for_rest(connection, after, episode, units, by):
+            waiting.add(number)
+    return frozenset(waiting)
 
 
 def _is_news(line: StoredAction, said: Confirmed) -> bool:

@@ -1176,6 +1176,109 @@ async def test_who_orders_more_than_was_approved_needs_an_approval_of_it(shop: S
     assert await shop.alerting.rows("SELECT FROM call") == []
 
 
+async def test_limits_are_held_against_what_is_bought_for_a_shortage_altogether(
+    shop: Shop,
+) -> None:
+    await shop.limits({"person": "buyer", "amount": "100"}, {"person": "lin", "amount": "150"})
+    await shop.put_rule("low", levels=[{"level": "watch", "enter": 500}])
+    alert = await shop.hear(12)
+    first = await shop.buy(alert, 36)  # 90
+    assert first["state"] == "approved"
+    second = await shop.buy(alert, 5)  # 12.50
+    assert (second["state"], second["needs_approval"]) == ("proposed", True)
+    # The alert of another rule on the same SKU in the same warehouse is the same shortage.
+    await shop.put_rule("lower", levels=[{"level": "watch", "enter": 400}])
+    other = await shop.hear(11)
+    third = await shop.buy(other, 24)  # 60
+    assert third["state"] == "proposed"
+    assert (await shop.post(f"/v1/actions/{second['id']}/approve", by="lin"))["state"] == "approved"
+    problem = await shop.post(
+        f"/v1/actions/{third['id']}/approve", None, HTTPStatus.FORBIDDEN, by="lin"
+    )
+    assert problem["type"].endswith("limit_too_low")
+    assert "of 162.50 with all that is bought for the same shortage" in problem["detail"]
+    # What has arrived was bought as well, as long as the alert goes on; what is given up was not.
+    await shop.post(f"/v1/actions/{first['id']}/order")
+    await shop.post(f"/v1/actions/{first['id']}/receive")
+    assert (await shop.buy(alert, 5))["state"] == "proposed"
+    await shop.post(f"/v1/actions/{second['id']}/cancel")
+    assert (await shop.buy(alert, 4))["state"] == "approved"
+    by = By("buyer", None, shop.clock.now(), None)
+    async with shop.engine.begin() as connection:
+        pressed = await actions.ordered(connection, alert["id"], 5, by)
+    assert pressed is not None
+    assert pressed.state == "proposed"
+    # Another warehouse is another shortage.
+    elsewhere = await shop.hear(12, warehouse="N")
+    await shop.alerting.ask("PUT", "/v1/parameters?sku=A&warehouse=N", PARAMETERS)
+    assert (await shop.buy(elsewhere, 36))["state"] == "approved"
+
+
+async def test_who_may_approve_it_altogether_is_told(shop: Shop) -> None:
+    await shop.limits(
+        {"person": "buyer", "amount": "100"},
+        {"person": "lin", "amount": "150"},
+        {"person": "an", "amount": "1000"},
+    )
+    await shop.put_rule("low", levels=[{"level": "watch", "enter": 500}])
+    alert = await shop.hear(12)
+    await shop.buy(alert, 36)
+    await shop.buy(alert, 30)  # 75, but 165 with the first
+    assert [each.id for each in (await shop.told(3))[-1].to] == ["an"]
+
+
+@pytest.mark.parametrize("approved", [True, False])
+async def test_what_a_supplier_confirms_above_what_was_approved_waits_for_an_approval(
+    shop: Shop, approved: bool
+) -> None:
+    await shop.limits({"person": "buyer", "amount": "100"}, {"person": "lin", "amount": "1000"})
+    alert = await shop.hear(12)
+    units = 60 if approved else 36
+    bought = await shop.buy(alert, units)
+    if approved:
+        await shop.post(f"/v1/actions/{bought['id']}/approve", by="lin")
+    bought = await shop.post(f"/v1/actions/{bought['id']}/order")
+    order = await shop.get(f"/v1/orders/{bought['order']['id']}")
+    said = {"quantity-1": "100", "due-1": "2099-01-05"}
+    async with httpx.AsyncClient(
+        transport=shop.alerting.client._transport, base_url="http://alerting"
+    ) as supplier:
+        for _ in range(2):  # sent again, it is asked for once
+            page = await supplier.post(order["link"], data=said)
+            assert "needs the buyer" in page.text
+            assert f'value="{units}"' in page.text
+        confirmed = await shop.get(f"/v1/actions/{bought['id']}")
+        assert (confirmed["confirmed_quantity"], confirmed["cost"]) == (units, f"{units * 2.5:.2f}")
+        (rest,) = (await shop.get("/v1/actions?state=proposed"))["items"]
+        assert (rest["quantity"], rest["requested_by"]) == (100 - units, "supplier:ACME")
+        assert rest["needs_approval"] is True
+        # Still more is asked for as far as it is not asked for yet.
+        await supplier.post(order["link"], data=said | {"quantity-1": "110"})
+        waiting = (await shop.get("/v1/actions?state=proposed"))["items"]
+        assert [each["quantity"] for each in waiting] == [10, 100 - units]
+        await shop.post(f"/v1/actions/{rest['id']}/approve", None, HTTPStatus.FORBIDDEN)
+        done = await shop.post(f"/v1/actions/{rest['id']}/approve", by="lin")
+        assert (done["state"], done["order"]["id"] != order["id"]) == ("approved", True)
+        await shop.post(f"/v1/actions/{waiting[0]['id']}/reject", by="lin")
+        page = await supplier.post(order["link"], data=said | {"quantity-1": "110"})
+        assert "needs the buyer" not in page.text
+    assert (await shop.get("/v1/actions?state=proposed"))["items"] == []
+
+
+async def test_a_supplier_may_confirm_more_as_far_as_nobody_has_to_approve_it(shop: Shop) -> None:
+    bought = await shop.buy(await shop.hear(12), 60)
+    await shop.post(f"/v1/orders/{bought['order']['id']}/place")
+    await shop.confirm(bought, 100)
+    assert (await shop.get(f"/v1/actions/{bought['id']}"))["confirmed_quantity"] == 100
+    await shop.limits({"person": "buyer", "amount": "300"})
+    await shop.confirm(bought, 120)
+    assert (await shop.get(f"/v1/actions/{bought['id']}"))["confirmed_quantity"] == 120
+    await shop.confirm(bought, 121)
+    assert (await shop.get(f"/v1/actions/{bought['id']}"))["confirmed_quantity"] == 120
+    (rest,) = (await shop.get("/v1/actions?state=proposed"))["items"]
+    assert rest["quantity"] == 1
+
+
 async def test_doing_nothing_says_why_and_other_things_are_done_when_somebody_says_so(
     shop: Shop,
 ) -> None:

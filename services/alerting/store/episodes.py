@@ -52,6 +52,7 @@ class Episode:
     untold: bool = False
     """Whether something that people should know was kept from them."""
     stock_class: str | None = None
+    """As it stands; the one that it opened with is written then, for reviews."""
     supplier: str | None = None
     at_risk: AtRisk | None = None
     held_back: bool = False
@@ -152,11 +153,11 @@ _COLUMNS = """
 _INSERT = text(f"""
 INSERT INTO alert (id, number, revision, rule_id, subject_kind, sku, warehouse, sku_name, level,
                    rule, labels, facts, opened_at, resolved_at, owner, untold,
-                   stock_class, supplier, at_risk_units, at_risk_money, at_risk_left_out,
-                   held_back, category, playbook)
+                   stock_class, opened_class, supplier, at_risk_units, at_risk_money,
+                   at_risk_left_out, held_back, category, playbook)
 SELECT n.id, n.number, n.revision, n.rule_id, n.kind, n.sku, n.warehouse, n.sku_name, n.level,
        n.rule::jsonb, n.labels::jsonb, n.facts::jsonb, n.opened_at, n.resolved_at, n.owner,
-       n.untold, n.stock_class, n.supplier, n.at_risk_units, n.at_risk_money,
+       n.untold, n.stock_class, n.stock_class, n.supplier, n.at_risk_units, n.at_risk_money,
        n.at_risk_left_out, n.held_back, n.category, n.playbook::jsonb
 FROM {_COLUMNS}
 """)  # noqa: S608 - the columns are ours

@@ -45,7 +45,7 @@ _ALERT_GROUPS: Final[Mapping[Dimension | None, str]] = {
     None: "CAST(NULL AS text)",
     "owner": "a.owner",
     "rule": "a.rule_id",
-    "class": "a.stock_class",
+    "class": "a.opened_class",
     "warehouse": "a.warehouse",
 }
 

@@ -43,7 +43,7 @@ async def past(
         """
         INSERT INTO alert (id, number, revision, rule_id, subject_kind, sku, warehouse, level,
                            rule, labels, facts, opened_at, resolved_at, acknowledged_at,
-                           acknowledged_by, owner, stock_class, at_risk_units, at_risk_money)
+                           acknowledged_by, owner, opened_class, at_risk_units, at_risk_money)
         VALUES ($1, $2, $3, $4, 'level', $5, 'W', 'urgent', $6, '{}', $12, $7, $8, $9, $10, $11,
                 $13, $14, $15)
         """,

@@ -12,11 +12,20 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from services.alerting.api.acting import Actor
-from services.alerting.api.desk import AtDesk, Desk, Question, doer_of
+from services.alerting.api.desk import (
+    AtDesk,
+    Desk,
+    IdempotencyKey,
+    Question,
+    doer_of,
+    id_of_made,
+    key_reused,
+)
 from services.alerting.domain.answering import opinion
 from services.alerting.domain.playbook import Steps
+from services.alerting.domain.refusals import KeyReused
 from services.alerting.domain.texts import NO_NUL
-from services.alerting.store import actions, acts, alerts, people, timers
+from services.alerting.store import actions, acts, alerts, people, snoozes, timers
 from services.alerting.store.acts import By, Resolved
 from services.alerting.store.alerts import Filter, Place, State, StoredAlert, StoredRevision
 from services.alerting.store.episodes import Episode
@@ -362,15 +371,28 @@ async def assign(
 
 @router.post("/{alert_id}/snooze")
 async def snooze(
-    alert_id: UUID, request: Request, at: AtDesk, caller: Actor, body: Snooze
+    alert_id: UUID,
+    request: Request,
+    at: AtDesk,
+    caller: Actor,
+    body: Snooze,
+    idempotency_key: IdempotencyKey = None,
 ) -> AlertWithHistory:
     """Put an alert off: until then people are told only when it gets worse or ends.
 
-    When the time is up and it still holds, they are reminded, once.
+    When the time is up and it still holds, they are reminded, once. The same Idempotency-Key with
+    the same body puts it off once, with `minutes` from the first time; with another one, 422.
     """
     by = _by(at, request, caller, body)
     until = body.end(by.at)
-    return await _done(at, alert_id, lambda each: acts.snooze(each, alert_id, until, by))
+    if idempotency_key is None:
+        return await _done(at, alert_id, lambda each: acts.snooze(each, alert_id, until, by))
+    made, asked = id_of_made("snooze", caller, idempotency_key), body.model_dump_json()
+
+    async def put_off(connection: Connection) -> Episode | None:
+        return await snoozes.once(connection, made, alert_id, asked, until, by)
+
+    return await _done(at, alert_id, put_off)
 
 
 @router.post("/{alert_id}/resolve")
@@ -412,6 +434,8 @@ async def _done(at: Desk, alert_id: UUID, act: Question[Episode | None]) -> Aler
         episode = await at.change(act)
     except Resolved as error:
         raise Problem(HTTPStatus.CONFLICT, "already_resolved", str(error)) from None
+    except KeyReused as error:
+        raise key_reused("snooze") from error
     if episode is None:
         raise _unknown(alert_id)
     return await _with_history(at, alert_id)

@@ -1129,6 +1129,45 @@ async def test_a_repeated_request_makes_one_action(shop: Shop) -> None:
     assert len((await shop.get(f"/v1/actions?alert={alert['id']}"))["items"]) == 1
 
 
+async def test_a_repeated_request_puts_an_alert_off_once(shop: Shop) -> None:
+    alert = await shop.hear(12)
+    path = f"/v1/alerts/{alert['id']}/snooze"
+    answers = []
+    for minutes in (60, 60, 90):
+        answers.append(
+            await shop.alerting.client.post(
+                path, json={"minutes": minutes}, headers={"Idempotency-Key": "monday"}
+            )
+        )
+        shop.clock.advance(timedelta(minutes=5))
+    assert [each.status_code for each in answers] == [200, 200, 422]
+    assert answers[0].json() == answers[1].json()
+    assert answers[2].json()["type"].endswith("idempotency_key_reused")
+    unknown = f"/v1/alerts/{UUID(int=0)}/snooze"
+    answer = await shop.alerting.client.post(
+        unknown, json={"minutes": 60}, headers={"Idempotency-Key": "tuesday"}
+    )
+    assert answer.status_code == HTTPStatus.NOT_FOUND
+    shop.clock.advance(timedelta(minutes=45))
+    assert await shop.remind() == 1
+
+
+async def test_a_review_goes_by_the_class_that_an_alert_opened_with(shop: Shop) -> None:
+    parameters = "/v1/parameters?sku=A&warehouse=W"
+    await shop.alerting.ask("PUT", parameters, PARAMETERS | {"stock_class": "A"})
+    alert = await shop.hear(12)
+    await shop.alerting.ask("PUT", parameters, PARAMETERS | {"stock_class": "C"})
+    await shop.put_rule("low", scope={"classes": ["A"]})
+    await shop.hear(11)  # it is C now, and so no concern of the rule any more
+    ended = await shop.get(f"/v1/alerts/{alert['id']}")
+    assert (ended["state"], ended["stock_class"]) == ("resolved", "C")
+    now = shop.clock.now()
+    period = f"from={(now - DAY):%Y-%m-%dT%H:%M:%SZ}&to={(now + DAY):%Y-%m-%dT%H:%M:%SZ}"
+    found = await shop.get(f"/v1/review?{period}&by=class")
+    groups = {each["group"]: each["figures"]["alerts"] for each in found["groups"]}
+    assert groups == {"A": 1}
+
+
 async def test_a_count_is_done_when_the_level_was_counted_since(shop: Shop) -> None:
     counted = shop.clock.now() - DAY
     alert = await shop.hear(12, counted_at=counted)

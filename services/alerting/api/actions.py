@@ -52,10 +52,10 @@ async def add_action(
 ) -> ActionWithHistory:
     """Have something done about an alert.
 
-    It is approved at once, and a purchase collected into its supplier's open order, unless it
-    costs more than the caller's limit: then it is proposed until somebody else approves it. 409
-    `covered` names the action that covers the shortage already. The same Idempotency-Key with the
-    same body makes one action only.
+    It is approved at once, and a purchase collected into its supplier's open order, unless all
+    that is bought for the shortage costs more than the caller's limit: then it is proposed until
+    somebody else approves it. 409 `covered` names an action because of which the shortage is
+    covered already. The same Idempotency-Key with the same body makes one action only.
     """
     key = None if idempotency_key is None else f"{caller.subject}:{idempotency_key}"
     category = await _category(at, alert_id, needed=new.kind is ActionKind.BUY)

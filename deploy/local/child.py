@@ -102,7 +102,7 @@ class ProcessRecord:
 
 
 class Child:
-    """A child process of ours; may be started again after it ended."""
+    """A child process of ours; may be started again after it ended, until it is stopped."""
 
     def __init__(self, command: Command, records: Path) -> None:
         self.command = command
@@ -111,6 +111,7 @@ class Child:
         self._record: ProcessRecord | None = None
         # Nobody starts it anew while its last descendants are still being killed.
         self._changing = threading.Lock()
+        self._over = False
 
     @property
     def name(self) -> str:
@@ -133,8 +134,13 @@ class Child:
         return None if self._process is None else self._process.poll()
 
     def start(self) -> None:
-        """Start it in a session of its own, so that a terminal's Ctrl-C reaches only us."""
+        """Start it in a session of its own, so that a terminal's Ctrl-C reaches only us.
+
+        Does nothing once it was stopped: whoever prepared it in a thread may not have heard.
+        """
         with self._changing:
+            if self._over:
+                return
             if self.alive:
                 raise RuntimeError(f"{self.name} is already running as {self.pid}")
             self._process = self._spawn()
@@ -165,6 +171,11 @@ class Child:
         """Ask it to end; kill it with all its descendants when it has not after its grace."""
         stop_together([self])
 
+    def stay_down(self) -> None:
+        """Never start again; what runs goes on until it ends."""
+        with self._changing:
+            self._over = True
+
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal, for instance SIGSTOP and SIGCONT in fault tests."""
         if self._process is not None and self.alive:
@@ -190,9 +201,10 @@ class Child:
 
 
 def stop_together(children: Sequence[Child]) -> list[str]:
-    """End children side by side, each within its grace; return the names of those killed."""
+    """End children for good, side by side, each within its grace; return whose were killed."""
     began = time.monotonic()
     for child in children:
+        child.stay_down()
         child.signal(child.command.stop_signal)
     waiting = list(children)
     killed: list[str] = []

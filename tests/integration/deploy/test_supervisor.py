@@ -1,9 +1,12 @@
 import asyncio
 import signal
+import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 import pytest
+from typing_extensions import override
 
 from deploy.local.child import ProcessRecord
 from deploy.local.instance import Instance
@@ -163,6 +166,44 @@ async def test_a_cancelled_run_ends_its_processes(
         running.cancel()
 
     assert not program.child.alive
+
+
+@dataclass(frozen=True)
+class Slow(Program):
+    """Is being prepared until it may go on, as a database that is initialised."""
+
+    preparing: threading.Event = field(default_factory=threading.Event)
+    may_go_on: threading.Event = field(default_factory=threading.Event)
+
+    @override
+    def prepare(self) -> None:
+        self.preparing.set()
+        assert self.may_go_on.wait(LIMIT_S)
+
+
+def test_one_that_is_still_being_prepared_when_all_ends_is_not_started(
+    instance: Instance, supervisor: Supervisor
+) -> None:
+    program = Program.of(instance, SLEEPER)
+    slow = Slow(program.child, program.ready_file)
+
+    async def run() -> None:
+        async with supervisor:
+            await supervisor.start([slow], limit_s=LIMIT_S)
+
+    async def interrupted() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(run())
+            assert await asyncio.to_thread(slow.preparing.wait, LIMIT_S)
+            running.cancel()
+        slow.may_go_on.set()
+
+    try:
+        asyncio.run(interrupted())  # ends when its threads have
+        assert not slow.child.alive
+        assert ProcessRecord.read_all(instance.processes_folder) == []
+    finally:
+        slow.child.kill()
 
 
 async def test_a_paused_process_is_not_taken_for_dead(

@@ -62,7 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if BrowserSettings().require_browser and find_chromium() is None:
         raise pytest.UsageError(f"LOWTIDE_REQUIRE_BROWSER is set, but {NO_CHROMIUM}")
     config.stash[_skipped] = 0
-    # Told to end by whoever grew tired of it, a run gives back what it has started, as after Ctrl-C.
+    # Told to end, by a time limit say, a run gives back what it has started, as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     temporary = home() / "cache" / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)

@@ -37,7 +37,7 @@ def _figures(alerts: int, missed: int, money: str | None) -> dict[str, object]:
     }
 
 
-def _case(number: int, state: str, **more: object) -> dict[str, Any]:
+def case(number: int, state: str, **more: object) -> dict[str, Any]:
     return {
         "id": str(UUID(int=8_000 + number)),
         "number": number,
@@ -62,9 +62,9 @@ class FakeReview:
         self.asked: list[Asked] = []
         measure = {"cause": "supplier_late", "measure": "换一家供应商", "measure_due": "2026-11-20"}
         self.cases = [
-            _case(3, "open"),
-            _case(2, "confirmed", overdue=True, warned_at=NOW.isoformat(), **measure),
-            _case(1, "closed", outcome="新供应商三天就到", **measure),
+            case(3, "open"),
+            case(2, "confirmed", overdue=True, warned_at=NOW.isoformat(), **measure),
+            case(1, "closed", outcome="新供应商三天就到", **measure),
         ]
         self.router = APIRouter()
         self._routes()
@@ -101,9 +101,13 @@ class FakeReview:
             return Response(b"a workbook")
 
         @router.get("/v1/cases")
-        def cases() -> dict[str, object]:
+        def cases(limit: int, cursor: int = 0) -> dict[str, object]:
             self._there("alerting")
-            return {"items": self.cases, "next_cursor": None}
+            following = cursor + limit
+            return {
+                "items": self.cases[cursor:following],
+                "next_cursor": str(following) if following < len(self.cases) else None,
+            }
 
         @router.post("/v1/cases/{case_id}/{step}")
         def step(

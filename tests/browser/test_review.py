@@ -7,6 +7,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import Desk
 from tests.browser.fake_moment import NOW
+from tests.browser.fake_review import case as a_case
 from tests.browser.fake_services import FakeServices
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(120)]
@@ -46,3 +47,20 @@ async def test_a_period_is_looked_at_by_warehouse_taken_along_and_a_case_confirm
     await expect(case.locator(".state")).to_have_text("Confirmed")
     said = {"cause": "supplier_late", "measure": "Order a week earlier", "due": due}
     assert past.said == [("lin", "confirm", said)]
+
+
+async def test_earlier_cases_are_a_part_further(
+    calm_desk: Desk, fakes: tuple[FakeServices, str]
+) -> None:
+    fakes[0].past.cases = [a_case(number, "open") for number in range(60, 0, -1)]
+    viewer = await calm_desk.viewer(locale="en-GB")
+    await viewer.open("/review")
+    page = viewer.page
+    cases = page.locator(".cases > li")
+    await expect(cases).to_have_count(50)
+    await page.get_by_role("button", name="Earlier").click()
+    await expect(cases).to_have_count(10)
+    await expect(cases.last).to_contain_text("SKU-1001")
+    await expect(page.get_by_role("button", name="Earlier")).to_be_disabled()
+    await page.get_by_role("button", name="Newer").click()
+    await expect(cases.first).to_contain_text("SKU-10060")

@@ -105,8 +105,6 @@ ORDERS: dict[str, Text] = {
     "orders.late": Text("{n} 行逾期", "{n} lines late"),
     "orders.late.one": Text("1 行逾期", "One line late"),
     "orders.by_itself": Text("自动下单", "by itself"),
-    "orders.earlier_page": Text("更早", "Earlier"),
-    "orders.later_page": Text("更新", "Newer"),
     # One order
     "order.unknown": Text("没有这张订单", "There is no such order"),
     "order.unknown.hint": Text(

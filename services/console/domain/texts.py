@@ -129,6 +129,8 @@ CATALOGUE: dict[str, Text] = {
     "stock.previous": Text("上一页", "Previous"),
     "stock.next": Text("下一页", "Next"),
     "stock.page": Text("第 {n} 页", "Page {n}"),
+    "page.earlier": Text("更早", "Earlier"),
+    "page.newer": Text("更新", "Newer"),
     "stock.no_more": Text("没有更多了", "Nothing more"),
     "stock.unrecorded": Text("尚无记录", "Nothing recorded yet"),
     "stock.unrecorded.there": Text("这个仓库尚无记录", "Nothing recorded in this warehouse yet"),

@@ -3,7 +3,9 @@
 from services.console.domain.board import Section
 from services.console.pages.frame import Frame
 from services.console.pages.live_panel import LivePanel
+from services.console.pages.pager import Pager
 from services.console.upstream.answered import answered
+from services.console.upstream.answers import Page
 from services.console.upstream.directory import Names
 from services.console.upstream.reviews import Case
 from services.console.upstream.service import Refused
@@ -22,7 +24,8 @@ class Cases:
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
         self._upstream = frame.context.reviews.acting_for(frame.acting_for)
-        self._cases: Section[list[Case]] = Section()
+        self._cases: Section[Page[Case]] = Section()
+        self._pager = Pager()
         self._names = Names()
         self._people: dict[str, str] = {}
         self._open = ("", "")
@@ -36,9 +39,14 @@ class Cases:
         self._panel.on_field(self._type)
 
     async def ask(self, names: Names, people: dict[str, str]) -> None:
-        """Ask for the newest cases."""
+        """Ask for the cases of the part that is looked at."""
         self._names, self._people = names, people
-        self._cases = await answered(self._cases, self._upstream.cases())
+        cursor = self._pager.cursor
+        cases = await answered(self._cases, self._upstream.cases(cursor))
+        if cursor == self._pager.cursor:
+            self._cases = cases
+            if not cases.away:
+                self._pager.came()
         self._panel.show(self._html())
 
     def _type(self, name: str, value: str) -> None:
@@ -51,7 +59,9 @@ class Cases:
         self._failure = ""
         step, _, case_id = act.partition(":")
         if act == "close-form" or (case_id, step) == self._open:
-            self._open, self._fields, self._errors = ("", ""), {}, {}
+            self._close_form()
+        elif act in {"earlier", "later"}:
+            await self._turn(act)
         elif step in _FIELDS and self._frame.acting_for is not None:
             self._fill_in(case_id, step)
         elif act == "send" and self._frame.may_act() and not self._saving:
@@ -60,8 +70,20 @@ class Cases:
         if self._errors:
             self._panel.point("[aria-invalid=true]")
 
+    async def _turn(self, act: str) -> None:
+        if act == "later":
+            self._pager.back()
+        else:
+            self._pager.forward(self._cases.value.next_cursor if self._cases.value else None)
+        self._close_form()
+        await self.ask(self._names, self._people)
+
+    def _close_form(self) -> None:
+        self._open, self._fields, self._errors = ("", ""), {}, {}
+
     def _fill_in(self, case_id: str, step: str) -> None:
-        case = next((one for one in self._cases.value or () if str(one.id) == case_id), None)
+        there = self._cases.value.items if self._cases.value else ()
+        case = next((one for one in there if str(one.id) == case_id), None)
         if case is None:
             return
         maybe = case.cause or (case.signs[0].cause if case.signs else "other")
@@ -96,6 +118,7 @@ class Cases:
         return self._frame.html(
             "cases.html",
             section=self._cases,
+            number_of_page=self._pager.number,
             names=self._names,
             people=self._people,
             opened=self._open,

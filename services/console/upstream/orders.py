@@ -1,6 +1,7 @@
 """What alerting is asked of purchases: what waits, what is collected, and what was ordered."""
 
 import asyncio
+from typing import TypeVar
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -23,10 +24,11 @@ _LINK = TypeAdapter(OrderLink)
 _DESTINATION = TypeAdapter(OrderDestination)
 _ANYTHING = TypeAdapter(object)
 
-_OPEN_AT_MOST = 100
-_PURCHASES_A_PART = 200
+_A_PART = 200
 # What is open is asked for order by order; not all at once.
 _READ_AT_ONCE = 4
+
+T = TypeVar("T")
 
 
 class Orders:
@@ -41,15 +43,14 @@ class Orders:
 
     async def collected(self) -> list[OrderWithLines]:
         """Return the open orders with their lines, one a supplier, the newest first."""
-        asked: dict[str, str | int] = {"state": "open", "limit": _OPEN_AT_MOST}
-        page = await self._service.get(_ORDERS, "/v1/orders", asked)
+        orders = await self._all(_ORDERS, "/v1/orders", {"state": "open", "limit": _A_PART})
         at_once = asyncio.Semaphore(_READ_AT_ONCE)
 
         async def read(order_id: UUID) -> OrderWithLines | None:
             async with at_once:
                 return await self.one(order_id)
 
-        found = await asyncio.gather(*(read(each.id) for each in (page.items if page else [])))
+        found = await asyncio.gather(*(read(each.id) for each in orders))
         # Between both questions one may have been placed, or lost its last line.
         return [each for each in found if each is not None and each.state == "open"]
 
@@ -74,10 +75,15 @@ class Orders:
         return [each for each in await self._purchases("approved") if each.order is None]
 
     async def _purchases(self, state: str) -> list[Purchase]:
-        asked: dict[str, str | int] = {"kind": "buy", "state": state, "limit": _PURCHASES_A_PART}
-        found: list[Purchase] = []
-        # To the end: what nobody has seen to is the oldest.
-        while page := await self._service.get(_PURCHASES, "/v1/actions", asked):
+        asked: dict[str, str | int] = {"kind": "buy", "state": state, "limit": _A_PART}
+        return await self._all(_PURCHASES, "/v1/actions", asked)
+
+    async def _all(
+        self, kind: TypeAdapter[Page[T]], path: str, asked: dict[str, str | int]
+    ) -> list[T]:
+        """Read a list to its end: what nobody has seen to is the oldest."""
+        found: list[T] = []
+        while page := await self._service.get(kind, path, asked):
             found += page.items
             if not page.next_cursor:
                 break

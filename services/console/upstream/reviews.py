@@ -117,10 +117,13 @@ class Reviews:
         asked = _period(since, until, by) | {"language": language}
         return await self._service.file("/v1/review/report.xlsx", asked)
 
-    async def cases(self, limit: int = 50) -> list[Case]:
-        """Return the newest cases."""
-        page = await self._service.get(_CASES, "/v1/cases", {"limit": limit})
-        return page.items if page else []
+    async def cases(self, cursor: str = "", limit: int = 50) -> Page[Case]:
+        """Return a part of the cases, the newest first."""
+        asked: dict[str, str | int] = {"limit": limit}
+        page = await self._service.get(
+            _CASES, "/v1/cases", asked | ({"cursor": cursor} if cursor else {})
+        )
+        return page or Page[Case](items=[])
 
     async def step(self, case_id: str, step: str, body: dict[str, object]) -> None:
         """Confirm or close a case."""

@@ -68,7 +68,7 @@ class Broker:
         command = Command(
             name=self.name,
             argv=[*self._java.command("kafka.Kafka", "-Xmx512m", archive), str(self._properties)],
-            folder=instance.folder,
+            folder=self._folder,
             log=instance.logs_folder / f"{self.name}.log",
             environment=_ENVIRONMENT,
             stop_grace_s=stop_grace_s,
@@ -100,6 +100,7 @@ class Broker:
                 f"--cluster-id={cluster}",
                 f"--config={self._properties}",
             ],
+            cwd=self._folder,
             env=_ENVIRONMENT,
             capture_output=True,
             text=True,
@@ -133,7 +134,9 @@ class Broker:
             "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
             "advertised.listeners": f"PLAINTEXT://{broker}",
             "controller.quorum.voters": f"1@{controller}",
-            "log.dirs": str(self._data),
+            # Seen from its folder: Kafka takes a comma in a path for the end of it, and reads its
+            # configuration as Latin-1.
+            "log.dirs": self._data.name,
         }
 
 

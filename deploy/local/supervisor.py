@@ -79,7 +79,7 @@ class Supervisor:
             self._may_run[server.name].set()
         async with asyncio.TaskGroup() as preparing:
             for server in servers:
-                preparing.create_task(asyncio.to_thread(_prepare_and_start, server))
+                preparing.create_task(_prepared(server))
         waiting = list(servers)
         while waiting:
             for server in list(waiting):
@@ -151,6 +151,17 @@ class Supervisor:
             killed = await asyncio.to_thread(stop_together, [server.child for server in group])
             for name in killed:
                 self._announce(f"{name} did not end in time and was killed")
+
+
+async def _prepared(server: Server) -> None:
+    """Prepare and start a server; told to end, only when nobody works on its files any more."""
+    work = asyncio.get_running_loop().run_in_executor(None, _prepare_and_start, server)
+    try:
+        await asyncio.shield(work)
+    except asyncio.CancelledError:
+        server.child.stay_down()
+        await asyncio.gather(work, return_exceptions=True)
+        raise
 
 
 def _prepare_and_start(server: Server) -> None:

@@ -181,7 +181,7 @@ class Slow(Program):
         assert self.may_go_on.wait(LIMIT_S)
 
 
-def test_one_that_is_still_being_prepared_when_all_ends_is_not_started(
+async def test_one_that_is_still_being_prepared_when_all_ends_is_waited_for_and_not_started(
     instance: Instance, supervisor: Supervisor
 ) -> None:
     program = Program.of(instance, SLEEPER)
@@ -191,18 +191,18 @@ def test_one_that_is_still_being_prepared_when_all_ends_is_not_started(
         async with supervisor:
             await supervisor.start([slow], limit_s=LIMIT_S)
 
-    async def interrupted() -> None:
+    try:
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(run())
             assert await asyncio.to_thread(slow.preparing.wait, LIMIT_S)
             running.cancel()
-        slow.may_go_on.set()
-
-    try:
-        asyncio.run(interrupted())  # ends when its threads have
+            ended, _ = await asyncio.wait([running], timeout=0.2)
+            slow.may_go_on.set()
+        assert not ended, "the instance would be free while somebody writes its files"
         assert not slow.child.alive
         assert ProcessRecord.read_all(instance.processes_folder) == []
     finally:
+        slow.may_go_on.set()
         slow.child.kill()
 
 

@@ -1,6 +1,7 @@
 """Start and stop the library's clients so that none leaves a connection open behind it."""
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Protocol
 
 from aiokafka.errors import KafkaError
@@ -36,23 +37,32 @@ async def start(client: Client) -> None:
     try:
         await asyncio.shield(starting)
     except BaseException:
-        await asyncio.wait([starting], timeout=_START_SECONDS)
-        starting.cancel()
-        await asyncio.gather(starting, return_exceptions=True)
-        await stop(client)
+        await _in_its_own_time(_undone(starting, client), _START_SECONDS + STOP_SECONDS)
         raise
 
 
 async def stop(client: Client, *, seconds: float = STOP_SECONDS) -> None:
     """Let a client leave and close its connections, waiting for it as long as told.
 
-    One that takes longer goes on by itself: cut off, it would keep its tasks and connections.
+    One that takes longer goes on by itself, also when whoever waits is cancelled: cut off, it would
+    keep its tasks and connections.
     """
-    leaving = asyncio.ensure_future(_stopped(client))  # noqa: TID251 - may outlive its caller
+    await _in_its_own_time(_stopped(client), seconds)
+
+
+async def _in_its_own_time(end: Coroutine[None, None, None], seconds: float) -> None:
+    leaving = asyncio.ensure_future(end)  # noqa: TID251 - may outlive its caller
     _leaving.add(leaving)
     leaving.add_done_callback(_leaving.discard)
     if not (await asyncio.wait([leaving], timeout=seconds))[0]:
         _log.warning("a client is slow to stop", seconds=seconds)
+
+
+async def _undone(starting: asyncio.Future[None], client: Client) -> None:
+    await asyncio.wait([starting], timeout=_START_SECONDS)
+    starting.cancel()
+    await asyncio.gather(starting, return_exceptions=True)
+    await _stopped(client)
 
 
 async def _stopped(client: Client) -> None:

@@ -217,9 +217,11 @@ class PartitionConsumer(Generic[M]):
             ended = errors  # raised below: what is raised here, Python 3.11.2 wraps in a group
         finally:
             # The group has ended: what was committed is published, or was given up with an error.
-            for worker in self._workers:
-                await asyncio.shield(worker.close())
-            await asyncio.shield(client.stop(consumer))
+            try:
+                for worker in self._workers:
+                    await asyncio.shield(worker.close())
+            finally:
+                await client.stop(consumer)
         if ended is not None:
             raise ended.exceptions[0]
 

@@ -139,7 +139,7 @@ class Producer:
                 await self._broken.wait()
             finally:
                 self._client = None
-                await asyncio.shield(stop(client, seconds=_STOP_SECONDS))
+                await stop(client, seconds=_STOP_SECONDS)
 
     async def _connect(self) -> AIOKafkaProducer:
         attempt = 0

@@ -687,7 +687,7 @@ async def test_a_card_offers_again_what_does_not_come(shop: Shop) -> None:
     reopened = await shop.hear(11)
     assert await shop.offered(reopened) == (None, None)
     await shop.post(f"/v1/actions/{bought['id']}/cancel")
-    (reminder,) = [each for each in await shop.told(5) if each.event == "reminded"]
+    (reminder,) = [each for each in await shop.told(6) if each.event == "reminded"]
     assert reminder.facts.proposed == 144
     assert await shop.offered(reopened) == (144, 144)
 

@@ -42,8 +42,8 @@ FENCE_SECONDS = 4.0
 commit and publish must not overwrite what its successor has published since."""
 
 _SEND_SECONDS = FENCE_SECONDS + DELIVERY_TIMEOUT_MS / 1000
-"""Nothing is written to the broker so long after a proof: less than a session, which nobody else
-can have begun to publish before its end."""
+"""Nothing is written to the broker so long after a proof: less than a session (10 s), before whose
+end nobody else publishes."""
 
 _DATABASE_AWAY = "the database cannot be reached"
 _TOO_MANY = f"more than {LIMIT} malformed records among the last {WINDOW:,}"

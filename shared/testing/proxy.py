@@ -1,6 +1,7 @@
 """A TCP proxy before a server: slow, half open, cut, or asked about everything that passes."""
 
 import asyncio
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -137,6 +138,18 @@ class Proxy:
                     data = data.replace(*self.disguise)
                 writer.write(data)
                 await writer.drain()
+
+
+@asynccontextmanager
+async def proxied_broker(bootstrap: str) -> AsyncIterator[Proxy]:
+    """Yield a proxy before a broker, who tells clients its own address: they would go there."""
+    host, _, port = bootstrap.rpartition(":")
+    async with proxied(int(port)) as proxy:
+        proxy.disguise = (
+            host.encode() + struct.pack(">i", int(port)),
+            b"127.0.0.1" + struct.pack(">i", proxy.port),
+        )
+        yield proxy
 
 
 @asynccontextmanager

@@ -7,7 +7,6 @@ back. A mark tells which transactions, or which messages, are meant.
 
 import asyncio
 import signal
-import struct
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,7 +20,7 @@ from urllib.parse import urlsplit
 
 from deploy.local.instance import REPOSITORY, home
 from shared.clock import WallClock
-from shared.testing.proxy import Direction, Fate, Passing, Proxy, proxied
+from shared.testing.proxy import Direction, Fate, Passing, Proxy, proxied, proxied_broker
 from tests.integration.ledger.lossy import COMMIT, through
 
 _BEGIN = b"BEGIN"
@@ -219,15 +218,9 @@ async def between(
     log: Path,
 ) -> AsyncIterator[Between]:
     """Yield a process that does not run yet; `environment` names the broker."""
-    host, _, port = environment["LOWTIDE_KAFKA"].rpartition(":")
     async with AsyncExitStack() as stack:
         to_database = await stack.enter_async_context(proxied(urlsplit(database_url).port or 5432))
-        to_broker = await stack.enter_async_context(proxied(int(port)))
-        # The broker tells clients where it is: they would go straight there.
-        to_broker.disguise = (
-            host.encode() + struct.pack(">i", int(port)),
-            b"127.0.0.1" + struct.pack(">i", to_broker.port),
-        )
+        to_broker = await stack.enter_async_context(proxied_broker(environment["LOWTIDE_KAFKA"]))
         seams = Seams()
         to_database.watcher, to_broker.watcher = seams.before_database, seams.before_broker
         given = {

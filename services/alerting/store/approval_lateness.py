@@ -13,13 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.late_notes import late_note
 from services.alerting.domain.working_time import WorkingCalendar, add_working_time
-from services.alerting.store import (
-    action_rows,
-    episodes,
-    people,
-    schedules,
-    silences,
-)
+from services.alerting.store import action_rows, episodes, people, schedules, silences
 from services.alerting.store.action_rows import Change
 from services.alerting.store.acts import By
 from services.alerting.store.episodes import RECOVERS

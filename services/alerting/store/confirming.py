@@ -58,8 +58,8 @@ async def confirm(
 
     Ingest is told of what comes otherwise than it was told before. Where less comes, or much later,
     it covers nothing any more: people are told of what was kept from them because of it, and what
-    else is on its way does not cover. Returns
-    the lines of which more was said than is approved: the rest waits until somebody approves it.
+    else is on its way does not cover. Returns the lines of which more was said than is approved:
+    the rest waits until somebody approves it.
     """
     await action_rows.take_turn(connection)
     lines = {

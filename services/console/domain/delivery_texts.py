@@ -20,8 +20,6 @@ DELIVERIES: dict[str, Text] = {
     ),
     "deliveries.of_alert": Text("预警 {number}", "Alert {number}"),
     "deliveries.nowhere": Text("没有目的地", "No destination"),
-    "deliveries.earlier": Text("更早", "Earlier"),
-    "deliveries.later": Text("更新", "Newer"),
     "deliveries.retry": Text("重新发送", "Send again"),
     "deliveries.retrying": Text("正在发送…", "Sending…"),
     "deliveries.retry.failed": Text("没有成功：{reason}", "It did not work: {reason}"),

@@ -60,8 +60,9 @@ class Cases:
         step, _, case_id = act.partition(":")
         if act == "close-form" or (case_id, step) == self._open:
             self._close_form()
-        elif act in {"earlier", "later"}:
-            await self._turn(act)
+        elif self._pager.turn(act, self._cases.value.next_cursor if self._cases.value else None):
+            self._close_form()
+            await self.ask(self._names, self._people)
         elif step in _FIELDS and self._frame.acting_for is not None:
             self._fill_in(case_id, step)
         elif act == "send" and self._frame.may_act() and not self._saving:
@@ -69,14 +70,6 @@ class Cases:
         self._panel.show(self._html())
         if self._errors:
             self._panel.point("[aria-invalid=true]")
-
-    async def _turn(self, act: str) -> None:
-        if act == "later":
-            self._pager.back()
-        else:
-            self._pager.forward(self._cases.value.next_cursor if self._cases.value else None)
-        self._close_form()
-        await self.ask(self._names, self._people)
 
     def _close_form(self) -> None:
         self._open, self._fields, self._errors = ("", ""), {}, {}

@@ -177,11 +177,8 @@ class DeliveriesPage:
 
     async def _act(self, act: str) -> None:
         page = self._page.value
-        if act == "earlier":
-            self._pager.forward(page.next_cursor if page else None)
-        elif act == "later":
-            self._pager.back()
-        elif act.startswith("retry:"):
+        self._pager.turn(act, page.next_cursor if page else None)
+        if act.startswith("retry:"):
             await self._retry(act.removeprefix("retry:"))
         elif act.startswith("replay"):
             await self._replaying.act(act)

@@ -77,11 +77,7 @@ class OrdersPage:
 
     async def _act(self, act: str) -> None:
         page = self._placed.value
-        if act == "earlier":
-            self._pager.forward(page.next_cursor if page else None)
-            self._wanted.set()
-        elif act == "later":
-            self._pager.back()
+        if self._pager.turn(act, page.next_cursor if page else None):
             self._wanted.set()
         else:
             focus = await self._doing.act(act)

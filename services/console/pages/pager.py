@@ -22,6 +22,14 @@ class Pager:
         """Note that the wanted part is on screen."""
         self._on_screen = self.cursor
 
+    def turn(self, act: str, following: str | None) -> bool:
+        """Turn as a button says (`states.html`); return whether it is one of these."""
+        if act == "earlier":
+            self.forward(following)
+        elif act == "later":
+            self.back()
+        return act in {"earlier", "later"}
+
     def forward(self, following: str | None) -> None:
         """Turn to the part that follows what is on screen, if there is one.
 

@@ -16,7 +16,7 @@ from shared.kafka.lag import LagReader
 from shared.kafka.log import LogReader
 from shared.kafka.producer import Producer
 from shared.kafka.tail import TailReader
-from shared.testing.proxy import Direction, Fate, Passing, Proxy, proxied
+from shared.testing.proxy import Direction, Fate, Passing, Proxy, proxied_broker
 from shared.testing.stack import Stack
 from shared.testing.waiting import until
 
@@ -30,12 +30,7 @@ METADATA = struct.pack(">h", 3)
 @pytest_asyncio.fixture
 async def broker(stack: Stack) -> AsyncIterator[Proxy]:
     """The broker behind a proxy, for whoever connects through it."""
-    host, _, port = stack.bootstrap.rpartition(":")
-    async with proxied(int(port)) as proxy:
-        proxy.disguise = (
-            host.encode() + struct.pack(">i", int(port)),
-            host.encode() + struct.pack(">i", proxy.port),
-        )
+    async with proxied_broker(stack.bootstrap) as proxy:
         yield proxy
 
 

@@ -1,13 +1,12 @@
 """What consumers do while the broker is away."""
 
-import struct
 import time
 
 import pytest
 from aiokafka import AIOKafkaConsumer
 
 from shared.kafka.metadata import patient
-from shared.testing.proxy import proxied
+from shared.testing.proxy import proxied_broker
 from shared.testing.stack import Stack
 
 pytestmark = pytest.mark.stack
@@ -16,14 +15,8 @@ ATTEMPTS = 10
 
 
 async def test_whoever_asks_a_broker_that_is_away_rests_between_attempts(stack: Stack) -> None:
-    host, _, port = stack.bootstrap.rpartition(":")
-    async with proxied(int(port)) as proxy:
-        # The broker tells clients where it is: they would go straight there.
-        proxy.disguise = (
-            host.encode() + struct.pack(">i", int(port)),
-            host.encode() + struct.pack(">i", proxy.port),
-        )
-        consumer = patient(AIOKafkaConsumer(bootstrap_servers=f"{host}:{proxy.port}"))
+    async with proxied_broker(stack.bootstrap) as proxy:
+        consumer = patient(AIOKafkaConsumer(bootstrap_servers=f"127.0.0.1:{proxy.port}"))
         await consumer.start()
         try:
             client = consumer._client

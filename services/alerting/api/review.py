@@ -37,7 +37,7 @@ class Answer(BaseModel):
     """Figures of the alerts that opened, and the stock-outs that began, in [`from_at`, `to_at`).
 
     Times are minutes, but `warning_days` days. `total` is of all, `groups` by what was asked; a
-    null group belongs to none. `class` is that of now for alerts, that of then for stock-outs.
+    null group belongs to none. `class` is that of the opening for alerts, of then for stock-outs.
     """
 
     from_at: datetime

@@ -20,12 +20,22 @@ class Sealed(LowtideError):  # noqa: N818 - a state, not a mistake
     """A link was sealed under a key that this process does not have."""
 
 
+def keys_of(secret: SecretStr) -> list[str]:
+    """Return the keys of `LOWTIDE_SECRET_KEY`: the first is for what is made, all for what is read.
+
+    Raises ValueError for an empty one, which anybody could sign with.
+    """
+    keys = [key.strip() for key in secret.get_secret_value().split(",")]
+    if not all(keys):
+        raise ValueError("has an empty key among those that commas separate")
+    return keys
+
+
 class LinkSeal:
     """Seals links and opens them. `keys` may be several, comma separated: the first one seals."""
 
     def __init__(self, keys: SecretStr) -> None:
-        parts = [part.strip() for part in keys.get_secret_value().split(",")]
-        self._fernet = MultiFernet([_fernet(part) for part in parts])
+        self._fernet = MultiFernet([_fernet(each) for each in keys_of(keys)])
 
     def seal(self, link: str) -> str:
         """Return a link as it may be kept and passed on: letters, digits, `-`, `_` and `=`."""

@@ -4,11 +4,18 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.sealing import keys_of
+
 PREFIX = "LOWTIDE_"
+
+
+def _no_empty_key(value: SecretStr) -> SecretStr:
+    keys_of(value)
+    return value
 
 
 class Settings(BaseSettings):
@@ -33,8 +40,9 @@ class Settings(BaseSettings):
     jwks_file: Path | None = None
     jwks_url: str | None = None
     """Public keys that tokens are checked against; the file wins."""
-    secret_key: Annotated[SecretStr, Field(min_length=1)] | None = None
-    """Fernet key for secrets at rest and links; not an empty one, which anybody could sign with."""
+    secret_key: Annotated[SecretStr, AfterValidator(_no_empty_key)] | None = None
+    """Fernet keys for secrets at rest and links, comma separated: the first one is used for what is
+    made, all for what is read."""
     service_token: SecretStr | None = None
     """The bearer token of this process when it calls another service."""
 
@@ -73,5 +81,7 @@ def _what_is_wrong(fault: ErrorDetails) -> str:
             return "is not set"
         case "too_short":  # a secret, of which pydantic speaks as of a list
             return f"needs {fault['ctx']['min_length']} characters or more"
+        case "value_error":
+            return str(fault["ctx"]["error"])
         case _:
             return fault["msg"]

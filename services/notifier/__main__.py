@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pkgutil import resolve_name
 
-from services.notifier.settings import NotifierSettings
+from services.notifier.settings import NotifierSettings, SecretSettings
 from services.notifier.store import retention
 from shared.clock import WallClock
 from shared.commands import carried_out, engine_of
@@ -30,7 +30,8 @@ def main() -> None:
     resume.add_argument("--partition", type=int, help="only this one")
     roles.add_parser("forget", help="forget what was over long ago; to be run every day")
     arguments = parser.parse_args()
-    settings = from_environment(NotifierSettings)
+    sealing = arguments.role in {"send", "serve"}
+    settings = from_environment(SecretSettings if sealing else NotifierSettings)
     if arguments.role == "migrate":
         upgrade_blocking(settings.database_url.get_secret_value(), "notifier")
     elif arguments.role == "resume":

@@ -2,14 +2,11 @@
 
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from cryptography.fernet import Fernet
+from pydantic import AfterValidator, Field, SecretStr
 
-from shared.errors import LowtideError
+from shared.sealing import keys_of
 from shared.settings import Settings
-
-
-class NotSet(LowtideError):  # noqa: N818 - a state, not a mistake
-    """A setting without which this role cannot work is missing."""
 
 
 class NotifierSettings(Settings):
@@ -25,11 +22,29 @@ class NotifierSettings(Settings):
     notifier_forget_daily: bool = False
     """Whether `send` runs `forget` by itself, once a day."""
 
-    def required_secret_key(self) -> SecretStr:
-        """Return the key for secrets at rest. Raises NotSet."""
-        if self.secret_key is None:
-            raise NotSet(
-                "LOWTIDE_SECRET_KEY is not set; make one with: python -c "
-                '"from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
-            )
-        return self.secret_key
+
+_MAKE_ONE = (
+    'make one with: python -c "from cryptography.fernet import Fernet; '
+    'print(Fernet.generate_key().decode())"'
+)
+
+
+def _fernet_keys(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value():
+        raise ValueError(f"is not set; {_MAKE_ONE}")
+    for key in keys_of(value):
+        try:
+            Fernet(key)
+        except ValueError:
+            # Its own words would have parts of the key among them.
+            raise ValueError(f"is not a Fernet key, or several with commas; {_MAKE_ONE}") from None
+    return value
+
+
+class SecretSettings(NotifierSettings):
+    """Of the roles that seal and open secrets: `send` and `serve`."""
+
+    secret_key: Annotated[SecretStr, AfterValidator(_fernet_keys), Field(validate_default=True)] = (
+        SecretStr("")
+    )
+    """Fernet keys, comma separated: the first one seals, all open."""

@@ -26,7 +26,7 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from deploy.local.ports import LOOPBACK, pick_free
-from services.notifier.settings import NotifierSettings
+from services.notifier.settings import SecretSettings
 from services.notifier.wiring import serve as notifier_serve
 from shared.clock import WallClock
 from shared.events.stock_alerts import TOPIC, StockAlert
@@ -74,7 +74,7 @@ _LET_THROUGH_S = 2.0
 class Shop:
     """A notifier's database and topics, its environment, and what stands in for the vendors."""
 
-    settings: NotifierSettings
+    settings: SecretSettings
     database: Database
     folder: Path
     watch: asyncpg.Connection
@@ -84,7 +84,7 @@ class Shop:
     def environment(self) -> dict[str, str]:
         """Return the environment of a role."""
         (port,) = pick_free(1)
-        key = self.settings.required_secret_key().get_secret_value()
+        key = self.settings.secret_key.get_secret_value()
         own = environment_of("notifier", self.database, self.prefix, port)
         return own | {"LOWTIDE_SECRET_KEY": key}
 
@@ -139,7 +139,7 @@ async def opened(stack: Stack, template: str) -> AsyncIterator[Shop]:
         await until(lambda: _answers(url), seconds=30)
         watch = await asyncpg.connect(database.administrator_url)
         ground.push_async_callback(watch.close)
-        settings = NotifierSettings(
+        settings = SecretSettings(
             kafka=stack.bootstrap,
             topic_prefix=prefix,
             database_url=SecretStr(database.url("notifier")),

@@ -66,7 +66,7 @@ async def placed(stack: Stack, topics: str, key: Path, database: Database) -> As
     await connection.execute(_PLACED, ORDER)
     await connection.close()
     async with serving(alerting_serve.application(settings)) as address:
-        link = OrderLinks(SECRET.get_secret_value(), address).link(ORDER, WallClock().now())
+        link = OrderLinks(SECRET, address).link(ORDER, WallClock().now())
         assert link is not None
         yield Placed(link, database)
 

@@ -20,7 +20,7 @@ from services.ingest.api.app import build as build_ingest
 from services.ingest.api.parts import Parts
 from services.ledger.settings import LedgerSettings
 from services.ledger.wiring import serve as ledger_serve
-from services.notifier.settings import NotifierSettings
+from services.notifier.settings import SecretSettings
 from services.notifier.wiring import serve as notifier_serve
 from shared.clock import WallClock
 from shared.events.documents import asyncapi
@@ -43,7 +43,7 @@ def _ingest() -> FastAPI:
 
 def _notifier() -> FastAPI:
     key = SecretStr(Fernet.generate_key().decode())
-    return notifier_serve.application(NotifierSettings(secret_key=key))
+    return notifier_serve.application(SecretSettings(secret_key=key))
 
 
 APPLICATIONS: dict[str, Callable[[], FastAPI]] = {

@@ -27,7 +27,7 @@ from services.alerting.wiring import tick as alerting_tick
 from services.ingest.settings import IngestSettings
 from services.ledger.settings import LedgerSettings
 from services.ledger.wiring import consume as ledger_consume
-from services.notifier.settings import NotifierSettings
+from services.notifier.settings import SecretSettings
 from services.notifier.wiring import consume as notifier_consume
 from services.notifier.wiring import send as notifier_send
 from shared.clock import ManualClock, WallClock
@@ -175,7 +175,7 @@ async def whole_chain(
     ingest_settings = IngestSettings(**common, database_url=database.url("ingest"))
     ledger_settings = LedgerSettings(**common, database_url=database.url("ledger"))
     alerting_settings = AlertingSettings(**common, database_url=database.url("alerting"))
-    notifier_settings = NotifierSettings(
+    notifier_settings = SecretSettings(
         **common,
         database_url=database.url("notifier"),
         secret_key=SecretStr(Fernet.generate_key().decode()),

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from deploy.local.ports import LOOPBACK, pick_free
 from services.alerting.settings import AlertingSettings
-from services.notifier.settings import NotifierSettings
+from services.notifier.settings import SecretSettings
 from shared.http.tokens import ensure_keys
 from shared.testing import webhook
 from shared.testing.ingest import FakeIngest
@@ -128,7 +128,7 @@ async def opened(
         database_url=SecretStr(database.url("alerting")),
         jwks_file=jwks,
     )
-    of_notifier = NotifierSettings(
+    of_notifier = SecretSettings(
         kafka=stack.bootstrap,
         topic_prefix=topics,
         database_url=SecretStr(database.url("notifier")),

@@ -15,7 +15,7 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from services.alerting.settings import AlertingSettings
-from services.notifier.settings import NotifierSettings
+from services.notifier.settings import SecretSettings
 from services.notifier.wiring import consume as notifier_consume
 from shared.clock import ManualClock, WallClock
 from shared.testing.stack import Database
@@ -41,7 +41,7 @@ class Shop:
 @pytest_asyncio.fixture
 async def shop(surroundings: dict[str, Any], database: Database, key: Path) -> AsyncIterator[Shop]:
     alerting = AlertingSettings(**surroundings, database_url=database.url("alerting"))
-    notifier = NotifierSettings(
+    notifier = SecretSettings(
         **surroundings,
         database_url=SecretStr(database.url("notifier")),
         secret_key=SecretStr(Fernet.generate_key().decode()),

@@ -43,7 +43,7 @@ from services.ingest.settings import IngestSettings
 from services.ingest.wiring import serve as ingest_serve
 from services.ledger.settings import LedgerSettings
 from services.ledger.wiring import serve as ledger_serve
-from services.notifier.settings import NotifierSettings
+from services.notifier.settings import SecretSettings
 from services.notifier.wiring import serve as notifier_serve
 from shared.clock import WallClock
 from shared.http.auth import Scope
@@ -177,7 +177,7 @@ async def of_alerting(ground: Ground) -> AsyncIterator[FastAPI]:
 async def of_notifier(ground: Ground) -> AsyncIterator[FastAPI]:
     key = SecretStr(Fernet.generate_key().decode())
     app = notifier_serve.application(
-        NotifierSettings.model_validate(ground.settings("notifier") | {"secret_key": key})
+        SecretSettings.model_validate(ground.settings("notifier") | {"secret_key": key})
     )
     async with app.router.lifespan_context(app):
         yield app

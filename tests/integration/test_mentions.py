@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from services.alerting.settings import AlertingSettings
-from services.notifier.settings import NotifierSettings
+from services.notifier.settings import SecretSettings
 from services.notifier.wiring import consume as notifier_consume
 from shared.clock import ManualClock, WallClock
 from shared.testing.dingtalk import FakeDingtalk
@@ -56,7 +56,7 @@ STEP = {
 async def test_a_group_rings_whom_it_is_for_and_nobody_when_it_is_over(
     surroundings: dict[str, Any], database: Database, key: Path
 ) -> None:
-    notifying = NotifierSettings(
+    notifying = SecretSettings(
         **surroundings,
         database_url=SecretStr(database.url("notifier")),
         secret_key=SecretStr(Fernet.generate_key().decode()),

@@ -20,7 +20,7 @@ from openpyxl import load_workbook
 from pydantic import SecretStr
 
 from services.alerting.settings import AlertingSettings
-from services.notifier.settings import NotifierSettings
+from services.notifier.settings import SecretSettings
 from services.notifier.wiring import consume as notifier_consume
 from shared.clock import ManualClock
 from shared.events.alert_reports import TOPIC as REPORTS
@@ -79,7 +79,7 @@ async def alerting(
 async def notifier(
     surroundings: dict[str, Any], database: Database, key: Path, secret: SecretStr
 ) -> AsyncIterator[Notifier]:
-    settings = NotifierSettings(
+    settings = SecretSettings(
         **surroundings,
         database_url=SecretStr(database.url("notifier")),
         secret_key=secret,

@@ -12,7 +12,7 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from services.alerting.settings import AlertingSettings
-from services.notifier.settings import NotifierSettings
+from services.notifier.settings import SecretSettings
 from services.notifier.wiring import consume as notifier_consume
 from shared.clock import ManualClock
 from shared.testing.stack import Database
@@ -47,7 +47,7 @@ async def alerting(
 async def notifier(
     surroundings: dict[str, Any], database: Database, key: Path
 ) -> AsyncIterator[Notifier]:
-    settings = NotifierSettings(
+    settings = SecretSettings(
         **surroundings,
         database_url=SecretStr(database.url("notifier")),
         secret_key=SecretStr(Fernet.generate_key().decode()),

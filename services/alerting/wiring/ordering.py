@@ -9,9 +9,6 @@ from shared.sealing import LinkSeal
 def mails_of(settings: AlertingSettings) -> OrderMails:
     """Return what mails orders to suppliers; without a secret key their links go unsealed."""
     secret = settings.secret_key
-    links = OrderLinks(
-        None if secret is None else secret.get_secret_value(),
-        settings.supplier_url or settings.alerting_url,
-    )
+    links = OrderLinks(secret, settings.supplier_url or settings.alerting_url)
     seal = None if secret is None else LinkSeal(secret).seal
     return OrderMails(links, seal, settings.order_destination)

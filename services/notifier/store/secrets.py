@@ -6,7 +6,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import SecretStr
 
 from shared.errors import LowtideError
-from shared.sealing import LinkSeal
+from shared.sealing import LinkSeal, keys_of
 
 
 class Unreadable(LowtideError):  # noqa: N818 - a state, not a mistake
@@ -17,8 +17,7 @@ class Vault:
     """Seals and opens secrets. `keys` are Fernet keys, comma separated: the first one seals."""
 
     def __init__(self, keys: SecretStr) -> None:
-        parts = [part.strip() for part in keys.get_secret_value().split(",")]
-        self._fernet = MultiFernet([Fernet(part) for part in parts])
+        self._fernet = MultiFernet([Fernet(each) for each in keys_of(keys)])
         self.links = LinkSeal(keys)
         """Opens links that other services have sealed under the same keys."""
 

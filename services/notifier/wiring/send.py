@@ -12,7 +12,7 @@ from services.notifier.destinations.transport import Means
 from services.notifier.sending.forgetting import Forgetting
 from services.notifier.sending.sender import Sender
 from services.notifier.sending.tools import Tools
-from services.notifier.settings import NotifierSettings
+from services.notifier.settings import SecretSettings
 from services.notifier.store.access_tokens import AccessTokens
 from services.notifier.store.secrets import Vault
 from shared.clock import Clock, WallClock
@@ -20,7 +20,7 @@ from shared.database.engine import ANSWER_SECONDS, create_engine
 from shared.roles import with_probes
 
 
-async def run(settings: NotifierSettings, stop: asyncio.Event, clock: Clock | None = None) -> None:
+async def run(settings: SecretSettings, stop: asyncio.Event, clock: Clock | None = None) -> None:
     """Send what waits until told to stop."""
     engine = create_engine(
         settings.database_url.get_secret_value(),
@@ -29,7 +29,7 @@ async def run(settings: NotifierSettings, stop: asyncio.Event, clock: Clock | No
         answer_seconds=ANSWER_SECONDS,
     )
     clock = clock or WallClock()
-    vault = Vault(settings.required_secret_key())
+    vault = Vault(settings.secret_key)
     tools = Tools(
         engine=engine,
         vault=vault,
@@ -62,7 +62,7 @@ async def run(settings: NotifierSettings, stop: asyncio.Event, clock: Clock | No
         await engine.dispose()
 
 
-def _name(settings: NotifierSettings) -> str:
+def _name(settings: SecretSettings) -> str:
     """Return a name that a restart of the same instance has again, and no other process."""
     if settings.instance is not None:
         return f"instance-{settings.instance}"

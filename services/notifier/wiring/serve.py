@@ -20,7 +20,7 @@ from services.notifier.api import (
 from services.notifier.api.desk import Desk
 from services.notifier.destinations import links
 from services.notifier.destinations.kinds import Renderer
-from services.notifier.settings import NotifierSettings
+from services.notifier.settings import SecretSettings
 from services.notifier.store.secrets import Vault
 from shared.clock import Clock, WallClock
 from shared.database.audit import AuditTrail
@@ -33,7 +33,7 @@ from shared.http.server import serve
 from shared.kafka.lag import LagReader
 
 
-def application(settings: NotifierSettings, clock: Clock | None = None) -> FastAPI:
+def application(settings: SecretSettings, clock: Clock | None = None) -> FastAPI:
     """Return the API; it connects when it is first asked."""
     clock = clock or WallClock()
     engine = create_engine(
@@ -43,7 +43,7 @@ def application(settings: NotifierSettings, clock: Clock | None = None) -> FastA
         answer_seconds=ANSWER_SECONDS,
     )
     lag = LagReader(settings.kafka, settings.topic_prefix, TOPIC)
-    vault = Vault(settings.required_secret_key())
+    vault = Vault(settings.secret_key)
     renderer = Renderer(settings.console_url, settings.public_url)
     desk = Desk(engine, vault, clock, lag, renderer, settings.console_url)
 
@@ -71,6 +71,6 @@ def application(settings: NotifierSettings, clock: Clock | None = None) -> FastA
     return app
 
 
-async def run(settings: NotifierSettings, stop: asyncio.Event) -> None:
+async def run(settings: SecretSettings, stop: asyncio.Event) -> None:
     """Answer HTTP until told to stop."""
     await serve(application(settings), settings.host, settings.port, stop=stop)

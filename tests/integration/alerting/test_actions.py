@@ -526,7 +526,7 @@ async def test_a_supplier_confirms_by_a_link_and_may_change_it_until_it_arrives(
             await confirming.confirm(connection, UUID(order["id"]), {1: Confirmed(1, None)}, by)
         assert (await shop.get(f"/v1/actions/{bought['id']}"))["confirmed_quantity"] == 96
 
-        forged = OrderLinks("another key", "http://alerting").link(
+        forged = OrderLinks(SecretStr("another key"), "http://alerting").link(
             bought["order"]["id"], shop.clock.now()
         )
         assert forged is not None

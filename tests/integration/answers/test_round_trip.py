@@ -12,7 +12,7 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from services.alerting.settings import AlertingSettings
-from services.notifier.settings import NotifierSettings
+from services.notifier.settings import SecretSettings
 from services.notifier.wiring import consume as notifier_consume
 from shared.testing.slack import RATE_LIMITED, FakeSlack
 from shared.testing.stack import Database
@@ -31,7 +31,7 @@ LIN, PASSERBY = "U024BE7LH", "U0PASSERBY"
 async def test_a_button_in_wecom_takes_an_alert_on(
     surroundings: dict[str, Any], database: Database, key: Path
 ) -> None:
-    notifying = NotifierSettings(
+    notifying = SecretSettings(
         **surroundings,
         database_url=SecretStr(database.url("notifier")),
         secret_key=SecretStr(Fernet.generate_key().decode()),
@@ -85,7 +85,7 @@ async def test_a_button_in_wecom_takes_an_alert_on(
 async def test_a_button_in_slack_takes_an_alert_on(
     surroundings: dict[str, Any], database: Database, key: Path
 ) -> None:
-    notifying = NotifierSettings(
+    notifying = SecretSettings(
         **surroundings,
         database_url=SecretStr(database.url("notifier")),
         secret_key=SecretStr(Fernet.generate_key().decode()),

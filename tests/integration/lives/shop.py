@@ -41,7 +41,7 @@ from services.notifier.domain.outcomes import Outcome
 from services.notifier.pipeline import StockAlerts
 from services.notifier.sending.lane import Lane
 from services.notifier.sending.tools import Tools
-from services.notifier.settings import NotifierSettings
+from services.notifier.settings import SecretSettings
 from services.notifier.store import leases
 from services.notifier.store.access_tokens import AccessTokens
 from services.notifier.store.responses import RESPONSES
@@ -80,6 +80,8 @@ SETTINGS = frozenset(
             "lease",
             "sender",
             "audit",
+            "staff_revision",
+            "routing_revision",
         ),
     }
 )
@@ -400,7 +402,7 @@ class Premises:
             database_url=SecretStr(database.url("alerting")),
             jwks_file=keys / "jwks.json",
         )
-        self._notifier = NotifierSettings(
+        self._notifier = SecretSettings(
             kafka=kafka,
             database_url=SecretStr(database.url("notifier")),
             jwks_file=keys / "jwks.json",
@@ -467,7 +469,7 @@ class Premises:
 
     def open(self, clock: ManualClock, users: tuple[str, ...]) -> Shop:
         """Begin a course; `clock` is what the APIs go by."""
-        vault = Vault(self._notifier.required_secret_key())
+        vault = Vault(self._notifier.secret_key)
         tools = Tools(
             engine=self.engines["notifier"],
             vault=vault,

@@ -6,14 +6,14 @@ import pytest_asyncio
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
-from services.notifier.settings import NotifierSettings
+from services.notifier.settings import SecretSettings
 from shared.testing.stack import Database, Stack
 from tests.integration.notifier.service import Notifier, running
 
 
 @pytest.fixture
-def settings(stack: Stack, database: Database, key: Path) -> NotifierSettings:
-    return NotifierSettings(
+def settings(stack: Stack, database: Database, key: Path) -> SecretSettings:
+    return SecretSettings(
         kafka=stack.bootstrap,
         database_url=SecretStr(database.url("notifier")),
         jwks_file=key.parent / "jwks.json",
@@ -24,7 +24,7 @@ def settings(stack: Stack, database: Database, key: Path) -> NotifierSettings:
 
 @pytest_asyncio.fixture
 async def notifier(
-    settings: NotifierSettings, database: Database, key: Path
+    settings: SecretSettings, database: Database, key: Path
 ) -> AsyncIterator[Notifier]:
     async with running(settings, database, key) as service:
         yield service

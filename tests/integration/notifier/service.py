@@ -24,7 +24,7 @@ from services.notifier.domain.destinations import Destination
 from services.notifier.pipeline import StockAlerts
 from services.notifier.sending.sender import Sender
 from services.notifier.sending.tools import Tools
-from services.notifier.settings import NotifierSettings
+from services.notifier.settings import SecretSettings
 from services.notifier.store.access_tokens import AccessTokens
 from services.notifier.store.secrets import Vault
 from services.notifier.wiring import serve as notifier_serve
@@ -66,7 +66,7 @@ class Record(NamedTuple):
 class Notifier:
     """Handles for a test."""
 
-    settings: NotifierSettings
+    settings: SecretSettings
     database: Database
     engine: AsyncEngine
     wecom: FakeWecom
@@ -182,7 +182,7 @@ class Notifier:
     ) -> AsyncIterator[Sender]:
         """Run a sender. Without `leaving` its leases stay when it ends, as after a kill."""
         engine = create_engine(self.settings.database_url.get_secret_value())
-        vault = Vault(self.settings.required_secret_key())
+        vault = Vault(self.settings.secret_key)
         tools = Tools(
             engine=through(engine),
             vault=vault,
@@ -267,7 +267,7 @@ class _Unforgiving(Sender):
 
 @asynccontextmanager
 async def running(
-    settings: NotifierSettings, database: Database, key: Path, clock: Clock | None = None
+    settings: SecretSettings, database: Database, key: Path, clock: Clock | None = None
 ) -> AsyncIterator[Notifier]:
     """Yield the API, the fakes and an engine."""
     keys = {KEY, OTHER_KEY}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.notifier.settings import NotifierSettings
+from services.notifier.settings import SecretSettings
 from services.notifier.wiring import consume as notifier_consume
 from services.notifier.wiring import send as notifier_send
 from shared.errors import Stopped
@@ -41,12 +41,12 @@ def message(alert: StockAlert) -> Message:
 
 
 @pytest.fixture
-def settings(settings: NotifierSettings, topics: str) -> NotifierSettings:
+def settings(settings: SecretSettings, topics: str) -> SecretSettings:
     return settings.model_copy(update={"topic_prefix": topics})
 
 
 @asynccontextmanager
-async def roles(settings: NotifierSettings) -> AsyncIterator[None]:
+async def roles(settings: SecretSettings) -> AsyncIterator[None]:
     """Run `consume` and `send` as their processes do, on ports that the system picks."""
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
@@ -67,7 +67,7 @@ async def caught_up(notifier: Notifier) -> bool:
 
 
 async def test_every_alert_message_becomes_its_deliveries_once_across_restarts(
-    notifier: Notifier, settings: NotifierSettings
+    notifier: Notifier, settings: SecretSettings
 ) -> None:
     await notifier.bot()
     alerts = [stock_alert(number) for number in range(1, 6)]
@@ -85,7 +85,7 @@ async def test_every_alert_message_becomes_its_deliveries_once_across_restarts(
 
 
 async def test_a_record_that_is_no_alert_goes_to_the_dead_topic_and_the_rest_flows(
-    notifier: Notifier, settings: NotifierSettings
+    notifier: Notifier, settings: SecretSettings
 ) -> None:
     await notifier.bot()
     good = message(stock_alert(1))
@@ -118,7 +118,7 @@ async def test_a_record_that_is_no_alert_goes_to_the_dead_topic_and_the_rest_flo
 
 
 async def test_the_longest_sums_of_money_are_stored(
-    notifier: Notifier, settings: NotifierSettings
+    notifier: Notifier, settings: SecretSettings
 ) -> None:
     await notifier.bot()
     sums = ("1e131071", "-1e131071", "1e-16383", "0e-16383", "0")
@@ -129,7 +129,7 @@ async def test_the_longest_sums_of_money_are_stored(
 
 
 async def test_a_record_that_is_no_report_goes_to_the_dead_topic_and_the_rest_flows(
-    notifier: Notifier, settings: NotifierSettings
+    notifier: Notifier, settings: SecretSettings
 ) -> None:
     await notifier.bot("boss")
     order = json.loads(ORDER)
@@ -145,7 +145,7 @@ async def test_a_record_that_is_no_report_goes_to_the_dead_topic_and_the_rest_fl
 
 
 async def test_a_record_of_a_newer_version_waits_for_a_newer_notifier(
-    notifier: Notifier, settings: NotifierSettings
+    notifier: Notifier, settings: SecretSettings
 ) -> None:
     await notifier.bot()
     newer = stock_alert(1).encode().replace(b'"v":1', b'"v":2', 1)
@@ -154,7 +154,7 @@ async def test_a_record_of_a_newer_version_waits_for_a_newer_notifier(
 
 
 async def dead_letters(
-    settings: NotifierSettings, number: int, topic: str = TOPIC
+    settings: SecretSettings, number: int, topic: str = TOPIC
 ) -> list[DeadLetter]:
     reader = TailReader(settings.kafka, settings.topic_prefix, [f"{topic}.dead"], start="beginning")
     found: list[DeadLetter] = []

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.notifier.settings import NotifierSettings
+from services.notifier.settings import SecretSettings
 from services.notifier.wiring import serve as notifier_serve
 from shared.http.auth import Scope
 from shared.http.tokens import mint
@@ -300,7 +300,7 @@ async def test_reading_and_writing_need_their_scopes(notifier: Notifier) -> None
 
 
 async def test_without_the_database_it_says_so_and_when_to_come_back(
-    settings: NotifierSettings, notifier: Notifier, key: Path
+    settings: SecretSettings, notifier: Notifier, key: Path
 ) -> None:
     away = settings.model_copy(
         update={"database_url": type(settings.database_url)("postgresql://x:y@127.0.0.1:1/z")}

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from services.notifier.destinations.links import read_stamp, stamp
 from services.notifier.domain.links import Link
-from services.notifier.settings import NotifierSettings
+from services.notifier.settings import SecretSettings
 from services.notifier.store.secrets import Vault
 from shared.clock import ManualClock, WallClock
 from shared.events.alert_responses import AlertResponse, ResponseKind
@@ -37,7 +37,7 @@ def clock() -> ManualClock:
 
 @pytest_asyncio.fixture
 async def linking(
-    settings: NotifierSettings, database: Database, key: Path, clock: ManualClock
+    settings: SecretSettings, database: Database, key: Path, clock: ManualClock
 ) -> AsyncIterator[Notifier]:
     """The notifier, at an address that mails may lead to."""
     public = settings.model_copy(update={"public_url": "http://notifier.example/"})
@@ -91,7 +91,7 @@ async def test_each_gets_a_mail_of_their_own_and_nobody_elses_links(
     # Whoever may read deliveries cannot act as their readers.
     shown = await linking.ask("GET", f"/v1/deliveries/{delivery['id']}")
     assert not set(links(lin)) & set(re.findall(r"/respond/[^\s\"]+", str(shown)))
-    vault = Vault(linking.settings.required_secret_key())
+    vault = Vault(linking.settings.secret_key)
     read = [read_stamp(vault, each.removeprefix("/respond/"), clock.now()) for each in links(lin)]
     assert read == [
         Link(delivery["id"], "lin@example.com", kind)
@@ -135,7 +135,7 @@ async def test_a_link_lapses_and_cannot_be_made_up(linking: Notifier, clock: Man
     (delivery,) = await linking.rows("SELECT id FROM delivery")
     link = Link(delivery["id"], "lin@example.com", ResponseKind.ACKNOWLEDGE)
     stranger = stamp(Vault(SecretStr(Fernet.generate_key().decode())), link, clock.now())
-    sealed = Vault(linking.settings.required_secret_key()).stamp("[]", clock.now())
+    sealed = Vault(linking.settings.secret_key).stamp("[]", clock.now())
     altered = f"{path[:60]}{'B' if path[60] == 'A' else 'A'}{path[61:]}"
     async with visitor(linking) as reader:
         for wrong in (altered, f"/respond/{stranger}", f"/respond/{sealed}"):

@@ -28,7 +28,7 @@ async def forward(notifier: Notifier) -> None:
 
 
 async def test_secrets_stay_sealed_and_a_bot_keeps_its_minute(notifier: Notifier) -> None:
-    vault = Vault(notifier.settings.required_secret_key())
+    vault = Vault(notifier.settings.secret_key)
     lane = f"wecom:{hashlib.sha256(KEY.encode()).hexdigest()[:32]}"
     await back_to(notifier, "0001")
     mail: Row = {"to": ["b@example.com"], "sender": "l@example.com", "host": "127.0.0.1", "port": 1}

@@ -185,7 +185,7 @@ async def url_of(notifier: Notifier) -> str:
 
 async def test_many_senders_at_once_fetch_one_token(notifier: Notifier) -> None:
     async with installed(notifier) as fake:
-        vault = Vault(notifier.settings.required_secret_key())
+        vault = Vault(notifier.settings.secret_key)
         async with notifier.engine.begin() as connection:
             found = await destination(connection, "app", vault)
         assert found is not None

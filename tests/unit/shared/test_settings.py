@@ -2,6 +2,7 @@ import subprocess
 import sys
 
 import pytest
+from cryptography.fernet import Fernet
 from pydantic import ValidationError
 
 from deploy.local.instance import REPOSITORY, home
@@ -10,6 +11,11 @@ from shared.settings import Settings
 
 CACHE = home() / "cache" / "pycache"
 TOKEN = "bearer-of-great-power"
+FERNET_KEY = Fernet.generate_key().decode()
+MAKE_A_KEY = (
+    'make one with: python -c "from cryptography.fernet import Fernet; '
+    'print(Fernet.generate_key().decode())"'
+)
 
 
 def test_an_empty_secret_key_is_refused_since_anybody_knows_it(
@@ -52,7 +58,24 @@ def test_a_wrong_setting_is_told_without_the_values_of_any(monkeypatch: pytest.M
                 {"LOWTIDE_LOG_FORMAT": "xml"},
                 "LOWTIDE_LOG_FORMAT: Input should be 'json' or 'plain'\n",
             )
-            for service in ("ingest", "ledger", "alerting", "notifier")
+            for service in ("ingest", "ledger", "alerting")
+        ),
+        (
+            "notifier",
+            {"LOWTIDE_LOG_FORMAT": "xml", "LOWTIDE_SECRET_KEY": f"{FERNET_KEY}, {TOKEN}"},
+            (
+                f"LOWTIDE_SECRET_KEY: is not a Fernet key, or several with commas; {MAKE_A_KEY}\n"
+                "LOWTIDE_LOG_FORMAT: Input should be 'json' or 'plain'\n"
+            ),
+        ),
+        ("notifier", {}, f"LOWTIDE_SECRET_KEY: is not set; {MAKE_A_KEY}\n"),
+        *(
+            (
+                service,
+                {"LOWTIDE_SECRET_KEY": f"{FERNET_KEY},"},
+                "LOWTIDE_SECRET_KEY: has an empty key among those that commas separate\n",
+            )
+            for service in ("alerting", "notifier")
         ),
     ],
 )

@@ -3,12 +3,13 @@ from uuid import UUID
 
 import jwt
 import pytest
+from pydantic import SecretStr
 
 from services.alerting.ordering.links import LIFETIME, Expired, Forged, OrderLinks
 from tests.unit.services.alerting.cases import NOON
 
 ORDER = UUID(int=7)
-LINKS = OrderLinks("the service's own key", "https://orders.example/")
+LINKS = OrderLinks(SecretStr("the service's own key"), "https://orders.example/")
 
 
 def token(links: OrderLinks = LINKS) -> str:
@@ -28,7 +29,17 @@ def test_a_link_is_for_its_order_until_it_expires() -> None:
 
 def test_a_link_of_another_key_is_forged() -> None:
     with pytest.raises(Forged):
-        LINKS.read(token(OrderLinks("another", "https://orders.example")), NOON)
+        LINKS.read(token(OrderLinks(SecretStr("another"), "https://orders.example")), NOON)
+
+
+def test_a_link_outlives_its_key_while_that_stands_behind_the_new_one() -> None:
+    earlier = token(OrderLinks(SecretStr("old"), "https://orders.example"))
+    links = OrderLinks(SecretStr("new, old"), "https://orders.example")
+    assert links.read(earlier, NOON) == ORDER
+    with pytest.raises(Expired):
+        links.read(earlier, NOON + LIFETIME)
+    with pytest.raises(Forged):
+        OrderLinks(SecretStr("old"), "https://orders.example").read(token(links), NOON)
 
 
 @pytest.mark.parametrize(
@@ -41,8 +52,7 @@ def test_a_link_of_another_key_is_forged() -> None:
     ],
 )
 def test_what_is_no_link_is_forged(claims: dict[str, object]) -> None:
-    key = LINKS._key
-    assert key is not None
+    [key] = LINKS._keys
     LINKS.read(jwt.encode({"sub": str(ORDER), "exp": 10**10, "aud": "lowtide-order"}, key), NOON)
     with pytest.raises(Forged):
         LINKS.read(jwt.encode(claims, key), NOON)

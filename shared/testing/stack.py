@@ -248,7 +248,7 @@ async def _migrate(stack: Stack, database: str) -> None:
 def _migrations_digest() -> str:
     digest = hashlib.sha256()
     files = sorted((REPOSITORY / "services").glob("*/store/migrations/**/*.py"))
-    for path in [*files, Path(str(provision.__file__))]:
+    for path in [*files, *sorted(Path(str(provision.__file__)).parent.glob("*.py"))]:
         digest.update(path.relative_to(REPOSITORY).as_posix().encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -25,7 +25,6 @@ from shared.errors import Unavailable
 from shared.events.stock_changes import TOPIC, StockChange
 from shared.events.stock_levels import TOPIC as LEVELS
 from shared.kafka.messages import Message
-from shared.kafka.producer import Producer
 from shared.testing.proxy import Direction
 from shared.testing.stack import Database, Stack
 from shared.testing.waiting import until
@@ -34,7 +33,7 @@ from tests.factories.poison import BAD
 from tests.faults.between import Between, Mark, Seam, at, between
 from tests.faults.conftest import FaultSettings
 from tests.faults.wholeness import say
-from tests.integration.ledger.service import PARTITIONS, Ledger, message
+from tests.integration.ledger.service import PARTITIONS, Ledger, ledger_on, message
 from tests.model import stock
 from tests.model.stock import Level, Place
 
@@ -285,8 +284,8 @@ async def ledger(stack: Stack, database: Database, topics: str) -> AsyncIterator
     settings = LedgerSettings(
         kafka=stack.bootstrap, topic_prefix=topics, database_url=SecretStr(database.url("ledger"))
     )
-    async with Producer(stack.bootstrap, topics, name="faults") as producer:
-        yield Ledger(settings, producer, database, token="")
+    async with ledger_on(settings, database) as service:
+        yield service
 
 
 @pytest.mark.stack

@@ -49,11 +49,10 @@ from shared.clock import WallClock
 from shared.http.auth import Scope
 from shared.http.problems import MEDIA_TYPE
 from shared.http.tokens import ensure_keys, mint
-from shared.kafka.producer import Producer
 from shared.testing.stack import Database, Stack
 from shared.testing.waiting import until
 from tests.depth import examples
-from tests.integration.ledger.service import Ledger, change
+from tests.integration.ledger.service import change, ledger_on
 
 EVENTS = "text/event-stream"
 CHECKED = [
@@ -123,18 +122,19 @@ class Ground:
 @asynccontextmanager
 async def of_ledger(ground: Ground) -> AsyncIterator[FastAPI]:
     chosen = LedgerSettings.model_validate(ground.settings("ledger"))
-    async with Producer(ground.stack.bootstrap, ground.topics) as producer:
-        service = Ledger(chosen, producer, ground.database, ground.token())
-        async with service.consuming():
-            await service.publish(
-                change(id="1", type="receipt", quantity=9),
-                change(id="1", type="receipt", quantity=9),
-                change(id="2", type="order_placed", quantity=2, reference="7"),
-                change(id="3", type="supply_expected", quantity=5, reference="PO 1"),
-                change(id="4", type="transfer_shipped", quantity=3, counterparty="N"),
-                change(id="5", type="count", quantity=2, bucket="unavailable"),
-            )
-            await service.until_tallied(movements=5, repeats=1)
+    async with (
+        ledger_on(chosen, ground.database, ground.token()) as service,
+        service.consuming(),
+    ):
+        await service.publish(
+            change(id="1", type="receipt", quantity=9),
+            change(id="1", type="receipt", quantity=9),
+            change(id="2", type="order_placed", quantity=2, reference="7"),
+            change(id="3", type="supply_expected", quantity=5, reference="PO 1"),
+            change(id="4", type="transfer_shipped", quantity=3, counterparty="N"),
+            change(id="5", type="count", quantity=2, bucket="unavailable"),
+        )
+        await service.until_tallied(movements=5, repeats=1)
     app = ledger_serve.application(chosen)
 
     async def nobody_follows() -> bool:

@@ -30,7 +30,8 @@ from shared.http.tokens import mint
 from shared.kafka.messages import Message
 from shared.kafka.partitions import partition_of
 from shared.kafka.producer import Producer
-from shared.kafka.tail import TailReader
+from shared.testing.onlooker import Onlooker
+from shared.testing.reading import all_records
 from shared.testing.stack import Database
 from shared.testing.waiting import until
 
@@ -43,6 +44,7 @@ class Alerting:
 
     settings: AlertingSettings
     database: Database
+    onlooker: Onlooker
     producer: Producer
     client: httpx.AsyncClient
     clock: Clock
@@ -169,29 +171,14 @@ class Alerting:
 
     async def notices(self) -> list[StockAlert]:
         """Return all that is on `stock.alerts`, in order within each alert."""
-        found: list[StockAlert] = []
-        reader = TailReader(
-            self.settings.kafka, self.settings.topic_prefix, [STOCK_ALERTS], start="beginning"
-        )
-
-        async def collect() -> None:
-            async for records in reader.records():
-                found.extend(StockAlert.model_validate_json(each.value or b"") for each in records)
-
-        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
-            collecting = group.create_task(collect())
-            await reader.caught_up.wait()
-            collecting.cancel()
-        return found
+        return [
+            StockAlert.model_validate_json(each.value or b"")
+            for each in await all_records(self.settings, STOCK_ALERTS)
+        ]
 
     async def rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
         """Ask alerting's tables."""
-        connection = await asyncpg.connect(self.database.url("alerting"))
-        try:
-            found: list[asyncpg.Record] = await connection.fetch(query, *arguments)
-            return found
-        finally:
-            await connection.close()
+        return await self.onlooker.rows(query, *arguments)
 
 
 @asynccontextmanager
@@ -218,8 +205,9 @@ async def alerting_on(
     async with (
         Producer(settings.kafka, settings.topic_prefix, name="test") as producer,
         served(settings, authorization(key, *scopes), clock) as client,
+        Onlooker(database.url("alerting")) as onlooker,
     ):
-        yield Alerting(settings, database, producer, client, clock)
+        yield Alerting(settings, database, onlooker, producer, client, clock)
 
 
 @asynccontextmanager

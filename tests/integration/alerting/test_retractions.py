@@ -9,12 +9,11 @@ import pytest_asyncio
 
 from services.ledger.settings import LedgerSettings
 from shared.events.stock_changes import StockChange
-from shared.kafka.producer import Producer
 from shared.testing.stack import Database
 from shared.testing.waiting import until
 from tests.integration.alerting.service import Alerting
 from tests.integration.alerting.test_responses import respond, response
-from tests.integration.ledger.service import Ledger
+from tests.integration.ledger.service import Ledger, ledger_on
 from tests.integration.ledger.service import change as stock_change
 
 pytestmark = pytest.mark.stack
@@ -25,8 +24,8 @@ MORNING = datetime(2026, 3, 1, 8, tzinfo=UTC)
 @pytest_asyncio.fixture
 async def ledger(surroundings: dict[str, Any], database: Database) -> AsyncIterator[Ledger]:
     settings = LedgerSettings(**surroundings, database_url=database.url("ledger"))
-    async with Producer(settings.kafka, settings.topic_prefix, name="test") as producer:
-        yield Ledger(settings, producer, database, "")
+    async with ledger_on(settings, database) as service:
+        yield service
 
 
 def change(sku: str, number: int, type_: str, quantity: int, hour: float) -> StockChange:

@@ -1,6 +1,5 @@
 """Ingest under test: its API in this process, on a real broker and database."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +18,8 @@ from shared.clock import Clock, WallClock
 from shared.http.auth import Scope
 from shared.http.tokens import mint
 from shared.kafka.messages import Record
-from shared.kafka.tail import TailReader
+from shared.testing.onlooker import Onlooker
+from shared.testing.reading import all_records
 from shared.testing.stack import Database
 from shared.testing.waiting import until
 
@@ -32,6 +32,7 @@ class Ingest:
 
     settings: IngestSettings
     database: Database
+    onlooker: Onlooker
     client: httpx.AsyncClient
     serving: Serving
     key: Path
@@ -77,29 +78,11 @@ class Ingest:
 
     async def records(self, topic: str = "stock.changes") -> list[Record]:
         """Return all records of a topic, by partition and offset."""
-        found: list[Record] = []
-        reader = TailReader(
-            self.settings.kafka, self.settings.topic_prefix, [topic], start="beginning"
-        )
-
-        async def collect() -> None:
-            async for some in reader.records():
-                found.extend(some)
-
-        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
-            collecting = group.create_task(collect())
-            await reader.caught_up.wait()
-            collecting.cancel()
-        return sorted(found, key=lambda each: (each.partition, each.offset))
+        return await all_records(self.settings, topic)
 
     async def rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
         """Ask ingest's tables."""
-        connection = await asyncpg.connect(self.database.url("ingest"))
-        try:
-            found: list[asyncpg.Record] = await connection.fetch(query, *arguments)
-            return found
-        finally:
-            await connection.close()
+        return await self.onlooker.rows(query, *arguments)
 
 
 def authorization(key: Path, *scopes: Scope, channel: str | None = None) -> dict[str, str]:
@@ -132,6 +115,7 @@ async def running(
             base_url="http://ingest",
             headers=authorization(key, *ALL),
         ) as client,
+        Onlooker(database.url("ingest")) as onlooker,
     ):
 
         async def ready() -> bool:
@@ -139,7 +123,7 @@ async def running(
 
         if wait:
             await until(ready)
-        yield Ingest(settings, database, client, serving, key)
+        yield Ingest(settings, database, onlooker, client, serving, key)
 
 
 def event(**fields: object) -> dict[str, object]:

@@ -10,9 +10,8 @@ from services.ledger.settings import LedgerSettings
 from shared.clock import WallClock
 from shared.http.auth import Scope
 from shared.http.tokens import mint
-from shared.kafka.producer import Producer
 from shared.testing.stack import Database
-from tests.integration.ledger.service import Ledger
+from tests.integration.ledger.service import Ledger, ledger_on
 
 
 @pytest_asyncio.fixture
@@ -27,8 +26,8 @@ async def ledger(
         now=WallClock().now(),
         lifetime=timedelta(hours=1),
     )
-    async with Producer(settings.kafka, settings.topic_prefix, name="test") as producer:
-        yield Ledger(settings, producer, database, token)
+    async with ledger_on(settings, database, token) as service:
+        yield service
 
 
 @pytest_asyncio.fixture

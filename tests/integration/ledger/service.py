@@ -1,8 +1,8 @@
 """A ledger under test: its consumer in this process, on a real broker and database."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -23,9 +23,10 @@ from shared.kafka.consumer import MAX_RECORDS, PartitionConsumer
 from shared.kafka.messages import Message, Record
 from shared.kafka.partitions import partition_of
 from shared.kafka.producer import Producer
-from shared.kafka.tail import TailReader
+from shared.testing.onlooker import Onlooker
+from shared.testing.reading import all_records, until_recorded
 from shared.testing.stack import Database
-from shared.testing.waiting import PATIENCE_SECONDS, until
+from shared.testing.waiting import until
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 PARTITIONS = TOPICS[TOPIC].partitions
@@ -51,6 +52,18 @@ def message(event: StockChange) -> Message:
     return Message(partition_of(event.sku, PARTITIONS), event.sku.encode(), event.encode())
 
 
+@asynccontextmanager
+async def ledger_on(
+    settings: LedgerSettings, database: Database, token: str = ""
+) -> AsyncIterator["Ledger"]:
+    """Yield a ledger of which nothing runs yet."""
+    async with (
+        Producer(settings.kafka, settings.topic_prefix, name="test") as producer,
+        Onlooker(database.administrator_url, search_path="ledger") as onlooker,
+    ):
+        yield Ledger(settings, producer, database, onlooker, token)
+
+
 @dataclass
 class Ledger:
     """Handles for a test: publish changes, run consumers, look at the tables and topics."""
@@ -58,6 +71,7 @@ class Ledger:
     settings: LedgerSettings
     producer: Producer
     database: Database
+    onlooker: Onlooker
     token: str
     clock: Clock = field(default_factory=WallClock)
 
@@ -132,13 +146,8 @@ class Ledger:
                 await running
 
     async def rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
-        connection = await asyncpg.connect(self.database.administrator_url)
-        try:
-            await connection.execute("SET search_path = ledger")
-            found: list[asyncpg.Record] = await connection.fetch(query, *arguments)
-            return found
-        finally:
-            await connection.close()
+        """Ask the ledger's tables."""
+        return await self.onlooker.rows(query, *arguments)
 
     async def tallies(self) -> dict[str, int]:
         rows = await self.rows("SELECT name, sum(total)::bigint FROM tally GROUP BY name")
@@ -178,38 +187,22 @@ class Ledger:
 
     async def read(self, topic: str) -> list[Record]:
         """Return all records that a topic has now."""
-        reader = TailReader(
-            self.settings.kafka, self.settings.topic_prefix, [topic], start="beginning"
-        )
-        found: list[Record] = []
-
-        async def collect() -> None:
-            async with aclosing(reader.records()) as batches:
-                async for records in batches:
-                    found.extend(records)
-
-        async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
-            collecting = group.create_task(collect())
-            await reader.caught_up.wait()
-            collecting.cancel()
-        return found
+        return await all_records(self.settings, topic)
 
     async def published(self) -> list[StockLevel]:
-        return [
-            StockLevel.model_validate_json(each.value or b"") for each in await self.read(LEVELS)
-        ]
+        return _levels(await self.read(LEVELS))
 
     async def until_published(self, version: int, sku: str = "A", warehouse: str = "W") -> None:
         """Wait until a level is on its topic at the nth of its versions or later."""
 
-        async def told() -> bool:
+        def is_told(records: Sequence[Record]) -> bool:
             return any(
                 (each.sku, each.warehouse) == (sku, warehouse)
                 and each.version & (2**40 - 1) >= version
-                for each in await self.published()
+                for each in _levels(records)
             )
 
-        await until(told)
+        await until_recorded(self.settings, LEVELS, is_told)
 
     async def dead_letters(self) -> list[DeadLetter]:
         return [
@@ -231,3 +224,7 @@ class Ledger:
             ) as client,
         ):
             yield client
+
+
+def _levels(records: Sequence[Record]) -> list[StockLevel]:
+    return [StockLevel.model_validate_json(each.value or b"") for each in records]

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +37,7 @@ from shared.http.server import serve
 from shared.http.tokens import mint
 from shared.kafka.handler import Batch
 from shared.testing.mailbox import Mailbox
+from shared.testing.onlooker import Onlooker
 from shared.testing.stack import Database
 from shared.testing.waiting import until
 from shared.testing.wecom import FakeWecom
@@ -68,6 +70,7 @@ class Notifier:
 
     settings: SecretSettings
     database: Database
+    onlooker: Onlooker
     engine: AsyncEngine
     wecom: FakeWecom
     keys: set[str]
@@ -167,7 +170,12 @@ class Notifier:
             )
             for offset, each in enumerate(alerts)
         ]
-        await StockAlerts(self.clock).handle(connection, Batch(list(records), {0: 1}))
+        await self._handler.handle(connection, Batch(list(records), {0: 1}))
+
+    @cached_property
+    def _handler(self) -> StockAlerts:
+        """Return one that lives as long as the test, as a process does: it remembers."""
+        return StockAlerts(self.clock)
 
     @asynccontextmanager
     async def sending(
@@ -211,14 +219,7 @@ class Notifier:
 
     async def rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
         """Ask the notifier's tables."""
-        connection = await asyncpg.connect(
-            self.database.url("notifier"), server_settings={"application_name": LOOKING_ON}
-        )
-        try:
-            found: list[asyncpg.Record] = await connection.fetch(query, *arguments)
-            return found
-        finally:
-            await connection.close()
+        return await self.onlooker.rows(query, *arguments)
 
     async def states(self, **of: object) -> list[str]:
         """Return the states of deliveries in the order they were recorded."""
@@ -295,8 +296,22 @@ async def running(
         )
         engine = create_engine(settings.database_url.get_secret_value())
         held.push_async_callback(engine.dispose)
+        onlooker = await held.enter_async_context(
+            Onlooker(database.url("notifier"), application_name=LOOKING_ON)
+        )
         yield Notifier(
-            settings, database, engine, wecom, keys, wecom_url, mailbox, port, client, key, app
+            settings,
+            database,
+            onlooker,
+            engine,
+            wecom,
+            keys,
+            wecom_url,
+            mailbox,
+            port,
+            client,
+            key,
+            app,
         )
 
 

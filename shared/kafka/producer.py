@@ -1,6 +1,7 @@
 """The idempotent producer, with a broker that may go away and come back."""
 
 import asyncio
+import copy
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerClosed
 from aiokafka.producer.message_accumulator import MessageBatch
 
 from shared.errors import Unavailable
@@ -19,7 +20,6 @@ from shared.observability.logs import get_logger
 from shared.observability.metrics import PUBLISHED_TOTAL
 
 BATCH_BYTES = 256 * 1024
-LINGER_MS = 2
 DELIVERY_TIMEOUT_MS = 4_500
 """Under 5 s: a paused owner's queue is empty before anyone else may publish for its partition.
 
@@ -29,9 +29,6 @@ What it still holds when it wakes up has expired (`prompt`).
 _STOP_SECONDS = 15
 _CHECK_SECONDS = 2
 _BACKOFF_SECONDS = (0.1, 0.3, 1.0)
-# Fewer records than this for a partition share a batch with other callers' (`send`); more are
-# a batch of their own, which costs the client a sixth of the time per record.
-_OWN_BATCH = 8
 
 _log = get_logger("kafka.producer")
 
@@ -89,27 +86,30 @@ class Producer:
         client = self._client
         if client is None:
             raise Unavailable("the broker")
+        if not messages:
+            return
         by_partition: defaultdict[int, list[Message]] = defaultdict(list)
         for message in messages:
             by_partition[message.partition].append(message)
         name = self._prefix + topic
-        for partition in by_partition:
+        by_tp = {TopicPartition(name, each): some for each, some in by_partition.items()}
+        for tp in by_tp:
             # The latest word counts: who may send later may send what was to be sent before.
-            tp = TopicPartition(name, partition)
             if until is None:
                 self._until.pop(tp, None)
             else:
                 self._until[tp] = until
-        failed: BaseException | None = None
         try:
-            async with asyncio.timeout(self._timeout_seconds), asyncio.TaskGroup() as group:
-                for partition, own in by_partition.items():
-                    group.create_task(_send_partition(client, name, partition, own))
-        except* (KafkaError, TimeoutError) as errors:
-            failed = errors  # raised below: what is raised here, Python 3.11.2 wraps in a group
-        if failed is not None:
-            self._give_up(client, failed)
-            raise Unavailable("the broker") from failed
+            async with asyncio.timeout(self._timeout_seconds):
+                there = await client.client._wait_on_metadata(name)  # noqa: SLF001 - see `_append`
+                if not by_partition.keys() <= there:
+                    raise ValueError(
+                        f"{name} has {len(there)} partitions and no {max(by_partition)}"
+                    )
+                await _acknowledged(_append(client, by_tp))
+        except (KafkaError, TimeoutError) as error:
+            self._give_up(client, error)
+            raise Unavailable("the broker") from error
         PUBLISHED_TOTAL.labels(topic).inc(len(messages))
 
     async def check(self) -> str | None:
@@ -152,7 +152,8 @@ class Producer:
                     enable_idempotence=True,
                     compression_type="snappy",
                     max_batch_size=BATCH_BYTES,
-                    linger_ms=LINGER_MS,
+                    # What comes while a request is under way shares the next one anyway.
+                    linger_ms=0,
                     request_timeout_ms=DELIVERY_TIMEOUT_MS,
                     retry_backoff_ms=50,
                     metadata_max_age_ms=30_000,
@@ -197,23 +198,36 @@ def prompt(client: AIOKafkaProducer, until: Mapping[TopicPartition, float]) -> A
     return client
 
 
-async def _send_partition(
-    client: AIOKafkaProducer, topic: str, partition: int, messages: list[Message]
-) -> None:
-    acknowledged = []
-    if len(messages) < _OWN_BATCH:
+def _append(
+    client: AIOKafkaProducer, by_tp: Mapping[TopicPartition, Sequence[Message]]
+) -> list[asyncio.Future[object]]:
+    """Put messages behind what waits to be sent; return a future for each batch with some of them.
+
+    They go with one request, since the sender has no turn in between. The client's own `send` takes
+    a future and two coroutines a message, its `send_batch` a request for those who come first.
+    """
+    queue = client._message_accumulator  # noqa: SLF001 - as above
+    if queue._closed:  # noqa: SLF001
+        raise ProducerClosed
+    if queue._exception is not None:  # noqa: SLF001
+        raise copy.copy(queue._exception)  # noqa: SLF001
+    held: dict[MessageBatch, None] = {}
+    for tp, messages in by_tp.items():
+        waiting = queue._batches.get(tp)  # noqa: SLF001
+        batch = waiting[-1] if waiting else queue._append_batch(queue.create_builder(), tp)  # noqa: SLF001
         for _, key, value, headers in messages:
-            acknowledged.append(
-                await client.send(topic, value, key=key, partition=partition, headers=list(headers))
-            )
-    else:
-        batch = client.create_batch()
-        for _, key, value, headers in messages:
-            if batch.append(timestamp=None, key=key, value=value, headers=list(headers)) is None:
-                acknowledged.append(await client.send_batch(batch, topic, partition=partition))
-                batch = client.create_batch()
-                batch.append(timestamp=None, key=key, value=value, headers=list(headers))
-        batch.close()
-        acknowledged.append(await client.send_batch(batch, topic, partition=partition))
-    for future in acknowledged:
-        await future
+            fields = {"timestamp": None, "key": key, "value": value, "headers": list(headers)}
+            if batch._builder.append(**fields) is None:  # noqa: SLF001 - it is full, or sent again
+                batch = queue._append_batch(queue.create_builder(), tp)  # noqa: SLF001
+                batch._builder.append(**fields)  # noqa: SLF001 - the first fits, whatever its size
+            held[batch] = None
+    return [batch.future for batch in held]
+
+
+async def _acknowledged(futures: Sequence[asyncio.Future[object]]) -> None:
+    """Wait until all are done, or one has failed, which is raised. They go on when cancelled."""
+    for future in futures:
+        future.add_done_callback(asyncio.Future.exception)  # it need not be asked for elsewhere
+    done, _ = await asyncio.wait(futures, return_when=asyncio.FIRST_EXCEPTION)
+    for future in done:
+        future.result()

@@ -13,6 +13,8 @@ from shared.kafka import producer as producer_module
 from shared.kafka.log import LogReader
 from shared.kafka.messages import Message
 from shared.kafka.producer import Producer
+from shared.settings import Settings
+from shared.testing.reading import all_records
 from shared.testing.stack import Stack
 from shared.testing.waiting import until
 
@@ -42,7 +44,41 @@ async def published(stack: Stack, topics: str) -> set[bytes | None]:
     return values
 
 
-@pytest.mark.parametrize("amount", [1, 20], ids=["shared batch", "own batch"])
+async def test_what_is_more_than_a_batch_arrives_in_order_whoever_sends_beside_it(
+    stack: Stack, topics: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(producer_module, "BATCH_BYTES", 300)
+    traced = (("traceparent", b"00"),)
+    mine = [Message(each % 2, b"A", b"%d" % each, traced) for each in range(100)]
+    others = [Message(1, b"B", b"other %d" % each) for each in range(50)]
+    large = Message(1, b"A", b"x" * 1_000)
+    async with Producer(stack.bootstrap, topics, name="test") as producer:
+        await until(partial(is_sent, producer, b"before"))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(producer.send(TOPIC, mine))
+            for each in others:
+                group.create_task(producer.send(TOPIC, [each]))
+            group.create_task(producer.send(TOPIC, [large]))
+            group.create_task(producer.send(TOPIC, []))
+    found = await all_records(Settings(kafka=stack.bootstrap, topic_prefix=topics), TOPIC)
+    for number in range(2):
+        values = [each.value for each in found if (each.key, each.partition) == (b"A", number)]
+        assert values == [each.value for each in [*mine, large] if each.partition == number]
+    assert [each.value for each in found if each.key == b"B"] == [each.value for each in others]
+    assert {each.headers for each in found if each.partition == 0} == {traced}
+
+
+async def test_a_partition_that_is_none_is_a_mistake_and_no_outage(
+    stack: Stack, topics: str
+) -> None:
+    async with Producer(stack.bootstrap, topics, name="test") as producer:
+        await until(partial(is_sent, producer, b"before"))
+        with pytest.raises(ValueError, match=r"stock.levels has 24 partitions and no 99"):
+            await producer.send(TOPIC, [Message(99, b"A", b"lost")])
+        await producer.send(TOPIC, message(b"after"))
+
+
+@pytest.mark.parametrize("amount", [1, 20])
 async def test_what_has_waited_through_a_pause_is_not_sent_any_more(
     stack: Stack, topics: str, monkeypatch: pytest.MonkeyPatch, amount: int
 ) -> None:

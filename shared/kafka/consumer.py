@@ -43,6 +43,10 @@ MAX_RECORDS = 6_000
 """A batch at the most: the bigger the backlog the bigger the batch, never waiting for more."""
 
 POLL_MS = 100
+QUIET_POLL_MS = 1_000
+"""How long the broker may hold a fetch that brings nothing where next to nothing comes; what comes
+is handed on at once."""
+
 FEW_RECORDS = 400
 COLLECT_SECONDS = 0.003
 """What a batch of a few waits for company: it costs nearly as much as a larger one, and what the
@@ -50,7 +54,8 @@ broker has sent ahead is older than what it would send now."""
 
 COLLECT_MOST_SECONDS = 0.030
 """Where batches take long, since the machine is full, they wait for half as long as the last took,
-but never longer than this: fewer and larger ones leave more of the machine to everybody."""
+but never longer than this: fewer and larger ones leave more of the machine to everybody. So nothing
+is fetched ahead then either: it would be what came first of all that waits for the next batch."""
 
 BACKLOG_RECORDS = 5_000
 QUIET_SECONDS = 10.0
@@ -148,6 +153,8 @@ class PartitionConsumer(Generic[M]):
         self._arrangement = _Arrangement(0, _Step.CLAIM, [frozenset()] * workers)
         self._settled = [0] * workers
         """The arrangement that each worker has carried out."""
+        self._resting: list[list[TopicPartition]] = [[] for _ in range(workers)]
+        """Of each worker, the partitions of which nothing is fetched until it asks."""
         self._assigned_in = 0
         self._is_dealt = False
         """Whether the group has said which partitions are this process's, if any."""
@@ -347,6 +354,7 @@ class PartitionConsumer(Generic[M]):
     async def _rearrange(self, index: int, group: asyncio.TaskGroup) -> None:
         worker, arrangement = self._workers[index], self._arrangement
         share = arrangement.shares[index]
+        self._fetch_again(index)
         # What the group has dealt anew is claimed anew, also by who could not let go of it in time:
         # the client reads on from another place.
         kept = frozenset() if arrangement.step is _Step.CLAIM else share
@@ -417,11 +425,18 @@ class PartitionConsumer(Generic[M]):
         worker = self._workers[index]
         tps = [TopicPartition(self._name, partition) for partition in worker.owned]
         try:
-            fetched = await self._fetched(tps, self._poll_ms)
-            if _are_few(fetched):
-                wait = for_company(self._collect_seconds, worker.took_seconds)
-                with suppress(KafkaError):  # what has come already is not lost with it
-                    await self._join(fetched, tps, wait)
+            wait = for_company(self._collect_seconds, worker.took_seconds)
+            if self._resting[index]:
+                await asyncio.sleep(wait)
+                self._fetch_again(index)
+                fetched = await self._fetched(tps, self._poll_ms)
+            else:
+                fetched = await self._fetched(tps, self._poll_ms)
+                if _are_few(fetched):
+                    with suppress(KafkaError):  # what has come already is not lost with it
+                        await self._join(fetched, tps, wait)
+            if wait > self._collect_seconds and _are_few(fetched):
+                self._fetch_no_more(index, tps)
         except IllegalStateError:
             await asyncio.sleep(POLL_MS / 1000)  # a rebalance is under way
             return
@@ -449,6 +464,20 @@ class PartitionConsumer(Generic[M]):
         self._progress_at = time.monotonic()
         if len(records) > self._max_records // 4:
             self._crowded_at = self._progress_at
+
+    def _fetch_no_more(self, index: int, tps: list[TopicPartition]) -> None:
+        """Let nothing more be fetched of some partitions until the worker asks."""
+        for tp in tps:
+            with suppress(IllegalStateError):
+                self._client.pause(tp)
+        self._resting[index] = tps
+
+    def _fetch_again(self, index: int) -> None:
+        """Let the client fetch what a worker owns; what was taken away meanwhile is left alone."""
+        for tp in self._resting[index]:
+            with suppress(IllegalStateError):
+                self._client.resume(tp)
+        self._resting[index] = []
 
     async def _fetched(
         self, tps: Sequence[TopicPartition], timeout_ms: int = 0

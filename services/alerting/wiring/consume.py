@@ -20,7 +20,7 @@ from shared.events.catalog_items import TOPIC as ITEMS
 from shared.events.stock_levels import TOPIC
 from shared.events.topics import STOCK_LEVELS
 from shared.kafka.aside import Aside
-from shared.kafka.consumer import PartitionConsumer
+from shared.kafka.consumer import QUIET_POLL_MS, PartitionConsumer
 from shared.kafka.producer import Producer
 from shared.roles import with_probes
 
@@ -84,6 +84,7 @@ async def run(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | No
                     handler=lambda: AlertResponses(reader.catalogue, clock),
                     workers=1,
                     max_records=RESPONSES_AT_ONCE,
+                    poll_ms=QUIET_POLL_MS,
                     clock=clock,
                 ),
             )
@@ -99,6 +100,7 @@ async def run(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | No
                     producer=producer,
                     handler=CatalogueValues,
                     workers=1,
+                    poll_ms=QUIET_POLL_MS,
                     clock=clock,
                 ),
             )

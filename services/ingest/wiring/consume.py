@@ -6,7 +6,7 @@ from services.ingest.inbound.stock_changes_dead import TOPIC, DeadChanges
 from services.ingest.settings import IngestSettings
 from shared.clock import WallClock
 from shared.database.engine import create_engine
-from shared.kafka.consumer import PartitionConsumer
+from shared.kafka.consumer import QUIET_POLL_MS, PartitionConsumer
 from shared.kafka.producer import Producer
 from shared.roles import with_probes
 
@@ -28,6 +28,7 @@ async def run(settings: IngestSettings, stop: asyncio.Event) -> None:
                 producer=producer,
                 handler=lambda: DeadChanges(clock),
                 workers=1,
+                poll_ms=QUIET_POLL_MS,
                 clock=clock,
             )
             checks = {"consumer": consumer.check, "broker": producer.check}

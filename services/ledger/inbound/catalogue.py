@@ -13,10 +13,6 @@ from shared.kafka import reading
 from shared.kafka.handler import Batch, Forgetful
 from shared.kafka.messages import Outgoing
 
-POLL_MS = 1_000
-"""How long the broker may hold a fetch that brings nothing: what comes is sent on at once, and
-nobody waits for a rebalance here."""
-
 _BIGINT = 2**63 - 1
 
 E = TypeVar("E", CatalogItem, CatalogWarehouse)

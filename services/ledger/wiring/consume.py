@@ -6,7 +6,7 @@ from typing import Any
 
 from services.ledger.archiving import Archiving
 from services.ledger.checking import Checking
-from services.ledger.inbound import catalog_items, catalog_warehouses, catalogue
+from services.ledger.inbound import catalog_items, catalog_warehouses
 from services.ledger.inbound.catalogue import Copy, Source
 from services.ledger.pipeline import StockChanges
 from services.ledger.settings import LedgerSettings
@@ -17,7 +17,7 @@ from shared.events.stock_changes import TOPIC
 from shared.events.stock_levels import TOPIC as LEVELS
 from shared.events.topics import STOCK_CHANGES
 from shared.kafka.aside import Aside
-from shared.kafka.consumer import PartitionConsumer
+from shared.kafka.consumer import QUIET_POLL_MS, PartitionConsumer
 from shared.kafka.log import LogReader
 from shared.kafka.producer import Producer
 from shared.roles import with_probes
@@ -89,6 +89,6 @@ def _copier(
         producer=producer,
         handler=lambda: Copy(source),
         workers=1,
-        poll_ms=catalogue.POLL_MS,
+        poll_ms=QUIET_POLL_MS,
         clock=clock,
     )

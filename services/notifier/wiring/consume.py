@@ -13,14 +13,11 @@ from shared.database.outbox import Outbox
 from shared.events.alert_reports import TOPIC as REPORTS_TOPIC
 from shared.events.stock_alerts import TOPIC
 from shared.kafka.aside import Aside
-from shared.kafka.consumer import PartitionConsumer
+from shared.kafka.consumer import QUIET_POLL_MS, PartitionConsumer
 from shared.kafka.producer import Producer
 from shared.roles import with_probes
 
 WORKERS = 2
-
-REPORTS_POLL_MS = 1_000
-"""How long the broker may hold a fetch that brings nothing: what comes is sent on at once."""
 
 
 async def run(settings: NotifierSettings, stop: asyncio.Event, clock: Clock | None = None) -> None:
@@ -78,5 +75,5 @@ def _report_consumer(
         producer=producer,
         handler=AlertReports,
         workers=1,
-        poll_ms=REPORTS_POLL_MS,
+        poll_ms=QUIET_POLL_MS,
     )

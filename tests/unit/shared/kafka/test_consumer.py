@@ -119,8 +119,11 @@ class Client:
         self._topic = topic
         self._fetches = list(fetches)
         self.waits = asyncio.Event()
+        self.paused = set[TopicPartition]()
+        self.pause, self.resume = self.paused.add, self.paused.discard
 
     async def getmany(self, *_: object, **__: object) -> dict[TopicPartition, list[Record]]:
+        assert not self.paused, "what is paused is never handed out"
         if not self._fetches:
             self.waits.set()
             await asyncio.Event().wait()
@@ -185,6 +188,51 @@ async def test_a_few_that_were_fetched_ahead_wait_no_longer_than_many_take_to_co
             await client.waits.wait()
         ((_, told), _) = worker.work.await_args
         assert offsets(told) == [5, *many]
+
+
+@pytest.mark.parametrize(
+    ("took_seconds", "amount", "is_held"),
+    [(7200.0, 1, True), (0.0, 1, False), (7200.0, FEW_RECORDS, False)],
+    ids=["few, and it takes long", "it takes no time", "many"],
+)
+async def test_nothing_is_fetched_ahead_where_few_records_wait_for_company_for_long(
+    monkeypatch: pytest.MonkeyPatch, took_seconds: float, amount: int, *, is_held: bool
+) -> None:
+    monkeypatch.setattr("shared.kafka.consumer.COLLECT_MOST_SECONDS", 0.01)
+    log = consumer(STOCK_LEVELS.name, 5)
+    client = Client(STOCK_LEVELS.name, records(*range(5, 5 + amount)), [], records(900), [])
+    held: list[bool] = []
+    async with working(log, client) as worker:
+
+        async def work(*_: object) -> None:
+            held.append(bool(client.paused))
+            monkeypatch.setattr(worker, "took_seconds", took_seconds)
+
+        worker.took_seconds, worker.work = took_seconds, work
+        worker.owned[PARTITION].next_offset = 900
+        async with asyncio.timeout(10):
+            await client.waits.wait()
+    assert held[0] is is_held
+    assert not client.paused
+
+
+async def test_what_nothing_was_fetched_of_is_fetched_again_by_whoever_has_it_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("shared.kafka.consumer.COLLECT_MOST_SECONDS", 0.01)
+    log = consumer(STOCK_LEVELS.name, 5)
+    client = Client(STOCK_LEVELS.name, records(5), [])
+    async with working(log, client) as worker:
+
+        async def work(*_: object) -> None:
+            await log._assigned(())
+            assert client.paused
+
+        worker.took_seconds, worker.work = 7200.0, work
+        async with asyncio.timeout(10), log._changed:
+            await log._changed.wait_for(lambda: log._settled[0] == log._assigned_in > 0)
+    assert worker.owned == {}
+    assert not client.paused
 
 
 async def test_who_could_not_let_go_in_time_claims_anew_all_the_same(

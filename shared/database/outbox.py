@@ -31,9 +31,6 @@ class Waiting(NamedTuple):
     traceparent: str
 
 
-_TAKE_TURN = text("SELECT pg_try_advisory_xact_lock(:lock)")
-
-
 class Outbox:
     """One relay's view of an outbox."""
 
@@ -41,11 +38,16 @@ class Outbox:
         self._engine = engine
         self._lock = shelf.lock
         self._any = f"SELECT EXISTS (SELECT FROM {shelf.table})"  # noqa: S608 - here and below ours
-        self._oldest_first = text(
-            f"SELECT id, {shelf.key}::text, value, traceparent FROM {shelf.table} "  # noqa: S608
-            "ORDER BY id LIMIT :limit"
-        )
-        self._delete = text(f"DELETE FROM {shelf.table} WHERE id = ANY(:ids)")  # noqa: S608
+        # The turn may come to be free after the statement has begun, which sees what was before:
+        # what the other has taken is not there to be deleted, and so not returned. The turn is
+        # asked for once, and without it nothing is looked at.
+        self._take = text(f"""
+        DELETE FROM {shelf.table}
+        WHERE id = ANY (ARRAY(
+            SELECT id FROM {shelf.table} WHERE (SELECT pg_try_advisory_xact_lock(:lock))
+            ORDER BY id LIMIT :limit))
+        RETURNING id, {shelf.key}::text, value, traceparent
+        """)  # noqa: S608
         self._asking: AsyncConnection | None = None
 
     async def any_waiting(self) -> bool:
@@ -74,20 +76,12 @@ class Outbox:
 
     @asynccontextmanager
     async def taken(self, limit: int) -> AsyncIterator[Sequence[Waiting]]:
-        """Yield the oldest; they are deleted when the block ends without an error.
+        """Yield the oldest in order; they are gone once the block has ended without an error.
 
         Nothing is yielded while another relay is at work. Where messages of a key are written one
         after another's commit, the order of ids is their order.
         """
         async with self._engine.begin() as connection:
-            rows = await self._oldest(connection, limit)
-            yield rows
-            if rows:
-                await connection.execute(self._delete, {"ids": [row.id for row in rows]})
-
-    async def _oldest(self, connection: AsyncConnection, limit: int) -> list[Waiting]:
-        if not await connection.scalar(_TAKE_TURN, {"lock": self._lock}):
-            return []
-        return [
-            Waiting(*row) for row in await connection.execute(self._oldest_first, {"limit": limit})
-        ]
+            values = {"lock": self._lock, "limit": limit}
+            rows = await connection.execute(self._take, values)
+            yield sorted(Waiting(*row) for row in rows)

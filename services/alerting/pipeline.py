@@ -26,9 +26,10 @@ from services.alerting.domain.sales import day_of
 from services.alerting.domain.timebase import Heard, Timebase
 from services.alerting.inbound import stock_levels
 from services.alerting.inbound.catalog_items import Catalogue
-from services.alerting.store import memory, products, recording
+from services.alerting.store import memory, people, products, recording
 from shared.clock import Clock
 from shared.database.engine import Connection
+from shared.database.kept import Kept
 from shared.kafka.handler import Batch, Claim, Handler, Timed
 from shared.kafka.messages import Outgoing, Record
 from shared.kafka.reading import trace_of
@@ -64,6 +65,7 @@ class StockLevels(Handler[Memory], Timed):
         self._timebase = timebase
         self._clock = clock
         self._partitions = partitions
+        self._responsibilities = Kept("staff", people.responsibilities)
         self._territories: dict[int, Territory] = {}
         self._draft: Draft | None = None
         self._looked: dict[int, int] = {}
@@ -182,6 +184,7 @@ class StockLevels(Handler[Memory], Timed):
             connection,
             draft.announcements,
             self._clock.now(),
+            responsibilities=self._responsibilities.now,
             follows_playbooks=self._timebase.follows_playbooks,
         )
 

@@ -25,6 +25,7 @@ from services.notifier.store import configuration, intake, notes
 from services.notifier.store.intake import KnownByAlert, Recorded
 from services.notifier.store.wakeups import wake_senders
 from shared.clock import Clock
+from shared.database.kept import Kept
 from shared.events.alert_reports import AlertReport, PurchaseOrder
 from shared.kafka.handler import Batch, Forgetful
 from shared.kafka.messages import Outgoing
@@ -35,12 +36,13 @@ class StockAlerts(Forgetful):
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._routing = Kept("routing", configuration.routing_table)
 
     @override
     async def handle(self, connection: AsyncConnection, batch: Batch) -> Sequence[Outgoing]:
         incoming = stock_alerts.read(batch)
         if incoming:
-            table = await configuration.routing_table(connection)
+            table = await self._routing.now(connection)
             known = await intake.known(connection, {each.alert.alert_id for each in incoming})
             now = self._clock.now()
             rows = decide(incoming, table, known, now)

@@ -23,17 +23,24 @@ WHERE a.id = ANY(CAST(:ids AS uuid[]))
 """)
 
 
-async def addressed(connection: AsyncConnection, notices: Sequence[StockAlert]) -> list[StockAlert]:
+async def addressed(
+    connection: AsyncConnection,
+    notices: Sequence[StockAlert],
+    table: Responsibilities | None = None,
+) -> list[StockAlert]:
     """Return notices of stored alerts with `to`, `step` and `names`.
 
-    What a notice says itself of the first two stays.
+    What a notice says itself of the first two stays. `table` is read where it is needed and not
+    given.
     """
     ids = list({notice.alert_id for notice in notices})
     rows = {row.alert_id: row for row in await connection.execute(_ADDRESSED, {"ids": ids})}
     named = {id_ for row in rows.values() for id_ in (row.owner, *row.told) if id_ is not None}
     named |= {id_ for notice in notices for id_ in _said_by(notice)}
     known = await people.recipients(connection, named)
-    told = await _told(connection, rows, known)
+    if table is None and any(row.owner not in known for row in rows.values()):
+        table = await people.responsibilities(connection)
+    told = _told(rows, known, table or Responsibilities())
     known |= await people.recipients(
         connection, {id_ for each in told.values() for id_ in each} - known.keys()
     )
@@ -59,16 +66,13 @@ def _said_by(notice: StockAlert) -> list[str]:
     return list(dict.fromkeys(filter(None, said)))
 
 
-async def _told(
-    connection: AsyncConnection, rows: Mapping[UUID, Row[Any]], known: Collection[str]
+def _told(
+    rows: Mapping[UUID, Row[Any]], known: Collection[str], table: Responsibilities
 ) -> dict[UUID, list[str]]:
     """Return the owner, or else the manager of the row that says most; and who was drawn in.
 
     An owner who is no person, such as a program that has acknowledged it, hears of nothing.
     """
-    table = Responsibilities()
-    if any(row.owner not in known for row in rows.values()):
-        table = await people.responsibilities(connection)
     found = {}
     for alert_id, row in rows.items():
         first = row.owner

@@ -10,6 +10,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.draft import Announcement
+from services.alerting.domain.people import Responsibilities
 from services.alerting.domain.subject import Subject, subject_of
 from services.alerting.store import addressing, covering, last_heard, silences
 from shared.events.stock_alerts import (
@@ -338,9 +339,15 @@ def notice_of(
 
 
 async def write(
-    connection: AsyncConnection, episodes: Iterable[Episode], entries: Sequence[Entry]
+    connection: AsyncConnection,
+    episodes: Iterable[Episode],
+    entries: Sequence[Entry],
+    table: Responsibilities | None = None,
 ) -> None:
-    """Write episodes with the revisions that were added to them, in order."""
+    """Write episodes with the revisions that were added to them, in order.
+
+    `table` is that of responsibilities, where this transaction has read it already.
+    """
     touched = list(episodes)
     # What has resolved goes first: its subject may open again in the same batch, and only one
     # episode of a rule and subject may be open at any moment.
@@ -350,8 +357,10 @@ async def write(
     ):
         if some:
             await connection.execute(statement, _columns(some))
-    await covering.forget(connection, [each.id for each in touched if not each.untold])
-    notices = await addressing.addressed(connection, [entry.notice for entry in entries])
+    # Nothing can have covered what is made just now.
+    told = [each.id for each in touched if not each.untold and not each.is_new]
+    await covering.forget(connection, told)
+    notices = await addressing.addressed(connection, [entry.notice for entry in entries], table)
     await connection.execute(
         _HISTORY,
         {

@@ -1,6 +1,6 @@
 """Store what evaluations have made of episodes."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -39,6 +39,9 @@ async def record(
     announcements: Sequence[Announcement],
     recorded_at: datetime,
     *,
+    responsibilities: Callable[[AsyncConnection], Awaitable[Responsibilities]] = (
+        people.responsibilities
+    ),
     follows_playbooks: bool = True,
 ) -> Sequence[Announcement]:
     """Store what happened to episodes, in order, each as a new revision of its alert.
@@ -56,7 +59,8 @@ async def record(
     silenced = await silences.covering(connection, announcements, recorded_at)
     openings = sum(each.transition.event is AlertEvent.OPENED for each in announcements)
     numbers = iter(await episodes.numbers(connection, openings))
-    table = await people.responsibilities(connection) if openings else Responsibilities()
+    known_table = await responsibilities(connection) if openings else None
+    table = known_table or Responsibilities()
     asked_for = await covers.on_the_way(
         connection, {each.subject for each in announcements}, recorded_at, proposed=True
     )
@@ -104,7 +108,7 @@ async def record(
             wanted[episode.id] = Wanted(each.rule.playbook, episode.level, stands, told_at)
     if follows_playbooks:
         await _follow(connection, touched, entries, wanted, table, recorded_at)
-    await episodes.write(connection, touched.values(), entries)
+    await episodes.write(connection, touched.values(), entries, known_table)
     await covers.note(connection, covered)
     return announcements
 

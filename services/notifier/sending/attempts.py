@@ -98,6 +98,13 @@ class Attempts:
         unknown. Returns the lease with the pause that follows.
         """
         self._staged = _Staged()
+        # Before anything of others is locked, which whoever edits destinations may wait for.
+        for attempt in reversed(self._unsettled):
+            is_gone = attempt.outcome is not None and attempt.outcome.gone
+            if is_gone and await configuration.disable(
+                connection, destination.id, attempt.version, now
+            ):
+                held = replace(held, enabled=False)
         # The newest first: it may be another attempt of the same delivery.
         for attempt in reversed(self._unsettled):
             if attempt.outcome is None:
@@ -108,10 +115,6 @@ class Attempts:
                     connection, destination, attempt.id, attempt.taken, attempt.outcome, now
                 )
                 held = await self._mind_the_lane(connection, held, attempt.outcome, now)
-                if attempt.outcome.gone and await configuration.disable(
-                    connection, destination.id, attempt.version, now
-                ):
-                    held = replace(held, enabled=False)
         if not self._recovered:
             for found in await queue.interrupted(connection, destination.id):
                 outcome = interrupted(found.taken.delivery.recipients)

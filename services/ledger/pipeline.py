@@ -114,8 +114,8 @@ class StockChanges(Handler[list[Place]], Timed):
         self._new_periods: Periods | None = None
         """Those of the transaction under way: partitions made in it are gone again when it is."""
         self._prepared: Driver | None = None
-        self._met_repeat = False
-        """Whether this very batch was tried at once and met a known identity."""
+        self._goes_long_way = False
+        """Whether this very batch was tried at once and met a known identity, or is unusual."""
         self._work = Work()
         self._has_expired = False
         """Whether the last turn let reservations expire."""
@@ -151,7 +151,7 @@ class StockChanges(Handler[list[Place]], Timed):
         places = await self._located(database, batch, incoming)
         changes = identified(batch, incoming, places, self._memory.find)
         await _others_first()
-        small = len(changes) <= AT_ONCE and not self._met_repeat
+        small = len(changes) <= AT_ONCE and not self._goes_long_way
         fresh, repeats = await self._sorting.sort_out(
             database,
             periods,
@@ -161,9 +161,9 @@ class StockChanges(Handler[list[Place]], Timed):
             add=not small,
             place_of=self._memory.place,
         )
-        big = large(fresh)
+        large_on = {each.level for each in large(fresh)}
         odd = (
-            unusual(fresh, await counts.sold(database, {each.level for each in big})) if big else []
+            unusual(fresh, await counts.sold(database, large_on)) if large_on and not small else []
         )
         entries, effects, sheet = await self._applied(database, fresh)
         await _others_first()
@@ -172,7 +172,7 @@ class StockChanges(Handler[list[Place]], Timed):
             await counts.note(database, taken, odd, effects, recorded_at)
         tallies = _tallies(batch, repeats)
         if entries and small:
-            levels = await at_once.store(
+            stored = await at_once.store(
                 database,
                 periods,
                 entries,
@@ -181,9 +181,10 @@ class StockChanges(Handler[list[Place]], Timed):
                 recorded_at=recorded_at,
                 tallies=tallies,
             )
-            if levels is None:
-                self._met_repeat = True
+            if stored is None or unusual(fresh, stored.sold_before(large_on)):
+                self._goes_long_way = True
                 raise Again
+            levels = stored.levels
         else:
             levels = []
             if entries:
@@ -200,7 +201,7 @@ class StockChanges(Handler[list[Place]], Timed):
 
     @override
     def committed(self, batch: Batch) -> None:
-        self._met_repeat = False
+        self._goes_long_way = False
         self._memory.adopt()
         self._sorting.remember(change.hash for change in self._fresh)
         self._fresh, self._periods = [], self._new_periods

@@ -1,10 +1,12 @@
 """A small batch in one statement."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from services.ledger.domain.changes import Type
 from services.ledger.domain.effects import Effect, Entry
+from services.ledger.domain.usual import Sold
 from services.ledger.store.changes import MOVE_LEVELS, Level, columns, level_columns, take_counts
 from services.ledger.store.periods import Periods
 from shared.database.engine import Driver
@@ -41,6 +43,25 @@ SELECT (SELECT count(*) FROM identified) AS identified, changed.* FROM changed
 """
 
 
+class Stored(NamedTuple):
+    """The levels as they are now, and how many sales each of them has had."""
+
+    levels: list[Level]
+    sold_changes: Mapping[int, int]
+    effects: Mapping[int, Effect]
+
+    def sold_before(self, wanted: Collection[int]) -> dict[int, Sold]:
+        """Return what some of the levels had sold before the batch."""
+        return {
+            level.id: Sold(
+                level.sold_total - self.effects[level.id].sold,
+                self.sold_changes[level.id] - self.effects[level.id].sold_changes,
+            )
+            for level in self.levels
+            if level.id in wanted
+        }
+
+
 async def store(
     driver: Driver,
     periods: Periods,
@@ -50,7 +71,7 @@ async def store(
     batches: Mapping[int, tuple[int, int]],
     recorded_at: datetime,
     tallies: tuple[int, Mapping[str, int]],
-) -> list[Level] | None:
+) -> Stored | None:
     """Do in one statement what else takes six: identities, movements, tallies and levels.
 
     For small batches, in which each wait for an answer costs more than the rows. Returns None
@@ -90,7 +111,7 @@ async def store(
             identity=periods.identity,
             movement=periods.movement,
             half=Type.TRANSFER_ARRIVING.value,
-            changed=MOVE_LEVELS,
+            changed=f"{MOVE_LEVELS}, l.sold_changes",
         ),
         *level_columns(effects, batches),
         *told,
@@ -102,4 +123,8 @@ async def store(
     halves = sum(entry.change.type is Type.TRANSFER_ARRIVING for entry in entries)
     if found[0][0] < len(entries) - halves:
         return None
-    return [Level(*row[1:]) for row in found]
+    return Stored(
+        [Level(*row[1:-1]) for row in found],
+        {row["id"]: row["sold_changes"] for row in found},
+        effects,
+    )

@@ -63,6 +63,10 @@ class Producer:
                 await self._connected.wait()
         except TimeoutError:
             _log.warning("broker not reached yet", bootstrap=self._bootstrap)
+        except BaseException as error:
+            # Whoever has not got in is not let out.
+            await self.__aexit__(type(error), error, error.__traceback__)
+            raise
         return self
 
     async def __aexit__(

@@ -1,14 +1,12 @@
 """Look into a database for a test, without a new connection for each look."""
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
 
 import asyncpg
 
 
 class Onlooker:
-    """Asks tables; a connection that is idle is asked again. Use as a context manager.
+    """Asks tables; a connection that is idle is asked again. Use with `contextlib.aclosing`.
 
     A look while another one waits, for a lock for instance, has a connection of its own.
     """
@@ -19,15 +17,8 @@ class Onlooker:
         self._settings = settings
         self._idle: list[asyncpg.Connection] = []
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def aclose(self) -> None:
+        """Close what is open."""
         while self._idle:
             await self._idle.pop().close()
 

@@ -27,7 +27,7 @@ async def all_records(settings: Settings, topic: str) -> list[Record]:
     return sorted(found, key=lambda each: (each.partition, each.offset))
 
 
-async def until_recorded(
+async def records_until(
     settings: Settings, topic: str, is_there: Callable[[Sequence[Record]], bool]
 ) -> list[Record]:
     """Return what a topic has as soon as that is so, in the order in which it was read.

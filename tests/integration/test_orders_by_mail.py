@@ -25,8 +25,8 @@ from services.notifier.wiring import consume as notifier_consume
 from shared.clock import ManualClock
 from shared.events.alert_reports import TOPIC as REPORTS
 from shared.http.auth import Scope
-from shared.kafka.tail import TailReader
 from shared.testing.mailbox import Mail
+from shared.testing.reading import all_records
 from shared.testing.stack import Database
 from shared.testing.waiting import until
 from tests.integration.alerting.service import Alerting, alerting_on, authorization
@@ -303,18 +303,8 @@ async def test_the_mailbox_that_is_chosen_comes_before_that_of_the_environment(
 
 async def on_topic(alerting: Alerting) -> list[str]:
     """Return all that is on `alert.reports`."""
-    found: list[str] = []
-    settings = alerting.settings
-    reader = TailReader(settings.kafka, settings.topic_prefix, [REPORTS], start="beginning")
-
-    async def collect() -> None:
-        async for records in reader.records():
-            found.extend((each.value or b"").decode() for each in records)
-
-    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
-        collecting = group.create_task(collect())
-        await reader.caught_up.wait()
-        collecting.cancel()
+    records = await all_records(alerting.settings, REPORTS)
+    found = [(each.value or b"").decode() for each in records]
     assert len(found) == 3
     return found
 

@@ -17,7 +17,7 @@ from services.alerting.domain.people import Responsibilities
 from services.alerting.domain.proposal import on_card
 from services.alerting.domain.staffing import Place
 from services.alerting.domain.subject import LevelSubject, Subject
-from services.alerting.store import attention, ended_by_hand, episodes, people, silences, steps
+from services.alerting.store import attention, ended_by_hand, episodes, silences, steps
 from services.alerting.store import covering as covers
 from services.alerting.store.episodes import Entry, Episode, Key
 from services.alerting.store.steps import Wanted
@@ -39,9 +39,7 @@ async def record(
     announcements: Sequence[Announcement],
     recorded_at: datetime,
     *,
-    responsibilities: Callable[[AsyncConnection], Awaitable[Responsibilities]] = (
-        people.responsibilities
-    ),
+    responsibilities: Callable[[AsyncConnection], Awaitable[Responsibilities]],
     follows_playbooks: bool = True,
 ) -> Sequence[Announcement]:
     """Store what happened to episodes, in order, each as a new revision of its alert.

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -205,7 +205,7 @@ async def alerting_on(
     async with (
         Producer(settings.kafka, settings.topic_prefix, name="test") as producer,
         served(settings, authorization(key, *scopes), clock) as client,
-        Onlooker(database.url("alerting")) as onlooker,
+        aclosing(Onlooker(database.url("alerting"))) as onlooker,
     ):
         yield Alerting(settings, database, onlooker, producer, client, clock)
 

@@ -42,8 +42,8 @@ from shared.database.engine import Engine, create_engine
 from shared.events.stock_alerts import StockAlert
 from shared.events.stock_changes import StockChange
 from shared.http.auth import Scope
-from shared.kafka.tail import TailReader
 from shared.testing import unruly_http
+from shared.testing.reading import all_records
 from shared.testing.stack import Database
 from shared.testing.waiting import until
 from tests.integration.alerting.service import Alerting, alerting_on, authorization, running
@@ -215,20 +215,10 @@ class Ingest:
 
     async def supplies(self) -> list[StockChange]:
         """Return what is on `stock.changes`."""
-        found: list[StockChange] = []
-        reader = TailReader(
-            self.settings.kafka, self.settings.topic_prefix, ["stock.changes"], start="beginning"
-        )
-
-        async def collect() -> None:
-            async for records in reader.records():
-                found.extend(StockChange.model_validate_json(each.value or b"") for each in records)
-
-        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
-            collecting = group.create_task(collect())
-            await reader.caught_up.wait()
-            collecting.cancel()
-        return found
+        return [
+            StockChange.model_validate_json(each.value or b"")
+            for each in await all_records(self.settings, "stock.changes")
+        ]
 
 
 @asynccontextmanager

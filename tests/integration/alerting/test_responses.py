@@ -20,7 +20,7 @@ from shared.kafka.dead import LIMIT
 from shared.kafka.handler import Batch
 from shared.kafka.messages import Message
 from shared.kafka.partitions import partition_of
-from shared.kafka.tail import TailReader
+from shared.testing.reading import records_until
 from shared.testing.waiting import until
 from tests.factories.records import FakeRecord
 from tests.integration.alerting.service import Alerting
@@ -283,19 +283,10 @@ async def test_what_is_no_response_is_put_aside_and_levels_go_on(alerting: Alert
         await alerting.producer.send(
             TOPIC, [Message(0, b"k", value) for value in (b"{", newer, None, unwritable)]
         )
-        reader = TailReader(
-            alerting.settings.kafka,
-            alerting.settings.topic_prefix,
-            [dead_topic(TOPIC)],
-            start="beginning",
+        dead = await records_until(
+            alerting.settings, dead_topic(TOPIC), lambda found: len(found) >= 4
         )
-        reasons: list[str] = []
-        async for records in reader.records():
-            reasons += [
-                DeadLetter.model_validate_json(each.value or b"").reason for each in records
-            ]
-            if len(reasons) == 4:
-                break
+        reasons = [DeadLetter.model_validate_json(each.value or b"").reason for each in dead]
         assert reasons == ["undecodable", "invalid", "undecodable", "invalid"]
         await alerting.tell(alerting.level(50))
         await alerting.caught_up()

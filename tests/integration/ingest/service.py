@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
@@ -115,7 +115,7 @@ async def running(
             base_url="http://ingest",
             headers=authorization(key, *ALL),
         ) as client,
-        Onlooker(database.url("ingest")) as onlooker,
+        aclosing(Onlooker(database.url("ingest"))) as onlooker,
     ):
 
         async def ready() -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -24,7 +24,7 @@ from shared.kafka.messages import Message, Record
 from shared.kafka.partitions import partition_of
 from shared.kafka.producer import Producer
 from shared.testing.onlooker import Onlooker
-from shared.testing.reading import all_records, until_recorded
+from shared.testing.reading import all_records, records_until
 from shared.testing.stack import Database
 from shared.testing.waiting import until
 
@@ -59,7 +59,7 @@ async def ledger_on(
     """Yield a ledger of which nothing runs yet."""
     async with (
         Producer(settings.kafka, settings.topic_prefix, name="test") as producer,
-        Onlooker(database.administrator_url, search_path="ledger") as onlooker,
+        aclosing(Onlooker(database.administrator_url, search_path="ledger")) as onlooker,
     ):
         yield Ledger(settings, producer, database, onlooker, token)
 
@@ -202,7 +202,7 @@ class Ledger:
                 for each in _levels(records)
             )
 
-        await until_recorded(self.settings, LEVELS, is_told)
+        await records_until(self.settings, LEVELS, is_told)
 
     async def dead_letters(self) -> list[DeadLetter]:
         return [

@@ -296,9 +296,8 @@ async def running(
         )
         engine = create_engine(settings.database_url.get_secret_value())
         held.push_async_callback(engine.dispose)
-        onlooker = await held.enter_async_context(
-            Onlooker(database.url("notifier"), application_name=LOOKING_ON)
-        )
+        onlooker = Onlooker(database.url("notifier"), application_name=LOOKING_ON)
+        held.push_async_callback(onlooker.aclose)
         yield Notifier(
             settings,
             database,

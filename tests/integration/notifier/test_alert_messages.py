@@ -20,7 +20,7 @@ from shared.events.topics import TOPICS
 from shared.kafka.messages import Message
 from shared.kafka.partitions import partition_of
 from shared.kafka.producer import Producer
-from shared.kafka.tail import TailReader
+from shared.testing.reading import records_until
 from shared.testing.waiting import until
 from tests.factories.alert_reports import brief
 from tests.factories.stock_alerts import START, stock_alert
@@ -156,11 +156,6 @@ async def test_a_record_of_a_newer_version_waits_for_a_newer_notifier(
 async def dead_letters(
     settings: SecretSettings, number: int, topic: str = TOPIC
 ) -> list[DeadLetter]:
-    reader = TailReader(settings.kafka, settings.topic_prefix, [f"{topic}.dead"], start="beginning")
-    found: list[DeadLetter] = []
-    async with asyncio.timeout(60):
-        async for records in reader.records():
-            found += [DeadLetter.model_validate_json(record.value or b"") for record in records]
-            if len(found) >= number:
-                break
-    return sorted(found, key=lambda letter: letter.offset)
+    records = await records_until(settings, f"{topic}.dead", lambda found: len(found) >= number)
+    letters = [DeadLetter.model_validate_json(each.value or b"") for each in records]
+    return sorted(letters, key=lambda letter: letter.offset)

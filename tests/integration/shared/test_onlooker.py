@@ -1,6 +1,7 @@
 """How tests look into a database."""
 
 import asyncio
+from contextlib import aclosing
 
 import asyncpg
 import pytest
@@ -15,7 +16,7 @@ WHO = "SELECT pg_backend_pid() AS who"
 
 async def test_looks_share_a_connection_unless_one_of_them_waits(database: Database) -> None:
     async with (
-        Onlooker(database.url("ledger"), application_name="looking") as onlooker,
+        aclosing(Onlooker(database.url("ledger"), application_name="looking")) as onlooker,
         asyncio.TaskGroup() as group,
     ):
         first = (await onlooker.rows(WHO))[0]["who"]
@@ -29,7 +30,7 @@ async def test_looks_share_a_connection_unless_one_of_them_waits(database: Datab
 
 
 async def test_a_look_that_fails_says_so_and_the_next_one_does_not(database: Database) -> None:
-    async with Onlooker(database.url("ledger")) as onlooker:
+    async with aclosing(Onlooker(database.url("ledger"))) as onlooker:
         with pytest.raises(asyncpg.UndefinedTableError):
             await onlooker.rows("SELECT * FROM nothing")
         assert await onlooker.rows(WHO)
@@ -37,8 +38,8 @@ async def test_a_look_that_fails_says_so_and_the_next_one_does_not(database: Dat
 
 async def test_a_connection_that_was_ended_meanwhile_is_replaced(database: Database) -> None:
     async with (
-        Onlooker(database.administrator_url) as administrator,
-        Onlooker(database.url("ledger")) as onlooker,
+        aclosing(Onlooker(database.administrator_url)) as administrator,
+        aclosing(Onlooker(database.url("ledger"))) as onlooker,
     ):
         first = (await onlooker.rows(WHO))[0]["who"]
         await administrator.rows("SELECT pg_terminate_backend($1, 5000)", first)

@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+import asyncpg
+
 from services.ledger.domain.changes import Type
 from services.ledger.domain.effects import Effect, Entry
 from services.ledger.domain.usual import Sold
@@ -24,8 +26,6 @@ WITH told AS (
 ), identified AS (
     INSERT INTO {identity} (hash, content, level_id, occurred_at, recorded_at)
     SELECT hash, content, level_id, occurred_at, $33::timestamptz FROM told WHERE type <> {half}
-    ON CONFLICT (hash) DO NOTHING
-    RETURNING 1
 ), moved AS (
     INSERT INTO {movement} (level_id, occurred_at, recorded_at, received_at, quantity, applied,
                             "offset", type, late, channel, id, line, reason, reference, actor,
@@ -39,7 +39,7 @@ WITH told AS (
     SELECT $34, * FROM unnest($35::text[], $36::bigint[]) ORDER BY 2
     ON CONFLICT (partition, name) DO UPDATE SET total = tally.total + excluded.total
 ), changed AS ({changed})
-SELECT (SELECT count(*) FROM identified) AS identified, changed.* FROM changed
+SELECT * FROM changed
 """
 
 
@@ -75,8 +75,7 @@ async def store(
     """Do in one statement what else takes six: identities, movements, tallies and levels.
 
     For small batches, in which each wait for an answer costs more than the rows. Returns None
-    when an identity was known: then the transaction must be rolled back, for its change has
-    been applied.
+    when an identity was known: then the transaction must be rolled back.
     """
     await take_counts(driver, effects)
     partition, counts = tallies
@@ -106,25 +105,26 @@ async def store(
             for change, applied, late in entries
         ]
     )
-    found = await driver.fetch(
-        _AT_ONCE.format(
-            identity=periods.identity,
-            movement=periods.movement,
-            half=Type.TRANSFER_ARRIVING.value,
-            changed=f"{MOVE_LEVELS}, l.sold_changes",
-        ),
-        *level_columns(effects, batches),
-        *told,
-        recorded_at,
-        partition,
-        list(counts),
-        list(counts.values()),
-    )
-    halves = sum(entry.change.type is Type.TRANSFER_ARRIVING for entry in entries)
-    if found[0][0] < len(entries) - halves:
+    try:
+        found = await driver.fetch(
+            _AT_ONCE.format(
+                identity=periods.identity,
+                movement=periods.movement,
+                half=Type.TRANSFER_ARRIVING.value,
+                changed=f"{MOVE_LEVELS}, l.sold_changes",
+            ),
+            *level_columns(effects, batches),
+            *told,
+            recorded_at,
+            partition,
+            list(counts),
+            list(counts.values()),
+        )
+    except asyncpg.UniqueViolationError:
+        # Seldom, since what is remembered is looked at first: it costs less than to ask each time.
         return None
     return Stored(
-        [Level(*row[1:-1]) for row in found],
+        [Level(*row[:-1]) for row in found],
         {row["id"]: row["sold_changes"] for row in found},
         effects,
     )

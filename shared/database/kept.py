@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.database.direct import Direct
 
 T = TypeVar("T")
 
@@ -46,14 +47,15 @@ class Kept(Generic[T]):
     """
 
     def __init__(self, name: str, read: Callable[[AsyncConnection], Awaitable[T]]) -> None:
-        self._asking = text(f"SELECT revision FROM {name}_revision")  # noqa: S608 - it is ours
+        self._asking = Direct(f"SELECT revision FROM {name}_revision")  # noqa: S608 - it is ours
         self._read = read
         self._known: tuple[UUID | None, T] | None = None
 
     async def now(self, connection: AsyncConnection) -> T:
         """Return it as of a statement of this transaction."""
         # Asked first: what is read after it is as new as it, or newer.
-        revision: UUID | None = await connection.scalar(self._asking)
+        rows = await self._asking.rows(connection)
+        revision: UUID | None = rows[0]["revision"] if rows else None
         if self._known is None or self._known[0] != revision:
             self._known = revision, await self._read(connection)
         return self._known[1]

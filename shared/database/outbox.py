@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from shared.database.direct import Direct
 from shared.database.engine import driver
 
 
@@ -41,7 +41,7 @@ class Outbox:
         # The turn may come to be free after the statement has begun, which sees what was before:
         # what the other has taken is not there to be deleted, and so not returned. The turn is
         # asked for once, and without it nothing is looked at.
-        self._take = text(f"""
+        self._take = Direct(f"""
         DELETE FROM {shelf.table}
         WHERE id = ANY (ARRAY(
             SELECT id FROM {shelf.table} WHERE (SELECT pg_try_advisory_xact_lock(:lock))
@@ -82,6 +82,5 @@ class Outbox:
         after another's commit, the order of ids is their order.
         """
         async with self._engine.begin() as connection:
-            values = {"lock": self._lock, "limit": limit}
-            rows = await connection.execute(self._take, values)
+            rows = await self._take.rows(connection, lock=self._lock, limit=limit)
             yield sorted(Waiting(*row) for row in rows)

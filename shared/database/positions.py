@@ -11,6 +11,8 @@ from typing import NamedTuple
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.database.direct import Direct
+
 CREATE_TABLE = """
 CREATE TABLE consumer_position (
     topic        text    NOT NULL,
@@ -90,7 +92,7 @@ RETURNING {_COLUMNS}
 
 _READ = text(f"SELECT {_COLUMNS} FROM consumer_position WHERE topic = :topic ORDER BY partition")  # noqa: S608 - the columns are ours
 
-_MOVE = text("""
+_MOVE = Direct("""
 UPDATE consumer_position AS p
 SET next_offset = m.next_offset, batch = p.batch + 1, published = m.published,
     record_time = m.record_time, record_hash = m.record_hash, moved_at = now()
@@ -103,7 +105,7 @@ WHERE p.topic = :topic AND p.partition = m.partition AND p.epoch = m.epoch
 RETURNING p.partition, p.batch
 """)
 
-_OWNED = text("""
+_OWNED = Direct("""
 SELECT count(*)
 FROM consumer_position AS p
 JOIN unnest(CAST(:partition AS int[]), CAST(:epoch AS bigint[])) AS m (partition, epoch)
@@ -111,7 +113,7 @@ JOIN unnest(CAST(:partition AS int[]), CAST(:epoch AS bigint[])) AS m (partition
 WHERE p.topic = :topic
 """)
 
-_STAY = text("""
+_STAY = Direct("""
 UPDATE consumer_position AS p
 SET batch = p.batch + 1, published = m.published, moved_at = now()
 FROM unnest(CAST(:partition AS int[]), CAST(:epoch AS bigint[]), CAST(:published AS bigint[]))
@@ -132,7 +134,7 @@ FROM (
 ) AS held
 """)
 
-_PUBLISHED = text("""
+_PUBLISHED = Direct("""
 UPDATE consumer_position AS p
 SET published = m.published
 FROM unnest(CAST(:partition AS int[]), CAST(:epoch AS bigint[]), CAST(:published AS bigint[]))
@@ -215,18 +217,18 @@ async def move(connection: AsyncConnection, topic: str, moves: Sequence[Move]) -
     Fewer partitions come back than were given when another owner has claimed one, one is
     stopped, or one is already past the offset: the caller must roll back.
     """
-    columns = list(zip(*moves, strict=True))
+    columns = zip(*moves, strict=True)
     names = ("partition", "epoch", "first", "next", "published", "record_time", "record_hash")
-    parameters = {name: list(column) for name, column in zip(names, columns, strict=True)}
-    rows = await connection.execute(_MOVE, {"topic": topic, **parameters})
-    return {row.partition: row.batch for row in rows}
+    rows = await _MOVE.rows(connection, topic=topic, **dict(zip(names, columns, strict=True)))
+    return dict(rows)
 
 
 async def owned(connection: AsyncConnection, topic: str, epochs: dict[int, int]) -> bool:
     """Return whether all partitions still are at the given epochs."""
-    parameters = {"partition": list(epochs), "epoch": list(epochs.values())}
-    count = await connection.scalar(_OWNED, {"topic": topic, **parameters})
-    return bool(count == len(epochs))
+    [row] = await _OWNED.rows(
+        connection, topic=topic, partition=list(epochs), epoch=list(epochs.values())
+    )
+    return bool(row["count"] == len(epochs))
 
 
 async def stay(
@@ -238,11 +240,11 @@ async def stay(
     transaction. Fewer come back than were given when another owner has claimed one, or one is
     stopped: the caller must roll back.
     """
-    partitions, epochs, batches = (list(column) for column in zip(*published, strict=True))
-    rows = await connection.execute(
-        _STAY, {"topic": topic, "partition": partitions, "epoch": epochs, "published": batches}
+    partitions, epochs, batches = zip(*published, strict=True)
+    rows = await _STAY.rows(
+        connection, topic=topic, partition=partitions, epoch=epochs, published=batches
     )
-    return {row.partition: row.batch for row in rows}
+    return dict(rows)
 
 
 async def hold(connection: AsyncConnection, topic: str, epochs: dict[int, int]) -> bool:
@@ -259,10 +261,9 @@ async def set_published(
     connection: AsyncConnection, topic: str, published: Sequence[tuple[int, int, int]]
 ) -> None:
     """Record (partition, epoch, batch) of what the broker has acknowledged."""
-    partitions, epochs, batches = (list(column) for column in zip(*published, strict=True))
-    await connection.execute(
-        _PUBLISHED,
-        {"topic": topic, "partition": partitions, "epoch": epochs, "published": batches},
+    partitions, epochs, batches = zip(*published, strict=True)
+    await _PUBLISHED.rows(
+        connection, topic=topic, partition=partitions, epoch=epochs, published=batches
     )
 
 

@@ -4,17 +4,16 @@ Filled in where a revision is written, so that whatever makes one need not think
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.people import Responsibilities
 from services.alerting.store import people
+from shared.database.direct import Direct, Row
 from shared.events.stock_alerts import Expected, Step, StockAlert
 
-_ADDRESSED = text("""
+_ADDRESSED = Direct("""
 SELECT a.id AS alert_id, a.owner, a.category, a.warehouse, a.supplier, t.number, t.by,
        a.playbook -> 'steps' -> (t.number - 1) ->> 'expects' AS expects,
        coalesce(t.told, '{}') AS told
@@ -34,11 +33,11 @@ async def addressed(
     given.
     """
     ids = list({notice.alert_id for notice in notices})
-    rows = {row.alert_id: row for row in await connection.execute(_ADDRESSED, {"ids": ids})}
-    named = {id_ for row in rows.values() for id_ in (row.owner, *row.told) if id_ is not None}
+    rows = {row["alert_id"]: row for row in await _ADDRESSED.rows(connection, ids=ids)}
+    named = {id_ for row in rows.values() for id_ in (row["owner"], *row["told"])} - {None}
     named |= {id_ for notice in notices for id_ in _said_by(notice)}
     known = await people.recipients(connection, named)
-    if table is None and any(row.owner not in known for row in rows.values()):
+    if table is None and any(row["owner"] not in known for row in rows.values()):
         table = await people.responsibilities(connection)
     told = _told(rows, known, table or Responsibilities())
     known |= await people.recipients(
@@ -48,8 +47,8 @@ async def addressed(
     for notice in notices:
         row = rows[notice.alert_id]
         step = None
-        if row.by is not None:
-            step = Step(number=row.number, expects=Expected(row.expects), by=row.by)
+        if row["by"] is not None:
+            step = Step(number=row["number"], expects=Expected(row["expects"]), by=row["by"])
         to = tuple(known[each] for each in told[notice.alert_id] if each in known)
         names = {id_: known[id_].name for id_ in _said_by(notice) if id_ in known}
         found.append(
@@ -67,7 +66,7 @@ def _said_by(notice: StockAlert) -> list[str]:
 
 
 def _told(
-    rows: Mapping[UUID, Row[Any]], known: Collection[str], table: Responsibilities
+    rows: Mapping[UUID, Row], known: Collection[str], table: Responsibilities
 ) -> dict[UUID, list[str]]:
     """Return the owner, or else the manager of the row that says most; and who was drawn in.
 
@@ -75,9 +74,9 @@ def _told(
     """
     found = {}
     for alert_id, row in rows.items():
-        first = row.owner
+        first = row["owner"]
         if first not in known:
-            line = table.row(row.category, row.warehouse, row.supplier)
+            line = table.row(row["category"], row["warehouse"], row["supplier"])
             first = None if line is None else line.manager
-        found[alert_id] = list(dict.fromkeys(filter(None, (first, *row.told))))
+        found[alert_id] = list(dict.fromkeys(filter(None, (first, *row["told"]))))
     return found

@@ -23,6 +23,7 @@ from services.alerting.domain.attention import (
     key_of,
 )
 from services.alerting.store import schedules
+from shared.database.direct import Direct
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class StoredPolicy:
 
 _body = TypeAdapter(AttentionPolicy)
 
-_POLICY = text("SELECT body::text AS body, version, changed_by, changed_at FROM attention_policy")
+_POLICY = Direct("SELECT body::text AS body, version, changed_by, changed_at FROM attention_policy")
 
 _PUT = text("""
 INSERT INTO attention_policy (version, body, changed_by, changed_at)
@@ -93,14 +94,15 @@ LIMIT :limit
 
 async def policy(connection: AsyncConnection) -> StoredPolicy:
     """Return the policy in force."""
-    row = (await connection.execute(_POLICY)).one_or_none()
-    if row is None:
+    rows = await _POLICY.rows(connection)
+    if not rows:
         return StoredPolicy(AttentionPolicy())
-    found = _body.validate_json(row.body)
+    body, *rest = rows[0]
+    found = _body.validate_json(body)
     if found.calendar is not None:
         known = await schedules.calendars(connection, [found.calendar])
         found = replace(found, days=known.get(found.calendar))
-    return StoredPolicy(found, *row[1:])
+    return StoredPolicy(found, *rest)
 
 
 async def put_policy(

@@ -11,10 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.alerting.domain.actions import COVERING, GOING_ON
 from services.alerting.domain.covering import OnTheWay
 from services.alerting.domain.subject import LevelSubject, Subject
+from shared.database.direct import Direct
 from shared.events.stock_alerts import ActionKind, ActionState
 
 # Of what was proposed nobody has said yet that it will come: there is no `late_at`.
-_ON_THE_WAY = text("""
+_ON_THE_WAY = Direct("""
 SELECT a.sku, a.warehouse, a.id, a.number, a.kind, a.state,
        coalesce(a.confirmed_quantity, a.quantity, 0) AS quantity, a.is_incoming, a.late_at
 FROM action AS a
@@ -29,7 +30,7 @@ INSERT INTO covered_alert (alert_id, action_id)
 SELECT * FROM unnest(CAST(:alert_id AS uuid[]), CAST(:action_id AS uuid[]))
 """)
 
-_FORGET = text("DELETE FROM covered_alert WHERE alert_id = ANY(CAST(:alerts AS uuid[]))")
+_FORGET = Direct("DELETE FROM covered_alert WHERE alert_id = ANY(CAST(:alerts AS uuid[]))")
 
 _LOSE = text("""
 UPDATE covered_alert SET is_lost = true WHERE action_id = ANY(CAST(:actions AS uuid[]))
@@ -82,16 +83,16 @@ async def on_the_way(
         "now": now,
     }
     found: dict[Subject, list[OnTheWay]] = defaultdict(list)
-    for row in await connection.execute(_ON_THE_WAY, values):
-        found[LevelSubject(row.sku, row.warehouse)].append(
+    for row in await _ON_THE_WAY.rows(connection, **values):
+        found[LevelSubject(row["sku"], row["warehouse"])].append(
             OnTheWay(
-                row.id,
-                row.number,
-                ActionKind(row.kind),
-                ActionState(row.state),
-                row.quantity,
-                row.is_incoming,
-                row.late_at,
+                row["id"],
+                row["number"],
+                ActionKind(row["kind"]),
+                ActionState(row["state"]),
+                row["quantity"],
+                row["is_incoming"],
+                row["late_at"],
             )
         )
     return found
@@ -110,7 +111,7 @@ async def note(connection: AsyncConnection, covered: Mapping[UUID, Collection[UU
 async def forget(connection: AsyncConnection, alerts: Collection[UUID]) -> None:
     """Forget that alerts were covered: people know of them now."""
     if alerts:
-        await connection.execute(_FORGET, {"alerts": list(alerts)})
+        await _FORGET.rows(connection, alerts=list(alerts))
 
 
 async def lose(connection: AsyncConnection, actions: Collection[UUID]) -> None:

@@ -13,6 +13,7 @@ from services.alerting.domain.draft import Announcement
 from services.alerting.domain.people import Responsibilities
 from services.alerting.domain.subject import Subject, subject_of
 from services.alerting.store import addressing, covering, last_heard, silences
+from shared.database.direct import Direct
 from shared.events.stock_alerts import (
     AlertEvent,
     AlertFacts,
@@ -90,7 +91,7 @@ _STORED = """
     a.stock_class, a.supplier, a.at_risk_units, a.at_risk_money, a.at_risk_left_out, a.held_back
 """
 
-_OPEN = text(f"""
+_OPEN = Direct(f"""
 SELECT {_STORED}
 FROM alert AS a
 JOIN unnest(CAST(:rule_id AS text[]), CAST(:kind AS text[]), CAST(:sku AS text[]),
@@ -131,7 +132,7 @@ _SOME = text(f"""
 SELECT {_STORED} FROM alert AS a WHERE a.id = ANY(CAST(:ids AS uuid[])) ORDER BY a.id FOR UPDATE
 """)  # noqa: S608 - the columns are ours
 
-_NUMBERS = text("SELECT nextval('alert_number') FROM generate_series(1, :count)")
+_NUMBERS = Direct("SELECT nextval('alert_number') FROM generate_series(1, :count)")
 
 _COLUMNS = """
     unnest(CAST(:id AS uuid[]), CAST(:number AS bigint[]), CAST(:revision AS int[]),
@@ -151,7 +152,7 @@ _COLUMNS = """
               at_risk_left_out, held_back, category, playbook)
 """
 
-_INSERT = text(f"""
+_INSERT = Direct(f"""
 INSERT INTO alert (id, number, revision, rule_id, subject_kind, sku, warehouse, sku_name, level,
                    rule, labels, facts, opened_at, resolved_at, owner, untold,
                    stock_class, opened_class, supplier, at_risk_units, at_risk_money,
@@ -163,7 +164,7 @@ SELECT n.id, n.number, n.revision, n.rule_id, n.kind, n.sku, n.warehouse, n.sku_
 FROM {_COLUMNS}
 """)  # noqa: S608 - the columns are ours
 
-_UPDATE = text(f"""
+_UPDATE = Direct(f"""
 UPDATE alert AS a
 SET revision = n.revision, level = n.level, rule = n.rule::jsonb, labels = n.labels::jsonb,
     facts = n.facts::jsonb, sku_name = n.sku_name, resolved_at = n.resolved_at,
@@ -176,7 +177,7 @@ FROM {_COLUMNS}
 WHERE a.id = n.id
 """)  # noqa: S608 - the columns are ours
 
-_HISTORY = text("""
+_HISTORY = Direct("""
 INSERT INTO alert_history (alert_id, revision, event, level, previous_level, reason, facts,
                            occurred_at, recorded_at, tell_at, actor, note, hush, told)
 SELECT n.alert_id, n.revision, n.event, n.level, n.previous_level, n.reason, n.facts::jsonb,
@@ -192,7 +193,7 @@ FROM unnest(CAST(:alert_id AS uuid[]), CAST(:revision AS int[]), CAST(:event AS 
            recorded_at, tell_at, actor, note, hush, told)
 """)
 
-_OUTBOX = text("""
+_OUTBOX = Direct("""
 INSERT INTO outbox (alert_id, value, traceparent)
 SELECT n.alert_id, n.value, n.traceparent
 FROM unnest(CAST(:alert_id AS uuid[]), CAST(:value AS text[]), CAST(:traceparent AS text[]))
@@ -212,8 +213,7 @@ async def open_episodes(
         "sku": [subject.sku for _, subject in keys],
         "warehouse": [subject.warehouse for _, subject in keys],
     }
-    rows = await connection.execute(_OPEN, values)
-    episodes = [_episode(row) for row in rows.mappings()]
+    episodes = [_episode(row) for row in await _OPEN.rows(connection, **values)]
     return {(episode.rule.id, episode.subject): episode for episode in episodes}
 
 
@@ -248,7 +248,7 @@ async def present(connection: AsyncConnection, ids: Collection[UUID]) -> list[Ep
 
 async def numbers(connection: AsyncConnection, count: int) -> list[int]:
     """Return so many running numbers for new episodes."""
-    return list((await connection.execute(_NUMBERS, {"count": count})).scalars()) if count else []
+    return [number for [number] in await _NUMBERS.rows(connection, count=count)] if count else []
 
 
 async def _present(connection: AsyncConnection, episodes: list[Episode]) -> list[Episode]:
@@ -356,40 +356,34 @@ async def write(
         (_INSERT, [each for each in touched if each.is_new]),
     ):
         if some:
-            await connection.execute(statement, _columns(some))
+            await statement.rows(connection, **_columns(some))
     # Nothing can have covered what is made just now.
     told = [each.id for each in touched if not each.untold and not each.is_new]
     await covering.forget(connection, told)
     notices = await addressing.addressed(connection, [entry.notice for entry in entries], table)
-    await connection.execute(
-        _HISTORY,
-        {
-            "alert_id": [notice.alert_id for notice in notices],
-            "revision": [notice.revision for notice in notices],
-            "event": [notice.event.value for notice in notices],
-            "level": [notice.level.value for notice in notices],
-            "previous_level": [notice.previous_level for notice in notices],
-            "reason": [entry.reason for entry in entries],
-            "facts": [notice.facts.model_dump_json() for notice in notices],
-            "occurred_at": [notice.occurred_at for notice in notices],
-            "recorded_at": [notice.recorded_at for notice in notices],
-            "tell_at": [notice.gather and notice.gather.by for notice in notices],
-            "actor": [entry.actor for entry in entries],
-            "note": [notice.note for notice in notices],
-            "hush": [
-                None if notice.hush is None else notice.hush.model_dump_json() for notice in notices
-            ],
-            # No id holds the sign between them.
-            "told": ["|".join(each.id for each in notice.to if each.id) for notice in notices],
-        },
+    await _HISTORY.rows(
+        connection,
+        alert_id=[notice.alert_id for notice in notices],
+        revision=[notice.revision for notice in notices],
+        event=[notice.event.value for notice in notices],
+        level=[notice.level.value for notice in notices],
+        previous_level=[notice.previous_level for notice in notices],
+        reason=[entry.reason for entry in entries],
+        facts=[notice.facts.model_dump_json() for notice in notices],
+        occurred_at=[notice.occurred_at for notice in notices],
+        recorded_at=[notice.recorded_at for notice in notices],
+        tell_at=[notice.gather and notice.gather.by for notice in notices],
+        actor=[entry.actor for entry in entries],
+        note=[notice.note for notice in notices],
+        hush=[None if notice.hush is None else notice.hush.model_dump_json() for notice in notices],
+        # No id holds the sign between them.
+        told=["|".join(each.id for each in notice.to if each.id) for notice in notices],
     )
-    await connection.execute(
-        _OUTBOX,
-        {
-            "alert_id": [notice.alert_id for notice in notices],
-            "value": [notice.encode().decode() for notice in notices],
-            "traceparent": [tracing.continued(entry.trace) for entry in entries],
-        },
+    await _OUTBOX.rows(
+        connection,
+        alert_id=[notice.alert_id for notice in notices],
+        value=[notice.encode().decode() for notice in notices],
+        traceparent=[tracing.continued(entry.trace) for entry in entries],
     )
 
 

@@ -18,6 +18,7 @@ from services.alerting.domain.pool import sold_together, summed
 from services.alerting.domain.sales import SalesHistory
 from services.alerting.domain.subject import Due, LevelSubject, PoolSubject, Subject, subject_of
 from services.alerting.domain.trough import Trough
+from shared.database.direct import Direct
 from shared.database.engine import driver
 from shared.events.stock_alerts import AlertLevel, GatherReason, SubjectKind
 
@@ -119,7 +120,7 @@ SELECT n.sku, n.warehouse, n.partition, n.version, n.on_hand, n.incoming, n.avai
 FROM {_COLUMNS}
 """  # noqa: S608 - the columns are ours
 
-_PUT_CONDITIONS = text("""
+_PUT_CONDITIONS = Direct("""
 INSERT INTO condition (rule_id, subject_kind, sku, warehouse, partition, state, level, since,
                        due_at, known, shifted_from)
 SELECT n.*
@@ -133,7 +134,7 @@ DO UPDATE SET state = excluded.state, level = excluded.level, since = excluded.s
               shifted_from = excluded.shifted_from
 """)
 
-_END_CONDITIONS = text("""
+_END_CONDITIONS = Direct("""
 DELETE FROM condition AS c
 USING unnest(CAST(:rule_id AS text[]), CAST(:kind AS text[]), CAST(:sku AS text[]),
              CAST(:warehouse AS text[])) AS n (rule_id, kind, sku, warehouse)
@@ -253,17 +254,15 @@ async def save_conditions(
             "known": [each[3].known for each in put],
             "shifted_from": [each[3].shifted_from for each in put],
         }
-        await connection.execute(_PUT_CONDITIONS, values)
+        await _PUT_CONDITIONS.rows(connection, **values)
     ended = [key for key, (_, condition) in changed.items() if condition is None]
     if ended:
-        await connection.execute(
-            _END_CONDITIONS,
-            {
-                "rule_id": [rule_id for _, rule_id in ended],
-                "kind": [subject.kind.value for subject, _ in ended],
-                "sku": [subject.sku for subject, _ in ended],
-                "warehouse": [subject.warehouse for subject, _ in ended],
-            },
+        await _END_CONDITIONS.rows(
+            connection,
+            rule_id=[rule_id for _, rule_id in ended],
+            kind=[subject.kind.value for subject, _ in ended],
+            sku=[subject.sku for subject, _ in ended],
+            warehouse=[subject.warehouse for subject, _ in ended],
         )
 
 

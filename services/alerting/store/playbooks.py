@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.database.direct import Direct
 from shared.events.stock_alerts import AlertLevel
 
 
@@ -29,7 +30,7 @@ _PAGE = text(f"{_NEWEST} WHERE id > :after ORDER BY id, version DESC LIMIT :limi
 
 _ONE = text(f"{_NEWEST} WHERE id = :id ORDER BY id, version DESC")
 
-_IN_USE = text(f"""
+_IN_USE = Direct(f"""
 SELECT * FROM ({_NEWEST} ORDER BY id, version DESC) AS newest
 WHERE coalesce((body::jsonb ->> 'enabled')::boolean, true)
   AND (id = ANY(CAST(:ids AS text[]))
@@ -72,8 +73,7 @@ async def one(connection: AsyncConnection, playbook_id: str) -> StoredPlaybook |
 
 async def in_use(connection: AsyncConnection, ids: Collection[str]) -> list[StoredPlaybook]:
     """Return the enabled playbooks among some, and all that are the default for some level."""
-    rows = await connection.execute(_IN_USE, {"ids": list(ids)})
-    return [_stored(row) for row in rows.mappings()]
+    return [_stored(row) for row in await _IN_USE.rows(connection, ids=list(ids))]
 
 
 async def default_besides(

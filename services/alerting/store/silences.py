@@ -10,6 +10,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.draft import Announcement
+from shared.database.direct import Direct
 from shared.events.stock_alerts import Hush, HushKind
 
 
@@ -39,7 +40,7 @@ COVERS = """
 """Whether a silence `s` covers an alert `a` at `:now`."""
 
 # Of several the one that ends last, since until then nobody is told.
-_COVERING = text(f"""
+_COVERING = Direct(f"""
 SELECT DISTINCT ON (a.position) a.position, s.id, s.ends_at
 FROM (SELECT position, rule_id, sku, warehouse, labels::jsonb AS labels
       FROM unnest(CAST(:rule_id AS text[]), CAST(:sku AS text[]), CAST(:warehouse AS text[]),
@@ -100,18 +101,16 @@ async def covering_each(
     now: datetime,
 ) -> dict[int, Hush]:
     """Return by what alerts (rule, SKU, warehouse, labels) are silenced, by their place."""
-    rows = await connection.execute(
-        _COVERING,
-        {
-            "rule_id": [rule_id for rule_id, _, _, _ in alerts],
-            "sku": [sku for _, sku, _, _ in alerts],
-            "warehouse": [warehouse for _, _, warehouse, _ in alerts],
-            "labels": [json.dumps(labels, ensure_ascii=False) for _, _, _, labels in alerts],
-            "now": now,
-        },
+    rows = await _COVERING.rows(
+        connection,
+        rule_id=[rule_id for rule_id, _, _, _ in alerts],
+        sku=[sku for _, sku, _, _ in alerts],
+        warehouse=[warehouse for _, _, warehouse, _ in alerts],
+        labels=[json.dumps(labels, ensure_ascii=False) for _, _, _, labels in alerts],
+        now=now,
     )
     return {
-        row.position - 1: Hush(by=HushKind.SILENCE, until=row.ends_at, silence=row.id)
+        row["position"] - 1: Hush(by=HushKind.SILENCE, until=row["ends_at"], silence=row["id"])
         for row in rows
     }
 

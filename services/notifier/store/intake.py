@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.domain.announcements import Known
@@ -21,10 +20,11 @@ from services.notifier.domain.deliveries import (
     priority,
 )
 from services.notifier.domain.holding import Hold, HoldReason
+from shared.database.direct import Direct
 from shared.events.alert_reports import AlertReport
 from shared.events.stock_alerts import ENDINGS, AlertEvent, StockAlert
 
-_KNOWN = text("""
+_KNOWN = Direct("""
 SELECT alert_id, destination, max(revision) AS newest, bool_or(kind = 'first') AS announced
 FROM delivery
 WHERE alert_id = ANY(CAST(:alert_ids AS uuid[]))
@@ -33,7 +33,7 @@ GROUP BY alert_id, destination
 
 # Locked, so that no sender takes one up while something else is decided to come in its place. What
 # is sent again waits on purpose no more: it may have arrived, or something newer been told.
-_HELD = text("""
+_HELD = Direct("""
 SELECT alert_id, destination, gather_key, not_before, held_for
 FROM delivery
 WHERE alert_id = ANY(CAST(:alert_ids AS uuid[])) AND kind = 'first' AND gather_key IS NOT NULL
@@ -42,7 +42,7 @@ ORDER BY id
 FOR UPDATE
 """)
 
-_RECORD = text("""
+_RECORD = Direct("""
 INSERT INTO delivery (kind, alert_id, alert_number, revision, event, level, available,
                       at_risk_money, at_risk_units, destination, state, reason, gather_key,
                       held_for, not_before, priority, content, recorded_at, traceparent)
@@ -65,7 +65,7 @@ _GIVES_WAY_TO = "CASE WHEN d.event IN ('level_changed', 'reminded') THEN n.loud 
 # an escalation: those whom it is for may hear of the episode by it for the first time.
 # IS TRUE keeps the planner from the queue's index: before the table's first statistics it takes
 # the queue for short, and walks all that waits once for every row (seconds for a few thousand).
-_SUPERSEDE = text(f"""
+_SUPERSEDE = Direct(f"""
 UPDATE delivery AS d
 SET state = 'superseded', next_at = NULL,
     reason = '{Reason.NEWER_REVISION}: ' || {_GIVES_WAY_TO}
@@ -81,7 +81,7 @@ WHERE d.alert_id = n.alert_id AND d.destination = n.destination
 """)  # noqa: S608 - the reason is ours
 
 # What waits longer than something newer of its episode would hold that up: it goes with it.
-_RELEASE = text("""
+_RELEASE = Direct("""
 UPDATE delivery AS d
 SET gather_key = n.gather_key, held_for = n.held_for, not_before = n.not_before
 FROM (SELECT DISTINCT ON (alert_id, destination) *
@@ -95,7 +95,7 @@ WHERE d.alert_id = n.alert_id AND d.destination = n.destination AND d.revision <
 """)
 
 # Something newer of the episode comes in its place, or nothing does: it is over already.
-_WITHDRAW = text("""
+_WITHDRAW = Direct("""
 UPDATE delivery AS d
 SET state = n.state, reason = n.reason
 FROM unnest(CAST(:alert_id AS uuid[]), CAST(:destination AS text[]), CAST(:revision AS int[]),
@@ -107,7 +107,7 @@ WHERE d.alert_id = n.alert_id AND d.destination = n.destination AND d.revision <
 
 
 # The same report comes again after a crash of its sender, under the same id.
-_REPORT = text("""
+_REPORT = Direct("""
 INSERT INTO delivery (kind, destination, state, reason, priority, content, recorded_at,
                       traceparent, request_key, order_id, recipients)
 SELECT :kind, n.destination, n.state, n.reason, :priority, :content, :recorded_at,
@@ -132,17 +132,16 @@ KnownByAlert = dict[UUID, dict[str | None, Known]]
 async def known(connection: AsyncConnection, alert_ids: Collection[UUID]) -> KnownByAlert:
     """Return what is recorded of some episodes; first notices that wait on purpose are locked."""
     found: KnownByAlert = {}
-    parameters = {"alert_ids": list(alert_ids)}
+    ids = list(alert_ids)
     held = {
-        (row.alert_id, row.destination): Hold(
-            row.gather_key, row.not_before, HoldReason(row.held_for)
+        (alert_id, destination): Hold(gather_key, not_before, HoldReason(held_for))
+        for alert_id, destination, gather_key, not_before, held_for in await _HELD.rows(
+            connection, alert_ids=ids
         )
-        for row in await connection.execute(_HELD, parameters)
     }
-    for row in await connection.execute(_KNOWN, parameters):
-        of_alert = found.setdefault(row.alert_id, {})
-        waits = held.get((row.alert_id, row.destination))
-        of_alert[row.destination] = Known(row.newest, row.announced, waits)
+    for alert_id, destination, newest, announced in await _KNOWN.rows(connection, alert_ids=ids):
+        waits = held.get((alert_id, destination))
+        found.setdefault(alert_id, {})[destination] = Known(newest, announced, waits)
     return found
 
 
@@ -152,29 +151,27 @@ async def record(connection: AsyncConnection, rows: Sequence[Recorded]) -> None:
         return
     alerts = [row.delivery.alert for row in rows]
     deliveries = [row.delivery for row in rows]
-    await connection.execute(
-        _RECORD,
-        {
-            "kind": [each.kind.value for each in deliveries],
-            "alert_id": [alert.alert_id for alert in alerts],
-            "alert_number": [alert.number for alert in alerts],
-            "revision": [alert.revision for alert in alerts],
-            "event": [alert.event.value for alert in alerts],
-            "level": [alert.level.value for alert in alerts],
-            "available": [alert.facts.available for alert in alerts],
-            "at_risk_money": [alert.at_risk and alert.at_risk.money for alert in alerts],
-            "at_risk_units": [alert.at_risk and alert.at_risk.units for alert in alerts],
-            "destination": [each.destination for each in deliveries],
-            "gather_key": [each.hold and each.hold.key for each in deliveries],
-            "held_for": [each.hold and each.hold.why for each in deliveries],
-            "not_before": [each.hold and each.hold.until for each in deliveries],
-            "state": [each.state.value for each in deliveries],
-            "reason": [each.reason for each in deliveries],
-            "priority": [priority(each.kind, each.alert.level) for each in deliveries],
-            "content": [alert.model_dump_json() for alert in alerts],
-            "recorded_at": [alert.recorded_at for alert in alerts],
-            "traceparent": [row.traceparent for row in rows],
-        },
+    await _RECORD.rows(
+        connection,
+        kind=[each.kind.value for each in deliveries],
+        alert_id=[alert.alert_id for alert in alerts],
+        alert_number=[alert.number for alert in alerts],
+        revision=[alert.revision for alert in alerts],
+        event=[alert.event.value for alert in alerts],
+        level=[alert.level.value for alert in alerts],
+        available=[alert.facts.available for alert in alerts],
+        at_risk_money=[alert.at_risk and alert.at_risk.money for alert in alerts],
+        at_risk_units=[alert.at_risk and alert.at_risk.units for alert in alerts],
+        destination=[each.destination for each in deliveries],
+        gather_key=[each.hold and each.hold.key for each in deliveries],
+        held_for=[each.hold and each.hold.why for each in deliveries],
+        not_before=[each.hold and each.hold.until for each in deliveries],
+        state=[each.state.value for each in deliveries],
+        reason=[each.reason for each in deliveries],
+        priority=[priority(each.kind, each.alert.level) for each in deliveries],
+        content=[alert.model_dump_json() for alert in alerts],
+        recorded_at=[alert.recorded_at for alert in alerts],
+        traceparent=[row.traceparent for row in rows],
     )
 
 
@@ -193,26 +190,21 @@ async def record_report(
     kind = Kind.REPORT if order is None else Kind.ORDER
     recipients = None if order is None else json.dumps(asdict(Recipients(left=(order.to,))))
     wanted = {each: each in there for each in report.destinations}
-    await connection.execute(
-        _REPORT,
-        {
-            "destination": [each if known else None for each, known in wanted.items()],
-            "state": [
-                (State.WAITING if known else State.SUPPRESSED).value for known in wanted.values()
-            ],
-            "reason": [
-                None if known else f"{Reason.NO_DESTINATION}: {each}"
-                for each, known in wanted.items()
-            ],
-            "request_key": [f"report:{report.report_id}:{each}" for each in wanted],
-            "kind": kind.value,
-            "order_id": None if order is None else order.id,
-            "recipients": recipients,
-            "priority": priority(kind),
-            "content": report.model_dump_json(),
-            "recorded_at": report.recorded_at,
-            "traceparent": traceparent,
-        },
+    await _REPORT.rows(
+        connection,
+        destination=[each if known else None for each, known in wanted.items()],
+        state=[(State.WAITING if known else State.SUPPRESSED).value for known in wanted.values()],
+        reason=[
+            None if known else f"{Reason.NO_DESTINATION}: {each}" for each, known in wanted.items()
+        ],
+        request_key=[f"report:{report.report_id}:{each}" for each in wanted],
+        kind=kind.value,
+        order_id=None if order is None else order.id,
+        recipients=recipients,
+        priority=priority(kind),
+        content=report.model_dump_json(),
+        recorded_at=report.recorded_at,
+        traceparent=traceparent,
     )
     return [each for each, known in wanted.items() if known]
 
@@ -221,20 +213,18 @@ async def withdraw_held(connection: AsyncConnection, newer: Sequence[NewDelivery
     """Withdraw first notices that wait on purpose where something comes in their place."""
     instead = [(each, each.withdraws) for each in newer if each.withdraws is not None]
     if instead:
-        await connection.execute(
-            _WITHDRAW,
-            {
-                "alert_id": [each.alert.alert_id for each, _ in instead],
-                "destination": [each.destination for each, _ in instead],
-                "revision": [each.alert.revision for each, _ in instead],
-                "state": [state.value for _, state in instead],
-                "reason": [
-                    Reason.ENDED_UNTOLD.value
-                    if state is State.SUPPRESSED
-                    else f"{Reason.NEWER_REVISION}: {each.alert.revision}"
-                    for each, state in instead
-                ],
-            },
+        await _WITHDRAW.rows(
+            connection,
+            alert_id=[each.alert.alert_id for each, _ in instead],
+            destination=[each.destination for each, _ in instead],
+            revision=[each.alert.revision for each, _ in instead],
+            state=[state.value for _, state in instead],
+            reason=[
+                Reason.ENDED_UNTOLD.value
+                if state is State.SUPPRESSED
+                else f"{Reason.NEWER_REVISION}: {each.alert.revision}"
+                for each, state in instead
+            ],
         )
 
 
@@ -261,16 +251,14 @@ async def supersede_older(
         "revision": [each.alert.revision for each in changes],
     }
     is_loud = [_is_loud(each.alert) for each in changes]
-    await connection.execute(_SUPERSEDE, which | {"is_loud": is_loud})
-    await connection.execute(
-        _RELEASE,
-        which
-        | {
-            "gather_key": [each.hold and each.hold.key for each in changes],
-            "held_for": [each.hold and each.hold.why.value for each in changes],
-            "not_before": [each.hold and each.hold.until for each in changes],
-            "now": now,
-        },
+    await _SUPERSEDE.rows(connection, **which, is_loud=is_loud)
+    await _RELEASE.rows(
+        connection,
+        **which,
+        gather_key=[each.hold and each.hold.key for each in changes],
+        held_for=[each.hold and each.hold.why.value for each in changes],
+        not_before=[each.hold and each.hold.until for each in changes],
+        now=now,
     )
 
 

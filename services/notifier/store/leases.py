@@ -13,6 +13,8 @@ from typing import NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.database.direct import Direct
+
 LEASE_SECONDS = 5.0
 RENEW_SECONDS = 1.0
 
@@ -70,7 +72,7 @@ UPDATE lease SET owner = NULL, until = '-infinity'
 WHERE destination = :destination AND epoch = :epoch
 """)
 
-_HOLD = text("""
+_HOLD = Direct("""
 SELECT l.paused_until, l.failures, d.version, d.enabled
 FROM lease AS l JOIN destination AS d ON d.id = l.destination
 WHERE l.destination = :destination AND l.epoch = :epoch
@@ -151,9 +153,8 @@ async def leave(connection: AsyncConnection, owner: str) -> None:
 
 async def hold(connection: AsyncConnection, lease: Lease) -> Held | None:
     """Lock the lease for this transaction; None when somebody else has it by now."""
-    parameters = {"destination": lease.destination, "epoch": lease.epoch}
-    row = (await connection.execute(_HOLD, parameters)).one_or_none()
-    return None if row is None else Held(*row)
+    rows = await _HOLD.rows(connection, destination=lease.destination, epoch=lease.epoch)
+    return Held(*rows[0]) if rows else None
 
 
 async def pause(

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.domain.deliveries import Delivery, Kind, Recipients
@@ -18,6 +17,7 @@ from services.notifier.domain.holding import SUMMARIES
 from services.notifier.domain.limits import MARGIN, Candidate, Limit, Window, widest
 from services.notifier.domain.outcomes import Outcome, Settlement
 from services.notifier.store.precedence import AFTER_DIGESTS, OLDER_HOLDS_UP, by_itself
+from shared.database.direct import Direct, Row
 from shared.events.stock_alerts import AlertEvent
 
 LONGEST_ATTEMPT = timedelta(seconds=60)
@@ -38,7 +38,7 @@ destination = :destination AND state IN ('waiting', 'failed')
 # only as it was: they go singly, like notes of our own. What waited on purpose and is due counts
 # once for each key: it will be one message. Where nothing may go now, the only row says when
 # something may.
-_LOOK = text(f"""
+_LOOK = Direct(f"""
 WITH alone AS (
     SELECT id, priority,
            CASE WHEN event = 'refused' OR event IS NOT NULL AND {by_itself("d")} THEN 'meta'
@@ -75,7 +75,7 @@ ORDER BY priority, id
 LIMIT :limit
 """)  # noqa: S608 - the condition is ours
 
-_WINDOW = text("""
+_WINDOW = Direct("""
 SELECT coalesce(finished_at, started_at) AS instant, kind
 FROM attempt
 WHERE lane = :lane AND started_at > :since
@@ -86,7 +86,7 @@ _DELIVERY_COLUMNS = """id, kind, alert_id, alert_number, event, content, attempt
           tried_before, duplicate_possible, has_first, recipients, traceparent, gives_up_at,
           greatest(recorded_at, not_before, replayed_at) AS due_at"""
 
-_TAKE = text(f"""
+_TAKE = Direct(f"""
 UPDATE delivery
 SET state = 'sending', attempts = attempts + 1, next_at = NULL,
     gives_up_at = coalesce(gives_up_at, :gives_up_at)
@@ -95,7 +95,7 @@ RETURNING {_DELIVERY_COLUMNS}
 """)  # noqa: S608 - the columns are ours
 
 # What was refused as it stood is written anew, except for the others where somebody has it.
-_RENDERED = text("""
+_RENDERED = Direct("""
 SELECT rendered
 FROM (SELECT rendered, lane, place, verdict FROM attempt
       WHERE delivery = :delivery AND marked = :marked
@@ -105,7 +105,7 @@ WHERE lane = :lane AND coalesce(place, :place) = :place
 """)
 
 # A lane is a channel: under another one's first notice nothing can hang.
-_THREAD = text("""
+_THREAD = Direct("""
 SELECT a.receipt
 FROM delivery AS first JOIN attempt AS a ON a.delivery = first.id
 WHERE first.alert_id = :alert_id AND first.destination = :destination AND first.kind = 'first'
@@ -113,12 +113,12 @@ WHERE first.alert_id = :alert_id AND first.destination = :destination AND first.
 ORDER BY a.number DESC LIMIT 1
 """)
 
-_START = text("""
+_START = Direct("""
 INSERT INTO attempt (id, delivery, lane, place, kind, number, marked, rendered, started_at)
 VALUES (:id, :delivery, :lane, :place, :kind, :number, :marked, :rendered, :started_at)
 """)
 
-_SETTLE = text("""
+_SETTLE = Direct("""
 WITH finished AS (
     UPDATE attempt
     SET finished_at = :now, verdict = :verdict, code = :code, detail = :detail, receipt = :receipt
@@ -131,7 +131,7 @@ SET state = :state, reason = :reason, next_at = :next_at,
 WHERE id = :id AND state = 'sending'
 """)
 
-_INTERRUPTED = text(f"""
+_INTERRUPTED = Direct(f"""
 SELECT {_DELIVERY_COLUMNS},
        (SELECT a.id FROM attempt AS a WHERE a.delivery = d.id ORDER BY a.number DESC LIMIT 1)
            AS attempt
@@ -140,11 +140,11 @@ WHERE destination = :destination AND state = 'sending'
 ORDER BY id
 """)  # noqa: S608 - the columns are ours
 
-_UNDO_ATTEMPT = text("""
+_UNDO_ATTEMPT = Direct("""
 DELETE FROM attempt WHERE id = :attempt AND finished_at IS NULL RETURNING delivery
 """)
 
-_UNDO_TAKE = text("""
+_UNDO_TAKE = Direct("""
 UPDATE delivery SET state = 'waiting', attempts = attempts - 1
 WHERE id = :delivery AND state = 'sending'
 """)
@@ -184,16 +184,16 @@ async def look(connection: AsyncConnection, destination: str, now: datetime, lim
 
     What waited on purpose together is one candidate.
     """
-    parameters = {
-        "destination": destination,
-        "now": now,
-        "limit": limit,
-        "summaries": [each.value for each in SUMMARIES],
-    }
-    rows = (await connection.execute(_LOOK, parameters)).all()
-    if rows[0].id is None:
-        return Queue((), rows[0].next_at)
-    return Queue([Candidate(row.id, Kind(row.kind), row.together) for row in rows])
+    rows = await _LOOK.rows(
+        connection,
+        destination=destination,
+        now=now,
+        limit=limit,
+        summaries=[each.value for each in SUMMARIES],
+    )
+    if rows[0]["id"] is None:
+        return Queue((), rows[0]["next_at"])
+    return Queue([Candidate(row["id"], Kind(row["kind"]), row["together"]) for row in rows])
 
 
 async def window(
@@ -203,36 +203,36 @@ async def window(
     if not limits:
         return Window((), ())
     since = now - widest(limits).span - MARGIN - LONGEST_ATTEMPT
-    rows = (await connection.execute(_WINDOW, {"lane": lane, "since": since})).all()
-    digests = [row.instant for row in rows if row.kind == Kind.DIGEST]
-    return Window(limits, [row.instant for row in rows], digests[-1] if digests else None)
+    rows = await _WINDOW.rows(connection, lane=lane, since=since)
+    digests = [instant for instant, kind in rows if kind == Kind.DIGEST]
+    return Window(limits, [instant for instant, _ in rows], digests[-1] if digests else None)
 
 
 async def take(connection: AsyncConnection, id_: UUID, *, gives_up_at: datetime) -> Taken | None:
     """Put a delivery into `sending`; None when it waits no more."""
-    row = (await connection.execute(_TAKE, {"id": id_, "gives_up_at": gives_up_at})).one_or_none()
-    return None if row is None else _taken(row)
+    rows = await _TAKE.rows(connection, id=id_, gives_up_at=gives_up_at)
+    return _taken(rows[0]) if rows else None
 
 
-def _taken(row: Row[tuple[object, ...]]) -> Taken:
-    recipients = row.recipients
+def _taken(row: Row) -> Taken:
+    event, recipients = row["event"], row["recipients"]
     return Taken(
         Delivery(
-            id=row.id,
-            kind=Kind(row.kind),
-            alert_id=row.alert_id,
-            alert_number=row.alert_number,
-            event=None if row.event is None else AlertEvent(row.event),
-            content=row.content,
-            attempts=row.attempts,
-            tried_before=row.tried_before,
-            duplicate_possible=row.duplicate_possible,
-            has_first=row.has_first,
+            id=row["id"],
+            kind=Kind(row["kind"]),
+            alert_id=row["alert_id"],
+            alert_number=row["alert_number"],
+            event=None if event is None else AlertEvent(event),
+            content=row["content"],
+            attempts=row["attempts"],
+            tried_before=row["tried_before"],
+            duplicate_possible=row["duplicate_possible"],
+            has_first=row["has_first"],
             recipients=None if recipients is None else read_recipients(recipients),
-            traceparent=row.traceparent,
+            traceparent=row["traceparent"],
         ),
-        row.gives_up_at,
-        row.due_at,
+        row["gives_up_at"],
+        row["due_at"],
     )
 
 
@@ -248,28 +248,25 @@ async def rendered_before(
 
     What was written for another place is of no use, nor is what will never be taken as it stands.
     """
-    rendered: bytes | None = await connection.scalar(
-        _RENDERED,
-        {
-            "delivery": delivery.id,
-            "marked": delivery.duplicate_possible,
-            "lane": destination.lane,
-            "place": destination.place,
-            "reached": delivery.recipients is not None and bool(delivery.recipients.reached),
-        },
+    rows = await _RENDERED.rows(
+        connection,
+        delivery=delivery.id,
+        marked=delivery.duplicate_possible,
+        lane=destination.lane,
+        place=destination.place,
+        reached=delivery.recipients is not None and bool(delivery.recipients.reached),
     )
-    return rendered
+    return rows[0]["rendered"] if rows else None
 
 
 async def thread(
     connection: AsyncConnection, alert_id: UUID, destination: Destination
 ) -> str | None:
     """Return what the vendor calls an episode's first notice in this channel, or None."""
-    receipt: str | None = await connection.scalar(
-        _THREAD,
-        {"alert_id": alert_id, "destination": destination.id, "lane": destination.lane},
+    rows = await _THREAD.rows(
+        connection, alert_id=alert_id, destination=destination.id, lane=destination.lane
     )
-    return receipt
+    return rows[0]["receipt"] if rows else None
 
 
 async def start_attempt(
@@ -281,19 +278,17 @@ async def start_attempt(
     now: datetime,
 ) -> None:
     """Record that an attempt is about to be made, with exactly the bytes that will be sent."""
-    await connection.execute(
-        _START,
-        {
-            "id": attempt,
-            "delivery": delivery.id,
-            "lane": destination.lane,
-            "place": destination.place,
-            "kind": delivery.kind.value,
-            "number": delivery.attempts,
-            "marked": delivery.duplicate_possible,
-            "rendered": rendered,
-            "started_at": now,
-        },
+    await _START.rows(
+        connection,
+        id=attempt,
+        delivery=delivery.id,
+        lane=destination.lane,
+        place=destination.place,
+        kind=delivery.kind.value,
+        number=delivery.attempts,
+        marked=delivery.duplicate_possible,
+        rendered=rendered,
+        started_at=now,
     )
 
 
@@ -308,33 +303,30 @@ async def settle(
 ) -> None:
     """Move a delivery from `sending` to where its attempt, if one was recorded, has brought it."""
     recipients = settlement.recipients
-    await connection.execute(
-        _SETTLE,
-        {
-            "id": id_,
-            "state": settlement.state.value,
-            "reason": settlement.reason,
-            "next_at": settlement.next_at,
-            "duplicate_possible": settlement.duplicate_possible,
-            "recipients": None if recipients is None else json.dumps(asdict(recipients)),
-            "now": now,
-            "attempt": attempt,
-            "verdict": outcome and outcome.verdict.value,
-            "code": outcome and outcome.code,
-            "detail": outcome and outcome.detail,
-            "receipt": outcome and outcome.receipt,
-        },
+    await _SETTLE.rows(
+        connection,
+        id=id_,
+        state=settlement.state.value,
+        reason=settlement.reason,
+        next_at=settlement.next_at,
+        duplicate_possible=settlement.duplicate_possible,
+        recipients=None if recipients is None else json.dumps(asdict(recipients)),
+        now=now,
+        attempt=attempt,
+        verdict=outcome and outcome.verdict.value,
+        code=outcome and outcome.code,
+        detail=outcome and outcome.detail,
+        receipt=outcome and outcome.receipt,
     )
 
 
 async def interrupted(connection: AsyncConnection, destination: str) -> list[Interrupted]:
     """Return what an earlier owner of the lease left in `sending`: unknown outcomes."""
-    rows = await connection.execute(_INTERRUPTED, {"destination": destination})
-    return [Interrupted(_taken(row), row.attempt) for row in rows]
+    rows = await _INTERRUPTED.rows(connection, destination=destination)
+    return [Interrupted(_taken(row), row["attempt"]) for row in rows]
 
 
 async def undo(connection: AsyncConnection, attempt: UUID) -> None:
     """Take back an attempt that certainly was not made, if its record was committed at all."""
-    delivery = await connection.scalar(_UNDO_ATTEMPT, {"attempt": attempt})
-    if delivery is not None:
-        await connection.execute(_UNDO_TAKE, {"delivery": delivery})
+    for row in await _UNDO_ATTEMPT.rows(connection, attempt=attempt):
+        await _UNDO_TAKE.rows(connection, delivery=row["delivery"])

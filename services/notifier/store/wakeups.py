@@ -6,9 +6,9 @@ A wake-up lost with a connection costs no more than the senders' own slow pollin
 import asyncio
 from collections.abc import Callable, Collection
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from shared.database.direct import Direct
 from shared.database.engine import DATABASE_ERRORS, Driver, driver, is_away
 from shared.observability.logs import get_logger
 
@@ -20,7 +20,7 @@ _PAYLOAD_BYTES = 7_900
 _RECONNECT_SECONDS = 0.5
 _PROBE_SECONDS = 10.0
 
-_NOTIFY = text("SELECT pg_notify(:channel, :payload)")
+_NOTIFY = Direct("SELECT pg_notify(:channel, :payload)")
 
 _log = get_logger("notifier.wakeups")
 
@@ -34,7 +34,7 @@ async def wake_senders(
     payload = EVERYTHING if destinations is None else ",".join(sorted(destinations))
     if len(payload.encode()) > _PAYLOAD_BYTES:
         payload = EVERYTHING
-    await connection.execute(_NOTIFY, {"channel": CHANNEL, "payload": payload})
+    await _NOTIFY.rows(connection, channel=CHANNEL, payload=payload)
 
 
 async def listen(engine: AsyncEngine, woken: Callable[[Collection[str] | None], None]) -> None:

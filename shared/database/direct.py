@@ -20,8 +20,8 @@ _PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 class Direct:
     """A statement with parameters named as in SQLAlchemy's `text()`: `:name`.
 
-    It is in the transaction that SQLAlchemy has begun, if any. Errors are the driver's own, which
-    `DATABASE_ERRORS` are as well.
+    It is in the transaction that SQLAlchemy has begun; unlike SQLAlchemy it begins none, and is one
+    of its own then. Errors are the driver's own, which `DATABASE_ERRORS` are as well.
     """
 
     def __init__(self, sql: str) -> None:

@@ -89,7 +89,7 @@ async def driver(connection: AsyncConnection) -> Driver:
             await adapted._start_transaction()  # noqa: SLF001 - as above
         except BaseException as error:
             # Whether it has begun is not known, and it would be handed out to others as it is.
-            await connection.invalidate()
+            await _let_go(connection, found, error)
             if isinstance(error, adapted.dbapi.Error):
                 raise error.__cause__ or error from None  # what SQLAlchemy itself would catch only
             raise
@@ -97,12 +97,20 @@ async def driver(connection: AsyncConnection) -> Driver:
 
 
 async def mind(connection: AsyncConnection, used: Driver, error: BaseException) -> None:
-    """Let SQLAlchemy's connection go if it has ended, or is in the middle of something.
+    """Let a connection go that has ended, or is in the middle of something.
 
-    It hears only of what it does itself.
+    SQLAlchemy hears only of what it does itself.
     """
-    if used.is_closed() or not isinstance(error, Exception):
-        await connection.invalidate()
+    if used.is_closed() or isinstance(error, TimeoutError) or not isinstance(error, Exception):
+        await _let_go(connection, used, error)
+
+
+async def _let_go(connection: AsyncConnection, used: Driver, error: BaseException) -> None:
+    sync = connection.sync_connection
+    if used.is_closed() and sync is not None and not sync.invalidated:
+        # What has ended this one has most likely ended all that were made before.
+        sync.engine.pool._invalidate(sync.connection, error, _checkin=False)  # noqa: SLF001 - as it does
+    await connection.invalidate()
 
 
 def hang_up(connection: AsyncConnection) -> None:

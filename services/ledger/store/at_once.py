@@ -121,7 +121,8 @@ async def store(
             list(counts.values()),
         )
     except asyncpg.UniqueViolationError:
-        # Seldom, since what is remembered is looked at first: it costs less than to ask each time.
+        # Seldom, since what is remembered is looked at first: it costs less than to ask each time,
+        # though the server's log has a line of it.
         return None
     return Stored(
         [Level(*row[:-1]) for row in found],

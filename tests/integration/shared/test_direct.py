@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import asyncpg
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.database.direct import Direct
-from shared.database.engine import create_engine, driver, is_away
+from shared.database.engine import DATABASE_ERRORS, create_engine, driver, is_away
 from shared.testing.stack import Database
 
 pytestmark = pytest.mark.stack
@@ -79,6 +80,26 @@ async def test_a_connection_that_has_ended_is_not_used_again(
         await break_off(engine, begun=begun)
     assert is_away(raised.value)
     assert await names(engine) == []
+
+
+async def test_when_the_server_has_ended_all_connections_one_statement_fails(
+    database: Database,
+) -> None:
+    engine = create_engine(database.url("ledger"), pool=3)
+    async with AsyncExitStack() as stack:
+        for _ in range(3):
+            connection = await stack.enter_async_context(engine.connect())
+            server = await driver(connection)
+            stack.callback(server.terminate)
+    failed = 0
+    for _ in range(4):
+        try:
+            async with engine.begin() as connection:
+                await Direct("SELECT 1").rows(connection)
+        except DATABASE_ERRORS:
+            failed += 1
+    await engine.dispose()
+    assert failed == 1
 
 
 @pytest.mark.parametrize("begun", [True, False])

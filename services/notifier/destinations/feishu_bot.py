@@ -8,7 +8,8 @@ body may have 20 KB. A repeat is not recognised. Errors are mostly HTTP 200 with
 
 In a card's markdown `<at id=ou_…></at>` rings somebody; of custom bots by open_id alone (its page
 on the markdown component). A card with an id that it does not know is refused whole, with 11246
-(feiyu563/PrometheusAlert #461, #514), and sent again without any at once.
+(feiyu563/PrometheusAlert #461, #514), and sent again without any: a warning is not lost for
+somebody's id. That is an attempt of its own, since the vendor counts both.
 """
 
 import base64
@@ -19,7 +20,7 @@ import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from urllib.parse import quote
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
@@ -110,8 +111,13 @@ def read(rendered: bytes) -> Reading:
     return Reading(text, len(rendered) + SIGNATURE_BYTES)
 
 
-def unmentioned(rendered: bytes) -> bytes:
-    """Return a body that rings nobody."""
+def again(rendered: bytes, code: str | None) -> bytes:
+    """Return the body to send after an attempt with another that ended with a code.
+
+    It rings nobody where somebody was not known.
+    """
+    if code != str(UNKNOWN_PERSON):
+        return rendered
     return _MENTION.sub(_UNMENTIONED, rendered.decode()).encode()
 
 
@@ -144,25 +150,14 @@ class FeishuBotTransport:
         self._exchange = Exchange(tls, bot.secrets.values())
 
     async def send(self, message: Message) -> Outcome:
-        """Post one message, signed now; without its mentions where one of them is refused.
-
-        A warning is not lost for somebody's id. What was refused is not in the group, so the second
-        is no repeat.
-        """
-        outcome = await self._post(message.rendered, message.now)
-        plain = unmentioned(message.rendered)
-        if outcome.code != str(UNKNOWN_PERSON) or plain == message.rendered:
-            return outcome
-        again = await self._post(plain, message.now)
-        if again.verdict is not Verdict.ACCEPTED:
-            return again
-        return replace(again, detail=f"without mentions: {outcome.detail}")
-
-    async def _post(self, body: bytes, now: datetime) -> Outcome:
+        """Post one message, signed now; one that mentions somebody unknown goes `again`."""
+        body, now = message.rendered, message.now
         if self._bot.secret is not None:
             body = signed(body, self._bot.secret.get_secret_value(), int(now.timestamp()))
         url = f"{self._bot.url}{PATH}/{quote(self._bot.token.get_secret_value(), safe='')}"
-        return await self._exchange.post(url, body, judge, now=now)
+        outcome = await self._exchange.post(url, body, judge, now=now)
+        goes_without = again(message.rendered, outcome.code) != message.rendered
+        return replace(outcome, verdict=Verdict.TRANSIENT) if goes_without else outcome
 
     async def close(self) -> None:
         """Close kept connections."""

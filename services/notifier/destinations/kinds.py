@@ -66,6 +66,14 @@ class Renderer:
                 assert_never(address)
 
 
+def again(kind: DestinationKind, rendered: bytes, code: str | None) -> bytes:
+    """Return what to send after an attempt with a rendered message that ended with a code.
+
+    That is the same, so that a repeat can be recognised, but for what was refused of it.
+    """
+    return feishu_bot.again(rendered, code) if kind is DestinationKind.FEISHU_BOT else rendered
+
+
 def read(kind: DestinationKind, rendered: bytes) -> Reading:
     """Return what a rendered message of a kind says, and how long it is."""
     match kind:

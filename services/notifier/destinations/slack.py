@@ -225,7 +225,8 @@ class SlackTransport:
                 # It is gone, or too old to be changed: the reply says it.
                 unchanged = f"; not changed: {outcome.code}"
             elif outcome.verdict is not Verdict.ACCEPTED:
-                return _certain(outcome)
+                # What is new goes on meanwhile: changes have a limit of their own.
+                return replace(_certain(outcome), lane_wait=None)
         self._in_doubt = True
         if "alone" in body:
             return await self._show(body["alone"], message.now)

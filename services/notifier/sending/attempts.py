@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.notifier.destinations.kinds import again
 from services.notifier.domain.cards import changes_card
 from services.notifier.domain.deliveries import Delivery, Kind, Posted, Reason, State
 from services.notifier.domain.destinations import Destination
@@ -182,7 +183,7 @@ class Attempts:
         if delivery.attempts > 1:
             before = await queue.rendered_before(connection, delivery, destination)
             if before is not None:
-                return before
+                return again(destination.address.kind, *before)
         if (
             destination.address.threads
             and delivery.kind in {Kind.CHANGE, Kind.ESCALATION}

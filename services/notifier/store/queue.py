@@ -96,8 +96,8 @@ RETURNING {_DELIVERY_COLUMNS}
 
 # What was refused as it stood is written anew, except for the others where somebody has it.
 _RENDERED = Direct("""
-SELECT rendered
-FROM (SELECT rendered, lane, place, verdict FROM attempt
+SELECT rendered, code
+FROM (SELECT rendered, lane, place, verdict, code FROM attempt
       WHERE delivery = :delivery AND marked = :marked
       ORDER BY number DESC LIMIT 1) AS last
 WHERE lane = :lane AND coalesce(place, :place) = :place
@@ -243,8 +243,8 @@ def read_recipients(stored: dict[str, Sequence[str]]) -> Recipients:
 
 async def rendered_before(
     connection: AsyncConnection, delivery: Delivery, destination: Destination
-) -> bytes | None:
-    """Return the bytes of the last attempt that bore (or did not bear) the mark as now.
+) -> tuple[bytes, str | None] | None:
+    """Return bytes and code of the last attempt that bore (or did not bear) the mark as now.
 
     What was written for another place is of no use, nor is what will never be taken as it stands.
     """
@@ -256,7 +256,7 @@ async def rendered_before(
         place=destination.place,
         reached=delivery.recipients is not None and bool(delivery.recipients.reached),
     )
-    return rows[0]["rendered"] if rows else None
+    return (rows[0]["rendered"], rows[0]["code"]) if rows else None
 
 
 async def thread(

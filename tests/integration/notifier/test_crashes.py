@@ -387,7 +387,7 @@ async def test_an_error_of_the_database_while_a_message_is_written_is_not_the_me
 
     async def failing_once(
         connection: AsyncConnection, delivery: Delivery, destination: Destination
-    ) -> bytes | None:
+    ) -> tuple[bytes, str | None] | None:
         if not failed:
             failed.append(delivery.id)
             failure = "RAISE EXCEPTION 'deadlock' USING ERRCODE = 'deadlock_detected'"

@@ -221,7 +221,9 @@ async def test_a_message_that_is_gone_changes_no_more_and_the_reply_says_it(
     assert len(fake.posted) == 2
 
 
-async def test_too_many_changes_wait_as_long_as_slack_says(notifier: Notifier) -> None:
+async def test_too_many_changes_wait_as_long_as_slack_says_and_what_is_new_does_not(
+    notifier: Notifier,
+) -> None:
     clock = ManualClock(WallClock().now())
     async with installed(notifier, clock) as fake, notifier.sending(clock=clock):
         await notifier.tell(stock_alert(7))
@@ -231,13 +233,16 @@ async def test_too_many_changes_wait_as_long_as_slack_says(notifier: Notifier) -
         fake.order(Fault.ERRCODE, key=slack.CHANGE, errcode=slack.RATE_LIMITED)
         await notifier.tell(stock_alert(7, revision=2, event="acknowledged", actor="lin"))
         await notifier.until_states("sent", "failed")
-        (lease,) = await notifier.rows("SELECT paused_until FROM lease")
-        assert lease["paused_until"] == clock.now() + timedelta(seconds=45)
-        assert len(fake.posted) == 1
+        (waits,) = await notifier.rows("SELECT next_at FROM delivery WHERE state = 'failed'")
+        assert waits["next_at"] == clock.now() + timedelta(seconds=45)
+        clock.advance(timedelta(seconds=2))
+        await notifier.tell(stock_alert(8))
+        await notifier.until_states("sent", "failed", "sent")
+        assert [each.changes for each in fake.posted] == [0, 0]
         clock.advance(timedelta(seconds=45))
         await notifier.rows("SELECT pg_notify('notifier_waiting', '*')")
-        await notifier.until_states("sent", "sent")
-    assert [each.changes for each in fake.posted] == [1, 0]
+        await notifier.until_states("sent", "sent", "sent")
+    assert [each.changes for each in fake.posted] == [1, 0, 0]
 
 
 async def test_a_refusal_is_shown_to_whoever_pressed_and_to_nobody_else(

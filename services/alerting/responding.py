@@ -84,7 +84,8 @@ class AlertResponses(Forgetful):
                 answer = Answer.COVERED
             else:
                 unchanged = after is None or after.revision == before
-                answer = Answer.UNCHANGED if unchanged else Answer.DONE
+                is_over = episode.resolved_at is not None  # an opinion is kept without a revision
+                answer = Answer.UNCHANGED if unchanged and not is_over else Answer.DONE
         if episode is not None and answer in TOLD:
             await _refuse(connection, response, person, answer, now, incoming.traceparent)
         await responses.note(
@@ -106,12 +107,25 @@ class AlertResponses(Forgetful):
         """Return why nothing is done; None where it may be."""
         if episode is None:
             return Answer.UNKNOWN_ALERT
-        if episode.resolved_at is not None:
+        refused = await self._refusal(connection, person, episode, table)
+        # What has ended is told of no more, and nothing can be done about it but to judge it.
+        is_opinion = response.kind is ResponseKind.FALSE_ALARM
+        if episode.resolved_at is not None and (refused is not None or not is_opinion):
             return Answer.RESOLVED
+        return refused
+
+    async def _refusal(
+        self,
+        connection: Connection,
+        person: Person | None,
+        episode: Episode,
+        table: Responsibilities,
+    ) -> Answer | None:
+        """Return why an alert is not somebody's to see to; None where it is."""
         if person is None:
             return Answer.UNKNOWN_PERSON
         row = table.row(self._category(episode), episode.subject.warehouse, episode.supplier)
-        told = await responses.told(connection, response.alert_id)
+        told = await responses.told(connection, episode.id)
         return None if may_answer(person.id, row, episode.owner, told) else Answer.OUT_OF_SCOPE
 
     def _category(self, episode: Episode) -> str | None:

@@ -49,8 +49,9 @@ _REFUSALS: Final[Mapping[Answer, Text]] = {
         "Nothing changed: this alert is not yours to see to.",
     ),
     Answer.COVERED: Text(
-        "没有生效：已有的订单足以补上，不必再下单。",
-        "Nothing changed: what is ordered already is enough; there is no need for another order.",
+        "没有生效：已下单或待批准的已足以补上，不必再下单。",
+        "Nothing changed: what is ordered, or waits for approval, is enough; there is no need for "
+        "another order.",
     ),
 }
 

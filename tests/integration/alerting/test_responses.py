@@ -239,7 +239,20 @@ async def test_what_has_ended_stays_as_it_is(alerting: Alerting) -> None:
         assert [event for event, _ in await alerting.history(alert)] == ["opened", "resolved"]
         rows = await alerting.rows("SELECT DISTINCT outcome FROM response")
         assert [row["outcome"] for row in rows] == ["resolved"]
-        # What people think of it is worth keeping all the same.
+        # What people think of it is worth keeping all the same, whichever way they say it.
+        late = (
+            response(id_, "false_alarm", reason="short_lived"),
+            response(id_, "false_alarm", "nobody", reason="known"),
+        )
+        await respond(alerting, *late)
+        rows = await alerting.rows("SELECT who, outcome FROM response WHERE kind = 'false_alarm'")
+        assert {row["who"].lower(): row["outcome"] for row in rows} == {
+            "lin": "done",
+            "nobody": "resolved",
+        }
+        assert [event for event, _ in await alerting.history(alert)] == ["opened", "resolved"]
+        kept = await alerting.rows("DELETE FROM feedback RETURNING person, reason")
+        assert [tuple(row) for row in kept] == [("lin", "short_lived")]
         path = f"/v1/alerts/{id_}/feedback"
         for _ in range(2):
             await alerting.ask("POST", path, {"reason": "short_lived", "note": "an hour"})

@@ -374,6 +374,15 @@ class StockAlert(Event):
         return self.names.get(person, person)
 
     @property
+    def asks_for_approval(self) -> bool:
+        """Whether something was asked for at this revision that somebody else has to approve."""
+        return (
+            self.event is AlertEvent.ACTED
+            and self.action is not None
+            and self.action.state is ActionState.PROPOSED
+        )
+
+    @property
     def rose(self) -> bool:
         """Whether it is worse than at the revision before."""
         before = self.previous_level

@@ -28,10 +28,14 @@ from services.notifier.domain.deliveries import Delivery, Kind
 from services.notifier.domain.destinations import Destination, Language
 from services.notifier.domain.outcomes import legible
 from shared.events.stock_alerts import (
+    Action,
+    ActionKind,
+    ActionState,
     AlertEvent,
     AlertFacts,
     AlertLevel,
     AlertRule,
+    OrderLine,
     StockAlert,
 )
 from shared.http.problems import Problem
@@ -173,4 +177,22 @@ def _sample(event: AlertEvent, language: Language, now: datetime) -> StockAlert:
         recorded_at=now,
         acknowledged_by=_PEOPLE[language] if acknowledged else None,
         note=_NOTES[language] if acknowledged else None,
+        action=_ordered(now) if event is AlertEvent.ACTED else None,
+    )
+
+
+def _ordered(now: datetime) -> Action:
+    return Action(
+        id=SAMPLE_ID,
+        kind=ActionKind.BUY,
+        state=ActionState.ORDERED,
+        quantity=200,
+        due_at=now + timedelta(days=5),
+        order=OrderLine(
+            id=SAMPLE_ID,
+            number=12,
+            reference="LT-12",
+            line="1",
+            lines=f"/v1/orders/{SAMPLE_ID}",
+        ),
     )

@@ -16,5 +16,12 @@ def happened(alert: StockAlert, phrasing: Phrasing) -> str:
 
 def by_people(view: View, words: Words) -> Sequence[Line]:
     """Return the lines of a notice that say what people did or said, and how long it took."""
-    said = {words.note, words.snoozed_until, words.acknowledged_by, words.owner, words.lasted}
+    said = {
+        words.action,
+        words.note,
+        words.snoozed_until,
+        words.acknowledged_by,
+        words.owner,
+        words.lasted,
+    }
     return [line for line in view.lines if line.label in said]

@@ -37,13 +37,13 @@ def nobody(person: Recipient) -> str | None:  # noqa: ARG001 - that is the point
 def rings(kind: Kind, alert: StockAlert) -> bool:
     """Return whether a notice says something that calls for somebody.
 
-    A first notice, what has become worse, a reminder or an escalation. Ends, improvements and what
-    somebody has done ring nobody; what is in the place of a first notice that waited until somebody
-    had done something does not either.
+    A first notice, what has become worse, a reminder, an escalation, or a request that somebody has
+    to approve. Ends, improvements and what somebody has done ring nobody; what is in the place of a
+    first notice that waited until somebody had done something does not either.
     """
     if alert.event is AlertEvent.LEVEL_CHANGED:
         return kind is Kind.FIRST or alert.rose
-    return alert.event in ANNOUNCING
+    return alert.event in ANNOUNCING or alert.asks_for_approval
 
 
 def called(alert: StockAlert, mention: Mention, typed: Callable[[str], str]) -> Called:

@@ -24,6 +24,8 @@ from shared.events.stock_alerts import (
     ENDINGS,
     KINDS_IN_DAYS,
     SHORTAGES,
+    Action,
+    ActionKind,
     AlertEvent,
     AlertLevel,
     Arrival,
@@ -262,11 +264,29 @@ def _since(alert: StockAlert, phrasing: Phrasing) -> list[Line]:
         lines.append(Line(words.snoozed_until, phrasing.moment(alert.snoozed_until)))
     if alert.event in ENDINGS and alert.actor is not None:
         lines.append(Line(words.ended_by, phrasing.typed(alert.called(alert.actor))))
+    if alert.action is not None:
+        lines.append(Line(words.action, _action(alert.action, alert.event, phrasing)))
     if alert.note:
         lines.append(Line(words.note, phrasing.typed(alert.note)))
     if alert.event in ANNOUNCING:
         lines.append(Line(words.advice, advice(alert, phrasing.language)))
     return lines
+
+
+def _action(action: Action, event: AlertEvent, phrasing: Phrasing) -> str:
+    """Return what is done, how much of it, and how far it is where the head does not say so."""
+    words = phrasing.words
+    what = words.action_kinds[action.kind]
+    parts = [what if action.quantity is None else f"{what} {action.quantity:,}"]
+    if event is not AlertEvent.ACTED and action.kind is not ActionKind.NONE:
+        parts.append(words.progress(action))
+    if action.source is not None:
+        parts.append(words.action_source.format(phrasing.typed(action.source)))
+    if action.order is not None:
+        parts.append(phrasing.typed(action.order.reference))
+    if action.due_at is not None:
+        parts.append(words.action_due.format(phrasing.day(action.due_at)))
+    return _listed(parts)
 
 
 def _rule_name(alert: StockAlert, language: Language) -> str:

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 
 from services.notifier.domain.destinations import Language
 from services.notifier.domain.holding import HoldReason
-from shared.events.stock_alerts import AlertEvent, AlertLevel, StockAlert
+from shared.events.stock_alerts import (
+    Action,
+    ActionKind,
+    ActionState,
+    AlertEvent,
+    AlertLevel,
+    StockAlert,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +26,9 @@ class Words:
     """For heads: of an end that a person has made, not the stock."""
     ended: str
     """For counts, which have both."""
+    action_kinds: Mapping[ActionKind, str]
+    action_states: Mapping[ActionState, str]
+    """For heads: how far it is with what is done about an episode."""
     mark: str
     """In front of a number, name or label: brackets, as `{}`."""
     possible_duplicate: str
@@ -54,6 +64,10 @@ class Words:
     ended_by: str
     owner: str
     snoozed_until: str
+    action: str
+    action_source: str
+    action_due: str
+    """When what is ordered is expected, a day as `{}`."""
     note: str
     advice: str
     duration: str
@@ -79,8 +93,17 @@ class Words:
 
     def happened(self, alert: StockAlert) -> str:
         """Return what happened to an episode at a revision."""
-        by_hand = alert.event is AlertEvent.RESOLVED and alert.actor is not None
-        return self.ended_by_hand if by_hand else self.events[alert.event]
+        if alert.event is AlertEvent.RESOLVED and alert.actor is not None:
+            return self.ended_by_hand
+        if alert.event is AlertEvent.ACTED and alert.action is not None:
+            return self.progress(alert.action)
+        return self.events[alert.event]
+
+    def progress(self, action: Action) -> str:
+        """Return how far an action is; to do nothing is no way to go."""
+        if action.kind is ActionKind.NONE:
+            return self.action_kinds[action.kind]
+        return self.action_states[action.state]
 
 
 _CHINESE = Words(
@@ -101,6 +124,25 @@ _CHINESE = Words(
     },
     ended_by_hand="人工结束",
     ended="已结束",
+    action_kinds={
+        ActionKind.BUY: "采购",
+        ActionKind.EXPEDITE: "催货",
+        ActionKind.TRANSFER: "调拨",
+        ActionKind.SUBSTITUTE: "换货替代",
+        ActionKind.COUNT: "盘点",
+        ActionKind.STOP_SELLING: "停售",
+        ActionKind.LOWER_SHARE: "少放库存给渠道",
+        ActionKind.NONE: "不处理",
+    },
+    action_states={
+        ActionState.PROPOSED: "待批准",
+        ActionState.APPROVED: "已安排",
+        ActionState.ORDERED: "已下单",
+        ActionState.RECEIVED: "已到货",
+        ActionState.DONE: "已完成",
+        ActionState.REJECTED: "已驳回",
+        ActionState.CANCELLED: "已取消",
+    },
     mark="【{}】",
     possible_duplicate="可能重复",
     called="请处理",
@@ -137,6 +179,9 @@ _CHINESE = Words(
     ended_by="结束人",
     owner="负责人",
     snoozed_until="暂缓至",
+    action="处理",
+    action_source="从 {} 调入",
+    action_due="预计 {} 到货",
     note="备注",
     advice="建议",
     duration="{} 天 {} 小时 {} 分",
@@ -197,6 +242,25 @@ _ENGLISH = Words(
     },
     ended_by_hand="Ended by hand",
     ended="Ended",
+    action_kinds={
+        ActionKind.BUY: "Buy",
+        ActionKind.EXPEDITE: "Expedite",
+        ActionKind.TRANSFER: "Transfer",
+        ActionKind.SUBSTITUTE: "Substitute",
+        ActionKind.COUNT: "Count",
+        ActionKind.STOP_SELLING: "Stop selling",
+        ActionKind.LOWER_SHARE: "Lower the channels' share",
+        ActionKind.NONE: "Do nothing",
+    },
+    action_states={
+        ActionState.PROPOSED: "To approve",
+        ActionState.APPROVED: "Going ahead",
+        ActionState.ORDERED: "Ordered",
+        ActionState.RECEIVED: "Received",
+        ActionState.DONE: "Done",
+        ActionState.REJECTED: "Turned down",
+        ActionState.CANCELLED: "Cancelled",
+    },
     mark="[{}] ",
     possible_duplicate="Possible duplicate",
     called="For",
@@ -233,6 +297,9 @@ _ENGLISH = Words(
     ended_by="Ended by",
     owner="Owner",
     snoozed_until="Snoozed until",
+    action="What is done",
+    action_source="from {}",
+    action_due="due {}",
     note="Note",
     advice="What to do",
     duration="{} d {} h {} min",

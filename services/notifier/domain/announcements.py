@@ -32,7 +32,8 @@ class Known:
 ANNOUNCING = frozenset(
     {AlertEvent.OPENED, AlertEvent.LEVEL_CHANGED, AlertEvent.REMINDED, AlertEvent.ESCALATED}
 )
-"""What a destination may hear of an episode by for the first time: there is something to do."""
+"""What a destination may hear of an episode by for the first time: there is something to do. So may
+it by a request for an approval."""
 
 _HUSHED = {
     HushKind.SILENCE: Reason.SILENCED,
@@ -69,13 +70,7 @@ def deliveries_of(
                     )
                 )
         elif before is not None and before.announced:
-            manners = table.manners(destination)
-            if alert.event is AlertEvent.REFUSED:
-                found.append(_refused(alert, destination, table))
-            elif before.held is not None and alert.hush is None:
-                found.append(_instead(alert, destination, before.held, manners, now))
-            else:
-                found.append(_change(alert, destination, manners, now))
+            found.append(_next(alert, destination, before, table, now))
         elif destination in wanted:
             found.append(_first(alert, destination, table.manners(destination), now))
     if not found and not seen_before:
@@ -85,6 +80,20 @@ def deliveries_of(
     return found
 
 
+def _next(
+    alert: StockAlert, destination: str, before: Known, table: RoutingTable, now: datetime
+) -> NewDelivery:
+    """Return what a destination is told that knows of the episode."""
+    manners = table.manners(destination)
+    if alert.event is AlertEvent.REFUSED:
+        return _refused(alert, destination, table)
+    if manners.of_programs:
+        return _for_program(alert, destination, _kind(alert))
+    if before.held is not None and alert.hush is None:
+        return _instead(alert, destination, before.held, manners, now)
+    return _change(alert, destination, manners, now)
+
+
 def _refused(alert: StockAlert, destination: str, table: RoutingTable) -> NewDelivery:
     """Return what one person alone is told, at once; a group is not."""
     if table.reaches_alone(destination, alert):
@@ -92,18 +101,33 @@ def _refused(alert: StockAlert, destination: str, table: RoutingTable) -> NewDel
     return NewDelivery(alert, destination, Kind.CHANGE, State.SUPPRESSED, Reason.FOR_ONE_PERSON)
 
 
+def _for_program(alert: StockAlert, destination: str, kind: Kind) -> NewDelivery:
+    """Return what a program is told: everything, what people are kept from as well.
+
+    Whoever keeps books of what is ordered cannot do without the revision that says so.
+    """
+    return NewDelivery(alert, destination, kind, State.WAITING, replaces=False)
+
+
+def _kind(alert: StockAlert) -> Kind:
+    """Return what a revision is to who has heard of its episode."""
+    calls = alert.event is AlertEvent.ESCALATED or alert.asks_for_approval
+    return Kind.ESCALATION if calls else Kind.CHANGE
+
+
 def _change(alert: StockAlert, destination: str, manners: Manners, now: datetime) -> NewDelivery:
     if alert.hush is not None:
         return _hushed(alert, destination, alert.hush)
-    kind = Kind.ESCALATION if alert.event is AlertEvent.ESCALATED else Kind.CHANGE
     hold = hold_of(alert, manners, now)
-    return NewDelivery(alert, destination, kind, State.WAITING, hold=hold)
+    return NewDelivery(alert, destination, _kind(alert), State.WAITING, hold=hold)
 
 
 def _first(alert: StockAlert, destination: str, manners: Manners, now: datetime) -> NewDelivery:
+    if manners.of_programs:
+        return _for_program(alert, destination, Kind.FIRST)
     if alert.hush is not None:
         return _hushed(alert, destination, alert.hush)
-    if alert.event in ANNOUNCING:
+    if alert.event in ANNOUNCING or alert.asks_for_approval:
         hold = hold_of(alert, manners, now)
         return NewDelivery(alert, destination, Kind.FIRST, State.WAITING, hold=hold)
     return NewDelivery(alert, destination, Kind.CHANGE, State.SUPPRESSED, Reason.NEVER_ANNOUNCED)
@@ -114,8 +138,8 @@ def _instead(
 ) -> NewDelivery:
     """Return what takes the place of a first notice that still waits.
 
-    An end leaves nothing to tell. What makes it worse waits as long as it does by itself, which
-    may be not at all; what does not, for as long as what it replaces.
+    An end leaves nothing to tell. What makes it worse or calls somebody waits as long as it does by
+    itself, which may be not at all; what does not, for as long as what it replaces.
     """
     if alert.event in ENDINGS:
         return NewDelivery(
@@ -126,14 +150,18 @@ def _instead(
             Reason.ENDED_UNTOLD,
             withdraws=State.SUPPRESSED,
         )
-    hold = hold_of(alert, manners, now) if _worse(alert) else held
+    hold = hold_of(alert, manners, now) if _presses(alert) else held
     return NewDelivery(
         alert, destination, Kind.FIRST, State.WAITING, hold=hold, withdraws=State.SUPERSEDED
     )
 
 
-def _worse(alert: StockAlert) -> bool:
-    return alert.rose or alert.event in {AlertEvent.REMINDED, AlertEvent.ESCALATED}
+def _presses(alert: StockAlert) -> bool:
+    return (
+        alert.rose
+        or alert.event in {AlertEvent.REMINDED, AlertEvent.ESCALATED}
+        or alert.asks_for_approval
+    )
 
 
 def _hushed(alert: StockAlert, destination: str, hush: Hush) -> NewDelivery:

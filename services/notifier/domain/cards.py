@@ -61,7 +61,7 @@ def asks_somebody(alert: StockAlert) -> bool:
         case AlertEvent.LEVEL_CHANGED:
             return alert.previous_level is None or alert.rose
         case _:
-            return False
+            return alert.asks_for_approval
 
 
 def changes_card(alert: StockAlert) -> bool:

@@ -51,7 +51,8 @@ class Kind(StrEnum):
     FIRST = "first"
     """The first that a destination hears of an episode."""
     ESCALATION = "escalation"
-    """Nobody did in time what an episode asks for: as urgent as a first notice, nearly."""
+    """Nobody did in time what an episode asks for, or somebody has to approve what is: those whom
+    it is for may not have heard of the episode. As urgent as a first notice, nearly."""
     CHANGE = "change"
     DIGEST = "digest"
     ORDER = "order"
@@ -119,7 +120,8 @@ class NewDelivery:
     """A delivery to be recorded for one revision of an episode.
 
     `destination` is None when no route wanted the alert. `hold`: it waits on purpose. `withdraws`
-    is what becomes of a first notice that waits, in whose place this one comes.
+    is what becomes of a first notice that waits, in whose place this one comes. `replaces`: changes
+    that wait give way to it, since it tells more.
     """
 
     alert: StockAlert
@@ -129,6 +131,7 @@ class NewDelivery:
     reason: str | None = None
     hold: Hold | None = None
     withdraws: State | None = None
+    replaces: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -240,6 +240,7 @@ async def supersede_older(
         for each in newer
         if each.kind in {Kind.CHANGE, Kind.ESCALATION}
         and each.state is State.WAITING
+        and each.replaces
         and each.alert.revision > 1
         and each.alert.event is not AlertEvent.REFUSED  # it tells one person, and nobody else
     ]

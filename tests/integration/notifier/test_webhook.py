@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -60,6 +61,27 @@ async def test_more_than_any_bot_takes_in_a_minute_goes_event_by_event(notifier:
             await notifier.until_settled()
     assert {event.type for event in fake.events} == {"stock.alert.opened"}
     assert len(fake.events) == 100
+
+
+async def test_a_program_that_was_away_misses_nothing_that_people_are_spared(
+    notifier: Notifier,
+) -> None:
+    """What somebody ordered for an alert that the budget held back, say, and in a silence."""
+    ordered = {"id": UUID(int=1), "kind": "buy", "state": "ordered", "quantity": 50}
+    steps: list[dict[str, object]] = [
+        {"event": "opened", "hush": {"by": "budget"}},
+        {"event": "acted", "action": ordered, "hush": {"by": "silence"}},
+        {"event": "assigned", "owner": "lin"},
+        {"event": "resolved"},
+    ]
+    async with receiving(notifier) as fake:
+        for revision, step in enumerate(steps, 1):
+            await notifier.tell(stock_alert(7, revision=revision, **step))
+            await notifier.until_states(*["waiting"] * revision)
+        async with notifier.sending():
+            await notifier.until_states(*["sent"] * len(steps))
+    assert [each.type for each in fake.events] == [f"stock.alert.{each['event']}" for each in steps]
+    assert fake.events[1].data["action"]["quantity"] == 50
 
 
 async def test_an_endpoint_that_is_gone_is_disabled_and_another_destination_is_told(

@@ -14,7 +14,7 @@ from services.notifier.domain.contents import (
 from services.notifier.domain.deliveries import Delivery, Kind
 from services.notifier.domain.destinations import Destination, Language
 from shared.events.alert_reports import AlertReport
-from shared.events.stock_alerts import AlertEvent, AlertLevel, StockAlert
+from shared.events.stock_alerts import Action, AlertEvent, AlertLevel, StockAlert
 from tests.factories.alert_reports import brief, review
 from tests.factories.stock_alerts import START, stock_alert
 
@@ -53,6 +53,32 @@ LONGEST = stock_alert(
     },
 )
 """An alert with the longest of everything."""
+
+LONGEST_REQUEST = LONGEST.model_copy(
+    update={
+        "event": AlertEvent.ACTED,
+        "revision": 2,
+        "actor": WIDE * 5_000,
+        "action": Action.model_validate(
+            {
+                "id": UUID(int=11),
+                "kind": "lower_share",
+                "state": "proposed",
+                "quantity": 10**12,
+                "source": WIDE * 128,
+                "due_at": START,
+                "order": {
+                    "id": UUID(int=12),
+                    "number": 12,
+                    "reference": WIDE * 5_000,
+                    "line": "1",
+                    "lines": "/v1/orders/12",
+                },
+            }
+        ),
+    }
+)
+"""What somebody has to approve, at its longest."""
 
 EVIL = stock_alert(
     sku_name="<@all> [登录](http://evil.example) <!channel> **`x`**\n> 假行\u2028&lt;@U1&gt;",
@@ -123,6 +149,42 @@ def failed_order(name: str, code: str) -> Delivery:
 ENDED_BY_HAND: dict[str, object] = {"event": AlertEvent.RESOLVED, "revision": 4}
 """An end that a person has made, but for who and why."""
 
+ACTED: dict[str, object] = {
+    "event": "acted",
+    "revision": 2,
+    "actor": "lin",
+    "names": {"lin": "林"},
+    "action": {
+        "id": UUID(int=11),
+        "kind": "buy",
+        "state": "ordered",
+        "quantity": 1_200,
+        "due_at": START + timedelta(days=5),
+        "order": {
+            "id": UUID(int=12),
+            "number": 12,
+            "reference": "LT-12",
+            "line": "1",
+            "lines": "/v1/orders/12",
+        },
+    },
+}
+"""What was ordered."""
+
+REQUESTED: dict[str, object] = ACTED | {
+    "action": {"id": UUID(int=11), "kind": "buy", "state": "proposed", "quantity": 1_200},
+    "to": [
+        {
+            "id": "wang",
+            "name": "王",
+            "language": "zh-CN",
+            "wecom_userid": "WangWu",
+            "slack_user_id": "U012AB3CDE",
+        }
+    ],
+}
+"""What somebody has to approve."""
+
 EVERY_KIND = {
     "first": delivery(stock_alert(7)),
     "change": delivery(stock_alert(7, revision=2, event="resolved"), Kind.CHANGE),
@@ -130,12 +192,17 @@ EVERY_KIND = {
         stock_alert(7, revision=2, event="acknowledged", acknowledged_by="李雷", note="已下单"),
         Kind.CHANGE,
     ),
+    "ordered": delivery(stock_alert(7, **ACTED), Kind.CHANGE),
     "digest": delivery(digest(), Kind.DIGEST),
     "test": TEST,
     "meta": META,
     "longest": delivery(LONGEST, duplicate_possible=True),
     "longest end": delivery(
         LONGEST.model_copy(update=ENDED_BY_HAND | {"actor": WIDE * 5_000}), Kind.CHANGE
+    ),
+    "longest request": delivery(LONGEST_REQUEST, Kind.CHANGE, duplicate_possible=True),
+    "longest reminder": delivery(
+        LONGEST_REQUEST.model_copy(update={"event": AlertEvent.REMINDED}), Kind.CHANGE
     ),
     "longest digest": delivery(
         digest(tuple(DigestLine(alert=LONGEST) for _ in range(40))), Kind.DIGEST

@@ -22,10 +22,12 @@ from shared.testing.unruly_http import Reply, Request
 from shared.testing.wecom import FakeWecom
 from tests.factories.stock_alerts import stock_alert
 from tests.unit.services.notifier.destinations.deliveries import (
+    ACTED,
     EVIL,
     LONGEST,
     META,
     NOW,
+    REQUESTED,
     TEST,
     WIDE,
     delivery,
@@ -176,8 +178,16 @@ LATER = {"revision": 2, "previous_level": "urgent"}
         (Kind.ESCALATION, {"event": "escalated", **LATER}),
         (Kind.FIRST, {"event": "escalated", **LATER}),
         (Kind.FIRST, {"event": "level_changed", "level": "watch", **LATER}),
+        (Kind.ESCALATION, {"event": "acted", "action": REQUESTED["action"], **LATER}),
     ],
-    ids=["worse", "reminder", "escalation", "first by escalation", "first when it is better"],
+    ids=[
+        "worse",
+        "reminder",
+        "escalation",
+        "first by escalation",
+        "first when it is better",
+        "request",
+    ],
 )
 def test_what_calls_for_somebody_rings(group: Group, kind: Kind, fields: dict[str, object]) -> None:
     alert = stock_alert(7, to=to(group, ("lin", group.lin)), **fields)
@@ -190,6 +200,7 @@ def test_what_calls_for_somebody_rings(group: Group, kind: Kind, fields: dict[st
     [
         (Kind.CHANGE, {"event": "level_changed", "level": "watch"}),
         (Kind.FIRST, {"event": "acknowledged", "acknowledged_by": "lin"}),
+        (Kind.CHANGE, {"event": "acted", "action": ACTED["action"]}),
         *(
             (Kind.CHANGE, {"event": event})
             for event in (

@@ -3,6 +3,7 @@ from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -20,11 +21,13 @@ from shared.testing.unruly_http import Reply, Request
 from shared.testing.wecom import PATH, FakeWecom
 from tests.factories.stock_alerts import START, alert_id, stock_alert
 from tests.unit.services.notifier.destinations.deliveries import (
+    ACTED,
     ENDED_BY_HAND,
     EVERY_KIND,
     LONGEST,
     META,
     NOW,
+    REQUESTED,
     TEST,
     delivery,
     destination,
@@ -114,6 +117,54 @@ def test_each_event_is_told_in_both_languages(
     for words in said:
         assert words.replace("[Acknowledged] #1", "Acknowledged") in text
     assert ("建议" in text or "What to do" in text) == (event in {"opened", "level_changed"})
+
+
+@pytest.mark.parametrize(
+    ("fields", "language", "head", "done"),
+    [
+        (ACTED, Language.CHINESE, "已下单", "采购 1,200 · LT-12 · 预计 2026-03-06 到货"),
+        (ACTED, Language.ENGLISH, "Ordered", "Buy 1,200 · LT-12 · due 2026-03-06"),
+        (REQUESTED, Language.CHINESE, "待批准", "采购 1,200"),
+        (REQUESTED, Language.ENGLISH, "To approve", "Buy 1,200"),
+        # A late request says how late in its head, and so how far it is in its line.
+        (
+            REQUESTED | {"event": "reminded"},
+            Language.ENGLISH,
+            "Still holds",
+            "Buy 1,200 · To approve",
+        ),
+        (
+            ACTED | {"action": {"id": UUID(int=1), "kind": "none", "state": "done"}},
+            Language.ENGLISH,
+            "Do nothing",
+            "Do nothing",
+        ),
+        (
+            ACTED
+            | {
+                "action": {
+                    "id": UUID(int=1),
+                    "kind": "transfer",
+                    "state": "approved",
+                    "quantity": 30,
+                    "source": "SZ",
+                }
+            },
+            Language.CHINESE,
+            "已安排",
+            "调拨 30 · 从 SZ 调入",
+        ),
+    ],
+)
+def test_what_is_done_about_an_alert_is_said(
+    fields: dict[str, object], language: Language, head: str, done: str
+) -> None:
+    text = markdown(delivery(stock_alert(7, **fields), Kind.CHANGE), language)
+    mark, label = (
+        ("【{}】", "处理：") if language is Language.CHINESE else ("[{}] ", "What is done: ")
+    )
+    assert mark.format(head) in text
+    assert f"> {label}{done}\n" in text
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,12 @@ from shared.testing.slack import CHANGE, PATH, FakeSlack
 from shared.testing.unruly_http import Reply, Request
 from tests.factories.stock_alerts import alert_id, stock_alert
 from tests.unit.services.notifier.destinations.deliveries import (
+    ACTED,
     EVERY_KIND,
     EVIL,
     LONGEST,
     NOW,
+    REQUESTED,
     delivery,
     destination,
     link_of,
@@ -116,7 +118,8 @@ def test_with_a_signing_secret_everything_is_taken_as_well(name: str, language: 
     text = accepted(raw)
     blocks = json.loads(raw).get("blocks", [])
     assert [each["text"]["text"] for each in blocks[:1]] == [text] * len(blocks[:1])
-    assert ("blocks" in json.loads(raw)) == (EVERY_KIND[name].kind is Kind.FIRST)
+    asks = EVERY_KIND[name].kind is Kind.FIRST or name in {"longest request", "longest reminder"}
+    assert ("blocks" in json.loads(raw)) == asks
 
 
 @pytest.mark.parametrize(
@@ -127,6 +130,8 @@ def test_with_a_signing_secret_everything_is_taken_as_well(name: str, language: 
         (Kind.CHANGE, {"event": "reminded"}, True),
         (Kind.CHANGE, {"event": "level_changed", "previous_level": "urgent"}, True),
         (Kind.CHANGE, {"event": "level_changed", "level": "watch", "previous_level": "out"}, False),
+        (Kind.ESCALATION, REQUESTED, True),
+        (Kind.CHANGE, ACTED, False),
         (Kind.CHANGE, {"event": "acknowledged"}, False),
         (Kind.CHANGE, {"event": "resolved"}, False),
     ],

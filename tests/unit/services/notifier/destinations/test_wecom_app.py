@@ -13,7 +13,7 @@ from services.notifier.domain.addresses import WecomApp
 from services.notifier.domain.deliveries import Delivery, Kind
 from services.notifier.domain.destinations import Language
 from services.notifier.domain.outcomes import Verdict
-from shared.events.stock_alerts import AlertEvent
+from shared.events.stock_alerts import AlertEvent, StockAlert
 from shared.testing.unruly_http import Reply, Request
 from shared.testing.wecom_app import GET_TOKEN, SEND, FakeWecomApp
 from tests.factories.stock_alerts import stock_alert
@@ -21,6 +21,7 @@ from tests.unit.services.notifier.destinations.deliveries import (
     ENDED_BY_HAND,
     EVERY_KIND,
     LONGEST,
+    LONGEST_REQUEST,
     NOW,
     delivery,
     destination,
@@ -68,8 +69,12 @@ def test_the_vendor_takes_every_message_and_it_fits(name: str, language: Languag
 
 
 @pytest.mark.parametrize("language", list(Language))
-def test_the_longest_change_fits_too(language: Language) -> None:
-    change = LONGEST.model_copy(update={"event": AlertEvent.ASSIGNED, "revision": 2})
+@pytest.mark.parametrize(
+    "change",
+    [LONGEST.model_copy(update={"event": AlertEvent.ASSIGNED, "revision": 2}), LONGEST_REQUEST],
+    ids=["assigned", "acted"],
+)
+def test_the_longest_change_fits_too(change: StockAlert, language: Language) -> None:
     raw = rendered(delivery(change, Kind.CHANGE), language)
     assert sent(raw)["errcode"] == 0
 

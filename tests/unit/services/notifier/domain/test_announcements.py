@@ -1,11 +1,14 @@
 from datetime import timedelta
+from uuid import UUID
+
+import pytest
 
 from services.notifier.domain.announcements import Known, deliveries_of
 from services.notifier.domain.deliveries import Kind, NewDelivery, Reason, State
 from services.notifier.domain.holding import Hold, HoldReason
 from services.notifier.domain.manners import Manners
 from services.notifier.domain.routes import Reach, Route, RoutingTable
-from shared.events.stock_alerts import AlertLevel, StockAlert
+from shared.events.stock_alerts import ActionState, AlertLevel, StockAlert
 from tests.factories.stock_alerts import START, stock_alert
 
 NOW = START
@@ -152,6 +155,47 @@ def test_an_escalation_is_one_to_whoever_knows_of_the_episode() -> None:
     ]
 
 
+REQUESTED = stock_alert(
+    revision=2,
+    event="acted",
+    actor="lin",
+    action={"id": UUID(int=1), "kind": "buy", "state": "proposed", "quantity": 50},
+)
+
+
+def test_who_has_to_approve_may_hear_of_an_episode_by_the_request() -> None:
+    """What the budget holds back was told to nobody, and is asked for all the same."""
+    assert REQUESTED.asks_for_approval
+    assert told(REQUESTED, EVERYTHING, boss=Known(1, announced=True)) == [
+        ("boss", Kind.ESCALATION, State.WAITING),
+        ("buyers", Kind.FIRST, State.WAITING),
+    ]
+    assert REQUESTED.action is not None
+    approved = REQUESTED.action.model_copy(update={"state": ActionState.APPROVED})
+    told_later = REQUESTED.model_copy(update={"action": approved})
+    assert told(told_later, EVERYTHING, boss=Known(1, announced=True)) == [
+        ("boss", Kind.CHANGE, State.WAITING),
+        ("buyers", Kind.CHANGE, State.SUPPRESSED),
+    ]
+
+
+PROGRAM = RoutingTable(["erp"], [], {"erp": Manners(of_programs=True)})
+
+
+@pytest.mark.parametrize(
+    "known", [None, Known(1, announced=False), Known(1, announced=True)], ids=str
+)
+@pytest.mark.parametrize("hush", [None, HUSHED, {"by": "budget"}], ids=str)
+@pytest.mark.parametrize("event", ["acted", "snoozed", "feedback", "resolved", "escalated"])
+def test_a_program_is_told_everything(
+    event: str, hush: dict[str, object] | None, known: Known | None
+) -> None:
+    """Who keeps the books of what is ordered cannot do without what people are spared."""
+    alert = stock_alert(revision=2, event=event, hush=hush)
+    (found,) = deliveries_of(alert, PROGRAM, {} if known is None else {"erp": known}, NOW)
+    assert (found.state, found.replaces) == (State.WAITING, False)
+
+
 LATER = START + timedelta(minutes=5)
 GATHER = {"key": "lin|S1|urgent|1", "by": LATER.isoformat(), "why": "same_owner"}
 HELD = Hold("lin|S1|urgent|1", LATER, HoldReason.SAME_OWNER)
@@ -171,8 +215,7 @@ def test_what_is_gathered_waits_under_its_key() -> None:
 
 
 def test_a_program_is_told_at_once() -> None:
-    table = RoutingTable(["erp"], [], {"erp": Manners(of_programs=True)})
-    (found,) = deliveries_of(stock_alert(gather=GATHER), table, {}, NOW)
+    (found,) = deliveries_of(stock_alert(gather=GATHER), PROGRAM, {}, NOW)
     assert (found.state, found.hold) == (State.WAITING, None)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import FastAPI
-from fastapi.responses import FileResponse, RedirectResponse
+from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 
@@ -17,6 +17,7 @@ from services.console.api.access import Gate
 from services.console.domain.sign_in import Codes, Endings
 from services.console.pages import (
     alert,
+    alerts,
     deliveries,
     delivery,
     inbox,
@@ -125,15 +126,11 @@ def application(context: Context, secret: str) -> FastAPI:
     async def favicon() -> FileResponse:
         return FileResponse(_STATIC / "favicon.svg", media_type="image/svg+xml")
 
-    @app.get("/alerts", include_in_schema=False)
-    async def open_alerts() -> RedirectResponse:
-        """What digests and briefs link to: the Now page has them."""
-        return RedirectResponse("/")
-
     for page in (
         now,
         stock,
         level,
+        alerts,
         alert,
         orders,
         order,

@@ -128,7 +128,7 @@ class FakeServices:
             for warehouse, _ in WAREHOUSES
         }
         levels = ["out", "urgent", "watch", "watch", "urgent", "watch", "out", "watch", "watch"]
-        self.alerts = {
+        self.alerts: dict[str, dict[str, Any]] = {
             str(UUID(int=index + 1)): _alert(index, level) for index, level in enumerate(levels)
         }
         self.acknowledged: list[str] = []
@@ -238,29 +238,43 @@ class FakeServices:
             self._there("alerting")
             open_now: dict[str, int] = {}
             for alert in self.alerts.values():
-                open_now[str(alert["level"])] = open_now.get(str(alert["level"]), 0) + 1
+                if alert["resolved_at"] is None:
+                    open_now[str(alert["level"])] = open_now.get(str(alert["level"]), 0) + 1
             return {"open": open_now, "lag_records": 0, "behind_seconds": 0.0}
 
         @app.get("/v1/alerts")
         def alerts(
+            *,
+            state: str = "open",
             level: str = "",
+            rule: str = "",
             sku: str = "",
             warehouse: str = "",
+            owner: str = "",
             subject: str = "",
             order: str = "newest",
+            cursor: str = "0",
             limit: int = 50,
         ) -> dict[str, object]:
             self._there("alerting")
+            if "|" in sku:
+                raise HTTPException(422)
+            ended = {"open": {False}, "resolved": {True}, "all": {False, True}}[state]
             items = [
                 alert
                 for alert in self.alerts.values()
-                if level in {"", alert["level"]}
+                if (alert["resolved_at"] is not None) in ended
+                and level in {"", alert["level"]}
+                and rule in {"", alert["rule"]["id"]}
+                and owner in {"", alert.get("owner")}
                 and sku in {"", alert["sku"]}
                 and warehouse in {"", alert["warehouse"]}
                 and subject in {"", alert["subject"]}
             ]
             items.sort(key=_risk if order == "at_risk" else _number, reverse=True)
-            return {"items": items[:limit], "next_cursor": None}
+            start = int(cursor)
+            following = str(start + limit) if start + limit < len(items) else None
+            return {"items": items[start : start + limit], "next_cursor": following}
 
         @app.get("/v1/alerts/{alert_id}")
         def alert(alert_id: str) -> dict[str, object]:

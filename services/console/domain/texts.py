@@ -6,6 +6,7 @@ A value in braces is filled in; numbers come with thousands separated.
 from decimal import Decimal
 
 from services.console.domain.action_texts import ACTIONS
+from services.console.domain.alerts_texts import ALERTS
 from services.console.domain.delivery_texts import DELIVERIES
 from services.console.domain.form_texts import FORMS
 from services.console.domain.language import Language
@@ -81,7 +82,7 @@ CATALOGUE: dict[str, Text] = {
     "now.filter": Text("只看{level}", "Show only {level}"),
     "now.alerts": Text("未结预警", "Open alerts"),
     "now.alerts.order": Text("最急的和风险最大的在前", "Most urgent and most at risk first"),
-    "now.alerts.more": Text("还有 {n} 条未显示", "{n} more not shown"),
+    "now.alerts.more": Text("还有 {n} 条，查看全部", "{n} more: see all"),
     "now.alerts.none": Text("没有未结预警", "No open alerts"),
     "now.alerts.none.hint": Text(
         "库存都在安全线以上。新的预警会自己出现在这里。",
@@ -294,6 +295,7 @@ CATALOGUE: dict[str, Text] = {
         "This link was used before, has expired, or is not from here.",
     ),
     **ACTIONS,
+    **ALERTS,
     **FORMS,
     **DELIVERIES,
     **ORDERS,

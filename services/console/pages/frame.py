@@ -65,6 +65,11 @@ class Frame:
         with self._client:
             ui.page_title(f"{title} · {self.words('brand')}")
 
+    def readdress(self, path: str) -> None:
+        """Put into the address what is looked at, for a reload and for links; nothing is loaded."""
+        with self._client:
+            ui.navigate.history.replace(path)
+
     def keep(self, work: Coroutine[None, None, None], name: str) -> None:
         """Run a page's work until it ends or the page is closed."""
         task = background_tasks.create(work, name=name)

@@ -1,6 +1,7 @@
 """What alerting is asked: episodes, their numbers, and to note that somebody is on it."""
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -14,6 +15,26 @@ _ALERT = TypeAdapter(Alert)
 _ALERTS = TypeAdapter(Page[Alert])
 _SUMMARY = TypeAdapter(AlertSummary)
 _ANYTHING = TypeAdapter(object)
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """Which alerts are looked for; what is empty is met by all."""
+
+    state: str = "open"
+    level: str = ""
+    owner: str = ""
+    warehouse: str = ""
+    rule: str = ""
+    sku: str = ""
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """What is asked beyond all open ones, by the name that alerting has for it."""
+        asked = {name: value for name, value in asdict(self).items() if value}
+        if self.state == "open":
+            del asked["state"]
+        return asked
 
 
 class Alerting:
@@ -37,6 +58,19 @@ class Alerting:
         """
         of_it = {"sku": sku, "warehouse": warehouse, "subject": SubjectKind.LEVEL}
         return await self._listed(of_it, limit)
+
+    async def found(self, sought: Sought, *, cursor: str = "", limit: int = 25) -> Page[Alert]:
+        """Return a part of the alerts: open ones with the most at risk first, others newest first.
+
+        Raises Refused for a code that cannot be one.
+        """
+        parameters: dict[str, str | int] = {"limit": limit, **sought.parameters}
+        if sought.state == "open":
+            parameters["order"] = "at_risk"
+        if cursor:
+            parameters["cursor"] = cursor
+        page = await self._service.get(_ALERTS, "/v1/alerts", parameters)
+        return page or Page[Alert](items=[])
 
     async def _listed(self, wanted: Mapping[str, str], limit: int) -> list[Alert]:
         parameters: dict[str, str | int] = {

@@ -219,6 +219,7 @@ class Alert(Answer):
     stock_class: str | None = None
     supplier: str | None = None
     at_risk: AtRisk | None = None
+    held_back: bool = False
     playbook: Playbook | None = None
     history: list[Revision] = Field(default_factory=list)
 

@@ -23,6 +23,7 @@ from services.console.domain.rule_kinds import BY_KIND, FLAGS
 from services.console.domain.text import Text
 from services.console.domain.texts import CATALOGUE, Words, number, signed
 from services.console.domain.trouble import KINDS as TROUBLES
+from services.console.pages.alerts import STATES
 from services.console.upstream.reviews import Dimension
 from services.console.upstream.rule_changes import PARTS
 from services.ledger.domain.statement import OPENING_BALANCE
@@ -74,6 +75,7 @@ REFUSALS = (
 MADE = {
     *(f"alert.event.{event}" for event in AlertEvent),
     *(f"alert.hushed.{kind}" for kind in HushKind),
+    *(f"alerts.state.{state}" for state in STATES),
     *("alert.snooze.1", "alert.snooze.8", "alert.snooze.24"),
     *(f"delivery.state.{state}" for state in State),
     *(f"delivery.kind.{kind}" for kind in (*Kind, "escalation")),

@@ -12,11 +12,13 @@ from nicegui import Client, ui
 from services.console.domain.feed import Feed
 from services.console.domain.language import Language
 from services.console.domain.texts import Words
+from services.console.pages.alerts import AlertsPage
 from services.console.pages.context import Context
 from services.console.pages.deliveries import DeliveriesPage
 from services.console.pages.frame import Frame
 from services.console.pages.orders import OrdersPage
 from services.console.pages.stock import StockPage
+from services.console.upstream import alerting
 from services.console.upstream.actions import Actions
 from services.console.upstream.directory import Directory
 from services.console.upstream.grid import Question
@@ -43,7 +45,10 @@ class Lists:
         path, parameters = request.url.path, request.url.params
         if path == "/v1/levels/query":
             return httpx.Response(200, json={"items": [level()]})
-        is_list = path in {"/v1/skus", "/v1/deliveries"} or parameters.get("state") == "placed"
+        is_list = (
+            path in {"/v1/skus", "/v1/deliveries", "/v1/alerts"}
+            or parameters.get("state") == "placed"
+        )
         if self.away or not is_list:
             return httpx.Response(503)
         part = int(parameters.get("cursor", "1"))
@@ -64,6 +69,16 @@ ITEMS: dict[str, dict[str, object]] = {
         "kind": "alert",
         "state": "sent",
         "created_at": WHEN,
+    },
+    "/v1/alerts": {
+        "id": str(UUID(int=1)),
+        "number": 1,
+        "state": "open",
+        "level": "out",
+        "rule": {"id": "r", "kind": "below"},
+        "sku": "CUP",
+        "warehouse": "hz",
+        "opened_at": WHEN,
     },
     "/v1/orders": {
         "id": str(UUID(int=1)),
@@ -86,11 +101,13 @@ class Viewer(Frame):
             ingest=ingest,
             ledger=Ledger(service),
             directory=Directory(ingest, WallClock()),
+            alerting=alerting.Alerting(service),
             notifier=Notifier(service),
             orders=Orders(service),
             actions=Actions(service),
             people=People(service),
             live=SimpleNamespace(feed=Feed()),
+            clock=WallClock(),
         )
         self.context = cast("Context", context)
         self.language, self.words = Language.ENGLISH, Words(Language.ENGLISH)
@@ -104,11 +121,13 @@ class Turned:
     def __init__(self, which: str, service: Service) -> None:
         with Client(ui.page(f"/{which}"), request=None):
             viewer = Viewer(service)
-            self.page: StockPage | DeliveriesPage | OrdersPage
+            self.page: StockPage | DeliveriesPage | OrdersPage | AlertsPage
             if which == "stock":
                 self.page = StockPage(viewer, Question())
             elif which == "deliveries":
                 self.page = DeliveriesPage(viewer, Sought())
+            elif which == "alerts":
+                self.page = AlertsPage(viewer, alerting.Sought())
             else:
                 self.page = OrdersPage(viewer)
 
@@ -116,6 +135,8 @@ class Turned:
         for direction in directions:
             if isinstance(self.page, StockPage):
                 self.page._turn({"on": "next", "back": "previous"}[direction])
+            elif isinstance(self.page, AlertsPage):
+                self.page._act({"on": "earlier", "back": "later"}[direction])
             else:
                 await self.page._act({"on": "earlier", "back": "later"}[direction])
 
@@ -124,7 +145,9 @@ class Turned:
 
     def says(self, words: str) -> bool:
         return words in (
-            self.page._list_html() if isinstance(self.page, DeliveriesPage) else self.page._html()
+            self.page._list_html()
+            if isinstance(self.page, DeliveriesPage | AlertsPage)
+            else self.page._html()
         )
 
 
@@ -133,7 +156,7 @@ def lists() -> Lists:
     return Lists()
 
 
-@pytest.fixture(params=["stock", "deliveries", "orders"])
+@pytest.fixture(params=["stock", "deliveries", "orders", "alerts"])
 async def turned(request: pytest.FixtureRequest, lists: Lists) -> AsyncIterator[Turned]:
     transport = httpx.MockTransport(lists.answer)
     async with httpx.AsyncClient(transport=transport, base_url="http://it") as client:

@@ -1,5 +1,6 @@
 """What pages do when there is nothing, when a service is away, and with a keyboard alone."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -7,6 +8,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import Desk
 from tests.browser.fake_deliveries import DEAD
+from tests.browser.fake_moment import NOW
 from tests.browser.fake_orders import CONFIRMED
 from tests.browser.fake_services import FakeServices
 
@@ -393,7 +395,7 @@ async def test_a_doubt_says_on_its_page_why(calm_desk: Desk, fakes: Fakes) -> No
     alert = fakes[0].alerts[str(UUID(int=1))]
     former = dict(alert)
     doubts = {"flags": ["negative", "newer_flag"], "count_days": 41, "silent": ["till"]}
-    alert["facts"] = former["facts"] | {"doubts": doubts}  # type: ignore[operator] # a dictionary
+    alert["facts"] = former["facts"] | {"doubts": doubts}
     try:
         viewer = await calm_desk.viewer(locale="en-GB")
         await viewer.open(ALERT)
@@ -419,7 +421,7 @@ async def test_an_alert_about_a_product_names_its_options_and_leads_to_no_one_le
     }
     alert = fakes[0].alerts[str(UUID(int=1))]
     former = dict(alert)
-    facts = former["facts"] | {"options": options, "threshold": 0.7}  # type: ignore[operator] # a dictionary
+    facts = former["facts"] | {"options": options, "threshold": 0.7}
     kind = {"id": "sizes", "kind": "broken_size_run", "name": {"en": "Broken size run"}}
     alert |= {"subject": "product", "sku": "T", "sku_name": None, "warehouse": "online"}
     alert |= {"facts": facts, "rule": kind}
@@ -519,3 +521,62 @@ async def test_the_mailbox_that_orders_leave_from_is_chosen_beside_it(
     await expect(chosen).to_have_text("给供应商的订单由此发出")
     await expect(choose).to_have_count(0)
     assert fakes[0].orders.mailbox == "boss"
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en-GB"])
+async def test_a_notice_that_waits_on_purpose_says_until_when_and_why(
+    calm_desk: Desk, fakes: Fakes, locale: str
+) -> None:
+    held = fakes[0].notices.deliveries[str(UUID(int=0x1000))]
+    until = NOW + timedelta(hours=3)
+    held |= {"not_before": until.isoformat(), "held_for": "quiet_hours"}
+    chinese = locale == "zh-CN"
+    words = ("等到", "免打扰时段") if chinese else ("Waits until", "Quiet hours")
+    try:
+        viewer = await calm_desk.viewer(locale=locale)
+        said = viewer.page.locator("[data-measure=held]")
+        for path in ("/deliveries", f"/deliveries/{held['id']}", ALERT):
+            await viewer.open(path)
+            await expect(said).to_have_count(1)
+            for part in words:
+                await expect(said).to_contain_text(part)
+            await expect(said.locator("lt-time")).to_have_attribute("at", until.isoformat())
+            await viewer.keep_screenshot(f"held-{path.split('/')[1]}-{locale}")
+        held["not_before"] = (NOW - timedelta(hours=3)).isoformat()
+        await expect(said).to_have_count(0)
+    finally:
+        held |= {"not_before": None, "held_for": None}
+
+
+async def test_an_alert_says_when_it_runs_out_and_what_arrives(
+    calm_desk: Desk, fakes: Fakes
+) -> None:
+    alert = fakes[0].alerts[str(UUID(int=1))]
+    former = dict(alert)
+    late = {"quantity": 48, "due_at": (NOW - timedelta(days=3)).isoformat(), "reference": "PO-7"}
+    coming = {"quantity": 1, "due_at": (NOW + timedelta(days=2)).isoformat(), "reference": "PO-9"}
+    told = {"overdue": late, "next_arrival": coming, "runs_out_at": NOW.isoformat()}
+    alert["facts"] = former["facts"] | told
+    try:
+        viewer = await calm_desk.viewer(locale="en-GB")
+        facts = viewer.page.locator(".facts")
+        measure = "[data-measure={}]".format
+        await viewer.open(ALERT)
+        await expect(facts.locator(measure("next_arrival"))).to_contain_text("1 unit (PO-9)")
+        await expect(facts.locator(measure("runs_out"))).to_be_visible()
+        await expect(facts.locator(measure("overdue"))).to_have_count(0)
+        await viewer.keep_screenshot("alert-arrivals")
+        alert["rule"] = former["rule"] | {"kind": "inbound_overdue"}
+        await viewer.open(ALERT)
+        await expect(facts.locator(measure("overdue"))).to_contain_text("48 units (PO-7)")
+        await expect(facts.locator(measure("runs_out"))).to_have_count(0)
+        alert["rule"] = former["rule"]
+        alert |= {"state": "resolved", "resolved_at": NOW.isoformat()}
+        alert["facts"] = alert["facts"] | {"next_arrival": late}
+        await viewer.open(ALERT)
+        await expect(facts).to_contain_text("Resolved")
+        for name in ("runs_out", "next_arrival", "overdue"):
+            await expect(facts.locator(measure(name))).to_have_count(0)
+    finally:
+        alert.clear()
+        alert |= former

@@ -68,6 +68,29 @@ DELIVERIES: dict[str, Text] = {
     "delivery.kind.report": Text("报告", "Report"),
     "delivery.kind.test": Text("测试消息", "Test message"),
     "delivery.kind.meta": Text("系统提醒", "About the notices"),
+    # What waits on purpose
+    "delivery.held": Text("等到", "Waits until"),
+    "delivery.held.first_import": Text(
+        "首次导入时已低于阈值，合并为一条", "Low when first heard of: told in one message"
+    ),
+    "delivery.held.changed_rule": Text(
+        "规则启用或修改时已低于阈值，合并为一条",
+        "Low when the rule was made or changed: told in one message",
+    ),
+    "delivery.held.changed_parameters": Text(
+        "参数修改后低于阈值，合并为一条", "Low by the new parameters: told in one message"
+    ),
+    "delivery.held.changed_catalogue": Text(
+        "商品目录修改后进入规则范围，合并为一条",
+        "In the rule's scope since the catalogue has changed: told in one message",
+    ),
+    "delivery.held.same_owner": Text(
+        "与同一负责人、同一供应商的预警合并为一条", "One message for one owner and supplier"
+    ),
+    "delivery.held.rhythm": Text(
+        "目的地按小时或按天接收", "The destination is told by the hour or day"
+    ),
+    "delivery.held.quiet_hours": Text("免打扰时段", "Quiet hours"),
     # Why
     "delivery.why.no_route": Text("没有目的地要这类预警", "No destination wants such alerts"),
     "delivery.why.never_announced": Text(

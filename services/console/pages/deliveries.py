@@ -225,6 +225,7 @@ class DeliveriesPage:
             retrying=self._retrying,
             failure=self._failure,
             replaying=self._replaying,
+            now=self.frame.context.clock.now(),
         )
 
     def _side_html(self) -> str:

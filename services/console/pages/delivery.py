@@ -93,4 +93,5 @@ class DeliveryPage:
             troubles={one.number: trouble(kind, one.code) for one in attempts},
             retrying=self._retrying,
             failure=self._failure,
+            now=self._frame.context.clock.now(),
         )

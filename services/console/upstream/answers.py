@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.events.stock_alerts import AlertEvent, AlertLevel, Hush, SubjectKind
+from shared.events.stock_alerts import SHORTAGES, AlertEvent, AlertLevel, Hush, SubjectKind
 
 T = TypeVar("T")
 
@@ -135,6 +135,14 @@ class DoubtReasons(Answer):
     silent: list[str] = Field(default_factory=list)
 
 
+class Arrival(Answer):
+    """An incoming line with the day that it is due."""
+
+    quantity: int
+    due_at: datetime
+    reference: str
+
+
 class Facts(Answer):
     """The numbers of an episode at a revision; units and days."""
 
@@ -146,6 +154,9 @@ class Facts(Answer):
     incoming: int | None = None
     options: Options | None = None
     doubts: DoubtReasons | None = None
+    runs_out_at: datetime | None = None
+    next_arrival: Arrival | None = None
+    overdue: Arrival | None = None
 
 
 class Revision(Answer):
@@ -227,6 +238,24 @@ class Alert(Answer):
     def is_open(self) -> bool:
         """Whether something can still be done about it."""
         return self.state not in {"resolved", "retracted"}
+
+    @property
+    def runs_out_at(self) -> datetime | None:
+        """When it runs out, of what still warns of a shortage; as messages have it."""
+        tells = self.is_open and self.rule.kind in SHORTAGES
+        return self.facts.runs_out_at if tells else None
+
+    @property
+    def next_arrival(self) -> Arrival | None:
+        """What was still to come when the facts were taken."""
+        coming = self.facts.next_arrival
+        taken_at = self.history[-1].occurred_at if self.history else self.opened_at
+        return coming if coming is not None and coming.due_at > taken_at else None
+
+    @property
+    def overdue(self) -> Arrival | None:
+        """What is late, where the rule asks for that."""
+        return self.facts.overdue if self.rule.kind == "inbound_overdue" else None
 
 
 class AlertSummary(Answer):

@@ -21,7 +21,10 @@ class Recipients(Answer):
 
 
 class Delivery(Answer):
-    """One message for one destination; `reason` says why it is where it is."""
+    """One message for one destination; `reason` says why it is where it is.
+
+    What waits on purpose waits until `not_before`, and `held_for` says why.
+    """
 
     id: UUID
     kind: str
@@ -38,8 +41,14 @@ class Delivery(Answer):
     duplicate_possible: bool = False
     recipients: Recipients | None = None
     next_at: datetime | None = None
+    not_before: datetime | None = None
+    held_for: str | None = None
     created_at: datetime
     sent_at: datetime | None = None
+
+    def is_held(self, now: datetime) -> bool:
+        """Return whether it waits on purpose."""
+        return self.state == "waiting" and self.not_before is not None and now < self.not_before
 
 
 class CountedDelivery(Delivery):

@@ -29,6 +29,7 @@ from services.console.upstream.rule_changes import PARTS
 from services.ledger.domain.statement import OPENING_BALANCE
 from services.notifier.domain.addresses import DestinationKind
 from services.notifier.domain.deliveries import Kind, Reason, State
+from services.notifier.domain.holding import HoldReason
 from services.notifier.domain.outcomes import Verdict
 from shared.events.alert_responses import FeedbackReason
 from shared.events.stock_alerts import (
@@ -79,6 +80,7 @@ MADE = {
     *("alert.snooze.1", "alert.snooze.8", "alert.snooze.24"),
     *(f"delivery.state.{state}" for state in State),
     *(f"delivery.kind.{kind}" for kind in (*Kind, "escalation")),
+    *(f"delivery.held.{reason}" for reason in HoldReason),
     *(f"delivery.why.{reason}" for reason in Reason),
     *(f"delivery.verdict.{verdict}" for verdict in (*Verdict, "none")),
     *(f"delivery.{name}" for name in ("reached", "left", "in_doubt", "refused", "overtaken")),
@@ -87,6 +89,7 @@ MADE = {
     *(f"kind.{kind}{hint}" for kind in RuleKind for hint in ("", ".hint")),
     *(f"kind.{traits.unit}" for traits in BY_KIND.values() if traits.unit),
     *(f"kind.times.{kind}" for kind, traits in BY_KIND.items() if traits.unit == "times"),
+    *(f"alert.{name}" for name in ("next_arrival", "overdue")),
     *(f"subject.{kind}" for kind in ("pool", "product")),
     *(f"rule.subject.{kind}" for kind in ("level", "pool")),
     *(f"field.{name}" for name in (*NUMBERS, *TEXTS)),

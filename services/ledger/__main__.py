@@ -19,6 +19,7 @@ from rich.progress import Progress
 from services.ledger.commands.archive import archive
 from services.ledger.commands.rebuild import Selection, rebuild
 from services.ledger.commands.repartition import repartition
+from services.ledger.commands.restored import restored
 from services.ledger.commands.statement import (
     TEXTS,
     Period,
@@ -76,6 +77,8 @@ async def _command(settings: LedgerSettings, arguments: argparse.Namespace) -> i
             return await _archive(settings, arguments.to, arguments.keep_days, arguments.dry_run)
         case "statement":
             return await _statement(settings, arguments)
+        case "restored":
+            return await _restored(settings)
         case "repartition":
             return await _repartition(settings, arguments.partitions)
         case _:
@@ -119,6 +122,9 @@ def _parser(settings: LedgerSettings) -> argparse.ArgumentParser:
     repartition = roles.add_parser("repartition", help="go on with more partitions, once drained")
     repartition.add_argument(
         "--partitions", type=int, required=True, help="how many this release declares"
+    )
+    roles.add_parser(
+        "restored", help="after a restore of the database: have all levels told as newer than ever"
     )
     rebuild = roles.add_parser("rebuild", help="make levels anew from their movements")
     rebuild.add_argument("--sku", action="append", default=[], help="only this one; repeatable")
@@ -307,6 +313,16 @@ async def _rebuild(settings: LedgerSettings, selection: Selection) -> int:
     return 0
 
 
+async def _restored(settings: LedgerSettings) -> int:
+    """Return the exit code: 0 when the next claims tell all levels as newer than ever."""
+    async with engine_of(settings.database_url, "ledger restored") as engine:
+        with _progress("records") as (progress, _):
+            async with LogReader(settings.kafka, settings.topic_prefix, STOCK_LEVELS.name) as log:
+                report = await restored(engine, log, progress=progress)
+    print(json.dumps(asdict(report)))
+    return 0
+
+
 async def _repartition(settings: LedgerSettings, partitions: int) -> int:
     """Return the exit code: 0 when everything is in its new partition."""
     declared = STOCK_CHANGES.partitions
@@ -324,10 +340,10 @@ async def _repartition(settings: LedgerSettings, partitions: int) -> int:
 
 
 @contextmanager
-def _progress() -> Iterator[tuple[Callable[[int, int], None], Console]]:
-    """Show how many levels are done, and how long the others will take."""
+def _progress(what: str = "levels") -> Iterator[tuple[Callable[[int, int], None], Console]]:
+    """Show how many levels, or what else, are done, and how long the others will take."""
     with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task("levels", total=None)
+        task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total), bar.console
 
 

@@ -1,8 +1,9 @@
 """Compare what `stock.levels` tells last of each level with what is stored of it.
 
 The newest record of a key is its last one, whatever versions came before: that is what compaction
-keeps. A level whose batch was published before the snapshot has to be there, at its version or a
-later one, so the topic is read up to where it ends after the snapshot was taken. What the next
+keeps. An earlier one of a version above the stored one is wrong even so: whoever has read it drops
+all below. A level whose batch was published before the snapshot has to be there, at its version or
+a later one, so the topic is read up to where it ends after the snapshot was taken. What the next
 claim or turn is to publish is waited for, not missed; what is newer than the snapshot is looked up
 once more.
 """
@@ -12,8 +13,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
-from typing import TypeAlias
+from typing import Annotated, NamedTuple, TypeAlias
 
+import msgspec
 from pydantic import ValidationError
 
 from services.ledger.outbound.stock_levels import message
@@ -34,8 +36,29 @@ _KEY_BYTES = 1_025
 
 _SHOWN = 100
 
-Values: TypeAlias = dict[bytes, bytes | None]
-"""The last record of each key; None where it says that there is no such level any more."""
+
+class Last(NamedTuple):
+    """What a key's last record says: None, that there is no such level any more.
+
+    `highest` is the highest version among all its records.
+    """
+
+    value: bytes | None
+    highest: int
+
+
+Values: TypeAlias = dict[bytes, Last]
+"""What was told last, by key."""
+
+_NOTHING = Last(None, 0)
+
+
+class _Versioned(msgspec.Struct):
+    version: Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
+    """One above could be followed by none that the database can store."""
+
+
+_decode_version = msgspec.json.Decoder(_Versioned).decode
 
 
 class Fault(StrEnum):
@@ -47,7 +70,7 @@ class Fault(StrEnum):
     UNLIKE = "unlike"
     """It tells of the stored version, but something else than what is stored."""
     AHEAD = "ahead"
-    """The database knows less: it was restored."""
+    """A version above the stored one was told, last or before: the database was restored."""
     UNREADABLE = "unreadable"
     UNKNOWN = "unknown"
     """No such level is stored: nothing can be told of it."""
@@ -92,7 +115,11 @@ class Told:
         while any(at < end for at, end in zip(reader.offsets, ends, strict=True)):
             records = await reader.poll(most)
             for record in records:
-                self.values.setdefault(record.partition, {})[record.key or b""] = record.value
+                values = self.values.setdefault(record.partition, {})
+                key = record.key or b""
+                before = values.get(key)
+                highest = max(version_of(record.value), before.highest if before else 0)
+                values[key] = Last(record.value, highest)
                 self.time_ms = max(self.time_ms, record.timestamp)
             self.records += len(records)
             if pace is not None:
@@ -177,13 +204,13 @@ async def _judge_all(
     for number, each in enumerate(levels, start=1):
         if number % LEVELS_AT_ONCE == 0:
             await asyncio.sleep(0)
-        value = values.get(each.partition, {}).pop(level_key(each.sku, each.warehouse), None)
+        said = values.get(each.partition, {}).pop(level_key(each.sku, each.warehouse), _NOTHING)
         done.levels += 1
         if each.dipped or each.batch > published.get(each.partition, 0):
             done.waiting += 1
             continue
         done.judged.add((each.sku, each.warehouse))
-        fault, version = _fault(each, value)
+        fault, version = _fault(each, said)
         if fault is not None:
             finding = Finding(
                 fault, each.sku, each.warehouse, version, each.level.version, each.level.id
@@ -193,16 +220,18 @@ async def _judge_all(
 
 def _judge_rest(values: Values, done: Comparison) -> None:
     """Note what was told of levels that are not stored."""
-    for key, value in values.items():
+    for key, last in values.items():
         sku, warehouse = _key(key)
         done.judged.add((sku, warehouse))
-        if value is not None:
-            version = _version(value)
-            done.newer.append(Finding(Fault.UNKNOWN, sku, warehouse, version, None, None))
+        if last.value is not None:
+            done.newer.append(Finding(Fault.UNKNOWN, sku, warehouse, last.highest, None, None))
 
 
-def _fault(stored: ToTell, value: bytes | None) -> tuple[Fault | None, int | None]:
-    """Return what is wrong with what was told last of a level, and which version that is."""
+def _fault(stored: ToTell, last: Last) -> tuple[Fault | None, int | None]:
+    """Return what is wrong with what was told of a level, and which version that is."""
+    value = last.value
+    if last.highest > stored.level.version:
+        return Fault.AHEAD, last.highest
     if value is None:
         return Fault.MISSING, None
     try:
@@ -230,8 +259,9 @@ def _key(key: bytes) -> LevelKey:
     return f"{sku[:_SHOWN]}…{sha256(key).hexdigest()[:12]}", warehouse[:_SHOWN]
 
 
-def _version(value: bytes) -> int:
+def version_of(value: bytes | None) -> int:
+    """Return the version that a record tells of; 0 where it tells of none."""
     try:
-        return StockLevel.model_validate_json(value).version
-    except ValidationError:
+        return 0 if value is None else _decode_version(value).version
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return 0

@@ -8,7 +8,7 @@ claimed the partitions since; so an end at any moment leaves levels as they were
 to be. Reservations may change levels meanwhile: such a level is read once more.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.ledger.commands.verify import differences
@@ -110,14 +110,14 @@ async def _begun(
             chosen = await levels.selected(
                 connection, selection.skus, selection.warehouses, selection.levels
             )
-        claimed = await _claim(connection, partitions, chosen)
+        claimed = await take_over(connection, OWNER, partitions, chosen)
         generation = await generations.begin(connection, everything=chosen is None, beyond=beyond)
     work = _Work(engine, partitions, generation, claimed, Report(generation))
     return work, None if chosen is None else sorted(chosen)
 
 
-async def _claim(
-    connection: Connection, partitions: int, chosen: dict[int, str] | None
+async def take_over(
+    connection: Connection, owner: str, partitions: int, chosen: Mapping[int, str] | None = None
 ) -> dict[int, positions.Position]:
     """Take the partitions of the chosen levels, or all, away from who consumes them."""
     owned = {each.partition for each in await positions.read(connection, TOPIC)}
@@ -130,7 +130,7 @@ async def _claim(
             partition,
             partitions=partitions,
             first_offset=0,
-            owner=OWNER,
+            owner=owner,
         )
         for partition in sorted(owned)
     }

@@ -4,7 +4,8 @@
 
 `number` is the newest generation; every level is of the generation `least` at least once its
 partition has been claimed. A generation begins for all levels when they are rebuilt or the
-database goes on in another history, and for some when only those are rebuilt.
+database goes on in another history (`restored` says so where the server cannot), and for some when
+only those are rebuilt.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -112,18 +113,20 @@ async def rebuilding(engine: Engine) -> AsyncIterator[None]:
 
 _RAISE = """
 UPDATE level AS l
-SET version = ($1::bigint << $2) + 1, batch = c.batch,
+SET version = ($1::bigint << $2) + 1,
+    batch = CASE WHEN l.last_change_at IS NULL THEN l.batch ELSE c.batch END,
     low_water = LEAST(l.on_hand - greatest(l.reserved, 0) - l.unavailable,
                       CASE WHEN l.batch > c.published THEN l.low_water END)
 FROM unnest($3::int[], $4::bigint[], $5::bigint[]) AS c (partition, batch, published)
-WHERE l.partition = c.partition AND l.version < $1::bigint << $2 AND l.last_change_at IS NOT NULL
+WHERE l.partition = c.partition AND l.version < $1::bigint << $2
 """
 
 
 async def raise_levels(driver: Driver, generations: Generations, claims: Sequence[Claim]) -> None:
     """Let the levels of claimed partitions reach the generation that all have to reach.
 
-    They count as touched by the claim, so nobody has been told of them yet.
+    They count as touched by the claim, so nobody has been told of them yet. Empty ones are not told
+    of, but rise as well: a history that is gone may have told of them.
     """
     await driver.execute("SET LOCAL statement_timeout = 0")  # a million of them take a while
     await driver.execute(

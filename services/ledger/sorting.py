@@ -49,7 +49,11 @@ def identified(
         if each is None:
             continue
         if place is None or place.partition != record.partition:
-            batch.dead(record, DeadReason.INVALID, "the record is not in its SKU's partition")
+            batch.dead(
+                record,
+                DeadReason.MISPLACED,
+                "not in its SKU's partition; once all that writes is of this release, replay it",
+            )
             continue
         bucket = None if each.bucket is _ON_HAND else each.bucket
         other = None

@@ -25,12 +25,13 @@ class Reason(StrEnum):
     ID_REUSED = "id_reused"
     FROM_THE_FUTURE = "from_the_future"
     TOO_OLD = "too_old"
+    MISPLACED = "misplaced"
     UNDECODABLE = "undecodable"
     INVALID = "invalid"
 
 
 REPLAYABLE: Final = frozenset(
-    {Reason.UNKNOWN_SKU, Reason.UNKNOWN_WAREHOUSE, Reason.FROM_THE_FUTURE}
+    {Reason.UNKNOWN_SKU, Reason.UNKNOWN_WAREHOUSE, Reason.FROM_THE_FUTURE, Reason.MISPLACED}
 )
 """The same change can be accepted one day; the others need a new one."""
 

@@ -12,8 +12,11 @@ from services.ingest.settings import IngestSettings
 from services.ingest.wiring import consume as ingest_consume
 from shared.clock import WallClock
 from shared.events.dead_letters import DeadLetter, DeadReason
+from shared.events.topics import STOCK_CHANGES
 from shared.kafka.messages import Message
+from shared.kafka.partitions import partition_of
 from shared.kafka.producer import Producer
+from shared.testing.reading import all_records
 from shared.testing.waiting import until
 from tests.integration.ingest.service import Ingest, event
 
@@ -115,6 +118,29 @@ async def test_a_reason_of_a_newer_release_is_shown_and_holds_up_no_replay(
     ]
     answer = await ingest.ask("POST", "/v1/quarantine/replay", {"channel": "shop"})
     assert answer == {"replayed": 1, "ignored": 0, "still_quarantined": 1}
+
+
+async def test_a_change_in_the_wrong_partition_is_replayed_to_its_own(
+    ingest: Ingest, settings: IngestSettings
+) -> None:
+    await ingest.set_up()
+    change = event(received_at="2026-03-01T12:00:01Z", v=1, line="0")
+    await bury(settings, [letter(1, DeadReason.MISPLACED, json.dumps(change))])
+    async with consuming(settings):
+
+        async def there() -> bool:
+            return len(await entries(ingest.client)) == 1
+
+        await until(there)
+    (entry,) = await entries(ingest.client)
+    assert [entry[name] for name in ("reason", "channel", "sku", "event_id")] == [
+        "misplaced",
+        *(change[name] for name in ("channel", "sku", "id")),
+    ]
+    answer = await ingest.ask("POST", "/v1/quarantine/replay", {"reason": "misplaced"})
+    assert answer == {"replayed": 1, "ignored": 0, "still_quarantined": 0}
+    (record,) = await all_records(settings, STOCK_CHANGES.name)
+    assert record.partition == partition_of(str(change["sku"]), STOCK_CHANGES.partitions)
 
 
 async def test_a_reused_id_is_never_replayed(ingest: Ingest, settings: IngestSettings) -> None:

@@ -86,10 +86,10 @@ async def test_a_record_in_another_partition_than_its_sku_s_is_refused(ledger: L
     await publish_raw(ledger, raw(id="home"))
     async with ledger.consuming(workers=1):
         await ledger.until_recorded(1)
-        await ledger.until_rejected(DeadReason.INVALID, 1)
+        await ledger.until_rejected(DeadReason.MISPLACED, 1)
         # Now that the level is known, and alone in its batch.
         await publish_raw(ledger, raw(id="stray again"), partition=ELSEWHERE)
-        await ledger.until_rejected(DeadReason.INVALID, 2)
+        await ledger.until_rejected(DeadReason.MISPLACED, 2)
         await publish_raw(ledger, raw(id="home again"))
         await ledger.until_recorded(2)
         assert await ledger.on_hand() == -2
@@ -157,6 +157,19 @@ async def test_partitions_that_go_bad_together_are_halted_and_resumed_together(
     await ledger.publish(change(id="good"))
     async with ledger.consuming():
         await ledger.until_recorded(1)
+
+
+async def test_changes_in_another_partition_than_their_skus_never_halt(ledger: Ledger) -> None:
+    # What a writer that has missed the topic's growth does.
+    await publish_raw(
+        ledger, *(raw(id=str(number)) for number in range(LIMIT + 50)), partition=ELSEWHERE
+    )
+    async with ledger.consuming():
+        await ledger.until_rejected(DeadReason.MISPLACED, LIMIT + 50)
+        await publish_raw(ledger, raw(id="0"))
+        await ledger.until_recorded(1)
+    (reason,) = {letter.reason for letter in await ledger.dead_letters()}
+    assert not DeadReason(reason).malformed
 
 
 async def test_changes_refused_for_what_they_say_never_halt(ledger: Ledger) -> None:

@@ -154,6 +154,10 @@ def test_what_was_early_goes_once_its_time_has_come(codes: Codes) -> None:
     )
 
 
+def test_what_was_in_the_wrong_partition_goes_to_the_right_one(codes: Codes) -> None:
+    assert resolve(Reason.MISPLACED, Change(), codes, NOON) == ("A", "main", None)
+
+
 @pytest.mark.parametrize("reason", [Reason.ID_REUSED, Reason.UNDECODABLE, Reason.INVALID])
 def test_what_can_never_be_applied_stays(codes: Codes, reason: Reason) -> None:
     assert resolve(reason, Change(), codes, NOON) is None

@@ -17,10 +17,13 @@ _TIMEOUT_SECONDS = 4
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """Records not yet applied, and since how many seconds something has waited."""
+    """Records not yet applied, and since how many seconds something has waited.
+
+    `seconds` is None where nobody can say: something waits where nothing was ever applied.
+    """
 
     records: int
-    seconds: float
+    seconds: float | None
 
 
 class LagReader:
@@ -41,7 +44,7 @@ class LagReader:
         ends = await self._ends()
         reached = {each.partition: each for each in positions}
         now = time.time()
-        records, seconds = 0, 0.0
+        records, oldest, known = 0, now, True
         for tp in self._tps:
             position = reached.get(tp.partition)
             behind = ends[tp] - (position.next_offset if position else 0)
@@ -53,8 +56,9 @@ class LagReader:
             # since before we last saw the partition drained.
             applied = (position.record_time or 0) / 1000 if position else 0.0
             since = max(applied, self._caught_up_at.get(tp.partition, 0.0))
-            seconds = max(seconds, now - since if since else 0.0)
-        return Lag(records, round(seconds, 3))
+            oldest = min(oldest, since)
+            known = known and since > 0
+        return Lag(records, round(now - oldest, 3) if known else None)
 
     async def _ends(self) -> dict[TopicPartition, int]:
         asked_at = time.monotonic()

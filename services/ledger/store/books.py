@@ -224,7 +224,10 @@ class Books:
         return await self._behind.lag()
 
     async def behind_seconds(self) -> float | None:
-        """Return the age of the oldest change not applied yet; 0 when there is none."""
+        """Return the age of the oldest change not applied yet; 0 when there is none.
+
+        None while nobody can say.
+        """
         lag = await self.lag()
         return None if lag is None else lag.seconds
 

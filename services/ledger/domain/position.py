@@ -39,7 +39,10 @@ class Position(NamedTuple):
 
     @classmethod
     def decode(cls, text: str, partitions: int) -> Self:
-        """Return the place that a text stands for. Raises ValueError for any other text."""
+        """Return the place that a text stands for. Raises ValueError for any other text.
+
+        One from before the topic grew is at the beginning of the partitions that are new.
+        """
         if len(text) > _LONGEST_NUMBER * (partitions + 2):
             raise ValueError("too long")
         try:
@@ -48,12 +51,13 @@ class Position(NamedTuple):
         except (UnicodeEncodeError, binascii.Error):
             raise ValueError("not base64url") from None
         numbers = [*_numbers(written)]
-        if len(numbers) != partitions + 2 or max(numbers) >= _LARGEST:
+        new = partitions + 2 - len(numbers)
+        if not 0 <= new < partitions or max(numbers) >= _LARGEST:
             raise ValueError("not a position in this topic")
         position = cls(tuple(numbers[2:]), numbers[1])
         if position.encode() != text:
             raise ValueError("of another form, or not written as this one writes")
-        return position
+        return position._replace(offsets=position.offsets + (0,) * new)
 
 
 def _numbers(written: bytes) -> Iterator[int]:

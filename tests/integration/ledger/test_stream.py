@@ -227,13 +227,25 @@ async def test_a_client_that_does_not_read_hears_the_newest_and_holds_up_nobody(
     assert sum(map(len, heard.values())) < rounds * skus
 
 
-@pytest.mark.parametrize("last_id", ["nonsense", "AQAA", "A" * 9_000])
+@pytest.mark.parametrize("last_id", ["nonsense", "AQA", "A" * 9_000])
 async def test_an_id_that_is_not_ours_is_refused_with_what_to_do(
     ledger: Ledger, url: str, last_id: str
 ) -> None:
     answer = await problem(url, ledger.token, last_id=last_id)
     assert (answer.status_code, answer.json()["type"]) == (422, "urn:lowtide:problem:bad_event_id")
     assert "leave the header out" in answer.json()["detail"]
+
+
+async def test_an_id_from_before_the_topic_grew_goes_on_and_hears_all_of_what_is_new(
+    ledger: Ledger, url: str
+) -> None:
+    await tell(ledger, level("A", 1), level("B", 1))
+    few = min(partition_of(sku, PARTITIONS) for sku in "AB")
+    assert few > 0
+    old = Position((0,) * few, 0).encode()
+    async with listening(url, ledger.token, last_id=old) as listener:
+        await listener.until_told(("A", 1), ("B", 1))
+    assert {each.name for each in listener.events} == {"level"}
 
 
 async def test_a_position_beyond_the_end_is_a_reset_and_the_stream_goes_on(

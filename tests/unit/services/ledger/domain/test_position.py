@@ -41,7 +41,7 @@ BAD = {
     "white space": " " + HERE.encode(),
     "not ASCII": "é" * 8,
     "half a surrogate pair": "\ud800",
-    "too few partitions": Position((1,), 1).encode(),
+    "no partition": Position((), 1).encode(),
     "too many partitions": Position((1,) * 25, 1).encode(),
     "another form": packed(2, *(0 for _ in range(PARTITIONS + 1))),
     "a number that does not end": packed(1, *(0 for _ in range(PARTITIONS)), 0x80),
@@ -63,7 +63,14 @@ def test_no_text_is_more_than_refused(text: str) -> None:
         position = Position.decode(text, 3)
     except ValueError:
         return
-    assert position.encode() == text
+    assert len(position.offsets) == 3
+    shorter = [position._replace(offsets=position.offsets[:given]) for given in (1, 2, 3)]
+    assert text in [each.encode() for each in shorter]
+
+
+def test_a_position_from_before_the_topic_grew_is_at_the_beginning_of_what_is_new() -> None:
+    more = Position.decode(HERE.encode(), 2 * PARTITIONS)
+    assert more == HERE._replace(offsets=HERE.offsets + (0,) * PARTITIONS)
 
 
 def test_a_position_reaches_another_only_when_it_does_in_every_partition() -> None:

@@ -24,6 +24,9 @@ _MOVEMENT_KEY, _COUNT_KEY = _KEY.format(id="id"), _KEY.format(id="change_id")
 
 _MOVING = ", ".join(f"{kind:d}" for kind, sign in SIGNS.items() if sign)
 
+COUNTS_AT_ONCE = 200
+"""Each may have thousands of movements before it, in any of the days: what a statement may take."""
+
 _STRETCHES = f"""
 SELECT coalesce(c.occurred_at, o.at), c.key, coalesce(c.quantity, o.on_hand),
        s.instants, s.differences
@@ -58,15 +61,14 @@ async def stretches(driver: Driver, counts: Sequence[OlderCount]) -> dict[OlderC
 
     For levels of which nothing but on hand was ever counted.
     """
-    if not counts:
-        return {}
-    rows = await driver.fetch(_STRETCHES, *columns(counts))
-    return {
-        count: Stretch(
-            row[0], row[1], row[2] or 0, list(zip(row[3] or (), row[4] or (), strict=True))
-        )
-        for count, row in zip(counts, rows, strict=True)
-    }
+    found: dict[OlderCount, Stretch] = {}
+    for start in range(0, len(counts), COUNTS_AT_ONCE):
+        some = counts[start : start + COUNTS_AT_ONCE]
+        rows = await driver.fetch(_STRETCHES, *columns(some))
+        for count, row in zip(some, rows, strict=True):
+            differences = list(zip(row[3] or (), row[4] or (), strict=True))
+            found[count] = Stretch(row[0], row[1], row[2] or 0, differences)
+    return found
 
 
 _SOLD = "SELECT id, sold_total, sold_changes FROM level WHERE id = ANY($1::bigint[])"

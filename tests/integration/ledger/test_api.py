@@ -289,8 +289,8 @@ async def test_the_summary_says_what_was_done_and_what_waits(
     await ledger.publish(change(id="3", sku="C"), change(id="4"))
     async with ledger.api() as fresh:
         summary = (await fresh.get("/v1/summary")).json()
-    assert summary.pop("behind_seconds") >= 0
     assert summary == {
+        "behind_seconds": None,  # nothing was ever applied in C's partition
         "movements": 1,
         "repeats": 1,
         "rejected": {"id_reused": 1, "from_the_future": 1},

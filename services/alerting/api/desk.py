@@ -84,10 +84,16 @@ class Desk:
         """All that the catalogue says, as far as it was read."""
         return self._reader.catalogue
 
-    @property
-    def channels(self) -> Channels:
-        """When channels were last heard of, as evaluations go by it."""
-        return NOBODY if self.in_event_time else self._hearing.channels
+    def channels(self, *, needed: bool) -> Channels:
+        """Return when channels were last heard of, as evaluations go by it.
+
+        Raises Unavailable while it is needed and not read to its end yet.
+        """
+        if self.in_event_time:
+            return NOBODY
+        if needed and not self._hearing.caught_up.is_set():
+            raise Unavailable("the channels' health")
+        return self._hearing.channels
 
     async def lag(self) -> Lag | None:
         """Return how far behind `consume` is; None while the broker cannot say."""

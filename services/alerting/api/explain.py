@@ -184,7 +184,8 @@ async def explain_level(
 
     Rules that watch a pool or a product say what they make of the one that the level is in. Rules
     that do not watch it are told too, with the reason. 503 while the catalogue, which a rule asks
-    for categories, tags and products, is still being read.
+    for categories, tags and products, is still being read, or when channels were last heard, which
+    a rule asks for silent ones.
     """
     subject = LevelSubject(sku, warehouse)
     product = None if (named := at.item(sku, needed=False)) is None else named.product
@@ -215,7 +216,7 @@ async def explain_level(
                 stored.values,
                 others,
                 known.troughs,
-                at.channels,
+                at.channels(needed=each.enabled and each.doubts.silence is not None),
                 wider.have_enough if book.covering else None,
                 partial(is_told_of, known.level, others, book.doubting),
             )

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isfinite
 
+from msgspec.structs import replace
+
 from services.alerting.domain import evaluation
 from services.alerting.domain.condition import Condition
 from services.alerting.domain.doubting import reasons
@@ -45,6 +47,8 @@ def explain(
     `condition` is the rule's own as it is known, `at.others` are those of the other rules.
     """
     in_scope = rule.watches(subject, item, at.parameters) and (at.run is None or bool(at.run.skus))
+    if rule.enabled and in_scope and not _is_heard(rule, at, condition):
+        at = replace(at, hears_channels=False)
     measured = measure(rule, at, at.level.available)
     multiple_of = scale(rule, at)
     limits: Iterable[Limit] = ()
@@ -60,6 +64,18 @@ def explain(
         run=at.run,
         doubts=reasons(rule, at),
     )
+
+
+def _is_heard(rule: Rule, at: Standing, condition: Condition | None) -> bool:
+    """Return whether `consume`, too, can say by now which channels are silent; True if unsure.
+
+    It looks within seconds at what a channel's silence changes. Where that has left no trace in
+    what is stored, nobody could say.
+    """
+    deaf = evaluation.evaluate(rule, replace(at, hears_channels=False), condition)
+    if deaf.reason is not Reason.CHANNELS_UNHEARD:
+        return True
+    return evaluation.evaluate(rule, at, condition).condition == condition
 
 
 def _reason(rule: Rule, at: Standing, condition: Condition | None, *, in_scope: bool) -> Reason:

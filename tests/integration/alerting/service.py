@@ -214,7 +214,7 @@ async def alerting_on(
 async def served(
     settings: AlertingSettings, headers: Mapping[str, str], clock: Clock, *, is_read: bool = True
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """Run `serve` in this process; yields a client of it, once the catalogue is read."""
+    """Run `serve` in this process; yields a client of it, once it has read its topics."""
     app = alerting_serve.application(settings, clock)
     async with (
         app.router.lifespan_context(app),
@@ -225,7 +225,8 @@ async def served(
         ) as client,
     ):
         if is_read:
-            await app.state.desk._reader.caught_up.wait()
+            for reader in (app.state.desk._reader, app.state.desk._hearing):
+                await reader.caught_up.wait()
         yield client
 
 

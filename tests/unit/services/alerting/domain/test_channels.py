@@ -7,10 +7,12 @@ import pytest
 
 from services.alerting.domain.channels import Channels
 from services.alerting.domain.draft import Draft
+from services.alerting.domain.explanation import Explanation, explain
 from services.alerting.domain.kind import RuleKind
 from services.alerting.domain.memory import Territory
 from services.alerting.domain.outcome import Reason
 from services.alerting.domain.rule import Doubts, Limit, Rule
+from services.alerting.domain.standing import Standing
 from tests.unit.services.alerting.cases import NOON, URGENT, WATCH, level, minutes, rule
 from tests.unit.services.alerting.domain.test_draft import A, Worker, events
 
@@ -202,3 +204,53 @@ def test_other_reasons_count_meanwhile() -> None:
     draft = Draft(worker.territories, worker.book, {}, worker.parameters, channels=SHOP)
     draft.hear(0, level(-1, flags=("negative",)), minutes(70))
     assert [each.transition.level for each in draft.announcements] == [WATCH]
+
+
+def explained(worker: Worker, channels: Channels, minute: float) -> Explanation:
+    """Return what is said of the level by what is stored of it, and heard by somebody else."""
+    (watching,) = worker.book.rules
+    known = worker.territories[0].subjects[A]
+    at = Standing(known.level, known.sales, minutes(minute), channels=channels)
+    return explain(watching, A, None, at, known.conditions.get(watching.id))
+
+
+def test_nothing_is_explained_by_a_silence_that_nobody_can_tell_of_yet() -> None:
+    worker = Worker(ITS_OWN)
+    worker.hear((0, level(50)))
+    assert turns(worker, SHOP, first=70, last=74) == []
+    said = explained(worker, SHOP, 74)
+    assert (said.reason, said.measure) == (Reason.CHANNELS_UNHEARD, None)
+    assert turns(worker, SHOP, first=75, last=80) == [("opened", 75)]
+    said = explained(worker, SHOP, 80)
+    assert (said.reason, said.measure) == (Reason.FIRING, 1)
+    spoken = SHOP.after("shop", minutes(81), ["W"])
+    assert explained(worker, spoken, 81).reason is Reason.RECOVERED
+
+
+def test_what_waits_for_a_silence_is_explained_so_once_it_can_be_told_of() -> None:
+    worker = Worker(replace(ITS_OWN, pending=timedelta(minutes=15)))
+    worker.hear((0, level(50)))
+    assert turns(worker, SHOP, first=70, last=74) == []
+    assert explained(worker, SHOP, 74).reason is Reason.CHANNELS_UNHEARD
+    assert turns(worker, SHOP, first=75, last=80) == []
+    assert explained(worker, SHOP, 80).reason is Reason.PENDING
+    # Then there is an outage: what is due meanwhile does not open.
+    assert turns(worker, SHOP, first=95, last=98) == []
+    assert explained(worker, SHOP, 98).reason is Reason.CHANNELS_UNHEARD
+
+
+def test_what_other_reasons_have_opened_is_not_explained_to_rise_by_a_silence() -> None:
+    worker = Worker(rule(RuleKind.DATA_DOUBT, LADDER, doubts=BOTH))
+    worker.hear((0, level(-1, flags=("negative",))))
+    assert turns(worker, SHOP, first=70, last=74) == []
+    said = explained(worker, SHOP, 74)
+    assert (said.reason, said.measure) == (Reason.CHANNELS_UNHEARD, 1)
+    assert turns(worker, SHOP, first=75, last=80) == [("level_changed", 75)]
+    assert explained(worker, SHOP, 80).reason is Reason.FIRING
+
+
+def test_a_disabled_rule_is_explained_by_what_is_heard() -> None:
+    worker = Worker(replace(ITS_OWN, enabled=False))
+    worker.hear((0, level(50)))
+    said = explained(worker, SHOP, 70)
+    assert (said.reason, said.measure) == (Reason.RULE_DISABLED, 1)

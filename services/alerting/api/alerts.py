@@ -412,7 +412,10 @@ async def resolve(
 async def give_feedback(
     alert_id: UUID, request: Request, at: AtDesk, caller: Actor, body: Feedback
 ) -> AlertWithHistory:
-    """Say whether an alert was right, even of one that has ended; again changes nothing."""
+    """Say whether an alert was right, even of one that has ended; the last word counts.
+
+    What the person has said last, said once more, changes nothing.
+    """
     by = _by(at, request, caller, body)
 
     async def say(connection: Connection) -> Episode | None:

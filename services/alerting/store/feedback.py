@@ -10,8 +10,19 @@ from shared.events.alert_responses import FeedbackReason
 
 _ADD = text("""
 INSERT INTO feedback (alert_id, person, reason, note, at)
-VALUES (:alert_id, :person, :reason, :note, :at)
-ON CONFLICT (alert_id, person, reason) DO NOTHING
+SELECT :alert_id, n.person, n.reason, n.note, :at
+FROM (SELECT CAST(:person AS text), CAST(:reason AS text), CAST(:note AS text))
+     AS n (person, reason, note)
+WHERE NOT EXISTS (
+    SELECT FROM (
+        SELECT f.reason, f.note FROM feedback AS f
+        WHERE f.alert_id = :alert_id AND f.person = n.person
+        ORDER BY f.id DESC
+        LIMIT 1
+    ) AS last
+    WHERE last.reason IS NOT DISTINCT FROM n.reason
+      AND (n.note IS NULL OR last.note IS NOT DISTINCT FROM n.note)
+)
 RETURNING id
 """)
 
@@ -24,9 +35,10 @@ async def add(
     note: str | None,
     at: datetime,
 ) -> bool:
-    """Keep a person's opinion; returns False where the same was said already.
+    """Keep a person's opinion; returns False where that is what they said last.
 
-    None for a reason is a false alarm for which none was given.
+    The same reason without a note says nothing new. None for a reason is a false alarm for which
+    none was given. The caller has the alert locked: nobody says anything of it meanwhile.
     """
     id_ = await connection.scalar(
         _ADD,

@@ -278,6 +278,40 @@ async def test_feedback_over_the_api_is_a_revision_of_what_is_open(alerting: Ale
         await alerting.ask("POST", path, {"reason": "nonsense"}, status=422)
 
 
+async def test_a_corrected_feedback_counts(alerting: Alerting) -> None:
+    async with shortage(alerting) as alert:
+        path = f"/v1/alerts/{alert['id']}/feedback"
+        bodies = [
+            {"reason": "useful", "note": "ordered"},
+            {"reason": "useful"},
+            {"reason": "not_actionable"},
+            {"reason": "useful"},
+            {"reason": "useful", "note": "after all"},
+        ]
+        for body in bodies:
+            for _ in range(2):
+                await alerting.ask("POST", path, body)
+        kept = await alerting.rows("SELECT reason, note FROM feedback ORDER BY id")
+        assert [tuple(row) for row in kept] == [
+            ("useful", "ordered"),
+            ("not_actionable", None),
+            ("useful", None),
+            ("useful", "after all"),
+        ]
+        found = await alerting.ask("GET", f"/v1/alerts/{alert['id']}")
+        said = [each["reason"] for each in found["history"] if each["event"] == "feedback"]
+        assert said == ["useful", "not_actionable", "useful", "useful"], "the newest first"
+        right = (await alerting.ask("GET", "/v1/review"))["total"]["right"]
+        assert (right["part"], right["whole"]) == (1, 1)
+
+
+async def test_the_same_feedback_twice_at_once_is_kept_once(alerting: Alerting) -> None:
+    async with shortage(alerting) as alert:
+        path, body = f"/v1/alerts/{alert['id']}/feedback", {"reason": "useful"}
+        await asyncio.gather(*(alerting.ask("POST", path, body) for _ in range(8)))
+        assert len(await alerting.rows("SELECT FROM feedback")) == 1
+
+
 async def test_whoever_was_told_may_answer(alerting: Alerting) -> None:
     async with shortage(alerting) as alert:
         id_ = str(alert["id"])

@@ -1,7 +1,6 @@
 """Read the body of `POST /v1/parameters/import`: a JSON array, NDJSON, or a CSV table."""
 
 import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -9,6 +8,7 @@ from http import HTTPStatus
 import msgspec
 from pydantic import BaseModel, ValidationError
 
+from services.alerting.api import sheets
 from services.alerting.domain.parameter_values import EXPECTED, ParameterLine
 from shared.http.problems import FieldError, Problem, words_of
 
@@ -112,8 +112,7 @@ def _each_line(body: bytes) -> Iterator[_Entry]:
 
 def _table(body: bytes) -> Iterator[_Entry]:
     try:
-        rows = csv.reader(io.StringIO(body.decode(), newline=""), strict=True)
-        names = [name.strip() for name in next(rows, [])]
+        names, rows = sheets.table(body.decode())
         unknown = [name for name in names if name not in EXPECTED]
         if unknown or "sku" not in names or len(set(names)) < len(names):
             raise _unreadable(
@@ -121,11 +120,7 @@ def _table(body: bytes) -> Iterator[_Entry]:
                 "The first line must name the columns, each once: sku, and any of "
                 f"{', '.join(name for name in EXPECTED if name != 'sku')}.",
             )
-        for index, row in enumerate(rows):
-            if any(row):
-                # An empty cell says nothing; a surplus one belongs to no name.
-                cells = zip([*names, *("" for _ in row[len(names) :])], row, strict=False)
-                yield index, {name: cell.strip() for name, cell in cells if cell.strip()}
+        yield from rows
     except UnicodeDecodeError as error:
         detail = "The table is not UTF-8; save it as “CSV UTF-8”."
         raise _unreadable("not_utf8", detail) from error

@@ -1,7 +1,7 @@
 """`/v1/people` and `/v1/responsibilities`: who sees to what."""
 
 import csv
-import io
+from collections.abc import Sequence
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated, Literal, Self
@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from fastapi import APIRouter, Body, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from services.alerting.api import sheets
 from services.alerting.api.desk import AtDesk, Desk, Editor, doer_of
 from services.alerting.api.ids import GivenId
 from services.alerting.domain.people import Responsibility as Row
@@ -173,7 +174,8 @@ async def get_responsibilities(at: AtDesk) -> Table:
 @router.put("/v1/responsibilities")
 async def put_responsibilities(table: Table, request: Request, at: AtDesk, editor: Editor) -> Table:
     """Replace the table of responsibilities, or refuse it with what is wrong in which row."""
-    return await _replaced(at, table, doer_of(request, editor, at))
+    places = range(len(table.items))
+    return await _replaced(at, table, places, doer_of(request, editor, at))
 
 
 @router.post("/v1/responsibilities/import")
@@ -186,38 +188,38 @@ async def import_responsibilities(
     """Replace the table by a sheet.
 
     CSV with a head of category, supplier, warehouse, warehouse_group, owner, deputy, manager.
-    Columns may be left out, and cells be empty.
+    Columns may be left out, and cells and rows be empty. Errors name a row by its place below the
+    head, from 0, empty ones counted.
     """
-    reader = csv.DictReader(io.StringIO(sheet.removeprefix("\ufeff")), strict=True)
-    items, errors = [], []
+    items, places, errors = [], [], []
     try:
-        lines = list(reader)
+        lines = list(sheets.table(sheet.removeprefix("\ufeff"))[1])
     except csv.Error as error:
         raise Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY, "unreadable_sheet", f"This is no CSV: {error}."
         ) from None
-    for number, line in enumerate(lines):
-        # Too many cells in a line come under None, too few have None as their value.
-        cells = {str(name): value for name, value in line.items() if value}
+    for place, cells in lines:
         try:
             items.append(Responsibility.model_validate(cells))
+            places.append(place)
         except ValidationError as error:
             errors += [
-                _error(number, str(each["loc"][0]), each["type"], words_of(each))
+                _error(place, str(each["loc"][0]), each["type"], words_of(each))
                 for each in error.errors()
             ]
     if errors or len(items) > MAX_ROWS:
         raise _refused(errors or [_error(MAX_ROWS, "items", "too_long", "5,000 rows at the most")])
-    return await _replaced(at, Table(items=items), doer_of(request, editor, at))
+    return await _replaced(at, Table(items=items), places, doer_of(request, editor, at))
 
 
-async def _replaced(at: Desk, table: Table, doer: Doer) -> Table:
+async def _replaced(at: Desk, table: Table, places: Sequence[int], doer: Doer) -> Table:
+    """Store the table; `places` are what its rows are called by in errors."""
     rows = [Row(**each.model_dump()) for each in table.items]
     first: dict[tuple[str | None, ...], int] = {}
     errors = []
-    for number, row in enumerate(rows):
-        place = (row.category, row.supplier, row.warehouse, row.warehouse_group)
-        earlier = first.setdefault(place, number)
+    for number, row in zip(places, rows, strict=True):
+        about = (row.category, row.supplier, row.warehouse, row.warehouse_group)
+        earlier = first.setdefault(about, number)
         if earlier != number:
             errors.append(
                 _error(number, "category", "repeated", f"Row {earlier} speaks of the same already")
@@ -244,7 +246,7 @@ async def _replaced(at: Desk, table: Table, doer: Doer) -> Table:
     if strangers:
         raise _refused(
             [
-                _error(number, column, *_STRANGE.get(column, _STRANGER))
+                _error(places[number], column, *_STRANGE.get(column, _STRANGER))
                 for number, column in strangers
             ]
         )
@@ -252,7 +254,8 @@ async def _replaced(at: Desk, table: Table, doer: Doer) -> Table:
 
 
 def _error(row: int, column: str, code: str, message: str) -> dict[str, str]:
-    return {"field": f"items.{row}.{column}", "code": code, "message": message}
+    field = f"items.{row}.{column}" if column else f"items.{row}"
+    return {"field": field, "code": code, "message": message}
 
 
 def _refused(errors: list[dict[str, str]]) -> Problem:

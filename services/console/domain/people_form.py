@@ -87,7 +87,8 @@ def row_number(field: str) -> tuple[int, str] | None:
 def lines_of(sheet: str) -> list[str]:
     """Return a sheet's lines, head first; none where it is no CSV."""
     try:
-        return [",".join(cells) for cells in csv.reader(io.StringIO(sheet.removeprefix("\ufeff")))]
+        text = io.StringIO(sheet.removeprefix("\ufeff"), newline="")
+        return [",".join(cells) for cells in csv.reader(text)]
     except csv.Error:
         return []
 

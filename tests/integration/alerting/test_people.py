@@ -83,14 +83,18 @@ async def test_the_table_is_replaced_whole_or_not_at_all(alerting: Alerting) -> 
     assert (row["category"], row["owner"]) == ("cups", "an")
 
 
-SHEET = "\ufeffcategory,warehouse,owner,deputy\ncups,,an,\n,W,bo,an\n"
+SHEETS = (
+    "\ufeffcategory,warehouse,owner,deputy\ncups,,an,\n,W,bo,an\n",
+    "category , warehouse,owner,deputy,,\r\n\r\n cups ,, an,\r\n,W,bo,an,,\r\n,,,,,\r\n , ,,\r\n",
+)
 
 
-async def test_the_table_comes_from_a_sheet(alerting: Alerting) -> None:
+@pytest.mark.parametrize("sheet", SHEETS, ids=["plain", "of a spreadsheet"])
+async def test_the_table_comes_from_a_sheet(alerting: Alerting, sheet: str) -> None:
     await person(alerting, "an")
     await person(alerting, "bo")
     answer = await alerting.client.post(
-        "/v1/responsibilities/import", content=SHEET, headers={"Content-Type": "text/csv"}
+        "/v1/responsibilities/import", content=sheet, headers={"Content-Type": "text/csv"}
     )
     assert answer.status_code == HTTPStatus.OK, answer.text
     rows = (await alerting.ask("GET", "/v1/responsibilities"))["items"]
@@ -104,8 +108,11 @@ async def test_the_table_comes_from_a_sheet(alerting: Alerting) -> None:
     ("sheet", "field"),
     [
         ("category,boss\ncups,an\n", "items.0.boss"),
-        ("owner\nan,bo\n", "items.0.None"),
+        ("owner\nan,bo\n", "items.0"),
         ("owner\nA|B\n", "items.0.owner"),
+        ("category,owner\n\n,\ncups,A|B\n", "items.2.owner"),
+        ("category,owner\n\ncups,\n", "items.1.owner"),
+        ("category,owner\n\ncups,nobody\n", "items.1.owner"),
     ],
 )
 async def test_a_sheet_that_cannot_be_is_refused_with_row_and_column(

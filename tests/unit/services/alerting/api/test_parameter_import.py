@@ -103,6 +103,7 @@ def test_a_line_of_ndjson_that_is_no_json_is_rejected_alone() -> None:
         ('{"sku": "A", "moq": 1}\n\n{"sku": "B", "moq": 0}\n', "application/x-ndjson"),
         ("sku,moq\nA,1\n\nB,0\n", "text/csv"),
         ("sku,moq\nA,1\n,\nB,0\n", "text/csv"),
+        ("sku,moq\nA,1\n , \nB,0\n", "text/csv"),
     ],
 )
 def test_a_mistake_has_the_place_of_its_line_blank_ones_counted(body: str, kind: str) -> None:

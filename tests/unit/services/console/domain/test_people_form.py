@@ -85,12 +85,13 @@ def test_rows_are_found_by_the_names_of_what_they_name() -> None:
     ("sheet", "lines"),
     [
         ('\ufeffcategory,owner\r\n"a,b",lin\r\n', ["category,owner", "a,b,lin"]),
-        ("category,owner\rdrinks,lin\r", []),
+        ("category,owner\rdrinks,lin\r", ["category,owner", "drinks,lin"]),
+        ("category,owner\n\n,\ndrinks,lin\n", ["category,owner", "", ",", "drinks,lin"]),
         (f"category,owner\n{'x' * 200_000},lin\n", []),
     ],
-    ids=["with marks", "of an old Macintosh", "a cell too long"],
+    ids=["with marks", "of an old Macintosh", "with blank lines", "a cell too long"],
 )
-def test_a_sheet_that_is_no_csv_has_no_lines(sheet: str, lines: list[str]) -> None:
+def test_a_sheet_is_shown_line_by_line_as_far_as_it_is_csv(sheet: str, lines: list[str]) -> None:
     assert lines_of(sheet) == lines
 
 

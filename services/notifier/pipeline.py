@@ -96,7 +96,11 @@ def decide(
                 former = before.get(delivery.destination)
                 announced = delivery.kind is Kind.FIRST or (former is not None and former.announced)
                 held = delivery.hold if delivery.kind is Kind.FIRST else None
-                if former is not None and delivery.kind is Kind.CHANGE and not delivery.withdraws:
+                if (
+                    former is not None
+                    and delivery.kind is not Kind.FIRST
+                    and not delivery.withdraws
+                ):
                     held = former.held
                 before[delivery.destination] = Known(alert.revision, announced, held)
     return rows

@@ -19,7 +19,7 @@ _TIMEOUT_SECONDS = 4
 class Lag:
     """Records not yet applied, and since how many seconds something has waited.
 
-    `seconds` is None where nobody can say: something waits where nothing was ever applied.
+    `seconds` is None where nobody can say: all that waits does so where nothing was ever applied.
     """
 
     records: int
@@ -44,7 +44,8 @@ class LagReader:
         ends = await self._ends()
         reached = {each.partition: each for each in positions}
         now = time.time()
-        records, oldest, known = 0, now, True
+        records = 0
+        known: list[float] = []
         for tp in self._tps:
             position = reached.get(tp.partition)
             behind = ends[tp] - (position.next_offset if position else 0)
@@ -56,9 +57,11 @@ class LagReader:
             # since before we last saw the partition drained.
             applied = (position.record_time or 0) / 1000 if position else 0.0
             since = max(applied, self._caught_up_at.get(tp.partition, 0.0))
-            oldest = min(oldest, since)
-            known = known and since > 0
-        return Lag(records, round(now - oldest, 3) if known else None)
+            if since:
+                known.append(since)
+        if records and not known:
+            return Lag(records, None)
+        return Lag(records, round(now - min(known, default=now), 3))
 
     async def _ends(self) -> dict[TopicPartition, int]:
         asked_at = time.monotonic()

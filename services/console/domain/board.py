@@ -41,8 +41,10 @@ class Progress:
     @property
     def is_current(self) -> bool:
         """Whether a person would call it up to date."""
+        if self.behind_seconds is None:
+            return not self.waiting
         # A batch under way shows as a few records for a moment; below this nobody can tell.
-        return (self.behind_seconds or 0) < 2 and (self.waiting or 0) < 1000
+        return self.behind_seconds < 2 and (self.waiting or 0) < 1000
 
 
 @dataclass(frozen=True, slots=True)

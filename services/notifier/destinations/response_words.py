@@ -58,7 +58,7 @@ _CHINESE = ResponseWords(
     links="一键处理",
     confirm="确认",
     done="已收到",
-    done_detail="“{}”已收到，结果会在随后的消息中告知；预警若已结束，则不会有任何变化。可以关闭此页。",
+    done_detail="“{}”已收到，结果会在随后的消息中告知；预警若已结束，则不再有消息。可以关闭此页。",
     expired="链接已失效",
     expired_detail="链接已过期或不完整，请在控制台中处理。",
     over="打开控制台",
@@ -90,8 +90,8 @@ _ENGLISH = ResponseWords(
     confirm="Confirm",
     done="Received",
     done_detail=(
-        '"{}" was received. The next message says what became of it; if the alert is over, nothing '
-        "changes and none follows. You may close this page."
+        '"{}" was received. The next message says what became of it; if the alert is over, none '
+        "follows. You may close this page."
     ),
     expired="This link does not work any more",
     expired_detail="It has expired or is not complete. Use the console instead.",

@@ -60,6 +60,8 @@ PASSING = {
 }
 """Certainly not posted, and worth another try."""
 
+TOO_MANY = {"429", "ratelimited", "rate_limited"}
+
 IN_DOUBT = {"fatal_error", "internal_error"}
 """\"It's possible some aspect of the operation succeeded\"."""
 
@@ -117,7 +119,8 @@ def render(
         body["blocks"] = [*texts(text), *actions(alert, delivery.id, phrasing.language)]
     if delivery.thread is not None:
         body["thread_ts"] = delivery.thread
-        body["reply_broadcast"] = delivery.event in _BROADCAST
+        asks = delivery.kind is Kind.ESCALATION
+        body["reply_broadcast"] = asks or delivery.event in _BROADCAST
     return _json({"changes": changes, "message": body} if changes else body)
 
 
@@ -225,8 +228,9 @@ class SlackTransport:
                 # It is gone, or too old to be changed: the reply says it.
                 unchanged = f"; not changed: {outcome.code}"
             elif outcome.verdict is not Verdict.ACCEPTED:
-                # What is new goes on meanwhile: changes have a limit of their own.
-                return replace(_certain(outcome), lane_wait=None)
+                certain = _certain(outcome)
+                # Changes have a limit of their own: what is new goes on meanwhile.
+                return replace(certain, lane_wait=None) if outcome.code in TOO_MANY else certain
         self._in_doubt = True
         if "alone" in body:
             return await self._show(body["alone"], message.now)

@@ -69,8 +69,9 @@ def render(
     alert = _alert(delivery)
     phrasing = templates.phrasing(destination, plain_markdown)
     if alert is not None and (delivery.kind is Kind.FIRST or asks_somebody(alert)):
-        return _json(_card_message(delivery, alert, app, phrasing))
-    message = _text_message(delivery, alert, app, templates, phrasing)
+        message = _card_message(delivery, alert, app, phrasing)
+    else:
+        message = _text_message(delivery, alert, app, templates, phrasing)
     if alert is None or not delivery.cards:
         return _json(message)
     card = card_of(alert, view_of(delivery, phrasing, shown=0), phrasing)

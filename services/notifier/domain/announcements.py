@@ -90,8 +90,18 @@ def _next(
     if manners.of_programs:
         return _for_program(alert, destination, _kind(alert))
     if before.held is not None and alert.hush is None:
+        if alert.asks_for_approval:
+            return _beside(alert, destination, manners, now)
         return _instead(alert, destination, before.held, manners, now)
     return _change(alert, destination, manners, now)
+
+
+def _beside(alert: StockAlert, destination: str, manners: Manners, now: datetime) -> NewDelivery:
+    """Return a request for an approval that passes a first notice which waits: it is for others."""
+    hold = hold_of(alert, manners, now)
+    return NewDelivery(
+        alert, destination, Kind.ESCALATION, State.WAITING, hold=hold, replaces=False
+    )
 
 
 def _refused(alert: StockAlert, destination: str, table: RoutingTable) -> NewDelivery:
@@ -123,7 +133,7 @@ def _change(alert: StockAlert, destination: str, manners: Manners, now: datetime
 
 
 def _first(alert: StockAlert, destination: str, manners: Manners, now: datetime) -> NewDelivery:
-    if manners.of_programs:
+    if manners.of_programs and alert.event is not AlertEvent.REFUSED:
         return _for_program(alert, destination, Kind.FIRST)
     if alert.hush is not None:
         return _hushed(alert, destination, alert.hush)
@@ -138,8 +148,8 @@ def _instead(
 ) -> NewDelivery:
     """Return what takes the place of a first notice that still waits.
 
-    An end leaves nothing to tell. What makes it worse or calls somebody waits as long as it does by
-    itself, which may be not at all; what does not, for as long as what it replaces.
+    An end leaves nothing to tell. What makes it worse waits as long as it does by itself, which
+    may be not at all; what does not, for as long as what it replaces.
     """
     if alert.event in ENDINGS:
         return NewDelivery(
@@ -150,18 +160,14 @@ def _instead(
             Reason.ENDED_UNTOLD,
             withdraws=State.SUPPRESSED,
         )
-    hold = hold_of(alert, manners, now) if _presses(alert) else held
+    hold = hold_of(alert, manners, now) if _worse(alert) else held
     return NewDelivery(
         alert, destination, Kind.FIRST, State.WAITING, hold=hold, withdraws=State.SUPERSEDED
     )
 
 
-def _presses(alert: StockAlert) -> bool:
-    return (
-        alert.rose
-        or alert.event in {AlertEvent.REMINDED, AlertEvent.ESCALATED}
-        or alert.asks_for_approval
-    )
+def _worse(alert: StockAlert) -> bool:
+    return alert.rose or alert.event in {AlertEvent.REMINDED, AlertEvent.ESCALATED}
 
 
 def _hushed(alert: StockAlert, destination: str, hush: Hush) -> NewDelivery:

@@ -31,7 +31,8 @@ class Notice:
     """A delivery that tells of one revision of an episode.
 
     `here` says that it is for the destination in question; `doubtful` that it may have arrived, or
-    has for some of its recipients, whatever `told` is.
+    has for some of its recipients, whatever `told` is; `in_full` that a program listens there,
+    which is told of every revision.
     """
 
     id: UUID
@@ -42,6 +43,7 @@ class Notice:
     told: Told
     here: bool = True
     doubtful: bool = False
+    in_full: bool = False
 
 
 AGAIN = None
@@ -88,6 +90,8 @@ def fate_of_digest(parts: Collection[str | None], *, reached: bool) -> str | Non
 def _fate(notice: Notice, episode: Sequence[Notice], again: set[UUID]) -> str | None:
     later = [each for each in episode if each.revision > notice.revision]
     own = [each for each in later if each.here]
+    if notice.in_full:
+        return LATER if any(each.told is Told.GOING for each in own) else AGAIN
     newer = {each.revision for each in own if each.told is Told.YES}
     newer |= {each.revision for each in later if each.event in ENDINGS}
     goes_by_itself = notice.kind in MUST_ARRIVE or notice.event is AlertEvent.REFUSED

@@ -192,17 +192,31 @@ class Attempts:
             thread = await queue.thread(connection, delivery.alert_id, destination)
             there = await _posted(connection, delivery, destination)
             delivery = replace(delivery, thread=thread, posted=there)
-        if (
-            destination.address.updates
-            and delivery.alert_id is not None
-            and delivery.kind is Kind.CHANGE
-            and changes_card(StockAlert.model_validate_json(delivery.content))
-        ):
-            cards = await card_codes.take(
-                connection, destination.id, delivery.alert_id, delivery.id, now
-            )
-            delivery = replace(delivery, cards=cards)
+        if destination.address.updates and delivery.kind in {Kind.CHANGE, Kind.ESCALATION}:
+            delivery = await self._with_cards(connection, delivery, destination, now)
         return self._tools.renderer.render(delivery, destination, now)
+
+    async def _with_cards(
+        self,
+        connection: AsyncConnection,
+        delivery: Delivery,
+        destination: Destination,
+        now: datetime,
+    ) -> Delivery:
+        """Return a delivery with the cards that it changes.
+
+        A request for an approval is a card of its own for those who may give it; on those of others
+        it shows what became of their press.
+        """
+        alert = StockAlert.model_validate_json(delivery.content)
+        if not (changes_card(alert) or alert.asks_for_approval):
+            return delivery
+        cards = await card_codes.take(connection, destination.id, alert.alert_id, delivery.id, now)
+        asked = set()
+        if alert.asks_for_approval:
+            asked = {each.wecom_userid.lower() for each in alert.to if each.wecom_userid}
+        others = tuple(each for each in cards if asked.isdisjoint(each.users))
+        return replace(delivery, cards=others)
 
     async def _bury(
         self,

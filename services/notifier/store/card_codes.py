@@ -83,7 +83,8 @@ async def take(
 
 
 def _users(rendered: bytes) -> list[str]:
-    users: str = json.loads(rendered).get("touser", "")
+    body = json.loads(rendered)
+    users: str = body.get("message", body).get("touser", "")
     return users.lower().split("|")
 
 

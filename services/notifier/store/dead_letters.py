@@ -86,8 +86,10 @@ FOR UPDATE
 _EPISODES = text(f"""
 SELECT d.id, d.kind, d.event, d.alert_id, d.revision, d.destination, d.state,
        g.state AS digest_state,
-       {_may_have_arrived("d")} OR coalesce({_may_have_arrived("g")}, false) AS doubtful
+       {_may_have_arrived("d")} OR coalesce({_may_have_arrived("g")}, false) AS doubtful,
+       coalesce(CAST(p.manners ->> 'of_programs' AS boolean), false) AS in_full
 FROM delivery AS d LEFT JOIN delivery AS g ON g.id = d.digest_id
+LEFT JOIN destination AS p ON p.id = d.destination
 WHERE d.alert_id IN (SELECT alert_id FROM delivery WHERE id = ANY(CAST(:ids AS uuid[])))
 """)  # noqa: S608 - the conditions are ours
 
@@ -287,6 +289,7 @@ def _notice(row: Found, here: Collection[str], *, judged: bool) -> Notice:
         told=Told.NO if judged else _told(State(row.state), of_digest),
         here=row.destination in here,
         doubtful=row.doubtful,
+        in_full=row.in_full,
     )
 
 

@@ -1,11 +1,12 @@
 """Merging: everything that waits for a destination becomes one digest, set by set."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.domain.contents import (
@@ -13,7 +14,7 @@ from services.notifier.domain.contents import (
     Digest,
     DigestLine,
 )
-from services.notifier.domain.deliveries import Kind, priority
+from services.notifier.domain.deliveries import MUST_ARRIVE, Kind, priority
 from services.notifier.domain.holding import HoldReason
 from services.notifier.store.configuration import REACH
 from services.notifier.store.precedence import AFTER_DIGESTS, OLDER_HOLDS_UP, by_itself, in_doubt
@@ -115,7 +116,8 @@ async def merge(
     result = await connection.execute(_MERGE, parameters)
     if result.rowcount == 0:
         return None
-    content = await _content(connection, destination, digest)
+    counts = (await connection.execute(_COUNTS, {"digest": digest})).all()
+    content = await _content(connection, destination, digest, counts)
     if key is not None:
         content = await _held(connection, digest, content)
     firsts = sum(content.opened.values())
@@ -126,16 +128,18 @@ async def merge(
             "destination": destination,
             "priority": priority(Kind.DIGEST),
             "content": content.model_dump_json(),
-            "has_first": firsts > 0 or AlertEvent.ESCALATED in content.changes,
+            "has_first": any(Kind(row.kind) in MUST_ARRIVE for row in counts),
         },
     )
     return Merged(digest, firsts, content.total - firsts)
 
 
-async def _content(connection: AsyncConnection, destination: str, digest: UUID) -> Digest:
+async def _content(
+    connection: AsyncConnection, destination: str, digest: UUID, counts: Sequence[Row[Any]]
+) -> Digest:
     opened: dict[AlertLevel, int] = {}
     changes: dict[AlertEvent, int] = {}
-    for row in await connection.execute(_COUNTS, {"digest": digest}):
+    for row in counts:
         if row.kind == Kind.FIRST:
             level = AlertLevel(row.level)
             opened[level] = opened.get(level, 0) + row.amount

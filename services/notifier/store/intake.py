@@ -264,5 +264,10 @@ async def supersede_older(
 
 
 def _is_loud(alert: StockAlert) -> bool:
-    """Return whether a revision says again what an older one has asked, or that it is past."""
+    """Return whether a revision says again what an older one has asked, or that it is past.
+
+    A request for an approval says neither, and is for others.
+    """
+    if alert.asks_for_approval:
+        return False
     return asks_somebody(alert) or alert.event is AlertEvent.LEVEL_CHANGED or alert.event in ENDINGS

@@ -23,11 +23,12 @@ def _holds_up(older: str, told: str) -> str:
 
     Not for long, where only mailboxes put it off: an escalation passes, and so does all else once
     the episode is `told` to anybody (ADR 123). What one person alone is told, who waits for it,
-    does not wait for what waits on purpose.
+    does not wait for what waits on purpose, nor does a request for an approval (ADR 152).
     """
     return f"""(
         {older}.state IN ('waiting', 'sending', 'failed')
-        AND (d.event = 'refused' AND {older}.not_before > :now) IS NOT TRUE
+        AND ((d.event = 'refused' OR d.kind = 'escalation')
+             AND {older}.not_before > :now) IS NOT TRUE
         AND NOT ({older}.state = 'failed' AND {older}.recipients IS NOT NULL
                  AND (d.kind = 'escalation' OR {told})))"""
 

@@ -205,7 +205,9 @@ def announced_once(seen: Account) -> None:
             wanted = [each for each in revisions if each.level in levels]
             assert {each.revision for each in wanted} <= known
             to_announce = [
-                each for each in wanted if each.event in ANNOUNCING and each.hush is None
+                each
+                for each in wanted
+                if (each.event in ANNOUNCING or each.asks_for_approval) and each.hush is None
             ]
             firsts = [row for row in rows if row.kind == "first"]
             assert bool(firsts) == bool(to_announce), (rows, to_announce)
@@ -304,7 +306,7 @@ def attention_is_kept(seen: Account) -> None:
 
 def _goes_outside(alert: StockAlert, policy: AttentionPolicy) -> None:
     """Assert that a notice that was told at once may be."""
-    if alert.event in LATE:
+    if alert.event in LATE or alert.asks_for_approval:
         return
     stock_class = alert.stock_class
     money = None if alert.at_risk is None else alert.at_risk.money

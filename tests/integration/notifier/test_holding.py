@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from http import HTTPStatus
+from uuid import UUID
 
 import pytest
 
@@ -111,6 +112,25 @@ async def test_what_gets_worse_while_it_waits_is_told_at_once_and_once(
     assert "#2 " in rest
     assert "#1 " not in rest
     assert await notifier.states(alert_id=worse.alert_id) == ["superseded", "sent"]
+
+
+async def test_a_request_for_an_approval_passes_what_waits_for_the_owner(
+    notifier: Notifier, clock: ManualClock
+) -> None:
+    await notifier.bot()
+    action = {"id": UUID(int=1), "kind": "buy", "state": "proposed", "quantity": 500}
+    async with notifier.sending():
+        await notifier.tell(gathered(1), gathered(2))
+        request = stock_alert(1, revision=2, event="acted", level="urgent", action=action)
+        await notifier.tell(request)
+        (asked,) = await messages(notifier, 1)
+        assert "【待批准】#1 " in asked
+        assert await notifier.states(alert_id=request.alert_id) == ["waiting", "sent"]
+        await pass_time(notifier, clock, timedelta(minutes=5))
+        _, together = await messages(notifier, 2)
+        await notifier.until_settled()
+    assert "#1 " in together
+    assert "#2 " in together
 
 
 async def test_what_is_over_before_it_was_to_be_told_is_told_of_in_no_way(

@@ -13,7 +13,7 @@ from shared.testing import webhook
 from shared.testing.vendor import Fault
 from shared.testing.webhook import FakeReceiver
 from tests.factories.stock_alerts import alert_id, stock_alert
-from tests.integration.notifier.service import KEY, Notifier
+from tests.integration.notifier.service import KEY, Notifier, Row
 
 pytestmark = pytest.mark.stack
 
@@ -82,6 +82,25 @@ async def test_a_program_that_was_away_misses_nothing_that_people_are_spared(
             await notifier.until_states(*["sent"] * len(steps))
     assert [each.type for each in fake.events] == [f"stock.alert.{each['event']}" for each in steps]
     assert fake.events[1].data["action"]["quantity"] == 50
+
+
+async def test_a_program_that_was_disabled_is_told_all_that_it_has_missed(
+    notifier: Notifier,
+) -> None:
+    events = ("opened", "acted", "acknowledged", "resolved")
+    async with receiving(notifier) as fake, notifier.sending():
+        await notifier.tell(stock_alert(7))
+        await notifier.until_states("sent")
+        shown = (await notifier.ask("GET", "/v1/destinations/program"))["webhook"]
+        assert isinstance(shown, dict)
+        part: Row = {"url": shown["url"], "secret": SECRET}
+        await notifier.put("program", "webhook", part, enabled=False)
+        for revision, event in enumerate(events[1:], 2):
+            await notifier.tell(stock_alert(7, revision=revision, event=event))
+        await notifier.until_states("sent", *["waiting"] * 3)
+        await notifier.put("program", "webhook", part, enabled=True)
+        await notifier.until_states(*["sent"] * 4)
+    assert [each.type for each in fake.events] == [f"stock.alert.{each}" for each in events]
 
 
 async def test_an_endpoint_that_is_gone_is_disabled_and_another_destination_is_told(

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from uuid import UUID
 
 import httpx
 import pytest
@@ -123,6 +124,39 @@ async def test_what_follows_reaches_whoever_has_a_card_of_their_own(notifier: No
     assert [each.changes for each in fake.phones["boss"]] == [1, 0]
     assert "已恢复" in fake.phones["lin"][-1].text
     assert "已恢复" in fake.phones["boss"][-1].text
+    assert fake.rejected == {}
+
+
+async def test_a_request_is_a_card_for_who_may_approve_it_and_shows_on_that_of_who_asked(
+    notifier: Notifier,
+) -> None:
+    boss = LIN | {"id": "boss", "wecom_userid": "boss"}
+    bought = {"id": UUID(int=1), "kind": "buy", "quantity": 500}
+    acted: dict[str, object] = {"event": "acted", "names": {"lin": "林"}}
+    asked = acted | {"actor": "lin", "to": [boss], "action": bought | {"state": "proposed"}}
+    approved = acted | {
+        "actor": "boss",
+        "to": [LIN, boss],
+        "action": bought | {"state": "approved"},
+    }
+    async with installed(notifier) as fake, notifier.sending():
+        # The boss knew of it, too: what is asked now is more than a change of that card.
+        await notifier.tell(stock_alert(7, to=[LIN, boss]))
+        await notifier.until_states("sent")
+        for revision, fields in (
+            (2, {"event": "reminded", "to": [LIN]}),
+            (3, asked),
+            (4, approved),
+        ):
+            await notifier.tell(stock_alert(7, revision=revision, **fields))
+            await notifier.until_states(*["sent"] * revision)
+    _, reminder, message = fake.phones["lin"]
+    assert reminder.changes == 1
+    assert "待批准 · 林" in reminder.text
+    assert "采购 500" in reminder.text
+    assert "已安排" in message.text
+    _, request = fake.phones["boss"]
+    assert request.changes == 1, "it has a code of its own"
     assert fake.rejected == {}
 
 

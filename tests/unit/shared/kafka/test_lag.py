@@ -29,9 +29,15 @@ def at(partition: int, next_offset: int, record_time: int | None) -> Position:
 
 async def test_what_waits_where_nothing_was_ever_applied_has_an_age_that_nobody_knows() -> None:
     reader = Reader()
+    reader.ends = {1: 2}
+    assert await reader.read([]) == Lag(2, None)
+    # Beside what has waited for a known time it is that long at the least.
+    reader = Reader()
     reader.ends = {0: 3, 1: 2}
     applied = at(0, 1, int(time.time() * 1000) - 60_000)
-    assert await reader.read([applied]) == Lag(4, None)
+    found = await reader.read([applied])
+    assert found.records == 4
+    assert found.seconds == pytest.approx(60, abs=5)
     # What was drained when it was seen last has waited since then at the most.
     reader.ends = {0: 3}
     assert (await reader.read([applied])).seconds == pytest.approx(60, abs=5)

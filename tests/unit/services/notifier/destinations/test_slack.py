@@ -288,6 +288,12 @@ def test_what_follows_hangs_under_the_first_and_shows_in_the_channel_if_it_matte
     assert (body["thread_ts"], body["reply_broadcast"]) == ("1772352000.000001", broadcast)
 
 
+def test_a_request_for_an_approval_shows_in_the_channel() -> None:
+    one = delivery(stock_alert(7, **REQUESTED), Kind.ESCALATION)
+    body = json.loads(rendered(replace(one, thread="1772352000.000001")))
+    assert body["reply_broadcast"] is True
+
+
 def test_without_a_first_notice_it_stands_by_itself() -> None:
     assert "thread_ts" not in json.loads(rendered(EVERY_KIND["change"]))
 

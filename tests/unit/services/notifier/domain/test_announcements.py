@@ -196,6 +196,12 @@ def test_a_program_is_told_everything(
     assert (found.state, found.replaces) == (State.WAITING, False)
 
 
+@pytest.mark.parametrize("known", [{}, {"erp": Known(1, announced=True)}], ids=str)
+def test_a_refusal_is_one_persons_and_no_programs(known: dict[str | None, Known]) -> None:
+    (found,) = deliveries_of(stock_alert(revision=2, event="refused"), PROGRAM, known, NOW)
+    assert found.state is State.SUPPRESSED
+
+
 LATER = START + timedelta(minutes=5)
 GATHER = {"key": "lin|S1|urgent|1", "by": LATER.isoformat(), "why": "same_owner"}
 HELD = Hold("lin|S1|urgent|1", LATER, HoldReason.SAME_OWNER)
@@ -233,6 +239,12 @@ def test_what_gets_worse_but_may_wait_itself_waits_as_long_as_that() -> None:
     found = the_one(worse, WAITING)
     assert found.hold is not None
     assert (found.hold.key, found.withdraws) == ("lin|S1|urgent|0", State.SUPERSEDED)
+
+
+def test_a_request_for_an_approval_passes_what_waits_for_the_owner() -> None:
+    found = the_one(REQUESTED, WAITING)
+    assert (found.kind, found.hold, found.withdraws) == (Kind.ESCALATION, None, None)
+    assert not found.replaces
 
 
 def test_what_does_not_get_worse_takes_the_place_of_what_waits() -> None:

@@ -52,6 +52,16 @@ def test_what_the_destination_knows_to_be_past_is_not_told() -> None:
     assert fates(notice(1), change(2, told=Told.YES)) == [PAST]
 
 
+def test_a_program_is_told_what_is_past_as_well() -> None:
+    def full(one: Notice) -> Notice:
+        return replace(one, in_full=True)
+
+    ended = full(change(3, "resolved"))
+    assert fates(full(change(2)), ended) == [AGAIN, AGAIN]
+    assert fates(full(change(2)), full(change(4, told=Told.YES))) == [AGAIN]
+    assert fates(full(change(2)), full(change(4, told=Told.GOING))) == [LATER]
+
+
 def test_a_first_notice_goes_before_what_waits_behind_it() -> None:
     assert fates(notice(1), change(2, told=Told.COMING)) == [AGAIN]
     assert fates(notice(1), change(2), change(3)) == [AGAIN, "newer_revision: 3", AGAIN]

@@ -34,11 +34,7 @@ class Report:
 
 
 async def restored(
-    engine: Engine,
-    reader: LogReader,
-    *,
-    partitions: int = STOCK_CHANGES.partitions,
-    progress: Callable[[int, int], None],
+    engine: Engine, reader: LogReader, *, progress: Callable[[int, int], None]
 ) -> Report:
     """Begin a generation beyond the newest one on the topic, unless all levels are to reach one.
 
@@ -51,7 +47,7 @@ async def restored(
             least = (await generations.newest(connection)).least
             if least > told:
                 return Report(records, told, least, begun=False)
-            await take_over(connection, OWNER, partitions)
+            await take_over(connection, OWNER, STOCK_CHANGES.partitions)
             number = await generations.begin(connection, everything=True, beyond=told)
     return Report(records, told, number, begun=True)
 

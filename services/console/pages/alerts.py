@@ -14,7 +14,6 @@ from services.console.pages.live_panel import LivePanel
 from services.console.pages.pager import Pager
 from services.console.pages.wanted import Wanted
 from services.console.upstream.alerting import Sought
-from services.console.upstream.answered import answered
 from services.console.upstream.answers import Alert, Page
 from services.console.upstream.directory import Names
 from services.console.upstream.service import Refused
@@ -75,11 +74,8 @@ class AlertsPage:
         self._rules: dict[str, str] = {}
         self._wanted = Wanted()
         words = frame.words
+        frame.headline(words("alerts.title"), words("alerts.lead"))
         with frame.main:
-            LivePanel(
-                frame.html("title.html", title=words("alerts.title"), lead=words("alerts.lead")),
-                classes="title",
-            )
             self._filters = LivePanel(self._filters_html())
             self._list = LivePanel(self._list_html(), tag="section", classes="panel")
         self._filters.on_act(self._choose)
@@ -116,8 +112,7 @@ class AlertsPage:
         if not self._people:
             self._people = await self.frame.context.people.names()
         if not self._rules:
-            rules = await answered(Section(), self.frame.context.rules.all())
-            self._rules = {one.id: self.frame.words.named(one.name) for one in rules.value or ()}
+            self._rules = await self.frame.rule_names()
         self._show()
 
     def _choose(self, act: str) -> None:

@@ -95,13 +95,8 @@ class DeliveriesPage:
         self._tests = Tests(frame, self._notifier, self._kind_of, self._show)
         self._mailbox = Mailbox(frame, frame.context.orders, self._show)
         words = frame.words
+        frame.headline(words("deliveries.title"), words("deliveries.lead"))
         with frame.main:
-            LivePanel(
-                frame.html(
-                    "title.html", title=words("deliveries.title"), lead=words("deliveries.lead")
-                ),
-                classes="title",
-            )
             self._filters = LivePanel(self._filters_html())
             with ui.element("div").classes("columns"):
                 self._list = LivePanel(self._list_html(), tag="section", classes="panel")

@@ -8,6 +8,7 @@ from typing import cast
 from fastapi import Request
 from nicegui import background_tasks, ui
 
+from services.console.domain.board import Section
 from services.console.domain.language import Language
 from services.console.domain.sign_in import Session
 from services.console.domain.texts import Words
@@ -15,6 +16,7 @@ from services.console.pages import render
 from services.console.pages.context import Context
 from services.console.pages.live_panel import LivePanel
 from services.console.pages.viewer import language_of
+from services.console.upstream.answered import answered
 from services.console.upstream.service import Refused
 from shared.errors import Unavailable
 
@@ -59,6 +61,16 @@ class Frame:
     def html(self, template: str, **values: object) -> str:
         """Return a template in the viewer's language."""
         return render.html(self.language, template, **values)
+
+    def headline(self, title: str, lead: str) -> None:
+        """Begin the page with what it is and what for."""
+        with self.main:
+            LivePanel(self.html("title.html", title=title, lead=lead), classes="title")
+
+    async def rule_names(self) -> dict[str, str]:
+        """Return what rules are called, by id; none while alerting is away."""
+        rules = await answered(Section(), self.context.rules.all())
+        return {one.id: self.words.named(one.name) for one in rules.value or ()}
 
     def retitle(self, title: str) -> None:
         """Name the page by what turned out to be on it."""

@@ -36,11 +36,8 @@ class InboxPage:
         self._standin = standin
         self._messages: list[Message] | None = None
         words = frame.words
+        frame.headline(words("inbox.title"), words("inbox.lead"))
         with frame.main:
-            LivePanel(
-                frame.html("title.html", title=words("inbox.title"), lead=words("inbox.lead")),
-                classes="title",
-            )
             self._panel = LivePanel(self._html(away=False))
 
     async def follow(self) -> None:

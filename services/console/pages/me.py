@@ -36,8 +36,8 @@ class MePage:
         title, lead = words("me.title"), words("me.lead")
         if myself is not None:
             title, lead = words("me.is", name=myself.name), words("me.is.hint")
+        frame.headline(title, lead)
         with frame.main:
-            LivePanel(frame.html("title.html", title=title, lead=lead), classes="title")
             self._panel = LivePanel(self._html(), classes="" if myself else "panel")
 
     async def answer(self) -> None:

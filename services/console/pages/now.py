@@ -30,11 +30,8 @@ class NowPage:
         self._board = frame.context.live.board.value
         self._chosen = ""
         words = frame.words
+        frame.headline(words("now.title"), words("now.lead"))
         with frame.main:
-            LivePanel(
-                frame.html("title.html", title=words("now.title"), lead=words("now.lead")),
-                classes="title",
-            )
             self._tiles = LivePanel(self._tiles_html())
             with ui.element("div").classes("columns"):
                 self._alerts = LivePanel(self._alerts_html(), tag="section", classes="panel")

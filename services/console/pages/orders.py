@@ -44,11 +44,8 @@ class OrdersPage:
         self._wanted = Wanted()
         self._doing = OrderDoing(frame, self._show, self._ask, self._order_of)
         words = frame.words
+        frame.headline(words("orders.title"), words("orders.lead"))
         with frame.main:
-            LivePanel(
-                frame.html("title.html", title=words("orders.title"), lead=words("orders.lead")),
-                classes="title",
-            )
             self._panel = LivePanel(self._html())
         self._panel.on_act(self._act)
         self._panel.on_field(self._doing.type)

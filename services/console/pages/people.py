@@ -46,11 +46,8 @@ class PeoplePage:
         self._saving = False
         self._deleting = ""
         words = frame.words
+        frame.headline(words("people.title"), words("people.lead"))
         with frame.main:
-            LivePanel(
-                frame.html("title.html", title=words("people.title"), lead=words("people.lead")),
-                classes="title",
-            )
             self._panel = LivePanel(self._html(), tag="section", classes="panel")
             self._table = Responsibilities(frame, self._ask_again)
             self._groups = WarehouseGroups(frame, self._ask_again)

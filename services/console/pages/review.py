@@ -49,11 +49,8 @@ class ReviewPage:
         self._failure = ""
         self._wanted = Wanted()
         words = frame.words
+        frame.headline(words("review.title"), words("review.lead"))
         with frame.main:
-            LivePanel(
-                frame.html("title.html", title=words("review.title"), lead=words("review.lead")),
-                classes="title",
-            )
             self._panel = LivePanel(self._html())
             self._cases = Cases(frame)
         self._panel.on_act(self._act)
@@ -82,8 +79,7 @@ class ReviewPage:
         if not self._people:
             self._people = await self.frame.context.people.names()
         if not self._rules:
-            rules = await answered(Section(), self.frame.context.rules.all())
-            self._rules = {one.id: self.frame.words.named(one.name) for one in rules.value or ()}
+            self._rules = await self.frame.rule_names()
 
     def _choose(self, name: str, value: str) -> None:
         chosen = next((one for one in DIMENSIONS if one == value), None)

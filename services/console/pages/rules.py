@@ -46,11 +46,8 @@ class RulesPage:
         self._told = ""
         self._wrong: list[str] = []
         words = frame.words
+        frame.headline(words("rules.title"), words("rules.lead"))
         with frame.main:
-            LivePanel(
-                frame.html("title.html", title=words("rules.title"), lead=words("rules.lead")),
-                classes="title",
-            )
             self._panel = LivePanel(self._html(), tag="section", classes="panel")
         self._panel.on_act(self._act)
         self._panel.on_field(self._import)

@@ -84,11 +84,8 @@ class StockPage:
         ui.context.client.on_delete(self._subscription.close)
         self._screen = OnScreen(self._subscription)
         words = frame.words
+        frame.headline(words("stock.title"), words("stock.lead"))
         with frame.main:
-            LivePanel(
-                frame.html("title.html", title=words("stock.title"), lead=words("stock.lead")),
-                classes="title",
-            )
             self._search = LivePanel(self._search_html())
             self._panel = LivePanel(self._html(), tag="section", classes="panel")
         self._search.on_field(self._type)

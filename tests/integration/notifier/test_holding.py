@@ -125,7 +125,7 @@ async def test_a_request_for_an_approval_passes_what_waits_for_the_owner(
         await notifier.tell(request)
         (asked,) = await messages(notifier, 1)
         assert "【待批准】#1 " in asked
-        assert await notifier.states(alert_id=request.alert_id) == ["waiting", "sent"]
+        await notifier.until_states("waiting", "sent", alert_id=request.alert_id)
         await pass_time(notifier, clock, timedelta(minutes=5))
         _, together = await messages(notifier, 2)
         await notifier.until_settled()
@@ -251,7 +251,7 @@ async def test_what_passes_quiet_hours_takes_along_what_it_would_wait_for(
         await messages(notifier, 1)
         clock.set(START.replace(hour=23))
         await notifier.tell(stock_alert(1, revision=2, event="escalated", level="urgent"))
-        assert await notifier.states() == ["sent", "waiting"]
+        await notifier.until_states("sent", "waiting")
         worse = {"event": "level_changed", "previous_level": "urgent"}
         await notifier.tell(stock_alert(1, revision=3, **worse))
         _, escalated, out = await messages(notifier, 3)

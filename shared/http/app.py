@@ -19,6 +19,7 @@ from shared.http import probes, problems, segments
 from shared.http.auth import Verifier
 from shared.http.probes import Check
 from shared.http.problems import Problem
+from shared.http.short_way import ShortWay, ShortWays
 from shared.observability import tracing
 from shared.observability.logs import get_logger
 from shared.observability.metrics import HTTP_SECONDS
@@ -36,12 +37,13 @@ def create_app(
     checks: Mapping[str, Check] | None = None,
     lifespan: Lifespan | None = None,
     secret_below: Sequence[str] = (),
+    short_ways: Sequence[ShortWay] = (),
 ) -> FastAPI:
     """Return an application with everything that is the same for all services.
 
     `checks` are asked by `/readyz`, each naming a dependency; the keys of tokens are one more.
     What comes after one of `secret_below` in a path lets its bearer in, and is never logged.
-    Routes take `Depends(require(scope))` from `shared.http.auth`.
+    Routes take `Depends(require(scope))` from `shared.http.auth`; `short_ways` are asked before.
     """
     asked = dict(checks or {})
     if verifier is not None:
@@ -55,11 +57,10 @@ def create_app(
         dependencies=[Depends(segments.whole)],
         responses=problems.RESPONSES,
     )
+    app.front = _RequestLog(_BodyLimit(ShortWays(app, app.behind, short_ways)), secret_below)
     app.state.verifier = verifier
     problems.install(app)
     app.router.routes += probes.routes(asked)
-    app.add_middleware(_BodyLimit)
-    app.add_middleware(_RequestLog, secret_below=secret_below)
     return app
 
 
@@ -79,12 +80,22 @@ def _following(verifier: Verifier, lifespan: Lifespan | None) -> Lifespan:
 
 
 class _Api(FastAPI):
-    """An application whose routes see paths as they were sent, and whose document all errors."""
+    """An application whose routes see paths as they were sent, and whose document all errors.
+
+    What logs and limits requests stands in front of FastAPI's own layers, so that the short ways
+    can as well (ADR 166).
+    """
+
+    front: ASGIApp
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
             scope = {**scope, "path": segments.path_of(scope)}
+        await self.front(scope, receive, send)
+
+    async def behind(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what has come through the front."""
         await super().__call__(scope, receive, send)
 
     @override

@@ -18,6 +18,7 @@ import httpx
 import jwt
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security.utils import get_authorization_scheme_param
 
 from shared.clock import Clock
 from shared.errors import Unavailable
@@ -252,10 +253,14 @@ async def _caller(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Caller:
-    if credentials is None:
+    return await _speaker(request, "" if credentials is None else credentials.credentials)
+
+
+async def _speaker(request: Request, token: str) -> Caller:
+    if not token:
         raise _unauthorised("Send the header Authorization: Bearer <token>.")
     verifier: Verifier = request.app.state.verifier
-    return await verifier.caller(credentials.credentials)
+    return await verifier.caller(token)
 
 
 def require(*scopes: Scope) -> Callable[[Caller], Coroutine[None, None, Caller]]:
@@ -272,7 +277,8 @@ def require(*scopes: Scope) -> Callable[[Caller], Coroutine[None, None, Caller]]
 
 async def admit(request: Request, *scopes: Scope) -> Caller:
     """Return who sends a request, if with any of the scopes, else raise what `require` does."""
-    return _allowed(await _caller(request, await _bearer(request)), scopes)
+    scheme, token = get_authorization_scheme_param(request.headers.get("Authorization"))
+    return _allowed(await _speaker(request, token if scheme.lower() == "bearer" else ""), scopes)
 
 
 def _allowed(caller: Caller, scopes: Sequence[Scope]) -> Caller:

@@ -6,8 +6,8 @@ document.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from fastapi import FastAPI, Request, Response
 from starlette.routing import compile_path
@@ -27,14 +27,16 @@ class ShortWay(NamedTuple):
     answer: Answer
 
 
-def add_short_ways(app: FastAPI, *ways: ShortWay) -> None:
-    """Let `ways` be asked first. Errors and middleware are the application's."""
-    app.router.middleware_stack = _ShortWays(app.router.middleware_stack, ways)
+class ShortWays:
+    """Asks `ways` first, and has the application, `documented`, answer what they leave.
 
+    Their errors are answered by its handlers; it has one for every exception (`problems.install`).
+    """
 
-class _ShortWays:
-    def __init__(self, documented: ASGIApp, ways: tuple[ShortWay, ...]) -> None:
+    def __init__(self, app: FastAPI, documented: ASGIApp, ways: Sequence[ShortWay]) -> None:
+        self._app = app
         self._documented = documented
+        self._refusals: Mapping[Any, Any] = app.exception_handlers
         self._ways: Mapping[str, list[tuple[re.Pattern[str], ShortWay]]] = {
             each.method: [
                 (compile_path(way.path)[0], way) for way in ways if way.method == each.method
@@ -43,15 +45,26 @@ class _ShortWays:
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
         for pattern, way in self._ways.get(scope.get("method", ""), ()):
             found = pattern.match(scope["path"])
             if found is not None:
                 read = receive = _Read(receive)
+                scope["app"] = self._app
                 scope["route"] = way  # as the application's measures name it
                 scope["path_params"] = {
                     name: unescaped(value) for name, value in found.groupdict().items()
                 }
-                answer = await way.answer(Request(scope, receive))
+                request = Request(scope, receive)
+                try:
+                    answer = await way.answer(request)
+                except Exception as error:
+                    kind = next(each for each in type(error).__mro__ if each in self._refusals)
+                    refusal = await self._refusals[kind](request, error)
+                    await refusal(scope, receive, send)
+                    if kind is Exception:
+                        raise  # whoever logs requests tells of it
+                    return
                 if answer is not None:
                     await answer(scope, receive, send)
                     return

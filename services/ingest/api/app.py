@@ -8,15 +8,13 @@ from shared.http import audit
 from shared.http.app import create_app
 from shared.http.auth import Verifier
 from shared.http.probes import Check
-from shared.http.short_way import add_short_ways
 
 
 def build(parts: Parts, *, verifier: Verifier, checks: dict[str, Check]) -> FastAPI:
     """Return the application."""
-    app = create_app("ingest", verifier=verifier, checks=checks)
+    app = create_app("ingest", verifier=verifier, checks=checks, short_ways=(events.SHORT_WAY,))
     app.state.parts = parts
     for part in (events, channels, mappings, warehouses, skus, quarantine):
         app.include_router(part.routes)
     app.include_router(audit.router)
-    add_short_ways(app, events.SHORT_WAY)
     return app

@@ -1,5 +1,6 @@
 """`/v1/reservations`: hold stock for a while, all or nothing over some lines."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from http import HTTPStatus
@@ -194,7 +195,7 @@ async def create_reservation(
         new.reference,
         timedelta(seconds=new.expires_in_seconds),
         caller.subject,
-        _once(caller, idempotency_key, "reserve", new.model_dump_json()),
+        _once(caller, idempotency_key, "reserve", new.model_dump_json),
     )
     return _response(*await desk.ask(asked))
 
@@ -222,7 +223,7 @@ async def fulfil_reservation(
     reservation_id: Id, desk: AtDesk, caller: Writer, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Take what is held from the shelf; what channels reported as shipped is not taken again."""
-    once = _once(caller, idempotency_key, "fulfil", reservation_id)
+    once = _once(caller, idempotency_key, "fulfil", lambda: reservation_id)
     return _response(*await desk.ask(Fulfil(reservation_id, caller.subject, once)))
 
 
@@ -262,11 +263,11 @@ async def list_reservations(
     )
 
 
-def _once(caller: Caller, key: str | None, act: str, content: str) -> Once | None:
+def _once(caller: Caller, key: str | None, act: str, content: Callable[[], str]) -> Once | None:
     """Return what makes a repeat of a request answer the same: keys are a caller's own."""
     if key is None:
         return None
-    told = f"{act}\0{content}".encode()
+    told = f"{act}\0{content()}".encode()
     return Once(
         blake2b(f"{caller.subject}\0{key}".encode(), digest_size=16).digest(),
         int.from_bytes(blake2b(told, digest_size=8).digest()) >> 1,

@@ -11,7 +11,7 @@ An order and the reservations of its reference are one promise, whichever is tol
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import NamedTuple
@@ -42,8 +42,7 @@ class Key(NamedTuple):
     line: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A line; quantities in base units, `decided` orders decisions on its total.
 
     An order's has sums besides: `shipped` of what is done, and what its reservations have ever
@@ -142,15 +141,15 @@ def after(line: Line, change: Change) -> Line:
         return Line(total, line.done, change.occurred_at, key, change.eta)
     if change.type in _ADDING:
         dues = [each for each in (line.due_at, change.eta) if each is not None]
-        return replace(line, total=line.total + change.quantity, due_at=max(dues, default=None))
+        return line._replace(total=line.total + change.quantity, due_at=max(dues, default=None))
     if change.type is Type.RESERVED:
-        return replace(line, held=line.held + change.quantity)
+        return line._replace(held=line.held + change.quantity)
     if change.type is Type.RESERVATION_RELEASED:
-        return replace(line, released=line.released + change.quantity)
+        return line._replace(released=line.released + change.quantity)
     if change.type is Type.RESERVATION_FULFILLED:
-        return replace(line, fulfilled=line.fulfilled + change.quantity)
+        return line._replace(fulfilled=line.fulfilled + change.quantity)
     shipped = change.quantity if change.type is Type.ORDER_FULFILLED else 0
-    return replace(line, done=line.done + change.quantity, shipped=line.shipped + shipped)
+    return line._replace(done=line.done + change.quantity, shipped=line.shipped + shipped)
 
 
 def open_of(kind: Kind, line: Line) -> int:
@@ -203,7 +202,7 @@ class Book:
         used = consumption_of(change)
         if used is not None and (self.noting or used in self.lines):
             line = self.lines.get(used) or Line()
-            self.lines[used] = replace(line, done=line.done + change.quantity)
+            self.lines[used] = line._replace(done=line.done + change.quantity)
             self.changed.add(used)
             self.told.add(used.level)
         return reserved, incoming
@@ -215,7 +214,7 @@ class Book:
         """
         of_all = Key(key.level, Kind.CONSUMPTION, key.reference)
         line = self.lines.get(of_all) or Line()
-        self.lines[of_all] = replace(line, total=line.total + more)
+        self.lines[of_all] = line._replace(total=line.total + more)
         self.changed.add(of_all)
 
 

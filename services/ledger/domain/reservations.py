@@ -83,8 +83,7 @@ class Once(NamedTuple):
     content: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reserve:
+class Reserve(NamedTuple):
     """Asks for a reservation under an id of its own."""
 
     id: str
@@ -95,8 +94,7 @@ class Reserve:
     once: Once | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Fulfil:
+class Fulfil(NamedTuple):
     """Says that what a reservation holds has left the shelf."""
 
     id: str
@@ -104,8 +102,7 @@ class Fulfil:
     once: Once | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(NamedTuple):
     """Asks to give back what a reservation holds."""
 
     id: str
@@ -120,8 +117,7 @@ class Reports(NamedTuple):
     cancelled: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class HeldLine:
+class HeldLine(NamedTuple):
     """A line of a reservation.
 
     `reference` names the order's line that holds its promise. What channels had reported of it
@@ -152,7 +148,7 @@ class Reservation:
 
     def with_since(self, since: Mapping[tuple[str, str], Reports]) -> "Reservation":
         """Return it with what is not about it given anew, by reservation and line."""
-        lines = (replace(line, since=since[self.id, line.line]) for line in self.lines)
+        lines = (line._replace(since=since[self.id, line.line]) for line in self.lines)
         return replace(self, lines=tuple(lines))
 
 
@@ -188,8 +184,7 @@ Request = Reserve | Fulfil | Release
 Outcome = Reservation | tuple[Lack, ...] | Ended | Unknown | Reused
 
 
-@dataclass(frozen=True, slots=True)
-class LockedLevel:
+class LockedLevel(NamedTuple):
     """A level whose row is held until the transaction ends.
 
     `unordered` is by how much orders that nobody has placed take `standing.reserved` down.
@@ -215,8 +210,7 @@ class Match(NamedTuple):
         """Return another line of the same order as it is when these reports are spoken for."""
         if (line.level, line.reference) != self[:2]:
             return line
-        return replace(
-            line,
+        return line._replace(
             since=Reports(
                 *(
                     other + max(0, since + taken - max(since, other))
@@ -440,7 +434,7 @@ def _promise(order: Line, quantity: int) -> tuple[bool, int]:
     of its own.
     """
     before = max(0, open_of(Kind.ORDER, order))
-    left = open_of(Kind.ORDER, replace(order, held=order.held + quantity))
+    left = open_of(Kind.ORDER, order._replace(held=order.held + quantity))
     others = order.held - order.released - order.fulfilled
     more = order.cancelled == 0 and left - before >= quantity
     shared = order.done == 0 or more or (others == 0 and left >= quantity)

@@ -29,7 +29,6 @@ from shared.http import audit
 from shared.http.app import create_app
 from shared.http.auth import Keys, Verifier
 from shared.http.server import serve
-from shared.http.short_way import add_short_ways
 from shared.kafka.lag import LagReader
 
 
@@ -83,6 +82,7 @@ def application(
         verifier=Verifier(Keys(file=settings.jwks_file, url=settings.jwks_url), clock),
         checks={"database": books.check},
         lifespan=lifespan,
+        short_ways=(levels.SHORT_WAY, reservations.SHORT_WAY),
     )
     app.state.books = books
     app.state.sheets = Sheets(engine)
@@ -101,7 +101,6 @@ def application(
     app.include_router(demand.router)
     app.include_router(stream.router)
     app.include_router(summary.router)
-    add_short_ways(app, levels.SHORT_WAY, reservations.SHORT_WAY)
     return app
 
 

@@ -22,20 +22,15 @@ async def silent(_scope: Scope, _receive: Receive, _send: Send) -> None:
     """Answer nothing, as an application does that is told that nobody waits."""
 
 
-async def asked(receive: Receive) -> list[int]:
-    """Return the status of each answer."""
-    answers: list[int] = []
-
-    async def send(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            answers.append(message["status"])
+async def ask(receive: Receive) -> None:
+    async def send(_: Message) -> None:
+        """Drop it, as the server does where nobody waits."""
 
     app = create_app("test", checks={})
     pictures = BaseHTTPMiddleware(silent, dispatch=lambda request, call_next: call_next(request))
     app.mount("/pictures", pictures)
     async with asyncio.timeout(10):
         await app(dict(SCOPE), receive, send)
-    return answers
 
 
 async def gone() -> Message:
@@ -47,9 +42,9 @@ async def waiting() -> Message:
     raise AssertionError
 
 
-async def test_who_has_hung_up_needs_no_answer() -> None:
+async def test_who_has_hung_up_is_no_failure() -> None:
     with capture_logs() as logs:
-        assert await asked(gone) == []
+        await ask(gone)
     assert [(each["event"], each["status"]) for each in logs] == [("request", 499)]
 
 
@@ -58,5 +53,5 @@ async def test_no_answer_for_somebody_who_waits_is_a_failure() -> None:
         capture_logs() as logs,
         pytest.raises(RuntimeError, match="No response returned"),
     ):
-        await asked(waiting)
+        await ask(waiting)
     assert [each["event"] for each in logs] == ["request failed", "request"]

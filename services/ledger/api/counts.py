@@ -11,22 +11,20 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from services.ledger.api.deciding import Decider
+from services.ledger.api.reservations import Reference
 from services.ledger.domain.counts import CountState, Tolerance
 from services.ledger.store.sheets import CountRow, Sheets
-from shared.clock import Clock
 from shared.database.audit import Doer
 from shared.events.base import MAX_QUANTITY, Code, Instant, plain_zero
 from shared.events.stock_changes import Bucket
-from shared.http.audit import doer_of
-from shared.http.auth import Caller, Scope, require
+from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.http.problems import Problem, not_found
 
 router = APIRouter(tags=["counts"], dependencies=[Depends(require(Scope.STOCK_READ))])
 deciding = APIRouter(tags=["counts"])
 """Routes with a scope of their own: who decides need not be able to read."""
-
-Decider = Annotated[Caller, Depends(require(Scope.CONFIG_WRITE))]
 
 
 class Count(BaseModel):
@@ -141,12 +139,20 @@ async def list_counts(
     sku: Code | None = None,
     warehouse: Code | None = None,
     state: CountState | None = None,
+    reference: Annotated[Reference | None, Query(description="A stocktake's")] = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[Count]:
     """Return counts, the newest recorded first."""
     before = int(decode_cursor(cursor, int)[0]) if cursor else None
-    rows = await sheets.page(sku=sku, warehouse=warehouse, state=state, before=before, limit=limit)
+    rows = await sheets.page(
+        sku=sku,
+        warehouse=warehouse,
+        state=state,
+        reference=reference,
+        before=before,
+        limit=limit,
+    )
     return Page(
         items=[Count.of(row) for row in rows],
         next_cursor=encode_cursor(rows[-1].id) if len(rows) == limit else None,
@@ -160,23 +166,21 @@ async def count(number: Number, sheets: FromSheets) -> Count:
 
 
 @deciding.post("/v1/counts/{number}/approve")
-async def approve(number: Number, sheets: FromSheets, caller: Decider, request: Request) -> Count:
+async def approve(number: Number, sheets: FromSheets, doer: Decider) -> Count:
     """Let a count that waits stand, at the instant at which it was taken."""
-    return await _decided(number, CountState.APPROVED, sheets, caller, request)
+    return await _decided(number, CountState.APPROVED, sheets, doer)
 
 
 @deciding.post("/v1/counts/{number}/reject")
-async def reject(number: Number, sheets: FromSheets, caller: Decider, request: Request) -> Count:
+async def reject(number: Number, sheets: FromSheets, doer: Decider) -> Count:
     """Drop a count that waits."""
-    return await _decided(number, CountState.REJECTED, sheets, caller, request)
+    return await _decided(number, CountState.REJECTED, sheets, doer)
 
 
 @deciding.post("/v1/counts/{number}/request-recount")
-async def request_recount(
-    number: Number, sheets: FromSheets, caller: Decider, request: Request
-) -> Count:
+async def request_recount(number: Number, sheets: FromSheets, doer: Decider) -> Count:
     """Ask for another count: one that is newer and holds settles this one, which waits on."""
-    return await _decided(number, CountState.RECOUNT_REQUESTED, sheets, caller, request)
+    return await _decided(number, CountState.RECOUNT_REQUESTED, sheets, doer)
 
 
 @router.get("/v1/accuracy")
@@ -204,8 +208,7 @@ async def count_tolerances(sheets: FromSheets) -> Page[CountTolerance]:
 async def put_count_tolerance(
     limits: Limits,
     sheets: FromSheets,
-    caller: Decider,
-    request: Request,
+    doer: Decider,
     stock_class: Class = None,
     warehouse: Warehouse = None,
 ) -> CountTolerance:
@@ -215,20 +218,19 @@ async def put_count_tolerance(
     counts that arrive from now on.
     """
     tolerance = Tolerance(stock_class, warehouse, **limits.model_dump())
-    await sheets.put_tolerance(tolerance, _doer(request, caller))
+    await sheets.put_tolerance(tolerance, doer)
     return CountTolerance(**asdict(tolerance))
 
 
 @deciding.delete("/v1/count-tolerances", status_code=HTTPStatus.NO_CONTENT)
 async def delete_count_tolerance(
     sheets: FromSheets,
-    caller: Decider,
-    request: Request,
+    doer: Decider,
     stock_class: Class = None,
     warehouse: Warehouse = None,
 ) -> Response:
     """Forget the tolerance of a class of goods, a warehouse, both, or all."""
-    await sheets.delete_tolerance(stock_class, warehouse, _doer(request, caller))
+    await sheets.delete_tolerance(stock_class, warehouse, doer)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
@@ -240,10 +242,8 @@ _UNDONE: Mapping[CountState, str] = {
 }
 
 
-async def _decided(
-    number: int, state: CountState, sheets: Sheets, caller: Caller, request: Request
-) -> Count:
-    row = _found(number, await sheets.decide(number, state, _doer(request, caller)))
+async def _decided(number: int, state: CountState, sheets: Sheets, doer: Doer) -> Count:
+    row = _found(number, await sheets.decide(number, state, doer))
     if row.state != state:
         raise Problem(
             HTTPStatus.CONFLICT,
@@ -252,11 +252,6 @@ async def _decided(
             state=row.state,
         )
     return Count.of(row)
-
-
-def _doer(request: Request, caller: Caller) -> Doer:
-    clock: Clock = request.app.state.clock
-    return doer_of(request, caller, clock.now())
 
 
 def _found(number: int, row: CountRow | None) -> CountRow:

@@ -10,3 +10,5 @@ class What(StrEnum):
     TOLERANCE_DELETED = "count_tolerance.deleted"
     COUNT_DECIDED = "count."
     """Followed by the state that was decided on."""
+    STOCKTAKE_DECIDED = "stocktake."
+    """The same for all counts of a reference that waited, a thousand at the most in one entry."""

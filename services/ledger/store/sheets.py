@@ -71,6 +71,7 @@ _PAGE = f"""
 WHERE {{settled}} AND (CAST(:sku AS text) IS NULL OR l.sku = :sku)
   AND (CAST(:warehouse AS text) IS NULL OR l.warehouse = :warehouse)
   AND (CAST(:state AS text) IS NULL OR c.state = :state)
+  AND (CAST(:reference AS text) IS NULL OR c.reference = :reference)
   AND (CAST(:before AS bigint) IS NULL OR c.id < :before)
 ORDER BY c.id DESC
 LIMIT :limit
@@ -118,6 +119,7 @@ class Sheets:
         sku: str | None,
         warehouse: str | None,
         state: CountState | None,
+        reference: str | None,
         before: int | None,
         limit: int,
     ) -> list[CountRow]:
@@ -131,6 +133,7 @@ class Sheets:
                         "sku": sku,
                         "warehouse": warehouse,
                         "state": state,
+                        "reference": reference,
                         "before": before,
                         "limit": limit,
                     },

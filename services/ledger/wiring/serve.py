@@ -13,6 +13,7 @@ from services.ledger.api import (
     levels,
     projection,
     reservations,
+    stocktakes,
     stream,
     summary,
 )
@@ -21,6 +22,7 @@ from services.ledger.inbound.stock_levels import LevelTail
 from services.ledger.settings import LedgerSettings
 from services.ledger.store.books import Books
 from services.ledger.store.sheets import Sheets
+from services.ledger.store.stocktakes import Stocktakes
 from shared.clock import Clock, WallClock
 from shared.database.audit import AuditTrail
 from shared.database.engine import ANSWER_SECONDS, create_engine
@@ -86,6 +88,7 @@ def application(
     )
     app.state.books = books
     app.state.sheets = Sheets(engine)
+    app.state.stocktakes = Stocktakes(engine)
     app.state.audit = AuditTrail(engine)
     app.state.desk = desk
     app.state.tail = tail
@@ -94,6 +97,8 @@ def application(
     app.include_router(levels.router)
     app.include_router(counts.router)
     app.include_router(counts.deciding)
+    app.include_router(stocktakes.router)
+    app.include_router(stocktakes.deciding)
     app.include_router(audit.router)
     app.include_router(reservations.router)
     app.include_router(projection.router)

@@ -18,6 +18,7 @@ from services.console.domain.sign_in import Codes, Endings
 from services.console.pages import (
     alert,
     alerts,
+    counts,
     deliveries,
     delivery,
     inbox,
@@ -49,6 +50,7 @@ from services.console.upstream.reviews import Reviews
 from services.console.upstream.rules import Rules
 from services.console.upstream.service import Service, connect
 from services.console.upstream.standin import StandIn
+from services.console.upstream.stocktakes import Stocktakes
 from shared.clock import Clock, WallClock
 from shared.http.app import create_app
 
@@ -75,7 +77,8 @@ async def console(settings: ConsoleSettings, clock: Clock | None = None) -> Asyn
             return Service(name, await stack.enter_async_context(connect(url, token)))
 
         ingest = Ingest(await service("ingest", settings.ingest_url))
-        ledger = Ledger(await service("the ledger", settings.ledger_url))
+        stock = await service("the ledger", settings.ledger_url)
+        ledger = Ledger(stock)
         warning = await service("alerting", settings.alerting_url)
         alerting = Alerting(warning)
         notifier = Notifier(await service("the notifier", settings.notifier_url))
@@ -94,6 +97,7 @@ async def console(settings: ConsoleSettings, clock: Clock | None = None) -> Asyn
             people=People(warning),
             reviews=Reviews(warning),
             rules=Rules(warning),
+            stocktakes=Stocktakes(stock),
             directory=directory,
             standin=standin,
             endings=Endings(),
@@ -130,6 +134,7 @@ def application(context: Context, secret: str) -> FastAPI:
         now,
         stock,
         level,
+        counts,
         alerts,
         alert,
         orders,

@@ -16,6 +16,7 @@ from tests.browser.fake_deliveries import FakeDeliveries
 from tests.browser.fake_moment import NOW
 from tests.browser.fake_orders import FakeOrders
 from tests.browser.fake_review import FakeReview
+from tests.browser.fake_stocktakes import FakeStocktakes
 
 NAMES = [
     ("SKU-1001", "燕麦奶 1L 原味", "饮料"),
@@ -139,6 +140,7 @@ class FakeServices:
         self.doing = FakeActions(self._there, self.alerts)
         self.orders = FakeOrders(self._there, self.doing)
         self.past = FakeReview(self._there)
+        self.stocktakes = FakeStocktakes(self._there)
         self.app = FastAPI()
         self._routes()
         self.app.include_router(self.configuration.router)
@@ -146,6 +148,7 @@ class FakeServices:
         self.app.include_router(self.doing.router)
         self.app.include_router(self.orders.router)
         self.app.include_router(self.past.router)
+        self.app.include_router(self.stocktakes.router)
 
     def _there(self, service: str) -> None:
         if service in self.away:

@@ -42,6 +42,7 @@ async def test_a_service_that_goes_away_dims_its_panel_and_comes_back_by_itself(
     [
         ("ledger", "/stock"),
         ("ledger", LEVEL),
+        ("ledger", "/counts"),
         ("alerting", ALERT),
         ("alerting", "/alerts"),
         ("standin", "/inbox"),

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from services.console.domain.action_texts import ACTIONS
 from services.console.domain.alerts_texts import ALERTS
+from services.console.domain.count_texts import COUNTS
 from services.console.domain.delivery_texts import DELIVERIES
 from services.console.domain.form_texts import FORMS
 from services.console.domain.language import Language
@@ -299,6 +300,7 @@ CATALOGUE: dict[str, Text] = {
     ),
     **ACTIONS,
     **ALERTS,
+    **COUNTS,
     **FORMS,
     **DELIVERIES,
     **ORDERS,

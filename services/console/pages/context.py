@@ -15,6 +15,7 @@ from services.console.upstream.people import People
 from services.console.upstream.reviews import Reviews
 from services.console.upstream.rules import Rules
 from services.console.upstream.standin import StandIn
+from services.console.upstream.stocktakes import Stocktakes
 from shared.clock import Clock
 
 
@@ -32,6 +33,7 @@ class Context:
     people: People
     reviews: Reviews
     rules: Rules
+    stocktakes: Stocktakes
     directory: Directory
     standin: StandIn | None
     """Only beside the demonstration."""

@@ -24,6 +24,8 @@ from services.console.domain.text import Text
 from services.console.domain.texts import CATALOGUE, Words, number, signed
 from services.console.domain.trouble import KINDS as TROUBLES
 from services.console.pages.alerts import STATES
+from services.console.pages.count_doing import STEPS
+from services.console.pages.counts import STATES as COUNT_STATES
 from services.console.upstream.reviews import Dimension
 from services.console.upstream.rule_changes import PARTS
 from services.ledger.domain.statement import OPENING_BALANCE
@@ -131,6 +133,9 @@ MADE = {
     *(f"review.{name}" for name in ("alerts", "prevented", "met_late", "missed", "lost")),
     *(f"case.state.{state}" for state in ("open", "confirmed", "closed")),
     *(f"case.cause.{cause}" for cause in Cause),
+    *(f"counts.{part}{step}" for part in ("", "sure.", "confirm.", "done.") for step in STEPS),
+    *(f"counts.state.{state}" for state in COUNT_STATES),
+    "refused.count_settled",
     *(f"orders.standing.{one}" for one in STANDINGS),
     *(f"orders.stage.{one}" for one in STAGES),
     *(f"orders.trouble.{one}" for one in ("moq", "pack")),

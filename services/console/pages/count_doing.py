@@ -1,0 +1,94 @@
+"""What a viewer decides on counts: one by one at once, a whole stocktake once it is confirmed."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from services.console.pages.frame import Frame
+from services.console.upstream.service import Refused
+from services.console.upstream.stocktakes import Stocktake
+from shared.errors import Unavailable
+
+STEPS = ("approve", "request-recount", "reject")
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The confirmation that is open: of a step, for a stocktake as it was when it was opened."""
+
+    act: str
+    step: str
+    stocktake: Stocktake
+
+
+class CountDoing:
+    """One viewer's hand in counts; `stocktake_of` finds a stocktake that is shown by its key."""
+
+    def __init__(
+        self,
+        frame: Frame,
+        show: Callable[[], None],
+        ask_again: Callable[[], Awaitable[None]],
+        stocktake_of: Callable[[str], Stocktake | None],
+    ) -> None:
+        self._frame = frame
+        self._show = show
+        self._ask_again = ask_again
+        self._stocktake_of = stocktake_of
+        self._stocktakes = frame.context.stocktakes.acting_for(frame.acting_for)
+        self.form: Form | None = None
+        self.acting = ""
+        self.failure = ""
+        self.done = ""
+
+    @property
+    def may_act(self) -> bool:
+        """Whether it is known who acts: nobody approves without a name."""
+        return self._frame.acting_for is not None
+
+    async def act(self, act: str) -> str:
+        """Open or close a confirmation, or decide; returns what the focus belongs to."""
+        verb, _, target = act.partition(":")
+        if self.acting:
+            return ""
+        self.failure = self.done = ""
+        if verb == "close" or (self.form is not None and self.form.act == act):
+            self.form = None
+        elif not self.may_act or not self._frame.may_act():
+            return ""
+        elif verb == "one":
+            step, _, number = target.partition(":")
+            if step in STEPS:
+                await self._try(act, self._stocktakes.decide_one(number, step))
+                await self._ask_again()
+        elif verb in STEPS:
+            stocktake = self._stocktake_of(target)
+            if stocktake is not None:
+                self.form = Form(act, verb, stocktake)
+                return "[data-act=send]"
+        elif verb == "send" and self.form is not None:
+            await self._send(self.form)
+        return ""
+
+    async def _send(self, form: Form) -> None:
+        await self._try(form.act, self._decide(form))
+        await self._ask_again()
+
+    async def _decide(self, form: Form) -> None:
+        decided = await self._stocktakes.decide(form.stocktake, form.step)
+        words = self._frame.words
+        self.form = None
+        self.done = words(
+            f"counts.done.{form.step}",
+            reference=form.stocktake.reference,
+            counts=words.counted("counts.lines", decided),
+        )
+
+    async def _try(self, act: str, sent: Awaitable[None]) -> None:
+        """Wait for something to be done; a confirmation stays open for another try."""
+        self.acting = act
+        self._show()
+        try:
+            await sent
+        except (Refused, Unavailable) as error:
+            self.failure = self._frame.said_of(error, "ledger")
+        self.acting = ""

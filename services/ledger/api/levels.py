@@ -16,7 +16,6 @@ from services.ledger.domain.past import Opening, Standing, in_order
 from services.ledger.domain.recomputed import Recomputation
 from services.ledger.domain.statement import (
     Line,
-    Repeats,
     as_document,
     lines_of,
     opening_as_document,
@@ -296,11 +295,8 @@ async def statement(
             )
     if opening is not None and end is not None and end <= opening.at:
         raise archived(row, opening.at)
+    again = await ledger.repeats(newest, known_at)
     lines = [*reversed(newest)]
-    again: Repeats = {}
-    if lines:
-        ends = [lines[end].recorded.change for end in (-1, 0)]
-        again = await ledger.repeats(row.id, *(change.occurred_at for change in ends))
     items = [Movement.model_validate(as_document(line, again)) for line in lines]
     if len(items) == limit:
         return Page(items=items, next_cursor=_after(lines[-1]))

@@ -103,10 +103,7 @@ async def read(engine: Engine, sku: str, warehouse: str, period: Period) -> Stat
             )
         if opening is not None and period.end is not None and period.end <= opening.at:
             raise ArchivedError(level, opening.at)
-        again: Repeats = {}
-        if lines:
-            first, last = (lines[end].recorded.change.occurred_at for end in (0, -1))
-            again = await repeats.between(connection, level, first, last)
+        again = await repeats.of_lines(connection, lines, period.known_at)
         known = await items.items_of(raw, [sku])
     name = known[sku].name if sku in known else None
     if opening is not None and not period.covers(opening.at):

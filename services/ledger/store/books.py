@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.ledger.domain.commitments import Key, Line
 from services.ledger.domain.reservations import Reservation, State
+from services.ledger.domain.statement import Line as StatementLine
 from services.ledger.domain.statement import Repeats
 from services.ledger.store import (
     commitments,
@@ -149,12 +150,12 @@ class Books:
                 raise TooLongError(MOST) from error  # to put them in order is already too much
             raise
 
-    async def repeats(self, level: int, first: datetime, last: datetime) -> Repeats:
-        """Return the repeats of a level's movements that happened between two instants."""
+    async def repeats(self, lines: Sequence[StatementLine], known_at: datetime | None) -> Repeats:
+        """Return the repeats of a level's lines; see `store.repeats`."""
 
         async def question() -> Repeats:
             async with self._engine.connect() as connection:
-                return await repeats.between(connection, level, first, last)
+                return await repeats.of_lines(connection, lines, known_at)
 
         return await asking(question)
 

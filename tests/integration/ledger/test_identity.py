@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
 
 from services.ledger.commands.archive import archive
+from services.ledger.commands.statement import Period, read
 from services.ledger.domain.identities import RecentIdentities
 from services.ledger.pipeline import StockChanges
 from services.ledger.sorting import FUTURE
@@ -395,3 +396,40 @@ async def test_a_statement_marks_when_a_change_was_told_again(
         (datetime.fromisoformat(each["received_at"]), datetime.fromisoformat(each["recorded_at"]))
         for each in receipt["repeats"]
     ] == [(in_batch, START + timedelta(hours=1)), (later, BOUNDARY)]
+
+
+async def test_a_transfer_told_again_is_marked_at_both_ends_as_far_as_was_known(
+    ledger: Ledger, clock: ManualClock
+) -> None:
+    shipped = change(id="t", type="transfer_shipped", quantity=2, counterparty="N")
+    told = {"received_at": START + timedelta(minutes=9)}
+    # Elsewhere, a sale of the same SKU was told again as well.
+    sale = change(id="s", warehouse="E")
+    async with ledger.consuming():
+        await ledger.publish(shipped, sale, sale)
+        await ledger.until_tallied(movements=2, repeats=1)
+        known_at = clock.now()
+        clock.set(BOUNDARY)
+        await ledger.publish(shipped.model_copy(update=told))
+        await ledger.until_tallied(repeats=2)
+    again = {"received_at": told["received_at"], "recorded_at": BOUNDARY}
+    engine = create_engine(ledger.settings.database_url.get_secret_value())
+    try:
+        async with ledger.api() as api:
+            for warehouse, type_ in (("W", "transfer_shipped"), ("N", "transfer_arriving")):
+                path = f"/v1/levels/A/{warehouse}/statement"
+                for then, expected in ((None, [again]), (known_at, []), (BOUNDARY, [again])):
+                    asked = {} if then is None else {"known_at": then.isoformat()}
+                    (line,) = (await api.get(path, params=asked)).json()["items"]
+                    assert line["type"] == type_
+                    assert [
+                        {name: datetime.fromisoformat(at) for name, at in each.items()}
+                        for each in line["repeats"]
+                    ] == expected
+                    shown = await read(engine, "A", warehouse, Period(known_at=then))
+                    assert shown is not None
+                    assert [
+                        each._asdict() for some in shown.again.values() for each in some
+                    ] == expected
+    finally:
+        await engine.dispose()

@@ -17,7 +17,8 @@ MEANINGS: dict[ChangeType, str] = {
     ChangeType.PRODUCED: "made and put into stock",
     ChangeType.HOLD: "set aside: on hand, but unavailable",
     ChangeType.RELEASE: "no longer set aside",
-    ChangeType.ORDER_PLACED: "promised to an order",
+    ChangeType.ORDER_PLACED: "promised to an order; all its lines of one SKU in one warehouse are "
+    "one promise, which what is shipped or cancelled of any of them takes from",
     ChangeType.ORDER_CANCELLED: "no longer promised to an order",
     ChangeType.ORDER_FULFILLED: "shipped to an order, and so no longer promised",
     ChangeType.TRANSFER_SHIPPED: "left for the counterparty",

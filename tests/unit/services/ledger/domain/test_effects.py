@@ -4,6 +4,7 @@ The model is written without regard for arrival: it sorts all changes by when th
 walks through them once.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -409,6 +410,28 @@ def test_any_order_of_arrival_and_any_batches_give_the_level_of_the_model(
         assert store.levels[level] == modelled(
             [each for each in store.changes if each.level == level]
         )
+
+
+@pytest.mark.parametrize(
+    ("shipped", "cancelled", "left"), [(2, 3, 0), (2, 1, 2), (3, 0, 2), (3, 3, 0), (0, 3, 2)]
+)
+def test_lines_of_one_sku_in_an_order_are_one_promise_whichever_is_shipped_or_cancelled(
+    shipped: int, cancelled: int, left: int
+) -> None:
+    told = [
+        change(id="p", line="1", type=Type.ORDER_PLACED, quantity=2, reference="7"),
+        change(id="p", line="2", type=Type.ORDER_PLACED, quantity=3, reference="7"),
+        change(id="other", type=Type.ORDER_PLACED, quantity=10, reference="8"),
+        change(id="f", line="1", type=Type.ORDER_FULFILLED, quantity=shipped, reference="7"),
+        change(id="c", line="2", type=Type.ORDER_CANCELLED, quantity=cancelled, reference="7"),
+    ]
+    for arrived in itertools.permutations([each for each in told if each.quantity]):
+        store = Store()
+        for each in arrived:
+            store.take([each])
+        level = store.levels[1]
+        assert (level.on_hand, level.reserved) == (-shipped, 10 + left)
+        assert level.unordered == 0
 
 
 COUNTED_TOGETHER = (

@@ -7,8 +7,17 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.alerting.domain.attention import News, Way
 from services.alerting.domain.hush import hush_of
-from services.alerting.store import ended_by_hand, episodes, last_heard, offers, silences, steps
+from services.alerting.store import (
+    attention,
+    ended_by_hand,
+    episodes,
+    last_heard,
+    offers,
+    silences,
+    steps,
+)
 from services.alerting.store import feedback as opinions
 from services.alerting.store.audit import What
 from services.alerting.store.episodes import Entry, Episode
@@ -17,7 +26,7 @@ from shared.database import audit
 from shared.database.audit import Doer, Done
 from shared.errors import LowtideError
 from shared.events.alert_responses import FeedbackReason
-from shared.events.stock_alerts import AlertEvent, Expected, Recipient
+from shared.events.stock_alerts import AlertEvent, Expected, Hush, HushKind, Recipient
 
 
 class Resolved(LowtideError):  # noqa: N818 - a state, not a mistake
@@ -176,23 +185,44 @@ async def refuse(
 
 
 async def remind(connection: AsyncConnection, now: datetime, limit: int) -> int:
-    """Tell of open episodes that nothing keeps from people any more; returns how many."""
+    """Tell of open episodes that nothing keeps from people any more; returns how many.
+
+    It costs them the attention that an opening does: what ends for one ends for many at once.
+    """
     found = await uncovered(connection, await episodes.to_remind(connection, now, limit), now)
     await offers.renew(connection, found, now)
+    news = {place: _news(episode) for place, episode in enumerate(found)}
+    decisions = await attention.decide(connection, news, now)
     entries = []
-    for episode in found:
+    for place, episode in enumerate(found):
+        decision = decisions[place]
         episode.revision += 1
-        episode.untold, episode.held_back, episode.snoozed_until = False, False, None
+        episode.untold, episode.snoozed_until = False, None
+        episode.held_back = decision.way is Way.BUDGET
         notice = episodes.notice_of(
             episode,
             AlertEvent.REMINDED,
             occurred_at=max(now, episode.opened_at),
             recorded_at=now,
+            hush=Hush(by=HushKind.BUDGET) if episode.held_back else None,
+            gather=decision.gather,
         )
         entries.append(Entry(notice, None, None, None))
     if found:
         await episodes.write(connection, found, entries)
     return len(found)
+
+
+def _news(episode: Episode) -> News:
+    return News(
+        level=episode.level,
+        rule=episode.rule.id,
+        owner=episode.owner,
+        stock_class=episode.stock_class,
+        supplier=episode.supplier,
+        at_risk=episode.at_risk,
+        known=None,
+    )
 
 
 async def _take_on(

@@ -165,6 +165,50 @@ async def test_what_opens_in_silence_is_told_once_when_the_silence_ends_and_it_s
     assert [each.event for each in await alerting.notices()][2:] == ["resolved"]
 
 
+async def test_what_a_silence_kept_back_costs_an_owner_no_more_than_openings_do(
+    alerting: Alerting, clock: ManualClock
+) -> None:
+    """One message for each supplier, so many a day; a stock-out of class A is told at once."""
+    await alerting.ask("PUT", "/v1/people/lin", {"name": "Lin"})
+    await alerting.ask("PUT", "/v1/responsibilities", {"items": [{"owner": "lin"}]})
+    await alerting.ask("PUT", "/v1/attention-policy", {"interruptions_a_day": 1})
+    await alerting.put_rule("gone", kind="stock_out", levels=[])
+    supplied = {f"{supplier}{number}": supplier for supplier in "ST" for number in range(4)}
+    given = [
+        {"sku": sku, "stock_class": "C", "supplier": supplier} for sku, supplier in supplied.items()
+    ]
+    given.append({"sku": "X", "stock_class": "A", "supplier": "S"})
+    assert (await alerting.client.post("/v1/parameters/import", json=given)).is_success
+    await silence(alerting, clock, sku=None, warehouse="W")
+    async with alerting.consuming():
+        await alerting.tell(*(alerting.level(100, sku=each["sku"]) for each in given))
+        await alerting.caught_up()
+        await alerting.tell(*(alerting.level(9, sku=sku) for sku in supplied))
+        await alerting.tell(alerting.level(0, sku="X"))
+        await alerting.caught_up()
+    opened = await told(alerting, len(given) + 1)
+    assert {each.hush and each.hush.by for each in opened} == {"silence"}
+    clock.advance(HOUR)
+    await told(alerting, 2 * len(opened))
+    async with alerting.relaying():
+        await until(lambda: nothing_to_relay(alerting))
+    reminders = [each for each in await alerting.notices() if each.event == "reminded"]
+    assert len(reminders) == len(opened)
+    gathered = {each.sku: each.gather.key for each in reminders if each.gather is not None}
+    kept = {each.sku for each in reminders if each.hush is not None}
+    at_once = [each for each in reminders if each.gather is None and each.hush is None]
+    assert [(each.sku, each.level) for each in at_once] == [("X", "out")]
+    # Of X the rule of low stock is told with the others of its supplier, or waits with them.
+    assert len({*gathered.values()}) == 1
+    assert {supplied.get(sku, "S") for sku in gathered}.isdisjoint(
+        supplied.get(sku, "S") for sku in kept
+    )
+    assert gathered.keys() | kept == {*supplied, "X"}
+    assert {each.hush.by for each in reminders if each.hush is not None} == {"budget"}
+    listed = {each["sku"] for each in await alerting.alerts() if each["held_back"]}
+    assert listed == kept
+
+
 async def test_a_silence_may_end_before_its_time(alerting: Alerting, clock: ManualClock) -> None:
     made = await silence(alerting, clock)
     await hear(alerting, 9)

@@ -118,8 +118,9 @@ async def approve(
 ) -> ActionWithHistory:
     """Approve what somebody else has asked for, within one's own limit.
 
-    Doing it again changes nothing, here as with all that follows; 409 `wrong_state` where it
-    cannot be done.
+    409 `covered` names an action that covers the shortage by now: turn the request down, or cancel
+    that action first; what a supplier offers above an order is not held against it. Doing it again
+    changes nothing, here as with all that follows; 409 `wrong_state` where it cannot be done.
     """
     found = await at.ask(lambda connection: action_rows.one(connection, action_id))
     category = None if found is None else await _category(at, found.alert_id, needed=True)

@@ -14,10 +14,10 @@ from shared.errors import LowtideError
 class Covered(LowtideError):  # noqa: N818 - a state, not a mistake
     """Something is under way already that covers the shortage; `action` is its id."""
 
-    def __init__(self, action: UUID, number: int) -> None:
-        super().__init__(
-            f"Action {number} covers this shortage already; cancel it before you ask for another."
-        )
+    def __init__(
+        self, action: UUID, number: int, instead: str = "cancel it before you ask for another"
+    ) -> None:
+        super().__init__(f"Action {number} covers this shortage already; {instead}.")
         self.action = action
 
 

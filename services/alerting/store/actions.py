@@ -31,6 +31,7 @@ from services.alerting.store import (
     action_rows,
     acts,
     calls,
+    confirmed_more,
     episodes,
     orders,
     parameters,
@@ -97,7 +98,12 @@ async def request(
 async def approve(
     connection: AsyncConnection, action_id: UUID, category: str | None, by: By
 ) -> StoredAction | None:
-    """Approve a request of somebody else's. Raises WrongState, OwnRequest, LimitTooLow."""
+    """Approve a request of somebody else's.
+
+    What covers the shortage may have been ordered since it was asked for; what a supplier offers
+    above an order is more than covers it, and for whoever approves to judge.
+    Raises WrongState, OwnRequest, LimitTooLow, Covered.
+    """
     await action_rows.take_turn(connection)
     before = await action_rows.one(connection, action_id)
     if before is None or _moved(before, Step.APPROVE) is before.state:
@@ -106,6 +112,8 @@ async def approve(
         raise OwnRequest("Somebody else has to approve what you have asked for.")
     if await needs_approval(connection, before, category, by.person):
         raise LimitTooLow(_over(await altogether(connection, before), before))
+    if not confirmed_more.is_rest(before):
+        await _look_again(connection, before, by.at)
     action = await _approved(connection, before, by.at)
     return await _step(connection, replace(action, approved_by=by.actor), Step.APPROVE, by)
 
@@ -248,7 +256,7 @@ async def _begun(
     if wanted.source == warehouse:
         raise FromItself(warehouse)
     if wanted.kind in SUPPLYING:
-        under_way = await _under_way(connection, episode, by.at)
+        under_way = await _under_way(connection, episode, by.at, proposed=True)
         if under_way is not None:
             raise Covered(under_way.id, under_way.number)
     given = await parameters.of_level(connection, sku, warehouse)
@@ -299,11 +307,20 @@ async def _begun(
     )
 
 
+async def _look_again(connection: AsyncConnection, action: StoredAction, now: datetime) -> None:
+    """Raise Covered where something else that is approved or ordered covers the shortage by now."""
+    found = await action_rows.locked_episodes(connection, [action])
+    covers = await _under_way(connection, found[action.alert_id], now)
+    if covers is not None:
+        instead = "turn this request down, or cancel that action first"
+        raise Covered(covers.id, covers.number, instead)
+
+
 async def _under_way(
-    connection: AsyncConnection, episode: Episode, now: datetime
+    connection: AsyncConnection, episode: Episode, now: datetime, *, proposed: bool = False
 ) -> OnTheWay | None:
-    """Return what is asked for, approved or ordered that would cover an alert's shortage."""
-    found = await on_the_way(connection, [episode.subject], now, proposed=True)
+    """Return what is approved or ordered, or even `proposed`, that covers an alert's shortage."""
+    found = await on_the_way(connection, [episode.subject], now, proposed=proposed)
     present = await episodes.present(connection, [episode.id])
     facts = present[0].facts if present else episode.facts
     return enough(episode.rule.kind, facts, found.get(episode.subject, ()))

@@ -14,6 +14,8 @@ from services.alerting.store.spending import approvers, needs_approval
 from services.alerting.store.stored_action import StoredAction
 from shared.events.stock_alerts import ActionState
 
+_KEY = "confirmed|"
+
 _CATEGORY = text("SELECT category FROM alert WHERE id = :id")
 
 _ASKED_FOR = text("""
@@ -86,9 +88,15 @@ async def ask_for_rest(
     return True
 
 
+def is_rest(action: StoredAction) -> bool:
+    """Return whether an action asks for what a supplier said above what was approved."""
+    key = action.idempotency_key or ""
+    return key.startswith(_KEY) and ":" not in key
+
+
 def _key(line: StoredAction, said: int | None = None) -> str:
     # A caller's own key has a colon.
-    return f"confirmed|{line.id}|{'' if said is None else said}"
+    return f"{_KEY}{line.id}|{'' if said is None else said}"
 
 
 async def _category(connection: AsyncConnection, alert_id: UUID) -> str | None:

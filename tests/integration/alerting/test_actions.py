@@ -1256,6 +1256,32 @@ async def test_who_may_approve_it_altogether_is_told(shop: Shop) -> None:
     assert [each.id for each in (await shop.told(3))[-1].to] == ["an"]
 
 
+async def test_what_is_covered_by_now_is_not_approved_until_that_is_given_up(shop: Shop) -> None:
+    await shop.limits(
+        {"person": "buyer", "amount": "10"},
+        {"person": "lin", "amount": "1000"},
+        {"person": "an", "amount": "1000"},
+    )
+    alert = await shop.hear(12)
+    asked = await shop.buy(alert, 5)  # too few to cover it
+    assert asked["state"] == "proposed"
+    body = {"kind": "buy", "quantity": 144}
+    path = f"/v1/alerts/{alert['id']}/actions"
+    enough = await shop.post(path, body, HTTPStatus.CREATED, by="lin")
+    assert enough["state"] == "approved"
+    approve = f"/v1/actions/{asked['id']}/approve"
+    problem = await shop.post(approve, None, HTTPStatus.CONFLICT, by="an")
+    assert problem["type"].endswith("covered")
+    assert problem["action"] == enough["id"]
+    assert "turn this request down" in problem["detail"]
+    assert (await shop.get(f"/v1/actions/{asked['id']}"))["state"] == "proposed"
+    await shop.post(f"/v1/actions/{enough['id']}/cancel", by="lin")
+    assert (await shop.post(approve, by="an"))["state"] == "approved"
+    await shop.post(path, body, HTTPStatus.CREATED, by="lin")
+    # Said once more, it changes nothing, whatever covers it since.
+    assert (await shop.post(approve, by="an"))["state"] == "approved"
+
+
 @pytest.mark.parametrize("approved", [True, False])
 async def test_what_a_supplier_confirms_above_what_was_approved_waits_for_an_approval(
     shop: Shop, approved: bool

@@ -177,6 +177,8 @@ class HushKind(StrEnum):
     """What has been done about it covers the shortage."""
     BUDGET = "budget"
     """Its owner has been interrupted often enough today; it stands in the list."""
+    ENDED = "ended"
+    """The alert had ended; programs hear of what is still ordered for it."""
 
 
 class Hush(Event):

@@ -25,6 +25,7 @@ from shared.events.stock_alerts import (
     AlertEvent,
     Expected,
     Hush,
+    HushKind,
     Recipient,
 )
 
@@ -98,7 +99,7 @@ FROM action_history WHERE action_id = :id ORDER BY id
 
 
 class Past(NamedTuple):
-    """A step of an action's history; `alert_revision` is None once its alert had ended."""
+    """A step of an action's history; `alert_revision` is None where its alert does not say so."""
 
     step: str
     state: str
@@ -201,35 +202,29 @@ async def write(
 ) -> None:
     """Write actions as steps have left them, each with its history and a revision of its alert.
 
-    An alert that has ended has no more revisions: then the action's own history has it alone.
-    Whoever has something done about one takes it on. What somebody did is in the audit; what
-    followed is not.
+    Of an alert that has ended only programs are told, which keep books of what is ordered: nobody
+    takes it on, and nothing is expected any more. Whoever has something done about an open one
+    takes it on. What somebody did is in the audit; what followed is not.
     """
     if by.actor is not None:
         await audit.add(connection, by.audited, *await _done(connection, changes))
     await connection.execute(
         _INSERT if new else _UPDATE, [_values(each.action) for each in changes]
     )
-    told = {each.episode.id: each.episode for each in changes if _is_told(each)}
-    await offers.renew(connection, told.values(), by.at)
+    open_ones = {each.episode.id: each.episode for each in changes if _asks_people(each)}
+    await offers.renew(connection, open_ones.values(), by.at)
     touched: dict[UUID, Episode] = {}
     entries = []
     revisions: list[int | None] = []
     for change in changes:
         episode = change.episode
-        if not _is_told(change):
+        if change.quiet:
             revisions.append(None)
             continue
         touched[episode.id] = episode
         episode.revision += 1
-        if by.actor is not None:
-            episode.take_on(by.actor, by.at)
-        if change.is_worse:
-            episode.untold = True
-        if change.action.state in GIVEN_UP and not await _is_done_otherwise(connection, change):
-            await steps.undone(connection, episode.id, Expected.ACT, by.at)
-        for what in _meets(change):
-            await steps.met(connection, episode.id, what, by.at, owner=episode.owner)
+        if _asks_people(change):
+            await _move(connection, change, by)
         revisions.append(episode.revision)
         notice = episodes.notice_of(
             episode,
@@ -263,8 +258,21 @@ async def write(
     )
 
 
-def _is_told(change: Change) -> bool:
+def _asks_people(change: Change) -> bool:
     return change.episode.resolved_at is None and not change.quiet
+
+
+async def _move(connection: AsyncConnection, change: Change, by: By) -> None:
+    """Let an open alert be taken on, and its playbook go on or back, by what is done about it."""
+    episode = change.episode
+    if by.actor is not None:
+        episode.take_on(by.actor, by.at)
+    if change.is_worse:
+        episode.untold = True
+    if change.action.state in GIVEN_UP and not await _is_done_otherwise(connection, change):
+        await steps.undone(connection, episode.id, Expected.ACT, by.at)
+    for what in _meets(change):
+        await steps.met(connection, episode.id, what, by.at, owner=episode.owner)
 
 
 async def _done(connection: AsyncConnection, changes: Sequence[Change]) -> list[Done]:
@@ -323,6 +331,8 @@ async def _is_done_otherwise(connection: AsyncConnection, change: Change) -> boo
 async def _hush(
     connection: AsyncConnection, episode: Episode, event: AlertEvent, now: datetime
 ) -> Hush | None:
+    if episode.resolved_at is not None:
+        return Hush(by=HushKind.ENDED)
     silence = await silences.covering_one(
         connection,
         episode.rule.id,

@@ -50,13 +50,12 @@ WHERE e.rule_id = n.rule_id AND e.subject_kind = n.kind
   AND e.sku = n.sku AND e.warehouse = n.warehouse AND e.held_until IS NULL
 """)  # noqa: S608 - the columns are ours
 
-# An end is the last revision.
 _ENDED = """
 SELECT a.id, a.number, a.rule_id, a.level, a.resolved_at AS ended_at, h.actor AS by,
        coalesce(p.name, h.actor) AS name, h.note
 FROM ended_by_hand AS e
 JOIN alert AS a ON a.id = e.alert_id
-JOIN alert_history AS h ON h.alert_id = a.id AND h.revision = a.revision
+JOIN alert_history AS h ON h.alert_id = a.id AND h.event = 'resolved'
 LEFT JOIN person AS p ON p.id = h.actor
 """
 

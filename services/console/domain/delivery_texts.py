@@ -110,6 +110,7 @@ DELIVERIES: dict[str, Text] = {
     "delivery.why.budget": Text(
         "今天打扰得够多了，留在列表里", "Enough interruptions today; it stays in the list"
     ),
+    "delivery.why.ended": Text("预警那时已结束", "The alert had ended by then"),
     "delivery.why.outcome_unknown": Text(
         "没有等到对方的回答，可能已送达",
         "The other side did not answer; it may have arrived",

@@ -247,6 +247,7 @@ CATALOGUE: dict[str, Text] = {
     "alert.hushed.budget": Text(
         "今日打扰已达上限，未通知", "Interrupted enough today: nobody was told"
     ),
+    "alert.hushed.ended": Text("预警已结束，未通知", "The alert had ended: nobody was told"),
     "alert.owner": Text("负责人", "Owner"),
     "alert.owner.none": Text("无人负责", "Nobody"),
     "alert.answered": Text("接单用时", "Acknowledged after"),

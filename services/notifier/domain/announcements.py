@@ -40,6 +40,7 @@ _HUSHED = {
     HushKind.SNOOZE: Reason.SNOOZED,
     HushKind.COVERED: Reason.COVERED,
     HushKind.BUDGET: Reason.BUDGET,
+    HushKind.ENDED: Reason.ENDED,
 }
 
 

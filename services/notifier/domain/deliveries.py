@@ -78,6 +78,8 @@ class Reason(StrEnum):
     SNOOZED = "snoozed"
     COVERED = "covered"
     BUDGET = "budget"
+    ENDED = "ended"
+    """Something was done about an alert that had ended."""
     OUTCOME_UNKNOWN = "outcome_unknown"
     NEWER_REVISION = "newer_revision"
     GAVE_UP = "gave_up"

@@ -346,12 +346,14 @@ async def test_a_purchase_goes_from_its_proposal_to_its_receipt(shop: Shop) -> N
         ("link", "ordered", None),
         ("receive", "received", None),
     ]
-    acted = [each for each in await shop.told(5) if each.event == "acted"]
+    acted = [each for each in await shop.told(6) if each.event == "acted"]
     assert [(each.actor, each.note, each.action and each.action.state) for each in acted] == [
         ("buyer", "runs out on Friday", "proposed"),
         ("lin", "go on", "approved"),
         ("buyer", None, "ordered"),
+        (None, None, "received"),
     ]
+    assert [each.hush and each.hush.by for each in acted] == [None, None, None, "ended"]
     assert [each.id for each in acted[0].to] == ["lin"]
     assert acted[2].action is not None
     assert acted[2].action.order is not None
@@ -715,7 +717,7 @@ async def test_when_what_covered_it_is_cancelled_people_are_told(shop: Shop) -> 
     await shop.hear(35)
     reopened = await shop.hear(11)
     await shop.post(f"/v1/actions/{bought['id']}/cancel")
-    await shop.told(5)
+    await shop.told(7)
     assert await shop.hush(reopened) == [("opened", "covered"), ("reminded", None)]
 
 
@@ -1280,6 +1282,43 @@ async def test_what_is_covered_by_now_is_not_approved_until_that_is_given_up(sho
     await shop.post(path, body, HTTPStatus.CREATED, by="lin")
     # Said once more, it changes nothing, whatever covers it since.
     assert (await shop.post(approve, by="an"))["state"] == "approved"
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+async def test_what_is_ordered_after_the_end_of_its_alert_is_told_to_programs_alone(
+    shop: Shop, by_hand: bool
+) -> None:
+    alert = await shop.hear(12)
+    bought = await shop.buy(alert)
+    ending = f"/v1/alerts/{alert['id']}/resolve"
+    if by_hand:
+        await shop.post(ending, {"note": "seen to"}, by="lin")
+    else:
+        assert (await shop.hear(156))["state"] == "resolved"
+    before = await shop.get(f"/v1/alerts/{alert['id']}")
+    await shop.post(f"/v1/orders/{bought['order']['id']}/place", by="an")
+    await shop.post(f"/v1/actions/{bought['id']}/receive", by="an")
+    notices = await shop.told(5)
+    assert [(each.event, each.hush and each.hush.by) for each in notices] == [
+        ("opened", None),
+        ("acted", None),
+        ("resolved", None),
+        ("acted", "ended"),
+        ("acted", "ended"),
+    ]
+    assert [each.revision for each in notices] == [1, 2, 3, 4, 5]
+    states = [(each.action.state, each.action.order is not None) for each in notices if each.action]
+    assert states == [("approved", True), ("ordered", True), ("received", True)]
+    # Nothing else has changed: neither whose it is, nor when and by whom it was ended.
+    after = await shop.get(f"/v1/alerts/{alert['id']}")
+    news = {"revision", "history"}
+    assert {name: each for name, each in after.items() if name not in news} == {
+        name: each for name, each in before.items() if name not in news
+    }
+    if by_hand:
+        assert (await shop.post(ending, {"note": "seen to"}, by="lin"))["state"] == "resolved"
+    steps = (await shop.get(f"/v1/actions/{bought['id']}"))["history"]
+    assert [each["alert_revision"] for each in steps] == [2, 4, 5]
 
 
 @pytest.mark.parametrize("approved", [True, False])

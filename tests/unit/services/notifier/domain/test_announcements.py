@@ -8,7 +8,7 @@ from services.notifier.domain.deliveries import Kind, NewDelivery, Reason, State
 from services.notifier.domain.holding import Hold, HoldReason
 from services.notifier.domain.manners import Manners
 from services.notifier.domain.routes import Reach, Route, RoutingTable
-from shared.events.stock_alerts import ActionState, AlertLevel, StockAlert
+from shared.events.stock_alerts import ActionState, AlertLevel, HushKind, StockAlert
 from tests.factories.stock_alerts import START, stock_alert
 
 NOW = START
@@ -185,7 +185,7 @@ PROGRAM = RoutingTable(["erp"], [], {"erp": Manners(of_programs=True)})
 @pytest.mark.parametrize(
     "known", [None, Known(1, announced=False), Known(1, announced=True)], ids=str
 )
-@pytest.mark.parametrize("hush", [None, HUSHED, {"by": "budget"}], ids=str)
+@pytest.mark.parametrize("hush", [None, HUSHED, {"by": "budget"}, {"by": "ended"}], ids=str)
 @pytest.mark.parametrize("event", ["acted", "snoozed", "feedback", "resolved", "escalated"])
 def test_a_program_is_told_everything(
     event: str, hush: dict[str, object] | None, known: Known | None
@@ -194,6 +194,15 @@ def test_a_program_is_told_everything(
     alert = stock_alert(revision=2, event=event, hush=hush)
     (found,) = deliveries_of(alert, PROGRAM, {} if known is None else {"erp": known}, NOW)
     assert (found.state, found.replaces) == (State.WAITING, False)
+
+
+@pytest.mark.parametrize("by", HushKind)
+def test_people_are_spared_whatever_hushes_it(by: HushKind) -> None:
+    alert = stock_alert(revision=3, event="acted", hush={"by": by})
+    for known in (None, Known(2, announced=True)):
+        found = the_one(alert, known)
+        assert (found.state, found.withdraws) == (State.SUPPRESSED, None)
+        assert found.reason is not None
 
 
 @pytest.mark.parametrize("known", [{}, {"erp": Known(1, announced=True)}], ids=str)

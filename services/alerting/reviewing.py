@@ -1,5 +1,6 @@
 """Keep the record of stock-outs, and make a case of each that was announced late or never."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -9,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from typing_extensions import override
 
 from services.alerting.domain.cause import deserves_case, is_late, proposed
+from services.alerting.inbound.catalog_items import Catalogue
 from services.alerting.looking import Looking
 from services.alerting.store import cases, parameters, people, stock_outs
 from services.alerting.store.cases import NewCase
@@ -32,34 +34,44 @@ class CasePolicy:
 
 
 class Reviewing(Looking):
-    """Looks at the levels for what has run out; several may run, one at a time looks."""
+    """Looks at the levels for what has run out; several may run, one at a time looks.
+
+    Whose a case is depends on the category, so it waits until `catalogue` returns what was read.
+    """
 
     what = "stock-outs"
     at_once = 200
 
     def __init__(
-        self, engine: AsyncEngine, clock: Clock, policy: CasePolicy, *, in_event_time: bool
+        self,
+        engine: AsyncEngine,
+        clock: Clock,
+        policy: CasePolicy,
+        catalogue: Callable[[], Catalogue | None],
+        *,
+        in_event_time: bool,
     ) -> None:
         super().__init__(engine, clock)
         self._policy = policy
+        self._catalogue = catalogue
         self._in_event_time = in_event_time
         self._looked_at: datetime | None = None
 
     @override
     async def step(self) -> int:
-        now = self._clock.now()
-        if self._looked_at is not None and now - self._looked_at < EVERY:
+        now, catalogue = self._clock.now(), self._catalogue()
+        if catalogue is None or (self._looked_at is not None and now - self._looked_at < EVERY):
             return 0
         async with self._engine.begin() as connection:
             if await stock_outs.look(connection, now, in_event_time=self._in_event_time):
-                judged = await self._judge(connection, now)
+                judged = await self._judge(connection, catalogue, now)
             else:
                 judged = 0
         # What is left over is judged in the next transaction.
         self._looked_at = None if judged == self.at_once else now
         return judged
 
-    async def _judge(self, connection: Connection, now: datetime) -> int:
+    async def _judge(self, connection: Connection, catalogue: Catalogue, now: datetime) -> int:
         moment: datetime | None = now
         if self._in_event_time:
             moment = await stock_outs.newest_change(connection)
@@ -70,15 +82,18 @@ class Reviewing(Looking):
         for each in found:
             late = is_late(each.stock_out, self._policy.notice)
             if late and deserves_case(each.stock_out, each.stock_class, limit, moment):
-                await self._open(connection, each, now)
+                await self._open(connection, each, catalogue, now)
         await stock_outs.judged(connection, [each.id for each in found])
         return len(found)
 
-    async def _open(self, connection: Connection, each: Recorded, now: datetime) -> None:
+    async def _open(
+        self, connection: Connection, each: Recorded, catalogue: Catalogue, now: datetime
+    ) -> None:
         log, owner = await stock_outs.log_of(connection, each)
         if owner is None:
             table = await people.responsibilities(connection)
-            category = await cases.category_of(connection, each.sku)
+            item = catalogue.items.get(each.sku)
+            category = None if item is None else item.category
             given = await parameters.of_level(connection, each.sku, each.warehouse)
             owner = table.of(category, each.warehouse, now, given.supplier)
         case = NewCase(

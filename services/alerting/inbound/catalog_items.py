@@ -147,6 +147,10 @@ class CatalogueReader(WholeTopic):
         super().__init__(bootstrap, prefix)
         self.catalogue = Catalogue()
 
+    def whole(self) -> Catalogue | None:
+        """Return the catalogue; None while it has not been read to its end yet."""
+        return self.catalogue if self.caught_up.is_set() else None
+
     @override
     def take(self, record: Record) -> None:
         self.catalogue.take(record)

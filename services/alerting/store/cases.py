@@ -110,10 +110,6 @@ ORDER BY began_at DESC
 LIMIT 1
 """)
 
-_CATEGORY = text("""
-SELECT category FROM alert WHERE sku = :sku AND category IS NOT NULL ORDER BY number DESC LIMIT 1
-""")
-
 _CONFIRM = text("""
 UPDATE stock_out_case
 SET state = 'confirmed', cause = :cause, measure = :measure, measure_due = :due,
@@ -167,12 +163,6 @@ async def add(connection: AsyncConnection, new: NewCase) -> bool:
         _ADD, values | {"signs": json.dumps(signs, ensure_ascii=False, default=_plain)}
     )
     return made is not None
-
-
-async def category_of(connection: AsyncConnection, sku: str) -> str | None:
-    """Return the category that a SKU had when an alert of it opened last; None without any."""
-    found: str | None = await connection.scalar(_CATEGORY, {"sku": sku})
-    return found
 
 
 async def of_stock_out(connection: AsyncConnection, stock_out: UUID) -> Case | None:

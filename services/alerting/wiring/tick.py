@@ -8,6 +8,7 @@ import httpx
 from services.alerting.approving import Approving
 from services.alerting.calling import TIMEOUT_SECONDS, Calling
 from services.alerting.following import Following
+from services.alerting.inbound.catalog_items import CatalogueReader
 from services.alerting.outbound import alert_reports, stock_alerts
 from services.alerting.reminding import Reminding
 from services.alerting.reporting import Reporting
@@ -37,6 +38,7 @@ async def run(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | No
         answer_seconds=ANSWER_SECONDS,
     )
     producer = Producer(settings.kafka, settings.topic_prefix, name="alerting-tick")
+    reader = CatalogueReader(settings.kafka, settings.topic_prefix)
     try:
         async with producer, _ingest(settings) as ingest, asyncio.TaskGroup() as group:
             outbox, reports = Outbox(engine, NOTICES), Outbox(engine, REPORTS)
@@ -48,10 +50,15 @@ async def run(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | No
             supplying = Supplying(engine, clock, mails_of(settings))
             calling = Calling(engine, clock, ingest)
             reviewing = Reviewing(
-                engine, clock, _case_policy(settings), in_event_time=settings.clock == "event"
+                engine,
+                clock,
+                _case_policy(settings),
+                reader.whole,
+                in_event_time=settings.clock == "event",
             )
             reporting = Reporting(engine, clock, settings.sla_minutes)
-            loops = (relay, report_relay, reminding, supplying, calling, reviewing, reporting)
+            looking = (reminding, supplying, calling, reviewing, reporting)
+            loops = (relay, report_relay, reader, *looking)
             beside = [group.create_task(each.run()) for each in loops]
             checks = {
                 "outbox": relay.check,
@@ -59,6 +66,7 @@ async def run(settings: AlertingSettings, stop: asyncio.Event, clock: Clock | No
                 "reminders": reminding.check,
                 "actions": supplying.check,
                 "calls": calling.check,
+                "catalogue": reader.check,
                 "stock-outs": reviewing.check,
                 "schedules": reporting.check,
                 "broker": producer.check,

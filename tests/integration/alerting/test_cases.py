@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from services.alerting.inbound.catalog_items import Catalogue
 from services.alerting.reviewing import CasePolicy, Reviewing
 from services.alerting.settings import AlertingSettings
 from services.alerting.store import action_rows, stock_outs
@@ -141,21 +142,16 @@ async def test_a_stock_out_is_of_the_class_and_at_the_price_that_the_catalogue_s
 async def test_a_case_is_whose_the_level_is(
     alerting: Alerting, clock: ManualClock, row: dict[str, str]
 ) -> None:
-    """By supplier and category, like an alert; here none was open when it ran out."""
+    """By supplier and category, like an alert; here there never was one."""
     await alerting.ask("PUT", "/v1/people/lin", {"name": "Lin"})
     await alerting.ask("PUT", "/v1/responsibilities", {"items": [row | {"owner": "lin"}]})
     given = {"stock_class": "A", "supplier": "ACME"}
     await alerting.ask("PUT", "/v1/parameters?sku=A", given)
     await alerting.name("A", category="cups")
-    await alerting.put_rule("low")
-    await hear(alerting, clock, 12)
-    clock.advance(HOUR)
-    await hear(alerting, clock, 50)
-    await alerting.put_rule("low", enabled=False)
-    clock.advance(DAY)
     await hear(alerting, clock, 0)
     (case,) = await reviewed(alerting, clock)
     assert case["owner"] == "lin"
+    assert await alerting.alerts() == []
 
 
 async def test_a_notice_that_waited_for_others_has_warned_of_nothing_that_came_before_it(
@@ -168,7 +164,7 @@ async def test_a_notice_that_waited_for_others_has_warned_of_nothing_that_came_b
     await shop.alerting.put_rule("low", levels=levels)
     await shop.turn()
     policy = CasePolicy(timedelta(minutes=10), Decimal(1_000))
-    reviewing = Reviewing(shop.engine, shop.clock, policy, in_event_time=False)
+    reviewing = Reviewing(shop.engine, shop.clock, policy, Catalogue, in_event_time=False)
     await reviewing.step()
     for units in (50, 12, 0):
         await shop.hear(units, sold_total=5)

@@ -25,7 +25,15 @@ from services.alerting.domain.subject import LevelSubject
 from services.alerting.inbound import alert_responses
 from services.alerting.inbound.alert_responses import Incoming
 from services.alerting.inbound.catalog_items import Catalogue
-from services.alerting.store import action_rows, actions, acts, episodes, people, responses
+from services.alerting.store import (
+    action_rows,
+    actions,
+    acts,
+    episodes,
+    feedback,
+    people,
+    responses,
+)
 from services.alerting.store.acts import By
 from services.alerting.store.episodes import Episode
 from services.alerting.store.people import Person
@@ -73,7 +81,7 @@ class AlertResponses(Forgetful):
         episode = await episodes.locked(connection, response.alert_id)
         answer = await self._answer(connection, response, person, episode, table)
         if answer is None and person is not None and episode is not None:
-            before = episode.revision
+            before = episode.revision, await feedback.last(connection, episode.id, person.id)
             category = self._category(episode)
             try:
                 async with connection.begin_nested():  # what is refused has changed nothing
@@ -83,9 +91,10 @@ class AlertResponses(Forgetful):
             except Covered:
                 answer = Answer.COVERED
             else:
-                unchanged = after is None or after.revision == before
-                is_over = episode.resolved_at is not None  # an opinion is kept without a revision
-                answer = Answer.UNCHANGED if unchanged and not is_over else Answer.DONE
+                # An opinion of what has ended is kept without a revision.
+                said = await feedback.last(connection, episode.id, person.id)
+                unchanged = after is None or (after.revision, said) == before
+                answer = Answer.UNCHANGED if unchanged else Answer.DONE
         if episode is not None and answer in TOLD:
             await _refuse(connection, response, person, answer, now, incoming.traceparent)
         await responses.note(

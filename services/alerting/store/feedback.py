@@ -26,6 +26,8 @@ WHERE NOT EXISTS (
 RETURNING id
 """)
 
+_LAST = text("SELECT max(id) FROM feedback WHERE alert_id = :alert_id AND person = :person")
+
 
 async def add(
     connection: AsyncConnection,
@@ -45,3 +47,9 @@ async def add(
         {"alert_id": alert_id, "person": person, "reason": reason, "note": note, "at": at},
     )
     return id_ is not None
+
+
+async def last(connection: AsyncConnection, alert_id: UUID, person: str) -> int | None:
+    """Return the id of what a person said last of an alert; None if they said nothing."""
+    found: int | None = await connection.scalar(_LAST, {"alert_id": alert_id, "person": person})
+    return found

@@ -250,6 +250,9 @@ async def test_what_has_ended_stays_as_it_is(alerting: Alerting) -> None:
             "lin": "done",
             "nobody": "resolved",
         }
+        await respond(alerting, response(id_, "false_alarm", reason="short_lived"))
+        rows = await alerting.rows("SELECT outcome FROM response ORDER BY recorded_at DESC LIMIT 1")
+        assert [row["outcome"] for row in rows] == ["unchanged"]
         assert [event for event, _ in await alerting.history(alert)] == ["opened", "resolved"]
         kept = await alerting.rows("DELETE FROM feedback RETURNING person, reason")
         assert [tuple(row) for row in kept] == [("lin", "short_lived")]

@@ -102,7 +102,8 @@ def decide(
                     and not delivery.withdraws
                 ):
                     held = former.held
-                before[delivery.destination] = Known(alert.revision, announced, held)
+                asked = delivery.kind is Kind.ESCALATION or (former is not None and former.asked)
+                before[delivery.destination] = Known(alert.revision, announced, held, asked)
     return rows
 
 

@@ -1,7 +1,7 @@
 """What each destination is to be told of an alert message."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.notifier.domain.deliveries import Kind, NewDelivery, Reason, State
@@ -27,6 +27,8 @@ class Known:
     """Whether there was a first notice."""
     held: Hold | None = None
     """The first notice waits on purpose: nothing has been said yet."""
+    asked: bool = False
+    """But a request for an approval has passed it, so that somebody there knows of the episode."""
 
 
 ANNOUNCING = frozenset(
@@ -93,6 +95,8 @@ def _next(
     if before.held is not None and alert.hush is None:
         if alert.asks_for_approval:
             return _beside(alert, destination, manners, now)
+        if before.asked and alert.event in ENDINGS:
+            return _end(alert, destination, manners, now)
         return _instead(alert, destination, before.held, manners, now)
     return _change(alert, destination, manners, now)
 
@@ -103,6 +107,11 @@ def _beside(alert: StockAlert, destination: str, manners: Manners, now: datetime
     return NewDelivery(
         alert, destination, Kind.ESCALATION, State.WAITING, hold=hold, replaces=False
     )
+
+
+def _end(alert: StockAlert, destination: str, manners: Manners, now: datetime) -> NewDelivery:
+    """Return an end that whoever was asked is told, and the first notice is not needed for."""
+    return replace(_change(alert, destination, manners, now), withdraws=State.SUPPRESSED)
 
 
 def _refused(alert: StockAlert, destination: str, table: RoutingTable) -> NewDelivery:

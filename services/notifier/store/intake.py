@@ -25,7 +25,8 @@ from shared.events.alert_reports import AlertReport
 from shared.events.stock_alerts import ENDINGS, AlertEvent, StockAlert
 
 _KNOWN = Direct("""
-SELECT alert_id, destination, max(revision) AS newest, bool_or(kind = 'first') AS announced
+SELECT alert_id, destination, max(revision) AS newest, bool_or(kind = 'first') AS announced,
+       bool_or(kind = 'escalation') AS asked
 FROM delivery
 WHERE alert_id = ANY(CAST(:alert_ids AS uuid[]))
 GROUP BY alert_id, destination
@@ -139,9 +140,10 @@ async def known(connection: AsyncConnection, alert_ids: Collection[UUID]) -> Kno
             connection, alert_ids=ids
         )
     }
-    for alert_id, destination, newest, announced in await _KNOWN.rows(connection, alert_ids=ids):
+    for alert_id, destination, *told in await _KNOWN.rows(connection, alert_ids=ids):
+        newest, announced, asked = told
         waits = held.get((alert_id, destination))
-        found.setdefault(alert_id, {})[destination] = Known(newest, announced, waits)
+        found.setdefault(alert_id, {})[destination] = Known(newest, announced, waits, asked)
     return found
 
 

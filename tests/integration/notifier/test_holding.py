@@ -133,6 +133,27 @@ async def test_a_request_for_an_approval_passes_what_waits_for_the_owner(
     assert "#2 " in together
 
 
+async def test_whoever_was_asked_beside_what_waits_hears_of_the_end(
+    notifier: Notifier, clock: ManualClock
+) -> None:
+    await notifier.bot()
+    action = {"id": UUID(int=1), "kind": "buy", "state": "proposed", "quantity": 500}
+    async with notifier.sending():
+        await notifier.tell(gathered(1), gathered(2))
+        request = stock_alert(1, revision=2, event="acted", level="urgent", action=action)
+        await notifier.tell(request)
+        await messages(notifier, 1)
+        await notifier.tell(stock_alert(1, revision=3, event="resolved", level="urgent"))
+        _, end = await messages(notifier, 2)
+        await pass_time(notifier, clock, timedelta(minutes=5))
+        *_, other = await messages(notifier, 3)
+        await notifier.until_settled()
+    assert "【已恢复】#1 " in end
+    assert "#2 " in other
+    assert "#1 " not in other
+    assert await notifier.states(alert_id=request.alert_id) == ["suppressed", "sent", "sent"]
+
+
 async def test_what_is_over_before_it_was_to_be_told_is_told_of_in_no_way(
     notifier: Notifier, clock: ManualClock
 ) -> None:

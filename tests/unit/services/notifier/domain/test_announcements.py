@@ -179,6 +179,19 @@ def test_who_has_to_approve_may_hear_of_an_episode_by_the_request() -> None:
     ]
 
 
+def test_who_was_asked_while_the_first_notice_waits_hears_of_the_end() -> None:
+    held = Hold("lin|S1|urgent|1", NOW + timedelta(minutes=5), HoldReason.SAME_OWNER)
+    end = stock_alert(revision=3, event="resolved")
+    found = the_one(end, Known(2, announced=True, held=held, asked=True))
+    assert (found.kind, found.state, found.withdraws) == (
+        Kind.CHANGE,
+        State.WAITING,
+        State.SUPPRESSED,
+    )
+    untold = the_one(end, Known(2, announced=True, held=held))
+    assert (untold.state, untold.reason) == (State.SUPPRESSED, "ended_untold")
+
+
 PROGRAM = RoutingTable(["erp"], [], {"erp": Manners(of_programs=True)})
 
 

@@ -86,7 +86,7 @@ async def _command(settings: LedgerSettings, arguments: argparse.Namespace) -> i
             if not arguments.yes and not _agreed(selection):
                 print("Nothing was done; --yes goes on without asking.", file=sys.stderr)
                 return 1
-            return await _rebuild(settings, selection)
+            return await _rebuild(settings, selection, arguments.archive)
 
 
 def _parser(settings: LedgerSettings) -> argparse.ArgumentParser:
@@ -130,6 +130,14 @@ def _parser(settings: LedgerSettings) -> argparse.ArgumentParser:
     rebuild.add_argument("--sku", action="append", default=[], help="only this one; repeatable")
     rebuild.add_argument(
         "--warehouse", action="append", default=[], help="only this one; repeatable"
+    )
+    rebuild.add_argument(
+        "--archive",
+        metavar="FOLDER",
+        nargs="?",
+        type=Path,
+        const=settings.ledger_archive_folder,
+        help="make their opening balances anew as well, from the archive's files",
     )
     rebuild.add_argument("--yes", action="store_true", help="do not ask")
     _add_statement(roles.add_parser("statement", help="show the movements of a level"))
@@ -248,18 +256,15 @@ async def _verify(settings: LedgerSettings, folder: Path | None) -> int:
 async def _archive(settings: LedgerSettings, folder: Path, keep_days: int, dry_run: bool) -> int:
     """Return the exit code: 0 when everything that was due is done."""
     async with engine_of(settings.database_url, "ledger archive") as engine:
-        with Progress(console=Console(stderr=True)) as bar:
-            task = bar.add_task("", total=None)
+        with _progress() as (progress, console):
             report = await archive(
                 engine,
                 folder,
                 now=WallClock().now(),
                 keep_days=keep_days,
                 keep_reservations_days=settings.ledger_keep_reservations_days,
-                progress=lambda what, done, total: bar.update(
-                    task, description=what, completed=done, total=total
-                ),
-                tell=lambda line: bar.console.print(line, markup=False),
+                progress=progress,
+                tell=lambda line: console.print(line, markup=False),
                 dry_run=dry_run,
             )
     print(json.dumps(asdict(report)))
@@ -279,7 +284,9 @@ async def _verify_topic(settings: LedgerSettings, *, republish: bool) -> int:
     async with engine_of(settings.database_url, "ledger verify") as engine:
         with _progress() as (progress, console):
             async with LogReader(settings.kafka, settings.topic_prefix, STOCK_LEVELS.name) as log:
-                report, findings = await verify_topic(engine, log, progress=progress, found=tell)
+                report, findings = await verify_topic(
+                    engine, log, progress=partial(progress, "levels"), found=tell
+                )
             wrong = [each.level for each in findings if each.level is not None]
             if republish and wrong:
                 rebuilt = await rebuild(
@@ -304,21 +311,27 @@ def _agreed(selection: Selection) -> bool:
     return sys.stdin.isatty() and input("Go on? [y/N] ").strip().lower() in {"y", "yes"}
 
 
-async def _rebuild(settings: LedgerSettings, selection: Selection) -> int:
+async def _rebuild(settings: LedgerSettings, selection: Selection, folder: Path | None) -> int:
     """Return the exit code: 0 when all is rebuilt."""
     async with engine_of(settings.database_url, "ledger rebuild") as engine:
-        with _progress() as (progress, _):
-            report = await rebuild(engine, selection, progress=progress)
-    print(json.dumps(asdict(report)))
+        with _progress() as (progress, console):
+            report = await rebuild(
+                engine,
+                selection,
+                progress=progress,
+                folder=folder,
+                faulty=lambda fault: console.print(fault, markup=False),
+            )
+    print(json.dumps(report.said()))
     return 0
 
 
 async def _restored(settings: LedgerSettings) -> int:
     """Return the exit code: 0 when the next claims tell all levels as newer than ever."""
     async with engine_of(settings.database_url, "ledger restored") as engine:
-        with _progress("records") as (progress, _):
+        with _progress() as (progress, _):
             async with LogReader(settings.kafka, settings.topic_prefix, STOCK_LEVELS.name) as log:
-                report = await restored(engine, log, progress=progress)
+                report = await restored(engine, log, progress=partial(progress, "records"))
     print(json.dumps(asdict(report)))
     return 0
 
@@ -340,11 +353,15 @@ async def _repartition(settings: LedgerSettings, partitions: int) -> int:
 
 
 @contextmanager
-def _progress(what: str = "levels") -> Iterator[tuple[Callable[[int, int], None], Console]]:
-    """Show how many levels, or what else, are done, and how long the others will take."""
+def _progress() -> Iterator[tuple[Callable[[str, int, int], None], Console]]:
+    """Show how many of what are done, and how long the others will take."""
     with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total), bar.console
+        task = bar.add_task("", total=None)
+
+        def progress(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total)
+
+        yield progress, bar.console
 
 
 if __name__ == "__main__":

@@ -17,14 +17,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
 from services.ledger.domain.commitments import keys_of
-from services.ledger.domain.openings import advanced
+from services.ledger.domain.openings import Folding
 from services.ledger.store import archive as files
 from services.ledger.store import identity_filters, openings, retention
 from services.ledger.store.codecs import prepare
+from services.ledger.store.past import recorded
 from services.ledger.store.periods import (
     days_of,
     forgettable,
@@ -226,14 +229,18 @@ async def _open_levels(raw: Driver, day: date, progress: Progress) -> int:
 
 async def _advance(raw: Driver, spans: Sequence[tuple[int, datetime | None, datetime]]) -> None:
     levels = [level for level, _, _ in spans]
-    folded = await retention.movements_between(raw, spans)
-    about = keys_of(each.change for some in folded.values() for each in some)
-    opened = await openings.of_levels(raw, levels, about)
+    opened = await openings.of_levels(raw, levels, ())
     demanded = await retention.demanded(raw, levels)
-    await openings.save(
-        raw,
-        {level: advanced(opened.get(level), folded[level], demanded[level]) for level in levels},
-    )
+    folding = {level: Folding(level, opened.get(level), demanded[level]) for level in levels}
+    async for rows in retention.movements_between(raw, spans):
+        some = [recorded(row) for row in rows]
+        about = keys_of(each.change for each in some)
+        for key, line in (await openings.orders_of(raw, opened, about)).items():
+            folding[key.level].lines.setdefault(key, line)
+        for level, movements in groupby(some, attrgetter("change.level")):
+            folding[level].take([*movements])
+    made = {level: each.opening for level, each in folding.items()}
+    await openings.save(raw, {level: each for level, each in made.items() if each is not None})
 
 
 async def _forget(raw: Driver, starts: date) -> None:

@@ -2,6 +2,8 @@
 
     keep claims away → claim the partitions → begin a generation → read and store → let claims come
 
+With the archive, openings are read and stored before levels, which go on from them.
+
 Whoever consumed before is fenced; its restart waits until this is over, and publishes what was
 rebuilt when it claims. Each transaction stores whole levels, and proves first that nobody has
 claimed the partitions since; so an end at any moment leaves levels as they were or as they are
@@ -9,9 +11,12 @@ to be. Reservations may change levels meanwhile: such a level is read once more.
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
+from services.ledger.commands.rebuild_openings import archive_at_rest
 from services.ledger.commands.verify import differences
+from services.ledger.commands.verify_archive import Progress
 from services.ledger.store import generations, levels
 from services.ledger.store.proof import Place, Proof, proofs, store_anew
 from shared.database import positions
@@ -53,12 +58,18 @@ class Selection:
 
 @dataclass(slots=True)
 class Report:
-    """What was rebuilt; `differing` levels had been stored otherwise."""
+    """What was rebuilt; `differing` levels, and `openings`, had been stored otherwise."""
 
     generation: int = 0
     levels: int = 0
     movements: int = 0
     differing: int = 0
+    openings: int | None = None
+    """None without the archive."""
+
+    def said(self) -> dict[str, int]:
+        """Return what was rebuilt, of what was looked at."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(slots=True)
@@ -79,18 +90,28 @@ async def rebuild(
     selection: Selection,
     *,
     partitions: int = STOCK_CHANGES.partitions,
-    progress: Callable[[int, int], None],
+    progress: Progress,
     beyond: int = 0,
+    folder: Path | None = None,
+    faulty: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Make levels anew; returns what was done.
 
-    `partitions` is the number of the topic's partitions; `progress` hears of (levels done, levels
-    in all). The generation is newer than all before and than `beyond`. Raises Stopped when
-    another rebuild goes on, or levels change too often to be caught; Fenced when somebody has
-    claimed a partition all the same.
+    `partitions` is the number of the topic's partitions; `progress` hears of (what, done, in
+    all). The generation is newer than all before and than `beyond`. With the archive's `folder`,
+    the levels' openings are made anew first, and `faulty` hears of each day whose files are not
+    what was written. Raises UnfitArchiveError when there is any; Stopped when another rebuild, or
+    an `archive`, goes on, or levels change too often to be caught; Fenced when somebody has claimed
+    a partition all the same.
     """
     async with generations.rebuilding(engine):
-        work, left = await _begun(engine, selection, partitions, beyond)
+        if folder is None:
+            work, left = await _begun(engine, selection, partitions, beyond)
+        else:
+            async with archive_at_rest(engine, folder, faulty, progress) as openings:
+                work, left = await _begun(engine, selection, partitions, beyond)
+                some = await _all_levels(engine) if left is None else left
+                work.report.openings = await openings.make_anew(some, progress)
         for _ in range(PASSES):
             if left == []:
                 return work.report
@@ -116,6 +137,11 @@ async def _begun(
     return work, None if chosen is None else sorted(chosen)
 
 
+async def _all_levels(engine: Engine) -> list[int]:
+    async with engine.connect() as connection:
+        return await levels.ids(connection)
+
+
 async def take_over(
     connection: Connection, owner: str, partitions: int, chosen: Mapping[int, str] | None = None
 ) -> dict[int, positions.Position]:
@@ -136,9 +162,7 @@ async def take_over(
     }
 
 
-async def _pass(
-    work: _Work, chosen: Collection[int] | None, progress: Callable[[int, int], None]
-) -> None:
+async def _pass(work: _Work, chosen: Collection[int] | None, progress: Progress) -> None:
     """Read levels with their movements in one snapshot, and store them as they should be."""
     async with snapshot(work.engine, holding="movement") as connection:
         expected = await levels.number_of_levels(connection) if chosen is None else len(chosen)
@@ -147,7 +171,7 @@ async def _pass(
         async for some in _in_portions(found):
             await _store(work, some)
             done += len(some)
-            progress(done, max(done, expected))
+            progress("levels", done, max(done, expected))
 
 
 async def _in_portions(found: AsyncIterator[Proof]) -> AsyncIterator[list[Proof]]:

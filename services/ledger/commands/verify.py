@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from services.ledger.commands.verify_archive import archived, differing_openings
+from services.ledger.commands.verify_archive import Progress, archived, wrong_openings
 from services.ledger.domain.recomputed import Differing, differing_fields, differing_lines
 from services.ledger.store import generations, levels
 from services.ledger.store.archive import Archive
@@ -58,15 +58,15 @@ async def verify(
     engine: Engine,
     *,
     partitions: int = STOCK_CHANGES.partitions,
-    progress: Callable[[int, int], None],
+    progress: Progress,
     found: Callable[[Difference], None],
     folder: Path | None = None,
     faulty: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Return how many levels differ; `found` hears of each difference.
 
-    `partitions` is the number of the topic's partitions. `progress` hears of (levels done, levels
-    in all). With the archive's `folder`, `faulty` hears of each day whose files are not what was
+    `partitions` is the number of the topic's partitions. `progress` hears of (what, done, in
+    all). With the archive's `folder`, `faulty` hears of each day whose files are not what was
     written. Raises the database's errors.
     """
     report = Report()
@@ -74,7 +74,8 @@ async def verify(
         raw = await driver(connection)
         files = None
         if folder is not None:
-            report.archived_days, report.archive_faults, files = await archived(raw, folder, faulty)
+            found_there = await archived(connection, folder, faulty, progress)
+            report.archived_days, report.archive_faults, files = found_there
         expected = await levels.number_of_levels(connection)
         newest = (await generations.newest(connection)).number
         strays: set[int] = set()
@@ -91,10 +92,10 @@ async def verify(
             if differing:
                 wrong.add(proof.stored.id)
             if report.levels % TELL_EVERY == 0:
-                progress(report.levels, expected)
-        progress(report.levels, expected)
+                progress("levels", report.levels, expected)
+        progress("levels", report.levels, expected)
         if files is not None:
-            wrong |= await _verify_openings(raw, files, places, found)
+            wrong |= await _verify_openings(raw, files, places, found, progress)
         for level in sorted(strays):
             found(Difference(f"level {level}", "no warehouse", "row", None, "a level"))
         report.differing = len(wrong | strays)
@@ -106,10 +107,11 @@ async def _verify_openings(
     files: Archive,
     places: Mapping[int, tuple[str, str]],
     found: Callable[[Difference], None],
+    progress: Progress,
 ) -> set[int]:
     """Return the levels whose opening balance is not what the archived movements make it."""
     wrong = set()
-    async for level, differing in differing_openings(raw, files, [*places]):
+    async for level, differing in wrong_openings(raw, files, [*places], progress):
         wrong.add(level)
         sku, warehouse = places[level]
         for each in differing:

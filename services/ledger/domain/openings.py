@@ -6,11 +6,12 @@ movements, and takes in *everything* that happened until then, whatever day it w
 level's past is then its opening and what happened after it, all of which is still in the tables.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 
 from services.ledger.domain.commitments import Book, Key, Kind, Line
 from services.ledger.domain.past import Opening, Totals
-from services.ledger.domain.recomputed import Recomputation
+from services.ledger.domain.recomputed import Differing, Recomputation, differing_lines
 from services.ledger.domain.statement import Recorded
 
 
@@ -35,39 +36,76 @@ def resumed(level: int, opening: Opening | None) -> Recomputation:
     )
 
 
-def advanced(
-    opening: Opening | None, folded: Sequence[Recorded], demanded: Collection[str] = ()
-) -> Opening:
-    """Return a level's opening after its next movements, in order, one at least.
+class Folding:
+    """A level's opening on its way through its next movements.
 
-    `demanded` are the references that the level has a demand for, whenever it was dated: what
-    they used up by now counts for it. Without a line that none of the movements is about, the
-    result lacks it as well.
+    `demanded` are the references that the level has a demand for, whenever it was dated: what is
+    used up by now counts for it. Without a line that none of the movements is about, the result
+    lacks it as well.
     """
-    level, at = folded[0].change.level, folded[-1].change.occurred_at
-    made = resumed(level, opening)
-    made.take([each.change for each in folded])
-    recorded = [each.recorded_at for each in folded]
-    if opening is not None:
-        recorded.append(opening.recorded_until)
-    return Opening(
-        at=at,
-        recorded_until=max(recorded),
-        movements=made.movements,
-        standing=made.standing,
-        totals=Totals(
-            made.sold, made.sold_changes, made.returned, made.received, made.counted_at, at
-        ),
-        count_key=made.count_key,
-        unordered=made.book.unordered.get(level, 0),
-        lines=_kept(made, demanded),
+
+    def __init__(self, level: int, opening: Opening | None, demanded: Collection[str]) -> None:
+        self._made = resumed(level, opening)
+        self._made.noting = False
+        for reference in demanded:
+            self.lines.setdefault(Key(level, Kind.CONSUMPTION, reference), Line())
+        self._demanded = frozenset(demanded)
+        self._recorded_until: datetime | None = opening and opening.recorded_until
+
+    @property
+    def lines(self) -> dict[Key, Line]:
+        """The level's lines, those that the next movements are about among them."""
+        return self._made.book.lines
+
+    def take(self, movements: Sequence[Recorded]) -> None:
+        """Go on through movements, in order, one at least."""
+        self._made.take([each.change for each in movements])
+        newest = max(each.recorded_at for each in movements)
+        self._recorded_until = max(newest, self._recorded_until or newest)
+
+    @property
+    def opening(self) -> Opening | None:
+        """The opening as it is after them; None where there never was a movement."""
+        made, at = self._made, self._made.last_change_at
+        if at is None or self._recorded_until is None:
+            return None
+        return Opening(
+            at=at,
+            recorded_until=self._recorded_until,
+            movements=made.movements,
+            standing=made.standing,
+            totals=Totals(
+                made.sold, made.sold_changes, made.returned, made.received, made.counted_at, at
+            ),
+            count_key=made.count_key,
+            unordered=made.book.unordered.get(made.level, 0),
+            lines={key: line for key, line in self.lines.items() if self._kept(key, line)},
+        )
+
+    def _kept(self, key: Key, line: Line) -> bool:
+        return key.kind is not Kind.CONSUMPTION or (
+            key.reference in self._demanded and line != _NOTHING
+        )
+
+
+_NOTHING = Line()
+
+
+def differing_openings(stored: Opening | None, made: Opening | None) -> Iterator[Differing]:
+    """Yield where a level's stored opening is not what its movements make it."""
+    if stored is None or made is None:
+        if stored is not made:
+            yield Differing("opening", stored, made)
+        return
+    fields: tuple[Mapping[str, object], ...] = (stored._asdict(), made._asdict())
+    for name in fields[0].keys() - {"lines"}:
+        if fields[0][name] != fields[1][name]:
+            yield Differing(f"opening {name}", fields[0][name], fields[1][name])
+    # What was used up counts for demands that were known when the opening took it in, so those
+    # lines may be of more in the archive.
+    mine, right = (
+        {key: line for key, line in each.lines.items() if key.kind is not Kind.CONSUMPTION}
+        for each in (stored, made)
     )
-
-
-def _kept(made: Recomputation, demanded: Collection[str]) -> dict[Key, Line]:
-    used = {
-        key: line
-        for key, line in made.book.lines.items()
-        if key.kind is Kind.CONSUMPTION and key.reference in demanded
-    }
-    return made.lines | used
+    for each in differing_lines(mine, right):
+        yield each._replace(field=f"opening {each.field}")

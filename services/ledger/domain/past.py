@@ -86,15 +86,20 @@ _COUNT = Type.COUNT
 
 
 def walk(
-    past: Iterable[Change], book: Book | None = None, opening: Standing = _NOTHING
+    past: Iterable[Change],
+    book: Book | None = None,
+    opening: Standing = _NOTHING,
+    *,
+    noting: bool = True,
 ) -> Iterator[Standing]:
     """Yield how a level stood after each of its changes, which must be in order.
 
     It begins at its opening, with the lines of the book that is given; afterwards the book has
-    the level's lines as they are after the last change.
+    the level's lines as they are after the last change. Without `noting`, what is used up is in
+    it only for references that it had a line for.
     """
     book = book or Book()
-    book.noting = True
+    book.noting = noting
     on_hand, reserved, unavailable, incoming = opening
     for change in past:
         change_type = change.type

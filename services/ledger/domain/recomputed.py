@@ -75,6 +75,8 @@ class Recomputation:
     intricate_until: datetime | None = None
     demanding: bool = False
     movements: int = 0
+    noting: bool = True
+    """As of `walk`."""
 
     def take(self, changes: Sequence[Change]) -> None:
         """Go on through changes, which must be in order and follow those taken before."""
@@ -83,7 +85,8 @@ class Recomputation:
 
     def through(self, changes: Sequence[Change]) -> Iterator[Standing]:
         """Yield how the level stands after each of such changes, all of which must be asked for."""
-        for change, standing in zip(changes, walk(changes, self.book, self.standing), strict=True):
+        standings = walk(changes, self.book, self.standing, noting=self.noting)
+        for change, standing in zip(changes, standings, strict=True):
             change_type = change.type
             if change_type in SOLD:
                 self.sold += change.quantity

@@ -12,15 +12,17 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from services.ledger.domain.statement import Recorded
-from services.ledger.store.past import COLUMNS, recorded
+from services.ledger.domain.changes import Type
+from services.ledger.store.past import COLUMNS
 from services.ledger.store.periods import partition
 from shared.database.engine import Driver
 from shared.errors import LowtideError
@@ -33,6 +35,8 @@ MANIFEST = "manifest.json"
 
 _MEMORY = "512MB"
 _CHUNK = 1 << 20
+_ROWS = 10_000
+"""Rows that are in memory at a time, besides what DuckDB sorts."""
 
 _TYPES = {
     "bigint": "BIGINT",
@@ -96,6 +100,14 @@ class Manifest:
             },
             hashlib.sha256(written).hexdigest(),
         )
+
+
+def days_in(folder: Path) -> list[date]:
+    """Return the days that a folder has the whole files of, by their manifests."""
+    return sorted(
+        date.fromisoformat(manifest.parent.name.removeprefix("day="))
+        for manifest in folder.glob(f"day=????-??-??/{MANIFEST}")
+    )
 
 
 def fault(folder: Path, day: date, manifest_sha256: str | None = None) -> str | None:
@@ -291,13 +303,44 @@ def _duck() -> Iterator["duckdb.DuckDBPyConnection"]:
     # Only archives need it, and every role of the ledger would load it: 30 MB, a third of a second.
     import duckdb  # noqa: PLC0415
 
-    with duckdb.connect() as duck:
-        duck.execute(f"SET memory_limit = '{_MEMORY}'; SET threads = 1; SET TimeZone = 'UTC'")
+    with tempfile.TemporaryDirectory() as beyond_memory, duckdb.connect() as duck:
+        duck.execute(
+            f"SET memory_limit = '{_MEMORY}'; SET threads = 1; SET TimeZone = 'UTC'; "
+            f"SET temp_directory = '{beyond_memory}'"
+        )
         yield duck
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_INSTANTS = frozenset({"occurred_at", "received_at", "recorded_at", "eta"})
+_INSTANTS = [COLUMNS.index(name) for name in ("occurred_at", "received_at", "recorded_at", "eta")]
+_COLUMNS = ", ".join(
+    f'epoch_us("{name}")' if index in _INSTANTS else f'"{name}"'
+    for index, name in enumerate(COLUMNS)
+)
+
+_SOME = """
+FROM read_parquet($files, union_by_name = true)
+WHERE level_id BETWEEN $first AND $last AND level_id IN (SELECT unnest($levels))
+"""
+# The bounds spare the reading of what lies outside of them.
+
+_MOVEMENTS = f"""
+SELECT {_COLUMNS} {_SOME} ORDER BY level_id, occurred_at, type = {Type.COUNT}, channel, id, line
+"""
+
+_OUTLINE = f"""
+SELECT level_id, max(epoch_us(occurred_at)), list(DISTINCT reference) FILTER (
+    WHERE type IN ({Type.DEMAND_EXPECTED}, {Type.DEMAND_CANCELLED}) AND reference IS NOT NULL
+)
+{_SOME} GROUP BY level_id
+"""
+
+
+class Outline(NamedTuple):
+    """What is archived of a level: up to when it happened, the references it has a demand for."""
+
+    until: datetime
+    demanded: Sequence[str]
 
 
 class Archive:
@@ -306,32 +349,40 @@ class Archive:
     def __init__(self, folder: Path, days: Sequence[date]) -> None:
         self._files = [str(_of_day(folder, day) / "movement.parquet") for day in days]
 
-    def movements(self, first: int, last: int) -> dict[int, list[Recorded]]:
-        """Return the archived movements of the levels from an id to another, both included.
+    async def movements(self, levels: Sequence[int]) -> AsyncGenerator[list[Sequence[Any]], None]:
+        """Yield the archived movements of levels, in order, as rows that `recorded` takes."""
+        async for rows in self._portions(_MOVEMENTS, levels):
+            yield [_told(row) for row in rows]
 
-        In the order in which they happened; levels without any are left out.
-        """
-        if not self._files:
-            return {}
-        columns = ", ".join(
-            f'epoch_us("{name}")' if name in _INSTANTS else f'"{name}"' for name in COLUMNS
-        )
-        with _duck() as duck:
-            rows = duck.execute(
-                f"""
-                SELECT {columns} FROM read_parquet($files, union_by_name = true)
-                WHERE level_id BETWEEN $first AND $last
-                ORDER BY level_id, occurred_at, type = 5, channel, id, line
-                """,  # noqa: S608 - the columns are ours
-                {"files": self._files, "first": first, "last": last},
-            ).fetchall()
-        found: dict[int, list[Recorded]] = {}
-        for row in rows:
-            found.setdefault(row[0], []).append(recorded([*map(_told, COLUMNS, row)]))
-        return found
+    async def outlines(self, levels: Sequence[int]) -> dict[int, Outline]:
+        """Return what is archived of levels, of those of which anything is."""
+        return {
+            level: Outline(_EPOCH + timedelta(microseconds=until), demanded or ())
+            async for rows in self._portions(_OUTLINE, levels)
+            for level, until, demanded in rows
+        }
+
+    async def _portions(
+        self, question: str, levels: Sequence[int]
+    ) -> AsyncGenerator[list[tuple[Any, ...]], None]:
+        """Yield what a question about levels, in rising order, is answered, some rows at a time."""
+        if not self._files or not levels:
+            return
+        loop = asyncio.get_running_loop()
+        about = {"files": self._files, "first": levels[0], "last": levels[-1], "levels": levels}
+        # Whatever cancels this, the thread has left the connection before it is closed.
+        with _duck() as duck, ThreadPoolExecutor(1) as thread:
+            try:
+                await loop.run_in_executor(thread, duck.execute, question, about)
+                while rows := await loop.run_in_executor(thread, duck.fetchmany, _ROWS):
+                    yield rows
+            finally:
+                duck.interrupt()
 
 
-def _told(name: str, value: object) -> object:
-    if name in _INSTANTS and isinstance(value, int):
-        return _EPOCH + timedelta(microseconds=value)
-    return value
+def _told(row: Sequence[Any]) -> list[Any]:
+    told = [*row]
+    for index in _INSTANTS:
+        if told[index] is not None:
+            told[index] = _EPOCH + timedelta(microseconds=told[index])
+    return told

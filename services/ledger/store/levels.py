@@ -193,6 +193,11 @@ async def tallies(connection: AsyncConnection) -> dict[str, int]:
     return {row.name: row.total for row in rows}
 
 
+async def ids(connection: AsyncConnection) -> list[int]:
+    """Return the ids of all levels, in rising order."""
+    return [*await connection.scalars(text("SELECT id FROM level ORDER BY id"))]
+
+
 async def number_of_levels(connection: AsyncConnection) -> int:
     """Return how many levels there are."""
     count = await connection.scalar(

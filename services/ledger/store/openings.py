@@ -132,6 +132,18 @@ SET at = excluded.at, recorded_until = excluded.recorded_until, movements = excl
 """
 
 
+async def make_anew(driver: Driver, openings: Mapping[int, Opening | None]) -> None:
+    """Store openings with these lines and no others; None is no opening at all."""
+    for table in ("opening", "opening_line"):
+        await driver.execute(
+            f"DELETE FROM {table} WHERE level_id = ANY($1::bigint[])",  # noqa: S608 - two of ours
+            list(openings),
+        )
+    made = {level: each for level, each in openings.items() if each is not None}
+    if made:
+        await save(driver, made)
+
+
 async def save(driver: Driver, openings: Mapping[int, Opening]) -> None:
     """Store openings as they are now."""
     rows = [

@@ -1,24 +1,28 @@
 """What goes from the tables: archived days, old identities, reservations that ended long ago."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 import asyncpg
+from asyncpg import Record
 
+from services.ledger.domain.changes import Type
 from services.ledger.domain.commitments import Kind
 from services.ledger.domain.reservations import first_id
-from services.ledger.domain.statement import Recorded
 from services.ledger.store.changes import columns
 from services.ledger.store.locks import Lock
-from services.ledger.store.past import MOVEMENTS, ORDER, recorded
+from services.ledger.store.past import MOVEMENTS, ORDER
 from services.ledger.store.periods import partition
 from shared.database.engine import Driver
 from shared.errors import Stopped
 
 ANSWERS_KEPT = timedelta(days=7)
 """For how long the same Idempotency-Key answers the same, at least."""
+
+ROWS = 10_000
+"""Movements that a cursor fetches at a time."""
 
 LOCK_MS = 300
 """How long a statement that needs a table for itself waits: readers queue behind it meanwhile."""
@@ -28,7 +32,7 @@ LOCK_MS = 300
 async def alone(driver: Driver) -> AsyncIterator[None]:
     """Be the only command at work; its statements may take long. Raises Stopped when one is."""
     if not await driver.fetchval("SELECT pg_try_advisory_lock($1)", Lock.RETENTION):
-        raise Stopped("another `archive` is at work")
+        raise Stopped("another `archive`, or a `rebuild --archive`, is at work")
     await driver.execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
     try:
         yield
@@ -81,12 +85,15 @@ ORDER BY {ORDER}
 
 async def movements_between(
     driver: Driver, spans: Sequence[tuple[int, datetime | None, datetime]]
-) -> dict[int, list[Recorded]]:
-    """Return the movements of levels that happened after an instant and up to another, in order."""
-    found: dict[int, list[Recorded]] = {}
-    for row in await driver.fetch(_BETWEEN, *columns(spans)):
-        found.setdefault(row[0], []).append(recorded(row))
-    return found
+) -> AsyncGenerator[Sequence[Record], None]:
+    """Yield the movements of levels that happened after an instant and up to another, in order.
+
+    As rows that `past.recorded` takes, some at a time; in a transaction of the caller's.
+    """
+    if spans:
+        cursor = await driver.cursor(_BETWEEN, *columns(spans))
+        while rows := await cursor.fetch(ROWS):
+            yield rows
 
 
 async def demanded(driver: Driver, levels: Collection[int]) -> dict[int, set[str]]:
@@ -101,6 +108,18 @@ async def demanded(driver: Driver, levels: Collection[int]) -> dict[int, set[str
     for level, reference in rows:
         found[level].add(reference)
     return found
+
+
+_EVER_DEMANDED = """
+SELECT DISTINCT level_id, reference FROM movement
+WHERE level_id = ANY($1::bigint[]) AND type = ANY($2::smallint[]) AND reference IS NOT NULL
+"""
+
+
+async def ever_demanded(driver: Driver, levels: Collection[int]) -> list[tuple[int, str]]:
+    """Return the references that movements of levels have a demand for, whatever is stored."""
+    demanding = [Type.DEMAND_EXPECTED, Type.DEMAND_CANCELLED]
+    return [tuple(row) for row in await driver.fetch(_EVER_DEMANDED, list(levels), demanding)]
 
 
 async def levels_with_a_count_that_waits(driver: Driver, moved: Mapping[int, datetime]) -> set[int]:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 import secrets
+import shutil
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,13 +22,20 @@ from sqlalchemy import text
 from deploy.local.instance import REPOSITORY, home
 from services.ledger.archiving import Archiving
 from services.ledger.commands import archive as commands_archive
+from services.ledger.commands import rebuild as commands_rebuild
+from services.ledger.commands import rebuild_openings as commands_rebuild_openings
 from services.ledger.commands import verify as commands_verify
-from services.ledger.store import openings, stretches
+from services.ledger.commands import verify_archive as commands_verify_archive
+from services.ledger.commands.rebuild import Selection
+from services.ledger.commands.rebuild_openings import UnfitArchiveError
+from services.ledger.store import archive as archive_files
+from services.ledger.store import opening_proof, openings, retention, stretches
 from services.ledger.store.locks import Lock
 from services.ledger.wiring import consume as ledger_consume
 from shared import daily
 from shared.clock import ManualClock, WallClock
 from shared.database.engine import create_engine, driver
+from shared.errors import Stopped
 from shared.events.dead_letters import DeadReason
 from shared.events.stock_changes import StockChange
 from shared.kafka.consumer import BACKLOG_RECORDS
@@ -476,7 +484,8 @@ async def test_days_go_by_themselves_once_a_day_when_nothing_else_waits(
     consumer.lag = BACKLOG_RECORDS
     async with connected(ledger) as other:
         await other.execute("SELECT pg_advisory_lock($1)", Lock.RETENTION)
-        assert await looked() == [("old days are archived later", "another `archive` is at work")]
+        at_work = "another `archive`, or a `rebuild --archive`, is at work"
+        assert await looked() == [("old days are archived later", at_work)]
     assert len(await days(ledger)) == 1
     assert await looked() == [("archived", 1)]
     assert await days(ledger) == []
@@ -508,3 +517,121 @@ async def test_a_consumer_archives_where_it_is_told_to_and_nowhere_else(
                 await ledger.until_recorded(1)
             stop.set()
         assert began.is_set() == wanted
+
+
+async def rebuild(ledger: Ledger, folder: Path, *skus: str) -> tuple[dict[str, int], list[str]]:
+    """Do what the command does with the archive, here; returns its report and what it found."""
+    said: list[str] = []
+    engine = create_engine(ledger.settings.database_url.get_secret_value())
+    try:
+        report = await commands_rebuild.rebuild(
+            engine,
+            Selection(skus),
+            progress=lambda *_: None,
+            folder=folder,
+            faulty=said.append,
+        )
+    except UnfitArchiveError as error:
+        return {}, [*said, str(error)]
+    finally:
+        await engine.dispose()
+    return report.said(), said
+
+
+STORED = {
+    "level": "SELECT to_jsonb(l) - '{version,batch,low_water,dip,intricate_until}'::text[] "
+    "FROM level AS l WHERE last_change_at IS NOT NULL ORDER BY id",
+    "commitment": "SELECT to_jsonb(c) FROM commitment AS c WHERE kind <> 5 OR (total, done) <> "
+    "(0, 0) ORDER BY level_id, kind, reference, line",
+    "opening": "SELECT to_jsonb(o) FROM opening AS o ORDER BY level_id",
+    "opening_line": "SELECT to_jsonb(o) FROM opening_line AS o WHERE (kind <> 5 OR (total, done) "
+    "<> (0, 0)) ORDER BY level_id, kind, reference, line",
+}
+
+
+async def stored(ledger: Ledger) -> dict[str, list[dict[str, object]]]:
+    """Return all that is stored of levels and their openings, beside what no movement says."""
+    return {
+        name: [json.loads(row[0]) for row in await ledger.rows(question)]
+        for name, question in STORED.items()
+    }
+
+
+async def test_levels_and_openings_are_made_anew_from_the_archive(
+    ledger: Ledger, clock: ManualClock, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (opening_proof, commands_rebuild_openings, commands_verify_archive):
+        monkeypatch.setattr(module, "LEVELS_AT_ONCE", 2)
+    for module in (archive_files, retention):
+        monkeypatch.setattr(module, next(n for n in ("_ROWS", "ROWS") if hasattr(module, n)), 3)
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")  # noqa: T201 - shown when the test fails
+    chance = random.Random(seed)  # noqa: S311 - a course of events, not a secret
+    async with ledger.consuming():
+        recorded = await history(ledger, clock, chance)
+    assert (await archive(ledger, folder, keep_days=80))["days"] == 5
+    before = await stored(ledger)
+    report, _ = await rebuild(ledger, folder)
+    assert (report["openings"], report["differing"]) == (0, 0)
+    assert await stored(ledger) == before
+
+    for table in ("opening", "opening_line", "commitment"):
+        await ledger.rows(f"DELETE FROM {table}")  # noqa: S608 - as listed
+    await ledger.rows(
+        "UPDATE level SET on_hand = 0, reserved = 1, unavailable = 0, incoming = 0, sold_total = 0,"
+        " counted_at = NULL, count_key = NULL, supply = NULL, demand = NULL, demanding = false"
+    )
+    report, _ = await rebuild(ledger, folder)
+    assert report["openings"] == len(before["opening"])
+    assert await stored(ledger) == before
+    verified, said = await verify(ledger, folder)
+    assert (verified["differing"], said) == (0, [])
+    assert verified["movements"] == await halves(ledger) >= recorded
+
+    # One that says what it cannot, and reaches where it must not; the others are nobody's business.
+    await ledger.rows(
+        "UPDATE opening SET at = now(), on_hand = on_hand + 7 "
+        "WHERE level_id IN (SELECT id FROM level WHERE sku IN ('A', 'B'))"
+    )
+    report, _ = await rebuild(ledger, folder, "A")
+    assert report["openings"] == len([each for each in before["level"] if each["sku"] == "A"])
+    report, _ = await rebuild(ledger, folder)
+    assert report["openings"] == len([each for each in before["level"] if each["sku"] == "B"])
+    verified, said = await verify(ledger, folder)
+    assert (verified["differing"], said) == (0, [])
+
+
+async def test_nothing_is_made_anew_from_an_archive_that_does_not_fit(
+    ledger: Ledger, clock: ManualClock, folder: Path, tmp_path: Path
+) -> None:
+    async with ledger.consuming():
+        await ledger.publish(change(id="r", type="receipt", quantity=9, occurred_at=FIRST))
+        await ledger.until_recorded(1)
+    _, (why,) = await rebuild(ledger, folder)
+    assert "rebuild without --archive" in why
+    assert (await archive(ledger, folder, keep_days=40))["days"] == 2
+    await ledger.rows("UPDATE opening SET on_hand = 8")
+    await ledger.rows("UPDATE level SET on_hand = 7")
+    generation = await ledger.rows("SELECT number FROM generation")
+
+    day = folder / f"day={FIRST.date()}"
+    for hide in (day / "movement.parquet", day / "manifest.json", day):
+        hidden = hide.rename(tmp_path / "hidden")
+        fault, why = (await rebuild(ledger, folder))[1]
+        assert str(FIRST.date()) in fault
+        assert "does not fit the ledger" in why
+        hidden.rename(hide)
+    shutil.copytree(day, folder / "day=2020-01-02")
+    fault, why = (await rebuild(ledger, folder))[1]
+    assert fault.startswith("2020-01-02: the folder has it")
+    shutil.rmtree(folder / "day=2020-01-02")
+    async with connected(ledger) as other:
+        await other.execute("SELECT pg_advisory_lock($1)", Lock.RETENTION)
+        with pytest.raises(Stopped, match="is at work"):
+            await rebuild(ledger, folder)
+    assert await ledger.on_hand() == 7
+    assert await ledger.rows("SELECT number FROM generation") == generation
+
+    code, report, said = await run(ledger, "rebuild", "--archive", str(folder), "--yes")
+    assert (code, report.get("openings"), report.get("differing")) == (0, 1, 1), said
+    assert await ledger.on_hand() == 9

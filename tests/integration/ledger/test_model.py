@@ -951,7 +951,7 @@ class Ledger(RuleBasedStateMachine):
         assert sorted(((*row[:3],), row[3]) for row in again) == sorted(self.repeats)
         differences: list[Difference] = []
         report = await verify(
-            self.surroundings.engine, progress=lambda _, __: None, found=differences.append
+            self.surroundings.engine, progress=lambda *_: None, found=differences.append
         )
         assert (report.levels, differences) == (len(self.levels), [])
 

@@ -1,6 +1,6 @@
 """A level goes on from its opening as it would from its whole past, whatever was archived when."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -20,12 +20,25 @@ from services.ledger.domain.commitments import (
 )
 from services.ledger.domain.counts import OlderCount, Stretch
 from services.ledger.domain.effects import Effect, Entry
-from services.ledger.domain.openings import advanced, resumed
+from services.ledger.domain.openings import Folding, resumed
 from services.ledger.domain.past import Opening, in_order, now
 from services.ledger.domain.statement import Past, Recorded, lines_of
 from tests.depth import examples
 from tests.unit.services.ledger.cases import NOON, change
 from tests.unit.services.ledger.domain.test_effects import LEVELS, Store, histories, modelled
+
+
+def advanced(
+    opening: Opening | None, folded: Sequence[Recorded], demanded: Collection[str]
+) -> Opening:
+    """Return a level's opening after its next movements, taken in two portions."""
+    folding = Folding(folded[0].change.level, opening, demanded)
+    half = len(folded) // 2
+    for some in (folded[:half], folded[half:]):
+        if some:
+            folding.take(some)
+    assert folding.opening is not None
+    return folding.opening
 
 
 class Archiving(Store):

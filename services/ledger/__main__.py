@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
@@ -23,6 +23,7 @@ from services.ledger.commands.restored import restored
 from services.ledger.commands.statement import (
     TEXTS,
     Period,
+    Statement,
     as_table,
     read,
 )
@@ -36,7 +37,6 @@ from shared.clock import WallClock
 from shared.commands import carried_out, engine_of
 from shared.database import positions
 from shared.database.migrations import upgrade_blocking
-from shared.errors import LowtideError
 from shared.events import catalog_items, catalog_warehouses, stock_changes
 from shared.events.base import Instant
 from shared.events.topics import STOCK_CHANGES, STOCK_LEVELS
@@ -187,27 +187,34 @@ def _instant(text: str) -> datetime:
 async def _statement(settings: LedgerSettings, asked: argparse.Namespace) -> int:
     """Return the exit code: 2 when there is no such level."""
     period = Period(asked.start, asked.end, asked.as_of, asked.known_at)
+    found = False
     async with engine_of(settings.database_url, "ledger statement") as engine:
-        try:
-            told = await read(engine, asked.sku, asked.warehouse, period)
-        except LowtideError as error:
-            print(error, file=sys.stderr)
-            return 1
-    if told is None:
+        with _bar() as (bar, progress):
+            told = read(engine, asked.sku, asked.warehouse, period, partial(progress, "movements"))
+            async with aclosing(told):
+                async for part in told:
+                    found = True
+                    if sys.stdout.isatty():
+                        bar.stop()  # the lines are there instead
+                    _show(part, asked.language, as_json=asked.json)
+    if not found:
         print(
             f"There is no level of SKU {asked.sku} in warehouse {asked.warehouse}; "
             "check both codes.",
             file=sys.stderr,
         )
         return 2
-    if asked.json:
+    return 0
+
+
+def _show(told: Statement, language: str, *, as_json: bool) -> None:
+    if as_json:
         if told.opening is not None:
             print(msgspec.json.encode(opening_as_document(told.opening)).decode())
         for line in told.lines:
             print(msgspec.json.encode(as_document(line, told.again)).decode())
     else:
-        Console().print(as_table(told, asked.language))
-    return 0
+        Console().print(as_table(told, language))
 
 
 async def _resume_all(
@@ -355,13 +362,20 @@ async def _repartition(settings: LedgerSettings, partitions: int) -> int:
 @contextmanager
 def _progress() -> Iterator[tuple[Callable[[str, int, int], None], Console]]:
     """Show how many of what are done, and how long the others will take."""
-    with Progress(console=Console(stderr=True)) as bar:
+    with _bar() as (bar, progress):
+        yield progress, bar.console
+
+
+@contextmanager
+def _bar() -> Iterator[tuple[Progress, Callable[[str, int, int], None]]]:
+    # What is printed meanwhile is for the standard output, which may be a file.
+    with Progress(console=Console(stderr=True), redirect_stdout=False) as bar:
         task = bar.add_task("", total=None)
 
         def progress(what: str, done: int, total: int) -> None:
             bar.update(task, description=what, completed=done, total=total)
 
-        yield progress, bar.console
+        yield bar, progress
 
 
 if __name__ == "__main__":

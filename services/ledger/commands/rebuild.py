@@ -36,6 +36,9 @@ from shared.kafka.partitions import partition_of
 LEVELS_AT_ONCE = 1_000
 """Levels that one transaction stores: a reservation on one of them waits as long as that takes."""
 
+LINES_AT_ONCE = 20_000
+"""Lines, of orders most of all, that make fewer levels enough for a transaction."""
+
 PASSES = 20
 """Passes over what has changed meanwhile; each is as short as what is left is little."""
 
@@ -176,13 +179,15 @@ async def _pass(work: _Work, chosen: Collection[int] | None, progress: Progress)
 
 async def _in_portions(found: AsyncIterator[Proof]) -> AsyncIterator[list[Proof]]:
     portion: list[Proof] = []
+    lines = 0
     async for proof in found:
         # What never was a level's business cannot be rebuilt, and need not.
         if proof.made.movements or proof.stored.state.last_change_at is not None:
             portion.append(proof)
-        if len(portion) == LEVELS_AT_ONCE:
+            lines += len(proof.stored.lines) + len(proof.made.book.lines)
+        if len(portion) == LEVELS_AT_ONCE or lines >= LINES_AT_ONCE:
             yield portion
-            portion = []
+            portion, lines = [], 0
     if portion:
         yield portion
 

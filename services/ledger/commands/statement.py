@@ -1,7 +1,8 @@
 """`statement`: a level's movements with the balance after each, as a table or as JSON lines."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rich.table import Table
@@ -11,8 +12,11 @@ from services.ledger.domain.changes import NAME_OF
 from services.ledger.domain.past import Opening
 from services.ledger.domain.statement import OPENING_BALANCE, Line, Repeats, lines_of
 from services.ledger.store import items, levels, repeats
-from services.ledger.store.stretches import ArchivedError, stretches
-from shared.database.engine import Engine, driver, snapshot
+from services.ledger.store.stretches import ArchivedError, number_of_movements, stretches
+from shared.database.engine import Connection, Engine, driver, snapshot
+
+LINES_AT_ONCE = 1_000
+"""Lines of a part, a few more at the most: a table of its own."""
 
 _Texts = Mapping[str, str]
 
@@ -66,9 +70,10 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A level's lines, the oldest first, and when each was told again.
+    """A level's lines, the oldest first, and when each was told again; or a part of them.
 
-    `opening` is what they go on from, when movements before are archived.
+    `opening` is what they go on from, when movements before are archived. `begins` is of the part
+    that nothing comes before.
     """
 
     sku: str
@@ -77,45 +82,73 @@ class Statement:
     opening: Opening | None
     lines: Sequence[Line]
     again: Repeats
+    begins: bool
 
 
-async def read(engine: Engine, sku: str, warehouse: str, period: Period) -> Statement | None:
-    """Return a level's statement, None for a level that there is not.
+async def read(
+    engine: Engine,
+    sku: str,
+    warehouse: str,
+    period: Period,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> AsyncGenerator[Statement, None]:
+    """Yield a level's statement in parts, one at least; none for a level that there is not.
 
-    Raises the database's errors, and ArchivedError.
+    `progress` hears of (movements gone through, movements in all). Raises the database's errors,
+    and ArchivedError.
     """
     async with snapshot(engine, holding="movement") as connection:
         rows = await levels.of_skus(connection, [sku], [warehouse])
         if not rows:
-            return None
+            return
         raw = await driver(connection)
         level = rows[0].id
-        opening: Opening | None = None
-        lines: list[Line] = []
-        async for each in stretches(
-            raw, [level], as_of=period.as_of, known_at=period.known_at, until=period.end
-        ):
-            opening = each.opening
-            lines += (
-                line
-                for line in lines_of(each.made, each.movements)
-                if period.covers(line.recorded.change.occurred_at)
-            )
-        if opening is not None and period.end is not None and period.end <= opening.at:
-            raise ArchivedError(level, opening.at)
-        again = await repeats.of_lines(connection, lines, period.known_at)
         known = await items.items_of(raw, [sku])
-    name = known[sku].name if sku in known else None
-    if opening is not None and not period.covers(opening.at):
-        opening = None
-    return Statement(sku, warehouse, name, opening, lines, again)
+        told = Statement(
+            sku, warehouse, known[sku].name if sku in known else None, None, (), {}, begins=True
+        )
+        total = await number_of_movements(
+            raw, level, as_of=period.as_of, known_at=period.known_at, until=period.end
+        )
+        done = 0
+        lines: list[Line] = []
+        past = stretches(
+            raw, [level], as_of=period.as_of, known_at=period.known_at, until=period.end
+        )
+        async with aclosing(past) as found:
+            async for each in found:
+                if each.opening is not None and told.begins:
+                    if period.end is not None and period.end <= each.opening.at:
+                        raise ArchivedError(level, each.opening.at)
+                    if period.covers(each.opening.at):
+                        told = replace(told, opening=each.opening)
+                lines += (
+                    line
+                    for line in lines_of(each.made, each.movements)
+                    if period.covers(line.recorded.change.occurred_at)
+                )
+                done += len(each.movements)
+                progress(done, total)
+                if len(lines) >= LINES_AT_ONCE:
+                    yield await _part(connection, told, lines, period.known_at)
+                    told, lines = replace(told, opening=None, begins=False), []
+        if lines or told.begins:
+            yield await _part(connection, told, lines, period.known_at)
+
+
+async def _part(
+    connection: Connection, told: Statement, lines: Sequence[Line], known_at: datetime | None
+) -> Statement:
+    again = await repeats.of_lines(connection, lines, known_at)
+    return replace(told, lines=lines, again=again)
 
 
 def as_table(told: Statement, language: str) -> Table:
     """Return a statement as a person reads it, in `en` or `zh`."""
     texts = TEXTS[language]
     name = "" if told.name is None else f" {told.name}"
-    table = Table(title=Text(f"{told.sku}{name} · {told.warehouse}"), header_style="bold")
+    title = Text(f"{told.sku}{name} · {told.warehouse}") if told.begins else None
+    table = Table(title=title, header_style="bold")
     table.add_column(texts["when"], no_wrap=True)
     table.add_column(texts["type"], no_wrap=True)
     table.add_column(texts["source"], overflow="fold")

@@ -79,12 +79,14 @@ ORDERING = _RESERVATION | {Type.ORDER_PLACED, Type.ORDER_CANCELLED, Type.ORDER_F
 
 _TRANSFER = frozenset({Type.TRANSFER_ARRIVING, Type.TRANSFER_RECEIVED})
 _SUPPLY = frozenset({Type.SUPPLY_EXPECTED, Type.SUPPLY_CANCELLED})
-_DEMAND = frozenset({Type.DEMAND_EXPECTED, Type.DEMAND_CANCELLED})
+DEMANDING = frozenset({Type.DEMAND_EXPECTED, Type.DEMAND_CANCELLED})
+"""Types that are about a demand: what its reference uses up has to be noted."""
+
 _CONSUMING = SOLD | {Type.CONSUMED, Type.TRANSFER_SHIPPED}
 _ADDING = frozenset({Type.ORDER_PLACED, Type.TRANSFER_ARRIVING})
-_DECIDING = _SUPPLY | _DEMAND
+_DECIDING = _SUPPLY | DEMANDING
 
-COMMITTING = ORDERING | _TRANSFER | _SUPPLY | _DEMAND
+COMMITTING = ORDERING | _TRANSFER | _SUPPLY | DEMANDING
 """Types that always concern a line; a receipt with a reference does, too."""
 
 _ABOUT_LINES = COMMITTING | {Type.RECEIPT}
@@ -107,7 +109,7 @@ def key_of(change: Change) -> Key | None:
         return Key(change.level, Kind.SUPPLY, reference or "", change.line)
     if change_type in _TRANSFER:
         return Key(change.level, Kind.TRANSFER, reference or "", change.counterparty or "")
-    if change_type in _DEMAND:
+    if change_type in DEMANDING:
         return Key(change.level, Kind.DEMAND, reference or "", change.line)
     return None
 
@@ -120,7 +122,7 @@ def keys_of(changes: Iterable[Change]) -> set[Key]:
 
 def demands(change: Change) -> bool:
     """Return whether a change is about a demand, so that what its level uses up has to be noted."""
-    return change.type in _DEMAND
+    return change.type in DEMANDING
 
 
 def consumption_of(change: Change) -> Key | None:

@@ -46,9 +46,7 @@ class Folding:
 
     def __init__(self, level: int, opening: Opening | None, demanded: Collection[str]) -> None:
         self._made = resumed(level, opening)
-        self._made.noting = False
-        for reference in demanded:
-            self.lines.setdefault(Key(level, Kind.CONSUMPTION, reference), Line())
+        self._made.note_only(demanded)
         self._demanded = frozenset(demanded)
         self._recorded_until: datetime | None = opening and opening.recorded_until
 

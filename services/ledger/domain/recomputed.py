@@ -3,7 +3,7 @@
 opening, or nothing ─ movements, in order, some at a time ─▶ all that is stored of a level
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -77,6 +77,15 @@ class Recomputation:
     movements: int = 0
     noting: bool = True
     """As of `walk`."""
+
+    def note_only(self, demanded: Iterable[str]) -> None:
+        """Note what is used up for some references only: all that ever have a demand.
+
+        For a past with more references than memory should have lines.
+        """
+        self.noting = False
+        for reference in demanded:
+            self.book.lines.setdefault(Key(self.level, Kind.CONSUMPTION, reference), Line())
 
     def take(self, changes: Sequence[Change]) -> None:
         """Go on through changes, which must be in order and follow those taken before."""

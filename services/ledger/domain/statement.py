@@ -69,6 +69,7 @@ class Line(NamedTuple):
 
 def lines_of(made: Recomputation, movements: Sequence[Recorded]) -> Iterator[Line]:
     """Let a level go through its next movements; yields their lines, oldest first."""
+    made.noting = False  # nothing of how a level stands depends on it, and it grows with the past
     on_hand = made.standing.on_hand
     standings = made.through([each.change for each in movements])
     for each, standing in zip(movements, standings, strict=True):

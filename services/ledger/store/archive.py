@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from services.ledger.domain.changes import Type
+from services.ledger.domain.commitments import DEMANDING
 from services.ledger.store.past import COLUMNS
 from services.ledger.store.periods import partition
 from shared.database.engine import Driver
@@ -330,7 +331,7 @@ SELECT {_COLUMNS} {_SOME} ORDER BY level_id, occurred_at, type = {Type.COUNT}, c
 
 _OUTLINE = f"""
 SELECT level_id, max(epoch_us(occurred_at)), list(DISTINCT reference) FILTER (
-    WHERE type IN ({Type.DEMAND_EXPECTED}, {Type.DEMAND_CANCELLED}) AND reference IS NOT NULL
+    WHERE type IN ({", ".join(map(str, sorted(DEMANDING)))}) AND reference IS NOT NULL
 )
 {_SOME} GROUP BY level_id
 """

@@ -13,7 +13,7 @@ from asyncpg import Record
 from asyncpg.cursor import Cursor
 
 from services.ledger.domain.changes import Change, Type
-from services.ledger.domain.commitments import Key, Line
+from services.ledger.domain.commitments import DEMANDING, Key, Kind, Line
 from services.ledger.domain.openings import resumed
 from services.ledger.domain.past import Opening
 from services.ledger.domain.recomputed import Recomputation, State
@@ -76,6 +76,13 @@ WHERE $1::bigint[] IS NULL OR level_id = ANY($1)
 ORDER BY level_id
 """  # noqa: S608 - the columns are ours
 
+_DEMANDED = """
+SELECT DISTINCT level_id, reference FROM movement
+WHERE ($1::bigint[] IS NULL OR level_id = ANY($1)) AND type = ANY($2::smallint[])
+  AND reference IS NOT NULL
+ORDER BY level_id
+"""
+
 _WITH_MEMORY = "SET LOCAL work_mem = '128MB'"
 """One pass over everything sorts it all."""
 
@@ -96,10 +103,15 @@ async def proofs(
     opened_lines = _ByLevel(await driver.cursor(openings.LINES, chosen), strays)
     movements = _ByLevel(await driver.cursor(_MOVEMENTS, chosen), strays)
     lines = _ByLevel(await driver.cursor(_LINES, chosen), strays)
+    demanded = _ByLevel(await driver.cursor(_DEMANDED, chosen, sorted(DEMANDING)), strays)
     while rows := await stored.fetch(ROWS):
         for row in rows:
             level = row[0]
             made = resumed(level, await _opening(opened, opened_lines, level))
+            known = [key.reference for key in made.book.lines if key.kind is Kind.DEMAND]
+            made.note_only(known)
+            async for some in demanded.of(level):
+                made.note_only(row[1] for row in some)
             async for some in movements.of(level):
                 made.take(_changes(some))
             own: dict[Key, Line] = {}
@@ -111,6 +123,7 @@ async def proofs(
     await opened_lines.rest()
     await movements.rest()
     await lines.rest()
+    await demanded.rest()
 
 
 async def _opening(opened: "_ByLevel", opened_lines: "_ByLevel", level: int) -> Opening | None:

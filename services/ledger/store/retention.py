@@ -8,8 +8,7 @@ from typing import NamedTuple
 import asyncpg
 from asyncpg import Record
 
-from services.ledger.domain.changes import Type
-from services.ledger.domain.commitments import Kind
+from services.ledger.domain.commitments import DEMANDING, Kind
 from services.ledger.domain.reservations import first_id
 from services.ledger.store.changes import columns
 from services.ledger.store.locks import Lock
@@ -118,8 +117,8 @@ WHERE level_id = ANY($1::bigint[]) AND type = ANY($2::smallint[]) AND reference 
 
 async def ever_demanded(driver: Driver, levels: Collection[int]) -> list[tuple[int, str]]:
     """Return the references that movements of levels have a demand for, whatever is stored."""
-    demanding = [Type.DEMAND_EXPECTED, Type.DEMAND_CANCELLED]
-    return [tuple(row) for row in await driver.fetch(_EVER_DEMANDED, list(levels), demanding)]
+    rows = await driver.fetch(_EVER_DEMANDED, list(levels), sorted(DEMANDING))
+    return [(row[0], row[1]) for row in rows]
 
 
 async def levels_with_a_count_that_waits(driver: Driver, moved: Mapping[int, datetime]) -> set[int]:

@@ -60,14 +60,34 @@ class Stretch(NamedTuple):
     movements: list[Recorded]
 
 
-_AFTER_OPENINGS = f"""
-{MOVEMENTS} LEFT JOIN opening AS o USING (level_id)
+_CHOSEN = """
+LEFT JOIN opening AS o USING (level_id)
 WHERE m.level_id = ANY($1::bigint[])
   AND (o.at IS NULL OR m.occurred_at > o.at)
   AND ($2::timestamptz IS NULL OR m.occurred_at <= $2)
   AND ($3::timestamptz IS NULL OR m.recorded_at <= $3)
-ORDER BY {ORDER}
 """
+
+_AFTER_OPENINGS = f"{MOVEMENTS} {_CHOSEN} ORDER BY {ORDER}"
+
+_HOW_MANY = f"SELECT count(*) FROM movement AS m {_CHOSEN}"  # noqa: S608 - the condition is ours
+
+
+async def number_of_movements(
+    driver: Driver,
+    level: int,
+    *,
+    as_of: datetime | None,
+    known_at: datetime | None,
+    until: datetime | None,
+) -> int:
+    """Return how many movements the stretches of a level have in all."""
+    count = await driver.fetchval(_HOW_MANY, [level], _last(as_of, until), known_at)
+    return int(count)
+
+
+def _last(as_of: datetime | None, until: datetime | None) -> datetime | None:
+    return min((each for each in (as_of, until) if each is not None), default=None)
 
 
 async def stretches(
@@ -87,7 +107,7 @@ async def stretches(
     """
     opened = await openings.of_levels(driver, levels, ())
     _require_untouched(opened, as_of, known_at)
-    last = min((each for each in (as_of, until) if each is not None), default=None)
+    last = _last(as_of, until)
     cursor = await driver.cursor(_AFTER_OPENINGS, sorted(levels), last, known_at)
     begun: dict[int, Recomputation] = {}
     seen = 0

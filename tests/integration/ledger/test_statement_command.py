@@ -6,10 +6,13 @@ import json
 import sys
 from datetime import timedelta
 
+import pytest
 from rich.console import Console
 
 from deploy.local.instance import REPOSITORY, home
+from services.ledger.commands import statement
 from services.ledger.commands.statement import Period, Statement, as_table, read
+from services.ledger.store import stretches
 from shared.database.engine import create_engine
 from tests.integration.ledger.service import START, Ledger, change
 
@@ -33,12 +36,17 @@ async def command(ledger: Ledger, *arguments: str) -> tuple[int, str, str]:
     return process.returncode, out.decode(), said.decode()
 
 
-async def found(ledger: Ledger, period: Period) -> Statement | None:
+async def parts(ledger: Ledger, period: Period) -> list[Statement]:
     engine = create_engine(ledger.settings.database_url.get_secret_value())
     try:
-        return await read(engine, "A", "W", period)
+        return [each async for each in read(engine, "A", "W", period)]
     finally:
         await engine.dispose()
+
+
+async def found(ledger: Ledger, period: Period) -> Statement:
+    (told,) = await parts(ledger, period)
+    return told
 
 
 async def test_a_statement_is_shown_as_it_is_answered(ledger: Ledger) -> None:
@@ -59,7 +67,6 @@ async def test_a_statement_is_shown_as_it_is_answered(ledger: Ledger) -> None:
     assert [json.loads(line) for line in out.splitlines()] == answer["items"][::-1]
 
     told = await found(ledger, Period())
-    assert told is not None
     shown = io.StringIO()
     Console(file=shown, width=200).print(as_table(told, "zh"))
     rows = {
@@ -75,10 +82,8 @@ async def test_a_statement_is_shown_as_it_is_answered(ledger: Ledger) -> None:
     assert [cell.strip() for cell in rows["s"].split("│")[4:9]] == ["-3", "7", "2", "0", "0"]
 
     hour = await found(ledger, Period(START + HOUR, START + 2 * HOUR))
-    assert hour is not None
     assert [line.recorded.change.id for line in hour.lines] == ["c"]
     before = await found(ledger, Period(known_at=START))
-    assert before is not None
     assert before.lines == []
 
 
@@ -86,3 +91,37 @@ async def test_what_there_is_not_is_told_with_an_exit_code(ledger: Ledger) -> No
     code, out, said = await command(ledger, "A", "W")
     assert (code, out) == (2, "")
     assert "no level of SKU A in warehouse W" in said
+
+
+async def test_a_long_statement_comes_in_parts_with_the_opening_in_the_first(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statement, "LINES_AT_ONCE", 2)
+    monkeypatch.setattr(stretches, "AT_ONCE", 2)
+    async with ledger.consuming():
+        await ledger.publish(
+            *(change(id=str(n), occurred_at=START + n * HOUR, reference="r") for n in range(5))
+        )
+        await ledger.publish(change(id="3", occurred_at=START + 3 * HOUR, reference="r"))
+        await ledger.until_tallied(movements=5, repeats=1)
+    await ledger.rows(
+        "INSERT INTO opening SELECT id, $1, $1, 1, 7, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0 "
+        "FROM level",
+        START,
+    )
+    told = await parts(ledger, Period())
+    assert [[line.recorded.change.id for line in each.lines] for each in told] == [
+        ["1", "2"],
+        ["3", "4"],
+    ]
+    assert [each.opening is not None for each in told] == [True, False]
+    assert [[line.standing.on_hand for line in each.lines] for each in told] == [[6, 5], [4, 3]]
+    assert [[*each.again] for each in told] == [[], [("shop", "3", "0")]]
+    shown = io.StringIO()
+    for each in told:
+        Console(file=shown, width=200).print(as_table(each, "en"))
+    assert shown.getvalue().count("A · W") == 1
+    code, out, said = await command(ledger, "A", "W")
+    assert (code, out.count("A · W")) == (0, 1)
+    assert "movements" in said
+    assert "movements" not in out

@@ -1,7 +1,7 @@
 """`/v1/levels`: what there is, asked by other systems and by the console."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -28,6 +28,7 @@ from shared.http.auth import Scope, admit, require
 from shared.http.pages import Cursor, Limit, Page, bad_cursor, decode_cursor, encode_cursor
 from shared.http.problems import Problem, not_found
 from shared.http.short_way import ShortWay
+from shared.turns import in_turns
 
 router = APIRouter(
     prefix="/v1/levels", tags=["levels"], dependencies=[Depends(require(Scope.STOCK_READ))]
@@ -202,14 +203,16 @@ async def list_levels(  # noqa: D103 - the response's description says it
     )
 
 
-@router.post("/query")
-async def query_levels(query: LevelQuery, ledger: FromBooks) -> Levels:
+@router.post("/query", response_model=Levels)
+async def query_levels(query: LevelQuery, ledger: FromBooks) -> Response:
     """Return the levels of up to 500 SKUs at once; those unknown are left out."""
     rows = await ledger.of_skus(query.skus, query.warehouses)
-    return Levels(
-        items=await _levels(ledger, rows, query.as_of, query.known_at),
-        behind_seconds=await ledger.behind_seconds(),
-    )
+    found, level_of = await _found(ledger, rows, query.as_of, query.known_at)
+    # Written one by one: so many objects at once would stop everybody while they are collected.
+    written = await in_turns(found, lambda row: level_of(row).model_dump_json())
+    frame = Levels(items=[], behind_seconds=await ledger.behind_seconds()).model_dump_json()
+    begin, _, end = frame.partition("[]")
+    return Response(f"{begin}[{','.join(written)}]{end}", media_type="application/json")
 
 
 @router.get("/{sku}")
@@ -329,14 +332,22 @@ async def _levels(
     ledger: Books, rows: Sequence[LevelRow], as_of: datetime | None, known_at: datetime | None
 ) -> list[Level]:
     """Return stored levels as they are, or those that there were at an instant as they were."""
+    return await in_turns(*await _found(ledger, rows, as_of, known_at))
+
+
+async def _found(
+    ledger: Books, rows: Sequence[LevelRow], as_of: datetime | None, known_at: datetime | None
+) -> tuple[Sequence[LevelRow], Callable[[LevelRow], Level]]:
+    """Return which of some stored levels there were, and what makes levels of them."""
     if as_of is None and known_at is None:
-        return [Level.of(row) for row in rows]
+        return rows, Level.of
     made: dict[int, Recomputation] = {}
     async with past_of(ledger, rows, as_of, known_at) as stretches:
         async for each in stretches:
             each.made.take([movement.change for movement in each.movements])
             made[each.level] = each.made
-    return [Level.of_past(row, made[row.id]) for row in rows if made[row.id].movements]
+    begun = [row for row in rows if made[row.id].movements]
+    return begun, lambda row: Level.of_past(row, made[row.id])
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.database.engine import Driver
 from shared.events.stock_levels import LevelKey
+from shared.turns import in_turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ async def of_skus(
         _QUERY,
         {"skus": list(skus), "warehouses": None if warehouses is None else list(warehouses)},
     )
-    return [LevelRow(**row) for row in rows.mappings()]
+    return await in_turns(rows.mappings(), lambda row: LevelRow(**row))
 
 
 _OF_KEYS = f"""

@@ -13,8 +13,10 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
+from services.ledger.api.levels import Level
 from services.ledger.domain.statement import Recorded
 from services.ledger.store import books, stretches
+from services.ledger.store.levels import LevelRow
 from services.ledger.store.past import recorded
 from shared.clock import WallClock
 from shared.database import engine
@@ -149,6 +151,39 @@ async def test_many_levels_are_asked_for_at_once(ledger: Ledger, api: httpx.Asyn
     assert [each["warehouse"] for each in some.json()["items"]] == ["N"]
     most = await api.post("/v1/levels/query", json={"skus": [f"S{n}" for n in range(500)]})
     assert (most.status_code, most.json()["items"]) == (200, [])
+
+
+async def test_a_large_query_leaves_others_their_turns(
+    ledger: Ledger, api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skus = [f"S{number}" for number in range(7)]
+    async with ledger.consuming():
+        await ledger.publish(*(change(id=sku, sku=sku) for sku in skus))
+        await ledger.until_recorded(len(skus))
+    listed = (await api.get("/v1/levels")).json()["items"]
+    turn = 0
+    made: list[int] = []
+    of = Level.of
+
+    def made_in_turn(row: LevelRow) -> Level:
+        made.append(turn)
+        return of(row)
+
+    async def others() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(Level, "of", made_in_turn)
+    monkeypatch.setattr("shared.turns.AT_ONCE", 2, raising=False)
+    async with asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(others())
+        answer = await api.post("/v1/levels/query", json={"skus": skus})
+        waiting.cancel()
+    assert max(Counter(made).values()) == 2
+    assert answer.json()["items"] == listed
+    assert answer.headers["content-type"] == "application/json"
 
 
 async def test_a_statement_is_bounded_by_times_and_pages(

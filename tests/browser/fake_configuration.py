@@ -3,6 +3,7 @@
 Rules are checked by alerting's own definition, so that what is wrong reads as it does there.
 """
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -115,6 +116,8 @@ class FakeConfiguration:
             _row(None, None, None, None, "li"),
         ]
         self.groups: dict[str, Body] = {"east": {"name": "华东门店", "warehouses": ["hangzhou"]}}
+        self.held_up = asyncio.Lock()
+        """Nothing is put while a test holds it."""
         self.router = APIRouter()
         self._rules()
         self._people()
@@ -157,6 +160,8 @@ class FakeConfiguration:
         async def put(rule_id: str, request: Request) -> Body:
             self._there("alerting")
             definition = RuleDefinition.model_validate(await request.json())
+            async with self.held_up:
+                pass
             versions = self.rules.setdefault(rule_id, [])
             versions.append(_told(rule_id, len(versions) + 1, definition))
             return versions[-1]

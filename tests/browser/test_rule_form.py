@@ -190,3 +190,100 @@ async def test_a_clear_condition_is_shown_checked_and_changed_like_the_condition
     await expect(page.locator(".savebar [role=status]")).to_have_text("已保存为第 3 版")
     said = [versions[-1][name] for name in ("cel", "clear_condition")]
     assert said == ["available < 3 && moq > 1", None]
+
+
+async def test_what_is_typed_and_not_saved_goes_only_when_somebody_says_so(
+    calm_desk: Desk, put: Put
+) -> None:
+    versions = await put({"name": {"zh-CN": "旧"}, "kind": "stock_out"})
+    await put({"name": {"zh-CN": "新"}, "kind": "stock_out"})
+    viewer = await calm_desk.viewer()
+    page = viewer.page
+    await viewer.open(PATH)
+    name, english = page.get_by_label("中文名"), page.get_by_label("英文名")
+    status = page.locator(".savebar [role=status]")
+    await name.fill("打到一半")
+    await expect(status).to_have_text("可以保存")
+    await page.get_by_role("button", name="恢复到这版").click()
+    sure = page.get_by_role("button", name="确定恢复，没保存的修改不要了")
+    await expect(sure).to_be_visible()
+    assert len(versions) == 2
+    await viewer.keep_screenshot("rule-back-sure")
+    await english.fill("Half")
+    await expect(sure).to_have_count(0)
+
+    # A new session in the same tab is like a reload: the form comes back.
+    await page.context.clear_cookies(name="lowtide_session")
+    await page.reload()
+    await page.wait_for_url("**/sign-in")
+    await page.goto(await calm_desk.link())
+    await page.wait_for_url(f"**{PATH}")
+    await expect(name).to_have_value("打到一半")
+    await expect(english).to_have_value("Half")
+    await expect(page.get_by_text("上次没保存的修改还在。")).to_be_visible()
+    await viewer.keep_screenshot("rule-restored")
+    await page.get_by_role("button", name="恢复到这版").click()
+    await sure.click()
+    await expect(name).to_have_value("旧")
+    await expect(english).to_have_value("")
+    assert len(versions) == 3
+    await page.reload()
+    await expect(name).to_have_value("旧")
+    await expect(page.locator(".restored")).to_have_count(0)
+
+    await page.get_by_role("button", name="恢复到这版").first.click()
+    await expect(name).to_have_value("新")  # nothing was typed, nobody is asked
+    await name.fill("又一半")
+    await expect(status).to_have_text("可以保存")
+    await put({"name": {"zh-CN": "别人的"}, "kind": "stock_out"})
+    await page.reload()
+    await expect(name).to_have_value("又一半")
+    await page.get_by_role("button", name="保存为第 5 版").click()
+    await expect(status).to_contain_text("刚保存了第 5 版")
+    discard = page.locator("[data-key=discard]")
+    await discard.click()
+    await expect(discard).to_have_text("确定不要")
+    await discard.click()
+    await expect(name).to_have_value("别人的")
+
+
+async def test_what_is_typed_during_a_save_stays_in_the_form(
+    calm_desk: Desk, fakes: Fakes, put: Put
+) -> None:
+    await put({"name": {"en": "Out"}, "kind": "stock_out"})
+    viewer = await calm_desk.viewer(locale="en-GB")
+    page = viewer.page
+    await viewer.open(PATH)
+    name, chinese = page.get_by_label("English name"), page.get_by_label("Chinese name")
+    status = page.locator(".savebar [role=status]")
+    await name.fill("Gone")
+    await expect(status).to_have_text("Ready to save")
+    async with fakes[0].configuration.held_up:
+        await page.get_by_role("button", name="Save as version 2").click()
+        await expect(page.get_by_role("button", name="Saving…")).to_be_visible()
+        await chinese.fill("没了")
+        await page.get_by_label("Leave: more than").fill("3")
+    await expect(page.get_by_role("button", name="Save as version 3")).to_be_enabled()
+    await expect(name).to_have_value("Gone")
+    await expect(chinese).to_have_value("没了")
+    await page.get_by_role("button", name="Save as version 3").click()
+    await expect(status).to_have_text("Saved as version 3")
+
+
+async def test_a_new_rule_that_nobody_has_saved_outlives_a_reload(calm_desk: Desk) -> None:
+    viewer = await calm_desk.viewer(locale="en-GB", phone=True)
+    page = viewer.page
+    await viewer.open("/rules/new")
+    name = page.get_by_label("English name")
+    await name.fill("Not yet")
+    await expect(page.locator(".savebar [role=status]")).to_have_text("Ready to save")
+    await page.reload()
+    await expect(name).to_have_value("Not yet")
+    await viewer.keep_screenshot("rule-restored-phone")
+    discard = page.locator("[data-key=discard]")
+    await discard.click()
+    await discard.click()
+    await expect(name).to_have_value("")
+    await page.reload()
+    await page.wait_for_selector(".savebar")
+    await expect(name).to_have_value("")

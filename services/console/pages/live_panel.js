@@ -157,13 +157,15 @@ function parsed(html, tag) {
 
 export default {
   template: `<component :is="tag" @click="act" @input="type" @change="type" @submit="submit"></component>`,
-  props: { html: String, tag: String, revision: Number },
+  props: { html: String, tag: String, revision: Number, recalls: String, kept: Object },
   data: () => ({ shown: -1 }),
   mounted() {
     this.show();
+    if (this.recalls) this.$emit("recall", sessionStorage.getItem(this.recalls) || "");
   },
   updated() {
     this.show();
+    this.keep();
   },
   methods: {
     show() {
@@ -173,6 +175,13 @@ export default {
         showDays(this.$el);
       } else keepingFocus(() => mergeChildren(this.$el, parsed(this.html, this.tag)));
       this.shown = this.revision;
+    },
+    // The tab has it, so that it outlives a reload, a session and the server.
+    keep() {
+      for (const [name, text] of Object.entries(this.kept)) {
+        if (text) sessionStorage.setItem(name, text);
+        else sessionStorage.removeItem(name);
+      }
     },
     // Replaces single elements by their id; ids that are not on the page are left out.
     patch(parts) {

@@ -10,14 +10,19 @@ from nicegui.events import GenericEventArguments
 class LivePanel(ui.element, component="live_panel.js"):
     """Shows HTML, which must come from `render`: nothing is escaped here any more.
 
-    Clicks on elements with `data-act` arrive at `on_act`, inputs with a name at `on_field`.
+    Clicks on elements with `data-act` arrive at `on_act`, inputs with a name at `on_field`; what
+    the tab has kept under the name `recalls` arrives at `on_recall`.
     """
 
-    def __init__(self, html: str, *, tag: str = "div", classes: str = "") -> None:
+    def __init__(
+        self, html: str, *, tag: str = "div", classes: str = "", recalls: str = ""
+    ) -> None:
         super().__init__()
         self._props["tag"] = tag
         self._props["html"] = html
         self._props["revision"] = 0
+        self._props["recalls"] = recalls
+        self._props["kept"] = {}
         self._patched = False
         self.classes(classes)
 
@@ -37,6 +42,15 @@ class LivePanel(ui.element, component="live_panel.js"):
     def point(self, selector: str) -> None:
         """Move the focus to the first element that fits."""
         _ = self.run_method("point", selector)  # nobody waits for the browser
+
+    def keep(self, name: str, text: str) -> None:
+        """Have the browser's tab keep a text under a name, as long as it is open; "" forgets it."""
+        self._props["kept"] = {**self._props["kept"], name: text}
+        self.update()
+
+    def on_recall(self, handler: Callable[[str], object]) -> None:
+        """Call the handler with what was kept, "" for nothing, as soon as the page is there."""
+        self.on("recall", lambda event: handler(cast("str", event.args)))
 
     def on_act(self, handler: Callable[[str], object]) -> None:
         """Call the handler with the `data-act` of what was pressed."""

@@ -7,8 +7,10 @@ from fastapi import Request
 from nicegui import ui
 
 from services.console.domain.board import Section
+from services.console.domain.rule_draft import Draft, draft_of, name_of
 from services.console.domain.rule_form import (
     CLEAR,
+    Values,
     blank,
     condition_alone,
     filled,
@@ -75,6 +77,14 @@ class RulePage:
         self._tried = False
         """Whether somebody wanted to save: from then on, all that is missing is shown."""
         self._touched: set[str] = set()
+        self._recalled = asyncio.Event()
+        """Whether the tab has said what it has kept."""
+        self._draft: Draft | None = None
+        """What it has kept, until that is in the form."""
+        self._kept = ""
+        self._restored = False
+        self._sure = ""
+        """The act that would drop what is typed, once it is pressed again."""
         self._busy = ""
         self._failure = ""
         self._told = saved
@@ -86,16 +96,18 @@ class RulePage:
         with frame.main:
             self._head = LivePanel("", classes="title")
             with ui.element("div").classes("columns editor" if rule_id else "columns editor alone"):
-                self._form = LivePanel(self._form_html())
+                self._form = LivePanel(self._form_html(), recalls=name_of(rule_id))
                 self._side = LivePanel("", tag="section", classes="panel") if rule_id else None
         self._show()
         self._form.on_act(self._act)
         self._form.on_field(self._type)
+        self._form.on_recall(self._recall)
         if self._side is not None:
             self._side.on_act(self._act)
 
     async def follow(self) -> None:
         """Read the rule, then check what is typed while the page is open."""
+        await self._recalled.wait()
         while True:
             await self._typed.wait()
             self._typed.clear()
@@ -118,22 +130,64 @@ class RulePage:
     async def _read(self) -> bool:
         try:
             rule = await self._upstream.one(self._id)
+            former = await self._drafted(rule)
         except (Unavailable, Refused):
             self._away = True
             self._show()
             return False
         self._away, self._asked = False, True
         if rule is not None:
-            self._fill(rule)
+            self._fill(former or rule)
+            self._restore()
             self._frame.retitle(self._frame.words.named(rule.name))
             self._versions = await answered(self._versions, self._upstream.versions(self._id))
         self._show()
         return True
 
+    def _recall(self, text: str) -> None:
+        self._draft, self._kept = draft_of(text), text
+        if not self._id:
+            self._restore()
+        self._recalled.set()
+
+    async def _drafted(self, newest: Rule | None) -> Rule | None:
+        """Return the version that the draft is of, where there are newer ones meanwhile."""
+        draft = self._draft
+        if draft is None or newest is None or draft.version == newest.version:
+            return None
+        told = await self._upstream.versions(self._id)
+        return next((one for one in told if one.version == draft.version), None)
+
+    def _restore(self) -> None:
+        draft, self._draft = self._draft, None
+        if draft is not None:
+            self._type_again(draft.values)
+            self._restored = bool(self._touched)
+
+    def _type_again(self, typed: Values) -> None:
+        known = self._values
+        self._touched |= {name for name, value in typed.items() if known.get(name) != value}
+        self._values = known | typed
+        self._checked = False
+
+    def _adopt(self, rule: Rule, before: Values) -> None:
+        """Fill the form from a version; what was typed since `before` stays."""
+        typed = {name: said for name, said in self._values.items() if before.get(name) != said}
+        self._fill(rule)
+        self._type_again(typed)
+
+    def _discard(self) -> None:
+        """Have the form as it was before anything was typed."""
+        self._restored, self._checked, self._tried = False, False, False
+        self._touched.clear()
+        # Where there is a rule, its newest version is read.
+        self._values, self._ready = blank(), not self._id
+        self._typed.set()
+
     def _fill(self, rule: Rule) -> None:
         self._rule, self._base = rule, rule.definition
         self._values = blank() | values_of(self._base, rule.cel, rule.clear_cel)
-        self._ready, self._checked, self._tried = True, False, False
+        self._ready, self._checked, self._tried, self._restored = True, False, False, False
         self._touched.clear()
         self._typed.set()
 
@@ -178,6 +232,7 @@ class RulePage:
         for one in self._conditions:
             one.typed(self._values, name)
         self._touched.add(name)
+        self._sure = ""
         self._told, self._failure, self._checked = False, "", False
         self._show()
         self._typed.set()
@@ -185,6 +240,11 @@ class RulePage:
     async def _act(self, act: str) -> None:
         name, _, rest = act.partition(":")
         if self._busy:
+            return
+        sure, self._sure = self._sure, ""
+        if name in {"back", "discard"} and self._is_dirty() and sure != act:
+            self._sure = act
+            self._show()
             return
         if name in {"mode", f"{CLEAR}mode"} and not self._checked:
             await self._check()
@@ -195,6 +255,8 @@ class RulePage:
             self._typed.set()
         elif name in _PICKED:
             self._pick(_PICKED[name], rest)
+        elif name == "discard":
+            self._discard()
         elif name in {"save", "switch", "back"} and self._frame.may_act():
             self._busy, self._failure, self._told = act, "", False
             self._show()
@@ -218,7 +280,8 @@ class RulePage:
             elif name == "switch":
                 await self._switch()
             elif rest.isdigit():
-                self._fill(await self._upstream.roll_back(self._id, int(rest)))
+                before = self._values.copy()
+                self._adopt(await self._upstream.roll_back(self._id, int(rest)), before)
                 await self._saved()
         except Refused as error:
             self._failure = self._frame.said_of(error, "alerting")
@@ -236,9 +299,13 @@ class RulePage:
             self._show()
             self._form.point("[aria-invalid=true]")
             return
-        definition = filled(self._values, self._base).definition
+        before = self._values.copy()
+        definition = filled(before, self._base).definition
         if not self._id:
             made = await self._upstream.create(definition, self._key)
+            self._form.keep(name_of(""), "")
+            if self._values != before:
+                self._form.keep(name_of(made.id), self._drafted_text(made.version))
             ui.navigate.to(f"/rules/{made.id}?saved=1")
             return
         newest = await self._upstream.one(self._id)
@@ -246,7 +313,7 @@ class RulePage:
             self._rule = newest
             self._failure = self._conflict(newest)
             return
-        self._fill(await self._upstream.put(self._id, definition))
+        self._adopt(await self._upstream.put(self._id, definition), before)
         await self._saved()
 
     async def _switch(self) -> None:
@@ -258,11 +325,12 @@ class RulePage:
             # To save comes to the same: the form is still that of the version before.
             self._failure = self._conflict(rule)
             return
+        before = self._values.copy()
         switched = await self._upstream.put(
             self._id, rule.definition | {"enabled": not shown.enabled}
         )
         if is_other:
-            self._fill(switched)
+            self._adopt(switched, before)
         else:
             self._rule = switched
             self._base = self._base | {"enabled": switched.enabled}
@@ -277,6 +345,16 @@ class RulePage:
         self._told = True
         self._versions = await answered(self._versions, self._upstream.versions(self._id))
 
+    def _keep_draft(self) -> None:
+        version = self._rule.version if self._rule else 0
+        text = self._drafted_text(version) if self._is_dirty() else ""
+        if self._recalled.is_set() and self._draft is None and text != self._kept:
+            self._kept = text
+            self._form.keep(name_of(self._id), text)
+
+    def _drafted_text(self, version: int) -> str:
+        return Draft(version=version, values=self._values).model_dump_json()
+
     def _show(self) -> None:
         words = self._frame.words
         name = self._values["name.en" if words.language == "en" else "name.zh-CN"]
@@ -286,6 +364,7 @@ class RulePage:
         self._form.show(self._form_html())
         if self._side is not None:
             self._side.show(self._side_html())
+        self._keep_draft()
 
     def _form_html(self) -> str:
         shown = list(self._mistakes)
@@ -310,6 +389,8 @@ class RulePage:
                 "checked": self._checked,
                 "valid": self._verdict.valid and not self._mistakes,
                 "unchanged": self._is_unchanged(),
+                "restored": self._restored and self._is_dirty(),
+                "sure": self._sure,
                 "busy": self._busy,
                 "failure": self._failure,
                 "told": self._told,
@@ -332,6 +413,9 @@ class RulePage:
     def _is_unchanged(self) -> bool:
         return self._checked and self._rule is not None and self._verdict.rule == self._base
 
+    def _is_dirty(self) -> bool:
+        return bool(self._touched) and not self._is_unchanged()
+
     def _side_html(self) -> str:
         return self._frame.html(
             "rule_versions.html",
@@ -339,4 +423,5 @@ class RulePage:
             versions=versions(self._versions.value or []),
             current=self._rule.version if self._rule else 0,
             busy=self._busy,
+            sure=self._sure,
         )

@@ -307,6 +307,12 @@ class FakeServices:
             alert |= {"state": "resolved", "resolved_at": NOW.isoformat()}
             return alert
 
+        @app.delete("/v1/alerts/{alert_id}/snooze")
+        def end_snooze(alert_id: str) -> dict[str, object]:
+            self._there("alerting")
+            self.alerts[alert_id]["snoozed_until"] = NOW.isoformat()
+            return self.alerts[alert_id]
+
         @app.get("/inbox")
         def messages() -> dict[str, object]:
             self._there("standin")

@@ -146,3 +146,24 @@ async def test_a_code_that_cannot_be_one_is_not_taken_for_alerting_being_away(
     await expect(viewer.page.locator(".away")).to_have_count(0)
     await viewer.page.get_by_role("button", name="清除筛选").click()
     await expect(viewer.page.locator("table.alerts tbody tr")).to_have_count(len(alerts) - 1)
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en-GB"])
+async def test_a_snooze_is_ended_from_the_page_of_the_alert(
+    calm_desk: Desk, alerts: dict[str, dict[str, Any]], locale: str
+) -> None:
+    chinese = locale == "zh-CN"
+    snoozed = str(UUID(int=1))
+    alerts[snoozed]["snoozed_until"] = (NOW + timedelta(days=2)).isoformat()
+    viewer = await calm_desk.viewer(locale=locale, phone=chinese)
+    page = viewer.page
+    await viewer.open(f"/alerts/{snoozed}")
+    until = page.locator("[data-measure=snoozed]")
+    again = page.get_by_role("button", name="暂缓 8 小时" if chinese else "Snooze 8 hours")
+    await expect(until).to_be_visible()
+    await expect(again).to_have_count(0)
+    await viewer.keep_screenshot(f"alert-snoozed-{locale}")
+    await page.get_by_role("button", name="结束暂缓" if chinese else "End the snooze").click()
+    await expect(again).to_be_visible()
+    await expect(until).to_have_count(0)
+    await expect(page.locator(".acts [data-act='snooze.end']")).to_have_count(0)

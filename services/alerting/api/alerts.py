@@ -395,6 +395,18 @@ async def snooze(
     return await _done(at, alert_id, put_off)
 
 
+@router.delete("/{alert_id}/snooze")
+async def end_snooze(
+    alert_id: UUID, request: Request, at: AtDesk, caller: Actor
+) -> AlertWithHistory:
+    """End a snooze now; where it still holds, people are reminded, as when the time is up.
+
+    Without one, or with one that is over, it changes nothing.
+    """
+    by = _by(at, request, caller, None)
+    return await _done(at, alert_id, lambda each: acts.wake(each, alert_id, by))
+
+
 @router.post("/{alert_id}/resolve")
 async def resolve(
     alert_id: UUID, request: Request, at: AtDesk, caller: Actor, body: Ending

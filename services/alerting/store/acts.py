@@ -108,6 +108,22 @@ async def snooze(
     return await _act(connection, alert_id, AlertEvent.SNOOZED, change, by, move)
 
 
+async def wake(connection: AsyncConnection, alert_id: UUID, by: By) -> Episode | None:
+    """End the snooze of an alert now; people are reminded as when it runs out."""
+    episode = await episodes.locked(connection, alert_id)
+    if episode is None or episode.snoozed_until is None or episode.snoozed_until <= by.at:
+        return episode
+    if episode.resolved_at is not None:
+        raise _is_over(episode)
+    before = _hands(episode)
+    episode.snoozed_until = by.at
+    await steps.put_off(connection, episode.id, by.at, by.at)
+    await episodes.write(connection, [episode], [])
+    done = Done(What.SNOOZE_ENDED, str(episode.id), before, _hands(episode))
+    await audit.add(connection, by.audited, done)
+    return episode
+
+
 async def resolve(connection: AsyncConnection, alert_id: UUID, by: By) -> Episode | None:
     """End an alert by hand; the note says why. What it warned of goes on as it is.
 
@@ -255,7 +271,7 @@ async def _act(
     if not change(episode):
         return episode
     if is_over:
-        raise Resolved(f"Alert {episode.number} is resolved already; there is nothing left to do.")
+        raise _is_over(episode)
     episode.revision += 1
     await move(episode)
     silence = await silences.covering_one(
@@ -283,6 +299,10 @@ async def _act(
     done = Done(f"{What.ALERT_ACT}{event}", str(episode.id), before, after)
     await audit.add(connection, by.audited, done)
     return episode
+
+
+def _is_over(episode: Episode) -> Resolved:
+    return Resolved(f"Alert {episode.number} is resolved already; there is nothing left to do.")
 
 
 def _hands(episode: Episode) -> dict[str, object]:

@@ -33,6 +33,7 @@ class What(StrEnum):
     """Followed by the step."""
     ALERT_ACT = "alert."
     """Followed by the event of the alert's revision."""
+    SNOOZE_ENDED = "alert.snooze_ended"
     CASE_OPENED = "case.opened"
     CASE_CONFIRMED = "case.confirmed"
     CASE_CLOSED = "case.closed"

@@ -272,6 +272,11 @@ CATALOGUE: dict[str, Text] = {
     "alert.snooze.1": Text("1 小时", "1 hour"),
     "alert.snooze.8": Text("8 小时", "8 hours"),
     "alert.snooze.24": Text("1 天", "1 day"),
+    "alert.snooze.end": Text("结束暂缓", "End the snooze"),
+    "alert.snooze.end.hint": Text(
+        "现在就恢复通知；还没好就再提醒一次",
+        "Notices come again; where it still holds, people are reminded",
+    ),
     "alert.snoozed_until": Text("暂缓至", "Snoozed until"),
     # Inbox of the demonstration
     "inbox.title": Text("演示收件箱", "Demonstration inbox"),

@@ -35,6 +35,10 @@ def _snooze(minutes: int) -> Act:
     return snooze
 
 
+async def _end_snooze(alerting: Alerting, alert_id: UUID, _: Fields) -> None:
+    await alerting.end_snooze(alert_id)
+
+
 REASONS = ("data_wrong", "short_lived", "known", "not_actionable", "limit_unsuitable")
 """Why an alert was none."""
 
@@ -51,5 +55,6 @@ ACTS: Mapping[str, Act] = {
     "assign": _assign,
     "resolve": _resolve,
     **{act: _snooze(minutes) for act, minutes in SNOOZES.items()},
+    "snooze.end": _end_snooze,
     **{f"feedback.{reason}": _feedback(reason) for reason in ("useful", *REASONS)},
 }

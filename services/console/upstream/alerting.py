@@ -95,6 +95,10 @@ class Alerting:
         body = {"minutes": minutes}
         await self._service.post(_ANYTHING, f"/v1/alerts/{alert_id}/snooze", body)
 
+    async def end_snooze(self, alert_id: UUID) -> None:
+        """End a snooze now. Raises Refused when it may not be."""
+        await self._service.delete(f"/v1/alerts/{alert_id}/snooze")
+
     async def assign(self, alert_id: UUID, person: str, note: str) -> None:
         """Give an episode to somebody. Raises Refused when it may not be."""
         body = {"to": person} | ({"note": note} if note else {})

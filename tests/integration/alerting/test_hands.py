@@ -126,6 +126,29 @@ async def test_when_a_snooze_is_over_and_it_still_holds_people_are_reminded_once
     ]
 
 
+async def test_a_snooze_that_is_ended_is_over_at_once(
+    alerting: Alerting, clock: ManualClock
+) -> None:
+    alert = await hear(alerting, 9)
+    path = f"/v1/alerts/{alert['id']}/snooze"
+    before = await alerting.ask("DELETE", path)
+    assert before["snoozed_until"] is None
+    await alerting.ask("POST", path, {"minutes": 600})
+    ended = await alerting.ask("DELETE", path)
+    assert ended["snoozed_until"] == clock.now().isoformat().replace("+00:00", "Z")
+    assert await alerting.ask("DELETE", path) == ended
+    notices = await told(alerting, 3)
+    assert [each.event for each in notices] == ["opened", "snoozed", "reminded"]
+    assert (await alerting.alerts())[-1]["snoozed_until"] is None
+    audited = await alerting.rows("SELECT actor FROM audit WHERE what = 'alert.snooze_ended'")
+    assert [each["actor"] for each in audited] == ["buyer"]
+
+    await alerting.ask("POST", path, {"minutes": 60})
+    await alerting.ask("POST", f"/v1/alerts/{alert['id']}/resolve", {"note": "gone for good"})
+    refused = await alerting.ask("DELETE", path, status=HTTPStatus.CONFLICT)
+    assert refused["type"].endswith("already_resolved")
+
+
 async def test_an_alert_cannot_be_given_to_a_stranger(alerting: Alerting) -> None:
     alert = await hear(alerting, 18)
     path = f"/v1/alerts/{alert['id']}/assign"

@@ -191,6 +191,21 @@ async def test_a_snooze_stops_the_clock_and_what_gets_worse_sets_it_anew(
     assert worse["playbook"]["step"]["by"] > (clock.now() + 29 * MINUTE).isoformat()
 
 
+async def test_the_clock_goes_on_where_a_snooze_is_ended(
+    alerting: Alerting, clock: ManualClock, following: Following
+) -> None:
+    alert = await hear(alerting, 18)
+    path = f"/v1/alerts/{alert['id']}/snooze"
+    clock.advance(20 * MINUTE)
+    await alerting.ask("POST", path, {"minutes": 600})
+    clock.advance(5 * MINUTE)
+    await alerting.ask("DELETE", path)
+    clock.advance(9 * MINUTE)
+    assert await following.step() == 0
+    clock.advance(2 * MINUTE)
+    assert await following.step() == 1
+
+
 async def test_an_alert_given_to_another_is_taken_on_and_the_clock_is_theirs(
     alerting: Alerting, engine: AsyncEngine, clock: ManualClock, following: Following
 ) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import Desk
+from tests.browser.conftest import PHONE, Desk
 from tests.browser.fake_moment import NOW
 from tests.browser.fake_review import case as a_case
 from tests.browser.fake_services import FakeServices
@@ -33,6 +33,7 @@ async def test_a_period_is_looked_at_by_warehouse_taken_along_and_a_case_confirm
     await expect(page.locator(".cases button")).to_have_count(0)
     await page.locator("#main a[href='/me?back=/review']").click()
     await page.locator(".person", has_text="林晓").click()
+    past.said.clear()
     case = page.locator(".cases li", has_text="SKU-1003")
     await case.get_by_role("button", name="Confirm the cause").click()
     await expect(case.get_by_label("Cause", exact=True)).to_have_value("limit_too_low")
@@ -64,3 +65,25 @@ async def test_earlier_cases_are_a_part_further(
     await expect(page.get_by_role("button", name="Earlier")).to_be_disabled()
     await page.get_by_role("button", name="Newer").click()
     await expect(cases.first).to_contain_text("SKU-10060")
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en-GB"])
+async def test_groups_say_how_long_alerts_took_and_how_often_they_were_escalated(
+    calm_desk: Desk, locale: str
+) -> None:
+    chinese = locale == "zh-CN"
+    viewer = await calm_desk.viewer(locale=locale)
+    page = viewer.page
+    await viewer.open("/review")
+    first = page.locator("table.groups tbody tr").first
+    end, escalations = ("平均解除", "升级") if chinese else ("Mean to the end", "Escalations")
+    span = first.locator(f"td[data-label='{end}']")
+    await expect(span).to_have_text("1 天 2 小时" if chinese else "1 d 2 h")
+    times = first.locator(f"td[data-label='{escalations}']")
+    await expect(times).to_have_text("10 次" if chinese else "10")
+    await viewer.keep_screenshot(f"review-groups-{locale}-wide")
+    await page.set_viewport_size(PHONE)
+    await first.scroll_into_view_if_needed()
+    await viewer.keep_screenshot(f"review-groups-{locale}-phone")
+    scrolled = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+    assert not await page.evaluate(scrolled)

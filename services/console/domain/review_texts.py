@@ -19,6 +19,8 @@ REVIEW: dict[str, Text] = {
     "review.alerts": Text("预警", "Alerts"),
     "review.escalations": Text("升级 {n} 次", "{n} escalations"),
     "review.escalations.one": Text("升级 1 次", "1 escalation"),
+    "review.escalated": Text("升级", "Escalations"),
+    "review.times": Text("{n} 次", "{n}"),
     "review.to_acknowledge": Text("平均接单", "Mean to acknowledge"),
     "review.to_resolve": Text("平均解除", "Mean to the end"),
     "review.median": Text("中位数 {span}，共 {n} 个", "median {span}, of {n}"),

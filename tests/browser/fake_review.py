@@ -109,6 +109,17 @@ class FakeReview:
                 "next_cursor": str(following) if following < len(self.cases) else None,
             }
 
+        @router.post("/v1/cases", status_code=201)
+        def missed(
+            body: Annotated[dict[str, Any], Body()],
+            lowtide_acting_for: Annotated[str, Header()] = "",
+        ) -> dict[str, Any]:
+            self._there("alerting")
+            self.said.append((lowtide_acting_for, "missed", body))
+            opened = case(len(self.cases) + 1, "open", **{"signs": [], **body})
+            self.cases.insert(0, opened)
+            return opened
+
         @router.post("/v1/cases/{case_id}/{step}")
         def step(
             case_id: str,

@@ -87,3 +87,54 @@ async def test_groups_say_how_long_alerts_took_and_how_often_they_were_escalated
     await viewer.keep_screenshot(f"review-groups-{locale}-phone")
     scrolled = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
     assert not await page.evaluate(scrolled)
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en-GB"])
+async def test_what_nobody_was_warned_of_is_recorded_and_then_given_a_cause(
+    calm_desk: Desk, fakes: tuple[FakeServices, str], locale: str
+) -> None:
+    chinese = locale == "zh-CN"
+    past = fakes[0].past
+    before, past.said = past.cases, []
+    past.cases = [a_case(1, "closed")]
+    viewer = await calm_desk.viewer(signed_in=False, locale=locale, phone=chinese)
+    page = viewer.page
+    await page.goto(await calm_desk.link())
+    await viewer.open("/me?back=/review")
+    await page.locator(".person", has_text="林晓").click()
+    await page.get_by_role(
+        "button", name="记一次漏报" if chinese else "Record a missed one"
+    ).click()
+    form = page.locator("form[data-key=missed]")
+    sku, note = page.locator("#case-sku"), page.locator("#case-note")
+    await expect(sku).to_be_focused()
+    await sku.fill("SKU-9")
+    await form.locator("[data-act=send]").click()
+    await expect(page.locator("#case-note-note")).to_be_visible()
+    await note.fill("客服说没货")
+    await page.locator("#case-warehouse").select_option("上海门店")
+    await page.locator("#case-ran-out").fill("2036-01-02T08:30")
+    await form.locator("[data-act=send]").click()
+    await expect(page.locator("#case-ran-out-note")).to_have_text(
+        "这个时间还没到" if chinese else "This is still to come"
+    )
+    await page.locator("#case-ran-out").fill("2026-01-02T08:30")
+    await form.locator("[data-act=send]").click()
+    await expect(page.locator("#case-sku-note")).to_have_text(
+        "没有这个 SKU" if chinese else "There is no such SKU"
+    )
+    await viewer.keep_screenshot(f"review-missed-{locale}")
+    await sku.fill("SKU-1004")
+    await form.locator("[data-act=send]").click()
+    case = page.locator(".cases li", has_text="SKU-1004")
+    await expect(case.locator("#case-cause")).to_be_focused()
+    await viewer.keep_screenshot(f"review-missed-cause-{locale}")
+    said = {"sku": "SKU-1004", "warehouse": "shanghai-store", "note": "客服说没货"}
+    when = {"ran_out_at": "2026-01-02T00:30:00.000Z"}
+    assert past.said == [("lin", "missed", said | when)]
+    await case.locator("#case-cause").select_option("no_rule")
+    await case.locator("#case-measure").fill("加一条规则")
+    await case.locator("#case-due").fill((NOW + timedelta(days=9)).date().isoformat())
+    await case.locator("[data-act=send]").click()
+    await expect(case.locator(".state")).to_have_text("已确认" if chinese else "Confirmed")
+    past.cases = before

@@ -46,6 +46,26 @@ REVIEW: dict[str, Text] = {
         "重要商品断货而没有及时预警时，会自动出现在这里。",
         "When something important runs out without a timely warning, it appears here.",
     ),
+    "case.missed": Text("记一次漏报", "Record a missed one"),
+    "case.missed.lead": Text(
+        "断了货，却没有人收到预警。负责人由职责表决定。",
+        "It ran out and nobody was warned. Whose it is follows from the table of responsibilities.",
+    ),
+    "case.missed.sku": Text("SKU", "SKU"),
+    "case.missed.warehouse": Text("仓库", "Warehouse"),
+    "case.missed.ran_out_at": Text("什么时候断货", "When it ran out"),
+    "case.missed.ran_out_at.hint": Text("不填就是现在。", "Left empty: now."),
+    "case.missed.note": Text("怎么发现的", "How it was found"),
+    "case.missed.send": Text("记下", "Record it"),
+    "case.missed.unknown": Text("没有这个 SKU", "There is no such SKU"),
+    "case.missed.ahead": Text("这个时间还没到", "This is still to come"),
+    "case.missed.there": Text(
+        "这次断货已有案例 #{n}。", "This stock-out has a case already: #{n}."
+    ),
+    "case.missed.done": Text(
+        "记在案例 #{n}，接着确认原因和措施。",
+        "It is case #{n}; confirm its cause and a measure next.",
+    ),
     "case.ran_out": Text("断货于", "Ran out"),
     "case.warned": Text("预警于", "Warned"),
     "case.unwarned": Text("没有预警", "No warning"),

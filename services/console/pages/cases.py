@@ -1,5 +1,8 @@
 """Cases on the Review page: what the cause was, what follows, and whether it is done."""
 
+from datetime import datetime
+from uuid import uuid4
+
 from services.console.domain.board import Section
 from services.console.pages.frame import Frame
 from services.console.pages.live_panel import LivePanel
@@ -15,7 +18,12 @@ CAUSES = (
     *("data_late", "count_wrong", "limit_too_low", "supplier_late", "nobody_acted"),
     *("demand_unforeseen", "no_rule", "other"),
 )
-_FIELDS = {"confirm": ("cause", "measure", "due"), "close": ("outcome",)}
+_FIELDS = {
+    "missed": ("sku", "warehouse", "ran_out_at", "note"),
+    "confirm": ("cause", "measure", "due"),
+    "close": ("outcome",),
+}
+_OPTIONAL = frozenset({"ran_out_at"})
 
 
 class Cases:
@@ -29,10 +37,12 @@ class Cases:
         self._names = Names()
         self._people: dict[str, str] = {}
         self._open = ("", "")
-        """The case in the form, and the step: confirm or close."""
+        """The case in the form, and the step: confirm or close; or missed, of none yet."""
+        self._key = uuid4()
         self._fields: dict[str, str] = {}
         self._errors: dict[str, str] = {}
         self._failure = ""
+        self._told = ""
         self._saving = False
         self._panel = LivePanel(self._html(), tag="section", classes="panel")
         self._panel.on_act(self._act)
@@ -56,7 +66,7 @@ class Cases:
                 self._panel.show(self._html())
 
     async def _act(self, act: str) -> None:
-        self._failure = ""
+        self._failure, self._told = "", ""
         step, _, case_id = act.partition(":")
         if act == "close-form" or (case_id, step) == self._open:
             self._close_form()
@@ -65,6 +75,8 @@ class Cases:
             await self.ask(self._names, self._people)
         elif step in _FIELDS and self._frame.acting_for is not None:
             self._fill_in(case_id, step)
+            self._panel.show(self._html())
+            self._panel.point(f"#case-{_FIELDS[step][0]}")
         elif act == "send" and self._frame.may_act() and not self._saving:
             await self._send()
         self._panel.show(self._html())
@@ -75,6 +87,11 @@ class Cases:
         self._open, self._fields, self._errors = ("", ""), {}, {}
 
     def _fill_in(self, case_id: str, step: str) -> None:
+        if step == "missed":
+            self._open, self._errors, self._key = ("", step), {}, uuid4()
+            self._fields = dict.fromkeys(_FIELDS[step], "")
+            self._fields["warehouse"] = next(iter(self._names.warehouses), "")
+            return
         there = self._cases.value.items if self._cases.value else ()
         case = next((one for one in there if str(one.id) == case_id), None)
         if case is None:
@@ -88,13 +105,17 @@ class Cases:
 
     async def _send(self) -> None:
         case_id, step = self._open
-        missing = [name for name, value in self._fields.items() if not value.strip()]
+        said = {name: value.strip() for name, value in self._fields.items()}
+        missing = [name for name, value in said.items() if not value and name not in _OPTIONAL]
         self._errors = {name: self._frame.words("form.required") for name in missing}
         if missing or not step:
             return
-        body: dict[str, object] = {name: value.strip() for name, value in self._fields.items()}
+        body: dict[str, object] = {name: value for name, value in said.items() if value}
         self._saving = True
         try:
+            if step == "missed":
+                await self._record(said, body)
+                return
             await self._upstream.step(case_id, step, body)
         except Refused as error:
             self._errors = self._frame.wrong_in(error, self._fields)
@@ -107,6 +128,34 @@ class Cases:
         finally:
             self._saving = False
 
+    async def _record(self, said: dict[str, str], body: dict[str, object]) -> None:
+        """Open a case of what nobody was warned of, and ask for its cause."""
+        words, frame = self._frame.words, self._frame
+        ran_out_at = said["ran_out_at"]
+        if ran_out_at and datetime.fromisoformat(ran_out_at) > frame.context.clock.now():
+            self._errors = {"ran_out_at": words("case.missed.ahead")}
+        elif not await self._is_known(said["sku"]):
+            self._errors = {"sku": words("case.missed.unknown")}
+        else:
+            case = await self._upstream.missed(body, self._key)
+            self._close_form()
+            self._pager = Pager()
+            await self.ask(self._names, self._people)
+            if case.state != "open":
+                self._told = words("case.missed.there", n=case.number)
+            else:
+                self._told = words("case.missed.done", n=case.number)
+                self._fill_in(str(case.id), "confirm")
+                self._panel.show(self._html())
+                self._panel.point("#case-cause")
+
+    async def _is_known(self, sku: str) -> bool:
+        """Return whether there is such a SKU; while ingest is away nobody is held up."""
+        try:
+            return await self._frame.context.ingest.sku(sku) is not None
+        except (Refused, Unavailable):
+            return True
+
     def _html(self) -> str:
         return self._frame.html(
             "cases.html",
@@ -118,6 +167,7 @@ class Cases:
             fields=self._fields,
             errors=self._errors,
             failure=self._failure,
+            told=self._told,
             saving=self._saving,
             causes=CAUSES,
             may_act=self._frame.acting_for is not None,

@@ -44,10 +44,11 @@ function fill(existing, wanted) {
     existing.checked = wanted.checked;
     return;
   }
-  const { until, from } = wanted.dataset;
+  const { until, from, at } = wanted.dataset;
   let { value } = wanted;
   if (until !== undefined) value = dayOf(until, -1);
   if (from !== undefined) value = dayOf(from);
+  if (at !== undefined) value = minuteOf(at);
   if (existing.value !== value) existing.value = value;
 }
 
@@ -57,6 +58,10 @@ function dayOf(instant, later = 0) {
   const day = new Date(new Date(instant).getTime() + later);
   const part = (number) => String(number).padStart(2, "0");
   return `${day.getFullYear()}-${part(day.getMonth() + 1)}-${part(day.getDate())}`;
+}
+
+function minuteOf(instant) {
+  return instant && `${dayOf(instant)}T${new Date(instant).toTimeString().slice(0, 5)}`;
 }
 
 function midnight(day, later = 0) {
@@ -130,7 +135,7 @@ function fresh(node) {
 }
 
 function showDays(root) {
-  for (const field of root.querySelectorAll("[data-until], [data-from]")) fill(field, field);
+  for (const field of root.querySelectorAll("[data-until], [data-from], [data-at]")) fill(field, field);
 }
 
 // Larger ones do not fit into a message of the socket.
@@ -206,6 +211,7 @@ export default {
       if (field.type === "checkbox") value = field.checked ? "yes" : "";
       if (field.dataset.until !== undefined) value = midnight(value, 1);
       if (field.dataset.from !== undefined) value = midnight(value);
+      if (field.dataset.at !== undefined) value = value && new Date(value).toISOString();
       if (field.type === "file") {
         if (event.type !== "change") return;
         value = await textOf(field.files[0]);

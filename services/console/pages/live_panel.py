@@ -60,7 +60,8 @@ class LivePanel(ui.element, component="live_panel.js"):
         """Call the handler with name and value whenever an input changes.
 
         A checkbox is "yes" or ""; a day is the instant at which it begins for the viewer (with
-        `data-from`) or is over (with `data-until`), else the day itself; a file is its text (UTF-8,
+        `data-from`) or is over (with `data-until`), else the day itself; a time (with `data-at`) is
+        the instant that it is for the viewer; a file is its text (UTF-8,
         or else GB 18030), "" where it is too large (800 kB).
         """
 

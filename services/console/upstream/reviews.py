@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field, TypeAdapter
 
 from services.console.upstream.answers import Answer, Page
-from services.console.upstream.service import Service
+from services.console.upstream.service import Service, key_of
 from shared.errors import Unavailable
 
 Dimension = Literal["owner", "rule", "class", "warehouse"]
@@ -89,6 +89,7 @@ class Case(Answer):
 
 
 _REVIEW = TypeAdapter(Review)
+_CASE = TypeAdapter(Case)
 _CASES = TypeAdapter(Page[Case])
 _ANYTHING = TypeAdapter(object)
 
@@ -124,6 +125,17 @@ class Reviews:
             _CASES, "/v1/cases", asked | ({"cursor": cursor} if cursor else {})
         )
         return page or Page[Case](items=[])
+
+    async def missed(self, body: dict[str, object], form: UUID) -> Case:
+        """Open a case of a stock-out without a warning; what a form says twice is one case.
+
+        A stock-out that has a case keeps it: that one is returned.
+        """
+        key = key_of(form, body)
+        made = await self._service.post(_CASE, "/v1/cases", body, idempotency_key=key)
+        if made is None:
+            raise Unavailable("alerting")
+        return made
 
     async def step(self, case_id: str, step: str, body: dict[str, object]) -> None:
         """Confirm or close a case."""

@@ -212,6 +212,13 @@ class FakeConfiguration:
             self.people[person_id] = await request.json()
             return {"id": person_id} | self.people[person_id]
 
+        @router.delete("/v1/people/{person_id}")
+        def delete(person_id: str) -> Response:
+            self._there("alerting")
+            places = ["open alerts", "open alerts that follow calm", "playbook quick"]
+            places += ["rotation duty", "rule rule-2", "the approval limits"]
+            return _named("still_responsible", [*places, "the table of responsibilities"])
+
         @router.get("/v1/responsibilities")
         def table() -> Body:
             self._there("alerting")
@@ -249,10 +256,14 @@ class FakeConfiguration:
         def delete_group(group_id: str) -> Response:
             self._there("alerting")
             if any(row["warehouse_group"] == group_id for row in self.table):
-                refusal = {"type": "urn:lowtide:in_use", "detail": "It is in use."}
-                return JSONResponse(refusal, 409, media_type="application/problem+json")
+                return _named("in_use", ["row 3 of the table of responsibilities"])
             del self.groups[group_id]
             return Response(status_code=204)
+
+
+def _named(code: str, places: list[str]) -> Response:
+    refusal = {"type": f"urn:lowtide:{code}", "detail": "It is in use.", "used_by": places}
+    return JSONResponse(refusal, 409, media_type="application/problem+json")
 
 
 def _row(

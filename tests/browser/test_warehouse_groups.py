@@ -63,5 +63,50 @@ async def test_a_group_is_made_changed_and_deleted_unless_a_row_names_it(
         "A row of the table of responsibilities names this group; choose something else there "
         "first."
     )
+    place = form.get_by_role("link", name="Row 4 of the table of responsibilities")
+    await expect(place).to_have_attribute("href", "/people#responsibilities")
     await english.keep_screenshot("people-group-in-use")
     assert list(groups) == ["east"]
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en-GB"])
+async def test_who_is_named_somewhere_is_not_deleted_and_the_places_are_links(
+    calm_desk: Desk, locale: str
+) -> None:
+    chinese = locale == "zh-CN"
+    viewer = await calm_desk.viewer(locale=locale, phone=chinese)
+    page = viewer.page
+    await viewer.open("/people")
+    row = page.locator("table.people tr", has_text="林晓")
+    await row.get_by_role("button").click()
+    delete = page.locator("[data-act='delete:lin']")
+    await delete.click()
+    await delete.click()
+    places = page.locator(".places li")
+    await expect(places).to_have_text(
+        [
+            "这个人的未结预警",
+            "按处理流程“慢慢来”走的未结预警",
+            "处理流程：马上处理",
+            "轮值：duty",
+            "规则：爆款快卖完",
+            "审批额度",
+            "职责表",
+        ]
+        if chinese
+        else [
+            "Their open alerts",
+            "Open alerts that follow the playbook Take your time",
+            "Playbook: At once",
+            "Rotation: duty",
+            "Rule: Bestsellers running low",
+            "Approval limits",
+            "Table of responsibilities",
+        ]
+    )
+    await viewer.keep_screenshot(f"people-named-{locale}")
+    paths = ["/alerts?owner=lin", "/rules/rule-2", "/people#responsibilities"]
+    links = places.locator("a")
+    assert [await one.get_attribute("href") for one in await links.all()] == paths
+    await links.nth(1).click()
+    await page.wait_for_url("**/rules/rule-2")

@@ -160,6 +160,7 @@ async def delete_person(
             HTTPStatus.CONFLICT,
             "still_responsible",
             f"{person_id} is named in {', '.join(places)}; name somebody else there first.",
+            used_by=places,
         )
     return Response(status_code=HTTPStatus.NO_CONTENT)
 

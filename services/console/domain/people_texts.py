@@ -66,9 +66,8 @@ PEOPLE: dict[str, Text] = {
         "each belongs to one person.",
     ),
     "people.still_responsible": Text(
-        "职责表、规则、流程、轮值或审批额度里还有这个人，先换成别人。",
-        "The table below, a rule, a playbook, a rotation or a limit still names them; "
-        "name somebody else there first.",
+        "这些地方还有这个人，先换成别人：",
+        "They are still named in these places; name somebody else there first:",
     ),
     "people.failed": Text("没有成功：{reason}", "It did not work: {reason}"),
     "table": Text("职责", "Responsibility"),
@@ -136,6 +135,17 @@ PEOPLE: dict[str, Text] = {
         "A row of the table of responsibilities names this group; choose something else there "
         "first.",
     ),
+    "named.rule": Text("规则：{name}", "Rule: {name}"),
+    "named.playbook": Text("处理流程：{name}", "Playbook: {name}"),
+    "named.rotation": Text("轮值：{name}", "Rotation: {name}"),
+    "named.limits": Text("审批额度", "Approval limits"),
+    "named.table": Text("职责表", "Table of responsibilities"),
+    "named.row": Text("职责表第 {name} 行", "Row {name} of the table of responsibilities"),
+    "named.alerts": Text("这个人的未结预警", "Their open alerts"),
+    "named.followed": Text(
+        "按处理流程“{name}”走的未结预警", "Open alerts that follow the playbook {name}"
+    ),
+    "named.other": Text("{name}", "{name}"),
     "table.missing": Text("至少指定一个人。", "Name at least one person."),
     "table.unknown_person": Text(
         "没有这个人，请先添加。", "There is no such person; add them first."

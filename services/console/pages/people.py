@@ -11,6 +11,7 @@ from services.console.domain.people_form import CHAT_IDS, person_body, person_va
 from services.console.pages.context import Context
 from services.console.pages.frame import RECONNECT_SECONDS, Frame
 from services.console.pages.live_panel import LivePanel
+from services.console.pages.named_places import Shown, shown
 from services.console.pages.responsibilities import Responsibilities
 from services.console.pages.warehouse_groups import WarehouseGroups
 from services.console.upstream.answered import answered
@@ -43,6 +44,8 @@ class PeoplePage:
         self._values: dict[str, str] | None = None
         """What the form holds, where it is open; `_editing` is None for a new person."""
         self._errors: dict[str, str] = {}
+        self._named: list[Shown] = []
+        """Where the person is named who could not be deleted."""
         self._saving = False
         self._deleting = ""
         words = frame.words
@@ -106,13 +109,14 @@ class PeoplePage:
         self._panel.show(self._html())
 
     def _open(self, person: Person | None) -> None:
-        self._editing, self._errors, self._deleting = person, {}, ""
+        self._editing, self._errors, self._named, self._deleting = person, {}, [], ""
         self._values = person_values(None if person is None else person.model_dump(mode="json"))
         self._panel.show(self._html())
         self._panel.point("#person-name" if person else "#person-id")
 
     def _close(self) -> None:
         self._editing, self._values, self._errors, self._deleting = None, None, {}, ""
+        self._named = []
 
     async def _save(self) -> None:
         values = self._values
@@ -120,7 +124,7 @@ class PeoplePage:
             self._panel.show(self._html())
             self._panel.point("[aria-invalid=true]")
             return
-        self._saving = True
+        self._saving, self._named = True, []
         self._panel.show(self._html())
         try:
             person_id = await self._put(values)
@@ -167,13 +171,14 @@ class PeoplePage:
         return {name: words.get(f"people.{name}.wrong", words("form.wrong")) for name in known}
 
     async def _delete(self, person_id: str) -> None:
-        self._saving = True
+        self._saving, self._named = True, []
         try:
             await self._upstream.delete(person_id)
         except Refused as error:
             known = error.code == "still_responsible"
             words = self._frame.words("people.still_responsible")
             self._errors = {"form": words if known else self._failed(error)}
+            self._named = await shown(self._frame, error.used_by, person_id)
         except Unavailable as error:
             self._errors = {"form": self._failed(error)}
         else:
@@ -193,6 +198,7 @@ class PeoplePage:
             errors=defaultdict(str, self._errors),
             saving=self._saving,
             deleting=self._deleting,
+            named=self._named,
             chat_ids=CHAT_IDS,
             now=self._frame.context.clock.now(),
         )

@@ -58,6 +58,7 @@ class Responsibilities:
         self._told: dict[str, Any] = {}
         """What became of the last import: `done` rows, or a `failure`, or `wrong` lines."""
         self._panel = LivePanel(self._html(), tag="section", classes="panel")
+        self._panel.props("id=responsibilities")
         self._panel.on_act(self._act)
         self._panel.on_field(self._type)
 

@@ -8,6 +8,7 @@ from services.console.domain.board import Section
 from services.console.domain.people_form import group_body, group_values
 from services.console.pages.frame import Frame
 from services.console.pages.live_panel import LivePanel
+from services.console.pages.named_places import Shown, shown
 from services.console.upstream.answered import answered
 from services.console.upstream.directory import Names
 from services.console.upstream.people import WarehouseGroup
@@ -30,6 +31,8 @@ class WarehouseGroups:
         self._values: dict[str, str] | None = None
         """What the form holds, where it is open; `_editing` is None for a new group."""
         self._errors: dict[str, str] = {}
+        self._named: list[Shown] = []
+        """Where the group is named that could not be deleted."""
         self._saving = False
         self._sure = False
         """Whether the group is really to go once "delete" is pressed again."""
@@ -86,6 +89,7 @@ class WarehouseGroups:
 
     def _close(self) -> None:
         self._editing, self._values, self._errors, self._sure = None, None, {}, False
+        self._named = []
 
     def _pick(self, values: dict[str, str], picked: str) -> None:
         chosen = values["warehouses"].splitlines()
@@ -95,12 +99,14 @@ class WarehouseGroups:
         self._errors.pop("warehouses", None)
 
     async def _change(self, act: str) -> None:
-        self._saving = True
+        self._saving, self._named = True, []
         self._show()
         try:
             done = await (self._delete() if act == "delete" else self._save())
         except (Refused, Unavailable) as error:
             self._errors, done = {"form": self._failed(error)}, False
+            if isinstance(error, Refused):
+                self._named = await shown(self._frame, error.used_by)
         if done:
             self._close()
             self._changed()
@@ -153,4 +159,5 @@ class WarehouseGroups:
             errors=defaultdict(str, self._errors),
             saving=self._saving,
             sure=self._sure,
+            named=self._named,
         )

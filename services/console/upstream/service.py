@@ -38,17 +38,24 @@ class Wrong(BaseModel):
 class Refused(Exception):  # noqa: N818 - what the service did
     """The service understood and said no; `detail` tells a person why.
 
-    `code` names the problem for programs, `errors` says what is wrong field by field.
+    `code` names the problem for programs, `errors` says what is wrong field by field, `used_by`
+    where something is named that therefore cannot be deleted.
     """
 
     def __init__(
-        self, status: int, detail: str, code: str = "", errors: Sequence[Wrong] = ()
+        self,
+        status: int,
+        detail: str,
+        code: str = "",
+        errors: Sequence[Wrong] = (),
+        used_by: Sequence[str] = (),
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.code = code
         self.errors = tuple(errors)
+        self.used_by = tuple(used_by)
 
 
 class Service:
@@ -169,6 +176,7 @@ class _Problem(BaseModel):
     type: str = ""
     detail: str
     errors: list[Wrong] = []
+    used_by: list[str] = []
 
 
 def _refusal(response: httpx.Response) -> Refused:
@@ -177,4 +185,4 @@ def _refusal(response: httpx.Response) -> Refused:
     except ValidationError:
         return Refused(response.status_code, response.reason_phrase)
     code = said.type.rpartition(":")[2]
-    return Refused(response.status_code, said.detail, code, said.errors)
+    return Refused(response.status_code, said.detail, code, said.errors, said.used_by)

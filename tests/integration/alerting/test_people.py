@@ -249,6 +249,7 @@ async def test_nor_is_one_whom_a_playbook_a_rotation_or_a_limit_names(alerting: 
         "an is named in playbook quick, rotation duty, the approval limits; "
         "name somebody else there first."
     )
+    assert problem["used_by"] == ["playbook quick", "rotation duty", "the approval limits"]
     problem = await alerting.ask("DELETE", "/v1/people/cai", None, HTTPStatus.CONFLICT)
     assert "named in rotation duty;" in problem["detail"]
     await alerting.ask("PUT", "/v1/rotations/duty", rotation | {"people": ["cai"]})

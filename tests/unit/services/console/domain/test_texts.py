@@ -16,6 +16,7 @@ from services.alerting.domain.kind import RuleKind
 from services.console.domain.active_form import WEEKDAYS
 from services.console.domain.condition_rows import NUMBERS, OF_NUMBERS, TEXTS
 from services.console.domain.language import Language
+from services.console.domain.named_places import KINDS as NAMED
 from services.console.domain.order_state import STAGES, STANDINGS
 from services.console.domain.people_form import CHAT_IDS, COLUMNS
 from services.console.domain.rule_form import OF_GOODS, OF_ONE_SKU, SECONDS
@@ -79,6 +80,7 @@ MADE = {
     *(f"alert.event.{event}" for event in AlertEvent),
     *(f"alert.hushed.{kind}" for kind in HushKind),
     *(f"alerts.state.{state}" for state in STATES),
+    *(f"named.{kind}" for kind in NAMED),
     *("alert.snooze.1", "alert.snooze.8", "alert.snooze.24"),
     *(f"delivery.state.{state}" for state in State),
     *(f"delivery.kind.{kind}" for kind in (*Kind, "escalation")),

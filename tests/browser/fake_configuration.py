@@ -136,6 +136,12 @@ class FakeConfiguration:
             self._there("alerting")
             return Response("rules: []\n", media_type="application/yaml")
 
+        @router.post("/v1/rules/import")
+        async def take() -> Body:
+            self._there("alerting")
+            async with self.held_up:
+                return {"created": ["new"], "changed": [], "unchanged": list(self.rules)}
+
         @router.get("/v1/rules/{rule_id}")
         def rule(rule_id: str) -> Body:
             self._there("alerting")

@@ -31,6 +31,7 @@ RULES: dict[str, Text] = {
     "rules.scope.skus": Text("{n} 个 SKU", "{n} SKUs"),
     "rules.scope.skus.one": Text("1 个 SKU", "1 SKU"),
     "rules.failed": Text("没有成功：{reason}", "It did not work: {reason}"),
+    "rules.importing": Text("正在导入…", "Importing…"),
     "rules.imported": Text(
         "新建 {created} 条，修改 {changed} 条，{unchanged} 条没有变化。",
         "{created} new, {changed} changed, {unchanged} as before.",

@@ -88,10 +88,11 @@ class RulesPage:
             await self._upstream.put(rule_id, rule.definition | {"enabled": not rule.enabled})
 
     async def _import(self, name: str, text: str) -> None:
-        if name != "file" or not self.frame.may_act():
+        if name != "file" or self._busy or not self.frame.may_act():
             return
         words = self.frame.words
-        self._failure, self._told, self._wrong = "", "", []
+        self._busy, self._failure, self._told, self._wrong = "import", "", "", []
+        self._show()
         if not text:
             self._failure = words("form.file.none")
         else:
@@ -110,6 +111,7 @@ class RulesPage:
                 self._told = words(
                     "rules.imported", created=created, changed=changed, unchanged=unchanged
                 )
+        self._busy = ""
         self._show()
         self._wanted.set()
 

@@ -6,12 +6,12 @@ from pydantic import TypeAdapter
 
 from services.console.upstream.answers import Channel, Page, Sku, Warehouse
 from services.console.upstream.service import Service
+from services.console.upstream.whole import whole
 
 _SKU = TypeAdapter(Sku)
 _SKUS = TypeAdapter(Page[Sku])
 _WAREHOUSES = TypeAdapter(Page[Warehouse])
 _CHANNELS = TypeAdapter(Page[Channel])
-_ALL = 500
 
 
 class Ingest:
@@ -33,11 +33,9 @@ class Ingest:
         return await self._service.get(_SKU, f"/v1/skus/{quote(sku, safe='')}", {})
 
     async def warehouses(self) -> list[Warehouse]:
-        """Return all warehouses (the first 500)."""
-        page = await self._service.get(_WAREHOUSES, "/v1/warehouses", {"limit": _ALL})
-        return page.items if page else []
+        """Return all warehouses."""
+        return await whole(self._service, _WAREHOUSES, "/v1/warehouses")
 
     async def channels(self) -> list[Channel]:
-        """Return all channels (the first 500)."""
-        page = await self._service.get(_CHANNELS, "/v1/channels", {"limit": _ALL})
-        return page.items if page else []
+        """Return all channels."""
+        return await whole(self._service, _CHANNELS, "/v1/channels")

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 
 from services.console.upstream.answers import Answer, Page
 from services.console.upstream.service import Refused, Service
+from services.console.upstream.whole import whole
 from shared.errors import Unavailable
 
 Row = dict[str, Any]
@@ -55,7 +56,6 @@ _PEOPLE = TypeAdapter(Page[Person])
 _GROUP = TypeAdapter(WarehouseGroup)
 _GROUPS = TypeAdapter(Page[WarehouseGroup])
 _TABLE = TypeAdapter(Table)
-_ALL = 500
 _CSV = "text/csv; charset=utf-8"
 
 
@@ -66,28 +66,26 @@ class People:
         self._service = service
 
     async def all(self) -> list[Person]:
-        """Return people, by id (the first 500)."""
-        page = await self._service.get(_PEOPLE, "/v1/people", {"limit": _ALL})
-        return page.items if page else []
+        """Return people, by id."""
+        return await whole(self._service, _PEOPLE, "/v1/people")
 
     async def names(self) -> dict[str, str]:
-        """Return people's names by id (the first 500); none without an answer."""
+        """Return people's names by id; none without an answer."""
         try:
             return {one.id: one.name for one in await self.all()}
         except (Unavailable, Refused):
             return {}
 
     async def groups(self) -> dict[str, str]:
-        """Return the names of warehouse groups by id (the first 500); none without an answer."""
+        """Return the names of warehouse groups by id; none without an answer."""
         try:
             return {one.id: one.name for one in await self.all_groups()}
         except (Unavailable, Refused):
             return {}
 
     async def all_groups(self) -> list[WarehouseGroup]:
-        """Return warehouse groups, by id (the first 500)."""
-        page = await self._service.get(_GROUPS, "/v1/warehouse-groups", {"limit": _ALL})
-        return page.items if page else []
+        """Return warehouse groups, by id."""
+        return await whole(self._service, _GROUPS, "/v1/warehouse-groups")
 
     async def group(self, group_id: str) -> WarehouseGroup | None:
         """Return a warehouse group, or None where there is none."""

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 
 from services.console.upstream.answers import Alert, Answer, Page
 from services.console.upstream.service import Refused, Service, Wrong, key_of
+from services.console.upstream.whole import whole
 from shared.errors import Unavailable
 
 Definition = dict[str, Any]
@@ -80,8 +81,8 @@ _IMPORTED = TypeAdapter(Imported)
 _CALENDARS = TypeAdapter(Page[WorkingCalendar])
 _PLAYBOOKS = TypeAdapter(Page[Playbook])
 _ALERTS = TypeAdapter(Page[Alert])
-_ALL = 500
 _YAML = "application/yaml"
+_IMPORT_SECONDS = 60.0
 COUNTED = 100
 """Open alerts of a rule are counted so far."""
 
@@ -93,9 +94,8 @@ class Rules:
         self._service = service
 
     async def all(self) -> list[Rule]:
-        """Return the newest version of each rule (the first 500)."""
-        page = await self._service.get(_RULES, "/v1/rules", {"limit": _ALL})
-        return page.items if page else []
+        """Return the newest version of each rule."""
+        return await whole(self._service, _RULES, "/v1/rules")
 
     async def one(self, rule_id: str) -> Rule | None:
         """Return the newest version of a rule, or None where there is none."""
@@ -146,28 +146,29 @@ class Rules:
         return _there(found)
 
     async def calendars(self) -> list[str]:
-        """Return the ids of the working calendars (the first 500); none without an answer."""
+        """Return the ids of the working calendars; none without an answer."""
         try:
-            page = await self._service.get(_CALENDARS, "/v1/working-calendars", {"limit": _ALL})
+            found = await whole(self._service, _CALENDARS, "/v1/working-calendars")
         except (Unavailable, Refused):
             return []
-        return [one.id for one in page.items] if page else []
+        return [one.id for one in found]
 
     async def playbooks(self) -> list[Playbook]:
-        """Return the playbooks, by id (the first 500); none without an answer."""
+        """Return the playbooks, by id; none without an answer."""
         try:
-            page = await self._service.get(_PLAYBOOKS, "/v1/playbooks", {"limit": _ALL})
+            return await whole(self._service, _PLAYBOOKS, "/v1/playbooks")
         except (Unavailable, Refused):
             return []
-        return page.items if page else []
 
     async def file(self) -> bytes:
         """Return all rules as a YAML file."""
         return await self._service.file("/v1/rules/export")
 
     async def import_file(self, text: str) -> Imported:
-        """Put the rules of a YAML file, all or none."""
-        found = await self._service.post_file(_IMPORTED, "/v1/rules/import", _YAML, text)
+        """Put the rules of a YAML file, all or none; many of them take a while."""
+        found = await self._service.post_file(
+            _IMPORTED, "/v1/rules/import", _YAML, text, patience_seconds=_IMPORT_SECONDS
+        )
         return _there(found)
 
 

@@ -101,11 +101,21 @@ class Service:
         )
 
     async def post_file(
-        self, answer: TypeAdapter[T], path: str, media_type: str, text: str
+        self,
+        answer: TypeAdapter[T],
+        path: str,
+        media_type: str,
+        text: str,
+        *,
+        patience_seconds: float = TIMEOUT_SECONDS,
     ) -> T | None:
         """Return the answer to a file, or None where there is nothing (404)."""
         request = self._http.build_request(
-            "POST", path, content=text.encode(), headers={"Content-Type": media_type}
+            "POST",
+            path,
+            content=text.encode(),
+            headers={"Content-Type": media_type},
+            timeout=patience_seconds,
         )
         return self._read(answer, await self._send(request))
 

@@ -426,8 +426,8 @@ async def test_a_transfer_told_again_is_marked_at_both_ends_as_far_as_was_known(
                         {name: datetime.fromisoformat(at) for name, at in each.items()}
                         for each in line["repeats"]
                     ] == expected
-                    shown = await read(engine, "A", warehouse, Period(known_at=then))
-                    assert shown is not None
+                    period = Period(known_at=then)
+                    (shown,) = [part async for part in read(engine, "A", warehouse, period)]
                     assert [
                         each._asdict() for some in shown.again.values() for each in some
                     ] == expected

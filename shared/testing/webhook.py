@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,7 +42,7 @@ class Received:
 class FakeReceiver(FakeVendor):
     """The receiver: `events` are without repeats, which `repeats` counts by id.
 
-    `retry_after` is said with 429 and 503.
+    `retry_after` is said with 429 and 503. What it `chokes_on`, by the data, it answers with 500.
     """
 
     path = PATH
@@ -52,6 +53,7 @@ class FakeReceiver(FakeVendor):
         self.events: list[Received] = []
         self.repeats: list[str] = []
         self.retry_after: int | str | None = None
+        self.chokes_on: Callable[[dict[str, Any]], bool] = lambda _: False
 
     @override
     def _key_of(self, request: Request) -> str:
@@ -62,6 +64,8 @@ class FakeReceiver(FakeVendor):
         now = self._clock.now()
         id_ = self._verified(request, now)
         event = _event(request)
+        if self.chokes_on(event["data"]):
+            raise Refused(500, "something is wrong with this one")
         if any(id_ == known.id for known in self.events):
             self.repeats.append(id_)
         else:

@@ -18,6 +18,28 @@ def by_itself(delivery: str) -> str:
     return f"({in_doubt(delivery)} OR {delivery}.state = 'failed' AND {_reached(delivery)})"
 
 
+TRIES_ALONE = 5
+"""So often a program fails at a revision, over a minute and more, before it is that revision."""
+
+
+def _refused_alone(delivery: str) -> str:
+    """Return a condition on what failed: a program fails at it, and has taken others meanwhile.
+
+    Programs tell by the revision what is newer; people would read the end first (ADR 160).
+    """
+    return f"""(
+        {delivery}.attempts - {delivery}.tried_before > {TRIES_ALONE}
+        AND EXISTS (SELECT FROM destination AS program
+                    WHERE program.id = {delivery}.destination AND program.kind = 'webhook')
+        AND EXISTS (
+            SELECT FROM attempt AS own JOIN attempt AS other
+              ON other.lane = own.lane AND other.started_at > own.started_at
+                 AND other.verdict = 'accepted'
+            WHERE own.delivery = {delivery}.id AND own.number = {delivery}.tried_before + 1
+              AND other.started_at < (SELECT max(last.started_at) FROM attempt AS last
+                                      WHERE last.delivery = {delivery}.id)))"""  # noqa: S608 - the names are ours
+
+
 def _holds_up(older: str, told: str) -> str:
     """Return a condition on what is older than the delivery `d`: `d` has to wait for it.
 
@@ -30,7 +52,8 @@ def _holds_up(older: str, told: str) -> str:
         AND ((d.event = 'refused' OR d.kind = 'escalation')
              AND {older}.not_before > :now) IS NOT TRUE
         AND NOT ({older}.state = 'failed' AND {older}.recipients IS NOT NULL
-                 AND (d.kind = 'escalation' OR {told})))"""
+                 AND (d.kind = 'escalation' OR {told}))
+        AND NOT ({older}.state = 'failed' AND {_refused_alone(older)}))"""
 
 
 _TOLD = f"""EXISTS (

@@ -11,6 +11,7 @@ from services.notifier.store import configuration
 from shared.clock import Clock, ManualClock, WallClock
 from shared.testing import webhook
 from shared.testing.vendor import Fault
+from shared.testing.waiting import until
 from shared.testing.webhook import FakeReceiver
 from tests.factories.stock_alerts import alert_id, stock_alert
 from tests.integration.notifier.service import KEY, Notifier, Row
@@ -82,6 +83,53 @@ async def test_a_program_that_was_away_misses_nothing_that_people_are_spared(
             await notifier.until_states(*["sent"] * len(steps))
     assert [each.type for each in fake.events] == [f"stock.alert.{each['event']}" for each in steps]
     assert fake.events[1].data["action"]["quantity"] == 50
+
+
+async def _pass_hours(notifier: Notifier, clock: ManualClock, begin: int, hours: int) -> None:
+    """Let time pass, with another alert every five minutes, until nothing of alert 7 waits."""
+    finished = "SELECT FROM attempt WHERE finished_at IS NOT NULL"
+    for number in range(begin, begin + 12 * hours):
+        before = len(await notifier.rows(finished))
+        clock.advance(timedelta(minutes=5))
+        await notifier.tell(stock_alert(number))
+
+        async def tried(before: int = before) -> bool:
+            some = len(await notifier.rows(finished)) > before
+            return some and "sending" not in await notifier.states()
+
+        await until(tried)
+        if (await notifier.states(alert_number=7))[-1] == "sent":
+            return
+
+
+async def test_one_revision_that_a_program_fails_at_does_not_hold_up_the_later_ones(
+    notifier: Notifier,
+) -> None:
+    clock = ManualClock(WallClock().now())
+    async with receiving(notifier, clock) as fake, notifier.sending(clock=clock):
+        fake.chokes_on = lambda data: data["number"] == 7 and data["revision"] == 1
+        await notifier.tell(stock_alert(7))
+        await notifier.until_states("failed")
+        await notifier.tell(stock_alert(7, revision=2, event="resolved"))
+        await _pass_hours(notifier, clock, 100, hours=3)
+        assert await notifier.states(alert_number=7) == ["failed", "sent"]
+    types = [event.type for event in fake.events if event.data["number"] == 7]
+    assert types == ["stock.alert.resolved"]
+
+
+async def test_a_program_that_was_away_for_hours_is_told_in_order(notifier: Notifier) -> None:
+    clock = ManualClock(WallClock().now())
+    async with receiving(notifier, clock) as fake, notifier.sending(clock=clock):
+        fake.chokes_on = lambda _: True
+        await notifier.tell(stock_alert(7))
+        await notifier.until_states("failed")
+        await notifier.tell(stock_alert(7, revision=2, event="resolved"))
+        await _pass_hours(notifier, clock, 100, hours=2)
+        assert await notifier.states(alert_number=7) == ["failed", "waiting"]
+        fake.chokes_on = lambda _: False
+        await _pass_hours(notifier, clock, 200, hours=3)
+    types = [event.type for event in fake.events if event.data["number"] == 7]
+    assert types == ["stock.alert.opened", "stock.alert.resolved"]
 
 
 async def test_a_program_that_was_disabled_is_told_all_that_it_has_missed(

@@ -190,7 +190,10 @@ def nothing_after_the_end(seen: Account) -> None:
 
 
 def announced_once(seen: Account) -> None:
-    """Each episode has one first notice at a destination that wants it, or a reason why not."""
+    """Each episode has one first notice at a destination that wants it, or a reason why not.
+
+    Whoever was asked for an approval hears of the end even so.
+    """
     for alert_id, revisions in seen.revisions().items():
         for destination, levels in WANTED_BY.items():
             rows = seen.of_episode[destination, alert_id]
@@ -212,8 +215,14 @@ def announced_once(seen: Account) -> None:
             ]
             firsts = [row for row in rows if row.kind == "first"]
             assert bool(firsts) == bool(to_announce), (rows, to_announce)
+            asked = min((row.revision for row in rows if row.kind == "escalation"), default=None)
             if not standing:
-                assert all(row.reason for row in rows), rows
+                assert all(row.reason for row in rows if asked is None or row.revision < asked), (
+                    rows
+                )
+            if asked is not None:  # beside a first notice or after it: somebody knows
+                ends = [row for row in rows if row.event in ENDINGS and row.revision > asked]
+                assert all(row.reason != Reason.ENDED_UNTOLD for row in ends), rows
 
 
 def limits_hold(seen: Account, refusals_ordered: int) -> None:

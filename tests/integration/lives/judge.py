@@ -215,13 +215,13 @@ def announced_once(seen: Account) -> None:
             ]
             firsts = [row for row in rows if row.kind == "first"]
             assert bool(firsts) == bool(to_announce), (rows, to_announce)
-            asked = min((row.revision for row in rows if row.kind == "escalation"), default=None)
+            asked = next(
+                (place for place, row in enumerate(rows) if row.kind == "escalation"), None
+            )
             if not standing:
-                assert all(row.reason for row in rows if asked is None or row.revision < asked), (
-                    rows
-                )
+                assert all(row.reason for row in rows[:asked]), rows
             if asked is not None:  # beside a first notice or after it: somebody knows
-                ends = [row for row in rows if row.event in ENDINGS and row.revision > asked]
+                ends = [row for row in rows[asked:] if row.event in ENDINGS]
                 assert all(row.reason != Reason.ENDED_UNTOLD for row in ends), rows
 
 

@@ -48,6 +48,7 @@ class Folding:
         self._made = resumed(level, opening)
         self._made.note_only(demanded)
         self._demanded = frozenset(demanded)
+        self._stored = frozenset() if opening is None else opening.lines.keys()
         self._recorded_until: datetime | None = opening and opening.recorded_until
 
     @property
@@ -81,8 +82,9 @@ class Folding:
         )
 
     def _kept(self, key: Key, line: Line) -> bool:
+        """Return whether a line is stored; one that came to nothing again takes its own place."""
         return key.kind is not Kind.CONSUMPTION or (
-            key.reference in self._demanded and line != _NOTHING
+            key.reference in self._demanded and (line != _NOTHING or key in self._stored)
         )
 
 

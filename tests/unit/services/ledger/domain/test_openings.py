@@ -13,6 +13,7 @@ from services.ledger.domain.commitments import (
     Book,
     Key,
     Kind,
+    Line,
     consumption_of,
     demand_of,
     demands,
@@ -166,6 +167,16 @@ def test_an_opening_moved_in_steps_is_that_of_all_its_movements_at_once(ledger: 
         if level in ledger.unaware:
             at_once = at_once._replace(lines=opening.lines)
         assert said(opening) == said(at_once)
+
+
+def test_a_demand_that_came_to_nothing_takes_the_place_of_what_was_stored() -> None:
+    wanted = change(type=Type.DEMAND_EXPECTED, quantity=3, reference="o")
+    dropped = change(type=Type.DEMAND_CANCELLED, hour=1, reference="o", id="2")
+    opening: Opening | None = None
+    for each in (wanted, dropped):
+        opening = advanced(opening, [Recorded(each, 0, False, NOON)], {"o"})
+    assert opening is not None
+    assert opening.lines[Key(wanted.level, Kind.CONSUMPTION, "o")] == Line()
 
 
 def said(opening: Opening) -> Opening:

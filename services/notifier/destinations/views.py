@@ -16,7 +16,7 @@ from services.notifier.destinations.mentions import (
 )
 from services.notifier.destinations.words import WORDS, Words
 from services.notifier.domain.announcements import ANNOUNCING
-from services.notifier.domain.contents import Digest, DigestLine, FailureNote, TestNote
+from services.notifier.domain.contents import Digest, DigestLine, Failure, FailureNote, TestNote
 from services.notifier.domain.deliveries import Kind
 from services.notifier.domain.destinations import Language
 from services.notifier.domain.holding import HoldReason
@@ -382,21 +382,22 @@ def test_view(note: TestNote, phrasing: Phrasing) -> View:
 
 
 def failure_view(note: FailureNote, phrasing: Phrasing, *, possible_duplicate: bool) -> View:
-    """Return the view of a note about a destination that refuses messages."""
+    """Return the view of a note about a destination that does not, or again, take messages."""
     words = phrasing.words
     mark = words.mark.format(words.possible_duplicate) if possible_duplicate else ""
     paragraphs = [
-        words.failure_body.format(
+        words.failure_bodies[note.what].format(
             phrasing.typed(note.destination_name),
             phrasing.typed(note.destination),
             phrasing.typed(note.detail),
+            "" if note.since is None else phrasing.moment(note.since),
         )
     ]
     if note.alert_number is not None:
         paragraphs.append(words.failure_alert.format(note.alert_number))
     return View(
-        mark + words.failure_head,
-        AlertLevel.URGENT.value,
+        mark + words.failure_heads[note.what],
+        "" if note.what is Failure.BACK else AlertLevel.URGENT.value,
         (),
         words.all_alerts,
         f"{phrasing.console_url}/alerts",

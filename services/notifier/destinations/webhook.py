@@ -22,11 +22,17 @@ from services.notifier.destinations.exchange import Answer, Exchange, of_status
 from services.notifier.destinations.rendering import Reading
 from services.notifier.destinations.transport import Message
 from services.notifier.domain.addresses import Webhook
-from services.notifier.domain.contents import Digest, FailureNote, TestNote
+from services.notifier.domain.contents import Digest, Failure, FailureNote, TestNote
 from services.notifier.domain.deliveries import Delivery, Kind
 from services.notifier.domain.outcomes import Outcome, Verdict
 from shared.events.alert_reports import AlertReport
 from shared.events.stock_alerts import StockAlert
+
+_NOTES = {
+    Failure.REFUSED: "notifier.destination_failed",
+    Failure.AWAY: "notifier.destination_away",
+    Failure.BACK: "notifier.destination_back",
+}
 
 
 class _Event(NamedTuple):
@@ -66,7 +72,7 @@ def _event(delivery: Delivery, now: datetime) -> _Event:
             return _Event("notifier.test", now, TestNote.model_validate_json(delivery.content))
         case Kind.META:
             note = FailureNote.model_validate_json(delivery.content)
-            return _Event("notifier.destination_failed", now, note)
+            return _Event(_NOTES[note.what], now, note)
 
 
 def read(rendered: bytes) -> Reading:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from services.notifier.domain.contents import Failure
 from services.notifier.domain.destinations import Language
 from services.notifier.domain.holding import HoldReason
 from shared.events.stock_alerts import (
@@ -86,8 +87,9 @@ class Words:
     more_lines: str
     test_head: str
     test_body: str
-    failure_head: str
-    failure_body: str
+    failure_heads: Mapping[Failure, str]
+    failure_bodies: Mapping[Failure, str]
+    """With the destination's name and id, what was wrong, and since when, as `{}`."""
     failure_alert: str
     footer: str
 
@@ -218,8 +220,17 @@ _CHINESE = Words(
     more_lines="……另有 {} 个预警未列出",
     test_head="测试消息",
     test_body="{} 测试了通知渠道“{}”。能看到这条消息，说明渠道可用。",
-    failure_head="通知渠道失效",
-    failure_body="渠道“{}”（{}）拒收消息，已停止重试：{}",
+    failure_heads={
+        Failure.REFUSED: "通知渠道失效",
+        Failure.AWAY: "通知渠道中断",
+        Failure.BACK: "通知渠道已恢复",
+    },
+    failure_bodies={
+        Failure.REFUSED: "渠道“{0}”（{1}）拒收消息，已停止重试：{2}",
+        Failure.AWAY: "渠道“{0}”（{1}）自 {3} 起收不到消息：{2}。"
+        "未送达的消息会在一天内自动重发，急事请另行通知。",
+        Failure.BACK: "渠道“{0}”（{1}）自 {3} 起中断，现已恢复，积压的消息正在补发。",
+    },
     failure_alert="未送达的预警：#{}",
     footer="由 Lowtide 自动发送，请勿回复。",
 )
@@ -340,8 +351,18 @@ _ENGLISH = Words(
     more_lines="… and {} more not listed",
     test_head="Test message",
     test_body='{} tested the destination "{}". If you can read this, it works.',
-    failure_head="A destination refuses messages",
-    failure_body='Destination "{}" ({}) refused a message for good: {}',
+    failure_heads={
+        Failure.REFUSED: "A destination refuses messages",
+        Failure.AWAY: "A destination takes no messages",
+        Failure.BACK: "A destination takes messages again",
+    },
+    failure_bodies={
+        Failure.REFUSED: 'Destination "{0}" ({1}) refused a message for good: {2}',
+        Failure.AWAY: 'Destination "{0}" ({1}) has taken nothing since {3}: {2}. What is for it is '
+        "tried again for a day; tell its readers what cannot wait.",
+        Failure.BACK: 'Destination "{0}" ({1}), which took nothing from {3} on, takes messages '
+        "again; what has waited is on its way.",
+    },
     failure_alert="Alert not delivered: #{}",
     footer="Sent automatically by Lowtide; replies are not read.",
 )

@@ -1,5 +1,7 @@
 """What messages say beside alerts: digests, and notes of the notifier's own."""
 
+from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -78,17 +80,30 @@ def failed_order(order: PurchaseOrder) -> FailedOrder:
     )
 
 
-class FailureNote(BaseModel):
-    """A destination, or a supplier's mailbox, refused a message for good.
+class Failure(StrEnum):
+    """What is told of a destination."""
 
-    `tried` are the destinations that would not tell of it either.
+    REFUSED = "refused"
+    """It, or a supplier's mailbox, refused a message for good."""
+    AWAY = "away"
+    """It takes nothing for a while; what is for it waits."""
+    BACK = "back"
+    """It takes messages again."""
+
+
+class FailureNote(BaseModel):
+    """What became of a destination, for those who read another one.
+
+    `since` is when an outage began. `tried` are the destinations that would not tell of it either.
     """
 
     model_config = ConfigDict(frozen=True)
 
     destination: str
     destination_name: str
-    detail: str
+    what: Failure = Failure.REFUSED
+    detail: str = ""
+    since: datetime | None = None
     alert_number: int | None = None
     order: FailedOrder | None = None
     tried: tuple[str, ...] = ()

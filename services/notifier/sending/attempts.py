@@ -24,6 +24,7 @@ from services.notifier.domain.outcomes import (
     lane_pause,
     settle,
 )
+from services.notifier.sending import outages
 from services.notifier.sending.deaths import tell_elsewhere
 from services.notifier.sending.tools import Tools
 from services.notifier.store import (
@@ -115,7 +116,9 @@ class Attempts:
                 await self._record(
                     connection, destination, attempt.id, attempt.taken, attempt.outcome, now
                 )
-                held = await self._mind_the_lane(connection, held, attempt.outcome, now)
+                held = await self._mind_the_lane(
+                    connection, destination, held, attempt.outcome, now
+                )
         if not self._recovered:
             for found in await queue.interrupted(connection, destination.id):
                 outcome = interrupted(found.taken.delivery.recipients)
@@ -272,17 +275,25 @@ class Attempts:
         self._staged.told.append(_Told(taken, outcome, settlement))
 
     async def _mind_the_lane(
-        self, connection: AsyncConnection, held: Held, outcome: Outcome, now: datetime
+        self,
+        connection: AsyncConnection,
+        destination: Destination,
+        held: Held,
+        outcome: Outcome,
+        now: datetime,
     ) -> Held:
+        since = held.failing_since or now
         if outcome.lane_wait is not None:
             failures = held.failures + 1
             wait = max(outcome.lane_wait, lane_pause(failures, self._tools.jitter()))
-            minded = replace(held, paused_until=now + wait, failures=failures)
+            minded = replace(held, paused_until=now + wait, failures=failures, failing_since=since)
+            await outages.tell_elsewhere(connection, destination, outcome, since, now)
         elif held.failures:
-            minded = replace(held, paused_until=None, failures=0)
+            minded = replace(held, paused_until=None, failures=0, failing_since=None)
+            await outages.tell_of_end(connection, destination, since, now)
         else:
             return held
-        await leases.pause(connection, self._lease, minded.paused_until, minded.failures)
+        await leases.pause(connection, self._lease, minded)
         return minded
 
 

@@ -73,14 +73,14 @@ WHERE destination = :destination AND epoch = :epoch
 """)
 
 _HOLD = Direct("""
-SELECT l.paused_until, l.failures, d.version, d.enabled
+SELECT l.paused_until, l.failures, l.failing_since, d.version, d.enabled
 FROM lease AS l JOIN destination AS d ON d.id = l.destination
 WHERE l.destination = :destination AND l.epoch = :epoch
 FOR UPDATE OF l
 """)
 
 _PAUSE = text("""
-UPDATE lease SET paused_until = :until, failures = :failures
+UPDATE lease SET paused_until = :until, failures = :failures, failing_since = :since
 WHERE destination = :destination AND epoch = :epoch
 """)
 
@@ -94,10 +94,14 @@ class Lease(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What the lease's row says while we hold it; `version` is that of the destination."""
+    """What the lease's row says while we hold it; `version` is that of the destination.
+
+    `failures` are those in a row, the first of which was at `failing_since`.
+    """
 
     paused_until: datetime | None
     failures: int
+    failing_since: datetime | None
     version: int
     enabled: bool
 
@@ -157,16 +161,15 @@ async def hold(connection: AsyncConnection, lease: Lease) -> Held | None:
     return Held(*rows[0]) if rows else None
 
 
-async def pause(
-    connection: AsyncConnection, lease: Lease, until: datetime | None, failures: int
-) -> None:
-    """Leave a destination alone until an instant; `failures` counts those in a row."""
+async def pause(connection: AsyncConnection, lease: Lease, minded: Held) -> None:
+    """Leave a destination alone for as long as its failures in a row ask for."""
     await connection.execute(
         _PAUSE,
         {
             "destination": lease.destination,
             "epoch": lease.epoch,
-            "until": until,
-            "failures": failures,
+            "until": minded.paused_until,
+            "failures": minded.failures,
+            "since": minded.failing_since,
         },
     )

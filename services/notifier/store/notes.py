@@ -30,6 +30,14 @@ RETURNING id
 """)
 
 
+_WAS_ADDED = text("SELECT EXISTS (SELECT FROM delivery WHERE request_key = :request_key)")
+
+
+async def was_added(connection: AsyncConnection, key: str) -> bool:
+    """Return whether a failure was told of under a key."""
+    return bool(await connection.scalar(_WAS_ADDED, {"request_key": f"meta:{key}"}))
+
+
 async def add(connection: AsyncConnection, note: FailureNote, key: str, now: datetime) -> None:
     """Tell of a failure where people read it, if that is anywhere; the same key tells it once.
 

@@ -182,6 +182,45 @@ async def test_a_permanent_refusal_is_dead_at_once_and_told_elsewhere(notifier: 
     assert await notifier.states(kind="meta") == ["sent"]
 
 
+async def test_an_outage_is_told_elsewhere_once_and_so_is_its_end(notifier: Notifier) -> None:
+    clock = ManualClock(WallClock().now())
+    await notifier.bot()
+    await notifier.bot("spare", OTHER_KEY)
+    await notifier.ask("PUT", "/v1/routes/r", {"destination": "spare", "match": {"rules": ["x"]}})
+    notifier.wecom.order(Fault.STATUS_500, key=KEY, times=1_000)
+
+    async def passing(state: str, attempts: int, number: int = 1) -> None:
+        """Let time pass until the notice of an alert is so after so many attempts."""
+
+        async def reached() -> bool:
+            clock.advance(timedelta(seconds=10))
+            await notifier.rows("SELECT pg_notify('notifier_waiting', '*')")
+            (row,) = await notifier.rows(
+                "SELECT state, attempts FROM delivery WHERE alert_number = $1", number
+            )
+            return bool(row["state"] == state and row["attempts"] >= attempts)
+
+        await until(reached)
+
+    async with notifier.sending(clock=clock):
+        await notifier.tell(stock_alert(1))
+        await passing("failed", 4)
+        assert await notifier.states(kind="meta") == []
+        await passing("failed", 7)
+        await notifier.until_states("sent", kind="meta")
+        notifier.wecom.relent()
+        await passing("sent", 8)
+        await notifier.until_states("sent", "sent", kind="meta")
+        notifier.wecom.order(Fault.STATUS_500, key=KEY, times=2)
+        await notifier.tell(stock_alert(2))
+        await passing("sent", 3, number=2)
+    away, back = notifier.wecom.of(OTHER_KEY)
+    assert "通知渠道中断" in away.content
+    assert "buyers" in away.content
+    assert "HTTP 500" in away.content
+    assert "通知渠道已恢复" in back.content
+
+
 async def test_what_died_is_told_where_people_read_it_and_past_what_is_dead_too(
     notifier: Notifier,
 ) -> None:

@@ -1,6 +1,7 @@
 """The frame of an operator's command: its database, its exit code, what stands in its way."""
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -16,6 +17,10 @@ def carried_out(command: Coroutine[Any, Any, int]) -> int:
     """Return the exit code of a command: its own, or 1 where something stands in its way."""
     try:
         return asyncio.run(command)
+    except BrokenPipeError:
+        # Whoever read the output has enough of it. What is left of it is written to nobody.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except LowtideError as error:
         reason = str(error)
     except DATABASE_ERRORS as error:

@@ -37,7 +37,11 @@ def person_named(caller: Caller, named: str | None) -> str | None:
         )
     person = unquote(named)
     if not person or "\x00" in person:
-        raise unknown_actor(person)
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "unknown_actor",
+            f"Nobody can have the id {person!r}; send a person's in {ACTING_FOR}.",
+        )
     return person
 
 

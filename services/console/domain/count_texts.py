@@ -67,6 +67,10 @@ COUNTS: dict[str, Text] = {
     "counts.counted": Text("盘点数", "Counted"),
     "counts.expected": Text("账面数", "Expected"),
     "counts.off": Text("差异", "Variance"),
+    "refused.stocktake_changed": Text(
+        "等待的盘点比看到的多了，请再看一遍后决定。",
+        "More counts wait than you have seen; look again, and decide anew.",
+    ),
     "refused.count_settled": Text(
         "已经处理过了，或者有更新的盘点。", "It was decided on already, or a newer count holds."
     ),

@@ -96,7 +96,10 @@ class Stocktakes:
         decided = 0
         while True:
             answer = await self._service.post(
-                _DECIDED, f"/v1/stocktakes/{step}", body, patience_seconds=_DECIDE_SECONDS
+                _DECIDED,
+                f"/v1/stocktakes/{step}",
+                body | {"counts": chosen.counts - decided},
+                patience_seconds=_DECIDE_SECONDS,
             )
             if answer is None:
                 raise Unavailable("the ledger")

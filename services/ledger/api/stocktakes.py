@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -10,11 +11,18 @@ from pydantic import BaseModel, Field
 from services.ledger.api.deciding import Decider
 from services.ledger.api.reservations import Reference
 from services.ledger.domain.counts import CountState
-from services.ledger.store.stocktakes import Chosen, Decision, Stocktakes, Undecided
+from services.ledger.store.stocktakes import (
+    Chosen,
+    Decision,
+    MoreThanSeenError,
+    Stocktakes,
+    Undecided,
+)
 from shared.database.audit import Doer
 from shared.events.base import Code
 from shared.http.auth import Scope, require
 from shared.http.pages import Cursor, Limit, Page, page_of, under_number
+from shared.http.problems import Problem
 
 router = APIRouter(tags=["counts"], dependencies=[Depends(require(Scope.STOCK_READ))])
 deciding = APIRouter(prefix="/v1/stocktakes", tags=["counts"])
@@ -43,12 +51,14 @@ class Stocktake(BaseModel):
 class Choice(BaseModel):
     """Which counts are decided on: those of a reference that wait in `state`, up to an id.
 
-    `up_to` leaves out what came after the stocktake was looked at. By default counts that somebody
-    has asked to be taken again are left alone. Without a warehouse, those of all.
+    `up_to` and `counts` are those of the stocktake as it was looked at, added up where there is no
+    warehouse (then those of all are meant). By default counts that somebody has asked to be taken
+    again are left alone.
     """
 
     reference: Reference
     up_to: Annotated[int, Field(ge=1, lt=2**63)]
+    counts: Annotated[int, Field(ge=1, lt=2**63)]
     warehouse: Code | None = None
     state: Undecided = CountState.WAITING
 
@@ -108,6 +118,14 @@ async def request_recount(choice: Choice, stocktakes: FromStocktakes, doer: Deci
 
 
 async def _decided(choice: Choice, state: Decision, stocktakes: Stocktakes, doer: Doer) -> Decided:
-    chosen = Chosen(choice.reference, choice.warehouse, choice.state, choice.up_to)
-    decided, left = await stocktakes.decide(chosen, state, doer)
+    chosen = Chosen(choice.reference, choice.warehouse, choice.state, choice.up_to, choice.counts)
+    try:
+        decided, left = await stocktakes.decide(chosen, state, doer)
+    except MoreThanSeenError as error:
+        raise Problem(
+            HTTPStatus.CONFLICT,
+            "stocktake_changed",
+            "More counts wait than were seen; look at the stocktake again, and decide anew.",
+            decided=error.decided,
+        ) from error
     return Decided(decided=decided, left=left)

@@ -15,7 +15,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -105,10 +105,11 @@ class Manifest:
 
 def days_in(folder: Path) -> list[date]:
     """Return the days that a folder has the whole files of, by their manifests."""
-    return sorted(
-        date.fromisoformat(manifest.parent.name.removeprefix("day="))
-        for manifest in folder.glob(f"day=????-??-??/{MANIFEST}")
-    )
+    days = []
+    for manifest in folder.glob(f"day=????-??-??/{MANIFEST}"):
+        with suppress(ValueError):  # some other folder: no day is called so
+            days.append(date.fromisoformat(manifest.parent.name.removeprefix("day=")))
+    return sorted(days)
 
 
 def fault(folder: Path, day: date, manifest_sha256: str | None = None) -> str | None:
@@ -304,11 +305,13 @@ def _duck() -> Iterator["duckdb.DuckDBPyConnection"]:
     # Only archives need it, and every role of the ledger would load it: 30 MB, a third of a second.
     import duckdb  # noqa: PLC0415
 
-    with tempfile.TemporaryDirectory() as beyond_memory, duckdb.connect() as duck:
-        duck.execute(
-            f"SET memory_limit = '{_MEMORY}'; SET threads = 1; SET TimeZone = 'UTC'; "
-            f"SET temp_directory = '{beyond_memory}'"
-        )
+    with (
+        tempfile.TemporaryDirectory() as beyond_memory,
+        duckdb.connect(
+            config={"memory_limit": _MEMORY, "threads": 1, "temp_directory": beyond_memory}
+        ) as duck,
+    ):
+        duck.execute("SET TimeZone = 'UTC'")
         yield duck
 
 

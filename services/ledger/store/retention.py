@@ -36,6 +36,7 @@ async def alone(driver: Driver) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        await driver.execute("RESET statement_timeout; RESET idle_in_transaction_session_timeout")
         await driver.execute("SELECT pg_advisory_unlock($1)", Lock.RETENTION)
 
 

@@ -47,13 +47,23 @@ class Stocktake:
 class Chosen:
     """Counts to be decided on: those of a reference that wait in a state, up to an id.
 
-    In one warehouse, or all of them. A choice of what is `waiting` never has more counts later.
+    In one warehouse, or all of them. `counts` is how many were seen: ids are given before they can
+    be read, and others may ask for recounts, so that a choice may come to have more.
     """
 
     reference: str
     warehouse: str | None
     state: Undecided
     up_to: int
+    counts: int
+
+
+class MoreThanSeenError(Exception):
+    """A choice has more counts than were seen; `decided` of them have been decided on."""
+
+    def __init__(self, decided: int) -> None:
+        super().__init__(decided)
+        self.decided = decided
 
 
 _PAGE = text("""
@@ -117,17 +127,19 @@ class Stocktakes:
 
         A portion a transaction, each with its entry in the audit: where one fails, those before it
         stay, and the same again goes on with the rest. The owners of the levels' partitions carry
-        out what is decided.
+        out what is decided. Raises MoreThanSeenError.
         """
+        decided, left = 0, await self._left(chosen)
         if state == chosen.state:
-            return 0, 0
-        decided = 0
+            return decided, left
         for _ in range(PORTIONS):
+            if left > chosen.counts - decided:
+                raise MoreThanSeenError(decided)
             portion = await self._decide_portion(chosen, state, doer)
-            decided += portion
+            decided, left = decided + portion, await self._left(chosen)
             if not portion:
                 break
-        return decided, await self._left(chosen)
+        return decided, left
 
     async def _decide_portion(self, chosen: Chosen, state: Decision, doer: Doer) -> int:
         asked = _asked(chosen) | {

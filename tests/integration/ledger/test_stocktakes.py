@@ -105,11 +105,11 @@ async def test_a_stocktake_of_ten_thousand_lines_is_approved_as_one_and_only_as_
         await ledger.until_recorded(LINES + 3)
 
         up_to = seen["ST-1"]["up_to"]
-        assert await decide(api, "approve", reference="ST-1", up_to=up_to) == {
+        assert await decide(api, "approve", reference="ST-1", up_to=up_to, counts=LINES) == {
             "decided": LINES,
             "left": 0,
         }
-        assert await decide(api, "approve", reference="ST-1", up_to=up_to) == {
+        assert await decide(api, "approve", reference="ST-1", up_to=up_to, counts=LINES) == {
             "decided": 0,
             "left": 0,
         }
@@ -188,15 +188,16 @@ async def test_what_is_to_be_counted_again_is_left_alone_unless_it_is_named(
         }
         first, *rest = await found(api, "/v1/stocktakes", limit=1)
         assert (first, rest) == (seen[0], [])
-        chosen = {"reference": "ST-1", "warehouse": "W", "up_to": 10**9}
+        seen_there = {"up_to": 10**9, "counts": 2}
+        chosen = {"reference": "ST-1", "warehouse": "W"} | seen_there
         assert await decide(api, "approve", **chosen) == {"decided": 2, "left": 0}
         again = {"state": "recount_requested"}
-        assert await decide(api, "request-recount", **chosen, **again) == {"decided": 0, "left": 0}
-        assert await decide(api, "request-recount", reference="ST-1", up_to=10**9) == {
+        assert await decide(api, "request-recount", **chosen, **again) == {"decided": 0, "left": 1}
+        assert await decide(api, "request-recount", reference="ST-1", **seen_there) == {
             "decided": 1,
             "left": 0,
         }
-        assert await decide(api, "reject", reference="ST-1", up_to=10**9, **again) == {
+        assert await decide(api, "reject", reference="ST-1", **seen_there, **again) == {
             "decided": 2,
             "left": 0,
         }
@@ -219,9 +220,30 @@ async def test_what_one_request_leaves_the_next_goes_on_with(
     async with ledger.consuming():
         await ledger.publish(*(line(f"S{n}", 5) for n in range(7)))
         await ledger.until_recorded(7)
-    chosen = {"reference": "ST-1", "up_to": 10**9}
+    chosen = {"reference": "ST-1", "up_to": 10**9, "counts": 7}
     done = [await decide(api, "reject", **chosen) for _ in range(3)]
     assert [(each["decided"], each["left"]) for each in done] == [(4, 3), (3, 0), (0, 0)]
+
+
+async def test_what_came_below_the_newest_that_was_seen_is_not_decided_on_unseen(
+    ledger: Ledger, api: httpx.AsyncClient
+) -> None:
+    """Ids are given before they can be read: by another worker, or to what is to be recounted."""
+    await no_difference_allowed(api)
+    async with ledger.consuming():
+        await ledger.publish(line("A", 4), line("B", 5), line("C", 6))
+        await ledger.until_recorded(3)
+    chosen = {"reference": "ST-1", "up_to": 10**9, "counts": 2}
+    refused = await api.post("/v1/stocktakes/approve", json=chosen)
+    assert (refused.status_code, refused.json()["type"]) == (
+        409,
+        "urn:lowtide:problem:stocktake_changed",
+    )
+    assert refused.json()["decided"] == 0
+    counts = await found(api, "/v1/counts", state="waiting")
+    assert len(counts) == 3
+    seen = chosen | {"counts": 3}
+    assert await decide(api, "approve", **seen) == {"decided": 3, "left": 0}
 
 
 async def test_a_console_decides_for_the_person_whom_it_names(
@@ -231,7 +253,7 @@ async def test_a_console_decides_for_the_person_whom_it_names(
     async with ledger.consuming():
         await ledger.publish(line("A", 4), line("B", 4))
         await ledger.until_recorded(2)
-    chosen = {"reference": "ST-1", "up_to": 10**9}
+    chosen = {"reference": "ST-1", "up_to": 10**9, "counts": 2}
     person = {"Lowtide-Acting-For": "%E7%8E%8B"}
     refused = await api.post("/v1/stocktakes/approve", json=chosen, headers=person)
     assert (refused.status_code, refused.json()["type"]) == (
@@ -259,7 +281,8 @@ async def test_a_console_decides_for_the_person_whom_it_names(
 
 
 async def test_a_choice_that_names_nothing_is_refused(api: httpx.AsyncClient) -> None:
-    for choice in ({"reference": "", "up_to": 1}, {"reference": "ST-1"}, {"up_to": 1}):
+    seen = {"up_to": 1, "counts": 1}
+    for choice in ({"reference": ""} | seen, {"reference": "ST-1"}, seen):
         assert (await api.post("/v1/stocktakes/approve", json=choice)).status_code == 422
-    applied = {"reference": "ST-1", "up_to": 1, "state": "applied"}
+    applied = {"reference": "ST-1", "state": "applied"} | seen
     assert (await api.post("/v1/stocktakes/approve", json=applied)).status_code == 422

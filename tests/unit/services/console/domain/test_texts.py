@@ -137,7 +137,7 @@ MADE = {
     *(f"case.cause.{cause}" for cause in Cause),
     *(f"counts.{part}{step}" for part in ("", "sure.", "confirm.", "done.") for step in STEPS),
     *(f"counts.state.{state}" for state in COUNT_STATES),
-    "refused.count_settled",
+    *("refused.count_settled", "refused.stocktake_changed"),
     *(f"orders.standing.{one}" for one in STANDINGS),
     *(f"orders.stage.{one}" for one in STAGES),
     *(f"orders.trouble.{one}" for one in ("moq", "pack")),

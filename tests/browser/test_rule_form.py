@@ -205,7 +205,7 @@ async def test_what_is_typed_and_not_saved_goes_only_when_somebody_says_so(
     await name.fill("打到一半")
     await expect(status).to_have_text("可以保存")
     await page.get_by_role("button", name="恢复到这版").click()
-    sure = page.get_by_role("button", name="确定恢复，没保存的修改不要了")
+    sure = page.get_by_role("button", name="确定恢复，放弃没保存的修改")
     await expect(sure).to_be_visible()
     assert len(versions) == 2
     await viewer.keep_screenshot("rule-back-sure")
@@ -242,7 +242,7 @@ async def test_what_is_typed_and_not_saved_goes_only_when_somebody_says_so(
     await expect(status).to_contain_text("刚保存了第 5 版")
     discard = page.locator("[data-key=discard]")
     await discard.click()
-    await expect(discard).to_have_text("确定不要")
+    await expect(discard).to_have_text("确定放弃")
     await discard.click()
     await expect(name).to_have_value("别人的")
 

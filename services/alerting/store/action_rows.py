@@ -218,7 +218,7 @@ async def write(
     revisions: list[int | None] = []
     for change in changes:
         episode = change.episode
-        if change.quiet:
+        if change.quiet or (_is_over(change) and change.event is not AlertEvent.ACTED):
             revisions.append(None)
             continue
         touched[episode.id] = episode
@@ -259,7 +259,12 @@ async def write(
 
 
 def _asks_people(change: Change) -> bool:
-    return change.episode.resolved_at is None and not change.quiet
+    return not (_is_over(change) or change.quiet)
+
+
+def _is_over(change: Change) -> bool:
+    """Return whether its alert has ended, which may be after it was looked for."""
+    return change.episode.resolved_at is not None
 
 
 async def _move(connection: AsyncConnection, change: Change, by: By) -> None:

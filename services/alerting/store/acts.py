@@ -224,6 +224,8 @@ async def remind(connection: AsyncConnection, now: datetime, limit: int) -> int:
             gather=decision.gather,
         )
         entries.append(Entry(notice, None, None, None))
+        if decision.gather is not None:  # as at an opening: the clock begins when people are told
+            await steps.put_off(connection, episode.id, decision.gather.by, now)
     if found:
         await episodes.write(connection, found, entries)
     return len(found)

@@ -115,7 +115,7 @@ def _entry(
     )
     episode.revision += 1
     if hush is None:
-        episode.untold = False
+        episode.untold = episode.held_back = False
     notice = episodes.notice_of(
         episode,
         event,

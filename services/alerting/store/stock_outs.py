@@ -152,7 +152,9 @@ _JUDGED = text("UPDATE stock_out SET judged = true WHERE id = ANY(CAST(:ids AS u
 _WATCHED = text(f"""
 SELECT a.rule_id, a.owner, a.acknowledged_at,
        (SELECT h.hush->>'by' FROM alert_history AS h
-        WHERE h.alert_id = a.id AND h.hush IS NOT NULL ORDER BY h.revision LIMIT 1) AS hushed_by
+        WHERE h.alert_id = a.id AND h.hush IS NOT NULL
+          AND h.event IN ('opened', 'level_changed', 'reminded', 'escalated')
+        ORDER BY h.revision LIMIT 1) AS hushed_by
 FROM alert AS a
 WHERE a.subject_kind = 'level' AND a.sku = :sku AND a.warehouse = :warehouse
   AND a.rule->>'kind' = ANY(CAST(:shortage_kinds AS text[]))

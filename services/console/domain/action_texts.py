@@ -88,8 +88,8 @@ ACTIONS: dict[str, Text] = {
     "action.field.due_at": Text("预计到货", "Expected on"),
     "action.unit": Text("件", "units"),
     "refused.covered": Text(
-        "已有处理足以补上这个缺口，不用再来一次。",
-        "What is under way covers this shortage already.",
+        "已有处理足以补上这个缺口，不用再来一次；要换成这个，先取消已有的处理。",
+        "What is under way covers this shortage already; to have this instead, give that up first.",
     ),
     "refused.not_of_a_level": Text(
         "这条预警涉及几个仓库或 SKU；请在单个仓库的预警上处理。",

@@ -17,7 +17,7 @@ COUNTS: dict[str, Text] = {
     "counts.lines": Text("{n} 条", "{n} counts"),
     "counts.lines.one": Text("1 条", "1 count"),
     "counts.variance": Text("差异 {n}", "variance {n}"),
-    "counts.absolute": Text("盈亏合计 {units}", "{units} off in all"),
+    "counts.absolute": Text("差异绝对值合计 {units}", "{units} off in all"),
     "counts.worth": Text("金额 {n}", "{n} in money"),
     "counts.without_cost": Text("{n} 条没有单价，未计入金额", "{n} without a cost not counted"),
     "counts.without_cost.one": Text("1 条没有单价，未计入金额", "one without a cost not counted"),
@@ -27,17 +27,17 @@ COUNTS: dict[str, Text] = {
     "counts.request-recount": Text("要求重盘", "Count again"),
     "counts.all": Text("{step} {counts}（{variance}）", "{step} {counts} ({variance})"),
     "counts.sure.approve": Text(
-        "{reference}（{warehouse}）的 {counts} 按盘点数改库存，共差 {variance}。",
+        "{reference}（{warehouse}）的 {counts} 按盘点数改库存，净差 {variance}。",
         "{counts} of {reference} in {warehouse}: stock changes to what was counted, {variance} in "
         "sum.",
     ),
     "counts.sure.reject": Text(
-        "{reference}（{warehouse}）的 {counts} 作废，库存不变；共差 {variance}。",
+        "{reference}（{warehouse}）的 {counts} 作废，库存不变；净差 {variance}。",
         "{counts} of {reference} in {warehouse}, {variance} in sum: dropped, and stock stays as "
         "it is.",
     ),
     "counts.sure.request-recount": Text(
-        "{reference}（{warehouse}）的 {counts} 要重盘，之前库存不变；共差 {variance}。",
+        "{reference}（{warehouse}）的 {counts} 要重盘，之前库存不变；净差 {variance}。",
         "{counts} of {reference} in {warehouse}, {variance} in sum: to be taken again, and stock "
         "stays as it is until then.",
     ),

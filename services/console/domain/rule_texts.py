@@ -277,11 +277,11 @@ RULES: dict[str, Text] = {
     "rule.versions": Text("版本", "Versions"),
     "rule.roll_back": Text("恢复到这版", "Back to this"),
     "rule.roll_back.sure": Text(
-        "确定恢复，没保存的修改不要了", "Really go back, without what is not saved"
+        "确定恢复，放弃没保存的修改", "Really go back, without what is not saved"
     ),
     "rule.restored": Text("上次没保存的修改还在。", "What was typed here and not saved is back."),
-    "rule.discard": Text("不要了", "Discard it"),
-    "rule.discard.sure": Text("确定不要", "Really discard it"),
+    "rule.discard": Text("放弃修改", "Discard it"),
+    "rule.discard.sure": Text("确定放弃", "Really discard it"),
     "rule.current": Text("当前", "Current"),
     "rule.by": Text("由 {who}", "by {who}"),
     "rule.changed": Text("改了：{parts}", "Changed: {parts}"),

@@ -274,8 +274,8 @@ CATALOGUE: dict[str, Text] = {
     "alert.snooze.24": Text("1 天", "1 day"),
     "alert.snooze.end": Text("结束暂缓", "End the snooze"),
     "alert.snooze.end.hint": Text(
-        "现在就恢复通知；还没好就再提醒一次",
-        "Notices come again; where it still holds, people are reminded",
+        "现在就恢复通知；还没好就按打扰额度再提醒一次",
+        "Notices come again; where it still holds, people are reminded within their budget",
     ),
     "alert.snoozed_until": Text("暂缓至", "Snoozed until"),
     # Inbox of the demonstration

@@ -1,7 +1,7 @@
 """Playbooks: what is expected of whom, and what follows, once, when they are late."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -248,6 +248,28 @@ async def test_nobody_is_late_for_what_waits_to_be_told_with_others(alerting: Al
     (opened,) = await noted(alerting)
     assert opened.gather is not None
     assert alert["playbook"]["since"] == opened.gather.by.isoformat().replace("+00:00", "Z")
+
+
+async def test_nobody_is_late_for_a_reminder_that_waits_to_be_told_with_others(
+    alerting: Alerting, clock: ManualClock
+) -> None:
+    await alerting.ask("PUT", "/v1/attention-policy", {"enabled": True, "urgent_minutes": 120})
+    ends = (clock.now() + 5 * MINUTE).isoformat()
+    body = {"sku": "A", "ends_at": ends, "comment": "stocktake"}
+    await alerting.ask("POST", "/v1/silences", body, HTTPStatus.CREATED)
+    alert = await hear(alerting, 8)
+    clock.advance(6 * MINUTE)
+
+    async def reminded() -> bool:
+        return [each.event for each in await alerting.notices()][1:] == ["reminded"]
+
+    async with alerting.relaying():
+        await until(reminded)
+    gather = (await alerting.notices())[-1].gather
+    assert gather is not None
+    assert gather.by > clock.now() + 30 * MINUTE
+    shown = await alerting.ask("GET", f"/v1/alerts/{alert['id']}")
+    assert datetime.fromisoformat(shown["playbook"]["due_at"]) > gather.by
 
 
 async def test_in_a_replay_of_history_nobody_is_expected_to_act(alerting: Alerting) -> None:

@@ -303,6 +303,7 @@ class RulePage:
         definition = filled(before, self._base).definition
         if not self._id:
             made = await self._upstream.create(definition, self._key)
+            self._touched.clear()  # what is left here is no draft of another rule
             self._form.keep(name_of(""), "")
             if self._values != before:
                 self._form.keep(name_of(made.id), self._drafted_text(made.version))

@@ -107,13 +107,10 @@ def _parser(settings: LedgerSettings) -> argparse.ArgumentParser:
     verify.add_argument(
         "--republish", action="store_true", help="with --topic: have what is wrong told again"
     )
-    verify.add_argument(
-        "--archive",
-        metavar="FOLDER",
-        nargs="?",
-        type=Path,
-        const=settings.ledger_archive_folder,
-        help="check the archive's files, too, and recompute the opening balances from them",
+    _add_folder(
+        verify,
+        settings,
+        "check the archive's files, too, and recompute the opening balances from them",
     )
     _add_archive(
         roles.add_parser("archive", help="move old days to files, and forget what nobody asks for"),
@@ -131,17 +128,25 @@ def _parser(settings: LedgerSettings) -> argparse.ArgumentParser:
     rebuild.add_argument(
         "--warehouse", action="append", default=[], help="only this one; repeatable"
     )
-    rebuild.add_argument(
+    _add_folder(
+        rebuild,
+        settings,
+        "make their opening balances anew as well, from the archive's files",
+    )
+    rebuild.add_argument("--yes", action="store_true", help="do not ask")
+    _add_statement(roles.add_parser("statement", help="show the movements of a level"))
+    return parser
+
+
+def _add_folder(command: argparse.ArgumentParser, settings: LedgerSettings, help_: str) -> None:
+    command.add_argument(
         "--archive",
         metavar="FOLDER",
         nargs="?",
         type=Path,
         const=settings.ledger_archive_folder,
-        help="make their opening balances anew as well, from the archive's files",
+        help=help_,
     )
-    rebuild.add_argument("--yes", action="store_true", help="do not ask")
-    _add_statement(roles.add_parser("statement", help="show the movements of a level"))
-    return parser
 
 
 def _add_archive(parser: argparse.ArgumentParser, settings: LedgerSettings) -> None:
@@ -189,7 +194,7 @@ async def _statement(settings: LedgerSettings, asked: argparse.Namespace) -> int
     period = Period(asked.start, asked.end, asked.as_of, asked.known_at)
     found = False
     async with engine_of(settings.database_url, "ledger statement") as engine:
-        with _bar() as (bar, progress):
+        with _progress() as (progress, bar):
             told = read(engine, asked.sku, asked.warehouse, period, partial(progress, "movements"))
             async with aclosing(told):
                 async for part in told:
@@ -241,20 +246,20 @@ async def _verify(settings: LedgerSettings, folder: Path | None) -> int:
     """Return the exit code: 0 when every level is what its movements make it."""
 
     def tell(difference: Difference) -> None:
-        console.print(
+        bar.console.print(
             f"{difference.sku} in {difference.warehouse}: {difference.field} is stored as "
             f"{difference.stored}, its movements make it {difference.recomputed}",
             markup=False,
         )
 
     async with engine_of(settings.database_url, "ledger verify") as engine:
-        with _progress() as (progress, console):
+        with _progress() as (progress, bar):
             report = await verify(
                 engine,
                 progress=progress,
                 found=tell,
                 folder=folder,
-                faulty=lambda fault: console.print(fault, markup=False),
+                faulty=lambda fault: bar.console.print(fault, markup=False),
             )
     print(json.dumps(report.said()))
     return 0 if report.right else 1
@@ -263,7 +268,7 @@ async def _verify(settings: LedgerSettings, folder: Path | None) -> int:
 async def _archive(settings: LedgerSettings, folder: Path, keep_days: int, dry_run: bool) -> int:
     """Return the exit code: 0 when everything that was due is done."""
     async with engine_of(settings.database_url, "ledger archive") as engine:
-        with _progress() as (progress, console):
+        with _progress() as (progress, bar):
             report = await archive(
                 engine,
                 folder,
@@ -271,7 +276,7 @@ async def _archive(settings: LedgerSettings, folder: Path, keep_days: int, dry_r
                 keep_days=keep_days,
                 keep_reservations_days=settings.ledger_keep_reservations_days,
                 progress=progress,
-                tell=lambda line: console.print(line, markup=False),
+                tell=lambda line: bar.console.print(line, markup=False),
                 dry_run=dry_run,
             )
     print(json.dumps(asdict(report)))
@@ -282,14 +287,14 @@ async def _verify_topic(settings: LedgerSettings, *, republish: bool) -> int:
     """Return the exit code: 0 when the topic tells of every level as it is stored."""
 
     def tell(finding: Finding) -> None:
-        console.print(
+        bar.console.print(
             f"{finding.sku} in {finding.warehouse}: {finding.fault} on the topic "
             f"(version {finding.told}, stored is {finding.stored})",
             markup=False,
         )
 
     async with engine_of(settings.database_url, "ledger verify") as engine:
-        with _progress() as (progress, console):
+        with _progress() as (progress, bar):
             async with LogReader(settings.kafka, settings.topic_prefix, STOCK_LEVELS.name) as log:
                 report, findings = await verify_topic(
                     engine, log, progress=partial(progress, "levels"), found=tell
@@ -321,13 +326,13 @@ def _agreed(selection: Selection) -> bool:
 async def _rebuild(settings: LedgerSettings, selection: Selection, folder: Path | None) -> int:
     """Return the exit code: 0 when all is rebuilt."""
     async with engine_of(settings.database_url, "ledger rebuild") as engine:
-        with _progress() as (progress, console):
+        with _progress() as (progress, bar):
             report = await rebuild(
                 engine,
                 selection,
                 progress=progress,
                 folder=folder,
-                faulty=lambda fault: console.print(fault, markup=False),
+                faulty=lambda fault: bar.console.print(fault, markup=False),
             )
     print(json.dumps(report.said()))
     return 0
@@ -360,14 +365,8 @@ async def _repartition(settings: LedgerSettings, partitions: int) -> int:
 
 
 @contextmanager
-def _progress() -> Iterator[tuple[Callable[[str, int, int], None], Console]]:
-    """Show how many of what are done, and how long the others will take."""
-    with _bar() as (bar, progress):
-        yield progress, bar.console
-
-
-@contextmanager
-def _bar() -> Iterator[tuple[Progress, Callable[[str, int, int], None]]]:
+def _progress() -> Iterator[tuple[Callable[[str, int, int], None], Progress]]:
+    """Show how many of what are done, and how long the others will take; yields the bar as well."""
     # What is printed meanwhile is for the standard output, which may be a file.
     with Progress(console=Console(stderr=True), redirect_stdout=False) as bar:
         task = bar.add_task("", total=None)
@@ -375,7 +374,7 @@ def _bar() -> Iterator[tuple[Progress, Callable[[str, int, int], None]]]:
         def progress(what: str, done: int, total: int) -> None:
             bar.update(task, description=what, completed=done, total=total)
 
-        yield bar, progress
+        yield progress, bar
 
 
 if __name__ == "__main__":

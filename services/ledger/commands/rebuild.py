@@ -2,11 +2,12 @@
 
     keep claims away → claim the partitions → begin a generation → read and store → let claims come
 
-With the archive, openings are read and stored before levels, which go on from them.
+With the archive, openings are read and stored before levels, which go on from them: no `archive`
+runs meanwhile, which alone moves them.
 
 Whoever consumed before is fenced; its restart waits until this is over, and publishes what was
-rebuilt when it claims. Each transaction stores whole levels, and proves first that nobody has
-claimed the partitions since; so an end at any moment leaves levels as they were or as they are
+rebuilt when it claims. Each transaction of levels stores whole ones, and proves first that nobody
+has claimed the partitions since; so an end at any moment leaves levels as they were or as they are
 to be. Reservations may change levels meanwhile: such a level is read once more.
 """
 

@@ -114,18 +114,25 @@ async def test_what_gets_worse_while_it_waits_is_told_at_once_and_once(
     assert await notifier.states(alert_id=worse.alert_id) == ["superseded", "sent"]
 
 
+REQUEST = stock_alert(
+    1,
+    revision=2,
+    event="acted",
+    level="urgent",
+    action={"id": UUID(int=1), "kind": "buy", "state": "proposed", "quantity": 500},
+)
+
+
 async def test_a_request_for_an_approval_passes_what_waits_for_the_owner(
     notifier: Notifier, clock: ManualClock
 ) -> None:
     await notifier.bot()
-    action = {"id": UUID(int=1), "kind": "buy", "state": "proposed", "quantity": 500}
     async with notifier.sending():
         await notifier.tell(gathered(1), gathered(2))
-        request = stock_alert(1, revision=2, event="acted", level="urgent", action=action)
-        await notifier.tell(request)
+        await notifier.tell(REQUEST)
         (asked,) = await messages(notifier, 1)
         assert "【待批准】#1 " in asked
-        await notifier.until_states("waiting", "sent", alert_id=request.alert_id)
+        await notifier.until_states("waiting", "sent", alert_id=REQUEST.alert_id)
         await pass_time(notifier, clock, timedelta(minutes=5))
         _, together = await messages(notifier, 2)
         await notifier.until_settled()
@@ -137,11 +144,9 @@ async def test_whoever_was_asked_beside_what_waits_hears_of_the_end(
     notifier: Notifier, clock: ManualClock
 ) -> None:
     await notifier.bot()
-    action = {"id": UUID(int=1), "kind": "buy", "state": "proposed", "quantity": 500}
     async with notifier.sending():
         await notifier.tell(gathered(1), gathered(2))
-        request = stock_alert(1, revision=2, event="acted", level="urgent", action=action)
-        await notifier.tell(request)
+        await notifier.tell(REQUEST)
         await messages(notifier, 1)
         await notifier.tell(stock_alert(1, revision=3, event="resolved", level="urgent"))
         _, end = await messages(notifier, 2)
@@ -151,7 +156,7 @@ async def test_whoever_was_asked_beside_what_waits_hears_of_the_end(
     assert "【已恢复】#1 " in end
     assert "#2 " in other
     assert "#1 " not in other
-    assert await notifier.states(alert_id=request.alert_id) == ["suppressed", "sent", "sent"]
+    assert await notifier.states(alert_id=REQUEST.alert_id) == ["suppressed", "sent", "sent"]
 
 
 async def test_what_is_over_before_it_was_to_be_told_is_told_of_in_no_way(

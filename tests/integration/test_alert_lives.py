@@ -495,6 +495,7 @@ class Lives(RuleBasedStateMachine):
         judge.sums_agree(seen)
         judge.duplicates_say_so(seen)
         judge.attention_is_kept(seen)
+        judge.easings_are_heard(seen)
         judge.timers_are_void(seen)
 
     @override

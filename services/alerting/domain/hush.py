@@ -2,7 +2,14 @@
 
 from datetime import datetime
 
-from shared.events.stock_alerts import ENDINGS, AlertEvent, Hush, HushKind
+from shared.events.stock_alerts import (
+    ENDINGS,
+    SEVERITY,
+    AlertEvent,
+    AlertLevel,
+    Hush,
+    HushKind,
+)
 
 NEWS = frozenset({AlertEvent.OPENED, AlertEvent.LEVEL_CHANGED})
 """What people must learn of in the end: kept from them, it is made up for."""
@@ -30,3 +37,11 @@ def hush_of(
     if eased and snoozed_until is not None and snoozed_until > now:
         return Hush(by=HushKind.SNOOZE, until=snoozed_until)
     return None
+
+
+def has_eased(level: AlertLevel, told: AlertLevel | None) -> bool:
+    """Return whether people take an episode for worse than it is.
+
+    `told` is the level at which they last heard of it; None: they never did.
+    """
+    return told is not None and SEVERITY[level] < SEVERITY[told]

@@ -8,12 +8,14 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.alerting.domain.attention import News, Way
-from services.alerting.domain.hush import hush_of
+from services.alerting.domain.hush import has_eased, hush_of
+from services.alerting.domain.outcome import Reason
 from services.alerting.store import (
     attention,
     ended_by_hand,
     episodes,
     last_heard,
+    last_told,
     offers,
     silences,
     steps,
@@ -204,26 +206,31 @@ async def remind(connection: AsyncConnection, now: datetime, limit: int) -> int:
     """Tell of open episodes that nothing keeps from people any more; returns how many.
 
     It costs them the attention that an opening does: what ends for one ends for many at once.
+    Where they have none left, they hear of what has eased since they were told, as at any time.
     """
     found = await uncovered(connection, await episodes.to_remind(connection, now, limit), now)
     await offers.renew(connection, found, now)
     news = {place: _news(episode) for place, episode in enumerate(found)}
     decisions = await attention.decide(connection, news, now)
+    too_many = [found[place].id for place, each in decisions.items() if each.way is Way.BUDGET]
+    told = await last_told.levels(connection, too_many)
     entries = []
     for place, episode in enumerate(found):
         decision = decisions[place]
+        eased = has_eased(episode.level, told.get(episode.id))
         episode.revision += 1
         episode.untold, episode.snoozed_until = False, None
-        episode.held_back = decision.way is Way.BUDGET
+        episode.held_back = decision.way is Way.BUDGET and not eased
         notice = episodes.notice_of(
             episode,
-            AlertEvent.REMINDED,
+            AlertEvent.LEVEL_CHANGED if eased else AlertEvent.REMINDED,
             occurred_at=max(now, episode.opened_at),
             recorded_at=now,
+            previous_level=told[episode.id] if eased else None,
             hush=Hush(by=HushKind.BUDGET) if episode.held_back else None,
             gather=decision.gather,
         )
-        entries.append(Entry(notice, None, None, None))
+        entries.append(Entry(notice, Reason.LEVEL_FELL if eased else None, None, None))
         if decision.gather is not None:  # as at an opening: the clock begins when people are told
             await steps.put_off(connection, episode.id, decision.gather.by, now)
     if found:

@@ -11,13 +11,20 @@ from services.alerting.domain.attention import Decision, News, Way
 from services.alerting.domain.covering import OnTheWay, counted_upon, covering
 from services.alerting.domain.draft import Announcement
 from services.alerting.domain.ended_by_hand import sift
-from services.alerting.domain.hush import NEWS, hush_of
+from services.alerting.domain.hush import NEWS, has_eased, hush_of
 from services.alerting.domain.outcome import Transition
 from services.alerting.domain.people import Responsibilities
 from services.alerting.domain.proposal import on_card
 from services.alerting.domain.staffing import Place
 from services.alerting.domain.subject import LevelSubject, Subject
-from services.alerting.store import attention, ended_by_hand, episodes, silences, steps
+from services.alerting.store import (
+    attention,
+    ended_by_hand,
+    episodes,
+    last_told,
+    silences,
+    steps,
+)
 from services.alerting.store import covering as covers
 from services.alerting.store.episodes import Entry, Episode, Key
 from services.alerting.store.steps import Wanted
@@ -26,8 +33,10 @@ from shared.events.stock_alerts import (
     SEVERITY,
     AlertEvent,
     AlertFacts,
+    AlertLevel,
     Hush,
     HushKind,
+    StockAlert,
 )
 
 _UNFOLLOWED = frozenset({HushKind.COVERED, HushKind.BUDGET})
@@ -76,6 +85,7 @@ async def record(
         if is_told and _is_news(each.transition):
             news[place] = _news(each, owners)
     decisions = await attention.decide(connection, news, recorded_at)
+    told = await _told(connection, known, announcements)
     touched: dict[UUID, Episode] = {}
     entries: list[Entry] = []
     wanted: dict[UUID, Wanted] = {}
@@ -91,12 +101,15 @@ async def record(
             episode = known[key]
             _move(episode, each, asked_for)
         touched[episode.id] = episode
-        by = _covered_by(each, coming, untold=episode.untold)
+        eased = _is_change(each) and has_eased(episode.level, told.get(episode.id))
+        by = _covered_by(each, coming, untold=episode.untold and not eased)
         if by is not None:
             coming_there = counted_upon(each.rule.kind, coming[each.subject])
             covered[episode.id] = [one.id for one in coming_there]
-        entry = _entry(episode, each, silenced.get(place), by, decisions.get(place), recorded_at)
+        decision = _decided(decisions.get(place), eased=eased)
+        entry = _entry(episode, each, silenced.get(place), by, decision, recorded_at)
         entries.append(entry)
+        told |= _tells(entry.notice)
         if _is_news(each.transition) and not _is_left_alone(each, entry.notice.hush):
             stands = Place(
                 episode.owner, each.category, each.subject.warehouse, each.parameters.supplier
@@ -146,6 +159,31 @@ async def _follow(
         await steps.record(connection, wanted, risen, ended, table, now)
     ).items():
         touched[alert_id].playbook = playbook
+
+
+async def _told(
+    connection: AsyncConnection, known: Mapping[Key, Episode], announcements: Sequence[Announcement]
+) -> dict[UUID, AlertLevel]:
+    """Return the level that people take those open episodes for whose level changes."""
+    changing = {(each.rule.id, each.subject) for each in announcements if _is_change(each)}
+    return await last_told.levels(connection, [known[key].id for key in changing & known.keys()])
+
+
+def _is_change(announcement: Announcement) -> bool:
+    return announcement.transition.event is AlertEvent.LEVEL_CHANGED
+
+
+def _decided(decision: Decision | None, *, eased: bool) -> Decision | None:
+    """Return how it is told; what has eased since people heard of it, whatever that costs them."""
+    if eased and (decision is None or decision.way is Way.BUDGET):
+        return Decision(Way.AT_ONCE)
+    return decision
+
+
+def _tells(notice: StockAlert) -> dict[UUID, AlertLevel]:
+    """Return of what level of which alert people learn by a notice, if any."""
+    is_told = notice.event in NEWS and notice.hush is None
+    return {notice.alert_id: notice.level} if is_told else {}
 
 
 def _is_news(transition: Transition) -> bool:

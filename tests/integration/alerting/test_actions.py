@@ -866,6 +866,16 @@ async def test_what_was_told_although_it_was_covered_is_told_again_after_a_silen
     assert await shop.hush(other) == told
     shop.clock.advance(timedelta(hours=2))
     assert await shop.remind() == 1
+    # Eased in a silence, it is not taken for worse than it is until what covers it has arrived.
+    body["ends_at"] = (shop.clock.now() + timedelta(hours=1)).isoformat()
+    await shop.alerting.ask("POST", "/v1/silences", body, HTTPStatus.CREATED)
+    await shop.hear(8)
+    await shop.hear(12)
+    told += [("reminded", None), *[("level_changed", "silence")] * 2]
+    assert await shop.hush(other) == told
+    shop.clock.advance(timedelta(hours=2))
+    assert await shop.remind() == 1
+    assert await shop.hush(other) == [*told, ("reminded", None)]
 
 
 async def test_what_has_arrived_by_somebodys_word_is_expected_no_longer(shop: Shop) -> None:

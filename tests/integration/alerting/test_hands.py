@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from services.alerting.settings import AlertingSettings
 from shared.clock import ManualClock
-from shared.events.stock_alerts import StockAlert
+from shared.events.stock_alerts import HushKind, StockAlert
 from shared.testing.stack import Database
 from shared.testing.waiting import until
 from tests.integration.alerting.service import Alerting, alerting_on
@@ -230,6 +230,43 @@ async def test_what_a_silence_kept_back_costs_an_owner_no_more_than_openings_do(
     assert {each.hush.by for each in reminders if each.hush is not None} == {"budget"}
     listed = {each["sku"] for each in await alerting.alerts() if each["held_back"]}
     assert listed == kept
+
+
+@pytest.mark.parametrize("meanwhile", [True, False], ids=["in the silence", "after it"])
+async def test_who_was_told_of_worse_hears_that_it_has_eased_whatever_is_left_of_the_day(
+    alerting: Alerting, clock: ManualClock, meanwhile: bool
+) -> None:
+    await alerting.ask("PUT", "/v1/people/lin", {"name": "Lin"})
+    await alerting.ask("PUT", "/v1/responsibilities", {"items": [{"owner": "lin"}]})
+    # About noon: the reminder is of the day on which the opening was told.
+    zone = f"Etc/GMT{clock.now().hour - 12:+d}"
+    policy = {"interruptions_a_day": 1, "zone": zone}
+    await alerting.ask("PUT", "/v1/attention-policy", policy)
+    given = [{"sku": sku, "stock_class": "C", "supplier": f"of {sku}"} for sku in "AB"]
+    assert (await alerting.client.post("/v1/parameters/import", json=given)).is_success
+    async with alerting.consuming():
+        await alerting.tell(*(alerting.level(100, sku=sku) for sku in "AB"))
+        await alerting.caught_up()
+        await alerting.tell(alerting.level(18, sku="B"))  # takes the next morning
+        await alerting.caught_up()
+    alert = await hear(alerting, 9)
+    if meanwhile:
+        await silence(alerting, clock)
+        await hear(alerting, 18)
+    else:
+        await alerting.ask("POST", f"/v1/alerts/{alert['id']}/snooze", {"minutes": 60})
+    await told(alerting, 3)
+    clock.advance(HOUR)
+    if not meanwhile:
+        *_, kept = [each for each in await told(alerting, 4) if each.sku == "A"]
+        assert kept.hush is not None
+        assert kept.hush.by is HushKind.BUDGET
+        await hear(alerting, 18)
+    notices = await told(alerting, 4 if meanwhile else 5)
+    *_, eased = [each for each in notices if each.sku == "A"]
+    assert (eased.event, eased.previous_level, eased.level) == ("level_changed", "urgent", "watch")
+    assert eased.hush is None
+    assert not any(each["held_back"] for each in await alerting.alerts())
 
 
 async def test_a_silence_may_end_before_its_time(alerting: Alerting, clock: ManualClock) -> None:

@@ -19,6 +19,7 @@ from shared.events.stock_alerts import (
     AlertLevel,
     Expected,
     GatherReason,
+    HushKind,
     StockAlert,
 )
 from shared.testing.wecom import Accepted
@@ -312,6 +313,19 @@ def attention_is_kept(seen: Account) -> None:
                 _goes_outside(alert, seen.policy)
     for (person, day), messages in told.items():
         assert len(messages) <= seen.policy.interruptions_a_day, (person, day)
+
+
+def easings_are_heard(seen: Account) -> None:
+    """Nobody takes an episode for worse than it is because of what it costs, or what is ordered."""
+    for revisions in seen.revisions().values():
+        told: AlertLevel | None = None
+        for each in revisions:
+            if each.event not in ANNOUNCING:
+                continue
+            if each.hush is None:
+                told = each.level
+            elif told is not None and each.hush.by in {HushKind.BUDGET, HushKind.COVERED}:
+                assert SEVERITY[each.level] >= SEVERITY[told], each
 
 
 def _goes_outside(alert: StockAlert, policy: AttentionPolicy) -> None:

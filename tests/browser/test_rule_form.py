@@ -287,3 +287,45 @@ async def test_a_new_rule_that_nobody_has_saved_outlives_a_reload(calm_desk: Des
     await page.reload()
     await page.wait_for_selector(".savebar")
     await expect(name).to_have_value("")
+
+
+async def test_what_is_typed_is_not_shown_to_another_person_in_the_same_tab(
+    calm_desk: Desk, put: Put
+) -> None:
+    await put({"name": {"zh-CN": "旧"}, "kind": "stock_out"})
+    viewer = await calm_desk.viewer(signed_in=False)
+    page = viewer.page
+
+    async def sign_in(person: str) -> None:
+        await page.context.clear_cookies()
+        await page.goto(await calm_desk.link())
+        await viewer.open(f"/me?back={PATH}")
+        await page.locator(".person", has_text=person).click()
+        await page.wait_for_url(f"**{PATH}")
+
+    name = page.get_by_label("中文名")
+    await sign_in("林晓")
+    await name.fill("打到一半")
+    await expect(page.locator(".savebar [role=status]")).to_have_text("可以保存")
+    await sign_in("李雷")
+    await expect(name).to_have_value("旧")
+    await expect(page.locator(".restored")).to_have_count(0)
+    await sign_in("林晓")
+    await expect(name).to_have_value("打到一半")
+
+
+async def test_a_form_works_in_a_browser_that_keeps_nothing(calm_desk: Desk, put: Put) -> None:
+    versions = await put({"name": {"zh-CN": "旧"}, "kind": "stock_out"})
+    viewer = await calm_desk.viewer()
+    page = viewer.page
+    await page.add_init_script(
+        "Storage.prototype.getItem = Storage.prototype.setItem = () => {"
+        "  throw new DOMException('full', 'QuotaExceededError'); };"
+    )
+    await viewer.open(PATH)
+    name = page.get_by_label("中文名")
+    await expect(name).to_have_value("旧")
+    await name.fill("新")
+    await page.get_by_role("button", name="保存为第 2 版").click()
+    await expect(page.locator(".savebar [role=status]")).to_have_text("已保存为第 2 版")
+    assert versions[-1]["name"]["zh-CN"] == "新"

@@ -38,8 +38,8 @@ class Frame:
         self.language = language_of(request)
         self.words = Words(self.language)
         self._client = ui.context.client
-        self._session = cast("Session", request.state.session)
-        self.myself = self._session.myself
+        self.session = cast("Session", request.state.session)
+        self.myself = self.session.myself
         ui.page_title(f"{title or self.words(current)} · {self.words('brand')}")
         ui.add_head_html(_head(self.language, context.assets))
         LivePanel(
@@ -89,8 +89,8 @@ class Frame:
 
     def may_act(self) -> bool:
         """Return whether the viewer is still signed in; sends them to sign in when not."""
-        ended = self.context.endings.has(self._session)
-        if self._session.is_alive(self.context.clock.now()) and not ended:
+        ended = self.context.endings.has(self.session)
+        if self.session.is_alive(self.context.clock.now()) and not ended:
             return True
         self._send_to_sign_in()
         return False
@@ -115,10 +115,10 @@ class Frame:
         }
 
     async def _end_with_session(self) -> None:
-        left = (self._session.ends_at - self.context.clock.now()).total_seconds()
+        left = (self.session.ends_at - self.context.clock.now()).total_seconds()
         with suppress(TimeoutError):
             async with asyncio.timeout(max(left, 0.0)):
-                await self.context.endings.of(self._session)
+                await self.context.endings.of(self.session)
         self._send_to_sign_in()
         await asyncio.sleep(_LEAVE_SECONDS)
         while not self._client.has_socket_connection:  # noqa: ASYNC110 - nothing tells of it

@@ -160,13 +160,31 @@ function parsed(html, tag) {
   return root;
 }
 
+// A browser may forbid the storage, and a full one takes no more: then a tab just keeps nothing.
+function keptInTab(name) {
+  try {
+    return sessionStorage.getItem(name) || "";
+  } catch {
+    return "";
+  }
+}
+
+function keepInTab(name, text) {
+  try {
+    if (text) sessionStorage.setItem(name, text);
+    else sessionStorage.removeItem(name);
+  } catch {
+    // What is typed is still in the form.
+  }
+}
+
 export default {
   template: `<component :is="tag" @click="act" @input="type" @change="type" @submit="submit"></component>`,
   props: { html: String, tag: String, revision: Number, recalls: String, kept: Object },
   data: () => ({ shown: -1 }),
   mounted() {
     this.show();
-    if (this.recalls) this.$emit("recall", sessionStorage.getItem(this.recalls) || "");
+    if (this.recalls) this.$emit("recall", keptInTab(this.recalls));
   },
   updated() {
     this.show();
@@ -184,8 +202,7 @@ export default {
     // The tab has it, so that it outlives a reload, a session and the server.
     keep() {
       for (const [name, text] of Object.entries(this.kept)) {
-        if (text) sessionStorage.setItem(name, text);
-        else sessionStorage.removeItem(name);
+        keepInTab(name, text);
       }
     },
     // Replaces single elements by their id; ids that are not on the page are left out.

@@ -44,7 +44,10 @@ class LivePanel(ui.element, component="live_panel.js"):
         _ = self.run_method("point", selector)  # nobody waits for the browser
 
     def keep(self, name: str, text: str) -> None:
-        """Have the browser's tab keep a text under a name, as long as it is open; "" forgets it."""
+        """Have the browser's tab keep a text under a name, as long as it is open; "" forgets it.
+
+        A browser that forbids it keeps nothing.
+        """
         self._props["kept"] = {**self._props["kept"], name: text}
         self.update()
 

@@ -7,7 +7,7 @@ from fastapi import Request
 from nicegui import ui
 
 from services.console.domain.board import Section
-from services.console.domain.rule_draft import Draft, draft_of, name_of
+from services.console.domain.rule_draft import Draft, draft_of, name_of, person_of
 from services.console.domain.rule_form import (
     CLEAR,
     Values,
@@ -145,7 +145,10 @@ class RulePage:
         return True
 
     def _recall(self, text: str) -> None:
-        self._draft, self._kept = draft_of(text), text
+        draft = draft_of(text)
+        if draft is not None and draft.is_of(self._frame.session):
+            # Another person's is left alone until this one types.
+            self._draft, self._kept = draft, text
         if not self._id:
             self._restore()
         self._recalled.set()
@@ -354,7 +357,10 @@ class RulePage:
             self._form.keep(name_of(self._id), text)
 
     def _drafted_text(self, version: int) -> str:
-        return Draft(version=version, values=self._values).model_dump_json()
+        session = self._frame.session
+        return Draft(
+            version=version, values=self._values, person=person_of(session), session=session.id
+        ).model_dump_json()
 
     def _show(self) -> None:
         words = self._frame.words

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header, HTTPException
+from fastapi import APIRouter, Body, Header, HTTPException, Response
+from fastapi.responses import JSONResponse
 
 from tests.browser.fake_moment import NOW
 
@@ -87,23 +89,15 @@ class FakeStocktakes:
             following = str(start + limit) if start + limit < len(found) else None
             return {"items": found[start : start + limit], "next_cursor": following}
 
-        @router.post("/v1/stocktakes/{step}")
+        @router.post("/v1/stocktakes/{step}", response_model=None)
         def decide(
             step: str,
             body: Annotated[dict[str, Any], Body()],
             lowtide_acting_for: Annotated[str | None, Header()] = None,
-        ) -> dict[str, int]:
+        ) -> Response:
             self._there("ledger")
             self.decided.append((step, body, lowtide_acting_for))
-            chosen = [
-                each
-                for each in self.counts
-                if (each["reference"], each["state"]) == (body["reference"], body["state"])
-                and each["id"] <= body["up_to"]
-            ]
-            for each in chosen[:6_000]:
-                each["state"] = STATE_AFTER[step]
-            return {"decided": len(chosen[:6_000]), "left": len(chosen[6_000:])}
+            return self._decided(step, body)
 
         @router.post("/v1/counts/{number}/{step}")
         def decide_one(
@@ -116,3 +110,17 @@ class FakeStocktakes:
                     each["state"] = STATE_AFTER[step]
                     return each
             raise HTTPException(404)
+
+    def _decided(self, step: str, body: dict[str, Any]) -> Response:
+        chosen = [
+            each
+            for each in self.counts
+            if (each["reference"], each["state"]) == (body["reference"], body["state"])
+            and each["id"] <= body["up_to"]
+        ]
+        if len(chosen) > body["counts"]:
+            problem = {"type": "urn:lowtide:problem:stocktake_changed", "detail": "More wait."}
+            return JSONResponse(problem, HTTPStatus.CONFLICT)
+        for each in chosen[:6_000]:
+            each["state"] = STATE_AFTER[step]
+        return JSONResponse({"decided": len(chosen[:6_000]), "left": len(chosen[6_000:])})

@@ -44,6 +44,10 @@ COUNTS: dict[str, Text] = {
     "counts.sure.later": Text(
         "之后送达的盘点不在其中。", "Counts that arrive from now on are not among them."
     ),
+    "counts.changed": Text(
+        "等待的盘点有变化。刚才：{before}。现在：{now}。请核对后再确认。",
+        "What waits has changed. Before: {before}. Now: {now}. Check it before you confirm.",
+    ),
     "counts.confirm.approve": Text("确认批准 {counts}", "Yes, approve {counts}"),
     "counts.confirm.reject": Text("确认驳回 {counts}", "Yes, reject {counts}"),
     "counts.confirm.request-recount": Text("确认重盘 {counts}", "Yes, take {counts} again"),

@@ -1,7 +1,7 @@
 """What a viewer decides on counts: one by one at once, a whole stocktake once it is confirmed."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.console.pages.frame import Frame
 from services.console.upstream.service import Refused
@@ -13,11 +13,20 @@ STEPS = ("approve", "request-recount", "reject")
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The confirmation that is open: of a step, for a stocktake as it was when it was opened."""
+    """The confirmation that is open: of a step, for a stocktake as it was when it was shown.
+
+    `before` is what was shown until the ledger said that more waits.
+    """
 
     act: str
     step: str
     stocktake: Stocktake
+    before: Stocktake | None = None
+
+    @property
+    def send(self) -> str:
+        """The act of its button: a press that was meant for other numbers does nothing."""
+        return f"send:{self.stocktake.up_to}:{self.stocktake.counts}"
 
 
 class CountDoing:
@@ -64,17 +73,30 @@ class CountDoing:
             stocktake = self._stocktake_of(target)
             if stocktake is not None:
                 self.form = Form(act, verb, stocktake)
-                return "[data-act=send]"
-        elif verb == "send" and self.form is not None:
-            await self._send(self.form)
+                return "[data-act^=send]"
+        elif self.form is not None and self.form.send == act:
+            return await self._send(self.form)
         return ""
 
-    async def _send(self, form: Form) -> None:
+    async def _send(self, form: Form) -> str:
         await self._try(form.act, self._decide(form))
+        if self.form is not None and self.form is not form:
+            return "[data-key=changed]"
         await self._ask_again()
+        return ""
 
     async def _decide(self, form: Form) -> None:
-        decided = await self._stocktakes.decide(form.stocktake, form.step)
+        try:
+            decided = await self._stocktakes.decide(form.stocktake, form.step)
+        except Refused as error:
+            if error.code != "stocktake_changed":
+                raise
+            await self._ask_again()
+            now = self._stocktake_of(form.act.partition(":")[2])
+            if now is None or now == form.stocktake:
+                raise
+            self.form = replace(form, stocktake=now, before=form.stocktake)
+            return
         words = self._frame.words
         self.form = None
         self.done = words(

@@ -33,6 +33,7 @@ from services.console.pages import (
     rule,
     rules,
     stock,
+    unknown,
 )
 from services.console.pages.context import Context
 from services.console.pipeline import Live, Pipeline
@@ -142,6 +143,7 @@ def application(context: Context, secret: str) -> FastAPI:
         deliveries,
         delivery,
         people,
+        unknown,
         rules,
         rule,
         review,

@@ -116,6 +116,7 @@ class FakeConfiguration:
             _row(None, None, None, None, "li"),
         ]
         self.groups: dict[str, Body] = {"east": {"name": "华东门店", "warehouses": ["hangzhou"]}}
+        self.without_supplier: list[Body] = []
         self.held_up = asyncio.Lock()
         """Nothing is put while a test holds it."""
         self.router = APIRouter()
@@ -224,6 +225,16 @@ class FakeConfiguration:
             places = ["open alerts", "open alerts that follow calm", "playbook quick"]
             places += ["rotation duty", "rule rule-2", "the approval limits"]
             return _named("still_responsible", [*places, "the table of responsibilities"])
+
+        @router.get("/v1/parameters/unknown/summary")
+        def count_unknown() -> dict[str, int]:
+            self._there("alerting")
+            return {"stock_class": 0, "supplier": len(self.without_supplier)}
+
+        @router.get("/v1/parameters/unknown")
+        def unknown() -> Body:
+            self._there("alerting")
+            return {"items": self.without_supplier, "next_cursor": None}
 
         @router.get("/v1/responsibilities")
         def table() -> Body:

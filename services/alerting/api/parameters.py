@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated, Self
 
@@ -28,7 +29,7 @@ from shared.database.audit import Doer, Done
 from shared.database.engine import Connection
 from shared.events.base import Code
 from shared.http.auth import Scope, require
-from shared.http.pages import Cursor, Limit, Page, decode_cursor, page_of
+from shared.http.pages import Cursor, Limit, Page, after_text, decode_cursor, page_of
 from shared.http.problems import Problem, not_found
 
 router = APIRouter(
@@ -100,6 +101,54 @@ async def list_parameters(
         lambda connection: parameters.page(connection, after, limit, sku=sku, warehouse=warehouse)
     )
     return page_of(found, limit, lambda each: [each.sku, each.warehouse or ""], ParametersOfSku.of)
+
+
+class Deciding(StrEnum):
+    """A parameter that scopes of rules and the table of responsibilities go by."""
+
+    STOCK_CLASS = "stock_class"
+    SUPPLIER = "supplier"
+
+
+class UnknownOfSku(BaseModel):
+    """A SKU of which a parameter is not known, in these of the warehouses that have it."""
+
+    sku: str
+    name: str | None
+    warehouses: list[str]
+
+
+class UnknownCounts(BaseModel):
+    """Of how many SKUs each is not known, in one warehouse at least."""
+
+    stock_class: int
+    supplier: int
+
+
+@router.get("/unknown")
+async def list_unknown(
+    of: Deciding, at: AtDesk, cursor: Cursor = None, limit: Limit = 100
+) -> Page[UnknownOfSku]:
+    """Return stocked SKUs of which class or supplier is not known, by SKU.
+
+    Neither was set, nor does the catalogue say it; in each warehouse that ever told of a level.
+    """
+    after = after_text(cursor)
+    found = await at.ask(lambda connection: parameters.unknown(connection, of, after, limit))
+    items = at.catalogue.items
+
+    def shown(each: parameters.Unknown) -> UnknownOfSku:
+        item = items.get(each.sku)
+        return UnknownOfSku(**each._asdict(), name=item.name if item else None)
+
+    return page_of(found, limit, lambda each: [each.sku], shown)
+
+
+@router.get("/unknown/summary")
+async def count_unknown(at: AtDesk) -> UnknownCounts:
+    """Return of how many stocked SKUs class or supplier is not known."""
+    counts = await at.ask(lambda connection: parameters.count_unknown(connection, [*Deciding]))
+    return UnknownCounts(**counts)
 
 
 @router.put("")

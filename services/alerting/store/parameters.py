@@ -169,6 +169,36 @@ def value(name: str) -> str:
     return f"coalesce(own.{name}, general.{name}, said.{name})"
 
 
+class Unknown(NamedTuple):
+    """A SKU of which something is not known, and in which warehouses."""
+
+    sku: str
+    warehouses: list[str]
+
+
+async def unknown(connection: AsyncConnection, name: str, after: str, limit: int) -> list[Unknown]:
+    """Return SKUs with levels for which a parameter has no value, by SKU."""
+    statement = text(f"""
+        SELECT level.sku, array_agg(level.warehouse ORDER BY level.warehouse)
+        FROM known_level AS level {joined("level")}
+        WHERE level.sku > :after AND {value(name)} IS NULL
+        GROUP BY level.sku
+        ORDER BY level.sku
+        LIMIT :limit
+    """)  # noqa: S608 - the columns are ours
+    rows = await connection.execute(statement, {"after": after, "limit": limit})
+    return [Unknown(sku, list(warehouses)) for sku, warehouses in rows]
+
+
+async def count_unknown(connection: AsyncConnection, names: Sequence[str]) -> dict[str, int]:
+    """Return of how many SKUs with levels each parameter has no value in some warehouse."""
+    counts = ", ".join(
+        f"count(DISTINCT level.sku) FILTER (WHERE {value(name)} IS NULL)" for name in names
+    )
+    statement = text(f"SELECT {counts} FROM known_level AS level {joined('level')}")  # noqa: S608
+    return dict(zip(names, (await connection.execute(statement)).one(), strict=True))
+
+
 async def put(connection: AsyncConnection, sets: Sequence[ParameterSet], at_revision: int) -> None:
     """Store sets, each key once; `at_revision` comes from `begin_edit`."""
     columns: dict[str, object] = {

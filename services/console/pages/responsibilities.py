@@ -22,7 +22,7 @@ from services.console.pages.frame import Frame
 from services.console.pages.live_panel import LivePanel
 from services.console.upstream.answered import answered
 from services.console.upstream.directory import Names
-from services.console.upstream.people import Person, Row
+from services.console.upstream.people import Person, Row, UnknownCounts
 from services.console.upstream.service import Refused, Wrong
 from shared.errors import Unavailable
 
@@ -43,6 +43,7 @@ class Responsibilities:
         self._changed = changed
         self._table: Section[list[Row]] = Section()
         self._people: list[Person] = []
+        self._unknown: Section[UnknownCounts] = Section()
         self._names = Names()
         self._groups: dict[str, str] = {}
         """Names of warehouse groups by id, as far as they were ever answered."""
@@ -72,6 +73,8 @@ class Responsibilities:
         self._people = people
         self._groups = await self._upstream.groups() or self._groups
         self._table = await answered(self._table, self._upstream.table())
+        self._show()
+        self._unknown = await answered(self._unknown, self._upstream.count_unknown())
         self._show()
         return not self._table.away
 
@@ -219,6 +222,7 @@ class Responsibilities:
         return self._frame.html(
             "responsibilities.html",
             section=self._table,
+            unknown=self._unknown.value,
             found=found[:_SHOWN],
             more=max(len(found) - _SHOWN, 0),
             words=self._words,

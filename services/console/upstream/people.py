@@ -45,6 +45,21 @@ class WarehouseGroup(Answer):
     warehouses: list[str] = Field(default_factory=list)
 
 
+class UnknownCounts(Answer):
+    """Of how many products class or supplier is not known."""
+
+    stock_class: int = 0
+    supplier: int = 0
+
+
+class UnknownOfSku(Answer):
+    """A product of which something is not known, in these warehouses."""
+
+    sku: str
+    name: str | None = None
+    warehouses: list[str]
+
+
 class Table(Answer):
     """The table of responsibilities."""
 
@@ -56,6 +71,8 @@ _PEOPLE = TypeAdapter(Page[Person])
 _GROUP = TypeAdapter(WarehouseGroup)
 _GROUPS = TypeAdapter(Page[WarehouseGroup])
 _TABLE = TypeAdapter(Table)
+_UNKNOWN_COUNTS = TypeAdapter(UnknownCounts)
+_UNKNOWN = TypeAdapter(Page[UnknownOfSku])
 _CSV = "text/csv; charset=utf-8"
 
 
@@ -110,6 +127,19 @@ class People:
     async def delete(self, person_id: str) -> None:
         """Delete a person; Refused while the table names them."""
         await self._service.delete(_path(person_id))
+
+    async def count_unknown(self) -> UnknownCounts:
+        """Return how many products cannot be told by class or supplier."""
+        path = "/v1/parameters/unknown/summary"
+        return await self._service.get(_UNKNOWN_COUNTS, path, {}) or UnknownCounts()
+
+    async def unknown(self, of: str, cursor: str = "", limit: int = 50) -> Page[UnknownOfSku]:
+        """Return a part of the products of which `of` is not known, by SKU."""
+        asked: dict[str, str | int] = {"of": of, "limit": limit}
+        if cursor:
+            asked["cursor"] = cursor
+        page = await self._service.get(_UNKNOWN, "/v1/parameters/unknown", asked)
+        return page or Page[UnknownOfSku](items=[])
 
     async def table(self) -> list[Row]:
         """Return the table of responsibilities."""

@@ -105,6 +105,28 @@ async def test_what_the_catalogue_says_holds_where_nothing_is_set(alerting: Aler
     assert [each["stock_class"] for each in await alerting.alerts()] == ["C", "A"]
 
 
+async def test_skus_without_class_or_supplier_are_counted_and_listed(alerting: Alerting) -> None:
+    await alerting.name("A", stock_class="A")
+    await alerting.tell(
+        alerting.level(12), alerting.level(12, warehouse="V"), alerting.level(12, sku="B")
+    )
+    async with alerting.consuming():
+        await alerting.caught_up()
+        await until(lambda: alerting.has_parameters("A"))
+    unknown = f"{PATH}/unknown"
+    assert await alerting.ask("GET", f"{unknown}/summary") == {"stock_class": 1, "supplier": 2}
+    await alerting.ask("PUT", f"{PATH}?sku=A&warehouse=W", {"supplier": "acme"})
+    first = await alerting.ask("GET", f"{unknown}?of=supplier&limit=1")
+    assert first["items"][0]["sku"] == "A"
+    assert first["items"][0]["warehouses"] == ["V"]
+    rest = await alerting.ask("GET", f"{unknown}?of=supplier&cursor={first['next_cursor']}")
+    assert [(each["sku"], each["warehouses"]) for each in rest["items"]] == [("B", ["W"])]
+    assert rest["next_cursor"] is None
+    await alerting.ask("PUT", f"{PATH}?sku=B", {"stock_class": "C", "supplier": "acme"})
+    assert await alerting.ask("GET", f"{unknown}/summary") == {"stock_class": 0, "supplier": 1}
+    assert (await alerting.ask("GET", f"{unknown}?of=stock_class"))["items"] == []
+
+
 async def test_a_consumer_that_starts_goes_by_what_was_set_before(alerting: Alerting) -> None:
     await alerting.put_rule("safe", kind="below_safety_stock", levels=[])
     await alerting.ask("PUT", f"{PATH}?sku=A", {"safety_stock": 13})

@@ -218,6 +218,19 @@ async def test_a_levels_codes_may_hold_what_paths_are_made_of(calm_desk: Desk) -
     await expect(viewer.page.get_by_text("仓/1").first).to_be_visible()
 
 
+async def test_a_phone_shows_the_whole_name_of_a_product_with_an_alert(calm_desk: Desk) -> None:
+    viewer = await calm_desk.viewer(locale="en-GB", phone=True)
+    for path in ("/", LEVEL):
+        await viewer.open(path)
+        names = viewer.page.locator(".episodes .what > *")
+        await expect(names.first).to_be_visible()
+        cut = (
+            "all => all.filter(each => each.scrollWidth > each.clientWidth).map(e => e.textContent)"
+        )
+        assert await names.evaluate_all(cut) == []
+        await viewer.keep_screenshot(f"phone-alerts-{'now' if path == '/' else 'level'}")
+
+
 async def test_levels_filter_the_board(calm_desk: Desk) -> None:
     viewer = await calm_desk.viewer()
     await viewer.open("/")

@@ -27,6 +27,7 @@ from services.console.domain.trouble import KINDS as TROUBLES
 from services.console.pages.alerts import STATES
 from services.console.pages.count_doing import STEPS
 from services.console.pages.counts import STATES as COUNT_STATES
+from services.console.pages.unknown import KINDS as UNKNOWN_KINDS
 from services.console.upstream.reviews import Dimension
 from services.console.upstream.rule_changes import PARTS
 from services.ledger.domain.statement import OPENING_BALANCE
@@ -138,6 +139,7 @@ MADE = {
     *(f"counts.{part}{step}" for part in ("", "sure.", "confirm.", "done.") for step in STEPS),
     *(f"counts.state.{state}" for state in COUNT_STATES),
     *("refused.count_settled", "refused.stocktake_changed"),
+    *(f"unknown.{part}{kind}" for part in ("", "title.", "lead.") for kind in UNKNOWN_KINDS),
     *(f"orders.standing.{one}" for one in STANDINGS),
     *(f"orders.stage.{one}" for one in STAGES),
     *(f"orders.trouble.{one}" for one in ("moq", "pack")),

@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
+from datetime import timedelta
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -23,6 +24,9 @@ from shared.database.engine import Driver
 
 LEVELS_AT_ONCE = 500
 """Levels that are asked for together: their lines are in memory."""
+
+
+_INSTANT = timedelta(microseconds=1)
 
 
 class OpeningProof(NamedTuple):
@@ -43,10 +47,14 @@ async def opening_proofs(
     stored = await openings.of_levels(driver, levels)
     outlines = await files.outlines(levels)
     reached = {level: each.until for level, each in outlines.items()}
-    # What an opening says that it reaches to may be wrong, but what happened since is in none.
+    # What an opening says that it reaches to may be wrong, but what happened since is in none, nor
+    # is a count that waits, or anything after it.
     latest = await driver.fetchval("SELECT now() - $1::interval", CLOSED_DAYS)
+    waiting = await retention.oldest_counts_that_wait(driver, [*stored])
     for level, opening in stored.items():
         at = min(opening.at, latest)
+        if level in waiting:
+            at = min(at, waiting[level] - _INSTANT)
         reached[level] = max(at, reached.get(level, at))
     demanded = defaultdict(set, {level: {*each.demanded} for level, each in outlines.items()})
     for level, reference in await retention.ever_demanded(driver, levels):

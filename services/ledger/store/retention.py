@@ -136,6 +136,19 @@ async def levels_with_a_count_that_waits(driver: Driver, moved: Mapping[int, dat
     return {row[0] for row in rows}
 
 
+async def oldest_counts_that_wait(driver: Driver, levels: Collection[int]) -> dict[int, datetime]:
+    """Return when the oldest count of each level that is not settled was taken, if it has any."""
+    rows = await driver.fetch(
+        """
+        SELECT level_id, min(occurred_at) FROM stock_count
+        WHERE level_id = ANY($1::bigint[]) AND settled_at IS NULL
+        GROUP BY level_id
+        """,
+        list(levels),
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 async def levels_not_opened(driver: Driver, day: date) -> int:
     """Return how many levels moved on a day later than their openings reach."""
     count = await driver.fetchval(

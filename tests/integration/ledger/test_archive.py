@@ -635,3 +635,35 @@ async def test_nothing_is_made_anew_from_an_archive_that_does_not_fit(
     code, report, said = await run(ledger, "rebuild", "--archive", str(folder), "--yes")
     assert (code, report.get("openings"), report.get("differing")) == (0, 1, 1), said
     assert await ledger.on_hand() == 9
+
+
+async def test_an_opening_that_reached_too_far_is_made_without_a_count_that_waits(
+    ledger: Ledger, api: httpx.AsyncClient, clock: ManualClock, folder: Path
+) -> None:
+    assert (await api.put("/v1/count-tolerances", json={"units": 0})).is_success
+    taken = FIRST + 10 * DAY
+    async with ledger.consuming():
+        await ledger.publish(change(id="r", type="receipt", quantity=9, occurred_at=FIRST))
+        await ledger.until_recorded(1)
+        clock.set(FIRST + 11 * DAY)
+        await ledger.publish(
+            change(id="c", type="count", quantity=4, occurred_at=taken, actor="li"),
+            change(id="s", type="sale", quantity=1, occurred_at=taken + DAY / 2),
+        )
+        await ledger.until_recorded(3)
+        assert await ledger.on_hand() == 8
+    assert (await archive(ledger, folder, keep_days=80))["days"] > 0
+    await ledger.rows("UPDATE opening SET at = now()")
+
+    report, said = await rebuild(ledger, folder)
+    assert (report["openings"], said) == (1, [])
+    assert await ledger.rows("SELECT at FROM opening") == [(FIRST,)]
+    (waiting,) = (await api.get("/v1/counts", params={"state": "waiting"})).json()["items"]
+    async with ledger.consuming():
+        assert (await api.post(f"/v1/counts/{waiting['id']}/approve")).is_success
+
+        async def holds() -> bool:
+            return await ledger.on_hand() == 3
+
+        await until(holds)
+    assert (await verify(ledger, folder))[1] == []

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.ledger.domain.counts import WAITING, CountState, Tolerance
@@ -68,7 +68,7 @@ FROM stock_count AS c JOIN level AS l ON l.id = c.level_id
 
 _PAGE = f"""
 {_COUNTS}
-WHERE {{settled}} AND (CAST(:sku AS text) IS NULL OR l.sku = :sku)
+WHERE {{chosen}} AND (CAST(:sku AS text) IS NULL OR l.sku = :sku)
   AND (CAST(:warehouse AS text) IS NULL OR l.warehouse = :warehouse)
   AND (CAST(:state AS text) IS NULL OR c.state = :state)
   AND (CAST(:reference AS text) IS NULL OR c.reference = :reference)
@@ -76,8 +76,11 @@ WHERE {{settled}} AND (CAST(:sku AS text) IS NULL OR l.sku = :sku)
 ORDER BY c.id DESC
 LIMIT :limit
 """
-_EVERY, _WAITING = (text(_PAGE.format(settled=s)) for s in ("true", "c.settled_at IS NULL"))
-"""What waits is few, and has an index of its own."""
+_EVERY, _OF_REFERENCE, _WAITING = (
+    text(_PAGE.format(chosen=chosen))
+    for chosen in ("true", "c.reference = :reference", "c.settled_at IS NULL")
+)
+"""What waits is few, and has an index of its own; so has a reference, for any plan to use."""
 
 _ONE = text(f"{_COUNTS} WHERE c.id = :id")
 
@@ -107,6 +110,12 @@ ORDER BY l.warehouse
 """)  # noqa: S608 - the words are ours
 
 
+def _page(state: CountState | None, reference: str | None) -> TextClause:
+    if state in WAITING:
+        return _WAITING
+    return _EVERY if reference is None else _OF_REFERENCE
+
+
 class Sheets:
     """Counts for others; each method is one short transaction, raising Unavailable (503)."""
 
@@ -128,7 +137,7 @@ class Sheets:
         async def question() -> list[CountRow]:
             async with self._engine.connect() as connection:
                 rows = await connection.execute(
-                    _WAITING if state in WAITING else _EVERY,
+                    _page(state, reference),
                     {
                         "sku": sku,
                         "warehouse": warehouse,

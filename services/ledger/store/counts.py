@@ -135,15 +135,24 @@ async def _keep(driver: Driver, taken: Iterable[Taken], recorded_at: datetime) -
     await driver.copy_records_to_table("stock_count", records=rows, columns=_COUNT_COLUMNS)
 
 
+# Locked in the order of the ids, as people who decide on stocktakes lock the same.
 _SUPERSEDE = f"""
+WITH older AS (
+    SELECT c.id
+    FROM stock_count AS c
+    JOIN unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::boolean[])
+         AS k (level_id, counted_at, key, of_unavailable) USING (level_id)
+    WHERE c.settled_at IS NULL
+      AND (c.bucket = '{Bucket.UNAVAILABLE}') = k.of_unavailable
+      AND c.state IN ('{CountState.WAITING}', '{CountState.RECOUNT_REQUESTED}')
+      AND (c.occurred_at, {_COUNT_KEY}) < (k.counted_at, k.key COLLATE "C")
+    ORDER BY c.id
+    FOR UPDATE OF c
+)
 UPDATE stock_count AS c
 SET state = '{CountState.SUPERSEDED}', decided_at = $5, settled_at = $5
-FROM unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::boolean[])
-     AS k (level_id, counted_at, key, of_unavailable)
-WHERE c.level_id = k.level_id AND c.settled_at IS NULL
-  AND (c.bucket = '{Bucket.UNAVAILABLE}') = k.of_unavailable
-  AND c.state IN ('{CountState.WAITING}', '{CountState.RECOUNT_REQUESTED}')
-  AND (c.occurred_at, {_COUNT_KEY}) < (k.counted_at, k.key COLLATE "C")
+FROM older
+WHERE c.id = older.id
 """  # noqa: S608 - the words are ours
 
 

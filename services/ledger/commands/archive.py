@@ -13,7 +13,7 @@ with their days. So are answers that no Idempotency-Key has to be given any more
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -57,11 +57,12 @@ class DayChangedError(LowtideError):
 
 
 class StillReadError(LowtideError):
-    """Somebody has been reading the past for long; what is done already is done, run again."""
+    """Somebody has been reading the past for long; what needs no day to go is done, run again."""
 
     def __init__(self, day: date) -> None:
         super().__init__(
-            f"{day} could not be dropped: a reader such as `verify` is at work; run again after it"
+            f"{day} could not be dropped: a reader such as `verify`, or a `statement` that is open "
+            "in a pager, is at work; run again after it"
         )
 
 
@@ -129,6 +130,7 @@ async def archive(
                 for day in days_of("movement", present)
                 if day < today - timedelta(days=keep_days)
             )
+            still_read: StillReadError | None = None
             for day in due:
                 if day in archived:
                     tell(f"{day} is archived already; what was recorded for it later stays")
@@ -137,24 +139,40 @@ async def archive(
                     _count(report, holds["movement"].rows, holds["repeat"].rows)
                     tell(f"{day} would go: {holds['movement'].rows} movements")
                 else:
-                    await _archive_day(raw, folder, day, now, report, progress, tell)
-            for starts in days_of("identity", present):
-                if forgettable(starts, today - identity_filters.SETTLED):
-                    if not dry_run:
-                        await _forget(raw, starts)
-                    report.identity_periods += 1
-            for starts in await identity_filters.missing(
-                raw, older_identities(present, today), today
-            ):
-                what = f"filter of {starts}"
-                progress(what, 0, 1)
-                if dry_run or await identity_filters.build(raw, starts, partial(progress, what)):
-                    report.filters += 1
-                else:
-                    tell(
-                        f"the identities of {starts} are too many for a filter: they are asked for"
-                    )
+                    try:
+                        await _archive_day(raw, folder, day, now, report, progress, tell)
+                    except StillReadError as error:
+                        still_read = error  # the same reader is in the way of the days after it
+                        break
+            await _care_for_identities(raw, present, today, report, progress, tell, dry_run=dry_run)
+            if still_read is not None:
+                raise still_read
     return report
+
+
+async def _care_for_identities(
+    raw: Driver,
+    present: Collection[str],
+    today: date,
+    report: Report,
+    progress: Progress,
+    tell: Callable[[str], None],
+    *,
+    dry_run: bool,
+) -> None:
+    """Forget the identities that are old enough, and make the filters of those that are settled."""
+    for starts in days_of("identity", present):
+        if forgettable(starts, today - identity_filters.SETTLED):
+            if not dry_run:
+                await _forget(raw, starts)
+            report.identity_periods += 1
+    for starts in await identity_filters.missing(raw, older_identities(present, today), today):
+        what = f"filter of {starts}"
+        progress(what, 0, 1)
+        if dry_run or await identity_filters.build(raw, starts, partial(progress, what)):
+            report.filters += 1
+        else:
+            tell(f"the identities of {starts} are too many for a filter: they are asked for")
 
 
 def _count(report: Report, movements: int, repeats: int) -> None:

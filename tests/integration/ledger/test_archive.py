@@ -26,6 +26,7 @@ from services.ledger.commands import rebuild as commands_rebuild
 from services.ledger.commands import rebuild_openings as commands_rebuild_openings
 from services.ledger.commands import verify as commands_verify
 from services.ledger.commands import verify_archive as commands_verify_archive
+from services.ledger.commands.archive import StillReadError
 from services.ledger.commands.rebuild import Selection
 from services.ledger.commands.rebuild_openings import UnfitArchiveError
 from services.ledger.store import archive as archive_files
@@ -317,6 +318,24 @@ async def test_a_killed_command_leaves_a_day_that_the_next_one_takes(
     code, report, words = await run(ledger, "verify", "--archive", str(folder))
     assert (code, report["movements"], report["archived_days"]) == (0, 5, 4), words
     assert drafts(folder) == []
+
+
+async def test_a_reader_of_the_past_keeps_its_days_and_nothing_else(
+    ledger: Ledger, clock: ManualClock, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands_archive, "_DROP_TRIES", 1)
+    async with ledger.consuming():
+        await ledger.publish(change(id="r", type="receipt", occurred_at=FIRST))
+        await ledger.until_recorded(1)
+    filters = "SELECT count(*) FROM identity_filter"
+    async with connected(ledger) as other:
+        async with other.transaction():
+            await other.execute("SELECT 1 FROM movement LIMIT 1")
+            with pytest.raises(StillReadError, match="in a pager"):
+                await archive(ledger, folder, keep_days=40)
+        assert await ledger.rows("SELECT 1 FROM archived_day") == []
+        assert (await ledger.rows(filters))[0][0] > 0
+    assert (await archive(ledger, folder, keep_days=40))["days"] > 0
 
 
 def drafts(folder: Path) -> list[Path]:

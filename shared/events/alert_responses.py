@@ -44,7 +44,6 @@ class Via(StrEnum):
     WECOM_APP = "wecom_app"
     SLACK = "slack"
     EMAIL = "email"
-    API = "api"
 
 
 class AlertResponse(Event):

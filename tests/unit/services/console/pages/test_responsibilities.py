@@ -19,6 +19,7 @@ def page(row: dict[str, str | None], editing: bool = False) -> str:
         Language.CHINESE,
         "responsibilities.html",
         section=Section([row]),
+        unknown=None,
         found=[(0, row)],
         more=0,
         words="",

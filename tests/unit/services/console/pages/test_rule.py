@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from services.alerting.domain.definition import RuleDefinition
 from services.console.domain.language import Language
+from services.console.domain.sign_in import Session
 from services.console.domain.texts import Words
 from services.console.pages.context import Context
 from services.console.pages.frame import Frame
@@ -60,6 +61,7 @@ class Viewer(Frame):
         self.context = cast("Context", SimpleNamespace(rules=rules))
         self.language, self.words = Language.ENGLISH, Words(Language.ENGLISH)
         self.main = ui.element()
+        self.session = Session("one", datetime(2026, 3, 2, tzinfo=UTC))
 
     @override
     def may_act(self) -> bool:

@@ -554,8 +554,9 @@ class Worker(Generic[M]):
     async def _connect(self) -> AsyncConnection:
         if self._connection is None:
             self._connection = connection = await self._engine.connect()
-            async with connection.begin():
-                here = await history(connection)
+            with self._answered():
+                async with connection.begin():
+                    here = await history(connection)
             if self.owned and here != self._history:
                 raise self._in_another_history()
             self._history = here

@@ -1,7 +1,7 @@
 """A network that swallows everything: connections stay open, and nothing ever comes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ from shared.database.engine import create_engine, trouble
 from shared.kafka import consumer as consumer_module
 from shared.kafka import worker as worker_module
 from shared.kafka.consumer import PartitionConsumer, Stalled
-from shared.testing.proxy import Direction, Proxy, proxied
+from shared.testing.proxy import Direction, Fate, Passing, Proxy, proxied
 from shared.testing.waiting import PATIENCE_SECONDS, until
 from tests.integration.ledger.lossy import through
 from tests.integration.ledger.service import Ledger, change
@@ -72,6 +72,29 @@ async def test_a_connection_that_goes_silent_while_nothing_comes_is_given_up(
         await ledger.until_published(version=2)
         assert not running.done()
     assert await ledger.on_hand() == 6
+
+
+async def test_a_new_connection_whose_first_question_is_lost_is_given_up(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "ANSWER_SECONDS", 1.0)
+    lost: set[int] = set()
+
+    async def lose_first(passing: Passing) -> Fate:
+        if b"pg_control_system" in passing.data and not lost:
+            lost.add(passing.connection)
+        if passing.connection in lost:
+            await asyncio.Event().wait()
+        return Fate.PASS
+
+    async with consuming_through(ledger) as (consumer, running, proxy):
+        proxy.watcher = lose_first
+        proxy.reset()
+        await until(lambda: _are(lost))
+        await until(lambda: _is_ready(consumer))
+        assert not running.done()
+        await ledger.publish(change(id="sale", quantity=4))
+        await ledger.until_published(version=2)
 
 
 @asynccontextmanager
@@ -168,6 +191,10 @@ async def test_lists_wait_for_a_silent_broker_together_and_shortly(ledger: Ledge
             answers.append(await api.get("/v1/summary"))
     assert [each.status_code for each in answers] == [200] * 11
     assert {each.json()["behind_seconds"] for each in answers} == {None}
+
+
+async def _are(some: Collection[int]) -> bool:
+    return bool(some)
 
 
 async def _is_ready(consumer: PartitionConsumer) -> bool:

@@ -38,7 +38,7 @@ class JavaSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="LOWTIDE_", extra="ignore")
 
     java_options: str = ""
-    """More options for it, as on a command line; of two that differ the last one counts."""
+    """More options for it, as on a command line; any but for another garbage collector."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Java:
 
     @property
     def archive(self) -> Path:
-        """Where the class archive for this Java, these libraries and options is, or will be.
+        """Where the class archive for this Java, these libraries and `OPTIONS` is, or will be.
 
         It is one for all checkouts that share a home: what differs between them is not in it.
         """

@@ -65,7 +65,8 @@ class Broker:
         self._folder = instance.broker_folder
         self._controller_port = controller_port
         self._java = Java.for_broker(temporary=instance.broker_folder)
-        more = shlex.split(JavaSettings().java_options)
+        # What is recorded once serves runs with other options as well.
+        more = () if archive_option else shlex.split(JavaSettings().java_options)
         archive = archive_option or f"-XX:AOTCache={self._java.archive}"
         command = Command(
             name=self.name,

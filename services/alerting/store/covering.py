@@ -99,10 +99,13 @@ async def on_the_way(
 
 
 async def note(connection: AsyncConnection, covered: Mapping[UUID, Collection[UUID]]) -> None:
-    """Remember by which actions together alerts were covered when people were not told of them."""
-    if covered:
-        await forget(connection, covered)
-        pairs = [(alert, action) for alert, actions in covered.items() for action in actions]
+    """Remember by which actions together alerts were covered when people were not told of them.
+
+    By none: nothing that was noted of such an alert keeps it from people any more.
+    """
+    await forget(connection, covered)
+    pairs = [(alert, action) for alert, actions in covered.items() for action in actions]
+    if pairs:
         columns = zip(*pairs, strict=True)
         values = dict(zip(("alert_id", "action_id"), map(list, columns), strict=True))
         await connection.execute(_NOTE, values)

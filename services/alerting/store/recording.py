@@ -103,9 +103,9 @@ async def record(
         touched[episode.id] = episode
         eased = _is_change(each) and has_eased(episode.level, told.get(episode.id))
         by = _covered_by(each, coming, untold=episode.untold and not eased)
-        if by is not None:
-            coming_there = counted_upon(each.rule.kind, coming[each.subject])
-            covered[episode.id] = [one.id for one in coming_there]
+        if by is not None or eased:
+            there = () if by is None else counted_upon(each.rule.kind, coming[each.subject])
+            covered[episode.id] = [one.id for one in there]
         decision = _decided(decisions.get(place), eased=eased)
         entry = _entry(episode, each, silenced.get(place), by, decision, recorded_at)
         entries.append(entry)

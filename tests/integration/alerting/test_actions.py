@@ -878,6 +878,27 @@ async def test_what_was_told_although_it_was_covered_is_told_again_after_a_silen
     assert await shop.hush(other) == [*told, ("reminded", None)]
 
 
+async def test_what_eased_in_a_silence_is_told_although_it_was_covered_on_the_way(
+    shop: Shop,
+) -> None:
+    bought = await shop.buy(await shop.hear(12))
+    await shop.post(f"/v1/actions/{bought['id']}/order")
+    ranks = (("watch", 16), ("urgent", 10), ("out", 1))
+    levels = [{"level": level, "enter": enter} for level, enter in ranks]
+    await shop.put_rule("lower", levels=levels)
+    other = await shop.hear(11)
+    await shop.hear(5)
+    ends_at = (shop.clock.now() + timedelta(hours=1)).isoformat()
+    body = {"rule": "lower", "ends_at": ends_at, "comment": "stocktaking"}
+    await shop.alerting.ask("POST", "/v1/silences", body, HTTPStatus.CREATED)
+    for available in (0, 8, 12):  # worse than they know, as they know it, better
+        await shop.hear(available)
+    shop.clock.advance(timedelta(hours=2))
+    assert await shop.remind() == 1
+    *_, last = await shop.hush(other)
+    assert last == ("reminded", None)
+
+
 async def test_what_has_arrived_by_somebodys_word_is_expected_no_longer(shop: Shop) -> None:
     bought = await shop.buy(await shop.hear(12))
     await shop.post(f"/v1/actions/{bought['id']}/order")

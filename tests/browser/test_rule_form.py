@@ -329,3 +329,22 @@ async def test_a_form_works_in_a_browser_that_keeps_nothing(calm_desk: Desk, put
     await page.get_by_role("button", name="保存为第 2 版").click()
     await expect(page.locator(".savebar [role=status]")).to_have_text("已保存为第 2 版")
     assert versions[-1]["name"]["zh-CN"] == "新"
+
+
+async def test_a_full_storage_brings_back_nothing_older(calm_desk: Desk, put: Put) -> None:
+    await put({"name": {"zh-CN": "旧"}, "kind": "stock_out"})
+    viewer = await calm_desk.viewer()
+    page = viewer.page
+    await viewer.open(PATH)
+    name = page.get_by_label("中文名")
+    await name.fill("打到一半")
+    await expect(page.locator(".savebar [role=status]")).to_have_text("可以保存")
+    await page.evaluate(
+        "() => { Storage.prototype.setItem = () => {"
+        "  throw new DOMException('full', 'QuotaExceededError'); }; }"
+    )
+    await name.fill("")
+    await expect(page.locator(".savebar [role=status]")).not_to_have_text("可以保存")
+    await page.reload()
+    await expect(name).to_have_value("旧")
+    await expect(page.locator(".restored")).to_have_count(0)

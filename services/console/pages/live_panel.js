@@ -174,7 +174,8 @@ function keepInTab(name, text) {
     if (text) sessionStorage.setItem(name, text);
     else sessionStorage.removeItem(name);
   } catch {
-    // What is typed is still in the form.
+    // What is typed is still in the form; what was kept before would pass for it after a reload.
+    if (text) keepInTab(name, "");
   }
 }
 

@@ -19,6 +19,7 @@ from services.alerting.domain.cause import CLASSES, Log
 from services.alerting.domain.stock_out import SHORTAGE_KINDS, StockOut
 from services.alerting.store import turns
 from services.alerting.store.ended_by_hand import HELD_AT
+from services.alerting.store.last_told import IS_WARNING
 from services.alerting.store.parameters import joined, value
 from services.alerting.store.turns import Turn
 
@@ -26,8 +27,8 @@ _OVERLAP = timedelta(minutes=1)
 """Revisions are looked at again for as long: one may commit after a later one."""
 
 # What waits is replaced by a rise that people are told of, and by an end (ADR 94).
-TOLD = """
-    h.event IN ('opened', 'level_changed', 'reminded', 'escalated') AND h.hush IS NULL
+TOLD = f"""
+    {IS_WARNING} AND h.hush IS NULL
     AND (h.tell_at IS NULL OR NOT EXISTS (
         SELECT FROM alert_history AS n
         WHERE n.alert_id = h.alert_id AND n.revision > h.revision AND n.recorded_at < h.tell_at
@@ -153,7 +154,7 @@ _WATCHED = text(f"""
 SELECT a.rule_id, a.owner, a.acknowledged_at,
        (SELECT h.hush->>'by' FROM alert_history AS h
         WHERE h.alert_id = a.id AND h.hush IS NOT NULL
-          AND h.event IN ('opened', 'level_changed', 'reminded', 'escalated')
+          AND {IS_WARNING}
         ORDER BY h.revision LIMIT 1) AS hushed_by
 FROM alert AS a
 WHERE a.subject_kind = 'level' AND a.sku = :sku AND a.warehouse = :warehouse

@@ -845,30 +845,37 @@ async def test_while_it_recovers_nobody_is_told_that_what_covered_it_is_gone(sho
     assert await shop.remind() == 1
 
 
-async def test_what_was_told_although_it_was_covered_is_told_again_after_a_silence(
-    shop: Shop,
-) -> None:
+async def known_as_urgent(shop: Shop) -> dict[str, Any]:
+    """Return an alert of the rule `lower` that an order covers, and that got worse all the same."""
     bought = await shop.buy(await shop.hear(12))
     await shop.post(f"/v1/actions/{bought['id']}/order")
     ranks = (("watch", 16), ("urgent", 10), ("out", 1))
     levels = [{"level": level, "enter": enter} for level, enter in ranks]
     await shop.put_rule("lower", levels=levels)
-    other = await shop.hear(11)
+    alert = await shop.hear(11)
     await shop.hear(5)
-    body = {
-        "rule": "lower",
-        "ends_at": (shop.clock.now() + timedelta(hours=1)).isoformat(),
-        "comment": "stocktaking",
-    }
+    return alert
+
+
+async def silence_lower(shop: Shop) -> None:
+    """Silence the rule `lower` for an hour."""
+    ends_at = (shop.clock.now() + timedelta(hours=1)).isoformat()
+    body = {"rule": "lower", "ends_at": ends_at, "comment": "stocktaking"}
     await shop.alerting.ask("POST", "/v1/silences", body, HTTPStatus.CREATED)
+
+
+async def test_what_was_told_although_it_was_covered_is_told_again_after_a_silence(
+    shop: Shop,
+) -> None:
+    other = await known_as_urgent(shop)
+    await silence_lower(shop)
     await shop.hear(0)
     told = [("opened", "covered"), ("level_changed", None), ("level_changed", "silence")]
     assert await shop.hush(other) == told
     shop.clock.advance(timedelta(hours=2))
     assert await shop.remind() == 1
     # Eased in a silence, it is not taken for worse than it is until what covers it has arrived.
-    body["ends_at"] = (shop.clock.now() + timedelta(hours=1)).isoformat()
-    await shop.alerting.ask("POST", "/v1/silences", body, HTTPStatus.CREATED)
+    await silence_lower(shop)
     await shop.hear(8)
     await shop.hear(12)
     told += [("reminded", None), *[("level_changed", "silence")] * 2]
@@ -881,16 +888,8 @@ async def test_what_was_told_although_it_was_covered_is_told_again_after_a_silen
 async def test_what_eased_in_a_silence_is_told_although_it_was_covered_on_the_way(
     shop: Shop,
 ) -> None:
-    bought = await shop.buy(await shop.hear(12))
-    await shop.post(f"/v1/actions/{bought['id']}/order")
-    ranks = (("watch", 16), ("urgent", 10), ("out", 1))
-    levels = [{"level": level, "enter": enter} for level, enter in ranks]
-    await shop.put_rule("lower", levels=levels)
-    other = await shop.hear(11)
-    await shop.hear(5)
-    ends_at = (shop.clock.now() + timedelta(hours=1)).isoformat()
-    body = {"rule": "lower", "ends_at": ends_at, "comment": "stocktaking"}
-    await shop.alerting.ask("POST", "/v1/silences", body, HTTPStatus.CREATED)
+    other = await known_as_urgent(shop)
+    await silence_lower(shop)
     for available in (0, 8, 12):  # worse than they know, as they know it, better
         await shop.hear(available)
     shop.clock.advance(timedelta(hours=2))

@@ -348,3 +348,42 @@ async def test_a_full_storage_brings_back_nothing_older(calm_desk: Desk, put: Pu
     await page.reload()
     await expect(name).to_have_value("旧")
     await expect(page.locator(".restored")).to_have_count(0)
+
+
+HOLDING = """
+const { emit } = window.socket;
+const held = [];
+window.socket.emit = (event, said, ...more) => {
+  if (String(said?.args).includes("active.days")) held.push([event, said, ...more]);
+  else emit.call(window.socket, event, said, ...more);
+};
+window.letGo = () => held.forEach((each) => emit.apply(window.socket, each));
+"""
+"""Keeps what is said of days from the server, as a slow line does, until `letGo()`."""
+
+
+async def test_what_is_chosen_stays_although_the_page_is_older(calm_desk: Desk, put: Put) -> None:
+    window = {"days": ["mon", "tue"], "from": "22:00", "until": "06:00"}
+    active = {"calendar": None, "zone": "Asia/Shanghai", "windows": [window]}
+    levels = [{"level": "watch", "enter": 10}]
+    rule = {"name": {"zh-CN": "夜里"}, "kind": "below", "levels": levels, "active": active}
+    versions = await put(rule)
+    viewer = await calm_desk.viewer()
+    page = viewer.page
+    await viewer.open(PATH)
+    status = page.locator(".savebar [role=status]")
+    await expect(status).to_have_text("与已保存的相同")
+    monday = page.get_by_role("checkbox", name="周一")
+    await page.get_by_label("中文名").fill("夜里少货")
+    await expect(status).to_have_text("可以保存")
+    await page.evaluate(HOLDING)
+    await monday.uncheck()
+    await page.get_by_role("button", name="保存为第 2 版").click()
+    await expect(status).to_have_text("已保存为第 2 版")  # and the form is shown anew
+    await expect(monday).not_to_be_checked()
+    await page.evaluate("letGo()")
+    await expect(status).to_have_text("可以保存")
+    await page.get_by_role("button", name="保存为第 3 版").click()
+    await expect(status).to_have_text("已保存为第 3 版")
+    days = [each["active"]["windows"][0]["days"] for each in versions]
+    assert days == [["mon", "tue"], ["mon", "tue"], ["tue"]]

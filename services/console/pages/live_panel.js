@@ -77,7 +77,8 @@ function isTypedInto(field) {
   return field === document.activeElement && !["checkbox", "radio"].includes(field.type);
 }
 
-function merge(existing, wanted) {
+// `isAhead` says of a field whether the server has yet to hear what it says here.
+function merge(existing, wanted, isAhead) {
   if (existing.nodeType !== Node.ELEMENT_NODE) {
     if (existing.nodeValue !== wanted.nodeValue) existing.nodeValue = wanted.nodeValue;
     return;
@@ -87,13 +88,14 @@ function merge(existing, wanted) {
   // What a person is typing, and what the browser itself writes into times, is left alone.
   // (Buttons have a value too, but nobody types into them.)
   const isField = existing.matches(FIELDS);
-  if (existing.localName === "lt-time" || (isField && isTypedInto(existing))) return;
-  mergeChildren(existing, wanted);
+  if (existing.localName === "lt-time") return;
+  if (isField && (isTypedInto(existing) || isAhead(existing))) return;
+  mergeChildren(existing, wanted, isAhead);
   if (isField) fill(existing, wanted);
   if (before !== null && before !== existing.textContent) glow(existing);
 }
 
-function mergeChildren(existing, wanted) {
+function mergeChildren(existing, wanted, isAhead) {
   const keyed = new Map();
   for (const child of existing.childNodes) {
     const key = keyOf(child);
@@ -110,7 +112,7 @@ function mergeChildren(existing, wanted) {
     }
     if (found === place) place = place.nextSibling;
     else existing.insertBefore(found, place);
-    merge(found, child);
+    merge(found, child, isAhead);
   }
   while (place) {
     const next = place.nextSibling;
@@ -181,8 +183,11 @@ function keepInTab(name, text) {
 
 export default {
   template: `<component :is="tag" @click="act" @input="type" @change="type" @submit="submit"></component>`,
-  props: { html: String, tag: String, revision: Number, recalls: String, kept: Object },
-  data: () => ({ shown: -1 }),
+  props: { html: String, tag: String, revision: Number, heard: Number, recalls: String, kept: Object },
+  data: () => ({ shown: -1, said: 0 }),
+  created() {
+    this.lastSaid = new Map();
+  },
   mounted() {
     this.show();
     if (this.recalls) this.$emit("recall", keptInTab(this.recalls));
@@ -197,7 +202,10 @@ export default {
       if (this.shown < 0) {
         this.$el.innerHTML = this.html;
         showDays(this.$el);
-      } else keepingFocus(() => mergeChildren(this.$el, parsed(this.html, this.tag)));
+      } else {
+        const wanted = parsed(this.html, this.tag);
+        keepingFocus(() => mergeChildren(this.$el, wanted, this.isAheadOf(this.heard)));
+      }
       this.shown = this.revision;
     },
     // The tab has it, so that it outlives a reload, a session and the server.
@@ -206,12 +214,16 @@ export default {
         keepInTab(name, text);
       }
     },
+    // HTML that was made before the server heard of a field has that field's former value.
+    isAheadOf(heard) {
+      return (field) => this.lastSaid.get(field.name) > heard;
+    },
     // Replaces single elements by their id; ids that are not on the page are left out.
-    patch(parts) {
+    patch(parts, heard) {
       for (const [id, html] of Object.entries(parts)) {
         const existing = document.getElementById(id);
         if (!existing || !this.$el.contains(existing)) continue;
-        merge(existing, parsed(html, "div").firstElementChild);
+        merge(existing, parsed(html, "div").firstElementChild, this.isAheadOf(heard));
       }
     },
     // A form with an address of its own is the browser's; all others are only acts.
@@ -235,7 +247,9 @@ export default {
         value = await textOf(field.files[0]);
         field.value = "";
       }
-      this.$emit("field", { name: field.name, value });
+      this.said += 1;
+      this.lastSaid.set(field.name, this.said);
+      this.$emit("field", { name: field.name, value, number: this.said });
     },
     // Takes a person on to what they asked for, or to what is wrong.
     point(selector) {

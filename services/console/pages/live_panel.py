@@ -21,6 +21,7 @@ class LivePanel(ui.element, component="live_panel.js"):
         self._props["tag"] = tag
         self._props["html"] = html
         self._props["revision"] = 0
+        self._props["heard"] = 0
         self._props["recalls"] = recalls
         self._props["kept"] = {}
         self._patched = False
@@ -37,7 +38,8 @@ class LivePanel(ui.element, component="live_panel.js"):
     def patch(self, parts: Mapping[str, str]) -> None:
         """Replace single elements, by their id, with these."""
         self._patched = True
-        _ = self.run_method("patch", dict(parts))  # nobody waits for the browser
+        # Nobody waits for the browser.
+        _ = self.run_method("patch", dict(parts), self._props["heard"])
 
     def point(self, selector: str) -> None:
         """Move the focus to the first element that fits."""
@@ -69,6 +71,9 @@ class LivePanel(ui.element, component="live_panel.js"):
         """
 
         def pass_on(event: GenericEventArguments) -> object:
+            # It goes back with what is shown from now on: the browser knows of which inputs
+            # that cannot tell yet, and leaves them as they are.
+            self._props["heard"] = event.args["number"]
             return handler(str(event.args["name"]), str(event.args["value"]))
 
         self.on("field", pass_on)

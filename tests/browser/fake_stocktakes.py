@@ -38,12 +38,16 @@ def _count(number: int, reference: str | None) -> dict[str, Any]:
 
 
 class FakeStocktakes:
-    """Counts; `decided` has what pages decided, for whom; a request takes 6,000 at the most."""
+    """Counts; `decided` has what pages decided, for whom; a request takes 6,000 at the most.
+
+    What is `arriving` comes in once the first thousand of them are decided on.
+    """
 
     def __init__(self, there: Callable[[str], None]) -> None:
         self._there = there
         self.counts = [_count(number, "PD-2026-11") for number in range(1, LINES + 1)]
         self.counts.append(_count(LINES + 1, None))
+        self.arriving: list[dict[str, Any]] = []
         self.decided: list[tuple[str, dict[str, Any] | None, str | None]] = []
         self.router = APIRouter()
         self._routes()
@@ -118,9 +122,13 @@ class FakeStocktakes:
             if (each["reference"], each["state"]) == (body["reference"], body["state"])
             and each["id"] <= body["up_to"]
         ]
+        problem = {"type": "urn:lowtide:problem:stocktake_changed", "detail": "More wait."}
         if len(chosen) > body["counts"]:
-            problem = {"type": "urn:lowtide:problem:stocktake_changed", "detail": "More wait."}
-            return JSONResponse(problem, HTTPStatus.CONFLICT)
-        for each in chosen[:6_000]:
+            return JSONResponse(problem | {"decided": 0}, HTTPStatus.CONFLICT)
+        portion = chosen[: 1_000 if self.arriving else 6_000]
+        for each in portion:
             each["state"] = STATE_AFTER[step]
+        if self.arriving:
+            self.counts[:0], self.arriving = self.arriving, []
+            return JSONResponse(problem | {"decided": len(portion)}, HTTPStatus.CONFLICT)
         return JSONResponse({"decided": len(chosen[:6_000]), "left": len(chosen[6_000:])})

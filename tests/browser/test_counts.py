@@ -129,6 +129,13 @@ async def test_what_changed_meanwhile_is_shown_before_it_can_be_confirmed(
     await expect(page.locator(".told")).to_have_text("")
     assert late["state"] == "waiting"
     await viewer.keep_screenshot("counts-changed")
+    later = late | {"id": -1}
+    stocktakes.arriving = [later]
     await stocktake.get_by_role("button", name="Yes, approve 10,001 counts").click()
-    await expect(page.locator(".told")).to_contain_text("PD-2026-11: 10,001 counts approved")
-    assert late["state"] == "approved"
+    await expect(changed).to_contain_text("Before: 10,001 counts")
+    await expect(changed).to_contain_text("Now: 9,002 counts")
+    await expect(changed).to_contain_text("1,000 counts have been decided on already.")
+    assert later["state"] == "waiting"
+    await stocktake.get_by_role("button", name="Yes, approve 9,002 counts").click()
+    await expect(page.locator(".told")).to_contain_text("PD-2026-11: 10,002 counts approved")
+    assert (late["state"], later["state"]) == ("approved", "approved")

@@ -48,6 +48,12 @@ COUNTS: dict[str, Text] = {
         "等待的盘点有变化。刚才：{before}。现在：{now}。请核对后再确认。",
         "What waits has changed. Before: {before}. Now: {now}. Check it before you confirm.",
     ),
+    "counts.changed.decided": Text(
+        "其中 {n} 条已经处理。", "{n} counts have been decided on already."
+    ),
+    "counts.changed.decided.one": Text(
+        "其中 1 条已经处理。", "One count has been decided on already."
+    ),
     "counts.confirm.approve": Text("确认批准 {counts}", "Yes, approve {counts}"),
     "counts.confirm.reject": Text("确认驳回 {counts}", "Yes, reject {counts}"),
     "counts.confirm.request-recount": Text("确认重盘 {counts}", "Yes, take {counts} again"),

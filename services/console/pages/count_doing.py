@@ -15,13 +15,15 @@ STEPS = ("approve", "request-recount", "reject")
 class Form:
     """The confirmation that is open: of a step, for a stocktake as it was when it was shown.
 
-    `before` is what was shown until the ledger said that more waits.
+    `before` is what was shown until the ledger said that more waits; `decided` is how many counts
+    had been decided on by then.
     """
 
     act: str
     step: str
     stocktake: Stocktake
     before: Stocktake | None = None
+    decided: int = 0
 
     @property
     def send(self) -> str:
@@ -95,14 +97,15 @@ class CountDoing:
             now = self._stocktake_of(form.act.partition(":")[2])
             if now is None or now == form.stocktake:
                 raise
-            self.form = replace(form, stocktake=now, before=form.stocktake)
+            decided = form.decided + error.decided
+            self.form = replace(form, stocktake=now, before=form.stocktake, decided=decided)
             return
         words = self._frame.words
         self.form = None
         self.done = words(
             f"counts.done.{form.step}",
             reference=form.stocktake.reference,
-            counts=words.counted("counts.lines", decided),
+            counts=words.counted("counts.lines", form.decided + decided),
         )
 
     async def _try(self, act: str, sent: Awaitable[None]) -> None:

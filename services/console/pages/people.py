@@ -21,6 +21,7 @@ from shared.errors import Unavailable
 
 _TRY_AGAIN_SECONDS = 3.0
 _NAMES_SECONDS = 5.0
+_COUNT_SECONDS = 15.0
 _KNOWN_FIELDS = frozenset({"name", "email", *CHAT_IDS})
 
 
@@ -61,6 +62,7 @@ class PeoplePage:
         """Ask until there is an answer, and again after every change."""
         self._frame.keep(self._answer(), "people")
         self._frame.keep(self._ask_names(), "people: names")
+        self._frame.keep(self._count_unknown(), "people: unknown")
 
     def _ask_again(self) -> None:
         self._wanted.set()
@@ -71,6 +73,11 @@ class PeoplePage:
             self._table.call(names)
             self._groups.call(names)
             await asyncio.sleep(_NAMES_SECONDS)
+
+    async def _count_unknown(self) -> None:
+        while True:
+            await self._table.count_unknown()
+            await asyncio.sleep(_COUNT_SECONDS)
 
     async def _answer(self) -> None:
         while True:

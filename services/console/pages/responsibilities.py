@@ -74,9 +74,12 @@ class Responsibilities:
         self._groups = await self._upstream.groups() or self._groups
         self._table = await answered(self._table, self._upstream.table())
         self._show()
+        return not self._table.away
+
+    async def count_unknown(self) -> None:
+        """Count the products that the rows pass over, and show it."""
         self._unknown = await answered(self._unknown, self._upstream.count_unknown())
         self._show()
-        return not self._table.away
 
     def _show(self) -> None:
         self._panel.show(self._html())

@@ -39,7 +39,8 @@ class Refused(Exception):  # noqa: N818 - what the service did
     """The service understood and said no; `detail` tells a person why.
 
     `code` names the problem for programs, `errors` says what is wrong field by field, `used_by`
-    where something is named that therefore cannot be deleted.
+    where something is named that therefore cannot be deleted; `decided` is how many counts were
+    decided on before that.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Refused(Exception):  # noqa: N818 - what the service did
         code: str = "",
         errors: Sequence[Wrong] = (),
         used_by: Sequence[str] = (),
+        decided: int = 0,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -56,6 +58,7 @@ class Refused(Exception):  # noqa: N818 - what the service did
         self.code = code
         self.errors = tuple(errors)
         self.used_by = tuple(used_by)
+        self.decided = decided
 
 
 class Service:
@@ -187,6 +190,7 @@ class _Problem(BaseModel):
     detail: str
     errors: list[Wrong] = []
     used_by: list[str] = []
+    decided: int = 0
 
 
 def _refusal(response: httpx.Response) -> Refused:
@@ -195,4 +199,4 @@ def _refusal(response: httpx.Response) -> Refused:
     except ValidationError:
         return Refused(response.status_code, response.reason_phrase)
     code = said.type.rpartition(":")[2]
-    return Refused(response.status_code, said.detail, code, said.errors, said.used_by)
+    return Refused(response.status_code, said.detail, code, said.errors, said.used_by, said.decided)

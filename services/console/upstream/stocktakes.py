@@ -6,7 +6,7 @@ from decimal import Decimal
 from pydantic import TypeAdapter
 
 from services.console.upstream.answers import Answer, Page
-from services.console.upstream.service import Service
+from services.console.upstream.service import Refused, Service
 from shared.errors import Unavailable
 
 # A request decides on up to 20,000 counts.
@@ -86,7 +86,10 @@ class Stocktakes:
         return page or Page[Count](items=[])
 
     async def decide(self, chosen: Stocktake, step: str) -> int:
-        """Decide on a stocktake as far as it was seen; returns how many counts that were."""
+        """Decide on a stocktake as far as it was seen; returns how many counts that were.
+
+        Raises Refused where more waits, with how many were decided on by then.
+        """
         body: dict[str, object] = {
             "reference": chosen.reference,
             "warehouse": chosen.warehouse,
@@ -95,12 +98,16 @@ class Stocktakes:
         }
         decided = 0
         while True:
-            answer = await self._service.post(
-                _DECIDED,
-                f"/v1/stocktakes/{step}",
-                body | {"counts": chosen.counts - decided},
-                patience_seconds=_DECIDE_SECONDS,
-            )
+            try:
+                answer = await self._service.post(
+                    _DECIDED,
+                    f"/v1/stocktakes/{step}",
+                    body | {"counts": chosen.counts - decided},
+                    patience_seconds=_DECIDE_SECONDS,
+                )
+            except Refused as error:
+                error.decided += decided
+                raise
             if answer is None:
                 raise Unavailable("the ledger")
             decided += answer.decided

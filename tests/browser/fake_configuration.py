@@ -118,7 +118,7 @@ class FakeConfiguration:
         self.groups: dict[str, Body] = {"east": {"name": "华东门店", "warehouses": ["hangzhou"]}}
         self.without_supplier: list[Body] = []
         self.held_up = asyncio.Lock()
-        """Nothing is put while a test holds it."""
+        """Nothing is put, and nobody is told who there is, while a test holds it."""
         self.router = APIRouter()
         self._rules()
         self._people()
@@ -201,9 +201,11 @@ class FakeConfiguration:
         router = self.router
 
         @router.get("/v1/people")
-        def people() -> Body:
+        async def people() -> Body:
             self._there("alerting")
             self._there("alerting's people")
+            async with self.held_up:
+                pass
             return {"items": [{"id": one} | body for one, body in sorted(self.people.items())]}
 
         @router.get("/v1/people/{person_id}")

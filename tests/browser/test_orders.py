@@ -43,11 +43,11 @@ async def test_a_buyer_decides_what_waits_takes_a_line_out_and_places_the_rest_o
     await expect(own.get_by_role("button")).to_have_count(0)
     other = page.locator(".to-approve li", has_text="周五要断货")
     await other.get_by_role("button", name="Turn down").click()
-    await other.locator("[data-act=send]").click()
+    await other.locator("[data-key=send]").click()
     await expect(other.locator("#order-reason-note")).to_have_text("Please fill this in")
     await other.get_by_label("Reason").fill("too early")
     await viewer.keep_screenshot("orders-turning-down")
-    await other.locator("[data-act=send]").click()
+    await other.locator("[data-key=send]").click()
     await expect(other).to_have_count(0)
 
     await order.get_by_role("button", name="Take out: 有机小米").click()

@@ -357,33 +357,82 @@ window.socket.emit = (event, said, ...more) => {
   if (String(said?.args).includes("active.days")) held.push([event, said, ...more]);
   else emit.call(window.socket, event, said, ...more);
 };
-window.letGo = () => held.forEach((each) => emit.apply(window.socket, each));
+window.letGo = () => {
+  window.socket.emit = emit;
+  held.forEach((each) => emit.apply(window.socket, each));
+};
+window.lose = () => {
+  window.socket.emit = emit;
+};
+null; // a function would be called
 """
-"""Keeps what is said of days from the server, as a slow line does, until `letGo()`."""
+"""Keeps what is said of days from the server until `letGo()`, as a slow line does, or for good."""
+
+NIGHT = {
+    "calendar": None,
+    "zone": "Asia/Shanghai",
+    "windows": [{"days": ["mon", "tue"], "from": "22:00", "until": "06:00"}],
+}
+AT_NIGHT = {
+    "name": {"zh-CN": "夜里"},
+    "kind": "below",
+    "levels": [{"level": "watch", "enter": 10}],
+    "active": NIGHT,
+}
 
 
-async def test_what_is_chosen_stays_although_the_page_is_older(calm_desk: Desk, put: Put) -> None:
-    window = {"days": ["mon", "tue"], "from": "22:00", "until": "06:00"}
-    active = {"calendar": None, "zone": "Asia/Shanghai", "windows": [window]}
-    levels = [{"level": "watch", "enter": 10}]
-    rule = {"name": {"zh-CN": "夜里"}, "kind": "below", "levels": levels, "active": active}
-    versions = await put(rule)
+def days_of(versions: list[dict[str, Any]]) -> list[list[str]]:
+    return [each["active"]["windows"][0]["days"] for each in versions]
+
+
+async def test_what_is_chosen_stays_although_the_page_is_older(
+    calm_desk: Desk, put: Put, fakes: Fakes
+) -> None:
+    versions = await put(AT_NIGHT)
     viewer = await calm_desk.viewer()
     page = viewer.page
     await viewer.open(PATH)
     status = page.locator(".savebar [role=status]")
-    await expect(status).to_have_text("与已保存的相同")
     monday = page.get_by_role("checkbox", name="周一")
     await page.get_by_label("中文名").fill("夜里少货")
     await expect(status).to_have_text("可以保存")
-    await page.evaluate(HOLDING)
-    await monday.uncheck()
-    await page.get_by_role("button", name="保存为第 2 版").click()
+    async with fakes[0].configuration.held_up:
+        await page.get_by_role("button", name="保存为第 2 版").click()
+        await expect(page.get_by_role("button", name="正在保存…")).to_be_visible()
+        await page.evaluate(HOLDING)
+        await monday.uncheck()
     await expect(status).to_have_text("已保存为第 2 版")  # and the form is shown anew
     await expect(monday).not_to_be_checked()
     await page.evaluate("letGo()")
     await expect(status).to_have_text("可以保存")
     await page.get_by_role("button", name="保存为第 3 版").click()
     await expect(status).to_have_text("已保存为第 3 版")
-    days = [each["active"]["windows"][0]["days"] for each in versions]
-    assert days == [["mon", "tue"], ["mon", "tue"], ["tue"]]
+    assert days_of(versions) == [["mon", "tue"], ["mon", "tue"], ["tue"]]
+
+
+async def test_what_was_lost_on_its_way_is_said_again_before_it_is_saved(
+    calm_desk: Desk, put: Put
+) -> None:
+    versions = await put(AT_NIGHT)
+    viewer = await calm_desk.viewer()
+    page = viewer.page
+    await viewer.open(PATH)
+    status = page.locator(".savebar [role=status]")
+    await page.get_by_label("中文名").fill("夜里少货")
+    await expect(status).to_have_text("可以保存")
+    await page.evaluate(HOLDING)
+    await page.get_by_role("checkbox", name="周一").uncheck()
+    await page.evaluate("lose()")
+    await page.get_by_role("button", name="保存为第 2 版").click()
+    await expect(status).to_have_text("已保存为第 2 版")
+    assert days_of(versions) == [["mon", "tue"], ["tue"]]
+
+    # The next input is enough, too.
+    await page.evaluate(HOLDING)
+    await page.get_by_role("checkbox", name="周三").check()
+    await page.evaluate("lose()")
+    await page.get_by_role("checkbox", name="周四").check()
+    await expect(status).to_have_text("可以保存")
+    await page.get_by_role("button", name="保存为第 3 版").click()
+    await expect(status).to_have_text("已保存为第 3 版")
+    assert days_of(versions)[-1] == ["tue", "wed", "thu"]

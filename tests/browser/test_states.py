@@ -146,7 +146,7 @@ async def test_a_rule_is_filled_in_by_keyboard_alone(calm_desk: Desk) -> None:
             )
         )
     wanted = {"SUMMARY", "level", "exit", "pending", "pending.unit", "warehouse:hangzhou"}
-    assert {*wanted, "scope.skus", "filter.grace_days", "save"} <= set(reached)
+    assert {*wanted, "scope.skus", "filter.grace_days", "save:"} <= set(reached)
 
 
 async def test_without_the_catalogue_stock_is_still_there_without_names(
@@ -317,6 +317,33 @@ async def test_a_failed_acknowledgement_says_why_and_can_be_tried_again(
     fakes[0].away.clear()
     await expect(stale).to_have_count(0)
     await expect(button).to_be_enabled()
+
+
+async def test_who_there_is_comes_late_and_takes_nothing_from_what_is_done_by_then(
+    calm_desk: Desk, fakes: Fakes
+) -> None:
+    viewer = await calm_desk.viewer(locale="en-GB")
+    page = viewer.page
+    await viewer.open(ALERT)
+    to, why = page.locator("#assign-to"), page.locator("#end-note")
+    held_up = fakes[0].configuration.held_up
+    await page.get_by_role("button", name="Assign").click()
+    await expect(to).to_be_focused()  # people are known by now
+    await page.get_by_role("button", name="Cancel").click()
+    async with held_up:
+        await page.get_by_role("button", name="Assign").click()
+        await expect(to).to_be_focused()
+        await page.get_by_role("button", name="End by hand").click()
+        await expect(why).to_be_focused()
+        await why.fill("counted, all there")
+    async with held_up:  # whoever waited for it before has it before
+        pass
+    await why.press("End")
+    await why.press_sequentially(" now")
+    await page.get_by_role("button", name="Assign").click()
+    await expect(to).to_be_focused()
+    await page.get_by_role("button", name="End by hand").click()
+    await expect(to).to_have_count(0)
 
 
 async def test_everything_on_the_board_is_reached_by_keyboard(calm_desk: Desk) -> None:

@@ -274,6 +274,10 @@ RULES: dict[str, Text] = {
         "{who} 刚保存了第 {n} 版。再按一次保存，就以你的为准。",
         "{who} has saved version {n} meanwhile. Save again to put yours on top.",
     ),
+    "rule.moved_on": Text(
+        "{who} 刚保存了第 {n} 版。请看过后再决定是否恢复。",
+        "{who} has saved version {n} meanwhile. Look at it before you go back.",
+    ),
     "rule.versions": Text("版本", "Versions"),
     "rule.roll_back": Text("恢复到这版", "Back to this"),
     "rule.roll_back.sure": Text(

@@ -58,6 +58,7 @@ class AlertPage:
         self._notices: Section[list[CountedDelivery]] = Section()
         self._destinations: dict[str, str] = {}
         self._people: dict[str, str] = {}
+        self._asking_people = False
         self._fields: dict[str, str] = {"to": "", "note": ""}
         """What is typed into the forms on the page, for the acts that need it."""
         self._assigning = False
@@ -183,18 +184,31 @@ class AlertPage:
             await self._do(act)
 
     async def _choose_person(self, *, open_: bool) -> None:
-        self._assigning, self._ending, self._failure = False, False, ""
-        if open_:
-            try:
-                self._people = {one.id: one.name for one in await self._frame.context.people.all()}
-            except (Refused, Unavailable) as error:
-                self._failure = self._frame.said_of(error, "alerting")
-            else:
-                self._assigning = True
-                owner = self._alert.owner if self._alert else None
-                self._fields |= {"to": owner or next(iter(self._people), ""), "note": ""}
+        is_open = self._assigning
+        self._assigning, self._ending, self._failure = open_, False, ""
+        if open_ and not is_open:
+            owner = self._alert.owner if self._alert else None
+            self._fields |= {"to": owner or next(iter(self._people), ""), "note": ""}
+            self._show()
+            self._panel.point("#assign-to")
+            await self._offer_people()
         self._show()
-        self._panel.point("#assign-to")
+
+    async def _offer_people(self) -> None:
+        known, failure = self._people, ""
+        self._asking_people = True
+        try:
+            self._people = {one.id: one.name for one in await self._frame.context.people.all()}
+        except (Refused, Unavailable) as error:
+            failure = self._frame.said_of(error, "alerting")
+        self._asking_people = False
+        if not self._assigning:
+            return  # something else was wanted meanwhile
+        self._assigning, self._failure = bool(known) or not failure, failure
+        self._fields["to"] = self._fields["to"] or next(iter(self._people), "")
+        if not known:
+            self._show()
+            self._panel.point("#assign-to")
 
     def _say_why(self, *, open_: bool) -> None:
         self._assigning, self._ending, self._failure = False, open_, ""
@@ -244,6 +258,7 @@ class AlertPage:
             notices_away=self._notices.away,
             destinations=self._destinations,
             people=self._people,
+            asking_people=self._asking_people,
             fields=self._fields,
             assigning=self._assigning,
             ending=self._ending,

@@ -28,6 +28,11 @@ class Form:
     action_id: str = ""
     step: str = ""
 
+    @property
+    def send(self) -> str:
+        """The act of its button: a press that was meant for another form does nothing."""
+        return f"{PREFIX}send:{self.act}"
+
 
 class AlertDoing:
     """One viewer's hand in what is done about an episode."""
@@ -93,7 +98,7 @@ class AlertDoing:
         elif verb == "step":
             action_id, _, step = rest.partition(":")
             await self._step(act, action_id, step)
-        elif verb == "send":
+        elif self.form is not None and self.form.send == act:
             await self._send()
 
     def _close(self) -> None:

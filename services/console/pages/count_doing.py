@@ -27,8 +27,8 @@ class Form:
 
     @property
     def send(self) -> str:
-        """The act of its button: a press that was meant for other numbers does nothing."""
-        return f"send:{self.stocktake.up_to}:{self.stocktake.counts}"
+        """The act of its button: a press that was meant for another form does nothing."""
+        return f"send:{self.act}:{self.stocktake.up_to}:{self.stocktake.counts}"
 
 
 class CountDoing:

@@ -140,6 +140,16 @@ function showDays(root) {
   for (const field of root.querySelectorAll("[data-until], [data-from], [data-at]")) fill(field, field);
 }
 
+// What the server is told of a field, except of a file.
+function valueOf(field) {
+  const { until, from, at } = field.dataset;
+  if (field.type === "checkbox") return field.checked ? "yes" : "";
+  if (until !== undefined) return midnight(field.value, 1);
+  if (from !== undefined) return midnight(field.value);
+  if (at !== undefined) return field.value && new Date(field.value).toISOString();
+  return field.value;
+}
+
 // Larger ones do not fit into a message of the socket.
 const LARGEST_FILE_BYTES = 800_000;
 
@@ -187,6 +197,7 @@ export default {
   data: () => ({ shown: -1, said: 0 }),
   created() {
     this.lastSaid = new Map();
+    this.pressed = "";
   },
   mounted() {
     this.show();
@@ -218,6 +229,17 @@ export default {
     isAheadOf(heard) {
       return (field) => this.lastSaid.get(field.name) > heard;
     },
+    // A line that broke may have lost some of what was said: whatever the server has not heard of,
+    // if it is still there, and then the act that it has held back.
+    sayAgain(heard, act) {
+      const order = (field) => this.lastSaid.get(field.name);
+      [...this.$el.querySelectorAll(FIELDS)]
+        .filter(this.isAheadOf(heard))
+        .filter((field) => field.type !== "file" && (field.type !== "radio" || field.checked))
+        .sort((one, other) => order(one) - order(other))
+        .forEach((field) => this.say(field, valueOf(field), true));
+      if (act) this.$emit("act", { act, before: this.said, isAgain: true });
+    },
     // Replaces single elements by their id; ids that are not on the page are left out.
     patch(parts, heard) {
       for (const [id, html] of Object.entries(parts)) {
@@ -232,24 +254,27 @@ export default {
     },
     act(event) {
       const target = event.target.closest("[data-act]");
-      if (target && !target.disabled) this.$emit("act", target.dataset.act);
+      const act = target && !target.disabled ? target.dataset.act : "";
+      // The second click of a double one is meant for what the first one found there.
+      if (event.detail < 2) this.pressed = act;
+      if (!act || act !== this.pressed) return;
+      this.$emit("act", { act, before: this.said, isAgain: false });
     },
     async type(event) {
       const field = event.target;
       if (!field.name) return;
-      let value = field.value;
-      if (field.type === "checkbox") value = field.checked ? "yes" : "";
-      if (field.dataset.until !== undefined) value = midnight(value, 1);
-      if (field.dataset.from !== undefined) value = midnight(value);
-      if (field.dataset.at !== undefined) value = value && new Date(value).toISOString();
-      if (field.type === "file") {
-        if (event.type !== "change") return;
-        value = await textOf(field.files[0]);
+      if (field.type !== "file") this.say(field, valueOf(field), false);
+      else if (event.type === "change") {
+        const text = await textOf(field.files[0]);
         field.value = "";
+        this.say(field, text, false);
       }
+    },
+    // Each input is told with how many there were before it, so that the server misses what is lost.
+    say(field, value, isAgain) {
+      this.$emit("field", { name: field.name, value, before: this.said, isAgain });
       this.said += 1;
       this.lastSaid.set(field.name, this.said);
-      this.$emit("field", { name: field.name, value, number: this.said });
     },
     // Takes a person on to what they asked for, or to what is wrong.
     point(selector) {

@@ -1,7 +1,7 @@
 """A part of a page that the server keeps current."""
 
 from collections.abc import Callable, Mapping
-from typing import cast
+from typing import Any, cast
 
 from nicegui import ui
 from nicegui.events import GenericEventArguments
@@ -25,7 +25,11 @@ class LivePanel(ui.element, component="live_panel.js"):
         self._props["recalls"] = recalls
         self._props["kept"] = {}
         self._patched = False
+        self._on_act: Callable[[str], object] = _nothing
+        self._on_field: Callable[[str, str], object] = _nothing
         self.classes(classes)
+        self.on("act", self._hear_act)
+        self.on("field", self._hear_field)
 
     def show(self, html: str) -> None:
         """Replace the content; the browser changes only what differs."""
@@ -58,8 +62,11 @@ class LivePanel(ui.element, component="live_panel.js"):
         self.on("recall", lambda event: handler(cast("str", event.args)))
 
     def on_act(self, handler: Callable[[str], object]) -> None:
-        """Call the handler with the `data-act` of what was pressed."""
-        self.on("act", lambda event: handler(cast("str", event.args)))
+        """Call the handler with the `data-act` of what was pressed, once all inputs before it came.
+
+        The second click of a double one counts only where it meets the same act.
+        """
+        self._on_act = handler
 
     def on_field(self, handler: Callable[[str, str], object]) -> None:
         """Call the handler with name and value whenever an input changes.
@@ -69,11 +76,32 @@ class LivePanel(ui.element, component="live_panel.js"):
         the instant that it is for the viewer; a file is its text (UTF-8,
         or else GB 18030), "" where it is too large (800 kB).
         """
+        self._on_field = handler
 
-        def pass_on(event: GenericEventArguments) -> object:
-            # It goes back with what is shown from now on: the browser knows of which inputs
-            # that cannot tell yet, and leaves them as they are.
-            self._props["heard"] = event.args["number"]
-            return handler(str(event.args["name"]), str(event.args["value"]))
+    def _hear_act(self, event: GenericEventArguments) -> object:
+        act = str(event.args["act"])
+        if self._misses_some(event.args):
+            self._ask_again(act)
+            return None
+        self._props["heard"] = event.args["before"]
+        return self._on_act(act)
 
-        self.on("field", pass_on)
+    def _hear_field(self, event: GenericEventArguments) -> object:
+        if self._misses_some(event.args):
+            self._ask_again("")  # for this one as well
+            return None
+        # It goes back with what is shown from now on: the browser knows of which inputs that
+        # cannot tell yet, and leaves them as they are.
+        self._props["heard"] = event.args["before"] + 1
+        return self._on_field(str(event.args["name"]), str(event.args["value"]))
+
+    def _misses_some(self, said: Mapping[str, Any]) -> bool:
+        """Return whether inputs before this were lost, as on a line that breaks."""
+        return bool(said["before"] > self._props["heard"] and not said["isAgain"])
+
+    def _ask_again(self, act: str) -> None:
+        _ = self.run_method("sayAgain", self._props["heard"], act)  # it comes as events
+
+
+def _nothing(*_: str) -> None:
+    """Nobody wants to know."""

@@ -34,6 +34,11 @@ class Form:
     lines: tuple[str, ...] = ()
     key: UUID = field(default_factory=uuid4)
 
+    @property
+    def send(self) -> str:
+        """The act of its button: a press that was meant for another form does nothing."""
+        return f"send:{self.act}"
+
 
 class OrderDoing:
     """One viewer's hand in purchases and orders; `order_of` finds an order that is shown."""
@@ -70,6 +75,10 @@ class OrderDoing:
         """Return whether somebody is the viewer."""
         return person == self._frame.acting_for
 
+    def mail_act(self, order_id: str) -> str:
+        """Return the act that mails an order: once, however often it is pressed."""
+        return f"mail:{order_id}:{self._mail_key.hex}"
+
     def type(self, name: str, value: str) -> None:
         """Take what is typed into the form."""
         if name in self.fields:
@@ -80,8 +89,8 @@ class OrderDoing:
     async def act(self, act: str) -> str:
         """Open or close the form, or do what was asked; returns what the focus belongs to."""
         verb, _, target = act.partition(":")
-        if verb == "send" and (self.form is None or self.acting):
-            return ""  # pressed twice: the first press says what became of it
+        if not self._is_meant(act):
+            return ""
         self.failure = self.done = ""
         if verb == "close" or (self.form is not None and self.form.act == act):
             self._close()
@@ -92,7 +101,7 @@ class OrderDoing:
         elif verb == "link":
             await self._try(act, self._get_link(target))
         elif verb == "mail":
-            await self._mail(act, target)
+            await self._mail(act, target.partition(":")[0])
         elif verb in _FORMS:
             order = self._order_of(target)
             lines = tuple(str(line.id) for line in order.items) if order else ()
@@ -104,6 +113,12 @@ class OrderDoing:
         elif verb == "send":
             await self._send()
         return "[aria-invalid=true]" if self.errors else ""
+
+    def _is_meant(self, act: str) -> bool:
+        """Return whether a press is about what is shown; of two, the first says what became."""
+        if act.startswith("send:"):
+            return self.form is not None and self.form.send == act and not self.acting
+        return not act.startswith("mail:") or act.endswith(f":{self._mail_key.hex}")
 
     def _open(self, form: Form) -> None:
         self.form, self.errors = form, {}

@@ -35,6 +35,8 @@ from shared.errors import Unavailable
 _TYPING_SECONDS = 0.3
 _TRY_AGAIN_SECONDS = 3.0
 _NAMES_SECONDS = 5.0
+SURE = "sure:"
+"""Before an act that is pressed once more although it drops what is typed."""
 _PICKED = {"warehouse": "scope.warehouses", "channel": "doubt.channels"}
 """Fields that are picked from names, by what is pressed."""
 
@@ -84,7 +86,7 @@ class RulePage:
         self._kept = ""
         self._restored = False
         self._sure = ""
-        """The act that would drop what is typed, once it is pressed again."""
+        """The act that would drop what is typed, once it is said to be wanted."""
         self._busy = ""
         self._failure = ""
         self._told = saved
@@ -189,7 +191,7 @@ class RulePage:
 
     def _fill(self, rule: Rule) -> None:
         self._rule, self._base = rule, rule.definition
-        self._values = blank() | values_of(self._base, rule.cel, rule.clear_cel)
+        self._values = _values_of(rule)
         self._ready, self._checked, self._tried, self._restored = True, False, False, False
         self._touched.clear()
         self._typed.set()
@@ -240,12 +242,13 @@ class RulePage:
         self._show()
         self._typed.set()
 
-    async def _act(self, act: str) -> None:
+    async def _act(self, pressed: str) -> None:
+        act = pressed.removeprefix(SURE)
         name, _, rest = act.partition(":")
-        if self._busy:
+        if self._busy or (name in {"save", "switch", "back"} and not self._is_of(rest)):
             return
-        sure, self._sure = self._sure, ""
-        if name in {"back", "discard"} and self._is_dirty() and sure != act:
+        is_sure, self._sure = pressed == SURE + self._sure, ""
+        if name in {"back", "discard"} and self._is_dirty() and not is_sure:
             self._sure = act
             self._show()
             return
@@ -261,11 +264,15 @@ class RulePage:
         elif name == "discard":
             self._discard()
         elif name in {"save", "switch", "back"} and self._frame.may_act():
-            self._busy, self._failure, self._told = act, "", False
+            self._busy, self._failure, self._told = name, "", False
             self._show()
             await self._change(name, rest)
             self._busy = ""
         self._show()
+
+    def _is_of(self, rest: str) -> bool:
+        """Return whether an act is about the version that is shown, which it names first."""
+        return self._rule is None or rest.partition(":")[0] == str(self._rule.version)
 
     def _pick(self, field: str, picked: str) -> None:
         chosen = self._values[field].splitlines()
@@ -282,10 +289,8 @@ class RulePage:
                 await self._save()
             elif name == "switch":
                 await self._switch()
-            elif rest.isdigit():
-                before = self._values.copy()
-                self._adopt(await self._upstream.roll_back(self._id, int(rest)), before)
-                await self._saved()
+            else:
+                await self._back(int(rest.partition(":")[2]))
         except Refused as error:
             self._failure = self._frame.said_of(error, "alerting")
             self._tried = True
@@ -341,12 +346,25 @@ class RulePage:
             self._values["enabled"] = "yes" if switched.enabled else ""
         await self._saved()
 
+    async def _back(self, version: int) -> None:
+        newest = await self._upstream.one(self._id)
+        if newest is not None and self._rule is not None and newest.version > self._rule.version:
+            words = self._frame.words
+            who = words.person(newest.changed_by)
+            self._failure = words("rule.moved_on", who=who, n=newest.version)
+            self._adopt(newest, _values_of(self._rule))
+        else:
+            before = self._values.copy()
+            self._adopt(await self._upstream.roll_back(self._id, version), before)
+            self._told = not self._touched
+        self._versions = await answered(self._versions, self._upstream.versions(self._id))
+
     def _conflict(self, newer: Rule) -> str:
         words = self._frame.words
         return words("rule.conflict", who=words.person(newer.changed_by), n=newer.version)
 
     async def _saved(self) -> None:
-        self._told = True
+        self._told = not self._touched
         self._versions = await answered(self._versions, self._upstream.versions(self._id))
 
     def _keep_draft(self) -> None:
@@ -432,3 +450,7 @@ class RulePage:
             busy=self._busy,
             sure=self._sure,
         )
+
+
+def _values_of(rule: Rule) -> Values:
+    return blank() | values_of(rule.definition, rule.cel, rule.clear_cel)

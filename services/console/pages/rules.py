@@ -1,5 +1,7 @@
 """Rules (规则): all of them at a glance, on and off, and as a file."""
 
+from dataclasses import replace
+
 from fastapi import Request
 from nicegui import ui
 
@@ -66,14 +68,15 @@ class RulesPage:
             await self._wanted.within(_TRY_AGAIN_SECONDS if self._rules.away else _ASK_SECONDS)
 
     async def _act(self, act: str) -> None:
-        name, _, rule_id = act.partition(":")
+        name, _, rest = act.partition(":")
         if self._busy or not self.frame.may_act():
             return
         self._busy, self._failure, self._told, self._wrong = act, "", "", []
         self._show()
         try:
             if name == "switch":
-                await self._switch(rule_id)
+                how, _, rule_id = rest.partition(":")
+                await self._switch(rule_id, enabled=how == "on")
             elif name == "download":
                 ui.download.content(await self._upstream.file(), "rules.yaml")
         except (Refused, Unavailable) as error:
@@ -82,10 +85,16 @@ class RulesPage:
         self._show()
         self._wanted.set()
 
-    async def _switch(self, rule_id: str) -> None:
+    async def _switch(self, rule_id: str, *, enabled: bool) -> None:
         rule = await self._upstream.one(rule_id)
-        if rule is not None:
-            await self._upstream.put(rule_id, rule.definition | {"enabled": not rule.enabled})
+        if rule is None:
+            return
+        if rule.enabled != enabled:
+            rule = await self._upstream.put(rule_id, rule.definition | {"enabled": enabled})
+        there = self._rules.value or []
+        self._rules = replace(
+            self._rules, value=[rule if each.id == rule_id else each for each in there]
+        )
 
     async def _import(self, name: str, text: str) -> None:
         if name != "file" or self._busy or not self.frame.may_act():

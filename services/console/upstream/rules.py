@@ -129,9 +129,15 @@ class Rules:
         return _there(found)
 
     async def create(self, definition: Definition, form: UUID) -> Rule:
-        """Make a rule; what the same form says twice is made once."""
-        key = key_of(form, definition)
-        made = await self._service.post(_RULE, "/v1/rules", definition, idempotency_key=key)
+        """Make a rule; what the same form says once more is the same one, or its next version."""
+        key, rule_id = key_of(form, definition), form.hex
+        try:
+            body = definition | {"id": rule_id}
+            made = await self._service.post(_RULE, "/v1/rules", body, idempotency_key=key)
+        except Refused as error:
+            if error.code != "exists":
+                raise
+            return await self.put(rule_id, definition)
         return _there(made)
 
     async def put(self, rule_id: str, definition: Definition) -> Rule:

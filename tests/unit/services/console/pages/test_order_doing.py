@@ -39,8 +39,11 @@ class Viewer(Frame):
 class Desk:
     """What can be done with orders, and what alerting answers to which path."""
 
-    def __init__(self, client: httpx.AsyncClient, refusals: dict[str, httpx.Response]) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, refusals: dict[str, httpx.Response], paths: list[str]
+    ) -> None:
         self.refusals = refusals
+        self.paths = paths
         self.shown = self.asked = 0
         viewer = Viewer(Service("alerting", client))
         self.doing = OrderDoing(viewer, self._show, self._ask, lambda _: None)
@@ -55,11 +58,16 @@ class Desk:
 @pytest.fixture
 async def desk() -> AsyncIterator[Desk]:
     refusals: dict[str, httpx.Response] = {}
-    transport = httpx.MockTransport(
-        lambda request: refusals.get(request.url.path, httpx.Response(200, json={}))
-    )
-    async with httpx.AsyncClient(transport=transport, base_url="http://it") as client:
-        yield Desk(client, refusals)
+    paths: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        paths.append(request.url.path)
+        return refusals.get(request.url.path, httpx.Response(200, json={}))
+
+    async with httpx.AsyncClient(
+        transport=httpx.MockTransport(answer), base_url="http://it"
+    ) as client:
+        yield Desk(client, refusals, paths)
 
 
 def refusal(code: str, *fields: str) -> httpx.Response:
@@ -68,9 +76,35 @@ def refusal(code: str, *fields: str) -> httpx.Response:
     return httpx.Response(422, json=document)
 
 
+async def send(desk: Desk) -> str:
+    """Press the button of the form that is open."""
+    form = desk.doing.form
+    return await desk.doing.act(form.send if form else "send")
+
+
 async def typed(desk: Desk) -> None:
     await desk.doing.act("out:line-1")
     desk.doing.type("note", "not needed any more")
+
+
+async def test_what_confirms_one_form_does_not_send_another(desk: Desk) -> None:
+    await typed(desk)
+    form = desk.doing.form
+    assert form is not None
+    await desk.doing.act("place:order-1")
+    await desk.doing.act(form.send)
+    assert desk.paths == []
+    await send(desk)
+    assert desk.paths == ["/v1/orders/order-1/place"]
+
+
+async def test_a_mail_goes_once_however_often_it_is_pressed(desk: Desk) -> None:
+    act = desk.doing.mail_act("order-1")
+    await desk.doing.act(act)
+    await desk.doing.act(act)
+    assert desk.paths == ["/v1/orders/order-1/mails"]
+    await desk.doing.act(desk.doing.mail_act("order-1"))
+    assert len(desk.paths) == 2
 
 
 async def test_what_is_refused_elsewhere_leaves_the_form_as_it_is(desk: Desk) -> None:
@@ -86,12 +120,12 @@ async def test_what_is_refused_elsewhere_leaves_the_form_as_it_is(desk: Desk) ->
 async def test_what_is_wrong_with_a_field_stands_beside_it(desk: Desk) -> None:
     await typed(desk)
     desk.refusals[LINE] = refusal("invalid", "note")
-    assert await desk.doing.act("send") == "[aria-invalid=true]"
+    assert await send(desk) == "[aria-invalid=true]"
     assert (desk.doing.failure, set(desk.doing.errors)) == ("", {"note"})
     assert desk.doing.fields == {"note": "not needed any more"}
     desk.doing.type("note", "short")
     del desk.refusals[LINE]
-    await desk.doing.act("send")
+    await send(desk)
     assert desk.doing.form is None
 
 
@@ -99,6 +133,6 @@ async def test_what_is_wrong_with_a_field_stands_beside_it(desk: Desk) -> None:
 async def test_what_is_refused_as_a_whole_is_over(desk: Desk, fields: tuple[str, ...]) -> None:
     await typed(desk)
     desk.refusals[LINE] = refusal("wrong_state", *fields)
-    await desk.doing.act("send")
+    await send(desk)
     assert "moved on" in desk.doing.failure
     assert desk.doing.form is None

@@ -8,12 +8,14 @@ from nicegui import Client, ui
 from typing_extensions import override
 
 from services.alerting.domain.definition import RuleDefinition
+from services.console.domain.board import Section
 from services.console.domain.language import Language
 from services.console.domain.sign_in import Session
 from services.console.domain.texts import Words
 from services.console.pages.context import Context
 from services.console.pages.frame import Frame
 from services.console.pages.rule import RulePage
+from services.console.pages.rules import RulesPage
 from services.console.upstream.rules import Definition, Rule, Rules, Verdict
 
 MINE, THEIRS = 20, 50
@@ -28,6 +30,10 @@ class Versions(Rules):
     @override
     async def one(self, rule_id: str) -> Rule | None:
         return self.kept[-1]
+
+    @override
+    async def all(self) -> list[Rule]:
+        return self.kept[-1:]
 
     @override
     async def versions(self, rule_id: str) -> list[Rule]:
@@ -47,6 +53,10 @@ class Versions(Rules):
         }
         self.kept.append(Rule.model_validate(definition | said))
         return self.kept[-1]
+
+    @override
+    async def roll_back(self, rule_id: str, version: int) -> Rule:
+        return await self.put(rule_id, self.kept[version - 1].definition)
 
     @property
     def limit(self) -> float:
@@ -69,6 +79,10 @@ class Viewer(Frame):
 
     @override
     def retitle(self, title: str) -> None:
+        pass
+
+    @override
+    def headline(self, title: str, lead: str) -> None:
         pass
 
 
@@ -102,22 +116,25 @@ class Open:
 async def test_a_switch_does_not_hide_from_saving_that_somebody_else_was_first() -> None:
     mine = await Open().overtaken()
     mine.page._type("level.watch.enter", str(MINE))
-    await mine.page._act("switch")
+    await mine.page._act("switch:1")
     assert "has saved version 2 meanwhile" in mine.failure()
     assert mine.in_force() == (THEIRS, True)
-    await mine.page._act("save")
+    await mine.page._act("save:1")
     assert "has saved version 2 meanwhile" in mine.failure()
     assert mine.in_force() == (THEIRS, True)
-    await mine.page._act("save")
+    await mine.page._act("save:1")  # the second click of a double one: nobody has read that
+    assert "has saved version 2 meanwhile" in mine.failure()
+    assert mine.in_force() == (THEIRS, True)
+    await mine.page._act("save:2")
     assert (mine.failure(), mine.rules.limit) == ("", MINE)
 
 
 async def test_where_nothing_was_typed_a_switch_shows_what_somebody_else_has_saved() -> None:
     mine = await Open().overtaken()
-    await mine.page._act("switch")
+    await mine.page._act("switch:1")
     assert mine.failure() == ""
     assert mine.in_force() == (THEIRS, False)
-    await mine.page._act("save")
+    await mine.page._act("save:3")
     assert mine.in_force() == (THEIRS, False)
 
 
@@ -126,7 +143,47 @@ async def test_a_switch_of_what_the_form_was_filled_from_keeps_what_was_typed() 
     await mine.rules.put("low", rule_of(10))
     await mine.page._read()
     mine.page._type("level.watch.enter", str(MINE))
-    await mine.page._act("switch")
+    await mine.page._act("switch:1")
     assert mine.in_force() == (10, False)
-    await mine.page._act("save")
+    await mine.page._act("save:2")
     assert mine.in_force() == (MINE, False)
+
+
+async def test_nobody_goes_back_behind_what_they_have_not_seen() -> None:
+    mine = Open()
+    await mine.rules.put("low", rule_of(10))
+    await mine.rules.put("low", rule_of(20))
+    await mine.page._read()
+    await mine.rules.put("low", rule_of(THEIRS))
+    await mine.page._act("back:2:1")
+    assert "has saved version 3 meanwhile" in mine.failure()
+    assert mine.in_force() == (THEIRS, True)
+    assert mine.page._values["level.watch.enter"] == str(THEIRS)
+    await mine.page._act("back:2:1")
+    assert mine.in_force() == (THEIRS, True)
+    await mine.page._act("back:3:1")
+    assert (mine.failure(), mine.rules.limit) == ("", 10)
+
+
+async def test_what_is_typed_is_dropped_only_by_who_was_told_so() -> None:
+    mine = await Open().overtaken()
+    mine.page._type("level.watch.enter", str(MINE))
+    for pressed in ("discard", "discard"):
+        await mine.page._act(pressed)
+        assert mine.page._touched
+    await mine.page._act("sure:discard")
+    assert not mine.page._touched
+
+
+async def test_a_switch_says_which_way_and_stays_as_it_was_put() -> None:
+    rules = Versions()
+    await rules.put("low", rule_of(10))
+    with Client(ui.page("/rules"), request=None):
+        page = RulesPage(Viewer(rules))
+    page._rules = Section(await rules.all())
+    await page._act("switch:off:low")
+    assert [each.enabled for each in page._rules.value or ()] == [False]
+    await page._act("switch:off:low")  # somebody else who saw it on
+    assert (rules.kept[-1].enabled, len(rules.kept)) == (False, 2)
+    await page._act("switch:on:low")
+    assert rules.kept[-1].enabled

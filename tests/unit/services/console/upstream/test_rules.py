@@ -14,25 +14,35 @@ FORM = UUID(int=1)
 
 
 class MakesRules:
-    """Makes a rule once a key, as alerting does; the first answer is lost on its way."""
+    """Makes a rule once a key and changes it by PUT, as alerting does; the first answer is lost."""
 
     def __init__(self) -> None:
-        self.made: dict[str, bytes] = {}
+        self.keys: dict[str, bytes] = {}
+        self.versions: dict[str, list[dict[str, object]]] = {}
         self.lost = False
 
     def answer(self, request: httpx.Request) -> httpx.Response:
-        key = request.headers["idempotency-key"]
-        if self.made.setdefault(key, request.content) != request.content:
-            return httpx.Response(422, json={"detail": "This key was used for something else."})
+        body = json.loads(request.content)
+        if request.method == "PUT":
+            rule_id = request.url.path.rpartition("/")[2]
+        else:
+            rule_id, key = body.pop("id"), request.headers["idempotency-key"]
+            if key not in self.keys and rule_id in self.versions:
+                problem = {"type": "urn:lowtide:problem:exists", "detail": "There is one."}
+                return httpx.Response(409, json=problem)
+            if self.keys.setdefault(key, request.content) != request.content:
+                return httpx.Response(422, json={"detail": "This key was used for something else."})
+        versions = self.versions.setdefault(rule_id, [])
+        if not versions or versions[-1] != body:
+            versions.append(body)
         if not self.lost:
             self.lost = True
             raise httpx.ReadTimeout("lost")
-        told = {"id": f"rule-{len(self.made)}", "version": 1, "changed_by": "console"}
-        told["changed_at"] = "2026-03-02T09:00:00Z"
-        return httpx.Response(201, json=json.loads(request.content) | told)
+        told = {"id": rule_id, "version": len(versions), "changed_by": "console"}
+        return httpx.Response(200, json=body | told | {"changed_at": "2026-03-02T09:00:00Z"})
 
 
-async def test_a_rule_that_was_edited_after_a_lost_answer_is_made_and_the_same_one_once() -> None:
+async def test_a_rule_that_was_edited_after_a_lost_answer_is_the_same_rule() -> None:
     alerting = MakesRules()
     transport = httpx.MockTransport(alerting.answer)
     rule = {"name": {"en": "Low"}, "kind": "below", "enabled": True}
@@ -40,6 +50,7 @@ async def test_a_rule_that_was_edited_after_a_lost_answer_is_made_and_the_same_o
         rules = Rules(Service("alerting", client))
         with pytest.raises(Unavailable):
             await rules.create(rule, FORM)
-        assert (await rules.create(rule, FORM)).id == "rule-1"
-        assert (await rules.create(rule | {"name": {"en": "Lower"}}, FORM)).id == "rule-2"
-    assert len(alerting.made) == 2
+        first = await rules.create(rule, FORM)
+        edited = await rules.create(rule | {"name": {"en": "Lower"}}, FORM)
+    assert (first.version, edited.version) == (1, 2)
+    assert {first.id, edited.id} == alerting.versions.keys()

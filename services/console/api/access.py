@@ -89,9 +89,10 @@ def _is_page(scope: Scope, headers: Headers) -> bool:
 async def _send_to_sign_in(scope: Scope, receive: Receive, send: Send) -> None:
     """Remember where they wanted to go, so that a link in a message leads there after all."""
     response = RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
-    path = scope["raw_path"].decode("ascii", "replace")
+    query = scope["query_string"]
+    wanted = (scope["raw_path"] + (b"?" + query if query else b"")).decode("ascii", "replace")
     response.set_cookie(
-        NEXT_COOKIE, quote(path), max_age=_NEXT_SECONDS, httponly=True, samesite="lax"
+        NEXT_COOKIE, quote(wanted), max_age=_NEXT_SECONDS, httponly=True, samesite="lax"
     )
     await response(scope, receive, send)
 

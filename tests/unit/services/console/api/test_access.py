@@ -91,15 +91,35 @@ async def test_probes_styles_and_signing_in_are_open(setting: Setting, path: str
     assert (await setting.browser.get(path)).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        "/alerts/7",
+        "/alerts/A%2FB",
+        "/alerts/7?level=out&owner=%E6%9E%97&sku=A%26B+1",
+        "/alerts/7?next=//evil.example/",
+    ],
+)
 async def test_a_page_leads_to_signing_in_and_from_there_back_to_the_page(
-    setting: Setting,
+    setting: Setting, page: str
 ) -> None:
-    sent = await setting.browser.get("/alerts/7", headers=HTML)
+    sent = await setting.browser.get(page, headers=HTML)
     assert (sent.status_code, sent.headers["location"]) == (303, "/sign-in")
 
     signed_in = await setting.browser.get("/sign-in", params={"code": setting.code()})
-    assert (signed_in.status_code, signed_in.headers["location"]) == (303, "/alerts/7")
+    assert (signed_in.status_code, signed_in.headers["location"]) == (303, page)
     assert (await setting.browser.get("/alerts/7", headers=HTML)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["//evil.example/?level=out", "/\\evil.example?level=out", "/sign-out?level=out"]
+)
+async def test_signing_in_leads_to_pages_of_the_console_only(
+    setting: Setting, elsewhere: str
+) -> None:
+    await setting.browser.get(OURS + elsewhere, headers=HTML)
+    signed_in = await setting.browser.get("/sign-in", params={"code": setting.code()})
+    assert signed_in.headers["location"] == "/"
 
 
 async def test_the_session_cookie_is_out_of_reach_for_scripts_and_other_sites(

@@ -24,8 +24,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m services.alerting", description=__doc__)
     roles = parser.add_subparsers(dest="role", required=True)
     roles.add_parser("consume", help="evaluate level messages, fire timers, hear people")
-    roles.add_parser("serve", help="answer HTTP: rules and alerts")
-    roles.add_parser("tick", help="relay notices from the outbox to the broker")
+    roles.add_parser(
+        "serve", help="answer HTTP: rules, people, alerts, what is done about them, review"
+    )
+    roles.add_parser(
+        "tick",
+        help="relay notices and reports to the broker, and do what is due: reminders, playbooks, "
+        "approvals, orders, stock-outs, reports",
+    )
     roles.add_parser("migrate", help="bring the database schema up to date")
     resume = roles.add_parser("resume", help="let partitions halted by malformed records go on")
     resume.add_argument("--partition", type=int, help="only this one")

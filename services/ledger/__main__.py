@@ -93,7 +93,7 @@ def _parser(settings: LedgerSettings) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m services.ledger", description=__doc__)
     roles = parser.add_subparsers(dest="role", required=True)
     roles.add_parser("consume", help="apply stock changes and publish levels")
-    roles.add_parser("serve", help="answer questions about levels over HTTP")
+    roles.add_parser("serve", help="answer HTTP: levels, reservations, counts, demand, streams")
     roles.add_parser("migrate", help="bring the database schema up to date")
     resume = roles.add_parser("resume", help="let partitions halted by malformed records go on")
     resume.add_argument("--partition", type=int, help="only this one")

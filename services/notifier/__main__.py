@@ -22,9 +22,13 @@ def main() -> None:
     """Run a role or a command."""
     parser = argparse.ArgumentParser(prog="python -m services.notifier", description=__doc__)
     roles = parser.add_subparsers(dest="role", required=True)
-    roles.add_parser("consume", help="turn alerts into deliveries")
+    roles.add_parser(
+        "consume", help="turn alerts and reports into deliveries, and publish what people answer"
+    )
     roles.add_parser("send", help="send deliveries to their destinations")
-    roles.add_parser("serve", help="answer questions about destinations and deliveries over HTTP")
+    roles.add_parser(
+        "serve", help="answer HTTP: destinations, routes, deliveries, what people answer"
+    )
     roles.add_parser("migrate", help="bring the database schema up to date")
     resume = roles.add_parser("resume", help="let partitions halted by malformed records go on")
     resume.add_argument("--partition", type=int, help="only this one")

@@ -16,7 +16,7 @@ from typing import Annotated
 
 import httpx
 import jwt
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from fastapi.security.utils import get_authorization_scheme_param
 
@@ -268,8 +268,10 @@ def require(*scopes: Scope) -> Callable[[Caller], Coroutine[None, None, Caller]]
 
     Use as `caller: Annotated[Caller, Depends(require(Scope.STOCK_READ))]`.
     """
+    # FastAPI documents all of them as needed: where any will do, the operation's text says so.
+    needed = scopes if len(scopes) == 1 else ()
 
-    async def dependency(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
+    async def dependency(caller: Annotated[Caller, Security(_caller, scopes=needed)]) -> Caller:
         return _allowed(caller, scopes)
 
     return dependency

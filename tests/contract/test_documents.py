@@ -6,7 +6,7 @@
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from cryptography.fernet import Fernet
@@ -24,7 +24,7 @@ from services.notifier.settings import SecretSettings
 from services.notifier.wiring import serve as notifier_serve
 from shared.clock import WallClock
 from shared.events.documents import asyncapi
-from shared.http.auth import Keys, Verifier
+from shared.http.auth import Keys, Scope, Verifier
 
 DOCUMENTS = Path(__file__).resolve().parents[2] / "docs" / "api"
 
@@ -72,6 +72,26 @@ def test_the_topics_document_is_current() -> None:
 @pytest.mark.parametrize("service", sorted(APPLICATIONS))
 def test_the_openapi_document_of_a_service_is_current(service: str) -> None:
     compare(f"{service}.openapi.json", APPLICATIONS[service]().openapi())
+
+
+@pytest.mark.parametrize("service", sorted(APPLICATIONS))
+def test_the_document_of_a_service_says_which_scopes_an_operation_needs(service: str) -> None:
+    document = json.loads((DOCUMENTS / f"{service}.openapi.json").read_text(encoding="utf-8"))
+    untold = [
+        f"{method} {path}"
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if path.startswith("/v1/") and not names_scopes(operation)
+    ]
+    assert untold == []
+
+
+def names_scopes(operation: dict[str, Any]) -> bool:
+    """Return whether an operation says which scopes it needs, all of them or any of some."""
+    text = operation.get("description", "")
+    return any(each["HTTPBearer"] for each in operation["security"]) or any(
+        f"`{scope}`" in text for scope in Scope
+    )
 
 
 def references(part: object) -> Iterator[str]:

@@ -235,7 +235,7 @@ async def release_reservation(reservation_id: Id, desk: AtDesk, caller: Writer) 
 
 @router.get("/{reservation_id}", dependencies=_READING)
 async def reservation(reservation_id: Id, ledger: FromBooks) -> Reservation:
-    """Return a reservation as it is."""
+    """Return a reservation as it is. Needs `reservations:write` or `stock:read`."""
     found = await ledger.reservation(reservation_id)
     if found is None:
         raise not_found(f"reservation {reservation_id}")
@@ -251,7 +251,7 @@ async def list_reservations(
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Reservations:
-    """Return reservations, the newest first."""
+    """Return reservations, the newest first. Needs `reservations:write` or `stock:read`."""
     before = str(decode_cursor(cursor, str)[0]) if cursor else None
     found = await ledger.reservations(
         reference=reference, state=state, sku=sku, before=before, limit=limit

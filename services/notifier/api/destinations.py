@@ -166,7 +166,13 @@ class DestinationAnswer(BaseModel):
         )
 
 
-@router.put("/{id_}", response_model_exclude_none=True)
+@router.put(
+    "/{id_}",
+    response_model_exclude_none=True,
+    responses={
+        HTTPStatus.CREATED: {"description": "A new destination", "model": DestinationAnswer}
+    },
+)
 async def put_destination(
     desk: AtDesk,
     id_: Id,
@@ -263,7 +269,10 @@ async def found_destination(desk: Desk, id_: str) -> Destination:
 _SETTLED = {State.SENT, State.DEAD, State.SUPPRESSED, State.FAILED}
 
 
-@router.post("/{id_}/test")
+@router.post(
+    "/{id_}/test",
+    responses={HTTPStatus.ACCEPTED: {"description": "It still waits", "model": DeliveryAnswer}},
+)
 async def send_test(
     desk: AtDesk,
     id_: Id,

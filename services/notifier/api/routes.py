@@ -64,7 +64,9 @@ class RouteAnswer(RouteBody):
         return cls(id=route.id, destination=route.destination, match=match, enabled=route.enabled)
 
 
-@router.put("/{id_}")
+@router.put(
+    "/{id_}", responses={HTTPStatus.CREATED: {"description": "A new route", "model": RouteAnswer}}
+)
 async def put_route(
     desk: AtDesk, id_: Id, body: RouteBody, request: Request, response: Response, caller: Writer
 ) -> RouteAnswer:

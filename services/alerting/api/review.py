@@ -52,9 +52,9 @@ async def get_review(at: AtDesk, from_at: From = None, to_at: To = None, by: By 
     """Return the figures of a period of at most 400 days.
 
     MTTA: from the first notice that people had to the acknowledgement. MTTR: from opening to
-    recovery. `within_sla`: alerts seen to in time, of those seen to or late. `right`: by the last
-    feedback of each alert. A stock-out is `prevented` when a warned shortage ended by new stock,
-    `met_late` when it came after a warning, `missed` when none came before it.
+    recovery or an end by hand. `within_sla`: alerts seen to in time, of those seen to or late.
+    `right`: by the last feedback of each alert. A stock-out is `prevented` when a warned shortage
+    ended by new stock, `met_late` when it came after a warning, `missed` when none came before it.
     """
     return await _answer(at, from_at, to_at, by)
 

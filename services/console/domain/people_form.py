@@ -1,7 +1,9 @@
 """A person as a form, a row of the table of responsibilities, and a group of warehouses."""
 
 import csv
+import hashlib
 import io
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -39,6 +41,12 @@ def row_values(row: Mapping[str, Any] | None) -> Values:
 def row_of(values: Mapping[str, str], base: Mapping[str, Any]) -> dict[str, Any]:
     """Return the row that a form says; what `base` says beyond it stays."""
     return dict(base) | {name: values[name].strip() or None for name in COLUMNS}
+
+
+def name_of_row(row: Mapping[str, Any]) -> str:
+    """Return what a row is called: by all that it says, since its number is soon another row's."""
+    said = json.dumps(dict(row), sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
 def group_values(group: Mapping[str, Any] | None) -> Values:

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from nicegui import ui
@@ -13,6 +13,7 @@ from services.console.domain.people_form import (
     COLUMNS,
     agrees,
     lines_of,
+    name_of_row,
     replaced,
     row_number,
     row_of,
@@ -20,6 +21,7 @@ from services.console.domain.people_form import (
 )
 from services.console.pages.frame import Frame
 from services.console.pages.live_panel import LivePanel
+from services.console.pages.open_form import OpenForm, parts
 from services.console.upstream.answered import answered
 from services.console.upstream.directory import Names
 from services.console.upstream.people import Person, Row, UnknownCounts
@@ -48,12 +50,9 @@ class Responsibilities:
         self._groups: dict[str, str] = {}
         """Names of warehouse groups by id, as far as they were ever answered."""
         self._words = ""
-        self._editing: Row | None = None
-        self._values: dict[str, str] | None = None
-        self._errors: dict[str, str] = {}
+        self._form: OpenForm[Row] | None = None
         self._saving = False
-        self._sure = False
-        """Whether a row is really to go once "delete" is pressed again."""
+        """While something is on its way, what is open stays, and nothing else opens."""
         self._sheet: str | None = None
         """What is to be imported, where that form is open."""
         self._told: dict[str, Any] = {}
@@ -93,19 +92,19 @@ class Responsibilities:
         elif name == "sheet":
             self._sheet = value
             return
-        elif self._values is not None and name in self._values:
-            self._values[name] = value
-            if not self._errors.pop(name, None):
-                return
+        elif self._form is None or not self._form.type(name, value):
+            return
         self._show()
 
     async def _act(self, act: str) -> None:
-        name, _, number = act.partition(":")
+        if self._saving:
+            return
+        name, _, rest = act.partition(":")
         match name:
             case "add":
                 self._open(None)
             case "edit":
-                self._open(self._row(number))
+                self._edit(rest)
             case "cancel":
                 self._close()
             case "import":
@@ -115,54 +114,65 @@ class Responsibilities:
                 self._panel.point("#sheet-file")
             case "export":
                 self._export()
-            case "delete" if not self._sure:
-                self._sure = True
-            case "save" | "delete" | "take" if self._frame.may_act() and not self._saving:
+            case _ if self._frame.may_act():
                 await self._change(name)
         self._show()
-        if self._errors:
+        if self._form is not None and self._form.errors:
             self._panel.point("[aria-invalid=true]")
 
-    def _row(self, number: str) -> Row | None:
+    async def _change(self, act: str) -> None:
+        form = self._form
+        if act == "take" and self._sheet is not None:
+            await self._wait_for(self._import(self._sheet))
+        elif act == "save" and form is not None:
+            after = row_of(form.values, form.before or {})
+            await self._wait_for(self._put(form, after))
+        elif act == "delete" and form is not None and form.sure:
+            await self._wait_for(self._put(form, None))
+        elif act == "delete" and form is not None:
+            form.sure = True
+
+    def _edit(self, name: str) -> None:
         rows = self._table.value or []
-        return rows[int(number)] if number.isdigit() and int(number) < len(rows) else None
+        row = next((row for row in rows if name_of_row(row) == name), None)
+        if row is not None:
+            self._open(row)
 
     def _open(self, row: Row | None) -> None:
         self._close()
-        self._editing, self._values = row, row_values(row)
+        self._form = OpenForm(row, row_values(row))
         self._show()
         self._panel.point("#row-category")
 
     def _close(self) -> None:
-        self._editing, self._values, self._errors = None, None, {}
-        self._sheet, self._told, self._sure = None, {}, False
+        self._form, self._sheet, self._told = None, None, {}
 
-    async def _change(self, act: str) -> None:
+    async def _wait_for(self, change: Awaitable[None]) -> None:
         self._saving = True
         self._show()
         try:
-            if act == "take":
-                await self._import(self._sheet or "")
-            elif self._values is not None:
-                after = None if act == "delete" else row_of(self._values, self._editing or {})
-                await self._put(after)
-        except Unavailable as error:
-            failure = self._failed(error)
-            self._errors, self._told = {"form": failure}, {"failure": failure}
-        self._saving = False
+            await change
+        finally:
+            self._saving = False
 
-    async def _put(self, after: Row | None) -> None:
-        # Others may have changed other rows since; theirs stay.
-        change = replaced(await self._upstream.table(), self._editing, after)
-        if change is None:
-            self._errors = {"form": self._frame.words("table.changed")}
-            self._changed()
-            return
-        table, at = change
+    async def _put(self, form: OpenForm[Row], after: Row | None) -> None:
+        """Have a row changed, added or taken away; or the form says why not."""
+        form.sure = False
+        at = -1
         try:
+            # Others may have changed other rows since; theirs stay.
+            change = replaced(await self._upstream.table(), form.before, after)
+            if change is None:
+                form.errors = {"form": self._frame.words("table.changed")}
+                self._changed()
+                return
+            table, at = change
             rows = await self._upstream.put_table(table)
         except Refused as error:
-            self._errors = self._errors_of(error, at)
+            form.errors = self._errors_of(error, at)
+            return
+        except Unavailable as error:
+            form.errors = {"form": self._failed(error)}
             return
         self._close()
         self._table = Section(rows)
@@ -184,6 +194,9 @@ class Responsibilities:
                 unreadable = error.code == "unreadable_sheet"
                 failure = self._frame.words("table.import.unreadable") if unreadable else None
                 self._told = {"failure": failure or self._failed(error)}
+            return
+        except Unavailable as error:
+            self._told = {"failure": self._failed(error)}
             return
         self._close()
         self._table, self._told = Section(rows), {"done": len(rows)}
@@ -218,26 +231,23 @@ class Responsibilities:
         ui.download.content(("\ufeff" + sheet.getvalue()).encode(), "responsibilities.csv")
 
     def _html(self) -> str:
-        rows = list(enumerate(self._table.value or []))
+        rows = self._table.value or []
         people = {one.id: one.name for one in self._people}
         named = people | self._groups | self._names.warehouses
-        found = [(at, row) for at, row in rows if agrees(row, self._words, named)]
+        found = [row for row in rows if agrees(row, self._words, named)]
         return self._frame.html(
             "responsibilities.html",
             section=self._table,
             unknown=self._unknown.value,
-            found=found[:_SHOWN],
+            found=[(name_of_row(row), row) for row in found[:_SHOWN]],
             more=max(len(found) - _SHOWN, 0),
             words=self._words,
             searchable=len(rows) > 8,
             people=people,
             names=self._names,
             groups=self._groups,
-            values=self._values,
-            editing=self._editing,
-            errors=defaultdict(str, self._errors),
             saving=self._saving,
             sheet=self._sheet,
             told=defaultdict(str, self._told),
-            sure=self._sure,
+            **parts(self._form),
         )

@@ -7,7 +7,7 @@ import pytest
 
 from services.console.domain.board import Section
 from services.console.domain.language import Language
-from services.console.domain.people_form import row_values
+from services.console.domain.people_form import name_of_row, row_values
 from services.console.pages import render
 from services.console.upstream.directory import Names
 
@@ -20,7 +20,7 @@ def page(row: dict[str, str | None], editing: bool = False) -> str:
         "responsibilities.html",
         section=Section([row]),
         unknown=None,
-        found=[(0, row)],
+        found=[(name_of_row(row), row)],
         more=0,
         words="",
         searchable=False,

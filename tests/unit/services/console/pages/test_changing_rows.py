@@ -1,0 +1,85 @@
+"""Rows of the table of responsibilities: what is pressed changes the row that was meant."""
+
+import re
+
+import pytest
+from nicegui import Client, ui
+
+from services.console.pages.responsibilities import Responsibilities
+from services.console.upstream.people import Row
+from tests.unit.services.console.pages.company import Company, Hand, Viewer
+
+
+def row(category: str, owner: str = "lin") -> Row:
+    places = dict.fromkeys(("supplier", "warehouse", "warehouse_group", "deputy", "manager"))
+    return {"category": category, "owner": owner} | places
+
+
+class Table(Hand):
+    """The panel, with three rows in it."""
+
+    def __init__(self) -> None:
+        self.company = Company()
+        self.company.rows = [row("drinks"), row("grain"), row("snacks")]
+        with Client(ui.page("/people"), request=None):
+            self.panel = Responsibilities(Viewer(self.company), lambda: None)
+        super().__init__(self.company, self.panel)
+
+    async def look(self) -> "Table":
+        await self.panel.ask([])
+        return self
+
+    def edit_of(self, category: str) -> str:
+        """Return the act of the button beside a row."""
+        found = re.search(rf'<strong>{category}<.*?data-act="(edit:[^"]+)"', self.shown, re.DOTALL)
+        assert found is not None
+        return found.group(1)
+
+    @property
+    def categories(self) -> list[str]:
+        return [one["category"] for one in self.company.rows]
+
+
+@pytest.mark.parametrize("sure", [True, False], ids=["deleted", "saved"])
+async def test_what_is_pressed_while_a_row_is_saved_changes_no_other_row(sure: bool) -> None:
+    table = await Table().look()
+    await table.press(table.edit_of("drinks"))
+    other = table.edit_of("grain")
+    if sure:
+        await table.follow("Delete")
+    table.type(category="tea")
+    saving = next(one for one in acts(table) if one.startswith("delete" if sure else "save"))
+    async with table.waiting(saving):
+        await table.press(other)
+        await table.press("add")
+        await table.press("import")
+        await table.press("cancel")
+    assert table.categories == (["grain", "snacks"] if sure else ["tea", "grain", "snacks"])
+    assert table.holds("category") is None
+
+
+async def test_while_a_row_is_saved_no_button_looks_as_if_it_did_something() -> None:
+    table = await Table().look()
+    await table.press(table.edit_of("drinks"))
+    async with table.waiting("save"):
+        buttons = re.findall(r"<button[^>]*>", table.shown)
+        assert len(buttons) == 6, "of each row and of the form"
+        assert all(" disabled" in one for one in buttons)
+
+
+async def test_a_button_opens_the_row_that_it_stood_beside() -> None:
+    table = await Table().look()
+    second, third = table.edit_of("grain"), table.edit_of("snacks")
+    table.company.rows.pop(0)
+    await table.look()
+    await table.press(second)
+    assert table.holds("category") == "grain"
+    await table.press("cancel")
+    table.company.rows.pop()
+    await table.look()
+    await table.press(third)
+    assert table.holds("category") is None, "it is gone, and nothing else opens for it"
+
+
+def acts(table: Table) -> list[str]:
+    return re.findall(r'data-act="([^"]+)"', table.shown)

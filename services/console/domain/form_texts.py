@@ -38,6 +38,7 @@ FORMS: dict[str, Text] = {
     ),
     "form.wrong": Text("请核对这一项", "Please check this"),
     "form.no_number": Text("请填数字", "Please type a number"),
+    "form.changed": Text("别人也改了这一项", "Somebody else has changed this too"),
     "form.failed": Text("没有保存：{reason}", "Not saved: {reason}"),
     "form.mistakes": Text("有 {n} 处要改", "{n} things to mend"),
     "form.mistakes.one": Text("有 1 处要改", "One thing to mend"),

@@ -5,9 +5,10 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
-Values = dict[str, str]
+from services.console.domain.merge import Values
 
 COLUMNS: Final = (
     *("category", "supplier", "warehouse", "warehouse_group"),
@@ -24,7 +25,20 @@ _FIELDS: Final = ("name", "language", "email", *CHAT_IDS, "away_until")
 def person_values(person: Mapping[str, Any] | None) -> Values:
     """Return the form of a person, or of a new one."""
     person = person or {"language": "zh-CN"}
-    return {name: str(person.get(name) or "") for name in ("id", *_FIELDS)}
+    return person_said({name: str(person.get(name) or "") for name in ("id", *_FIELDS)})
+
+
+def person_said(values: Mapping[str, str]) -> Values:
+    """Return what a form of a person says, however it is written."""
+    said = {name: value.strip() for name, value in values.items()}
+    return said | {"away_until": _instant(said["away_until"])}
+
+
+def _instant(text: str) -> str:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC).isoformat()
+    except ValueError:
+        return text
 
 
 def person_body(values: Mapping[str, str], base: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,6 +71,11 @@ def group_values(group: Mapping[str, Any] | None) -> Values:
         "name": group["name"],
         "warehouses": "\n".join(group["warehouses"]),
     }
+
+
+def group_said(values: Mapping[str, str]) -> Values:
+    """Return what a form of a group says, however it is written."""
+    return {name: value.strip() for name, value in values.items()}
 
 
 def group_body(values: Mapping[str, str], base: Mapping[str, Any]) -> dict[str, Any]:

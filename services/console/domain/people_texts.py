@@ -85,6 +85,15 @@ PEOPLE: dict[str, Text] = {
         "这些地方还有这个人，先换成别人：",
         "They are still named in these places; name somebody else there first:",
     ),
+    "people.changed": Text(
+        "这个人刚被别人改过，没有保存。再保存一次，就以你的为准。",
+        "Not saved: somebody else has changed this person meanwhile. Save again to put yours on "
+        "top.",
+    ),
+    "people.gone": Text(
+        "这个人刚被别人删除，没有保存。再保存一次，就重新添加。",
+        "Not saved: somebody else has deleted this person meanwhile. Save again to add them anew.",
+    ),
     "people.failed": Text("没有成功：{reason}", "It did not work: {reason}"),
     "table": Text("职责", "Responsibility"),
     "table.lead": Text(
@@ -146,6 +155,15 @@ PEOPLE: dict[str, Text] = {
     "groups.name": Text("名称", "Name"),
     "groups.warehouses": Text("仓库", "Warehouses"),
     "groups.warehouses.none": Text("至少选一个仓库。", "Choose a warehouse at least."),
+    "groups.changed": Text(
+        "这个仓库组刚被别人改过，没有保存。再保存一次，就以你的为准。",
+        "Not saved: somebody else has changed this group meanwhile. Save again to put yours on "
+        "top.",
+    ),
+    "groups.gone": Text(
+        "这个仓库组刚被别人删除，没有保存。再保存一次，就重新添加。",
+        "Not saved: somebody else has deleted this group meanwhile. Save again to add it anew.",
+    ),
     "groups.in_use": Text(
         "职责表里还有一行写着这个仓库组，先改成别的。",
         "A row of the table of responsibilities names this group; choose something else there "

@@ -1,17 +1,20 @@
 """People and responsibility (人员与职责): who there is, and who sees to what."""
 
 import asyncio
-from collections import defaultdict
+from collections.abc import Awaitable
+from contextlib import suppress
 
 from fastapi import Request
 from nicegui import ui
 
 from services.console.domain.board import Section
-from services.console.domain.people_form import CHAT_IDS, person_body, person_values
+from services.console.domain.merge import Values
+from services.console.domain.people_form import CHAT_IDS, person_body, person_said, person_values
 from services.console.pages.context import Context
 from services.console.pages.frame import RECONNECT_SECONDS, Frame
 from services.console.pages.live_panel import LivePanel
-from services.console.pages.named_places import Shown, shown
+from services.console.pages.named_places import shown
+from services.console.pages.open_form import OpenForm, Overtaken, parts
 from services.console.pages.responsibilities import Responsibilities
 from services.console.pages.warehouse_groups import WarehouseGroups
 from services.console.upstream.answered import answered
@@ -41,14 +44,9 @@ class PeoplePage:
         self._upstream = frame.context.people
         self._people: Section[list[Person]] = Section()
         self._wanted = asyncio.Event()
-        self._editing: Person | None = None
-        self._values: dict[str, str] | None = None
-        """What the form holds, where it is open; `_editing` is None for a new person."""
-        self._errors: dict[str, str] = {}
-        self._named: list[Shown] = []
-        """Where the person is named who could not be deleted."""
+        self._form: OpenForm[Person] | None = None
         self._saving = False
-        self._deleting = ""
+        """While something is on its way, what is open stays, and nothing else opens."""
         words = frame.words
         frame.headline(words("people.title"), words("people.lead"))
         with frame.main:
@@ -82,116 +80,119 @@ class PeoplePage:
     async def _answer(self) -> None:
         while True:
             self._wanted.clear()
-            self._people = await answered(self._people, self._upstream.all())
-            answers = [
-                await self._table.ask(self._people.value or []),
-                await self._groups.ask(),
-                not self._people.away,
-            ]
-            self._panel.show(self._html())
-            if not all(answers):
-                await asyncio.sleep(_TRY_AGAIN_SECONDS)
-            else:
+            if await self._look():
                 await self._wanted.wait()
+            else:
+                await asyncio.sleep(_TRY_AGAIN_SECONDS)
+
+    async def _look(self) -> bool:
+        """Ask for all that is shown; returns whether there was an answer."""
+        self._people = await answered(self._people, self._upstream.all())
+        answers = [
+            await self._table.ask(self._people.value or []),
+            await self._groups.ask(),
+            not self._people.away,
+        ]
+        self._show()
+        return all(answers)
+
+    def _show(self) -> None:
+        self._panel.show(self._html())
 
     def _type(self, name: str, value: str) -> None:
-        if self._values is not None and name in self._values:
-            self._values[name] = value
-            if self._errors.pop(name, None):
-                self._panel.show(self._html())
+        if self._form is not None and self._form.type(name, value):
+            self._show()
 
     async def _act(self, act: str) -> None:
+        if self._saving:
+            return
         name, _, person_id = act.partition(":")
+        form = self._form
         if name == "add":
             self._open(None)
         elif name == "edit":
-            people = self._people.value or ()
-            self._open(next((one for one in people if one.id == person_id), None))
+            await self._edit(person_id)
         elif name == "cancel":
-            self._close()
-        elif name == "delete" and self._deleting != person_id:
-            self._deleting = person_id
-        elif self._frame.may_act() and not self._saving:
-            await (self._delete(person_id) if name == "delete" else self._save())
-        self._panel.show(self._html())
-
-    def _open(self, person: Person | None) -> None:
-        self._editing, self._errors, self._named, self._deleting = person, {}, [], ""
-        self._values = person_values(None if person is None else person.model_dump(mode="json"))
-        self._panel.show(self._html())
-        self._panel.point("#person-name" if person else "#person-id")
-
-    def _close(self) -> None:
-        self._editing, self._values, self._errors, self._deleting = None, None, {}, ""
-        self._named = []
-
-    async def _save(self) -> None:
-        values = self._values
-        if values is None or not self._complete(values):
-            self._panel.show(self._html())
+            self._form = None
+        elif form is not None and self._frame.may_act():
+            await self._change(form, name)
+        self._show()
+        if self._form is not None and self._form.errors:
             self._panel.point("[aria-invalid=true]")
+
+    async def _edit(self, person_id: str) -> None:
+        person = next((one for one in self._people.value or () if one.id == person_id), None)
+        if person is None:
             return
-        self._saving, self._named = True, []
-        self._panel.show(self._html())
+        form = self._open(person)
+        # Others may have changed them since the page asked.
+        with suppress(Refused, Unavailable):
+            there = await self._upstream.one(person_id)
+            if there is not None and not self._saving:
+                form.refresh(there)
+
+    def _open(self, person: Person | None) -> OpenForm[Person]:
+        form = self._form = OpenForm(person, _values_of)
+        self._show()
+        self._panel.point("#person-name" if person else "#person-id")
+        return form
+
+    async def _change(self, form: OpenForm[Person], act: str) -> None:
+        if act == "save":
+            form.errors, form.sure = self._wrong(form.values), False
+            if not form.errors:
+                await self._wait_for(self._save(form), form)
+        elif act == "delete" and form.before is not None:
+            if form.sure:
+                await self._wait_for(self._upstream.delete(form.before.id), form)
+            form.sure = not form.sure
+
+    async def _wait_for(self, change: Awaitable[None], form: OpenForm[Person]) -> None:
+        """Wait for a change, and close the form; or it says what is wrong."""
+        self._saving = True
+        form.errors, form.named = {}, []
+        self._show()
         try:
-            person_id = await self._put(values)
+            await change
+        except Overtaken as error:
+            form.errors = error.told(self._frame.words, "people")
         except Refused as error:
-            self._errors = self._told(error)
+            form.errors = self._told(error)
+            form.named = await shown(self._frame, error.used_by, form.values["id"])
         except Unavailable as error:
-            self._errors = {"form": self._failed(error)}
+            form.errors = {"form": self._failed(error)}
         else:
-            if person_id is not None:
-                self._close()
-                self._wanted.set()
-        self._saving = False
-        if self._errors:
-            self._panel.show(self._html())
-            self._panel.point("[aria-invalid=true]")
+            self._form = None
+        finally:
+            self._saving = False
+        self._wanted.set()
 
-    async def _put(self, values: dict[str, str]) -> str | None:
-        """Return the person's id once it is saved; None when a new one is there already."""
-        person_id = values["id"].strip()
-        before = await self._upstream.one(person_id)
-        if self._editing is None and before is not None:
-            self._errors = {"id": self._frame.words("people.id.taken")}
-            return None
-        base = before.model_dump(mode="json") if before else {}
-        await self._upstream.put(person_id, person_body(values, base))
-        return person_id
+    async def _save(self, form: OpenForm[Person]) -> None:
+        said = person_said(form.values)
+        there = await self._upstream.one(said["id"])
+        said = form.over(there, said)
+        base = {} if there is None else there.model_dump(mode="json")
+        await self._upstream.put(said["id"], person_body(said, base))
 
-    def _complete(self, values: dict[str, str]) -> bool:
+    def _wrong(self, values: Values) -> dict[str, str]:
         words = self._frame.words
         missing = [name for name in ("id", "name") if not values[name].strip()]
-        self._errors = {name: words("form.required") for name in missing}
+        errors = {name: words("form.required") for name in missing}
         if any(sign in values["id"] for sign in "/|") or len(values["id"]) > 128:
-            self._errors["id"] = words("people.id.wrong")
-        return not self._errors
+            errors["id"] = words("people.id.wrong")
+        return errors
 
     def _told(self, error: Refused) -> dict[str, str]:
         words = self._frame.words
         if error.code == "address_taken":
             return {"form": words("people.address_taken")}
+        if error.code == "still_responsible":
+            return {"form": words("people.still_responsible")}
         fields = [one.field.split(".")[0] for one in error.errors]
         known = [name for name in fields if name in _KNOWN_FIELDS]
         if not known:
             return {"form": self._failed(error)}
         return {name: words.get(f"people.{name}.wrong", words("form.wrong")) for name in known}
-
-    async def _delete(self, person_id: str) -> None:
-        self._saving, self._named = True, []
-        try:
-            await self._upstream.delete(person_id)
-        except Refused as error:
-            known = error.code == "still_responsible"
-            words = self._frame.words("people.still_responsible")
-            self._errors = {"form": words if known else self._failed(error)}
-            self._named = await shown(self._frame, error.used_by, person_id)
-        except Unavailable as error:
-            self._errors = {"form": self._failed(error)}
-        else:
-            self._close()
-            self._wanted.set()
-        self._saving, self._deleting = False, ""
 
     def _failed(self, error: Refused | Unavailable) -> str:
         return self._frame.words("people.failed", reason=self._frame.said_of(error, "alerting"))
@@ -200,12 +201,12 @@ class PeoplePage:
         return self._frame.html(
             "people.html",
             section=self._people,
-            values=self._values,
-            editing=self._editing,
-            errors=defaultdict(str, self._errors),
             saving=self._saving,
-            deleting=self._deleting,
-            named=self._named,
             chat_ids=CHAT_IDS,
             now=self._frame.context.clock.now(),
+            **parts(self._form),
         )
+
+
+def _values_of(person: Person | None) -> Values:
+    return person_values(None if person is None else person.model_dump(mode="json"))

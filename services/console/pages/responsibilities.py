@@ -114,7 +114,7 @@ class Responsibilities:
                 self._panel.point("#sheet-file")
             case "export":
                 self._export()
-            case _ if self._frame.may_act():
+            case _:
                 await self._change(name)
         self._show()
         if self._form is not None and self._form.errors:
@@ -122,6 +122,8 @@ class Responsibilities:
 
     async def _change(self, act: str) -> None:
         form = self._form
+        if not self._frame.may_act():
+            return
         if act == "take" and self._sheet is not None:
             await self._wait_for(self._import(self._sheet))
         elif act == "save" and form is not None:
@@ -140,7 +142,7 @@ class Responsibilities:
 
     def _open(self, row: Row | None) -> None:
         self._close()
-        self._form = OpenForm(row, row_values(row))
+        self._form = OpenForm(row, row_values)
         self._show()
         self._panel.point("#row-category")
 

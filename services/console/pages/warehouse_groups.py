@@ -1,14 +1,16 @@
 """Groups of warehouses that rows of the table of responsibilities name: one of them in a form."""
 
 import re
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from services.console.domain.board import Section
-from services.console.domain.people_form import group_body, group_values
+from services.console.domain.merge import Values
+from services.console.domain.people_form import group_body, group_said, group_values
 from services.console.pages.frame import Frame
 from services.console.pages.live_panel import LivePanel
-from services.console.pages.named_places import Shown, shown
+from services.console.pages.named_places import shown
+from services.console.pages.open_form import OpenForm, Overtaken, parts
 from services.console.upstream.answered import answered
 from services.console.upstream.directory import Names
 from services.console.upstream.people import WarehouseGroup
@@ -27,15 +29,9 @@ class WarehouseGroups:
         self._changed = changed
         self._groups: Section[list[WarehouseGroup]] = Section()
         self._names = Names()
-        self._editing: WarehouseGroup | None = None
-        self._values: dict[str, str] | None = None
-        """What the form holds, where it is open; `_editing` is None for a new group."""
-        self._errors: dict[str, str] = {}
-        self._named: list[Shown] = []
-        """Where the group is named that could not be deleted."""
+        self._form: OpenForm[WarehouseGroup] | None = None
         self._saving = False
-        self._sure = False
-        """Whether the group is really to go once "delete" is pressed again."""
+        """While something is on its way, what is open stays, and nothing else opens."""
         self._panel = LivePanel(self._html(), tag="section", classes="panel")
         self._panel.on_act(self._act)
         self._panel.on_field(self._type)
@@ -55,90 +51,90 @@ class WarehouseGroups:
         self._panel.show(self._html())
 
     def _type(self, name: str, value: str) -> None:
-        if self._values is not None and name in self._values:
-            self._values[name] = value
-            if self._errors.pop(name, None):
-                self._show()
+        if self._form is not None and self._form.type(name, value):
+            self._show()
 
     async def _act(self, act: str) -> None:
+        if self._saving:
+            return
         name, _, rest = act.partition(":")
-        match name:
-            case "add":
-                self._open(None)
-            case "edit":
-                groups = self._groups.value or ()
-                self._open(next((one for one in groups if one.id == rest), None))
-            case "cancel":
-                self._close()
-            case "warehouse" if self._values is not None:
-                self._pick(self._values, rest)
-            case "delete" if not self._sure:
-                self._sure = True
-            case "save" | "delete" if self._frame.may_act() and not self._saving:
-                await self._change(name)
+        form = self._form
+        if name == "add":
+            self._open(None)
+        elif name == "edit":
+            await self._edit(rest)
+        elif name == "cancel":
+            self._form = None
+        elif name == "warehouse" and form is not None:
+            form.type("warehouses", _picked(form.values["warehouses"], rest))
+        elif form is not None and self._frame.may_act():
+            await self._change(form, name)
         self._show()
-        if self._errors:
+        if self._form is not None and self._form.errors:
             self._panel.point("[aria-invalid=true]")
 
-    def _open(self, group: WarehouseGroup | None) -> None:
-        self._close()
-        self._editing = group
-        self._values = group_values(None if group is None else group.model_dump(mode="json"))
+    async def _edit(self, group_id: str) -> None:
+        group = next((one for one in self._groups.value or () if one.id == group_id), None)
+        if group is None:
+            return
+        form = self._open(group)
+        # Others may have changed it since the page asked.
+        with suppress(Refused, Unavailable):
+            there = await self._upstream.group(group_id)
+            if there is not None and not self._saving:
+                form.refresh(there)
+
+    def _open(self, group: WarehouseGroup | None) -> OpenForm[WarehouseGroup]:
+        form = self._form = OpenForm(group, _values_of, lists=("warehouses",))
         self._show()
         self._panel.point("#group-name" if group else "#group-id")
+        return form
 
-    def _close(self) -> None:
-        self._editing, self._values, self._errors, self._sure = None, None, {}, False
-        self._named = []
+    async def _change(self, form: OpenForm[WarehouseGroup], act: str) -> None:
+        if act == "save":
+            form.errors, form.sure = self._wrong(form.values), False
+            if not form.errors:
+                await self._wait_for(self._save(form), form)
+        elif act == "delete" and form.before is not None:
+            if form.sure:
+                await self._wait_for(self._upstream.delete_group(form.before.id), form)
+            form.sure = not form.sure
 
-    def _pick(self, values: dict[str, str], picked: str) -> None:
-        chosen = values["warehouses"].splitlines()
-        other = [one for one in chosen if one != picked]
-        chosen = [*chosen, picked] if len(other) == len(chosen) else other
-        values["warehouses"] = "\n".join(chosen)
-        self._errors.pop("warehouses", None)
-
-    async def _change(self, act: str) -> None:
-        self._saving, self._named = True, []
+    async def _wait_for(self, change: Awaitable[None], form: OpenForm[WarehouseGroup]) -> None:
+        """Wait for a change, and close the form; or it says what is wrong."""
+        self._saving = True
+        form.errors, form.named = {}, []
         self._show()
         try:
-            done = await (self._delete() if act == "delete" else self._save())
+            await change
+        except Overtaken as error:
+            form.errors = error.told(self._frame.words, "groups")
         except (Refused, Unavailable) as error:
-            self._errors, done = {"form": self._failed(error)}, False
+            form.errors = {"form": self._failed(error)}
             if isinstance(error, Refused):
-                self._named = await shown(self._frame, error.used_by)
-        if done:
-            self._close()
-            self._changed()
-        self._saving, self._sure = False, False
+                form.named = await shown(self._frame, error.used_by)
+        else:
+            self._form = None
+        finally:
+            self._saving = False
+        self._changed()
 
-    async def _save(self) -> bool:
-        values = self._values
-        if values is None or not self._complete(values):
-            return False
-        group_id = values["id"].strip()
-        before = await self._upstream.group(group_id)
-        if self._editing is None and before is not None:
-            self._errors = {"id": self._frame.words("groups.id.taken")}
-            return False
-        base = {} if before is None else before.model_dump(mode="json")
-        await self._upstream.put_group(group_id, group_body(values, base))
-        return True
+    async def _save(self, form: OpenForm[WarehouseGroup]) -> None:
+        said = group_said(form.values)
+        there = await self._upstream.group(said["id"])
+        said = form.over(there, said)
+        base = {} if there is None else there.model_dump(mode="json")
+        await self._upstream.put_group(said["id"], group_body(said, base))
 
-    def _complete(self, values: dict[str, str]) -> bool:
+    def _wrong(self, values: Values) -> dict[str, str]:
         words = self._frame.words
         missing = [name for name in ("id", "name") if not values[name].strip()]
-        self._errors = {name: words("form.required") for name in missing}
+        errors = {name: words("form.required") for name in missing}
         if "id" not in missing and _ID.fullmatch(values["id"].strip()) is None:
-            self._errors["id"] = words("groups.id.wrong")
+            errors["id"] = words("groups.id.wrong")
         if not values["warehouses"]:
-            self._errors["warehouses"] = words("groups.warehouses.none")
-        return not self._errors
-
-    async def _delete(self) -> bool:
-        if self._editing is not None:
-            await self._upstream.delete_group(self._editing.id)
-        return True
+            errors["warehouses"] = words("groups.warehouses.none")
+        return errors
 
     def _failed(self, error: Refused | Unavailable) -> str:
         words = self._frame.words
@@ -147,17 +143,23 @@ class WarehouseGroups:
         return words("form.failed", reason=self._frame.said_of(error, "alerting"))
 
     def _html(self) -> str:
-        chosen = (self._values or {}).get("warehouses", "").splitlines()
+        chosen = self._form.values["warehouses"].splitlines() if self._form else []
         known = self._names.warehouses | {one: self._names.warehouse(one) for one in chosen}
         return self._frame.html(
             "warehouse_groups.html",
             section=self._groups,
             names=self._names,
             warehouses=[(one, name, one in chosen) for one, name in known.items()],
-            values=self._values,
-            editing=self._editing,
-            errors=defaultdict(str, self._errors),
             saving=self._saving,
-            sure=self._sure,
-            named=self._named,
+            **parts(self._form),
         )
+
+
+def _values_of(group: WarehouseGroup | None) -> Values:
+    return group_values(None if group is None else group.model_dump(mode="json"))
+
+
+def _picked(chosen: str, picked: str) -> str:
+    before = chosen.splitlines()
+    other = [one for one in before if one != picked]
+    return "\n".join([*before, picked] if len(other) == len(before) else other)

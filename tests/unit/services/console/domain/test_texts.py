@@ -114,6 +114,7 @@ MADE = {
         f"table.{code}"
         for code in ("repeated", "missing", "unknown_person", "both", "unknown_group")
     ),
+    *(f"{of}.{was}" for of in ("people", "groups") for was in ("id.taken", "changed", "gone")),
     *(f"people.language.{language}" for language in Language),
     *(f"people.{name}.wrong" for name in ("email", *CHAT_IDS)),
     *(f"people.{name}" for name in CHAT_IDS),

@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from copy import deepcopy
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, Protocol, cast
 
@@ -109,7 +110,9 @@ class Viewer(Frame):
     """Somebody in front of no page."""
 
     def __init__(self, company: Company) -> None:
-        self.context = cast("Context", SimpleNamespace(people=company))
+        at = datetime(2026, 3, 2, tzinfo=UTC)
+        clock = SimpleNamespace(now=lambda: at)
+        self.context = cast("Context", SimpleNamespace(people=company, clock=clock))
         self.language, self.words = Language.ENGLISH, Words(Language.ENGLISH)
         self.main = ui.element()
 

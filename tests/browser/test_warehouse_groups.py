@@ -79,9 +79,8 @@ async def test_who_is_named_somewhere_is_not_deleted_and_the_places_are_links(
     await viewer.open("/people")
     row = page.locator("table.people tr", has_text="林晓")
     await row.get_by_role("button").click()
-    delete = page.locator("[data-act='delete:lin']")
-    await delete.click()
-    await delete.click()
+    await page.get_by_role("button", name="删除" if chinese else "Delete", exact=True).click()
+    await page.get_by_role("button", name="确定删除" if chinese else "Really delete").click()
     places = page.locator(".places li")
     await expect(places).to_have_text(
         [

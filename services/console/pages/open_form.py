@@ -32,12 +32,16 @@ class Overtaken(Exception):  # noqa: N818 - what became of the form
 class OpenForm(Generic[T]):
     """What is in a form, for as long as it is open: another opening is another form.
 
-    `before` is what it was filled from, None for something new; `lists` are the fields with one
-    thing a line.
+    `before` is what it was filled from and `key` what that is called, None and "" for something
+    new; `lists` are the fields with one thing a line.
     """
 
     def __init__(
-        self, before: T | None, values_of: Callable[[T | None], Values], lists: Collection[str] = ()
+        self,
+        before: T | None,
+        key: str,
+        values_of: Callable[[T | None], Values],
+        lists: Collection[str] = (),
     ) -> None:
         self.before = before
         self.values = values_of(before)
@@ -45,9 +49,20 @@ class OpenForm(Generic[T]):
         self.named: list[Shown] = []
         """Where something is named that could therefore not be deleted."""
         self.sure = False
-        """Whether it is really to go once "delete" is pressed again."""
+        """Whether it is really to go once the button of `delete` is pressed."""
+        self._key = key
         self._values_of = values_of
         self._lists = lists
+
+    @property
+    def delete(self) -> str:
+        """The act that takes it away; "" where nothing is there.
+
+        Once it says that it is really meant it is another: a press from before does not count.
+        """
+        if self.before is None:
+            return ""
+        return f"delete:sure:{self._key}" if self.sure else f"delete:{self._key}"
 
     def type(self, name: str, value: str) -> bool:
         """Take what is typed; returns whether something wrong was said of it."""
@@ -87,11 +102,12 @@ class OpenForm(Generic[T]):
 
 def parts(form: OpenForm[Any] | None) -> dict[str, object]:
     """Return what templates show of a form; of none, no values."""
-    shown = form or OpenForm[Any](None, lambda _: {})
+    shown = form or OpenForm[Any](None, "", lambda _: {})
     return {
         "values": None if form is None else form.values,
         "editing": shown.before,
         "errors": defaultdict(str, shown.errors),
         "named": shown.named,
+        "delete": shown.delete,
         "sure": shown.sure,
     }

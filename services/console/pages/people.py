@@ -115,7 +115,7 @@ class PeoplePage:
         elif name == "cancel":
             self._form = None
         elif form is not None and self._frame.may_act():
-            await self._change(form, name)
+            await self._change(form, act)
         self._show()
         if self._form is not None and self._form.errors:
             self._panel.point("[aria-invalid=true]")
@@ -132,7 +132,7 @@ class PeoplePage:
                 form.refresh(there)
 
     def _open(self, person: Person | None) -> OpenForm[Person]:
-        form = self._form = OpenForm(person, _values_of)
+        form = self._form = OpenForm(person, person.id if person else "", _values_of)
         self._show()
         self._panel.point("#person-name" if person else "#person-id")
         return form
@@ -142,7 +142,7 @@ class PeoplePage:
             form.errors, form.sure = self._wrong(form.values), False
             if not form.errors:
                 await self._wait_for(self._save(form), form)
-        elif act == "delete" and form.before is not None:
+        elif act == form.delete and form.before is not None:
             if form.sure:
                 await self._wait_for(self._upstream.delete(form.before.id), form)
             form.sure = not form.sure

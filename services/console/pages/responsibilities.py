@@ -115,7 +115,7 @@ class Responsibilities:
             case "export":
                 self._export()
             case _:
-                await self._change(name)
+                await self._change(act)
         self._show()
         if self._form is not None and self._form.errors:
             self._panel.point("[aria-invalid=true]")
@@ -127,12 +127,13 @@ class Responsibilities:
         if act == "take" and self._sheet is not None:
             await self._wait_for(self._import(self._sheet))
         elif act == "save" and form is not None:
+            form.sure = False
             after = row_of(form.values, form.before or {})
             await self._wait_for(self._put(form, after))
-        elif act == "delete" and form is not None and form.sure:
-            await self._wait_for(self._put(form, None))
-        elif act == "delete" and form is not None:
-            form.sure = True
+        elif form is not None and form.before is not None and act == form.delete:
+            if form.sure:
+                await self._wait_for(self._put(form, None))
+            form.sure = not form.sure
 
     def _edit(self, name: str) -> None:
         rows = self._table.value or []
@@ -142,7 +143,7 @@ class Responsibilities:
 
     def _open(self, row: Row | None) -> None:
         self._close()
-        self._form = OpenForm(row, row_values)
+        self._form = OpenForm(row, name_of_row(row) if row else "", row_values)
         self._show()
         self._panel.point("#row-category")
 
@@ -159,7 +160,6 @@ class Responsibilities:
 
     async def _put(self, form: OpenForm[Row], after: Row | None) -> None:
         """Have a row changed, added or taken away; or the form says why not."""
-        form.sure = False
         at = -1
         try:
             # Others may have changed other rows since; theirs stay.

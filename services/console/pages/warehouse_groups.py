@@ -68,7 +68,7 @@ class WarehouseGroups:
         elif name == "warehouse" and form is not None:
             form.type("warehouses", _picked(form.values["warehouses"], rest))
         elif form is not None and self._frame.may_act():
-            await self._change(form, name)
+            await self._change(form, act)
         self._show()
         if self._form is not None and self._form.errors:
             self._panel.point("[aria-invalid=true]")
@@ -85,7 +85,9 @@ class WarehouseGroups:
                 form.refresh(there)
 
     def _open(self, group: WarehouseGroup | None) -> OpenForm[WarehouseGroup]:
-        form = self._form = OpenForm(group, _values_of, lists=("warehouses",))
+        form = self._form = OpenForm(
+            group, group.id if group else "", _values_of, lists=("warehouses",)
+        )
         self._show()
         self._panel.point("#group-name" if group else "#group-id")
         return form
@@ -95,7 +97,7 @@ class WarehouseGroups:
             form.errors, form.sure = self._wrong(form.values), False
             if not form.errors:
                 await self._wait_for(self._save(form), form)
-        elif act == "delete" and form.before is not None:
+        elif act == form.delete and form.before is not None:
             if form.sure:
                 await self._wait_for(self._upstream.delete_group(form.before.id), form)
             form.sure = not form.sure

@@ -142,10 +142,11 @@ class Hand:
         """Press a button, whatever is shown, and wait for all that comes of it."""
         await self._page._act(act)
 
-    async def follow(self, label: str) -> None:
-        """Press the first button that says this; fails where there is none that can be pressed."""
+    def act_of(self, label: str) -> str:
+        """Return the act of the button that says this and can be pressed."""
         found = re.findall(r'<button[^>]*data-act="([^"]+)" *>([^<]*)</button>', self.shown)
-        await self.press(next(act for act, said in found if said == label))
+        (act,) = [act for act, said in found if said == label]
+        return act
 
     @asynccontextmanager
     async def waiting(self, act: str) -> AsyncIterator[None]:

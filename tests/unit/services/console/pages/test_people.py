@@ -114,3 +114,14 @@ async def test_while_somebody_is_saved_no_other_form_opens() -> None:
         assert desk.shown.count(" disabled") == desk.shown.count("<button")
     assert desk.chen["name"] == "Chén"
     assert desk.company.persons["li"]["name"] == "Li"
+
+
+async def test_two_presses_that_were_made_at_once_delete_nobody() -> None:
+    desk = await Desk().look()
+    await desk.press("edit:chen")
+    delete = desk.act_of("Delete")
+    await desk.press(delete)
+    await desk.press(delete)
+    assert list(desk.company.persons) == ["chen", "li"]
+    await desk.press(desk.act_of("Really delete"))
+    assert list(desk.company.persons) == ["li"]

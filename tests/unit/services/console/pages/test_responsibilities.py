@@ -33,6 +33,7 @@ def page(row: dict[str, str | None], editing: bool = False) -> str:
         saving=False,
         sheet=None,
         told=defaultdict(str),
+        delete="",
         sure=False,
     )
 

@@ -83,3 +83,14 @@ async def test_while_a_group_is_saved_nothing_else_is_done() -> None:
         assert desk.shown.count(" disabled") == desk.shown.count("<button")
     assert desk.east["warehouses"] == ["hangzhou", "ningbo"]
     assert desk.holds("name") is None
+
+
+async def test_two_presses_that_were_made_at_once_delete_no_group() -> None:
+    desk = await Desk().look()
+    await desk.press("edit:east")
+    delete = desk.act_of("Delete")
+    await desk.press(delete)
+    await desk.press(delete)
+    assert list(desk.company.warehouse_groups) == ["east", "north"]
+    await desk.press(desk.act_of("Really delete"))
+    assert list(desk.company.warehouse_groups) == ["north"]

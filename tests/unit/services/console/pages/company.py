@@ -1,4 +1,4 @@
-"""People, rows and groups of a company, and one viewer of the page about them."""
+"""People, rows and groups of a company, and somebody's hand on a page that changes such things."""
 
 import asyncio
 import re
@@ -21,21 +21,29 @@ from services.console.upstream.people import People, Person, Row, WarehouseGroup
 from shared.errors import Unavailable
 
 
+class Gate:
+    """What questions wait at until a test lets them through."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.open.set()
+        self.asked = asyncio.Event()
+
+    async def turn(self) -> None:
+        """Wait until it is open."""
+        self.asked.set()
+        await self.open.wait()
+
+
 class Company(People):
     """What alerting keeps; a test has it answer late, or keep something and not say so."""
 
     def __init__(self) -> None:
+        self.gate = Gate()
         self.persons: dict[str, dict[str, Any]] = {}
         self.warehouse_groups: dict[str, dict[str, Any]] = {}
         self.rows: list[Row] = []
-        self.open = asyncio.Event()
-        self.open.set()
-        self.asked = asyncio.Event()
         self.loses_answers = False
-
-    async def _turn(self) -> None:
-        self.asked.set()
-        await self.open.wait()
 
     def _answer(self) -> None:
         if self.loses_answers:
@@ -47,19 +55,19 @@ class Company(People):
 
     @override
     async def one(self, person_id: str) -> Person | None:
-        await self._turn()
+        await self.gate.turn()
         said = self.persons.get(person_id)
         return None if said is None else _person(person_id, said)
 
     @override
     async def put(self, person_id: str, body: dict[str, object]) -> None:
-        await self._turn()
+        await self.gate.turn()
         self.persons[person_id] = body
         self._answer()
 
     @override
     async def delete(self, person_id: str) -> None:
-        await self._turn()
+        await self.gate.turn()
         self.persons.pop(person_id, None)
         self._answer()
 
@@ -69,30 +77,30 @@ class Company(People):
 
     @override
     async def group(self, group_id: str) -> WarehouseGroup | None:
-        await self._turn()
+        await self.gate.turn()
         said = self.warehouse_groups.get(group_id)
         return None if said is None else _group(group_id, said)
 
     @override
     async def put_group(self, group_id: str, body: dict[str, object]) -> None:
-        await self._turn()
+        await self.gate.turn()
         self.warehouse_groups[group_id] = body
         self._answer()
 
     @override
     async def delete_group(self, group_id: str) -> None:
-        await self._turn()
+        await self.gate.turn()
         self.warehouse_groups.pop(group_id, None)
         self._answer()
 
     @override
     async def table(self) -> list[Row]:
-        await self._turn()
+        await self.gate.turn()
         return deepcopy(self.rows)
 
     @override
     async def put_table(self, rows: list[Row]) -> list[Row]:
-        await self._turn()
+        await self.gate.turn()
         self.rows = deepcopy(rows)
         self._answer()
         return deepcopy(rows)
@@ -134,8 +142,8 @@ class Acting(Protocol):
 class Hand:
     """Somebody's hand on a page or a part of it."""
 
-    def __init__(self, company: Company, page: Acting) -> None:
-        self._company = company
+    def __init__(self, gate: Gate, page: Acting) -> None:
+        self._gate = gate
         self._page = page
 
     async def press(self, act: str) -> None:
@@ -151,13 +159,13 @@ class Hand:
     @asynccontextmanager
     async def waiting(self, act: str) -> AsyncIterator[None]:
         """Press a button whose answer is on its way until the block is left."""
-        self._company.open.clear()
-        self._company.asked.clear()
+        self._gate.open.clear()
+        self._gate.asked.clear()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.press(act))
-            await self._company.asked.wait()
+            await self._gate.asked.wait()
             yield
-            self._company.open.set()
+            self._gate.open.set()
 
     def type(self, **said: str) -> None:
         """Type into fields of the form."""

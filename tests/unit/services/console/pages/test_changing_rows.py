@@ -23,7 +23,7 @@ class Table(Hand):
         self.company.rows = [row("drinks"), row("grain"), row("snacks")]
         with Client(ui.page("/people"), request=None):
             self.panel = Responsibilities(Viewer(self.company), lambda: None)
-        super().__init__(self.company, self.panel)
+        super().__init__(self.company.gate, self.panel)
 
     async def look(self) -> "Table":
         await self.panel.ask([])

@@ -19,7 +19,7 @@ class Desk(Hand):
         }
         with Client(ui.page("/people"), request=None):
             self.page = PeoplePage(Viewer(self.company))
-        super().__init__(self.company, self.page)
+        super().__init__(self.company.gate, self.page)
 
     async def look(self) -> "Desk":
         await self.page._look()

@@ -18,7 +18,7 @@ class Desk(Hand):
         }
         with Client(ui.page("/people"), request=None):
             self.panel = WarehouseGroups(Viewer(self.company), lambda: None)
-        super().__init__(self.company, self.panel)
+        super().__init__(self.company.gate, self.panel)
 
     async def look(self) -> "Desk":
         self.panel.call(Names({one: one for one in ("hangzhou", "ningbo", "shanghai", "suzhou")}))

@@ -109,3 +109,36 @@ async def test_who_is_named_somewhere_is_not_deleted_and_the_places_are_links(
     assert [await one.get_attribute("href") for one in await links.all()] == paths
     await links.nth(1).click()
     await page.wait_for_url("**/rules/rule-2")
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en-GB"])
+async def test_what_somebody_else_changes_meanwhile_is_shown_before_it_is_overwritten(
+    calm_desk: Desk, fakes: Fakes, locale: str
+) -> None:
+    chinese = locale == "zh-CN"
+    people = fakes[0].configuration.people
+    before = dict(people["anna"])
+    viewer = await calm_desk.viewer(locale=locale, phone=chinese)
+    page = viewer.page
+    await viewer.open("/people")
+    await page.locator("[data-act='edit:anna']").click()
+    form = page.locator("form[data-key=person-anna]")
+    await expect(page.locator("#person-name")).to_be_focused()
+    await page.locator("#person-name").fill("Anna B.")
+    people["anna"] = before | {"name": "Anna Berg-Li", "email": "anna.li@shop.example"}
+    save = form.get_by_role("button", name="保存" if chinese else "Save")
+    await save.click()
+    await expect(form.locator(".failure")).to_contain_text(
+        "这个人刚被别人改过" if chinese else "somebody else has changed this person"
+    )
+    await expect(page.locator("#person-name-note")).to_have_text(
+        "别人也改了这一项" if chinese else "Somebody else has changed this too"
+    )
+    await expect(page.locator("#person-name")).to_have_value("Anna B.")
+    await expect(page.locator("#person-email")).to_have_value("anna.li@shop.example")
+    await expect(page.locator("table.people")).to_contain_text("Anna Berg-Li")
+    await viewer.keep_screenshot(f"people-changed-{locale}")
+    await save.click()
+    await expect(form).to_have_count(0)
+    assert people["anna"] == before | {"name": "Anna B.", "email": "anna.li@shop.example"}
+    people["anna"] = before

@@ -37,6 +37,16 @@ def merged(
     return Merged(values, frozenset(contested))
 
 
+def same(said: Mapping[str, str], there: Mapping[str, str], lists: Collection[str] = ()) -> bool:
+    """Return whether two forms come to the same; of `lists` the order does not matter."""
+    return all(
+        sorted(said[name].splitlines()) == sorted(now.splitlines())
+        if name in lists
+        else said[name] == now
+        for name, now in there.items()
+    )
+
+
 def _merged_lines(filled: str, said: str, there: str) -> str:
     before, after, now = filled.splitlines(), said.splitlines(), there.splitlines()
     stay = [one for one in now if one in after or one not in before]

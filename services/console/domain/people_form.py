@@ -10,10 +10,8 @@ from typing import Any, Final
 
 from services.console.domain.merge import Values
 
-COLUMNS: Final = (
-    *("category", "supplier", "warehouse", "warehouse_group"),
-    *("owner", "deputy", "manager"),
-)
+_PLACE: Final = ("category", "supplier", "warehouse", "warehouse_group")
+COLUMNS: Final = (*_PLACE, "owner", "deputy", "manager")
 """Of the table, as sheets have them: what a row is about, and who."""
 
 CHAT_IDS: Final = ("wecom_userid", "dingtalk_userid", "feishu_open_id", "slack_user_id")
@@ -91,16 +89,25 @@ def replaced(
 ) -> tuple[list[dict[str, Any]], int] | None:
     """Return the table with a row changed (added, taken away), and where that row is.
 
-    None when the row is no longer as it was: somebody else has changed it.
+    What is so already stays, as when it was saved before and no answer came back. None when the row
+    is no longer as it was: somebody else has changed it.
     """
     table = [dict(row) for row in rows]
+    if before is not None and dict(before) in table:
+        at = table.index(dict(before))
+        table[at : at + 1] = [] if after is None else [dict(after)]
+        return table, at
+    said = [row_values(row) for row in table]
+    if after is not None and row_values(after) in said:
+        return table, said.index(row_values(after))
     if before is None:
         return ([*table, dict(after)], len(table)) if after is not None else None
-    if dict(before) not in table:
-        return None
-    at = table.index(dict(before))
-    table[at : at + 1] = [] if after is None else [dict(after)]
-    return table, at
+    is_gone = all(_place(row) != _place(row_values(before)) for row in said)
+    return (table, len(table)) if after is None and is_gone else None
+
+
+def _place(values: Values) -> list[str]:
+    return [values[name] for name in _PLACE]
 
 
 def row_number(field: str) -> tuple[int, str] | None:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection
 from typing import Any, Generic, Literal, TypeVar
 
-from services.console.domain.merge import Values, merged
+from services.console.domain.merge import Values, merged, same
 from services.console.domain.texts import Words
 from services.console.pages.named_places import Shown
 
@@ -78,26 +78,29 @@ class OpenForm(Generic[T]):
         if not form.contested:
             self.before, self.values = there, form.values
 
-    def over(self, there: T | None, said: Values) -> Values:
+    def over(self, there: T | None, said: Values) -> Values | None:
         """Return what is to be saved: what is said, laid over what is there.
 
-        Raises Overtaken; the form has what is there then, and saying the same again is to save it.
+        None where all of it is there, as when it was saved before and no answer came back. Raises
+        Overtaken; the form has what is there then, and saying the same again is to save it.
         """
-        if self.before is None:
-            if there is not None:
-                raise Overtaken("taken")
-            return said
         if there is None:
+            if self.before is None:
+                return said
             self.before = None
             raise Overtaken("gone")
         filled, now = self._values_of(self.before), self._values_of(there)
+        if same(said, now, self._lists):
+            return None
+        if self.before is None:
+            raise Overtaken("taken")
         form = merged(filled, said, now, self._lists)
         if form.contested:
             # What has been typed since it was sent stays as well.
             self.before = there
             self.values = merged(filled, self.values, now, self._lists).values
             raise Overtaken("changed", form.contested)
-        return form.values
+        return None if same(form.values, now, self._lists) else form.values
 
 
 def parts(form: OpenForm[Any] | None) -> dict[str, object]:

@@ -170,9 +170,10 @@ class PeoplePage:
     async def _save(self, form: OpenForm[Person]) -> None:
         said = person_said(form.values)
         there = await self._upstream.one(said["id"])
-        said = form.over(there, said)
-        base = {} if there is None else there.model_dump(mode="json")
-        await self._upstream.put(said["id"], person_body(said, base))
+        wanted = form.over(there, said)
+        if wanted is not None:
+            base = {} if there is None else there.model_dump(mode="json")
+            await self._upstream.put(said["id"], person_body(wanted, base))
 
     def _wrong(self, values: Values) -> dict[str, str]:
         words = self._frame.words

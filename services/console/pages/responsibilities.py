@@ -163,13 +163,15 @@ class Responsibilities:
         at = -1
         try:
             # Others may have changed other rows since; theirs stay.
-            change = replaced(await self._upstream.table(), form.before, after)
+            rows = await self._upstream.table()
+            change = replaced(rows, form.before, after)
             if change is None:
                 form.errors = {"form": self._frame.words("table.changed")}
                 self._changed()
                 return
             table, at = change
-            rows = await self._upstream.put_table(table)
+            if table != rows:
+                rows = await self._upstream.put_table(table)
         except Refused as error:
             form.errors = self._errors_of(error, at)
             return

@@ -124,9 +124,10 @@ class WarehouseGroups:
     async def _save(self, form: OpenForm[WarehouseGroup]) -> None:
         said = group_said(form.values)
         there = await self._upstream.group(said["id"])
-        said = form.over(there, said)
-        base = {} if there is None else there.model_dump(mode="json")
-        await self._upstream.put_group(said["id"], group_body(said, base))
+        wanted = form.over(there, said)
+        if wanted is not None:
+            base = {} if there is None else there.model_dump(mode="json")
+            await self._upstream.put_group(said["id"], group_body(wanted, base))
 
     def _wrong(self, values: Values) -> dict[str, str]:
         words = self._frame.words

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.console.domain.merge import merged
+from services.console.domain.merge import merged, same
 
 FILLED = {"name": "Chen", "language": "zh-CN", "away": "", "places": "a\nb"}
 LISTS = ("places",)
@@ -43,3 +43,9 @@ def test_of_a_list_what_was_added_and_what_was_taken_away_is_laid_over(
 ) -> None:
     form = merged(FILLED, FILLED | {"places": said}, FILLED | {"places": there}, LISTS)
     assert form == (FILLED | {"places": both}, frozenset())
+
+
+def test_of_a_list_the_order_says_nothing() -> None:
+    assert same(FILLED | {"places": "b\na"}, FILLED, LISTS)
+    assert not same(FILLED | {"places": "b"}, FILLED, LISTS)
+    assert not same(FILLED | {"name": "Chan"}, FILLED, LISTS)

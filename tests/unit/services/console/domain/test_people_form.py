@@ -70,6 +70,18 @@ def test_rows_are_added_and_taken_away() -> None:
     assert replaced([REST, DRINKS], REST, None) == ([DRINKS], 0)
 
 
+def test_what_is_so_already_stays() -> None:
+    after = DRINKS | {"deputy": "li"}
+    stored = after | {"supplier": None, "warehouse_group": None, "since": "2026"}
+    assert replaced([REST, stored], DRINKS, after) == ([REST, stored], 1)
+    assert replaced([REST, stored], None, after) == ([REST, stored], 1)
+    assert replaced([REST], DRINKS, None) == ([REST], 1)
+
+
+def test_a_row_that_somebody_else_changed_is_not_taken_away() -> None:
+    assert replaced([REST, DRINKS | {"deputy": "li"}], DRINKS, None) is None
+
+
 def test_errors_name_row_and_column() -> None:
     assert row_number("items.3.owner") == (3, "owner")
     assert row_number("items") is None

@@ -154,7 +154,7 @@ class Hand:
         """Return the act of the button that says this and can be pressed."""
         found = re.findall(r'<button[^>]*data-act="([^"]+)" *>([^<]*)</button>', self.shown)
         (act,) = [act for act, said in found if said == label]
-        return act
+        return str(act)
 
     @asynccontextmanager
     async def waiting(self, act: str) -> AsyncIterator[None]:

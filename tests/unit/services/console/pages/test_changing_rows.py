@@ -94,3 +94,23 @@ async def test_two_presses_that_were_made_at_once_delete_nothing() -> None:
     assert len(table.company.rows) == 3, "this was meant for another row"
     await table.press(table.act_of("Really delete"))
     assert table.categories == ["drinks", "snacks"]
+
+
+@pytest.mark.parametrize("change", ["Save", "Really delete", "add"])
+async def test_a_change_whose_answer_was_lost_is_done_when_it_is_made_again(change: str) -> None:
+    table = await Table().look()
+    await table.press("add" if change == "add" else table.edit_of("drinks"))
+    if change == "Really delete":
+        await table.press(table.act_of("Delete"))
+    table.type(category="tea", owner="lin")
+    table.company.loses_answers = True
+    await table.press(table.act_of("Save" if change == "add" else change))
+    assert "Not saved" in table.failure
+    kept = list(table.company.rows)
+    if change == "Really delete":
+        await table.press(table.act_of("Delete"))
+    table.company.loses_answers = False
+    await table.press(table.act_of("Save" if change == "add" else change))
+    assert (table.failure, table.holds("category")) == ("", None)
+    assert table.company.rows == kept
+    assert ("tea" in table.categories) == (change != "Really delete")

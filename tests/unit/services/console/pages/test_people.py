@@ -125,3 +125,30 @@ async def test_two_presses_that_were_made_at_once_delete_nobody() -> None:
     assert list(desk.company.persons) == ["chen", "li"]
     await desk.press(desk.act_of("Really delete"))
     assert list(desk.company.persons) == ["li"]
+
+
+async def test_who_was_saved_without_an_answer_is_not_said_to_be_taken() -> None:
+    desk = await Desk().look()
+    await desk.press("add")
+    desk.type(id="anna", name=" Anna ", away_until="2026-12-04T16:00:00.000Z")
+    desk.company.loses_answers = True
+    await desk.press("save")
+    assert "did not work" in desk.failure
+    desk.company.loses_answers = False
+    await desk.press("save")
+    assert desk.holds("name") is None
+    await desk.press("add")
+    desk.type(id="anna", name="Anna")
+    await desk.press("save")
+    assert "There is this account already" in desk.shown, "of another, with the same account"
+
+
+async def test_a_change_whose_answer_was_lost_is_done_when_it_is_made_again() -> None:
+    desk = await Desk().look()
+    await desk.press("edit:chen")
+    desk.type(name="Chén")
+    desk.company.loses_answers = True
+    await desk.press("save")
+    desk.company.loses_answers = False
+    await desk.press("save")
+    assert (desk.failure, desk.holds("name")) == ("", None)

@@ -94,3 +94,19 @@ async def test_two_presses_that_were_made_at_once_delete_no_group() -> None:
     assert list(desk.company.warehouse_groups) == ["east", "north"]
     await desk.press(desk.act_of("Really delete"))
     assert list(desk.company.warehouse_groups) == ["north"]
+
+
+async def test_a_group_that_was_saved_without_an_answer_is_not_said_to_be_taken() -> None:
+    desk = await Desk().look()
+    await desk.press("add")
+    desk.type(id="south", name="South")
+    for one in ("suzhou", "hangzhou"):
+        await desk.press(f"warehouse:{one}")
+    desk.company.loses_answers = True
+    await desk.press("save")
+    south = desk.company.warehouse_groups["south"]
+    assert south["warehouses"] == ["suzhou", "hangzhou"]
+    south["warehouses"] = ["hangzhou", "suzhou"]  # as alerting keeps them
+    desk.company.loses_answers = False
+    await desk.press("save")
+    assert (desk.failure, desk.holds("name")) == ("", None)

@@ -35,7 +35,7 @@ def person_said(values: Mapping[str, str]) -> Values:
 def _instant(text: str) -> str:
     try:
         return datetime.fromisoformat(text).astimezone(UTC).isoformat()
-    except ValueError:
+    except (ValueError, OverflowError):
         return text
 
 

@@ -104,8 +104,12 @@ class DeliveriesPage:
         self._filters.on_act(self._choose)
         self._filters.on_field(self._choose_destination)
         self._list.on_act(self._act)
-        self._side.on_act(self._tests.act)
-        self._side.on_act(self._mailbox.act)
+        self._side.on_act(self._act_on_destination)
+
+    async def _act_on_destination(self, act: str) -> None:
+        # Each knows its own acts.
+        await self._tests.act(act)
+        await self._mailbox.act(act)
 
     async def follow(self) -> None:
         """Ask every two seconds while the page is open, and at once for something else."""

@@ -23,6 +23,7 @@ def _count(number: int, reference: str | None) -> dict[str, Any]:
     return {
         "id": number,
         "sku": f"SKU-{1001 + number % 8}",
+        "sku_name": "冷萃咖啡液 10 杯装" if number % 8 == 1 else None,
         "warehouse": "hangzhou",
         "bucket": "on_hand",
         "state": "waiting",

@@ -78,9 +78,11 @@ async def test_counts_are_found_by_reference_and_decided_on_one_by_one(
     await page.locator(".person", has_text="林晓").click()
     rows = page.locator("table.counts tbody tr")
     await expect(rows).to_have_count(50)
-    await expect(rows.first).to_contain_text("SKU-1002")
+    await expect(rows.first).to_contain_text("冷萃咖啡液 10 杯装SKU-1002")
+    await expect(rows.nth(1).locator("strong")).to_have_text("SKU-1001")
     await rows.first.get_by_role("button", name="驳回").click()
     await expect(rows.first).to_contain_text("PD-2026-11")
+    await expect(page.locator(".told")).to_have_text("冷萃咖啡液 10 杯装：已驳回。")
     assert stocktakes.decided == [("reject", None, "lin")]
     # The second click of a double one meets the next row, which nobody meant.
     await rows.first.get_by_role("button", name="驳回").dispatch_event("click", {"detail": 2})

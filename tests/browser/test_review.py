@@ -31,8 +31,12 @@ async def test_a_period_is_looked_at_by_warehouse_taken_along_and_a_case_confirm
     assert (await download.value).suggested_filename.endswith(".xlsx")
 
     await expect(page.locator(".cases button")).to_have_count(0)
-    await page.locator("#main a[href='/me?back=/review']").click()
+    await page.locator("#main a[href^='/me?back=/review']").click()
     await page.locator(".person", has_text="林晓").click()
+    await expect(page).to_have_url(f"{calm_desk.address}/review?days=90&by=warehouse")
+    chosen = page.get_by_role("button", name="90 days")
+    await expect(chosen).to_have_attribute("aria-pressed", "true")
+    await expect(page.get_by_role("combobox")).to_have_value("warehouse")
     past.said.clear()
     case = page.locator(".cases li", has_text="SKU-1003")
     await case.get_by_role("button", name="Confirm the cause").click()

@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.console.domain.sign_in import Endings, Session, session_of
+from services.console.pages.viewer import address_of
 from shared.clock import Clock
 
 SESSION_COOKIE = "lowtide_session"
@@ -89,11 +90,8 @@ def _is_page(scope: Scope, headers: Headers) -> bool:
 async def _send_to_sign_in(scope: Scope, receive: Receive, send: Send) -> None:
     """Remember where they wanted to go, so that a link in a message leads there after all."""
     response = RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
-    query = scope["query_string"]
-    wanted = (scope["raw_path"] + (b"?" + query if query else b"")).decode("ascii", "replace")
-    response.set_cookie(
-        NEXT_COOKIE, quote(wanted), max_age=_NEXT_SECONDS, httponly=True, samesite="lax"
-    )
+    wanted = quote(address_of(scope))
+    response.set_cookie(NEXT_COOKIE, wanted, max_age=_NEXT_SECONDS, httponly=True, samesite="lax")
     await response(scope, receive, send)
 
 

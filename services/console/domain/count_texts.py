@@ -66,6 +66,13 @@ COUNTS: dict[str, Text] = {
     "counts.done.request-recount": Text(
         "{reference}：已要求重盘 {counts}。", "{reference}: {counts} to be taken again."
     ),
+    "counts.done.one.approve": Text(
+        "{product}：已批准，库存马上更新。", "{product}: approved; stock follows in a moment."
+    ),
+    "counts.done.one.reject": Text("{product}：已驳回。", "{product}: rejected."),
+    "counts.done.one.request-recount": Text(
+        "{product}：已要求重盘。", "{product}: to be taken again."
+    ),
     # One by one
     "counts.search": Text("盘点单号", "Reference of a stocktake"),
     "counts.state.waiting": Text("待审核", "To approve"),

@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import replace
-from urllib.parse import urlencode
 
 from fastapi import Request
 from nicegui import ui
@@ -137,8 +136,7 @@ class AlertsPage:
             return
         self._sought, self._pager, self._page = sought, Pager(), Section()
         self._typed, self._failure = sought.sku, ""
-        asked = sought.parameters
-        self.frame.readdress(f"/alerts?{urlencode(asked)}" if asked else "/alerts")
+        self.frame.readdress(sought.parameters)
         self._show()
         self._wanted.set()
 

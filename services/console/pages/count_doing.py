@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from services.console.pages.frame import Frame
 from services.console.upstream.service import Refused
-from services.console.upstream.stocktakes import Stocktake
+from services.console.upstream.stocktakes import Count, Stocktake
 from shared.errors import Unavailable
 
 STEPS = ("approve", "request-recount", "reject")
@@ -32,7 +32,7 @@ class Form:
 
 
 class CountDoing:
-    """One viewer's hand in counts; `stocktake_of` finds a stocktake that is shown by its key."""
+    """One viewer's hand in counts; what is shown is found by its key, or a count's number."""
 
     def __init__(
         self,
@@ -40,11 +40,13 @@ class CountDoing:
         show: Callable[[], None],
         ask_again: Callable[[], Awaitable[None]],
         stocktake_of: Callable[[str], Stocktake | None],
+        count_of: Callable[[str], Count | None],
     ) -> None:
         self._frame = frame
         self._show = show
         self._ask_again = ask_again
         self._stocktake_of = stocktake_of
+        self._count_of = count_of
         self._stocktakes = frame.context.stocktakes.acting_for(frame.acting_for)
         self.form: Form | None = None
         self.acting = ""
@@ -68,8 +70,9 @@ class CountDoing:
             return ""
         elif verb == "one":
             step, _, number = target.partition(":")
-            if step in STEPS:
-                await self._try(act, self._stocktakes.decide_one(number, step))
+            count = self._count_of(number)
+            if step in STEPS and count is not None:
+                await self._try(act, self._decide_one(count, step))
                 await self._ask_again()
         elif verb in STEPS:
             stocktake = self._stocktake_of(target)
@@ -107,6 +110,11 @@ class CountDoing:
             reference=form.stocktake.reference,
             counts=words.counted("counts.lines", form.decided + decided),
         )
+
+    async def _decide_one(self, count: Count, step: str) -> None:
+        await self._stocktakes.decide_one(count.id, step)
+        product = count.sku_name or count.sku
+        self.done = self._frame.words(f"counts.done.one.{step}", product=product)
 
     async def _try(self, act: str, sent: Awaitable[None]) -> None:
         """Wait for something to be done; a confirmation stays open for another try."""

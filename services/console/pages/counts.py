@@ -1,7 +1,6 @@
 """Counts (盘点): those that wait for somebody, stocktake by stocktake and one by one."""
 
 import asyncio
-from urllib.parse import urlencode
 
 from fastapi import Request
 from nicegui import ui
@@ -52,7 +51,7 @@ class CountsPage:
         self._names = Names()
         self._people: dict[str, str] = {}
         self._wanted = Wanted()
-        self._doing = CountDoing(frame, self._show, self._ask, self._stocktake_of)
+        self._doing = CountDoing(frame, self._show, self._ask, self._stocktake_of, self._count_of)
         words = frame.words
         frame.headline(words("counts.title"), words("counts.lead"))
         with frame.main:
@@ -95,7 +94,7 @@ class CountsPage:
         self._pager, self._stocktakes, self._counts = Pager(), Section(), Section()
         asked = {"reference": self._reference} if self._reference else {}
         asked |= {"state": self._state} if self._state != STATES[0] else {}
-        self.frame.readdress(f"/counts?{urlencode(asked)}" if asked else "/counts")
+        self.frame.readdress(asked)
         self._show()
         self._wanted.set()
 
@@ -112,6 +111,10 @@ class CountsPage:
     def _stocktake_of(self, key: str) -> Stocktake | None:
         page = self._stocktakes.value
         return next((one for one in page.items if key_of(one) == key), None) if page else None
+
+    def _count_of(self, number: str) -> Count | None:
+        page = self._counts.value
+        return next((one for one in page.items if str(one.id) == number), None) if page else None
 
     def _show(self) -> None:
         self._search.show(self._search_html())

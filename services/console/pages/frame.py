@@ -1,9 +1,10 @@
 """What is around every page: header, language, theme, and the page's own work while it is open."""
 
 import asyncio
-from collections.abc import Collection, Coroutine
+from collections.abc import Collection, Coroutine, Mapping
 from contextlib import suppress
 from typing import cast
+from urllib.parse import urlencode
 
 from fastapi import Request
 from nicegui import background_tasks, ui
@@ -15,7 +16,7 @@ from services.console.domain.texts import Words
 from services.console.pages import render
 from services.console.pages.context import Context
 from services.console.pages.live_panel import LivePanel
-from services.console.pages.viewer import language_of
+from services.console.pages.viewer import address_of, language_of
 from services.console.upstream.answered import answered
 from services.console.upstream.service import Refused
 from shared.errors import Unavailable
@@ -23,9 +24,9 @@ from shared.errors import Unavailable
 PLACES = ("stock", "orders", "deliveries", "review", "rules", "people")
 """Pages in the bar after Now, by name and path."""
 
-# What the page waits for is rarely more than a batch away; a dropped connection is tried longer,
-# so that a laptop's nap does not reload the page.
-RECONNECT_SECONDS = 10.0
+# For so long a page waits for a connection that broke: to load it anew drops what is being typed.
+# One that was closed costs as much longer, for nobody can tell the two apart.
+RECONNECT_SECONDS = 60.0
 # What sends a viewer to sign in is on its way at once; a page that is still there then is cut off.
 _LEAVE_SECONDS = 2.0
 
@@ -42,16 +43,10 @@ class Frame:
         self.myself = self.session.myself
         ui.page_title(f"{title or self.words(current)} · {self.words('brand')}")
         ui.add_head_html(_head(self.language, context.assets))
-        LivePanel(
-            self.html(
-                "header.html",
-                current=current,
-                places=self._places(),
-                myself=self.myself,
-                path=request.url.path,
-            ),
-            tag="header",
-        )
+        self._current = current
+        self.address = address_of(request.scope)
+        """Where the viewer is: path and query."""
+        self._header = LivePanel(self._header_html(), tag="header")
         # The library's own page element is the `main` landmark around all of this.
         self.main = ui.element("div").props("id=main tabindex=-1").classes("page")
         context.live.presence.enter()
@@ -59,8 +54,8 @@ class Frame:
         self.keep(self._end_with_session(), "session")
 
     def html(self, template: str, **values: object) -> str:
-        """Return a template in the viewer's language."""
-        return render.html(self.language, template, **values)
+        """Return a template in the viewer's language; `here` in it is the page's address."""
+        return render.html(self.language, template, here=self.address, **values)
 
     def headline(self, title: str, lead: str) -> None:
         """Begin the page with what it is and what for."""
@@ -77,10 +72,16 @@ class Frame:
         with self._client:
             ui.page_title(f"{title} · {self.words('brand')}")
 
-    def readdress(self, path: str) -> None:
-        """Put into the address what is looked at, for a reload and for links; nothing is loaded."""
+    def readdress(self, asked: Mapping[str, str]) -> None:
+        """Put what is looked at into the address, for a reload, for links and for coming back."""
+        path = self.address.partition("?")[0]
+        address = f"{path}?{urlencode(asked)}" if asked else path
+        if address == self.address:
+            return
+        self.address = address
+        self._header.show(self._header_html())
         with self._client:
-            ui.navigate.history.replace(path)
+            ui.navigate.history.replace(address)
 
     def keep(self, work: Coroutine[None, None, None], name: str) -> None:
         """Run a page's work until it ends or the page is closed."""
@@ -128,7 +129,13 @@ class Frame:
 
     def _send_to_sign_in(self) -> None:
         with self._client:
-            ui.navigate.to("/sign-in")
+            # Which sends them on to sign in, and back afterwards.
+            ui.navigate.to(self.address)
+
+    def _header_html(self) -> str:
+        return self.html(
+            "header.html", current=self._current, places=self._places(), myself=self.myself
+        )
 
     def _places(self) -> list[tuple[str, str]]:
         places = [(name, f"/{name}") for name in PLACES]

@@ -102,5 +102,4 @@ class OrderPage:
             names=self._names,
             people=self._people,
             state=order_state,
-            back=f"/orders/{self._id}",
         )

@@ -100,5 +100,4 @@ class OrdersPage:
             names=self._names,
             people=self._people,
             state=order_state,
-            back="/orders",
         )

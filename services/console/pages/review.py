@@ -22,6 +22,7 @@ _AGAIN_SECONDS = 15.0
 _TRY_AGAIN_SECONDS = 3.0
 PERIODS = (7, 28, 90, 365)
 """Days back from now."""
+USUAL_PERIOD = 28
 DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 
 
@@ -29,20 +30,20 @@ def register(context: Context) -> None:
     """Serve the page at `/review`."""
 
     @ui.page("/review", reconnect_timeout=RECONNECT_SECONDS)
-    def review(request: Request) -> None:
-        page = ReviewPage(Frame(context, request, "review"))
+    def review(request: Request, days: str = "", by: str = "") -> None:
+        page = ReviewPage(Frame(context, request, "review"), days, by)
         page.frame.keep(page.follow(), "review")
 
 
 class ReviewPage:
-    """One viewer's look back."""
+    """One viewer's look back: over so many days, and part by part; what is neither is the usual."""
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: Frame, days: str, by: str) -> None:
         self.frame = frame
         self._upstream = frame.context.reviews
         self._review: Section[Review] = Section()
-        self._days = 28
-        self._by: Dimension = "owner"
+        self._days = next((one for one in PERIODS if str(one) == days), USUAL_PERIOD)
+        self._by = next((one for one in DIMENSIONS if one == by), DIMENSIONS[0])
         self._names = Names()
         self._people: dict[str, str] = {}
         self._rules: dict[str, str] = {}
@@ -85,7 +86,7 @@ class ReviewPage:
         chosen = next((one for one in DIMENSIONS if one == value), None)
         if name == "by" and chosen is not None:
             self._by = chosen
-            self._wanted.set()
+            self._look()
 
     async def _act(self, act: str) -> None:
         self._failure = ""
@@ -93,8 +94,14 @@ class ReviewPage:
             await self._download()
         elif act.isdigit() and int(act) in PERIODS:
             self._days = int(act)
-            self._wanted.set()
+            self._look()
         self._panel.show(self._html())
+
+    def _look(self) -> None:
+        asked = {"days": str(self._days)} if self._days != USUAL_PERIOD else {}
+        asked |= {"by": self._by} if self._by != DIMENSIONS[0] else {}
+        self.frame.readdress(asked)
+        self._wanted.set()
 
     async def _download(self) -> None:
         now = self.frame.context.clock.now()

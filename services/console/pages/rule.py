@@ -90,6 +90,8 @@ class RulePage:
         self._busy = ""
         self._failure = ""
         self._told = saved
+        if saved:
+            frame.readdress({})  # it is not saved once more by looking at it again
         self._key = uuid4()
         self._typed = asyncio.Event()
         self._typed.set()

@@ -32,6 +32,7 @@ class Count(Answer):
 
     id: int
     sku: str
+    sku_name: str | None = None
     warehouse: str
     bucket: str = "on_hand"
     counted: int
@@ -114,6 +115,6 @@ class Stocktakes:
             if not (answer.left and answer.decided):
                 return decided
 
-    async def decide_one(self, number: str, step: str) -> None:
+    async def decide_one(self, number: int, step: str) -> None:
         """Decide on one count."""
         await self._service.post(_ANYTHING, f"/v1/counts/{number}/{step}", None)

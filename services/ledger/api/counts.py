@@ -38,6 +38,7 @@ class Count(BaseModel):
 
     id: int
     sku: str
+    sku_name: str | None
     warehouse: str
     bucket: Bucket
     state: CountState

@@ -23,6 +23,7 @@ class CountRow:
 
     id: int
     sku: str
+    sku_name: str | None
     warehouse: str
     bucket: str
     channel: str
@@ -60,10 +61,12 @@ class AccuracyRow:
 
 
 _COUNTS = """
-SELECT c.id, l.sku, l.warehouse, c.bucket, c.channel, c.change_id, c.line, c.occurred_at,
-       c.received_at, c.recorded_at, c.counted, c.expected, c.within, c.state, c.reason,
-       c.reference, c.actor, c.cost, c.decided_by, c.decided_at, c.settled_at
-FROM stock_count AS c JOIN level AS l ON l.id = c.level_id
+SELECT c.id, l.sku, i.name AS sku_name, l.warehouse, c.bucket, c.channel, c.change_id, c.line,
+       c.occurred_at, c.received_at, c.recorded_at, c.counted, c.expected, c.within, c.state,
+       c.reason, c.reference, c.actor, c.cost, c.decided_by, c.decided_at, c.settled_at
+FROM stock_count AS c
+JOIN level AS l ON l.id = c.level_id
+LEFT JOIN item AS i ON i.sku = l.sku
 """
 
 _PAGE = f"""

@@ -368,6 +368,8 @@ async def test_tolerances_are_of_classes_and_warehouses_and_accuracy_is_by_them(
         "5": ("applied", True, None),
         "6": ("applied", False, None),
     }
+    named = {(each["sku"], each["sku_name"]) for each in await items(api, "/v1/counts")}
+    assert named == {("dear", "Dear"), ("plain", None)}
     assert await items(api, "/v1/accuracy") == [
         {"warehouse": "N", "counts": 3, "within": 2, "accuracy": 2 / 3, "variance_units": 7,
          "variance_money": "82.00", "without_cost": 2},
@@ -384,9 +386,11 @@ async def test_tolerances_are_of_classes_and_warehouses_and_accuracy_is_by_them(
 
 
 async def stock_class(ledger: Ledger, sku: str, kind: str, cost: Decimal) -> None:
-    """Let the catalogue say what a SKU's class and cost are."""
+    """Let the catalogue say what a SKU is called (like itself), its class and its cost."""
     engine = create_engine(ledger.settings.database_url.get_secret_value())
-    item = CatalogItem(sku=sku, version=1, stock_class=kind, cost=cost, updated_at=START)
+    item = CatalogItem(
+        sku=sku, version=1, name=sku.title(), stock_class=kind, cost=cost, updated_at=START
+    )
     try:
         async with engine.begin() as connection:
             await keep(await driver(connection), [item])

@@ -120,6 +120,7 @@ class Viewer(Frame):
     def __init__(self, company: Company) -> None:
         at = datetime(2026, 3, 2, tzinfo=UTC)
         clock = SimpleNamespace(now=lambda: at)
+        self.address = "/"
         self.context = cast("Context", SimpleNamespace(people=company, clock=clock))
         self.language, self.words = Language.ENGLISH, Words(Language.ENGLISH)
         self.main = ui.element()

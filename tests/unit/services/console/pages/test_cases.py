@@ -59,6 +59,7 @@ class Viewer(Frame):
     """Somebody with a name in front of no page."""
 
     def __init__(self, reviews: Reviews) -> None:
+        self.address = "/"
         self.context = cast("Context", SimpleNamespace(reviews=reviews))
         self.language, self.words = Language.ENGLISH, Words(Language.ENGLISH)
         self.myself = Myself("lin", "林晓")

@@ -27,6 +27,7 @@ class Viewer(Frame):
 
     def __init__(self, service: Service) -> None:
         context = SimpleNamespace(orders=Orders(service), actions=Actions(service))
+        self.address = "/"
         self.context = cast("Context", context)
         self.words = Words(Language.ENGLISH)
         self.myself = Myself("lin", "林晓")

@@ -1,6 +1,6 @@
 """Turning pages faster than they come."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from types import SimpleNamespace
 from typing import cast
 from uuid import UUID
@@ -8,6 +8,7 @@ from uuid import UUID
 import httpx
 import pytest
 from nicegui import Client, ui
+from typing_extensions import override
 
 from services.console.domain.feed import Feed
 from services.console.domain.language import Language
@@ -109,10 +110,15 @@ class Viewer(Frame):
             live=SimpleNamespace(feed=Feed()),
             clock=WallClock(),
         )
+        self.address = "/"
         self.context = cast("Context", context)
         self.language, self.words = Language.ENGLISH, Words(Language.ENGLISH)
         self.myself = None
         self.main = ui.element()
+
+    @override
+    def readdress(self, asked: Mapping[str, str]) -> None:
+        """Nobody sees the address."""
 
 
 class Turned:

@@ -68,6 +68,7 @@ class Viewer(Frame):
     """Somebody in front of no page."""
 
     def __init__(self, rules: Rules) -> None:
+        self.address = "/"
         self.context = cast("Context", SimpleNamespace(rules=rules))
         self.language, self.words = Language.ENGLISH, Words(Language.ENGLISH)
         self.main = ui.element()

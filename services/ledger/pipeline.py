@@ -119,6 +119,8 @@ class StockChanges(Handler[list[Place]], Timed):
         self._work = Work()
         self._has_expired = False
         """Whether the last turn let reservations expire."""
+        self._has_settled = False
+        """Whether the last turn beside that carried out what was decided on counts."""
         self._in_vain = False
         """Whether the last turn found all there was to do held by others."""
         self._looked_at = float("-inf")
@@ -237,19 +239,22 @@ class StockChanges(Handler[list[Place]], Timed):
         self._memory.begin()
         now = self._clock.now()
         periods = await self._periods_at(connection, now)
-        others_wait = self._work.decided or self._work.dirty
+        work = self._work
         self._in_vain = False
-        self._has_expired = bool(self._work.expired and not (self._has_expired and others_wait))
+        # Each in its turn: much of one does not keep the others waiting.
+        others_wait = work.decided or work.dirty
+        self._has_expired = bool(work.expired and not (self._has_expired and others_wait))
         if self._has_expired:
             # What that changes is told of in the next turn: levels are locked in one order.
-            expired = await expire(database, self._work.expired, self._clock)
+            expired = await expire(database, work.expired, self._clock)
             self._in_vain = not expired
             return ()
-        if self._work.decided:
+        self._has_settled = bool(work.decided and not (self._has_settled and work.dirty))
+        if self._has_settled:
             return _outgoing(await self._settled(database, periods, batch, now))
-        dirty = await reservations.lock_dirty(database, self._work.dirty, TOLD_AT_ONCE)
+        dirty = await reservations.lock_dirty(database, work.dirty, TOLD_AT_ONCE)
         if not dirty:
-            self._in_vain = True
+            self._in_vain = not work.decided
             return ()
         told = await store.tell_dips(
             database,

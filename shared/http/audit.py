@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, StringConstraints
 
 from shared.database.audit import Audited, AuditTrail, Doer
 from shared.events.base import Code, Instant
@@ -19,6 +19,8 @@ router = APIRouter(
 )
 
 _VIA_CHARACTERS = 100
+_Text = Annotated[str, StringConstraints(max_length=1_000, pattern=r"^[^\x00]*$")]
+"""Others than us may have made it up: names of an OpenID provider's, references of stocktakes."""
 
 
 def doer_of(request: Request, caller: Caller | str, at: datetime) -> Doer:
@@ -67,17 +69,13 @@ async def _trail(request: Request) -> AuditTrail:
 @router.get("")
 async def list_entries(
     trail: Annotated[AuditTrail, Depends(_trail)],
-    actor: Code | None = None,
+    actor: Annotated[_Text | None, Query(description="Who did it, as the token names them")] = None,
     what: Annotated[
         Code | None, Query(description="`rule.put`, or `rule` for all that is done to rules")
     ] = None,
     target: Annotated[
-        str | None,
-        Query(
-            max_length=300,
-            pattern=r"^[^\x00]*$",
-            description="The id of what it was done to; of what has two, both with | between",
-        ),
+        _Text | None,
+        Query(description="The id of what it was done to; of what has two, both with | between"),
     ] = None,
     from_at: Annotated[Instant | None, Query(alias="from")] = None,
     to_at: Annotated[Instant | None, Query(alias="to")] = None,

@@ -4,7 +4,6 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Desk
-from tests.browser.fake_services import FakeServices
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(120)]
 
@@ -58,11 +57,8 @@ async def test_filters_of_notices_outlive_a_reload_and_saying_who_one_is(
 
 
 async def test_who_has_to_sign_in_again_comes_back_to_what_was_looked_at(
-    calm_desk: Desk, fakes: tuple[FakeServices, str]
+    calm_desk: Desk,
 ) -> None:
-    fakes[0].levels["A/B 1+2?", "hangzhou"] = fakes[0].levels["SKU-1001", "hangzhou"] | {
-        "sku": "A/B 1+2?"
-    }
     viewer = await calm_desk.viewer(signed_in=False)
     page = viewer.page
     await page.goto(await calm_desk.link())

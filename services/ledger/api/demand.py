@@ -106,7 +106,10 @@ class DemandDay(Units):
 
 
 class LevelDemand(BaseModel):
-    """The days of a level, in the IANA time zone of its warehouse; none later than today."""
+    """The days of a level, in the IANA time zone of its warehouse.
+
+    None is later than today, or the day of `known_at`.
+    """
 
     sku: str
     warehouse: str
@@ -127,7 +130,7 @@ async def daily_demand(
     """Return what was sold and returned of a SKU, by warehouse and local day.
 
     Of each level the days from `from` to `to`, those without a sale included, none later than
-    today; with the hours in which there was nothing to sell.
+    today, or the day of `known_at`; with the hours in which there was nothing to sell.
     """
     warehouses = None if query.warehouse is None else [query.warehouse]
     rows = await ledger.of_skus([query.sku], warehouses)
@@ -151,6 +154,8 @@ async def query_daily_demand(
 async def _answer(
     ledger: Books, found: Sequence[LevelRow], query: _Span, now: datetime
 ) -> DailyDemand:
+    if query.known_at is not None:
+        now = min(now, query.known_at)  # what had not come yet by then was not known either
     rows = _page(found, query)
     zones = await _zones(ledger, {row.warehouse for row in rows})
     days = {row.id: _calendar(query, zones[row.warehouse], now) for row in rows}

@@ -99,8 +99,9 @@ async def list_stocktakes(
 async def approve(choice: Choice, stocktakes: FromStocktakes, doer: Decider) -> Decided:
     """Let all chosen counts stand, each at the instant at which it was taken.
 
-    A thousand are decided on at once, 20,000 in one request. Send it again, also after a 503, until
-    nothing is `left`: what was decided on stays so.
+    A thousand are decided on at once, 20,000 in one request. Send it again with `left` for `counts`
+    until nothing is left; after a 503 look at the stocktake again first. What was decided on stays
+    so.
     """
     return await _decided(choice, CountState.APPROVED, stocktakes, doer)
 

@@ -272,7 +272,8 @@ def apply(  # noqa: C901, PLR0912 - the busiest loop there is, where a call cost
         # Totals only grow: a count does not mask them.
         if change_type in SOLD:
             effect.sold += change.quantity
-            effect.sold_changes += 1
+            # What a channel and the API both tell of is sold once: the second moves nothing.
+            effect.sold_changes += change.quantity > 0
         elif change_type is _RECEIPT:
             effect.received += change.quantity
         elif change_type is _RETURN:

@@ -39,7 +39,7 @@ class Undated(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """Lines by date, overdue ones first, and the supply without a date, which no balance has.
+    """Lines by date, overdue ones as if of now, and the supply without a date, in no balance.
 
     `below_zero_at` is the first date after which the balance is below zero, the present one when
     that is so already or what is overdue would do it; None when it never is.
@@ -61,8 +61,16 @@ def project(
             undated.append(Undated(direction, due.quantity, due.reference))
         elif until is None or due.due_at <= until:
             dated.append((due.due_at, direction, due))
-    # At one instant supply comes first: a date without an hour is an instant as well.
-    dated.sort(key=lambda each: (each[0], each[1] is Direction.DEMAND, each[2].reference))
+    # At one instant supply comes first: a date without an hour is an instant as well, and all that
+    # is overdue comes now.
+    dated.sort(
+        key=lambda each: (
+            max(each[0], now),
+            each[1] is Direction.DEMAND,
+            each[0],
+            each[2].reference,
+        )
+    )
     balance = available
     below_zero_at = now if available < 0 else None
     ahead = []

@@ -99,7 +99,7 @@ class Recomputation:
             change_type = change.type
             if change_type in SOLD:
                 self.sold += change.quantity
-                self.sold_changes += 1
+                self.sold_changes += change.quantity > 0
             elif change_type is _RETURN:
                 self.returned += change.quantity
             elif change_type is _RECEIPT:

@@ -48,6 +48,11 @@ async def test_tolerances_are_in_it_with_who_when_and_from_where(api: httpx.Asyn
     assert sides[3] == (percent, None)
     (last,) = await entries(api, what="count_tolerance.deleted", target="A|N", actor="zhang")
     assert last == found[3]
+    # Names that others make up: of a stocktake, and of who signs in elsewhere.
+    for asked in ({"target": "S" * 512}, {"actor": "auth0|5f7c8ec7"}):
+        assert await entries(api, **asked) == []
+    refused = await api.get("/v1/audit", params={"target": "a\x00b"})
+    assert refused.status_code == 422
 
 
 async def test_so_are_decisions_on_counts(ledger: Ledger, api: httpx.AsyncClient) -> None:

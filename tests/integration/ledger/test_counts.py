@@ -7,6 +7,7 @@ from decimal import Decimal
 import httpx
 import pytest
 
+from services.ledger import pipeline
 from services.ledger.commands.verify import verify
 from services.ledger.domain.statement import Recorded
 from services.ledger.store import past
@@ -17,8 +18,11 @@ from shared.database.engine import create_engine, driver
 from shared.events.catalog_items import CatalogItem
 from shared.events.dead_letters import DeadReason
 from shared.events.stock_changes import StockChange
+from shared.events.stock_levels import StockLevel
+from shared.kafka.handler import Batch
+from shared.kafka.partitions import partition_of
 from shared.testing.waiting import until
-from tests.integration.ledger.service import START, Ledger, change
+from tests.integration.ledger.service import PARTITIONS, START, Ledger, change
 
 HOUR = timedelta(hours=1)
 
@@ -531,6 +535,43 @@ async def until_told(ledger: Ledger, sku: str, on_hand: int) -> None:
         return (newest[sku].on_hand, newest[sku].flags) == (on_hand, ())
 
     await until(told)
+
+
+async def test_decisions_that_are_carried_out_keep_nobody_from_hearing_of_the_others(
+    ledger: Ledger, api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "DECISIONS", 1)
+    home = partition_of("A", PARTITIONS)  # what one partition tells is in one order
+    beside = next(f"B{n}" for n in range(10_000) if partition_of(f"B{n}", PARTITIONS) == home)
+    await tolerate(api, {"units": 0})
+    async with ledger.consuming():
+        await ledger.publish(
+            change(id="r", type="receipt", quantity=5, sku=beside, channel="b"),
+            *(count(40 - n, n, id=f"{n}", actor="li", reference="ST-1") for n in range(1, 21)),
+        )
+        await ledger.until_recorded(21)
+    (stocktake,) = await items(api, "/v1/stocktakes")
+    choice = {"reference": "ST-1"} | {name: stocktake[name] for name in ("up_to", "counts")}
+    answer = await api.post("/v1/stocktakes/approve", json=choice)
+    assert answer.json() == {"decided": 20, "left": 0}
+    lines = [{"sku": beside, "warehouse": "W", "quantity": 2}]
+    async with ledger.api() as shop:
+        held = await shop.post("/v1/reservations", json={"lines": lines})
+    assert held.status_code == 201, held.text
+    handler = ledger.handler()
+    engine = create_engine(ledger.settings.database_url.get_secret_value())
+    told = []
+    async with engine.connect() as connection:
+        for number in range(3):
+            assert await handler.due(connection, [home], {}) == {home}
+            await connection.rollback()
+            batch = Batch([], {home: 100 + number}, {home: 99 + number})
+            async with connection.begin():
+                (levels,) = await handler.turn(connection, batch, {})
+            handler.turned()
+            told += [StockLevel.model_validate_json(each.value or b"") for each in levels.messages]
+    await engine.dispose()
+    assert [(each.sku, each.available) for each in told] == [("A", 39), (beside, 3), ("A", 38)]
 
 
 async def test_a_rejected_count_is_dropped_and_decisions_outlive_the_worker(

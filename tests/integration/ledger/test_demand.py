@@ -73,7 +73,13 @@ async def test_demand_is_told_by_the_days_of_the_warehouse(ledger: Ledger) -> No
         ]
         believed = {"known_at": START.isoformat()}
         before = await api.get(PATH, params={"sku": "A", "warehouse": "W"} | span | believed)
-        assert [each["sold"] for each in before.json()["items"][0]["days"]] == [0, 0, 0]
+        known = before.json()["items"][0]["days"]
+        assert [(each["day"], each["sold"], each["complete"]) for each in known] == [
+            ("2026-03-01", 0, False)
+        ]
+        earlier = span | {"known_at": "2026-02-20T00:00:00Z"}
+        then = await api.get(PATH, params={"sku": "A", "warehouse": "W"} | earlier)
+        assert then.json()["items"][0]["days"] == []
         today = WallClock().now().astimezone(UTC).date()
         ahead = {"from": str(today - timedelta(days=2)), "to": str(today + timedelta(days=9))}
         days = (await api.get(PATH, params={"sku": "A", "warehouse": "N"} | ahead)).json()

@@ -70,3 +70,23 @@ async def test_counts_from_before_they_said_of_what_are_of_on_hand(ledger: Ledge
         ("available", 4),
         ("on_hand", 6),
     ]
+
+
+async def test_sales_that_a_channel_and_the_api_told_of_are_counted_once(ledger: Ledger) -> None:
+    now = ledger.clock.now()
+    async with ledger.consuming(), ledger.api() as api:
+        await ledger.publish(change(id="1", type="count", quantity=9))
+        await ledger.until_recorded(1)
+        lines = [{"sku": "A", "warehouse": "W", "quantity": 3}]
+        held = await api.post("/v1/reservations", json={"reference": "order", "lines": lines})
+        shipped = change(
+            id="2", type="order_fulfilled", quantity=3, reference="order", occurred_at=now
+        )
+        await ledger.publish(shipped)
+        await ledger.until_recorded(2)
+        ended = await api.post(f"/v1/reservations/{held.json()['id']}/fulfil")
+        assert ended.json()["state"] == "fulfilled"
+    await ledger.rows("UPDATE level SET sold_changes = 2")
+    await ledger.rows("UPDATE schema_version SET version_num = '0013'")
+    await migrations.upgrade(ledger.database.url("ledger"), "ledger", "0014")
+    assert [tuple(row) for row in await ledger.rows("SELECT sold_changes FROM level")] == [(1,)]

@@ -327,6 +327,8 @@ async def test_an_order_and_its_reservation_are_never_counted_twice(
         assert await level(api) == (0, 0, 0)
     (newest, *_) = (await api.get("/v1/levels/A/W/statement")).json()["items"]
     assert (newest["quantity"], newest["reason"]) == (0, "met")
+    # Three units are one sale, whoever tells of it.
+    assert await ledger.rows("SELECT sold_total, sold_changes FROM level") == [(3, 1)]
     assert await differences(ledger) == []
 
 

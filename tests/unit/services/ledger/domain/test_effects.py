@@ -219,7 +219,7 @@ def modelled(changes: Sequence[Change]) -> Level:
         unavailable=unavailable,
         incoming=sum(each.quantity for each in supply),
         sold=total(ordered, *SOLD),
-        sold_changes=sum(each.type in SOLD for each in ordered),
+        sold_changes=sum(each.type in SOLD and each.quantity > 0 for each in ordered),
         returned=total(ordered, Type.RETURN),
         received=total(ordered, Type.RECEIPT),
         anchor=anchor,

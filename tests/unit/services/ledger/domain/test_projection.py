@@ -58,6 +58,16 @@ def test_below_zero_is_not_earlier_than_now() -> None:
     assert project(overdue, LEVEL, 5, NOW, None).below_zero_at is None
 
 
+def test_what_is_overdue_comes_now_the_supply_first() -> None:
+    lines = {
+        Key(LEVEL, Kind.DEMAND, "overdue", "0"): Line(5, 0, due_at=on(-2)),
+        Key(LEVEL, Kind.SUPPLY, "late", "0"): Line(10, 0, due_at=on(-1)),
+    }
+    projection = project(lines, LEVEL, 0, NOW, None)
+    assert list(told(projection)) == [("late", 10, 10, True), ("overdue", 5, 5, True)]
+    assert projection.below_zero_at is None
+
+
 def test_all_lines_count_however_many_a_level_message_has() -> None:
     many = {
         Key(LEVEL, kind, f"{number}", "0"): Line(1, 0, due_at=on(number))

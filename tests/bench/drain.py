@@ -33,8 +33,7 @@ _POLL_S = 0.05
 _SILENCE_LIMIT_S = 60.0
 
 _STANDING = """
-SELECT COALESCE(sum(next_offset), 0)::bigint, COALESCE(bool_and(published = batch), FALSE)
-FROM ledger.consumer_position WHERE topic = $1
+SELECT partition, next_offset, batch, published FROM ledger.consumer_position WHERE topic = $1
 """
 
 
@@ -155,13 +154,21 @@ async def _until(
     *,
     published: bool = False,
 ) -> tuple[float, int]:
-    """Wait until so many changes are committed (and told of); returns (when, how many)."""
+    """Wait until so many changes are committed (and told of); returns (when, how many).
+
+    Told of is all that the batches had until then: reservations beside them have more to tell in
+    every moment.
+    """
     seen, moved_at, told_at = -1, time.perf_counter(), time.perf_counter()
+    batches: dict[int, int] = {}
     while True:
-        done, all_published = await watch.fetchrow(_STANDING, TOPIC)
+        rows = await watch.fetch(_STANDING, TOPIC)
+        done = sum(row["next_offset"] for row in rows)
         now = time.perf_counter()
-        if done >= changes and (all_published or not published):
-            return now, done
+        if done >= changes:
+            batches = batches or {row["partition"]: row["batch"] for row in rows}
+            if not published or all(row["published"] >= batches[row["partition"]] for row in rows):
+                return now, done
         for process in processes:
             if process.poll() is not None:
                 raise RuntimeError(f"a ledger ended with exit code {process.returncode}")

@@ -15,7 +15,8 @@ from pydantic import BaseModel
 from shared.http.problems import Problem
 
 MAX_LIMIT = 500
-_GREATEST = 2**63 - 1
+LAST = 2**63 - 1
+"""What no number is behind."""
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 Item = TypeVar("Item")
 Row = TypeVar("Row")
@@ -54,7 +55,7 @@ def after_number(cursor: str | None) -> int:
 
 def under_number(cursor: str | None) -> int:
     """Return the number that a page stays under."""
-    return _GREATEST if cursor is None else int(decode_cursor(cursor, int)[0])
+    return LAST if cursor is None else int(decode_cursor(cursor, int)[0])
 
 
 def before_moment(cursor: str | None) -> tuple[datetime, UUID] | None:

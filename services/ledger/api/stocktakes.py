@@ -21,7 +21,7 @@ from services.ledger.store.stocktakes import (
 from shared.database.audit import Doer
 from shared.events.base import Code
 from shared.http.auth import Scope, require
-from shared.http.pages import Cursor, Limit, Page, page_of, under_number
+from shared.http.pages import LAST, Cursor, Limit, Page, decode_cursor, page_of
 from shared.http.problems import Problem
 
 router = APIRouter(tags=["counts"], dependencies=[Depends(require(Scope.STOCK_READ))])
@@ -87,11 +87,16 @@ async def list_stocktakes(
     limit: Limit = 100,
 ) -> Page[Stocktake]:
     """Return the stocktakes of which counts wait, the one with the newest such count first."""
+    seen, before = (LAST, LAST) if cursor is None else decode_cursor(cursor, int, int)
     rows = await stocktakes.page(
-        reference=reference, warehouse=warehouse, before=under_number(cursor), limit=limit
+        reference=reference, warehouse=warehouse, seen=int(seen), before=int(before), limit=limit
     )
+    newest = rows[0].place if rows and cursor is None else seen
     return page_of(
-        rows, limit, lambda each: [each.up_to], lambda each: Stocktake.model_validate(asdict(each))
+        rows,
+        limit,
+        lambda each: [newest, each.place],
+        lambda each: Stocktake.model_validate(asdict(each)),
     )
 
 

@@ -6,7 +6,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from services.ledger.domain.commitments import Due, Key, Kind, Line, demand_of, supply_of
+from services.ledger.domain.commitments import (
+    Due,
+    Key,
+    Kind,
+    Line,
+    demand_of,
+    open_of,
+    supply_of,
+)
 
 
 class Direction(StrEnum):
@@ -53,7 +61,10 @@ class Projection:
 def project(
     lines: Mapping[Key, Line], level: int, available: int, now: datetime, until: datetime | None
 ) -> Projection:
-    """Return what a level's open lines due by `until` make of what is available now."""
+    """Return what a level's open lines due by `until` make of what is available now.
+
+    `lines` has the orders of demands' references as well.
+    """
     dated: list[tuple[datetime, Direction, Due]] = []
     undated: list[Undated] = []
     for direction, due in _open(lines, level):
@@ -92,5 +103,19 @@ def _open(lines: Mapping[Key, Line], level: int) -> Iterator[tuple[Direction, Du
         own = {key: line for key, line in lines.items() if key.kind is kind}
         for due in supply_of(own, level, most=None):
             yield direction, due
-    for due in demand_of(lines, level, most=None):
+    for due in demand_of({**lines, **dict(_used_and_reserved(lines, level))}, level, most=None):
         yield Direction.DEMAND, due
+
+
+def _used_and_reserved(lines: Mapping[Key, Line], level: int) -> Iterator[tuple[Key, Line]]:
+    """Yield what is used up of a reference, with what its order has reserved.
+
+    What is available is without that already: the demand of the same reference does not take it
+    once more.
+    """
+    for key, line in lines.items():
+        reserved = open_of(key.kind, line) if key[:2] == (level, Kind.ORDER) else 0
+        if reserved > 0:
+            of_reference = Key(level, Kind.CONSUMPTION, key.reference)
+            used = lines.get(of_reference) or Line()
+            yield of_reference, used._replace(done=used.done + reserved)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.ledger.domain.commitments import Key, Line
+from services.ledger.domain.commitments import Key, Kind, Line
 from services.ledger.domain.reservations import Reservation, State
 from services.ledger.domain.statement import Line as StatementLine
 from services.ledger.domain.statement import Repeats
@@ -160,13 +160,20 @@ class Books:
         return await asking(question)
 
     async def with_lines(self, sku: str, warehouse: str) -> tuple[LevelRow, dict[Key, Line]] | None:
-        """Return a level with its dated lines as of the same moment; None: there is no such."""
+        """Return a level with its dated lines as of the same moment; None: there is no such.
+
+        With them come the orders of demands' references.
+        """
         async with self._snapshot() as connection:
             rows = await levels.of_skus(connection, [sku], [warehouse])
             if not rows:
                 return None
-            own = await commitments.lines_of(await driver(connection), [rows[0].id], [])
-            return rows[0], own
+            level = rows[0].id
+            database = await driver(connection)
+            own = await commitments.lines_of(database, [level], [])
+            demanded = {key.reference for key in own if key.kind is Kind.DEMAND}
+            orders = [Key(level, Kind.ORDER, reference) for reference in demanded]
+            return rows[0], own | await commitments.lines_of(database, [], orders)
 
     async def zones(self, warehouses_: Collection[str]) -> dict[str, str]:
         """Return the IANA time zones of warehouses; those unknown are left out."""

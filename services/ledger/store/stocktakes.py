@@ -29,7 +29,8 @@ class Stocktake:
 
     `variance` is counted less expected, in base units; `absolute_variance` the same without signs.
     `variance_money` is of the counts whose goods had a cost, None without one; `without_cost` the
-    number of the others. `up_to` is the id of the newest.
+    number of the others. `up_to` is the id of the newest, `place` that of the newest which was
+    there when the first page was asked for.
     """
 
     reference: str
@@ -41,6 +42,7 @@ class Stocktake:
     variance_money: Decimal | None
     without_cost: int
     up_to: int
+    place: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +73,15 @@ SELECT c.reference, l.warehouse, c.state, count(*) AS counts,
        sum(c.counted - c.expected)::bigint AS variance,
        sum(abs(c.counted - c.expected))::bigint AS absolute_variance,
        sum((c.counted - c.expected) * c.cost) AS variance_money,
-       count(*) FILTER (WHERE c.cost IS NULL) AS without_cost, max(c.id) AS up_to
+       count(*) FILTER (WHERE c.cost IS NULL) AS without_cost, max(c.id) AS up_to,
+       max(c.id) FILTER (WHERE c.id <= :seen) AS place
 FROM stock_count AS c JOIN level AS l ON l.id = c.level_id
 WHERE c.settled_at IS NULL AND c.state = ANY(:undecided) AND c.reference <> ''
   AND (CAST(:reference AS text) IS NULL OR c.reference = :reference)
   AND (CAST(:warehouse AS text) IS NULL OR l.warehouse = :warehouse)
 GROUP BY c.reference, l.warehouse, c.state
-HAVING max(c.id) < :before
-ORDER BY max(c.id) DESC
+HAVING max(c.id) FILTER (WHERE c.id <= :seen) < :before
+ORDER BY place DESC
 LIMIT :limit
 """)
 
@@ -110,10 +113,15 @@ class Stocktakes:
         self._engine = engine
 
     async def page(
-        self, *, reference: str | None, warehouse: str | None, before: int, limit: int
+        self, *, reference: str | None, warehouse: str | None, seen: int, before: int, limit: int
     ) -> list[Stocktake]:
-        """Return up to `limit` stocktakes whose newest count is before an id, the newest first."""
-        asked = {"reference": reference, "warehouse": warehouse, "before": before, "limit": limit}
+        """Return up to `limit` stocktakes, the one with the newest count first.
+
+        By their counts up to the id `seen` alone, of which the newest is before an id: one that is
+        counted on while pages are turned keeps its place.
+        """
+        asked = {"reference": reference, "warehouse": warehouse, "limit": limit}
+        asked |= {"seen": seen, "before": before}
 
         async def question() -> list[Stocktake]:
             async with self._engine.connect() as connection:

@@ -51,3 +51,25 @@ async def test_a_projection_has_all_that_is_open_and_its_dates(ledger: Ledger) -
         assert missing.status_code == 404
         assert "SKU A in warehouse X" in missing.json()["detail"]
         assert (await api.get(path, params={"until": "soon"})).status_code == 422
+
+
+async def test_what_is_ordered_of_a_demand_is_not_taken_twice(ledger: Ledger) -> None:
+    tomorrow = WallClock().now() + timedelta(days=1)
+    changes = [
+        change(id="r", type="receipt", quantity=20),
+        change(id="d", type="demand_expected", quantity=20, reference="SO 9", eta=tomorrow),
+        change(id="o", type="order_placed", quantity=12, reference="SO 9"),
+        change(id="x", type="order_placed", quantity=1, reference="SO 8"),
+    ]
+    async with ledger.consuming(), ledger.api() as api:
+        await ledger.publish(*changes)
+        await ledger.until_recorded(len(changes))
+        path = "/v1/levels/A/W/projection"
+        for number, shipped in enumerate((0, 5, 7)):
+            if shipped:
+                sent = {"type": "order_fulfilled", "quantity": shipped, "reference": "SO 9"}
+                await ledger.publish(change(id=f"{number}", **sent))
+                await ledger.until_recorded(len(changes) + number)
+            found = (await api.get(path)).json()
+            assert found["available"] == 7
+            assert [(each["quantity"], each["balance"]) for each in found["lines"]] == [(8, -1)]

@@ -211,6 +211,30 @@ async def test_what_is_to_be_counted_again_is_left_alone_unless_it_is_named(
     assert await found(api, "/v1/stocktakes") == []
 
 
+async def test_who_counts_while_pages_are_turned_makes_no_stocktake_pass_unseen(
+    ledger: Ledger, api: httpx.AsyncClient
+) -> None:
+    await no_difference_allowed(api)
+    names = ["ST-1", "ST-2", "ST-3"]
+    async with ledger.consuming():
+        for number, name in enumerate(names, 1):
+            await ledger.publish(line("A", 5, name))
+            await ledger.until_recorded(number)
+        first = (await api.get("/v1/stocktakes", params={"limit": 1})).json()
+        await ledger.publish(line("B", 5, "ST-1"), line("B", 5, "ST-4"))
+        await ledger.until_recorded(5)
+    page, told = first, first["items"]
+    while page["next_cursor"]:
+        asked = {"limit": 1, "cursor": page["next_cursor"]}
+        page = (await api.get("/v1/stocktakes", params=asked)).json()
+        told += page["items"]
+    assert [each["reference"] for each in told] == names[::-1]
+    # As it is by now, and so is what it may be decided on by.
+    (now,) = await found(api, "/v1/stocktakes", reference="ST-1")
+    assert (told[-1], now["counts"]) == (now, 2)
+    assert (await api.get("/v1/stocktakes", params={"cursor": "WzFd"})).status_code == 422
+
+
 async def test_what_one_request_leaves_the_next_goes_on_with(
     ledger: Ledger, api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

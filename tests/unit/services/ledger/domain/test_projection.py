@@ -68,6 +68,18 @@ def test_what_is_overdue_comes_now_the_supply_first() -> None:
     assert projection.below_zero_at is None
 
 
+def test_what_is_reserved_for_a_demand_is_not_taken_twice() -> None:
+    lines = {
+        Key(LEVEL, Kind.DEMAND, "SO 9", "0"): Line(20, 0, due_at=on(1)),
+        Key(LEVEL, Kind.DEMAND, "SO 9", "1"): Line(5, 0, due_at=on(4)),
+        Key(LEVEL, Kind.CONSUMPTION, "SO 9"): Line(25, 2),
+        Key(LEVEL, Kind.ORDER, "SO 9"): Line(19, 2, shipped=2),
+        Key(2, Kind.ORDER, "SO 9"): Line(6, 0),
+    }
+    projection = project(lines, LEVEL, 7, NOW, None)
+    assert list(told(projection)) == [("SO 9", 1, 6, False), ("SO 9", 5, 1, False)]
+
+
 def test_all_lines_count_however_many_a_level_message_has() -> None:
     many = {
         Key(LEVEL, kind, f"{number}", "0"): Line(1, 0, due_at=on(number))

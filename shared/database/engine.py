@@ -164,8 +164,9 @@ _AWAY = (
     PoolTimeout,
     OSError,  # with ConnectionError and TimeoutError below it
 )
-_AWAY_STATES = {"57P01", "57P02", "57P03", "53300"}
-"""admin_shutdown, crash_shutdown, cannot_connect_now, too_many_connections."""
+_AWAY_STATES = {"57P01", "57P02", "57P03", "53300", "53100", "25006"}
+"""admin_shutdown, crash_shutdown, cannot_connect_now, too_many_connections, and of one that takes
+nothing: disk_full, read_only_sql_transaction."""
 
 
 def causes(error: BaseException) -> list[BaseException]:

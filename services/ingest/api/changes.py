@@ -1,10 +1,11 @@
 """What every write of configuration is held to, and does once it is committed."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from services.ingest.api.parts import Parts
 from services.ingest.replaying import Replayed
+from services.ingest.store.database import FAILURES
 from services.ingest.store.quarantine import Filter
 from shared.errors import Unavailable
 from shared.http.app import too_large
@@ -44,13 +45,13 @@ async def remember(parts: Parts) -> None:
         _log.warning("change is committed but not yet in memory", reason=str(away))
 
 
-async def replay_waiting(parts: Parts, spellings: Collection[str]) -> Replayed:
-    """Take committed codes into memory and send what waited in quarantine for one of them.
+async def replay_waiting(parts: Parts, matching: Filter) -> Replayed:
+    """Take committed codes into memory and send what waited in quarantine and is known by now.
 
-    When broker or database are away, the change stands and the entries are sent once both are back.
+    When broker or database fail, the change stands and the entries are sent once both are back.
     """
     try:
-        return await parts.replay.run(Filter(spellings=tuple(spellings)))
-    except Unavailable as away:
+        return await parts.replay.run(matching)
+    except FAILURES as away:
         _log.warning("change is committed, its replay waits", reason=str(away))
         return Replayed(0, 0, 0)

@@ -1,8 +1,38 @@
-"""How the body of `POST /v1/events` is described at /openapi.json: fields, types, examples."""
+"""How `POST /v1/events` is described at /openapi.json: its body and its answer."""
+
+from pydantic import BaseModel
 
 from services.ingest.domain.mistakes import EXPECTED
 from services.ingest.inbound.events import MAX_EVENTS
 from shared.events.stock_changes import OPTIONAL, SHAPES, Bucket, ChangeType, StockChange
+
+
+class Detail(BaseModel):
+    """What is wrong with a field of an event, and what to do about it."""
+
+    field: str
+    code: str
+    message: str
+
+
+class Rejection(Detail):
+    """Why an event was not taken; `index` counts from 0 within the request.
+
+    `also` has what else is wrong with it, if anything.
+    """
+
+    index: int
+    also: list[Detail] = []
+
+
+class Answer(BaseModel):
+    """What became of a request's events, each counted once."""
+
+    accepted: int
+    quarantined: int
+    ignored: int
+    rejected: list[Rejection]
+
 
 _ADDED_BY_INGEST = ("received_at", "v")
 _MAY_BE_IMPLIED = "channel"

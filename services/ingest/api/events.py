@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
-from services.ingest.api.event_body import request_body
+from services.ingest.api.event_body import Answer, request_body
 from services.ingest.api.parts import Given
 from services.ingest.domain.decision import ForeignChannel
 from services.ingest.inbound.events import LINES_TYPES
@@ -17,7 +17,12 @@ from shared.http.short_way import ShortWay
 routes = APIRouter(tags=["events"])
 
 
-@routes.post("/v1/events", status_code=HTTPStatus.ACCEPTED, openapi_extra=request_body())
+@routes.post(
+    "/v1/events",
+    status_code=HTTPStatus.ACCEPTED,
+    openapi_extra=request_body(),
+    responses={HTTPStatus.ACCEPTED.value: {"model": Answer}},
+)
 async def post_events(
     parts: Given,
     request: Request,

@@ -1,6 +1,6 @@
 """`/v1/channels/{id}/mappings`: what a channel's codes mean."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Self
 
 from fastapi import APIRouter
@@ -11,6 +11,7 @@ from services.ingest.api.parts import MAY_READ, Editor, Given
 from services.ingest.domain.codes import Action, Kind, Mapping
 from services.ingest.store import configuration
 from services.ingest.store.database import Row
+from services.ingest.store.quarantine import Filter
 from shared.events.base import Code
 from shared.http.pages import Cursor, Limit, Page, decode_cursor, page_of
 from shared.http.problems import not_found
@@ -49,8 +50,9 @@ async def put_mappings(
 ) -> dict[str, int]:
     """Create, change or remove up to 1,000 mappings, and replay what waited for them.
 
-    A mapping counts after the codes of SKUs and warehouses themselves and before aliases. All or
-    nothing; sending the same again changes nothing.
+    What was ignored for a code that is now mapped, or mapped no more, waits again. A mapping counts
+    before aliases; the code of a SKU or warehouse itself takes none. All or nothing; sending the
+    same again changes nothing.
     """
     check_size(body.items)
     mappings = [
@@ -62,10 +64,18 @@ async def put_mappings(
     put = await parts.database.write(configuration.put_mappings, channel, mappings, editor)
     if not put.channel_exists:
         raise not_found(f"channel {channel}")
-    if put.missing:
-        raise refused(_missing(mappings, put.missing))
-    done = await replay_waiting(parts, {each.external for each in mappings})
-    return {"mapped": len(mappings), "replayed": done.replayed, "ignored": done.ignored}
+    if put.missing or put.own:
+        spelled = parts.known.codes().spelled
+        raise refused([*_missing(mappings, put.missing, spelled), *_own(mappings, put.own)])
+    codes = Filter(spellings=tuple(each.external for each in mappings))
+    done = [await replay_waiting(parts, codes)]
+    if put.waiting_again:
+        done.append(await replay_waiting(parts, Filter(ids=put.waiting_again)))
+    return {
+        "mapped": len(mappings),
+        "replayed": sum(each.replayed for each in done),
+        "ignored": sum(each.ignored for each in done),
+    }
 
 
 @routes.get("/v1/channels/{channel}/mappings", dependencies=[MAY_READ])
@@ -93,15 +103,32 @@ def _repeated(mappings: Sequence[Mapping]) -> list[dict[str, object]]:
 
 
 def _missing(
-    mappings: Sequence[Mapping], missing: frozenset[tuple[Kind, str]]
+    mappings: Sequence[Mapping],
+    missing: frozenset[tuple[Kind, str]],
+    spelled: Callable[[str], str | None],
 ) -> list[dict[str, object]]:
+    errors = []
+    for index, each in enumerate(mappings):
+        if each.target is None or (each.kind, each.target) not in missing:
+            continue
+        kind = each.kind.value
+        message = f"there is no {kind} {each.target}; create it first"
+        sku = spelled(each.target) if each.kind is Kind.SKU else None
+        if sku is not None:
+            message = f"{each.target} is another spelling of {sku}; name {sku}"
+        errors.append(error(index, "target", f"unknown_{kind}", message))
+    return errors
+
+
+def _own(mappings: Sequence[Mapping], own: frozenset[tuple[Kind, str]]) -> list[dict[str, object]]:
     return [
         error(
             index,
-            "target",
-            f"unknown_{each.kind.value}",
-            f"there is no {each.kind.value} {each.target}; create it first",
+            "external",
+            f"is_{each.kind.value}",
+            f"{each.external} is a {each.kind.value} itself, and counted as that whoever sends it: "
+            "a mapping would never act; leave it out, or have the channel send another code",
         )
         for index, each in enumerate(mappings)
-        if each.target is not None and (each.kind, each.target) in missing
+        if each.action is not Action.REMOVE and (each.kind, each.external) in own
     ]

@@ -7,7 +7,8 @@ import msgspec
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from services.ingest.api.parts import MAY_CONFIGURE, MAY_READ, Given
+from services.ingest.api.changes import replay_waiting
+from services.ingest.api.parts import MAY_CONFIGURE, MAY_READ, Editor, Given
 from services.ingest.domain.quarantine import Reason, State
 from services.ingest.domain.suggestion import Suggestion
 from services.ingest.guessing import UnknownCode
@@ -74,6 +75,35 @@ async def post_replay(parts: Given, body: ReplayBody) -> dict[str, int]:
         "ignored": done.ignored,
         "still_quarantined": done.still_quarantined,
     }
+
+
+class EntriesBody(BaseModel):
+    """Which entries are meant."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ids: Annotated[tuple[_Id, ...], Field(min_length=1, max_length=1_000)]
+
+
+@routes.post("/v1/quarantine/dismiss")
+async def post_dismiss(parts: Given, body: EntriesBody, editor: Editor) -> dict[str, int]:
+    """Let entries wait no longer, as they were seen to otherwise: they are not sent.
+
+    Nor when their code becomes known or they are sent in again; `reopen` takes it back. What does
+    not wait stays as it is.
+    """
+    return {"dismissed": await parts.database.write(quarantine.dismiss, body.ids, editor)}
+
+
+@routes.post("/v1/quarantine/reopen")
+async def post_reopen(parts: Given, body: EntriesBody, editor: Editor) -> dict[str, int]:
+    """Let entries that were ignored or dismissed wait again, and send those that are known by now.
+
+    What is still mapped to ignore is ignored anew.
+    """
+    reopened = await parts.database.write(quarantine.reopen, body.ids, editor)
+    done = await replay_waiting(parts, Filter(ids=body.ids))
+    return {"reopened": reopened, "replayed": done.replayed, "ignored": done.ignored}
 
 
 _Guesses = Mapping[UnknownCode, Suggestion | None]

@@ -11,6 +11,7 @@ from services.ingest.api.parts import MAY_READ, Editor, Given
 from services.ingest.domain.catalogue import Conflict, SkuItem, repeated
 from services.ingest.store import catalogue
 from services.ingest.store.database import Row
+from services.ingest.store.quarantine import Filter
 from shared.events.base import Code
 from shared.http.pages import Cursor, Limit, Page, after_text, page_of
 from shared.http.problems import Problem, not_found
@@ -41,8 +42,8 @@ async def post_skus(parts: Given, body: SkusBody, editor: Editor) -> dict[str, i
         raise _refused(done.conflicts)
     parts.publisher.wake()
     # Unchanged items as well: it may be their first request's answer that was lost.
-    spellings = {spelling for item in body.items for spelling in item.spellings}
-    waited = await replay_waiting(parts, spellings | {item.sku for item in body.items})
+    codes = {code for item in body.items for code in (item.sku, *item.spellings)}
+    waited = await replay_waiting(parts, Filter(spellings=tuple(codes)))
     return {
         "created": done.created,
         "updated": done.updated,

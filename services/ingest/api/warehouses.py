@@ -1,6 +1,7 @@
 """`/v1/warehouses`: where stock lies, each with the time zone its days are counted in."""
 
 from functools import cache
+from http import HTTPStatus
 from typing import Annotated
 from zoneinfo import available_timezones
 
@@ -12,8 +13,10 @@ from services.ingest.api.parts import MAY_READ, Editor, Given
 from services.ingest.domain.catalogue import Label
 from services.ingest.store import configuration
 from services.ingest.store.database import Row
+from services.ingest.store.quarantine import Filter
 from shared.events.base import Code
 from shared.http.pages import Cursor, Limit, Page, after_text, page_of
+from shared.http.problems import Problem
 
 routes = APIRouter(tags=["warehouses"])
 
@@ -43,11 +46,14 @@ async def put_warehouse(
     parts: Given, warehouse: Code, body: WarehouseBody, editor: Editor
 ) -> dict[str, object]:
     """Create or change a warehouse, and replay what waited for it."""
-    row = await parts.database.write(
-        configuration.put_warehouse, warehouse, body.name, body.zone, editor
-    )
+    try:
+        row = await parts.database.write(
+            configuration.put_warehouse, warehouse, body.name, body.zone, editor
+        )
+    except configuration.MappedError as error:
+        raise Problem(HTTPStatus.CONFLICT, "is_mapped", f"{error}.") from error
     parts.publisher.wake()
-    done = await replay_waiting(parts, {warehouse})
+    done = await replay_waiting(parts, Filter(spellings=(warehouse,)))
     return {**row, "replayed": done.replayed}
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from services.ingest.domain.codes import taken
 from shared.events.base import Code, plain_zero
 from shared.events.catalog_items import Component, LifeCycle
 
@@ -125,6 +126,15 @@ def conflicts(
                     found.append(Conflict(index, field, "taken", message))
                 claimed[spelling] = item.sku
     return found
+
+
+def mapped_conflicts(items: Sequence[SkuItem], mapped: Mapping[str, str]) -> list[Conflict]:
+    """Return where new items take codes that a channel has mapped, of which `mapped` says one."""
+    return [
+        Conflict(index, "sku", "is_mapped", taken(item.sku, mapped[item.sku]))
+        for index, item in enumerate(items)
+        if item.sku in mapped
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,14 @@ class Mapping:
     target: str | None = None
 
 
+def taken(code: str, channel: str) -> str:
+    """Return why nothing new can be called by a code that a channel has a mapping of."""
+    return (
+        f"channel {channel} has a mapping of {code}, which would no longer act; choose another "
+        "code, or remove the mapping first"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Changes:
     """What is new in the catalogue up to `version`."""

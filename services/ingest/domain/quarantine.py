@@ -43,7 +43,9 @@ class State(StrEnum):
     REPLAYED = "replayed"
     """Sent to the ledger."""
     IGNORED = "ignored"
-    """Its code has since been mapped to ignore."""
+    """Its code has since been mapped to ignore; it waits again once that is changed."""
+    DISMISSED = "dismissed"
+    """Somebody has seen to it otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,8 @@ def _single(body: bytes) -> Parsed:
             first, _, others = body.lstrip().partition(b"\n")
             if others.strip() and _is_json(first):
                 return _lines(body)
-            raise _not_json(error) from error
+            if not _is_halved(body):
+                raise _not_json(error) from error
         return _examined([body])
 
 
@@ -141,6 +142,15 @@ def _is_json(entry: bytes) -> bool:
     try:
         _RAW.decode(entry)
     except _UNREADABLE:
+        return _is_halved(entry)
+    return True
+
+
+def _is_halved(entry: bytes) -> bool:
+    """Return whether an entry is JSON but for half a character in it, which is a mistake of its."""
+    try:
+        _halves(entry)
+    except _NO_JSON:
         return False
     return True
 

@@ -13,3 +13,5 @@ class What(StrEnum):
     WAREHOUSE_PUT = "warehouse.put"
     MAPPINGS_PUT = "mappings.put"
     SKUS_PUT = "skus.put"
+    QUARANTINE_DISMISSED = "quarantine.dismissed"
+    QUARANTINE_REOPENED = "quarantine.reopened"

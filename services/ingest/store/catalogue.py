@@ -8,9 +8,17 @@ from datetime import datetime
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.ingest.domain.catalogue import Conflict, Kits, SkuItem, conflicts, kit_conflicts
+from services.ingest.domain.catalogue import (
+    Conflict,
+    Kits,
+    SkuItem,
+    conflicts,
+    kit_conflicts,
+    mapped_conflicts,
+)
+from services.ingest.domain.codes import Kind
 from services.ingest.store.audit import MOST_NAMED, What
-from services.ingest.store.configuration import clock_version, next_version
+from services.ingest.store.configuration import clock_version, mapped_by, next_version
 from services.ingest.store.database import Row, row_of, rows_of
 from shared.database import audit
 from shared.database.audit import Doer, Done
@@ -147,7 +155,9 @@ async def _conflicts(
         frozenset(row.sku for row in colliding) | frozenset(skus),
         {row.spelling: row.sku for row in owners},
     )
-    return found + kit_conflicts(merged, await _kits(connection, merged, stored))
+    found += kit_conflicts(merged, await _kits(connection, merged, stored))
+    new = [sku for sku in skus if sku not in stored]
+    return found + mapped_conflicts(merged, await mapped_by(connection, Kind.SKU, new))
 
 
 async def _kits(

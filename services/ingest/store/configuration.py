@@ -1,13 +1,14 @@
 """Channels, warehouses and mappings: small lists that people keep."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.ingest.domain.codes import Action, Kind, Mapping
+from services.ingest.domain.codes import Action, Kind, Mapping, taken
+from services.ingest.store import quarantine
 from services.ingest.store.audit import MOST_NAMED, What
 from services.ingest.store.database import Row, row_of, rows_of
 from shared.database import audit
@@ -76,6 +77,11 @@ SELECT kind, external, action, target, updated_at FROM mapping
 WHERE channel = :channel AND action <> 'remove' AND (kind, external) > (:kind, :external)
 ORDER BY kind, external LIMIT :limit
 """)
+_MAPPED_CODES = text("""
+SELECT external, min(channel) AS channel FROM mapping
+WHERE kind = :kind AND external = ANY (CAST(:codes AS text[])) AND action <> 'remove'
+GROUP BY external
+""")
 _CHANNEL_EXISTS = text("SELECT EXISTS (SELECT FROM channel WHERE channel = :channel)")
 _KNOWN_SKUS = text("SELECT sku FROM sku WHERE sku = ANY (CAST(:codes AS text[]))")
 _KNOWN_WAREHOUSES = text(
@@ -118,8 +124,12 @@ async def channels(connection: AsyncConnection, after: str, limit: int) -> list[
 async def put_warehouse(
     connection: AsyncConnection, warehouse: str, name: str, zone: str, doer: Doer
 ) -> Row:
-    """Create or change a warehouse; returns it."""
+    """Create or change a warehouse; returns it. Raises MappedError for the new code of one."""
     version = await next_version(connection)
+    if (await connection.execute(_WAREHOUSE, {"id": warehouse})).one_or_none() is None:
+        mapped = await mapped_by(connection, Kind.WAREHOUSE, [warehouse])
+        if mapped:
+            raise MappedError(warehouse, mapped[warehouse])
     put: Row = {"name": name, "zone": zone}
     await _note_put(connection, doer, What.WAREHOUSE_PUT, warehouse, _WAREHOUSE, put)
     values = {
@@ -182,12 +192,33 @@ async def note_published_warehouses(
     await connection.execute(_PUBLISHED_WAREHOUSES, values)
 
 
+class MappedError(Exception):
+    """A channel has a mapping of a code: what is called so itself would silently end that."""
+
+    def __init__(self, code: str, channel: str) -> None:
+        super().__init__(taken(code, channel))
+
+
+async def mapped_by(
+    connection: AsyncConnection, kind: Kind, codes: Collection[str]
+) -> dict[str, str]:
+    """Return of some codes those that a channel has a mapping of, each with one such channel."""
+    found = await connection.execute(_MAPPED_CODES, {"kind": kind.value, "codes": list(codes)})
+    return {row.external: row.channel for row in found}
+
+
 @dataclass(frozen=True, slots=True)
 class PutMappings:
-    """What came of putting mappings: nothing is written without channel or targets."""
+    """What came of putting mappings; where channel or targets are missing, nothing was written.
+
+    Nor where a code is `own`, a SKU's or warehouse's: it stands for that before any mapping of it.
+    `waiting_again` are entries of the quarantine that were ignored for one of the codes.
+    """
 
     channel_exists: bool
     missing: frozenset[tuple[Kind, str]] = frozenset()
+    own: frozenset[tuple[Kind, str]] = frozenset()
+    waiting_again: tuple[int, ...] = ()
 
 
 async def put_mappings(
@@ -197,8 +228,16 @@ async def put_mappings(
     version = await next_version(connection)
     if not await _channel_exists(connection, channel):
         return PutMappings(channel_exists=False)
-    missing = await _missing_targets(connection, mappings)
-    if not missing:
+    targets = {(each.kind, each.target) for each in mappings if each.target is not None}
+    missing = targets - await _own_codes(connection, targets)
+    meant = {
+        (each.kind, each.external)
+        for each in mappings
+        if each.action is not Action.REMOVE and each.target != each.external
+    }
+    own = await _own_codes(connection, meant)
+    waiting_again: tuple[int, ...] = ()
+    if not missing and not own:
         values = {
             "channel": channel,
             "version": version,
@@ -212,7 +251,16 @@ async def put_mappings(
         stored = {(row["kind"], row["external"]): row_of(row) for row in rows}
         await audit.add(connection, doer, *_done(channel, mappings, stored))
         await connection.execute(_PUT_MAPPINGS, values)
-    return PutMappings(channel_exists=True, missing=missing)
+        others = [each for each in mappings if each.action is not Action.IGNORE]
+        waiting_again = await quarantine.wait_again(
+            connection,
+            channel,
+            [each.external for each in others if each.kind is Kind.SKU],
+            [each.external for each in others if each.kind is Kind.WAREHOUSE],
+        )
+    return PutMappings(
+        channel_exists=True, missing=frozenset(missing), own=own, waiting_again=waiting_again
+    )
 
 
 def _done(
@@ -241,17 +289,17 @@ async def _channel_exists(connection: AsyncConnection, channel: str) -> bool:
     return exists
 
 
-async def _missing_targets(
-    connection: AsyncConnection, mappings: Sequence[Mapping]
+async def _own_codes(
+    connection: AsyncConnection, codes: Collection[tuple[Kind, str]]
 ) -> frozenset[tuple[Kind, str]]:
-    wanted = {(each.kind, each.target) for each in mappings if each.target is not None}
+    """Return those of some codes that are a SKU's or warehouse's own."""
     known: set[tuple[Kind, str]] = set()
     for kind, question in ((Kind.SKU, _KNOWN_SKUS), (Kind.WAREHOUSE, _KNOWN_WAREHOUSES)):
-        codes = [target for each, target in wanted if each is kind]
-        if codes:
-            found = await connection.execute(question, {"codes": codes})
+        some = [code for each, code in codes if each is kind]
+        if some:
+            found = await connection.execute(question, {"codes": some})
             known.update((kind, row[0]) for row in found)
-    return frozenset(wanted - known)
+    return frozenset(known)
 
 
 async def mappings_of(

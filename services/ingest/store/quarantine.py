@@ -4,11 +4,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ingest.domain.quarantine import Entry, Reason, State
+from services.ingest.store.audit import MOST_NAMED, What
 from services.ingest.store.database import Row, rows_of
+from shared.database import audit
+from shared.database.audit import Doer, Done
 
 # A repeat changes nothing, but what was dropped as ignored waits again: its mapping is gone.
 _PUT = text("""
@@ -38,6 +41,24 @@ ON CONFLICT DO NOTHING
 _WAIT_AGAIN = text("""
 UPDATE quarantine SET state = 'waiting', replayed_at = NULL
 WHERE identity = ANY (CAST(:identity AS bytea[])) AND state = 'ignored'
+""")
+# It was dropped for one of these codes, whether that was what was unknown about it or not.
+_MEANT_OTHERWISE = text("""
+UPDATE quarantine SET state = 'waiting', replayed_at = NULL
+WHERE state = 'ignored' AND channel = :channel
+  AND (sku = ANY (CAST(:skus AS text[])) OR warehouse = ANY (CAST(:warehouses AS text[]))
+       OR counterparty = ANY (CAST(:warehouses AS text[])))
+RETURNING id
+""")
+_DISMISS = text("""
+UPDATE quarantine SET state = 'dismissed', replayed_at = NULL
+WHERE id = ANY (CAST(:ids AS bigint[])) AND state = 'waiting'
+RETURNING id
+""")
+_REOPEN = text("""
+UPDATE quarantine SET state = 'waiting', replayed_at = NULL
+WHERE id = ANY (CAST(:ids AS bigint[])) AND state IN ('ignored', 'dismissed')
+RETURNING id
 """)
 
 _MATCHES = """
@@ -149,3 +170,35 @@ async def settle(
     """Note what became of entries."""
     if ids:
         await connection.execute(_SETTLE, {"ids": list(ids), "state": state.value, "now": now})
+
+
+async def wait_again(
+    connection: AsyncConnection,
+    channel: str,
+    skus: Collection[str],
+    warehouses: Collection[str],
+) -> tuple[int, ...]:
+    """Let entries of a channel wait that were ignored and name such a code; returns their ids."""
+    values = {"channel": channel, "skus": list(skus), "warehouses": list(warehouses)}
+    rows = await connection.execute(_MEANT_OTHERWISE, values)
+    return tuple(sorted(row.id for row in rows))
+
+
+async def dismiss(connection: AsyncConnection, ids: Collection[int], doer: Doer) -> int:
+    """Let entries wait no longer, without sending them; returns how many waited until now."""
+    return await _move(connection, _DISMISS, ids, doer, What.QUARANTINE_DISMISSED)
+
+
+async def reopen(connection: AsyncConnection, ids: Collection[int], doer: Doer) -> int:
+    """Let entries wait that were ignored or dismissed; returns how many."""
+    return await _move(connection, _REOPEN, ids, doer, What.QUARANTINE_REOPENED)
+
+
+async def _move(
+    connection: AsyncConnection, change: TextClause, ids: Collection[int], doer: Doer, what: What
+) -> int:
+    moved = sorted(row.id for row in await connection.execute(change, {"ids": sorted(ids)}))
+    if moved:
+        told = {"entries": len(moved), "ids": moved[:MOST_NAMED]}
+        await audit.add(connection, doer, Done(what, "quarantine", None, told))
+    return len(moved)

@@ -329,6 +329,51 @@ async def test_mappings_need_their_channel_and_targets(ingest: Ingest) -> None:
     assert (await ingest.ask("GET", path))["items"] == []
 
 
+async def test_a_code_is_either_mapped_or_a_products_or_warehouses_own(ingest: Ingest) -> None:
+    await ingest.set_up()
+    await ingest.ask("POST", "/v1/skus", {"items": [{"sku": "A", "barcodes": ["4006381333931"]}]})
+    path = "/v1/channels/shop/mappings"
+    own: list[dict[str, object]] = [
+        {"kind": "sku", "external": "A", "target": "B"},
+        {"kind": "sku", "external": "B", "action": "ignore"},
+        {"kind": "warehouse", "external": "main", "action": "ignore"},
+        {"kind": "sku", "external": "x", "target": "4006381333931"},
+    ]
+    errors = await refused(ingest, "PUT", path, {"items": own})
+    assert [(each["index"], each["field"], each["code"]) for each in errors] == [
+        (3, "target", "unknown_sku"),
+        (0, "external", "is_sku"),
+        (1, "external", "is_sku"),
+        (2, "external", "is_warehouse"),
+    ]
+    assert "another spelling of A; name A" in str(errors[0]["message"])
+    # What says what is so anyway, or takes something away, is no contradiction.
+    harmless: list[dict[str, object]] = [
+        {"kind": "sku", "external": "A", "target": "A"},
+        {"kind": "sku", "external": "B", "action": "remove"},
+    ]
+    assert (await ingest.ask("PUT", path, {"items": harmless}))["mapped"] == 2
+
+    mapped: list[dict[str, object]] = [
+        {"kind": "sku", "external": "1001", "target": "A"},
+        {"kind": "warehouse", "external": "1", "target": "main"},
+    ]
+    await ingest.ask("PUT", path, {"items": mapped})
+    errors = await refused(ingest, "POST", "/v1/skus", {"items": [{"sku": "C"}, {"sku": "1001"}]})
+    assert [(each["index"], each["field"], each["code"]) for each in errors] == [
+        (1, "sku", "is_mapped")
+    ]
+    assert "channel shop has a mapping of 1001" in str(errors[0]["message"])
+    zone = {"name": "One", "zone": "Europe/London"}
+    answer = await ingest.client.put("/v1/warehouses/1", json=zone)
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:lowtide:problem:is_mapped")
+    removed = [{"kind": each["kind"], "external": each["external"]} for each in mapped]
+    items = [each | {"action": "remove"} for each in removed]
+    await ingest.ask("PUT", path, {"items": items})
+    await ingest.ask("POST", "/v1/skus", {"items": [{"sku": "1001"}]})
+    await ingest.ask("PUT", "/v1/warehouses/1", zone)
+
+
 async def test_a_removed_mapping_counts_no_more(ingest: Ingest) -> None:
     await ingest.set_up()
     path = "/v1/channels/shop/mappings"

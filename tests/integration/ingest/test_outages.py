@@ -147,6 +147,20 @@ async def test_a_database_that_says_nothing_any_more_is_away(
         await until(answered)
 
 
+async def test_a_database_that_takes_no_writes_is_as_good_as_away(
+    settings: IngestSettings, ingest: Ingest
+) -> None:
+    await ingest.set_up()
+    ((name,),) = await ingest.rows("SELECT current_database()")
+    await ingest.rows(
+        f'ALTER ROLE CURRENT_USER IN DATABASE "{name}" SET default_transaction_read_only = on'
+    )
+    async with running(settings, ingest.database, ingest.key) as service:
+        await refused(service, "POST", "/v1/events", [event(), event(id="2", sku="x")])
+        await refused(service, "POST", "/v1/skus", {"items": [{"sku": "C"}]})
+        assert (await service.post(event()))["accepted"] == 1
+
+
 async def test_when_the_quarantine_cannot_be_written_nothing_is_sent(
     ingest: Ingest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

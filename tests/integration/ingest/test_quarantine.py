@@ -282,6 +282,63 @@ async def test_what_is_mapped_to_ignore_is_dropped_and_waits_again_when_it_is_no
     assert await ingest.published() == []
 
 
+async def test_what_was_ignored_by_mistake_is_sent_once_its_codes_are_mapped_otherwise(
+    ingest: Ingest,
+) -> None:
+    await ingest.set_up()
+    await ingest.ask("PUT", "/v1/channels/till", {"name": "Till", "kind": "api"})
+    await ingest.post(
+        [event(id="1", sku="x"), event(id="2", sku="y", warehouse="w"), event(id="3", sku="POST")]
+    )
+    await ingest.post(event(id="4", sku="x", channel="till"))
+    sku = {"kind": "sku", "external": "x"}
+    items = [sku, {"kind": "warehouse", "external": "w"}, sku | {"external": "POST"}]
+    ignoring = {"items": [each | {"action": "ignore"} for each in items]}
+    assert (await ingest.ask("PUT", MAPPINGS, ignoring))["ignored"] == 3
+    assert (await ingest.ask("PUT", "/v1/channels/till/mappings", ignoring))["ignored"] == 1
+
+    # Only what was ignored for such a code, and of this channel.
+    answer = await ingest.ask("PUT", MAPPINGS, {"items": [sku | {"target": "A"}]})
+    assert answer == {"mapped": 1, "replayed": 1, "ignored": 0}
+    assert [each["id"] for each in await ingest.published()] == ["1"]
+    # A code that is mapped no more: the entry waits for the other that nobody knows.
+    answer = await ingest.ask("PUT", MAPPINGS, {"items": [items[1] | {"target": "main"}]})
+    assert answer == {"mapped": 1, "replayed": 0, "ignored": 0}
+    assert [each["event_id"] for each in await waiting(ingest)] == ["2"]
+    await ingest.ask("POST", "/v1/skus", {"items": [{"sku": "y"}]})
+    assert sorted(str(each["id"]) for each in await ingest.published()) == ["1", "2"]
+
+
+async def test_what_is_dismissed_is_never_sent_until_it_is_reopened(ingest: Ingest) -> None:
+    await ingest.set_up()
+    await ingest.post([event(id=str(n), sku="x") for n in range(3)])
+    first, second, _ = [each["id"] for each in await waiting(ingest)]
+    for dismissed in (2, 0):
+        answer = await ingest.ask("POST", "/v1/quarantine/dismiss", {"ids": [first, second]})
+        assert answer == {"dismissed": dismissed}
+    await ingest.post(event(id="0", sku="x"))  # a repeat
+    assert len(await waiting(ingest)) == 1
+    assert len(await waiting(ingest, state="dismissed")) == 2
+    answer = await ingest.ask("PUT", MAPPINGS, {"items": [
+        {"kind": "sku", "external": "x", "target": "A"}
+    ]})  # fmt: skip
+    assert answer["replayed"] == 1
+    assert [each["id"] for each in await ingest.published()] == ["2"]
+    for reopened in (1, 0):
+        answer = await ingest.ask("POST", "/v1/quarantine/reopen", {"ids": [first]})
+        assert answer == {"reopened": reopened, "replayed": reopened, "ignored": 0}
+    assert [each["id"] for each in await ingest.published()] == ["2", "0"]
+    audited = (await ingest.ask("GET", "/v1/audit?what=quarantine"))["items"]
+    assert isinstance(audited, list)
+    assert [(each["what"], each["after"]) for each in audited] == [
+        ("quarantine.reopened", {"entries": 1, "ids": [first]}),
+        ("quarantine.dismissed", {"entries": 2, "ids": [first, second]}),
+    ]
+    for wrong in ([], [0], None):
+        refused = await ingest.client.post("/v1/quarantine/dismiss", json={"ids": wrong})
+        assert refused.status_code == 422
+
+
 async def test_two_replays_at_once_send_each_entry_once(ingest: Ingest) -> None:
     await ingest.set_up()
     await ingest.post([event(id=str(n), sku="x") for n in range(300)])

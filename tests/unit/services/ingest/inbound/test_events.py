@@ -191,7 +191,6 @@ def test_what_is_optional_may_be_there_or_not(event: dict[str, object]) -> None:
         b"\xff\xfe{\x00}",
         b"<event/>",
         b"id,sku\n1,A",
-        b'{"id":"\\ud800"}',
         body(GOOD)[:-1],
         b"[" * 100_000,
         b'{"a":' * 100_000,
@@ -216,6 +215,23 @@ def test_half_a_character_is_named_in_its_line_as_well() -> None:
     text = body(GOOD) + b"\n" + body(but(sku="\ud83d"))
     (rejected,) = parse(text, lines=True).rejected
     assert (rejected.entry()["field"], rejected.index) == ("sku", 1)
+
+
+@pytest.mark.parametrize("lines", [False, True])
+def test_half_a_character_is_no_reason_to_refuse_the_rest(lines: bool) -> None:
+    half = body(but(reason="cut \ud83d"))
+    for text, index, good in (
+        (half, 0, 0),
+        (half + b"\n" + body(GOOD), 0, 1),
+        (body(GOOD) + b"\n" + half, 1, 1),
+    ):
+        parsed = parse(text, lines=lines)
+        (rejected,) = parsed.rejected
+        assert (rejected.index, rejected.entry()["field"]) == (index, "reason")
+        assert sum(each is not None for each in parsed.events) == good
+    over_lines = json.dumps(but(reason="cut \ud83d"), indent=2).encode()
+    (rejected,) = parse(over_lines, lines=False).rejected
+    assert rejected.entry()["code"] == "not_allowed"
 
 
 def test_one_event_may_be_written_over_several_lines() -> None:

@@ -95,7 +95,8 @@ def decide(
             if delivery.state is not State.SUPERSEDED:
                 former = before.get(delivery.destination)
                 announced = delivery.kind is Kind.FIRST or (former is not None and former.announced)
-                held = delivery.hold if delivery.kind is Kind.FIRST else None
+                is_request = alert.asks_for_approval  # which gives way to nothing for others
+                held = None if delivery.kind is not Kind.FIRST or is_request else delivery.hold
                 if (
                     former is not None
                     and delivery.kind is not Kind.FIRST

@@ -1,6 +1,7 @@
 """A mailbox on a real SMTP server, which can be told to refuse recipients or to hang up."""
 
 import asyncio
+import re
 import ssl
 import warnings
 from collections.abc import AsyncIterator, Callable
@@ -48,6 +49,7 @@ class Mail:
 class _Refusal:
     code: int
     times: int | None
+    quotes: str = ""
 
 
 class Mailbox:
@@ -84,9 +86,9 @@ class Mailbox:
         """Answer RCPT for one address with `code` (4xx or 5xx), `times` times or always."""
         self._refusals[recipient] = _Refusal(code, times)
 
-    def refuse_content(self, code: int, *, times: int = 1) -> None:
-        """Answer the next messages' content with `code`."""
-        self._content_code = _Refusal(code, times)
+    def refuse_content(self, code: int, *, times: int = 1, quotes: str = "") -> None:
+        """Answer the next messages' content with `code`, and what of its text fits a pattern."""
+        self._content_code = _Refusal(code, times, quotes)
 
     def lose_answer(self, times: int = 1) -> None:
         """Accept the next messages, then reset the connection instead of answering."""
@@ -167,7 +169,7 @@ class Mailbox:
     ) -> str:
         """Take or refuse a message, or hang up."""
         if self._content_code is not None and _strikes(self._content_code):
-            return f"{self._content_code.code} refused as ordered"
+            return f"{self._content_code.code} refused as ordered{self._quoted(envelope)}"
         if self._hangs:
             self._hangs -= 1
             self.hung += 1
@@ -179,6 +181,16 @@ class Mailbox:
             self.answers_lost += 1
             _hang_up(server)
         return "250 OK"
+
+    def _quoted(self, envelope: Envelope) -> str:
+        assert self._content_code is not None
+        if not self._content_code.quotes:
+            return ""
+        message = message_from_bytes(envelope.original_content or b"", policy=policy.default)
+        assert isinstance(message, EmailMessage)
+        part = message.get_body(("plain",))
+        found = re.search(self._content_code.quotes, "" if part is None else part.get_content())
+        return "" if found is None else f": {found[0]}"
 
     def _accept(self, envelope: Envelope, *, answer_lost: bool) -> None:
         raw = envelope.original_content or b""

@@ -6,6 +6,7 @@ recognised. 4xx is tried again, 5xx is not, recipient by recipient.
 """
 
 import asyncio
+import re
 import socket
 import ssl
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ from aiosmtplib import (
 
 from services.notifier.destinations.exchange import (
     AT_ONCE,
+    MASK,
     REPEAT_AFTER_CUT,
     REPEAT_AFTER_HANG,
     doubtful,
@@ -48,6 +50,9 @@ from services.notifier.domain.outcomes import Outcome, Verdict, legible
 from shared.events.alert_reports import PurchaseOrder
 from shared.events.stock_alerts import AlertEvent, Recipient, StockAlert
 from shared.sealing import Sealed
+
+_TOKEN = re.compile(r"[\w.~=-]{40,}", re.ASCII)
+"""What lets somebody act, in a link; words of servers, their links' and numbers are shorter."""
 
 _SUBJECT_CHARACTERS = 180
 
@@ -255,7 +260,9 @@ class EmailTransport:
                 await client.data(rendered)
         except SMTPResponseException as error:
             undone = replace(progress, left=progress.left + taken)
-            return replace(_refused(error), recipients=undone)
+            # What the server says about the content may repeat the links in it.
+            told = SMTPResponseException(error.code, _TOKEN.sub(MASK, error.message))
+            return replace(_refused(told), recipients=undone)
         except TimeoutError:
             return _doubtful("timeout", "no answer in time", progress, taken, REPEAT_AFTER_HANG)
         except (SMTPException, OSError):

@@ -44,6 +44,7 @@ from services.notifier.domain.deliveries import NOTICES, Delivery, Kind, Recipie
 from services.notifier.domain.destinations import Destination
 from services.notifier.domain.outcomes import Outcome, Verdict, of_errcode
 from services.notifier.store.access_tokens import AccessTokens
+from shared.chat_ids import WECOM_USERID
 from shared.events.stock_alerts import AlertEvent, Recipient, StockAlert
 
 SEND = "/cgi-bin/message/send"
@@ -152,7 +153,12 @@ def _people(to: Iterable[Recipient], app: WecomApp, *, others: bool = False) -> 
 
 
 def _user_ids(to: Iterable[Recipient]) -> list[str]:
-    return [each.wecom_userid for each in to if each.wecom_userid]
+    # Anything else may be the vendor's word for all, or several at once.
+    return [
+        each.wecom_userid
+        for each in to
+        if each.wecom_userid and WECOM_USERID.fullmatch(each.wecom_userid)
+    ]
 
 
 def _json(body: Mapping[str, object]) -> bytes:

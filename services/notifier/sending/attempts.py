@@ -113,11 +113,11 @@ class Attempts:
                 # Its record may or may not have been committed; it certainly was not sent.
                 await queue.undo(connection, attempt.id)
             else:
-                await self._record(
+                settled = await self._record(
                     connection, destination, attempt.id, attempt.taken, attempt.outcome, now
                 )
                 held = await self._mind_the_lane(
-                    connection, destination, held, attempt.outcome, now
+                    connection, destination, held, attempt.outcome, settled, now
                 )
         if not self._recovered:
             for found in await queue.interrupted(connection, destination.id):
@@ -247,7 +247,8 @@ class Attempts:
         taken: Taken,
         outcome: Outcome,
         now: datetime,
-    ) -> None:
+    ) -> State:
+        """Record what became of an attempt; returns where that leaves the delivery."""
         delivery = taken.delivery
         unknown = outcome.verdict is Verdict.UNKNOWN
         there = await _posted(connection, delivery, destination) if unknown else ()
@@ -273,6 +274,7 @@ class Attempts:
         if settlement.state is State.DEAD:
             await tell_elsewhere(connection, destination, delivery, outcome, now)
         self._staged.told.append(_Told(taken, outcome, settlement))
+        return settlement.state
 
     async def _mind_the_lane(
         self,
@@ -280,17 +282,23 @@ class Attempts:
         destination: Destination,
         held: Held,
         outcome: Outcome,
+        settled: State,
         now: datetime,
     ) -> Held:
-        since = held.failing_since or now
+        since = held.failing_since
         if outcome.lane_wait is not None:
+            # What is not tried again is followed by nothing that could show how long it lasts.
+            if since is None and settled is State.FAILED:
+                since = now
             failures = held.failures + 1
             wait = max(outcome.lane_wait, lane_pause(failures, self._tools.jitter()))
             minded = replace(held, paused_until=now + wait, failures=failures, failing_since=since)
-            await outages.tell_elsewhere(connection, destination, outcome, since, now)
+            if since is not None:
+                await outages.tell_elsewhere(connection, destination, outcome, since, now)
         elif held.failures:
             minded = replace(held, paused_until=None, failures=0, failing_since=None)
-            await outages.tell_of_end(connection, destination, since, now)
+            if since is not None:
+                await outages.tell_of_end(connection, destination, since, now)
         else:
             return held
         await leases.pause(connection, self._lease, minded)

@@ -38,15 +38,21 @@ async def tell_elsewhere(
 async def tell_of_end(
     connection: AsyncConnection, destination: Destination, since: datetime, now: datetime
 ) -> None:
-    """Have somebody told that an outage is over that was told of."""
-    if await notes.was_added(connection, _key(Failure.AWAY, destination, since)):
+    """Have whoever was told of an outage told that it is over.
+
+    What still waits to tell of it tells of nothing any more.
+    """
+    away = _key(Failure.AWAY, destination, since)
+    if await notes.take_back(connection, away):
+        return
+    if (place := await notes.place_of(connection, away)) is not None:
         note = FailureNote(
             destination=destination.id,
             destination_name=destination.name,
             what=Failure.BACK,
             since=since,
         )
-        await notes.add(connection, note, _key(Failure.BACK, destination, since), now)
+        await notes.add(connection, note, _key(Failure.BACK, destination, since), now, there=place)
 
 
 def _key(what: Failure, destination: Destination, since: datetime) -> str:

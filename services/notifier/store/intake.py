@@ -33,12 +33,13 @@ GROUP BY alert_id, destination
 """)
 
 # Locked, so that no sender takes one up while something else is decided to come in its place. What
-# is sent again waits on purpose no more: it may have arrived, or something newer been told.
+# is sent again waits on purpose no more: it may have arrived, or something newer been told. And a
+# request for an approval, by which some hear of the episode first, gives way to nothing for others.
 _HELD = Direct("""
 SELECT alert_id, destination, gather_key, not_before, held_for
 FROM delivery
 WHERE alert_id = ANY(CAST(:alert_ids AS uuid[])) AND kind = 'first' AND gather_key IS NOT NULL
-  AND (state = 'waiting' AND attempts = 0 AND replayed_at IS NULL) IS TRUE
+  AND event <> 'acted' AND (state = 'waiting' AND attempts = 0 AND replayed_at IS NULL) IS TRUE
 ORDER BY id
 FOR UPDATE
 """)
@@ -237,32 +238,36 @@ async def supersede_older(
 
     What is left of older ones, and waits on purpose for longer, goes when the newer one goes.
     """
-    changes = [
+    later = [
         each
         for each in newer
-        if each.kind in {Kind.CHANGE, Kind.ESCALATION}
-        and each.state is State.WAITING
+        if each.state is State.WAITING
         and each.replaces
         and each.alert.revision > 1
         and each.alert.event is not AlertEvent.REFUSED  # it tells one person, and nobody else
     ]
-    if not changes:
-        return
-    which = {
-        "alert_id": [each.alert.alert_id for each in changes],
-        "destination": [each.destination for each in changes],
-        "revision": [each.alert.revision for each in changes],
+    # A first notice that comes in another's place has no changes before it, but maybe a request.
+    changes = [each for each in later if each.kind in {Kind.CHANGE, Kind.ESCALATION}]
+    if changes:
+        is_loud = [_is_loud(each.alert) for each in changes]
+        await _SUPERSEDE.rows(connection, **_places(changes), is_loud=is_loud)
+    if later:
+        await _RELEASE.rows(
+            connection,
+            **_places(later),
+            gather_key=[each.hold and each.hold.key for each in later],
+            held_for=[each.hold and each.hold.why.value for each in later],
+            not_before=[each.hold and each.hold.until for each in later],
+            now=now,
+        )
+
+
+def _places(deliveries: Sequence[NewDelivery]) -> dict[str, list[object]]:
+    return {
+        "alert_id": [each.alert.alert_id for each in deliveries],
+        "destination": [each.destination for each in deliveries],
+        "revision": [each.alert.revision for each in deliveries],
     }
-    is_loud = [_is_loud(each.alert) for each in changes]
-    await _SUPERSEDE.rows(connection, **which, is_loud=is_loud)
-    await _RELEASE.rows(
-        connection,
-        **which,
-        gather_key=[each.hold and each.hold.key for each in changes],
-        held_for=[each.hold and each.hold.why.value for each in changes],
-        not_before=[each.hold and each.hold.until for each in changes],
-        now=now,
-    )
 
 
 def _is_loud(alert: StockAlert) -> bool:

@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.domain.contents import FailureNote
-from services.notifier.domain.deliveries import Kind, priority
+from services.notifier.domain.deliveries import Kind, Reason, priority
 from services.notifier.store.configuration import REACH
 from services.notifier.store.wakeups import wake_senders
 
@@ -17,8 +17,8 @@ SELECT d.id
 FROM (SELECT id, kind, enabled, {REACH} AS reach FROM destination) AS d
 LEFT JOIN lease AS l ON l.destination = d.id
 WHERE d.enabled AND d.id <> ALL(CAST(:tried AS text[]))
-ORDER BY (d.reach = ANY(CAST(:known_by AS text[]))) IS NOT TRUE, d.kind = 'webhook',
-         d.id = :failed, coalesce(l.failures, 0), d.id
+ORDER BY (d.id = :there) IS NOT TRUE, (d.reach = ANY(CAST(:known_by AS text[]))) IS NOT TRUE,
+         d.kind = 'webhook', d.id = :failed, coalesce(l.failures, 0), d.id
 LIMIT 1
 """)  # noqa: S608 - the expression is ours
 
@@ -29,20 +29,38 @@ ON CONFLICT (request_key) DO NOTHING
 RETURNING id
 """)
 
+_PLACE_OF = text("SELECT destination FROM delivery WHERE request_key = :request_key")
+_TAKE_BACK = text(f"""
+UPDATE delivery
+SET state = 'suppressed', next_at = NULL, reason = '{Reason.ENDED_UNTOLD}'
+WHERE request_key = :request_key AND state IN ('waiting', 'failed') AND NOT duplicate_possible
+RETURNING id
+""")  # noqa: S608 - the reason is ours
 
-_WAS_ADDED = text("SELECT EXISTS (SELECT FROM delivery WHERE request_key = :request_key)")
+
+async def place_of(connection: AsyncConnection, key: str) -> str | None:
+    """Return where a failure was told of under a key; None for nowhere."""
+    place: str | None = await connection.scalar(_PLACE_OF, {"request_key": f"meta:{key}"})
+    return place
 
 
-async def was_added(connection: AsyncConnection, key: str) -> bool:
-    """Return whether a failure was told of under a key."""
-    return bool(await connection.scalar(_WAS_ADDED, {"request_key": f"meta:{key}"}))
+async def take_back(connection: AsyncConnection, key: str) -> bool:
+    """Let a failure be told no more; returns whether it certainly was not yet."""
+    return await connection.scalar(_TAKE_BACK, {"request_key": f"meta:{key}"}) is not None
 
 
-async def add(connection: AsyncConnection, note: FailureNote, key: str, now: datetime) -> None:
+async def add(
+    connection: AsyncConnection,
+    note: FailureNote,
+    key: str,
+    now: datetime,
+    *,
+    there: str | None = None,
+) -> None:
     """Tell of a failure where people read it, if that is anywhere; the same key tells it once.
 
     An order's buyers are told, in need through what has failed to reach the supplier; of all else
-    somebody hears elsewhere.
+    somebody hears elsewhere, and `there`, if that is enabled.
     """
     buyers = () if note.order is None else note.order.buyers
     known_by = [
@@ -50,7 +68,8 @@ async def add(connection: AsyncConnection, note: FailureNote, key: str, now: dat
     ]
     tried = note.tried if note.order is not None else (note.destination, *note.tried)
     place = await connection.scalar(
-        _PLACE, {"failed": note.destination, "known_by": known_by, "tried": list(tried)}
+        _PLACE,
+        {"there": there, "failed": note.destination, "known_by": known_by, "tried": list(tried)},
     )
     if place is None:
         return

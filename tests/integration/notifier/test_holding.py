@@ -286,6 +286,41 @@ async def test_what_passes_quiet_hours_takes_along_what_it_would_wait_for(
     assert "紧急 → 断货" in out
 
 
+async def test_what_passes_quiet_hours_is_not_held_by_a_request_beside_what_it_replaces(
+    notifier: Notifier, clock: ManualClock
+) -> None:
+    await notifier.bot(quiet_hours=NIGHT)
+    clock.set(START.replace(hour=23))
+    async with notifier.sending():
+        await notifier.tell(stock_alert(1, level="urgent"), REQUEST)
+        await notifier.until_states("waiting", "waiting")
+        worse = {"event": "level_changed", "previous_level": "urgent"}
+        await notifier.tell(stock_alert(1, revision=3, **worse))
+        asked, out = await messages(notifier, 2)
+        await notifier.until_settled()
+    assert "【待批准】#1 " in asked
+    assert "断货】#1 " in out
+    assert await notifier.states(alert_id=REQUEST.alert_id) == ["superseded", "sent", "sent"]
+
+
+async def test_a_request_by_which_a_destination_hears_first_gives_way_to_nothing(
+    notifier: Notifier, clock: ManualClock
+) -> None:
+    await notifier.bot(quiet_hours=NIGHT)
+    clock.set(START.replace(hour=23))
+    async with notifier.sending():
+        hush = {"by": "budget"}
+        await notifier.tell(stock_alert(1, level="urgent", hush=hush), REQUEST)
+        await notifier.until_states("suppressed", "waiting")
+        seen = {"revision": 3, "event": "acknowledged", "level": "urgent", "state": "acknowledged"}
+        await notifier.tell(stock_alert(1, **seen))
+        await pass_time(notifier, clock, timedelta(hours=8, minutes=30))
+        await notifier.until_settled()
+    assert "#1 " in (await messages(notifier, 1))[0]
+    (request,) = await notifier.rows("SELECT state FROM delivery WHERE revision = 2")
+    assert request["state"] in {"sent", "merged"}
+
+
 async def test_a_daily_digest_is_one_message_a_day(notifier: Notifier, clock: ManualClock) -> None:
     await notifier.bot(digest={"every": "daily", "at": "09:00", "zone": "UTC"})
     async with notifier.sending():

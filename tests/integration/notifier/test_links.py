@@ -71,6 +71,25 @@ async def responses(notifier: Notifier) -> list[AlertResponse]:
     return [AlertResponse.model_validate_json(row["value"]) for row in rows]
 
 
+@pytest.mark.parametrize(("code", "state"), [(451, "failed"), (554, "dead")])
+async def test_a_server_that_repeats_a_link_gives_it_to_nobody(
+    linking: Notifier, code: int, state: str
+) -> None:
+    linking.mailbox.refuse_content(code, times=9, quotes=LINK.pattern)
+    await linking.mail(personal=True)
+    await linking.bot()
+    await linking.tell(stock_alert(7, to=[LIN]))
+    async with linking.sending():
+        await linking.until_states(state, destination="post")
+    rows = await linking.rows("SELECT code, detail FROM attempt WHERE detail LIKE '%ordered%'")
+    rows += await linking.rows("SELECT reason FROM delivery WHERE reason LIKE '%ordered%'")
+    rows += await linking.rows("SELECT content FROM delivery WHERE kind = 'meta'")
+    told = " ".join(str(each) for row in rows for each in row)
+    # Of a refusal for good nothing is kept but its code.
+    assert ("/respond/****" in told) is (code == 451)
+    assert not LINK.search(told), told
+
+
 async def test_each_gets_a_mail_of_their_own_and_nobody_elses_links(
     linking: Notifier, clock: ManualClock
 ) -> None:

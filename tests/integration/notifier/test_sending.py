@@ -6,9 +6,13 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from services.notifier.destinations import exchange
-from services.notifier.sending import lane
+from services.notifier.domain.outcomes import Outcome, Verdict
+from services.notifier.sending import lane, outages
+from services.notifier.store import configuration
+from services.notifier.store.secrets import Vault
 from shared.clock import ManualClock, WallClock
 from shared.events.stock_alerts import AlertEvent
 from shared.testing import wecom
@@ -219,6 +223,58 @@ async def test_an_outage_is_told_elsewhere_once_and_so_is_its_end(notifier: Noti
     assert "buyers" in away.content
     assert "HTTP 500" in away.content
     assert "通知渠道已恢复" in back.content
+
+
+async def test_what_is_not_tried_again_begins_no_outage(notifier: Notifier) -> None:
+    clock = ManualClock(WallClock().now())
+    await notifier.bot()
+    await notifier.bot("spare", OTHER_KEY)
+    await notifier.ask("PUT", "/v1/routes/r", {"destination": "spare", "match": {"rules": ["x"]}})
+    async with notifier.sending(clock=clock):
+        await notifier.tell(stock_alert(1))
+        await notifier.until_states("sent")
+        notifier.wecom.order(Fault.LOSE_ANSWER)
+        await notifier.tell(stock_alert(1, revision=2, event="resolved"))
+        await notifier.until_states("sent", "suppressed")
+        clock.advance(timedelta(hours=5))
+        notifier.wecom.order(Fault.STATUS_500, key=KEY)
+        await notifier.tell(stock_alert(2))
+
+        async def arrived() -> bool:
+            clock.advance(timedelta(seconds=10))
+            await notifier.rows("SELECT pg_notify('notifier_waiting', '*')")
+            return await notifier.states(alert_number=2) == ["sent"]
+
+        await until(arrived)
+    assert await notifier.states(kind="meta") == []
+
+
+@pytest.mark.parametrize("state", ["waiting", "sent"])
+async def test_the_end_of_an_outage_is_told_where_the_outage_was(
+    notifier: Notifier, state: str
+) -> None:
+    await notifier.bot()
+    for name in ("desk", "spare"):
+        await notifier.bot(name, OTHER_KEY if name == "desk" else "spare-key-1")
+    now = WallClock().now()
+    since = now - timedelta(hours=1)
+    outcome = Outcome(Verdict.TRANSIENT, "500", "HTTP 500")
+    await notifier.rows("INSERT INTO lease (destination) SELECT id FROM destination")
+    async with notifier.engine.begin() as connection:
+        vault = Vault(notifier.settings.secret_key)
+        buyers = await configuration.destination(connection, "buyers", vault)
+        assert buyers is not None
+        await outages.tell_elsewhere(connection, buyers, outcome, since, now)
+        await connection.execute(text("UPDATE delivery SET state = :state"), {"state": state})
+        # By the end of it another one has failed less often.
+        await connection.exec_driver_sql("UPDATE lease SET failures = 3 WHERE destination = 'desk'")
+        await outages.tell_of_end(connection, buyers, since, now)
+    rows = await notifier.rows("SELECT destination, state, reason FROM delivery ORDER BY id")
+    told = [tuple(row) for row in rows]
+    if state == "waiting":
+        assert told == [("desk", "suppressed", "ended_untold")]
+    else:
+        assert told == [("desk", "sent", None), ("desk", "waiting", None)]
 
 
 async def test_what_died_is_told_where_people_read_it_and_past_what_is_dead_too(

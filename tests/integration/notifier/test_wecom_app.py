@@ -50,7 +50,8 @@ async def test_a_first_notice_is_a_card_for_those_it_is_for(notifier: Notifier) 
     async with installed(notifier, unlicensed=("boss",)) as fake, notifier.sending():
         gone = LIN | {"id": "x", "wecom_userid": "gone"}
         boss = LIN | {"id": "boss", "wecom_userid": "boss"}
-        await notifier.tell(stock_alert(7, to=[LIN, gone, boss]), stock_alert(8))
+        everybody = LIN | {"id": "all", "wecom_userid": "@all"}
+        await notifier.tell(stock_alert(7, to=[LIN, gone, boss, everybody]), stock_alert(8))
         await notifier.until_states("sent", "sent")
     (card,), (other,) = fake.phones["lin"], fake.phones["zhangsan"]
     assert "#7 蓝色马克杯" in card.text

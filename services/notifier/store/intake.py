@@ -39,7 +39,8 @@ _HELD = Direct("""
 SELECT alert_id, destination, gather_key, not_before, held_for
 FROM delivery
 WHERE alert_id = ANY(CAST(:alert_ids AS uuid[])) AND kind = 'first' AND gather_key IS NOT NULL
-  AND event <> 'acted' AND (state = 'waiting' AND attempts = 0 AND replayed_at IS NULL) IS TRUE
+  AND (event = 'acted' AND content::jsonb #>> '{action,state}' = 'proposed') IS NOT TRUE
+  AND (state = 'waiting' AND attempts = 0 AND replayed_at IS NULL) IS TRUE
 ORDER BY id
 FOR UPDATE
 """)

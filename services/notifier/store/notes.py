@@ -34,6 +34,7 @@ _TAKE_BACK = text(f"""
 UPDATE delivery
 SET state = 'suppressed', next_at = NULL, reason = '{Reason.ENDED_UNTOLD}'
 WHERE request_key = :request_key AND state IN ('waiting', 'failed') AND NOT duplicate_possible
+  AND recipients IS NULL -- some of them may have it
 RETURNING id
 """)  # noqa: S608 - the reason is ours
 

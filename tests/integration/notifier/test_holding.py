@@ -321,6 +321,24 @@ async def test_a_request_by_which_a_destination_hears_first_gives_way_to_nothing
     assert request["state"] in {"sent", "merged"}
 
 
+async def test_what_was_done_before_it_was_told_and_is_over_is_told_of_in_no_way(
+    notifier: Notifier, clock: ManualClock
+) -> None:
+    await notifier.bot(quiet_hours=NIGHT)
+    clock.set(START.replace(hour=23))
+    bought = {"id": UUID(int=1), "kind": "buy", "state": "approved", "quantity": 5}
+    done = stock_alert(1, revision=2, event="acted", level="urgent", action=bought)
+    async with notifier.sending():
+        await notifier.tell(stock_alert(1, level="urgent"))
+        await notifier.tell(done)
+        await notifier.tell(stock_alert(1, revision=3, event="resolved", level="urgent"))
+        await pass_time(notifier, clock, timedelta(hours=8, minutes=30))
+        await notifier.until_settled()
+    states = await notifier.states(alert_id=done.alert_id)
+    assert states == ["superseded", "suppressed", "suppressed"]
+    assert notifier.wecom.of(KEY) == []
+
+
 async def test_a_daily_digest_is_one_message_a_day(notifier: Notifier, clock: ManualClock) -> None:
     await notifier.bot(digest={"every": "daily", "at": "09:00", "zone": "UTC"})
     async with notifier.sending():

@@ -185,7 +185,10 @@ def is_retryable(error: BaseException) -> bool:
 
 
 def is_away(error: BaseException) -> bool:
-    """Return whether the database could not be reached or hung up; the outcome may be unknown."""
+    """Return whether the database could not be reached, hung up, or takes nothing.
+
+    The outcome may be unknown.
+    """
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     return any(_hung_up(cause) for cause in causes(error))

@@ -92,9 +92,8 @@ class CountsPage:
             return
         self._reference, self._state = sought
         self._pager, self._stocktakes, self._counts = Pager(), Section(), Section()
-        asked = {"reference": self._reference} if self._reference else {}
-        asked |= {"state": self._state} if self._state != STATES[0] else {}
-        self.frame.readdress(asked)
+        state = "" if self._state == STATES[0] else self._state
+        self.frame.readdress({"reference": self._reference, "state": state})
         self._show()
         self._wanted.set()
 

@@ -171,8 +171,7 @@ class DeliveriesPage:
         self._sought, self._pager, self._page = sought, Pager(), Section()
         self._failure = ""
         self._replaying.look_at(sought)
-        asked = {"state": sought.state, "destination": sought.destination}
-        self.frame.readdress({name: value for name, value in asked.items() if value})
+        self.frame.readdress({"state": sought.state, "destination": sought.destination})
         self._show()
         self._wanted.set()
 

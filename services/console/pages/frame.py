@@ -73,9 +73,13 @@ class Frame:
             ui.page_title(f"{title} · {self.words('brand')}")
 
     def readdress(self, asked: Mapping[str, str]) -> None:
-        """Put what is looked at into the address, for a reload, for links and for coming back."""
+        """Put what is looked at into the address, for a reload, for links and for coming back.
+
+        What is asked for with an empty text is what is shown anyway, and left out.
+        """
         path = self.address.partition("?")[0]
-        address = f"{path}?{urlencode(asked)}" if asked else path
+        given = urlencode({name: value for name, value in asked.items() if value})
+        address = f"{path}?{given}" if given else path
         if address == self.address:
             return
         self.address = address

@@ -98,9 +98,9 @@ class ReviewPage:
         self._panel.show(self._html())
 
     def _look(self) -> None:
-        asked = {"days": str(self._days)} if self._days != USUAL_PERIOD else {}
-        asked |= {"by": self._by} if self._by != DIMENSIONS[0] else {}
-        self.frame.readdress(asked)
+        days = "" if self._days == USUAL_PERIOD else str(self._days)
+        by = "" if self._by == DIMENSIONS[0] else self._by
+        self.frame.readdress({"days": days, "by": by})
         self._wanted.set()
 
     async def _download(self) -> None:

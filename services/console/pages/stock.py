@@ -133,7 +133,7 @@ class StockPage:
 
     async def _ask(self) -> bool:
         question, cursor = self._question, self._pager.cursor
-        self._frame.readdress(question.parameters)
+        self._frame.readdress({"words": question.words, "warehouse": question.warehouse})
         self._failure = ""
         try:
             rows, away = await self._grid.rows(question, cursor, self._cursors_of)

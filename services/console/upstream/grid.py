@@ -32,12 +32,6 @@ class Question:
     words: str = ""
     warehouse: str = ""
 
-    @property
-    def parameters(self) -> dict[str, str]:
-        """The same, for an address."""
-        given = {"words": self.words, "warehouse": self.warehouse}
-        return {name: value for name, value in given.items() if value}
-
 
 @dataclass(frozen=True, slots=True)
 class Row:

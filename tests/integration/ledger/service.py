@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 
 import asyncpg
 import httpx
@@ -62,6 +63,12 @@ async def ledger_on(
         aclosing(Onlooker(database.administrator_url, search_path="ledger")) as onlooker,
     ):
         yield Ledger(settings, producer, database, onlooker, token)
+
+
+def neighbours(sku: str) -> tuple[int, str]:
+    """Return a SKU's partition and another of it: what one partition tells is in one order."""
+    home = partition_of(sku, PARTITIONS)
+    return home, next(f"B{n}" for n in count() if partition_of(f"B{n}", PARTITIONS) == home)
 
 
 @dataclass

@@ -20,9 +20,8 @@ from shared.events.dead_letters import DeadReason
 from shared.events.stock_changes import StockChange
 from shared.events.stock_levels import StockLevel
 from shared.kafka.handler import Batch
-from shared.kafka.partitions import partition_of
 from shared.testing.waiting import until
-from tests.integration.ledger.service import PARTITIONS, START, Ledger, change
+from tests.integration.ledger.service import START, Ledger, change, neighbours
 
 HOUR = timedelta(hours=1)
 
@@ -541,8 +540,7 @@ async def test_decisions_that_are_carried_out_keep_nobody_from_hearing_of_the_ot
     ledger: Ledger, api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipeline, "DECISIONS", 1)
-    home = partition_of("A", PARTITIONS)  # what one partition tells is in one order
-    beside = next(f"B{n}" for n in range(10_000) if partition_of(f"B{n}", PARTITIONS) == home)
+    home, beside = neighbours("A")
     await tolerate(api, {"units": 0})
     async with ledger.consuming():
         await ledger.publish(

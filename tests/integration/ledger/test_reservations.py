@@ -31,10 +31,9 @@ from shared.events.stock_changes import StockChange
 from shared.events.stock_levels import StockLevel
 from shared.http.auth import Caller, Scope, admit
 from shared.kafka.handler import Batch
-from shared.kafka.partitions import partition_of
 from shared.testing.waiting import until
 from tests.integration.ledger.lossy import lossy
-from tests.integration.ledger.service import PARTITIONS, START, Ledger, change
+from tests.integration.ledger.service import START, Ledger, change, neighbours
 from tests.integration.ledger.test_owners import Dying, run_until_crash
 
 LINE = (Wanted("0", "A", "W", 1),)
@@ -222,8 +221,7 @@ async def test_reservations_that_expire_keep_nobody_from_hearing_of_the_others(
     ledger: Ledger, api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deciding, "EXPIRED_AT_ONCE", 1)
-    home = partition_of("A", PARTITIONS)  # what one partition tells is in one order
-    beside = next(f"B{n}" for n in range(10_000) if partition_of(f"B{n}", PARTITIONS) == home)
+    _, beside = neighbours("A")
     async with ledger.consuming():
         await stock(ledger, **{"A": 20, beside: 5})
     for _ in range(20):
